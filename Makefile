@@ -1,0 +1,31 @@
+# make demo   pretrain on the images inside the package; a table and a report
+# make test   all tests
+# make lint   style
+# Each makes the virtual environment first, if there is none.
+PYTHON ?= python3
+VENV := .venv
+RUN := TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
+
+.PHONY: demo test test-fast lint clean
+
+demo: $(VENV)/.installed
+	$(RUN) train.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+test: $(VENV)/.installed
+	$(RUN) -m pytest -n 2
+
+test-fast: $(VENV)/.installed
+	$(RUN) -m pytest -n 2 -m "not slow"
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info

@@ -1,0 +1,9 @@
+"""byol_tf: BYOL for TensorFlow and Keras 3."""
+
+__version__ = "0.1.0"
+
+from byol_tf.models.byol import BYOL
+from byol_tf.optimizers import LARS
+from byol_tf.schedules import CosineTau, WarmupCosine
+
+__all__ = ["BYOL", "LARS", "CosineTau", "WarmupCosine"]

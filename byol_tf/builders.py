@@ -1,0 +1,327 @@
+"""From a configuration to the pieces: the only module that knows its fields."""
+
+import pathlib
+
+import ml_collections
+import yaml
+
+from byol_tf.augment.views import CentreView, TwoViews
+from byol_tf.data import sources
+from byol_tf.evaluation.summary import Protocol
+from byol_tf.files import write_text
+from byol_tf.models import adapters
+from byol_tf.models.byol import BYOL
+from byol_tf.models.resnet import make_resnet
+from byol_tf.optimizers import make_optimizer
+from byol_tf.pretraining import Pretraining, Settings
+from byol_tf.runtime import check_precision, set_seed, should_compile
+from byol_tf.schedules import CosineTau, WarmupCosine, scaled_learning_rate
+
+OBJECTIVES = ("byol",)
+HOLDOUT = 0.1  # of the training images where there is no test split
+
+
+# ---- the configuration of a run folder ---------------------------------
+
+
+def config_of_run(config, workdir) -> ml_collections.ConfigDict:
+    """The configuration of a run folder, kept there from its first start.
+
+    Args:
+        config: what the command line gave, or None to take the folder's.
+        workdir: the run folder.
+
+    Raises:
+        ValueError: if there is neither, or if the two differ.
+    """
+    path = pathlib.Path(workdir) / "config.yaml"
+    kept = _read_config(path) if path.exists() else None
+    if config is None and kept is None:
+        raise ValueError(
+            f"no run in {workdir} to continue; start one with "
+            "--config=configs/quickstart.py"
+        )
+    if config is None:
+        return kept
+    if kept is not None:
+        changed = _differences(kept.to_dict(), config.to_dict())
+        if changed:
+            raise ValueError(
+                f"{workdir} holds a run with another configuration "
+                f"({', '.join(changed)}); continue it with --workdir alone, "
+                "or choose another --workdir"
+            )
+    return config
+
+
+def save_config(config, workdir) -> None:
+    """Writes `config.yaml` into a run folder."""
+    write_text(pathlib.Path(workdir) / "config.yaml", config_text(config))
+
+
+def config_text(config) -> str:
+    """The configuration as YAML."""
+    return yaml.safe_dump(_plain(config.to_dict()), sort_keys=False)
+
+
+def _read_config(path):
+    # Fields that a later version added keep their defaults.
+    from configs import base
+
+    config = base.get_config()
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in _flatten(values).items():
+        config.update_from_flattened_dict({key: _tuple(value)})
+    return config
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _tuple(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _flatten(values, prefix=""):
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _differences(kept, given):
+    kept, given = _flatten(_plain(kept)), _flatten(_plain(given))
+    return sorted(
+        key for key in kept.keys() | given if kept.get(key) != given.get(key)
+    )
+
+
+# ---- the pieces of a run ------------------------------------------------
+
+
+def pretraining(config, workdir) -> Pretraining:
+    """A pretraining run as configured.
+
+    Raises:
+        ValueError: naming the field, if one has an impossible value.
+    """
+    check(config)
+    set_seed(config.seed)
+    train, test = data(config, workdir)
+    micro_batch = config.batch_size // config.optimizer.accumulate_steps
+    if train.num_examples < micro_batch:
+        raise ValueError(
+            f"batch_size={config.batch_size} needs at least {micro_batch} "
+            f"training images; {train.name} has {train.num_examples}"
+        )
+    size, channels = _view_size(config, train), train.image_shape[-1]
+    views = two_views(config, size)
+    encoder = make_encoder(config, (size, size, channels))
+    in_step = config.augment.place == "step"
+    updates = (
+        config.epochs
+        * (train.num_examples // micro_batch)
+        // config.optimizer.accumulate_steps
+    )
+    probe = config.monitor.probe and train.labelled
+    model = BYOL(
+        encoder,
+        views if in_step else None,
+        hidden_size=config.heads.hidden_size,
+        projection_size=config.heads.projection_size,
+        tau=_tau(config, updates),
+        probe_classes=train.num_classes if probe else 0,
+        target_init=config.objective.target_init,
+        seed=config.seed,
+        dtype=config.precision,
+    )
+    model.compile(optimizer(config, model, updates))
+    model.optimizer.build(model.trainable_variables)
+    return Pretraining(
+        model=model,
+        train=train,
+        test=test,
+        prepare=CentreView(size),
+        settings=_settings(config, micro_batch),
+        protocol=_protocol(config),
+        pipeline_views=None if in_step else views,
+        config_text=config_text(config),
+        title=f"BYOL on {train.name}",
+    )
+
+
+def check(config) -> None:
+    """Raises a ValueError that names the field of an impossible value."""
+    tests = (
+        ("batch_size", config.batch_size >= 2, "at least 2, since batch "
+         "normalisation compares the images of a batch"),
+        ("epochs", config.epochs >= 1, "at least 1"),
+        ("seed", config.seed >= 0, "0 or more"),
+        ("log_every", config.log_every >= 1, "at least 1 step"),
+        ("heads.hidden_size", config.heads.hidden_size >= 1, "at least 1"),
+        ("heads.projection_size", config.heads.projection_size >= 1,
+         "at least 1"),
+        ("objective.name", config.objective.name in OBJECTIVES,
+         f"one of {', '.join(OBJECTIVES)}"),
+        ("objective.tau", 0 <= config.objective.tau <= 1, "in [0, 1]"),
+        ("objective.tau_schedule",
+         config.objective.tau_schedule in ("cosine", "constant"),
+         "cosine or constant"),
+        ("optimizer.base_lr", config.optimizer.base_lr > 0, "positive"),
+        ("optimizer.weight_decay", config.optimizer.weight_decay >= 0,
+         "0 or more"),
+        ("optimizer.warmup_epochs",
+         0 <= config.optimizer.warmup_epochs < config.epochs,
+         f"0 or more and below epochs={config.epochs}"),
+        ("optimizer.accumulate_steps",
+         config.optimizer.accumulate_steps >= 1
+         and config.batch_size % config.optimizer.accumulate_steps == 0
+         and config.batch_size // config.optimizer.accumulate_steps >= 2,
+         f"a divisor of batch_size={config.batch_size} that leaves 2 images "
+         "or more a step"),
+        ("augment.place", config.augment.place in ("step", "pipeline"),
+         "step or pipeline"),
+        ("data.labels",
+         config.data.labels in ("auto", "required", "ignore"),
+         "auto, required or ignore"),
+        ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
+         "auto, yes or no"),
+    )  # fmt: skip
+    for field, fine, rule in tests:
+        if not fine:
+            value = config
+            for part in field.split("."):
+                value = value[part]
+            raise ValueError(f"{field} must be {rule}. Received: {value!r}")
+    check_precision(config.precision)
+
+
+def data(config, workdir) -> tuple[sources.Images, sources.Images]:
+    """Training and test images; a tenth is held out if there is no test."""
+    section = config.data
+    cache_dir = section.cache_dir or str(pathlib.Path(workdir) / "cache")
+
+    def load(split):
+        return sources.load(
+            section.source,
+            name=section.name,
+            split=split,
+            directory=section.dir,
+            image_size=section.image_size or None,
+            channels=section.channels or None,
+            labels=section.labels,
+            cache=section.cache,
+            cache_bytes=int(section.cache_gb * 2**30),
+            cache_dir=cache_dir,
+        )
+
+    train = load(section.train_split)
+    if section.test_split:
+        return train, load(section.test_split)
+    return sources.split_holdout(train, HOLDOUT, config.seed)
+
+
+def two_views(config, size: int) -> TwoViews:
+    """The augmentation."""
+    section = config.augment.to_dict()
+    section.pop("place")
+    section["size"] = size
+    pairs = {key: section.pop(key) for key in ("blur", "solarize")}
+    for key, value in pairs.items():
+        if len(value) != 2:
+            raise ValueError(
+                f"augment.{key} must have one probability for each view. "
+                f"Received: {value!r}"
+            )
+    return TwoViews.byol(**section, **pairs)
+
+
+def make_encoder(config, input_shape: tuple):
+    """The encoder by name."""
+    section, name = config.encoder, config.encoder.name
+    if "/" in name:
+        return adapters.make_encoder(name, input_shape, dtype=config.precision)
+    overrides = {
+        key: section[key]
+        for key in ("blocks", "widths", "mean", "std")
+        if section[key]
+    }
+    return make_resnet(
+        name,
+        input_shape,
+        stem=section.stem,
+        dtype=config.precision,
+        **overrides,
+    )
+
+
+def optimizer(config, model, updates: int):
+    """The optimizer with its schedule, for so many updates in all."""
+    section = config.optimizer
+    peak = scaled_learning_rate(section.base_lr, config.batch_size)
+    warmup = int(updates * section.warmup_epochs / config.epochs)
+    return make_optimizer(
+        section.name,
+        WarmupCosine(peak, updates, min(warmup, updates - 1)),
+        weight_decay=section.weight_decay,
+        momentum=section.momentum,
+        trust_coefficient=section.trust_coefficient,
+        exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
+        accumulate_steps=section.accumulate_steps,
+    )
+
+
+def _tau(config, updates):
+    section = config.objective
+    if section.tau_schedule == "constant":
+        return section.tau
+    return CosineTau(section.tau, updates)
+
+
+def _view_size(config, images):
+    if config.augment.size:
+        return config.augment.size
+    height, width, _ = images.image_shape
+    if height != width:
+        raise ValueError(
+            f"augment.size is needed, since the images of {images.name} are "
+            f"not square ({height}x{width})"
+        )
+    return height
+
+
+def _settings(config, micro_batch):
+    return Settings(
+        batch_size=micro_batch,
+        epochs=config.epochs,
+        seed=config.seed,
+        log_every=config.log_every,
+        monitor_every=config.monitor.every_epochs,
+        monitor_knn=config.monitor.knn,
+        monitor_samples=config.monitor.samples,
+        stop_on_collapse=config.monitor.stop_on_collapse,
+        checkpoint_seconds=config.checkpoint.every_seconds,
+        checkpoint_keep=config.checkpoint.keep,
+        jit_compile=should_compile(
+            {"yes": True, "no": False}.get(config.jit_compile, "auto")
+        ),
+    )
+
+
+def _protocol(config):
+    section = config.evaluate
+    return Protocol(
+        knn_k=section.knn_k,
+        knn_temperature=section.knn_temperature,
+        knn_bank=section.knn_bank,
+        shots=section.shots,
+        draws=section.draws,
+        max_train=section.max_train,
+        seed=config.seed,
+    )

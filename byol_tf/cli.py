@@ -1,0 +1,68 @@
+"""How every script starts: clear one-line errors instead of tracebacks."""
+
+import sys
+import warnings
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+USAGE_ERROR = 2
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Parses the flags, runs `main`, and turns user errors into one line.
+
+    A wrong flag, config key, value, path or data set (`ValueError`, `OSError`
+    and what the flag parsers raise) ends with `error: ...` on stderr and exit
+    status 2; `--verbosity=1` shows the traceback. Ctrl-C ends with status
+    130. Anything else is a bug and keeps its traceback.
+    """
+    app.run(lambda _: _guarded(main), flags_parser=_parse)
+
+
+def _parse(argv):
+    try:
+        rest = flags.FLAGS(argv)
+    except (
+        flags.Error,
+        AttributeError,
+        KeyError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        _fail(error)
+    if len(rest) > 1:
+        _fail(
+            ValueError(f"unexpected argument {rest[1]!r}; flags start with --")
+        )
+    return rest
+
+
+def _guarded(main):
+    logging.use_absl_handler()
+    warnings.showwarning = _show_warning
+    try:
+        main()
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted; run the same command to continue", file=sys.stderr
+        )
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        if logging.level_debug():
+            raise
+        _fail(error)
+
+
+def _show_warning(message, category, *_args, **_kwargs):
+    logging.warning("%s: %s", category.__name__, message)
+
+
+def _fail(error):
+    message = str(error) or type(error).__name__
+    if isinstance(error, KeyError) and error.args:
+        message = str(error.args[0])
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(USAGE_ERROR)

@@ -1,0 +1,48 @@
+"""Writing files whole or not at all."""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+Path = str | os.PathLike
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[pathlib.Path]:
+    """Gives a temporary path that becomes `path` if the block succeeds.
+
+    The temporary file lies beside the final one, with the same suffix, and is
+    removed if the block raises.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 text file, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value) -> None:
+    """Writes indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path):
+    """Reads a JSON file."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def save_model(model, path: Path) -> None:
+    """Saves a Keras model as `.keras`, whole or not at all."""
+    with whole_file(path) as temporary:
+        model.save(temporary)

@@ -1,0 +1,215 @@
+"""Keras callbacks that report: progress bar, metrics.jsonl, TensorBoard."""
+
+import json
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from byol_tf.files import write_text
+
+
+class _Window:
+    """Means of the logs since the last reading.
+
+    Keeps the tensors and reads them together, so that no step waits for the
+    device.
+    """
+
+    def __init__(self):
+        self._logs = []
+
+    def add(self, logs):
+        self._logs.append(logs)
+
+    def means(self) -> dict[str, float]:
+        logs, self._logs = self._logs, []
+        if not logs:
+            return {}
+        return {
+            key: float(np.mean([float(entry[key]) for entry in logs]))
+            for key in logs[0]
+        }
+
+
+class MetricsFile(keras.callbacks.Callback):
+    """Writes `metrics.jsonl`, one JSON object a line.
+
+    Every `log_every` steps the means of the step's logs since the last line,
+    and at the end of an epoch whatever the monitors measured. Each line has
+    `step` (steps done), `epoch` (as a fraction) and `seconds` (of training,
+    over all restarts).
+
+    When training resumes at an earlier step than the file reaches, the later
+    lines are dropped, since those steps are made again.
+
+    Args:
+        path: of the file.
+        steps_per_epoch: to tell the epoch.
+        log_every: steps between two lines.
+    """
+
+    def __init__(self, path, *, steps_per_epoch: int, log_every: int = 50):
+        super().__init__()
+        self.path = pathlib.Path(path)
+        self.steps_per_epoch = steps_per_epoch
+        self.log_every = max(1, log_every)
+        self.window = _Window()
+        self.done = 0
+
+    def on_train_begin(self, logs=None):
+        self.done = int(self.model.step.numpy())
+        kept = [m for m in read_metrics(self.path) if m["step"] <= self.done]
+        spent = kept[-1]["seconds"] if kept else 0.0
+        self.started = time.perf_counter() - spent
+        write_text(self.path, "".join(json.dumps(m) + "\n" for m in kept))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.done += 1
+        self.window.add(logs)
+        if self.done % self.log_every == 0:
+            self._append(self.window.means())
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs:
+            self._append({key: float(value) for key, value in logs.items()})
+
+    def _append(self, values):
+        line = {
+            "step": self.done,
+            "epoch": round(self.done / self.steps_per_epoch, 4),
+            "seconds": round(time.perf_counter() - self.started, 3),
+            **{key: round(value, 6) for key, value in values.items()},
+        }
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def read_metrics(path) -> list[dict]:
+    """The lines of a `metrics.jsonl`; a torn last line is left out."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar with loss, images a second and time left.
+
+    Args:
+        total_steps: steps of the whole run.
+        batch_size: inputs of one step.
+        refresh: steps between two readings of the loss.
+    """
+
+    def __init__(self, total_steps: int, batch_size: int, refresh: int = 10):
+        super().__init__()
+        self.total_steps = total_steps
+        self.batch_size = batch_size
+        self.refresh = refresh
+        self.shown = {}
+
+    def on_train_begin(self, logs=None):
+        done = int(self.model.step.numpy())
+        self.bar = tqdm(
+            total=self.total_steps * self.batch_size,
+            initial=done * self.batch_size,
+            unit="image",
+            unit_scale=True,
+            desc="pretrain",
+            dynamic_ncols=True,
+            mininterval=0.5,
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self.refresh == 0:
+            self.shown["loss"] = f"{float(logs['loss']):.3f}"
+            self.bar.set_postfix(self.shown, refresh=False)
+        self.bar.update(self.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs and "knn_accuracy" in logs:
+            self.shown["knn"] = f"{100 * logs['knn_accuracy']:.1f}%"
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Writes the same numbers as `MetricsFile` as TensorBoard scalars."""
+
+    def __init__(self, directory, *, log_every: int = 50):
+        super().__init__()
+        self.directory = str(directory)
+        self.log_every = max(1, log_every)
+        self.window = _Window()
+        self.done = 0
+
+    def on_train_begin(self, logs=None):
+        self.done = int(self.model.step.numpy())
+        self.writer = tf.summary.create_file_writer(self.directory)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.done += 1
+        self.window.add(logs)
+        if self.done % self.log_every == 0:
+            self._write("train", self.window.means())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._write("monitor", logs or {})
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+    def _write(self, group, values):
+        with self.writer.as_default(step=self.done):
+            for key, value in values.items():
+                tf.summary.scalar(f"{group}/{key}", value)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the last state at times, and the best by a number of the logs.
+
+    Put it after the monitors.
+
+    Args:
+        store: `byol_tf.checkpoints.CheckpointStore`.
+        every_seconds: time between two checkpoints. One is always written
+            at the end, and when the user interrupts.
+        best_by: key of the epoch's logs; the highest is kept as `best`.
+    """
+
+    def __init__(
+        self, store, *, every_seconds: float = 120.0, best_by="knn_accuracy"
+    ):
+        super().__init__()
+        self.store = store
+        self.every_seconds = every_seconds
+        self.best_by = best_by
+
+    def on_train_begin(self, logs=None):
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self.saved >= self.every_seconds:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs and self.best_by in logs:
+            self.store.save_best(logs[self.best_by])
+
+    def on_train_end(self, logs=None):
+        self._save()
+
+    def _save(self):
+        self.store.save()
+        self.saved = time.monotonic()

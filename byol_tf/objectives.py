@@ -1,0 +1,64 @@
+"""Losses between the outputs of the two views, as pure functions."""
+
+import tensorflow as tf
+
+
+def l2_normalize(vectors: tf.Tensor, epsilon: float = 1e-12) -> tf.Tensor:
+    """Scales vectors to unit length.
+
+    Args:
+        vectors: float tensor `[batch, dim]`.
+        epsilon: lower bound of the squared length, so that a zero vector
+            stays zero instead of becoming NaN.
+
+    Returns:
+        Tensor like `vectors`.
+
+    Reference: `l2_normalize` in the official BYOL helpers.
+    """
+    squared = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
+    return vectors * tf.math.rsqrt(tf.maximum(squared, epsilon))
+
+
+def regression_loss(prediction: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
+    """Squared distance of the normalised prediction and projection.
+
+    Args:
+        prediction: output of the predictor, float32 `[batch, dim]`.
+        projection: output of the target projector, float32 `[batch, dim]`.
+
+    Returns:
+        float32 `[batch]`, equal to `2 - 2 cos(prediction, projection)`:
+        0 where they are parallel, 4 where they are opposite.
+
+    Reference: BYOL, section 3.1, equation 2.
+    """
+    difference = l2_normalize(prediction) - l2_normalize(projection)
+    return tf.reduce_sum(tf.square(difference), axis=-1)
+
+
+def byol_loss(
+    prediction1: tf.Tensor,
+    prediction2: tf.Tensor,
+    projection1: tf.Tensor,
+    projection2: tf.Tensor,
+) -> tf.Tensor:
+    """The symmetrised BYOL loss of one batch.
+
+    Each view's prediction regresses the *other* view's target projection.
+    No gradient flows into the projections.
+
+    Args:
+        prediction1: online prediction of view 1, float32 `[batch, dim]`.
+        prediction2: online prediction of view 2, float32 `[batch, dim]`.
+        projection1: target projection of view 1, float32 `[batch, dim]`.
+        projection2: target projection of view 2, float32 `[batch, dim]`.
+
+    Returns:
+        float32 scalar, mean over the batch, between 0 and 8.
+
+    Reference: BYOL, section 3.1 (loss and its symmetric counterpart).
+    """
+    loss = regression_loss(prediction1, tf.stop_gradient(projection2))
+    loss += regression_loss(prediction2, tf.stop_gradient(projection1))
+    return tf.reduce_mean(loss)

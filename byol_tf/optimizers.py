@@ -1,0 +1,177 @@
+"""LARS as the official BYOL code has it, and optimizers by name."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class LARS(keras.optimizers.Optimizer):
+    """Layer-wise adaptive rate scaling with momentum.
+
+    For every matrix or convolution kernel `w` with gradient `g`:
+
+        u = g + weight_decay * w
+        u = u * trust_coefficient * |w| / |u|      (1 if either norm is 0)
+        m = momentum * m + u
+        w = w - learning_rate * m
+
+    Biases and normalisation parameters (every variable of rank 0 or 1, and
+    those named with `exclude`) get neither weight decay nor the trust
+    ratio. The learning rate stays outside the momentum buffer, so a change
+    of the rate acts at once.
+
+    Args:
+        learning_rate: float or `LearningRateSchedule`.
+        weight_decay: added to the gradient, before the trust ratio.
+        momentum: decay of the momentum buffer.
+        trust_coefficient: eta of the paper.
+        **kwargs: of `keras.optimizers.Optimizer`
+            (`gradient_accumulation_steps`, `clipnorm`, ...).
+
+    References: You et al. 2017; BYOL, section 3.3; the official
+    `utils/optimizers.py`.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.2,
+        weight_decay: float = 1.5e-6,
+        momentum: float = 0.9,
+        trust_coefficient: float = 1e-3,
+        name: str = "lars",
+        **kwargs,
+    ):
+        # The base class would apply a decoupled weight decay of its own.
+        super().__init__(
+            learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
+        )
+        if not 0.0 <= momentum < 1.0:
+            raise ValueError(
+                f"`momentum` must be in [0, 1). Received: momentum={momentum}"
+            )
+        if weight_decay < 0.0 or trust_coefficient <= 0.0:
+            raise ValueError(
+                "`weight_decay` must not be negative and `trust_coefficient` "
+                f"must be positive. Received: weight_decay={weight_decay}, "
+                f"trust_coefficient={trust_coefficient}"
+            )
+        self.coupled_weight_decay = weight_decay
+        self.momentum = momentum
+        self.trust_coefficient = trust_coefficient
+        self._excluded = set()
+
+    def exclude(self, variables: Sequence[keras.Variable]) -> None:
+        """Exempts further variables from weight decay and trust ratio.
+
+        To be called before the first update.
+        """
+        self._excluded.update(id(variable) for variable in variables)
+
+    def is_excluded(self, variable: keras.Variable) -> bool:
+        """Whether `variable` gets neither weight decay nor trust ratio."""
+        return len(variable.shape) <= 1 or id(variable) in self._excluded
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.momentums = [
+            self.add_variable_from_reference(v, "momentum") for v in variables
+        ]
+        self._adapted = [not self.is_excluded(v) for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        update = ops.cast(gradient, variable.dtype)
+        index = self._get_variable_index(variable)
+        if self._adapted[index]:
+            update = self._adapt(update, variable)
+        buffer = self.momentums[index]
+        self.assign(buffer, buffer * self.momentum + update)
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * buffer.value)
+
+    def _adapt(self, gradient, variable):
+        update = gradient + self.coupled_weight_decay * variable
+        parameter_norm = _norm(variable)
+        update_norm = _norm(update)
+        usable = ops.logical_and(parameter_norm > 0, update_norm > 0)
+        safe = ops.where(usable, update_norm, ops.ones_like(update_norm))
+        ratio = self.trust_coefficient * parameter_norm / safe
+        return update * ops.where(usable, ratio, ops.ones_like(ratio))
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            {
+                "weight_decay": self.coupled_weight_decay,
+                "momentum": self.momentum,
+                "trust_coefficient": self.trust_coefficient,
+            }
+        )
+        return config
+
+
+def _norm(tensor):
+    return ops.sqrt(ops.sum(ops.square(tensor)))
+
+
+def make_optimizer(
+    name: str,
+    learning_rate,
+    *,
+    weight_decay: float = 0.0,
+    momentum: float = 0.9,
+    trust_coefficient: float = 1e-3,
+    exempt: Sequence[keras.Variable] = (),
+    accumulate_steps: int = 1,
+) -> keras.optimizers.Optimizer:
+    """An optimizer by name.
+
+    Args:
+        name: "lars", "sgd" (Nesterov momentum) or "adamw".
+        learning_rate: float or `LearningRateSchedule`.
+        weight_decay: coupled for LARS; decoupled (`w *= 1 - rate * decay`)
+            for SGD and AdamW, as Keras does it.
+        momentum: of LARS and SGD.
+        trust_coefficient: of LARS.
+        exempt: variables without weight decay. LARS exempts biases and
+            normalisation parameters by itself.
+        accumulate_steps: batches whose mean gradient makes one update.
+
+    Raises:
+        ValueError: for another name.
+    """
+    accumulate = accumulate_steps if accumulate_steps > 1 else None
+    common = {"gradient_accumulation_steps": accumulate}
+    if name == "lars":
+        optimizer = LARS(
+            learning_rate,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            trust_coefficient=trust_coefficient,
+            **common,
+        )
+        optimizer.exclude(exempt)
+        return optimizer
+    if name == "sgd":
+        optimizer = keras.optimizers.SGD(
+            learning_rate,
+            momentum=momentum,
+            nesterov=True,
+            weight_decay=weight_decay or None,
+            **common,
+        )
+    elif name == "adamw":
+        optimizer = keras.optimizers.AdamW(
+            learning_rate, weight_decay=weight_decay, **common
+        )
+    else:
+        raise ValueError(
+            "`optimizer.name` must be 'lars', 'sgd' or 'adamw'. "
+            f"Received: {name!r}"
+        )
+    if weight_decay and exempt:
+        optimizer.exclude_from_weight_decay(var_list=list(exempt))
+    return optimizer

@@ -1,0 +1,70 @@
+"""The machine: what it is, what was installed, what to compile."""
+
+import importlib.metadata
+import os
+import platform
+import time
+
+import keras
+import tensorflow as tf
+
+PACKAGES = ("byol-tf", "tensorflow", "tensorflow-cpu", "keras", "numpy")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def check_precision(precision: str) -> str:
+    """Returns the name of a Keras dtype policy, or raises a ValueError."""
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}. "
+            f"Received: {precision!r}"
+        )
+    return precision
+
+
+def should_compile(choice: bool | str) -> bool:
+    """Whether the whole training step is compiled with XLA.
+
+    "auto" compiles on accelerators. On a CPU it does not: there XLA makes
+    convolutions slower than oneDNN's (the views are compiled all the same).
+
+    Args:
+        choice: True, False or "auto".
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(choice, bool):
+        return choice
+    if choice != "auto":
+        raise ValueError(
+            f"`jit_compile` must be True, False or 'auto'. Received: {choice!r}"
+        )
+    return bool(tf.config.list_logical_devices("GPU")) or bool(
+        tf.config.list_logical_devices("TPU")
+    )
+
+
+def describe_machine() -> dict:
+    """Devices, processor, cores and package versions of this process."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "devices": [d.name for d in tf.config.list_logical_devices()],
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def set_seed(seed: int) -> None:
+    """Seeds Python, NumPy and TensorFlow: the initial weights follow it."""
+    keras.utils.set_random_seed(seed)

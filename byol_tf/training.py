@@ -1,0 +1,57 @@
+"""The training loop."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+
+def pretrain(
+    model: keras.Model,
+    make_batches: Callable[[int], tf.data.Dataset],
+    *,
+    total_steps: int,
+    steps_per_epoch: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    jit_compile: bool = False,
+) -> None:
+    """Runs `model.pretrain_step` from `model.step` up to `total_steps`.
+
+    Differs from `model.fit` in that it starts inside an epoch where an
+    earlier run was interrupted, and gives every callback the logs of each
+    step as eager scalar tensors, read only when somebody needs them.
+
+    Args:
+        model: compiled, with `pretrain_step(inputs, labels)` and an int64
+            variable `step` that the step advances.
+        make_batches: gives the batches from a step on, `(inputs, labels)`.
+        total_steps: step at which training ends.
+        steps_per_epoch: for the callbacks' epochs.
+        callbacks: Keras callbacks. `on_train_batch_end(step, logs)` gets the
+            number of steps done before this one; `on_epoch_end(epoch, logs)`
+            gets a dict that earlier callbacks may add to.
+        jit_compile: compile the step with XLA.
+    """
+    start = int(model.step.numpy())
+    callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
+    model.stop_training = False
+    step_function = tf.function(model.pretrain_step, jit_compile=jit_compile)
+    callbacks.on_train_begin()
+    epoch = start // steps_per_epoch
+    if start < total_steps:
+        callbacks.on_epoch_begin(epoch)
+    for step, batch in zip(
+        range(start, total_steps), make_batches(start), strict=False
+    ):
+        callbacks.on_train_batch_begin(step)
+        logs = step_function(*batch)
+        callbacks.on_train_batch_end(step, logs)
+        done = step + 1
+        if done % steps_per_epoch == 0 or done == total_steps:
+            callbacks.on_epoch_end(epoch, {})
+            epoch += 1
+            if done < total_steps and not model.stop_training:
+                callbacks.on_epoch_begin(epoch)
+        if model.stop_training:
+            break
+    callbacks.on_train_end()
