@@ -2,107 +2,20 @@
 
 import pathlib
 
-import ml_collections
-import yaml
-
 from byol_tf.augment.views import CentreView, TwoViews
 from byol_tf.data import sources
 from byol_tf.evaluation.summary import Protocol
-from byol_tf.files import write_text
 from byol_tf.models import adapters
 from byol_tf.models.byol import BYOL
 from byol_tf.models.resnet import make_resnet
 from byol_tf.optimizers import make_optimizer
 from byol_tf.pretraining import Pretraining, Settings
+from byol_tf.run_config import config_text
 from byol_tf.runtime import check_precision, set_seed, should_compile
 from byol_tf.schedules import CosineTau, WarmupCosine, scaled_learning_rate
 
 OBJECTIVES = ("byol",)
 HOLDOUT = 0.1  # of the training images where there is no test split
-
-
-# ---- the configuration of a run folder ---------------------------------
-
-
-def config_of_run(config, workdir) -> ml_collections.ConfigDict:
-    """The configuration of a run folder, kept there from its first start.
-
-    Args:
-        config: what the command line gave, or None to take the folder's.
-        workdir: the run folder.
-
-    Raises:
-        ValueError: if there is neither, or if the two differ.
-    """
-    path = pathlib.Path(workdir) / "config.yaml"
-    kept = _read_config(path) if path.exists() else None
-    if config is None and kept is None:
-        raise ValueError(
-            f"no run in {workdir} to continue; start one with "
-            "--config=configs/quickstart.py"
-        )
-    if config is None:
-        return kept
-    if kept is not None:
-        changed = _differences(kept.to_dict(), config.to_dict())
-        if changed:
-            raise ValueError(
-                f"{workdir} holds a run with another configuration "
-                f"({', '.join(changed)}); continue it with --workdir alone, "
-                "or choose another --workdir"
-            )
-    return config
-
-
-def save_config(config, workdir) -> None:
-    """Writes `config.yaml` into a run folder."""
-    write_text(pathlib.Path(workdir) / "config.yaml", config_text(config))
-
-
-def config_text(config) -> str:
-    """The configuration as YAML."""
-    return yaml.safe_dump(_plain(config.to_dict()), sort_keys=False)
-
-
-def _read_config(path):
-    # Fields that a later version added keep their defaults.
-    from configs import base
-
-    config = base.get_config()
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key, value in _flatten(values).items():
-        config.update_from_flattened_dict({key: _tuple(value)})
-    return config
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _tuple(value):
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _flatten(values, prefix=""):
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def _differences(kept, given):
-    kept, given = _flatten(_plain(kept)), _flatten(_plain(given))
-    return sorted(
-        key for key in kept.keys() | given if kept.get(key) != given.get(key)
-    )
-
-
-# ---- the pieces of a run ------------------------------------------------
 
 
 def pretraining(config, workdir) -> Pretraining:
@@ -190,6 +103,19 @@ def check(config) -> None:
         ("data.labels",
          config.data.labels in ("auto", "required", "ignore"),
          "auto, required or ignore"),
+        ("monitor.every_epochs", config.monitor.every_epochs >= 1,
+         "at least 1"),
+        ("monitor.samples", config.monitor.samples >= 2, "at least 2"),
+        ("checkpoint.every_seconds", config.checkpoint.every_seconds > 0,
+         "positive"),
+        ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
+        ("evaluate.knn_k", config.evaluate.knn_k >= 1, "at least 1"),
+        ("evaluate.knn_temperature", config.evaluate.knn_temperature > 0,
+         "positive"),
+        ("evaluate.knn_bank", config.evaluate.knn_bank >= 1, "at least 1"),
+        ("evaluate.shots", config.evaluate.shots >= 1, "at least 1"),
+        ("evaluate.draws", config.evaluate.draws >= 2, "at least 2"),
+        ("evaluate.max_train", config.evaluate.max_train >= 2, "at least 2"),
         ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
          "auto, yes or no"),
     )  # fmt: skip
@@ -222,9 +148,21 @@ def data(config, workdir) -> tuple[sources.Images, sources.Images]:
         )
 
     train = load(section.train_split)
-    if section.test_split:
-        return train, load(section.test_split)
-    return sources.split_holdout(train, HOLDOUT, config.seed)
+    if not section.test_split:
+        return sources.split_holdout(train, HOLDOUT, config.seed)
+    test = load(section.test_split)
+    if train.labelled and test.labelled:
+        _check_classes(train, test)
+    return train, test
+
+
+def _check_classes(train, test):
+    if train.class_names != test.class_names:
+        differing = set(train.class_names) ^ set(test.class_names)
+        raise ValueError(
+            f"{train.name} and {test.name} must have the same classes; only "
+            f"one of them has {', '.join(sorted(differing)) or 'this order'}"
+        )
 
 
 def two_views(config, size: int) -> TwoViews:
@@ -272,6 +210,7 @@ def optimizer(config, model, updates: int):
         weight_decay=section.weight_decay,
         momentum=section.momentum,
         trust_coefficient=section.trust_coefficient,
+        clip_trust_ratio=section.clip_trust_ratio,
         exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
         accumulate_steps=section.accumulate_steps,
     )

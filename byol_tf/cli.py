@@ -62,7 +62,9 @@ def _show_warning(message, category, *_args, **_kwargs):
 
 def _fail(error):
     message = str(error) or type(error).__name__
-    if isinstance(error, KeyError) and error.args:
-        message = str(error.args[0])
+    if isinstance(error, (KeyError, AttributeError)) and error.args:
+        message = f"unknown configuration field {error.args[0]}"
+    if isinstance(error.__cause__ or error.__context__, FileNotFoundError):
+        message = str(error.__cause__ or error.__context__)
     print("error: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(USAGE_ERROR)

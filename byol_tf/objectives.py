@@ -62,3 +62,43 @@ def byol_loss(
     loss = regression_loss(prediction1, tf.stop_gradient(projection2))
     loss += regression_loss(prediction2, tf.stop_gradient(projection1))
     return tf.reduce_mean(loss)
+
+
+def feature_spread(representation: tf.Tensor) -> tf.Tensor:
+    """Deviation of the normalised representation times sqrt(features).
+
+    Args:
+        representation: float32 `[batch, features]`.
+
+    Returns:
+        float32 scalar: 1 where the representations fill the sphere, 0 where
+        they have collapsed.
+
+    Reference: Chen and He 2021, section 4.1.
+    """
+    unit = l2_normalize(tf.stop_gradient(representation))
+    deviation = tf.reduce_mean(tf.math.reduce_std(unit, axis=0))
+    return deviation * tf.sqrt(tf.cast(unit.shape[-1], tf.float32))
+
+
+def classification(
+    logits: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean cross-entropy and accuracy over the labelled part of a batch.
+
+    Args:
+        logits: float32 `[batch, classes]`.
+        labels: int `[batch]`, -1 where unknown.
+
+    Returns:
+        Two float32 scalars, 0 where nothing is labelled.
+    """
+    known = tf.cast(labels >= 0, tf.float32)
+    count = tf.maximum(tf.reduce_sum(known), 1.0)
+    labels = tf.maximum(tf.cast(labels, tf.int64), 0)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    hits = tf.cast(tf.argmax(logits, -1) == labels, tf.float32)
+    return (
+        tf.reduce_sum(losses * known) / count,
+        tf.reduce_sum(hits * known) / count,
+    )

@@ -27,6 +27,9 @@ class LARS(keras.optimizers.Optimizer):
         weight_decay: added to the gradient, before the trust ratio.
         momentum: decay of the momentum buffer.
         trust_coefficient: eta of the paper.
+        clip_trust_ratio: divide the trust ratio by the learning rate and cap
+            it at 1, so that no step is longer than plain momentum's. Off in
+            the official code; on in recipes for small data sets.
         **kwargs: of `keras.optimizers.Optimizer`
             (`gradient_accumulation_steps`, `clipnorm`, ...).
 
@@ -40,6 +43,7 @@ class LARS(keras.optimizers.Optimizer):
         weight_decay: float = 1.5e-6,
         momentum: float = 0.9,
         trust_coefficient: float = 1e-3,
+        clip_trust_ratio: bool = False,
         name: str = "lars",
         **kwargs,
     ):
@@ -60,6 +64,7 @@ class LARS(keras.optimizers.Optimizer):
         self.coupled_weight_decay = weight_decay
         self.momentum = momentum
         self.trust_coefficient = trust_coefficient
+        self.clip_trust_ratio = clip_trust_ratio
         self._excluded = set()
 
     def exclude(self, variables: Sequence[keras.Variable]) -> None:
@@ -86,19 +91,22 @@ class LARS(keras.optimizers.Optimizer):
         update = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
         if self._adapted[index]:
-            update = self._adapt(update, variable)
+            update = self._adapt(update, variable, learning_rate)
         buffer = self.momentums[index]
         self.assign(buffer, buffer * self.momentum + update)
         rate = ops.cast(learning_rate, variable.dtype)
         self.assign_sub(variable, rate * buffer.value)
 
-    def _adapt(self, gradient, variable):
+    def _adapt(self, gradient, variable, learning_rate):
         update = gradient + self.coupled_weight_decay * variable
         parameter_norm = _norm(variable)
         update_norm = _norm(update)
         usable = ops.logical_and(parameter_norm > 0, update_norm > 0)
         safe = ops.where(usable, update_norm, ops.ones_like(update_norm))
         ratio = self.trust_coefficient * parameter_norm / safe
+        if self.clip_trust_ratio:
+            rate = ops.maximum(ops.cast(learning_rate, ratio.dtype), 1e-12)
+            ratio = ops.minimum(ratio / rate, 1.0)
         return update * ops.where(usable, ratio, ops.ones_like(ratio))
 
     def get_config(self):
@@ -108,6 +116,7 @@ class LARS(keras.optimizers.Optimizer):
                 "weight_decay": self.coupled_weight_decay,
                 "momentum": self.momentum,
                 "trust_coefficient": self.trust_coefficient,
+                "clip_trust_ratio": self.clip_trust_ratio,
             }
         )
         return config
@@ -124,6 +133,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     momentum: float = 0.9,
     trust_coefficient: float = 1e-3,
+    clip_trust_ratio: bool = False,
     exempt: Sequence[keras.Variable] = (),
     accumulate_steps: int = 1,
 ) -> keras.optimizers.Optimizer:
@@ -136,6 +146,7 @@ def make_optimizer(
             for SGD and AdamW, as Keras does it.
         momentum: of LARS and SGD.
         trust_coefficient: of LARS.
+        clip_trust_ratio: of LARS.
         exempt: variables without weight decay. LARS exempts biases and
             normalisation parameters by itself.
         accumulate_steps: batches whose mean gradient makes one update.
@@ -151,6 +162,7 @@ def make_optimizer(
             weight_decay=weight_decay,
             momentum=momentum,
             trust_coefficient=trust_coefficient,
+            clip_trust_ratio=clip_trust_ratio,
             **common,
         )
         optimizer.exclude(exempt)

@@ -13,7 +13,6 @@ The folder explains itself:
 """
 
 import dataclasses
-import io
 import pathlib
 import time
 from collections.abc import Callable
@@ -22,27 +21,18 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from byol_tf import logs, monitors
+from byol_tf import logs, monitors, reporting
 from byol_tf.checkpoints import CheckpointStore
 from byol_tf.data.pipeline import training_batches, with_views
 from byol_tf.data.sources import Images
-from byol_tf.evaluation import pictures, report
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.evaluation.knn import nearest_neighbours
+from byol_tf.evaluation.pictures import views_grid
 from byol_tf.evaluation.summary import Protocol, summarize
 from byol_tf.files import read_json, save_model, whole_file, write_json
 from byol_tf.models.byol import BYOL
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 from byol_tf.training import pretrain
-
-ROWS = {
-    "knn_accuracy": "kNN accuracy",
-    "linear_accuracy": "linear accuracy, all labels",
-    "few_shot_accuracy": "linear accuracy, {shots} labels per class",
-    "feature_std": "spread of the representation (1 = full)",
-    "effective_rank": "effective rank",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +151,20 @@ class Pretraining:
             "machine": describe_machine(),
         }
         write_json(workdir / "train.json", result)
-        self._report(workdir, result, metrics, features)
+        with np.load(workdir / "before.npz") as file:
+            features_before = file["test"]
+        reporting.write(
+            workdir,
+            title=self.title,
+            config_text=self.config_text,
+            result=result,
+            metrics=metrics,
+            shots=self.protocol.shots,
+            before=features_before,
+            after=features,
+            train=self._judged(),
+            test=self.test,
+        )
         return result
 
     def batches(self, start_step: int) -> tf.data.Dataset:
@@ -184,9 +187,7 @@ class Pretraining:
 
     def table(self, result: dict) -> str:
         """The before/after table for the terminal."""
-        return report.format_table(
-            self._rows(result), ("", "random encoder", "pretrained")
-        )
+        return reporting.table(result, self.protocol.shots)
 
     # ---- pieces -------------------------------------------------------
 
@@ -200,18 +201,27 @@ class Pretraining:
         return read_json(path)
 
     def _evaluate(self):
-        train = self.extractor(self.train.images[: self.protocol.max_train])
-        labels = self.train.labels[: self.protocol.max_train]
+        judged = self._judged()
+        train = self.extractor(judged.images)
         test = self.extractor(self.test.images)
         numbers = summarize(
             train,
-            labels,
+            judged.labels,
             test,
             self.test.labels,
             num_classes=self.train.num_classes,
             protocol=self.protocol,
         )
         return numbers, (train, test)
+
+    def _judged(self):
+        """Training images whose labels the evaluation uses."""
+        limit = self.protocol.max_train
+        if self.train.num_examples <= limit:
+            return self.train
+        rng = np.random.default_rng((self.settings.seed, 2))
+        chosen = rng.permutation(self.train.num_examples)[:limit]
+        return self.train.subset(np.sort(chosen))
 
     def _callbacks(self, workdir, store):
         settings = self.settings
@@ -284,7 +294,7 @@ class Pretraining:
         views = self.pipeline_views or self.model.views
         view1, view2 = views(images, seed=step_seed(self.model.seed, 0))
         with whole_file(path) as temporary:
-            pictures.views_grid(
+            views_grid(
                 images.numpy()[:12],
                 view1.numpy()[:12],
                 view2.numpy()[:12],
@@ -298,86 +308,6 @@ class Pretraining:
             seed=self.settings.seed,
             num_steps=1,
         )
-
-    def _rows(self, result):
-        rows = []
-        for key, label in ROWS.items():
-            if key in result["after"]:
-                cells = [
-                    _cell(key, result[when]) for when in ("before", "after")
-                ]
-                rows.append((label.format(shots=self.protocol.shots), *cells))
-        return rows
-
-    def _report(self, workdir, result, metrics, features):
-        parts = {
-            "First views": (workdir / "views.png").read_bytes(),
-            "Curves": _png(pictures.curves, metrics),
-            "Nearest neighbours of test images": self._neighbours(features),
-        }
-        with np.load(workdir / "before.npz") as file:
-            before = file["test"]
-        parts["Representations in the plane"] = _png(
-            pictures.before_after_scatter,
-            before,
-            features[1][: len(before)],
-            self.test.labels[: len(before)],
-        )
-        report.write_report(
-            workdir / "report.html",
-            title=self.title,
-            config_text=self.config_text,
-            metrics=metrics,
-            table=(("", "random encoder", "pretrained"), self._rows(result)),
-            pictures=parts,
-            notes=_notes(result),
-        )
-
-    def _neighbours(self, features, queries=8, count=8):
-        train, test = features
-        chosen = np.random.default_rng(self.settings.seed).choice(
-            len(test), size=min(queries, len(test)), replace=False
-        )
-        found = nearest_neighbours(train, test[chosen], count)
-        names = self.train.class_names
-        return _png(
-            pictures.neighbours_grid,
-            self.test.images[chosen],
-            self.train.images[found.ravel()].reshape(
-                found.shape + self.train.images.shape[1:]
-            ),
-            query_labels=self.test.labels[chosen],
-            neighbour_labels=self.train.labels[found],
-            class_names=names,
-        )
-
-
-def _png(draw, *args, **kwargs) -> bytes:
-    buffer = io.BytesIO()
-    draw(*args, buffer, **kwargs)
-    return buffer.getvalue()
-
-
-def _cell(key, numbers):
-    if key == "few_shot_accuracy":
-        mean, std = numbers[key], numbers["few_shot_std"]
-        return f"{100 * mean:.1f} % ± {100 * std:.1f}"
-    if key.endswith("accuracy"):
-        return f"{100 * numbers[key]:.1f} %"
-    return f"{numbers[key]:.2f}"
-
-
-def _notes(result):
-    machine = result["machine"]
-    return [
-        f"{result['steps']} steps of {result['batch_size']} images "
-        f"({result['epochs']} epochs of {result['images']} images), "
-        f"{result['training_seconds'] / 60:.1f} minutes of training on "
-        f"{machine['cores']} cores ({machine['processor']}), "
-        f"seed {result['seed']}.",
-        f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
-        f"{result['skipped_images']} unreadable images skipped.",
-    ]
 
 
 def _spent(callbacks):

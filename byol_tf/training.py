@@ -37,21 +37,37 @@ def pretrain(
     model.stop_training = False
     step_function = tf.function(model.pretrain_step, jit_compile=jit_compile)
     callbacks.on_train_begin()
-    epoch = start // steps_per_epoch
-    if start < total_steps:
-        callbacks.on_epoch_begin(epoch)
-    for step, batch in zip(
-        range(start, total_steps), make_batches(start), strict=False
-    ):
+    try:
+        _steps(
+            model,
+            step_function,
+            zip(range(start, total_steps), make_batches(start), strict=False),
+            total_steps,
+            steps_per_epoch,
+            callbacks,
+        )
+    except KeyboardInterrupt:
+        # Between two steps the state is whole, so it may be saved.
+        callbacks.on_train_end()
+        raise
+    callbacks.on_train_end()
+
+
+def _steps(
+    model, step_function, batches, total_steps, steps_per_epoch, callbacks
+):
+    """Runs the numbered batches, with the callbacks of batches and epochs."""
+    open_epoch = False
+    for step, batch in batches:
+        epoch = step // steps_per_epoch
+        if not open_epoch:
+            callbacks.on_epoch_begin(epoch)
+            open_epoch = True
         callbacks.on_train_batch_begin(step)
-        logs = step_function(*batch)
-        callbacks.on_train_batch_end(step, logs)
+        callbacks.on_train_batch_end(step, step_function(*batch))
         done = step + 1
         if done % steps_per_epoch == 0 or done == total_steps:
             callbacks.on_epoch_end(epoch, {})
-            epoch += 1
-            if done < total_steps and not model.stop_training:
-                callbacks.on_epoch_begin(epoch)
+            open_epoch = False
         if model.stop_training:
             break
-    callbacks.on_train_end()

@@ -58,6 +58,25 @@ def test_lars_does_not_adapt_where_a_norm_is_zero(weight, gradient):
     np.testing.assert_allclose(variable.numpy(), weight - 0.1 * gradient)
 
 
+@pytest.mark.parametrize("rate,expected", [(0.5, 0.4), (0.001, 1.0)])
+def test_clipped_lars_never_exceeds_plain_momentum(rate, expected):
+    start = np.full((2, 2), 2.0, np.float32)  # norm 4
+    gradient = np.full((2, 2), 1.0, np.float32)  # norm 2
+    variable = keras.Variable(start)
+    optimizer = LARS(
+        rate,
+        weight_decay=0.0,
+        momentum=0.0,
+        trust_coefficient=0.1,
+        clip_trust_ratio=True,
+    )
+    optimizer.apply([gradient], [variable])
+    # 0.1 * 4 / 2 = 0.2, over the rate 0.5 that is 0.4, over 0.001 above 1.
+    np.testing.assert_allclose(
+        variable.numpy(), start - rate * expected * gradient, rtol=1e-6
+    )
+
+
 def test_lars_survives_serialisation():
     optimizer = LARS(0.3, 0.01, 0.7, 0.002, gradient_accumulation_steps=4)
     packed = keras.saving.serialize_keras_object(optimizer)

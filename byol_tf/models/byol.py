@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from byol_tf import ema
 from byol_tf.models.heads import mlp
-from byol_tf.objectives import byol_loss, l2_normalize
+from byol_tf.objectives import byol_loss, classification, feature_spread
 from byol_tf.schedules import check_tau
 from byol_tf.seeds import step_seed
 
@@ -158,12 +158,15 @@ class BYOL(keras.Model):
             target1.projection,
             target2.projection,
         )
-        logs = {"loss": loss, "feature_std": _spread(online1.representation)}
+        logs = {
+            "loss": loss,
+            "batch_feature_std": feature_spread(online1.representation),
+        }
         if self.probe is None or labels is None:
             return loss, logs
         # Labels stop here: no gradient of the probe reaches the encoder.
         logits = self.probe(tf.stop_gradient(online1.representation))
-        probe_loss, logs["probe_accuracy"] = _classification(logits, labels)
+        probe_loss, logs["probe_accuracy"] = classification(logits, labels)
         logs["probe_loss"] = probe_loss
         return loss + probe_loss, logs
 
@@ -310,27 +313,4 @@ def _vector_length(encoder: keras.Model) -> int:
 def _float32(outputs: Outputs) -> Outputs:
     return Outputs(
         *(o if o is None else tf.cast(o, tf.float32) for o in outputs)
-    )
-
-
-def _spread(representation: tf.Tensor) -> tf.Tensor:
-    """Deviation of the normalised representation times sqrt(features).
-
-    1 where the representations fill the sphere, 0 where they have collapsed.
-    """
-    unit = l2_normalize(tf.stop_gradient(representation))
-    deviation = tf.reduce_mean(tf.math.reduce_std(unit, axis=0))
-    return deviation * tf.sqrt(tf.cast(unit.shape[-1], tf.float32))
-
-
-def _classification(logits, labels):
-    """Mean cross-entropy and accuracy over the labelled part of a batch."""
-    known = tf.cast(labels >= 0, tf.float32)
-    count = tf.maximum(tf.reduce_sum(known), 1.0)
-    labels = tf.maximum(tf.cast(labels, tf.int64), 0)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    hits = tf.cast(tf.argmax(logits, -1) == labels, tf.float32)
-    return (
-        tf.reduce_sum(losses * known) / count,
-        tf.reduce_sum(hits * known) / count,
     )

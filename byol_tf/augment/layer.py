@@ -1,0 +1,94 @@
+"""What the image layers share: their input, their dtype, their arguments."""
+
+import keras
+import tensorflow as tf
+
+
+class ImageLayer(keras.layers.Layer):
+    """A layer without weights that computes in float32 under any policy."""
+
+    def __init__(self, **kwargs):
+        kwargs.update(dtype="float32", autocast=False)
+        super().__init__(**kwargs)
+        self.built = True
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("dtype")
+        return config
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """float32 in [0, 1] from uint8, or from floats in [0, 1].
+
+    Raises:
+        ValueError: for another dtype, or if the images are no batch.
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank != 4 or images.shape[-1] is None:
+        raise ValueError(
+            "`images` must be [batch, height, width, channels] with a known "
+            f"number of channels. Received shape: {images.shape}"
+        )
+    if images.dtype == tf.uint8:
+        return tf.cast(images, tf.float32) / 255.0
+    if images.dtype.is_floating:
+        return tf.cast(images, tf.float32)
+    raise ValueError(
+        "`images` must be uint8, or float in [0, 1]. "
+        f"Received dtype: {images.dtype.name}"
+    )
+
+
+def check_number(
+    name: str, value: float, low: float, high: float = float("inf")
+) -> float:
+    """The value, if it is a number in [low, high]; else a ValueError."""
+    if not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(
+            f"`{name}` must be a number in [{low:g}, {high:g}]. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def check_range(
+    name: str, value: tuple, above: float, high: float = float("inf")
+) -> tuple[float, float]:
+    """The pair, if above < low <= high; else a ValueError."""
+    try:
+        first, second = map(float, value)
+    except (TypeError, ValueError):
+        first = second = float("nan")
+    if not above < first <= second <= high:
+        raise ValueError(
+            f"`{name}` must be a pair (low, high) with {above:g} < low <= "
+            f"high <= {high:g}. Received: {name}={value!r}"
+        )
+    return (first, second)
+
+
+def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width of an image; a ValueError if they are none."""
+    pair = (size, size) if isinstance(size, int) else size
+    try:
+        height, width = map(int, pair)
+        valid = (height, width) == tuple(pair) and min(height, width) > 0
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`size` must be a positive number of pixels or a pair of them. "
+            f"Received: size={size!r}"
+        )
+    return (height, width)
+
+
+def check_method(resize: str) -> str:
+    """The method of resizing, if it is one; else a ValueError."""
+    if resize not in ("bicubic", "bilinear"):
+        raise ValueError(
+            "`resize` must be 'bicubic' or 'bilinear'. "
+            f"Received: resize={resize!r}"
+        )
+    return resize

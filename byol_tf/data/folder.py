@@ -1,0 +1,169 @@
+"""Images in the files of a folder."""
+
+import os
+import pathlib
+from collections import Counter
+
+from absl import logging
+
+from byol_tf.data.decode import EXTENSIONS, check_channels, decode_square
+from byol_tf.data.images import Images
+from byol_tf.data.store import Store, decode_into
+
+SPLIT = "train"  # what a folder without sub-folders for splits holds
+
+
+def load_folder(
+    directory: str | os.PathLike,
+    split: str,
+    image_size: int | None,
+    channels: int | None,
+    store: Store,
+) -> Images:
+    """Decodes all images below a folder, in the order of their paths.
+
+    A sub-folder with the name of the split holds the split; without one, all
+    is "train". If every image lies in one of at least two sub-folders of the
+    first level, their names are the labels, else there are none. Hidden files
+    and folders are left out.
+
+    Args:
+        directory: the folder.
+        split: name of the split.
+        image_size: pixels of a side, see `sources.load`.
+        channels: 1 or 3; None for 3.
+        store: where the pixels go.
+
+    Raises:
+        ValueError: if there is no such folder or split, if no image in it can
+            be read, or if `image_size` is missing.
+    """
+    check_channels(channels)
+    channels = channels or 3
+    root = _split_folder(directory, split)
+    if image_size is None:
+        raise ValueError(
+            f"the images of a folder need `image_size`, the pixels of a side "
+            f"that all are brought to. Received: image_size=None for {root}"
+        )
+    name = pathlib.Path(directory).resolve().name or "images"
+    paths = find_images(root)
+    labels, class_names = labels_of(paths, _known_classes(root, directory))
+
+    def prepare(path):
+        return decode_square(root / path, image_size, channels)
+
+    def write(array):
+        items = zip(paths, paths, labels, strict=True)
+        return decode_into(array, items, prepare, description=name)
+
+    pixels, labels, skipped = store.fill(
+        len(paths),
+        (image_size, image_size, channels),
+        write,
+        name=name,
+        key=_key(root, paths, labels),
+    )
+    if skipped:
+        logging.warning(
+            "Skipped %d of %d images in %s, which could not be read; the "
+            "first: %s: %s.",
+            *(len(skipped), len(paths), root, *skipped[0]),
+        )
+    if not len(labels):
+        raise ValueError(
+            f"none of the {len(paths)} images in {str(root)!r} can be read; "
+            f"the first, {skipped[0][0]}: {skipped[0][1]}"
+        )
+    return Images(pixels, labels, class_names, name, tuple(skipped))
+
+
+def find_images(root: pathlib.Path) -> list[str]:
+    """Relative paths of the images below a folder, sorted.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    paths, others, seen = [], Counter(), set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to a folder above
+            subfolders.clear()
+            continue
+        seen.add(real)
+        subfolders[:] = sorted(s for s in subfolders if s[0] != ".")
+        for file in files:
+            extension = os.path.splitext(file)[1].lower()
+            if file[0] == ".":
+                continue
+            if extension in EXTENSIONS:
+                path = pathlib.Path(folder, file).relative_to(root)
+                paths.append(path.as_posix())
+            else:
+                others[extension or "no extension"] += 1
+    if others:
+        logging.info(
+            "Left out %d files in %s that are not images: %s.",
+            *(others.total(), root),
+            ", ".join(f"{n} {ext}" for ext, n in others.most_common(5)),
+        )
+    if not paths:
+        raise ValueError(
+            f"no image in {str(root)!r} (looked for {', '.join(EXTENSIONS)} "
+            f"in it and below; other files: {others.total()})"
+        )
+    return sorted(paths)
+
+
+def labels_of(
+    paths: list[str], known: tuple[str, ...] = ()
+) -> tuple[list[int], tuple[str, ...]]:
+    """Labels by sub-folder of the first level, and the class names.
+
+    Args:
+        paths: of the images.
+        known: classes that come first, whether or not they have images.
+
+    Returns:
+        A label for each path, and the sorted names; all -1 and () if an image
+        lies outside of sub-folders or if there is only one class.
+    """
+    tops = [path.split("/")[0] if "/" in path else None for path in paths]
+    if None in tops or len({*tops, *known}) < 2:
+        return [-1] * len(paths), ()
+    names = [*known, *sorted(set(tops) - set(known))]
+    index = {name: label for label, name in enumerate(names)}
+    return [index[top] for top in tops], tuple(names)
+
+
+def _split_folder(directory, split):
+    if not directory:
+        raise ValueError("a folder of images must be named, but none is")
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise ValueError(f"there is no folder {str(directory)!r}")
+    if (directory / split).is_dir():
+        return directory / split
+    if split == SPLIT:
+        return directory
+    raise ValueError(
+        f"{str(directory)!r} has no sub-folder {split!r} for that split. "
+        f"Make one, or leave the name of the test split empty to hold out "
+        "some of the training images"
+    )
+
+
+def _known_classes(root, directory):
+    # A test split that lacks a class must count like the training split.
+    train = pathlib.Path(directory) / SPLIT
+    if root == train or root == pathlib.Path(directory) or not train.is_dir():
+        return ()
+    return labels_of(find_images(train))[1]
+
+
+def _key(root, paths, labels):
+    stats = [os.stat(root / path) for path in paths]
+    return [
+        (path, label, stat.st_size, stat.st_mtime_ns)
+        for path, label, stat in zip(paths, labels, stats, strict=True)
+    ]

@@ -1,0 +1,157 @@
+"""A set of images, as everything downstream takes it."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+FINGERPRINT_ROWS = 4096  # images that enter a fingerprint
+
+
+class Rows:
+    """Some rows of an array that is too large to copy, read when indexed.
+
+    Args:
+        array: `[N, ...]`, usually memory-mapped.
+        index: int `[M]`, the rows.
+    """
+
+    def __init__(self, array: np.ndarray, index: np.ndarray):
+        self.array = array
+        self.index = index
+        self.shape = (len(index), *array.shape[1:])
+        self.dtype = array.dtype
+        self.ndim = array.ndim
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key) -> np.ndarray:
+        return np.asarray(self.array[self.index[key]])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size with their labels.
+
+    Attributes:
+        images: uint8 `[N, height, width, channels]`: an array, a memory map,
+            or `Rows` of one.
+        labels: int32 `[N]`, -1 where there is none.
+        class_names: names of the labels, or () where there are none.
+        name: for messages and reports.
+        skipped: `(path, reason)` of the images that could not be read.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...] = ()
+    name: str = "images"
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self):
+        if len(self.images) != len(self.labels):
+            raise ValueError(
+                "`images` and `labels` must have the same length. Received: "
+                f"len(images)={len(self.images)}, "
+                f"len(labels)={len(self.labels)}"
+            )
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)`."""
+        return tuple(self.images.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes; 0 without labels."""
+        return max(len(self.class_names), int(self.labels.max(initial=-1)) + 1)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any image has a label."""
+        return bool((self.labels >= 0).any())
+
+    def fingerprint(self) -> str:
+        """16 hex digits of shape, labels and pixels.
+
+        Pixels are those of all images of a set of at most 4,096, else of
+        4,096 images at equal distances.
+        """
+        count = self.num_examples
+        chosen = np.unique(
+            np.linspace(0, max(count - 1, 0), min(count, FINGERPRINT_ROWS))
+            .round()
+            .astype(np.int64)
+        )
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(np.ascontiguousarray(self.labels, "<i4").tobytes())
+        for start in range(0, len(chosen), 256):
+            rows = self.images[chosen[start : start + 256]]
+            digest.update(np.ascontiguousarray(rows).tobytes())
+        return digest.hexdigest()[:16]
+
+    def subset(self, index: np.ndarray) -> "Images":
+        """The images at these positions, in the given order.
+
+        Images in memory are copied; of a memory map only `Rows` are kept.
+        """
+        index = np.asarray(index)
+        if isinstance(self.images, np.memmap):
+            images = Rows(self.images, index)
+        elif isinstance(self.images, Rows):
+            images = Rows(self.images.array, self.images.index[index])
+        else:
+            images = self.images[index]
+        return dataclasses.replace(
+            self, images=images, labels=self.labels[index]
+        )
+
+
+def split_holdout(
+    images: Images, fraction: float, seed: int
+) -> tuple[Images, Images]:
+    """Splits a set at random, with the same fraction of every class.
+
+    Args:
+        images: the set; images without a label count as one class.
+        fraction: held out, in (0, 1). At least one image of every class of
+            two or more is held out and at least one stays.
+        seed: of the choice.
+
+    Returns:
+        `(rest, held_out)`, each in the original order.
+
+    Raises:
+        ValueError: if the fraction is not in (0, 1), or if either part would
+            be empty.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"`fraction` must be in (0, 1). Received: fraction={fraction}"
+        )
+    rng = np.random.RandomState(seed & 0xFFFFFFFF)  # its streams never change
+    held_out = np.zeros(images.num_examples, bool)
+    for label in np.unique(images.labels):
+        members = rng.permutation(np.flatnonzero(images.labels == label))
+        count = round(fraction * len(members))
+        count = min(max(count, 1), len(members) - 1)
+        held_out[members[:count]] = True
+    if not held_out.any():
+        raise ValueError(
+            f"{images.name} is too small to hold out {fraction:.0%}: no class "
+            f"has two images. Received: {images.num_examples} images"
+        )
+    return (
+        images.subset(np.flatnonzero(~held_out)),
+        dataclasses.replace(
+            images.subset(np.flatnonzero(held_out)), skipped=()
+        ),
+    )

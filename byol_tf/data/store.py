@@ -1,0 +1,166 @@
+"""Decodes images once, into memory or into a file that is mapped."""
+
+import dataclasses
+import hashlib
+import itertools
+import math
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from byol_tf.data.decode import ImageError
+from byol_tf.files import whole_file
+
+CACHES = ("auto", "memory", "disk")
+CHUNK = 1024  # images handed to the threads at a time
+Pairs = list[tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """Where decoded images are kept.
+
+    Attributes:
+        cache: "memory", "disk" (a memory-mapped file that later runs use
+            again), or "auto": memory up to `cache_bytes`, else disk.
+        cache_bytes: limit of "auto".
+        cache_dir: folder of the files.
+    """
+
+    cache: str = "auto"
+    cache_bytes: int = 4 * 2**30
+    cache_dir: str | os.PathLike | None = None
+
+    def __post_init__(self):
+        if self.cache not in CACHES:
+            raise ValueError(
+                f"`cache` must be one of {', '.join(CACHES)}. "
+                f"Received: cache={self.cache!r}"
+            )
+
+    def fill(
+        self,
+        count: int,
+        shape: tuple[int, int, int],
+        write: Callable[[np.ndarray], tuple[np.ndarray, Pairs]],
+        *,
+        name: str,
+        key: object,
+    ) -> tuple[np.ndarray, np.ndarray, Pairs]:
+        """Gives an array to write to, unless an earlier run has written it.
+
+        Args:
+            count: most images there can be.
+            shape: of one image.
+            write: gets a uint8 array `[count, *shape]`, fills its first `k`
+                rows and returns `k` labels and the skipped images.
+            name: for the file.
+            key: everything the pixels depend on; its `repr` is hashed.
+
+        Returns:
+            uint8 `[k, *shape]`, int32 `[k]`, and `(path, reason)` of the
+            skipped images.
+        """
+        shape = (count, *shape)
+        if not self._on_disk(math.prod(shape)):
+            array = np.empty(shape, np.uint8)
+            labels, skipped = write(array)
+            return array[: len(labels)], labels, skipped
+        digest = hashlib.sha256(repr((shape, key)).encode()).hexdigest()
+        path = self._folder() / f"{name}-{digest[:16]}.npy"
+        if path.exists():
+            logging.info("Using the decoded images in %s.", path)
+        else:
+            _write_files(path, shape, write)
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+            labels = file["labels"]
+            skipped = [tuple(pair) for pair in file["skipped"].tolist()]
+        return np.load(path, mmap_mode="r")[: len(labels)], labels, skipped
+
+    def _on_disk(self, size):
+        if self.cache == "auto":
+            return size > self.cache_bytes
+        return self.cache == "disk"
+
+    def _folder(self):
+        if not self.cache_dir:
+            raise ValueError(
+                "these images need a disk cache, so `cache_dir` must name a "
+                f"folder. Received: cache={self.cache!r}, "
+                f"cache_bytes={self.cache_bytes}, cache_dir={self.cache_dir!r}"
+            )
+        return pathlib.Path(self.cache_dir)
+
+
+def _write_files(path, shape, write):
+    # The pixels come to their place last, so where they are, all is.
+    with whole_file(path) as pixels:
+        array = np.lib.format.open_memmap(pixels, "w+", np.uint8, shape)
+        labels, skipped = write(array)
+        array.flush()
+        with whole_file(path.with_suffix(".npz")) as rest:
+            np.savez(
+                rest,
+                labels=labels,
+                skipped=np.array(skipped, str).reshape(-1, 2),
+            )
+
+
+def decode_into(
+    array: np.ndarray,
+    items: Iterable[tuple[str, object, int]],
+    prepare: Callable[[object], np.ndarray],
+    *,
+    description: str,
+) -> tuple[np.ndarray, Pairs]:
+    """Decodes in threads, with a progress bar, and skips what is damaged.
+
+    Args:
+        array: uint8 `[count, height, width, channels]`, filled from the top.
+        items: at most `count` of `(name, source, label)`.
+        prepare: from a source to the pixels, or an `ImageError`.
+        description: for the progress bar.
+
+    Returns:
+        int32 labels of the images that were decoded, in order, and
+        `(name, reason)` of those that were not.
+    """
+
+    def attempt(item):
+        try:
+            return prepare(item[1])
+        except ImageError as error:
+            return error
+
+    labels, skipped = [], []
+    progress = tqdm(
+        total=len(array),
+        unit="image",
+        desc=description,
+        delay=1,
+        dynamic_ncols=True,
+    )
+    with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for chunk in _chunks(items):
+            for (name, _, label), pixels in zip(
+                chunk, pool.map(attempt, chunk), strict=True
+            ):
+                progress.update()
+                if isinstance(pixels, ImageError):
+                    logging.warning("Skipped %s: %s.", name, pixels)
+                    skipped.append((name, str(pixels)))
+                else:
+                    array[len(labels)] = pixels
+                    labels.append(label)
+    return np.array(labels, np.int32), skipped
+
+
+def _chunks(items) -> Iterator[list]:
+    items = iter(items)
+    while chunk := list(itertools.islice(items, CHUNK)):
+        yield chunk

@@ -1,0 +1,37 @@
+"""What all pictures share: colours, and PNG files written whole.
+
+Colours are those of Okabe and Ito and two more, distinct to colour-blind
+eyes; the pictures never make them the only sign of a difference.
+"""
+
+import io
+import os
+from typing import BinaryIO
+
+from matplotlib.figure import Figure
+
+from byol_tf.files import whole_file
+
+Target = str | os.PathLike | BinaryIO
+
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+RED = "#D55E00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+BLACK = "#222222"
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#C9BC00", BLACK)
+COLOURS += ("#7B4B2A", "#5B3A9E")
+GRAY = "#6b6b6b"
+
+
+def save_png(figure: Figure, target: Target) -> None:
+    """Writes a figure to a path, whole or not at all, or to a buffer."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=144, facecolor="white")
+    if hasattr(target, "write"):
+        target.write(buffer.getvalue())
+        return
+    with whole_file(target) as temporary:
+        temporary.write_bytes(buffer.getvalue())

@@ -1,0 +1,124 @@
+"""Representations of arrays of inputs from a frozen encoder."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Prepare = Callable[[tf.Tensor], tf.Tensor]
+
+
+class FeatureExtractor:
+    """Runs an encoder in inference mode over arrays of any length.
+
+    The compiled function is traced once for a shape and dtype of inputs and
+    follows the weights of the encoder, so one extractor serves a monitor for
+    the whole training. Every batch has `batch_size` rows: the last one is
+    filled up by repeating its last row, and cut afterwards.
+
+    Args:
+        encoder: Keras model from `[batch, ...]` to `[batch, dim]`.
+        prepare: None, or a function applied to every batch inside the
+            compiled function, such as a view that turns uint8 images into
+            float32 in [0, 1].
+        batch_size: inputs encoded at once.
+
+    Raises:
+        ValueError: `batch_size` is less than 1.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        prepare: Prepare | None = None,
+        batch_size: int = 512,
+    ):
+        if batch_size < 1:
+            raise ValueError(
+                "`batch_size` must be at least 1. "
+                f"Received: batch_size={batch_size}"
+            )
+        self.encoder = encoder
+        self.prepare = prepare
+        self.batch_size = batch_size
+        self._encode = tf.function(self._forward)
+
+    def _forward(self, batch):
+        if self.prepare is not None:
+            batch = self.prepare(batch)
+        return self.encoder(batch, training=False)
+
+    def __call__(
+        self, inputs: np.ndarray, progress: Callable | None = None
+    ) -> np.ndarray:
+        """Encodes all inputs, in their order.
+
+        Args:
+            inputs: array `[n, ...]` of any dtype `prepare` takes (the encoder,
+                if there is no `prepare`), also a memory map: one batch at a
+                time is read. Wider floats are cast to float32.
+            progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
+
+        Returns:
+            float32 `[n, dim]`, whatever precision the encoder computes in.
+            Values that are not finite are passed on.
+
+        Raises:
+            ValueError: there are no inputs, or the encoder does not return
+                one vector for each of them.
+        """
+        count = len(inputs)
+        if count == 0:
+            raise ValueError(
+                "`inputs` must hold at least one example. "
+                f"Received: inputs.shape={np.shape(inputs)}"
+            )
+        starts = range(0, count, self.batch_size)
+        features = None
+        for start in progress(starts) if progress else starts:
+            encoded = self._encode_batch(
+                inputs[start : start + self.batch_size]
+            )
+            if features is None:
+                features = np.empty((count, encoded.shape[1]), np.float32)
+            features[start : start + len(encoded)] = encoded
+        return features
+
+    def _encode_batch(self, batch):
+        batch = np.asarray(batch)
+        if np.issubdtype(batch.dtype, np.floating):
+            batch = batch.astype(np.float32, copy=False)
+        size = len(batch)
+        missing = self.batch_size - size
+        if missing:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, 0)])
+        encoded = self._encode(tf.convert_to_tensor(batch))
+        shape = getattr(encoded, "shape", None)
+        if shape is None or len(shape) != 2 or shape[0] != self.batch_size:
+            raise ValueError(
+                "`encoder` must return one vector for each input, "
+                f"[{self.batch_size}, dim]. Received: "
+                f"{type(encoded).__name__} of shape {shape}. Add global "
+                "pooling or a Flatten layer, or pick one of its outputs."
+            )
+        return tf.cast(encoded, tf.float32).numpy()[:size]
+
+
+def extract_features(
+    encoder: keras.Model,
+    inputs: np.ndarray,
+    *,
+    prepare: Prepare | None = None,
+    batch_size: int = 512,
+    progress: Callable | None = None,
+) -> np.ndarray:
+    """Encodes an array of inputs once.
+
+    To encode again and again, keep a `FeatureExtractor`, which does not
+    trace anew. Arguments, result and errors are its own.
+
+    Returns:
+        float32 `[n, dim]`.
+    """
+    return FeatureExtractor(encoder, prepare, batch_size)(inputs, progress)

@@ -1,0 +1,110 @@
+"""Accuracy of a linear classifier that saw a few labels of each class."""
+
+import dataclasses
+
+import numpy as np
+
+from byol_tf.evaluation.linear import ridge_classifier
+
+
+@dataclasses.dataclass(frozen=True)
+class FewShot:
+    """Accuracies over several draws of the labelled examples.
+
+    Attributes:
+        mean: mean accuracy, in [0, 1].
+        std: standard deviation between draws (of a sample: divided by
+            draws - 1), 0 for a single draw.
+        accuracies: one accuracy for each draw.
+    """
+
+    mean: float
+    std: float
+    accuracies: tuple[float, ...]
+
+
+def balanced_subset(
+    labels: np.ndarray, per_class: int, seed: int
+) -> np.ndarray:
+    """Draws the same number of examples of every class.
+
+    Args:
+        labels: int `[n]`; negative ones mean no label and are never drawn.
+        per_class: examples of each class that occurs.
+        seed: of the draw; the same seed draws the same examples.
+
+    Returns:
+        int64 `[per_class * classes]`, different indices in ascending order.
+
+    Raises:
+        ValueError: a class has too few examples, or there is no label.
+    """
+    labels = np.asarray(labels)
+    if per_class < 1:
+        raise ValueError(
+            f"`per_class` must be at least 1. Received: per_class={per_class}"
+        )
+    classes = np.unique(labels[labels >= 0])
+    if not len(classes):
+        raise ValueError(
+            "`labels` must hold labels. Received: "
+            f"{len(labels)} examples, none with a label"
+        )
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for label in classes:
+        members = np.flatnonzero(labels == label)
+        if len(members) < per_class:
+            raise ValueError(
+                f"`per_class` must be at most {len(members)}, the examples "
+                f"of class {label}. Received: per_class={per_class}"
+            )
+        drawn.append(generator.choice(members, per_class, replace=False))
+    return np.sort(np.concatenate(drawn))
+
+
+def few_shot_accuracy(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    num_classes: int,
+    per_class: int = 10,
+    draws: int = 5,
+    seed: int = 0,
+) -> FewShot:
+    """Test accuracy of `ridge_classifier` on a few labels of each class.
+
+    Draw number d uses the labels of `balanced_subset(..., seed + d)`, so two
+    encoders are compared on the same draws.
+
+    Args:
+        train_features: float `[n, dim]`.
+        train_labels: int `[n]`; negative ones mean no label.
+        test_features: float `[m, dim]`.
+        test_labels: int `[m]`.
+        num_classes: number of classes.
+        per_class: labels of each class.
+        draws: number of draws.
+        seed: of the first draw.
+
+    Returns:
+        Mean, deviation and single accuracies.
+
+    Raises:
+        ValueError: `draws` is less than 1, or see `balanced_subset` and
+            `ridge_classifier`.
+    """
+    if draws < 1:
+        raise ValueError(f"`draws` must be at least 1. Received: draws={draws}")
+    train_labels = np.asarray(train_labels)
+    accuracies = []
+    for draw in range(draws):
+        chosen = balanced_subset(train_labels, per_class, seed + draw)
+        classifier = ridge_classifier(
+            train_features[chosen], train_labels[chosen], num_classes
+        )
+        accuracies.append(classifier.accuracy(test_features, test_labels))
+    std = float(np.std(accuracies, ddof=1)) if draws > 1 else 0.0
+    return FewShot(float(np.mean(accuracies)), std, tuple(accuracies))

@@ -1,0 +1,215 @@
+"""Weighted k-nearest-neighbour classification of representations."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def knn_predict(
+    bank: np.ndarray,
+    bank_labels: np.ndarray,
+    queries: np.ndarray,
+    *,
+    num_classes: int,
+    k: int | Iterable[int] = 20,
+    temperature: float = 0.07,
+    chunk: int = 256,
+) -> np.ndarray | dict[int, np.ndarray]:
+    """Predicts labels by the votes of the most similar vectors of a bank.
+
+    Similarity is the cosine; a neighbour votes with
+    `exp(similarity / temperature)`. Of equally similar neighbours those that
+    come first in the bank count, of equal votes the smallest class wins.
+
+    Args:
+        bank: float `[n, dim]`, finite.
+        bank_labels: int `[n]` in [0, num_classes).
+        queries: float `[m, dim]`, finite.
+        num_classes: number of classes.
+        k: number of neighbours, or several of them at the price of one.
+        temperature: the smaller, the more the nearest neighbours decide.
+        chunk: queries compared at once; bounds the memory at about
+            `12 * chunk * n` bytes and does not change the result.
+
+    Returns:
+        int64 `[m]`, or a dict of those by k if `k` is several.
+
+    Raises:
+        ValueError: shapes, labels, k or the temperature do not fit.
+
+    Reference: Wu et al. 2018, "Unsupervised feature learning via
+    non-parametric instance discrimination", section 3.4.
+    """
+    ks = (k,) if isinstance(k, int | np.integer) else tuple(k)
+    bank = _unit_rows(bank, "bank")
+    queries = _unit_rows(queries, "queries")
+    bank_labels = _checked_labels(
+        bank_labels, len(bank), num_classes, "bank_labels"
+    )
+    _check_options(bank, queries, ks, temperature, chunk)
+    predictions = {k_: np.empty(len(queries), np.int64) for k_ in ks}
+    for start in range(0, len(queries), chunk):
+        part = slice(start, start + chunk)
+        similarities = queries[part] @ bank.T  # [chunk, n]
+        nearest = _nearest(similarities, max(ks))  # [chunk, k]
+        near = np.take_along_axis(similarities, nearest, axis=1)
+        # The best vote is exp(0): no temperature can overflow.
+        votes = np.exp((near - near[:, :1]).astype(np.float64) / temperature)
+        for k_ in ks:
+            predictions[k_][part] = _elect(
+                bank_labels[nearest[:, :k_]], votes[:, :k_], num_classes
+            )
+    return (
+        predictions[ks[0]] if isinstance(k, int | np.integer) else predictions
+    )
+
+
+def knn_accuracy(
+    bank: np.ndarray,
+    bank_labels: np.ndarray,
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    *,
+    num_classes: int,
+    k: int | Iterable[int] = 20,
+    temperature: float = 0.07,
+    chunk: int = 256,
+) -> float | dict[int, float]:
+    """Share of the queries whose label `knn_predict` finds.
+
+    Args:
+        query_labels: int `[m]` in [0, num_classes).
+        bank, bank_labels, queries, num_classes, k, temperature, chunk: see
+            `knn_predict`.
+
+    Returns:
+        Accuracy in [0, 1], or a dict of those by k if `k` is several.
+    """
+    query_labels = _checked_labels(
+        query_labels, len(queries), num_classes, "query_labels"
+    )
+    predictions = knn_predict(
+        bank,
+        bank_labels,
+        queries,
+        num_classes=num_classes,
+        k=k,
+        temperature=temperature,
+        chunk=chunk,
+    )
+    if isinstance(predictions, dict):
+        return {
+            k_: float(np.mean(labels == query_labels))
+            for k_, labels in predictions.items()
+        }
+    return float(np.mean(predictions == query_labels))
+
+
+def nearest_neighbours(
+    bank: np.ndarray, queries: np.ndarray, k: int, *, chunk: int = 256
+) -> np.ndarray:
+    """Indices of the k vectors of a bank most similar to each query.
+
+    Args:
+        bank: float `[n, dim]`, finite.
+        queries: float `[m, dim]`, finite.
+        k: number of neighbours.
+        chunk: queries compared at once.
+
+    Returns:
+        int64 `[m, k]`, the most similar (cosine) first.
+    """
+    bank = _unit_rows(bank, "bank")
+    queries = _unit_rows(queries, "queries")
+    _check_options(bank, queries, (k,), 1.0, chunk)
+    return np.concatenate(
+        [
+            _nearest(queries[start : start + chunk] @ bank.T, k)
+            for start in range(0, len(queries), chunk)
+        ]
+    )
+
+
+def _nearest(similarities, k):
+    """Columns of the k largest values of each row, ties by column."""
+    if k == similarities.shape[1]:
+        return np.argsort(-similarities, axis=1, kind="stable")
+    columns = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
+    values = np.take_along_axis(similarities, columns, axis=1)
+    # The partition picks any of the columns that tie for the last place:
+    # such rows are sorted in full.
+    smallest = values.min(axis=1, keepdims=True)
+    tied = np.count_nonzero(similarities >= smallest, axis=1) > k
+    if tied.any():
+        order = np.argsort(-similarities[tied], axis=1, kind="stable")
+        columns[tied] = order[:, :k]
+        values = np.take_along_axis(similarities, columns, axis=1)
+    order = np.lexsort((columns, -values), axis=1)
+    return np.take_along_axis(columns, order, axis=1)
+
+
+def _elect(labels, votes, num_classes):
+    """Class with the largest sum of votes in each row."""
+    rows = np.arange(len(labels))[:, None]
+    sums = np.bincount(
+        (rows * num_classes + labels).ravel(),
+        weights=votes.ravel(),
+        minlength=len(labels) * num_classes,
+    )
+    return sums.reshape(len(labels), num_classes).argmax(axis=1)
+
+
+def _unit_rows(vectors, name):
+    vectors = np.asarray(vectors, np.float32)
+    if vectors.ndim != 2 or not len(vectors):
+        raise ValueError(
+            f"`{name}` must be a matrix with at least one row. "
+            f"Received: {name}.shape={vectors.shape}"
+        )
+    if not np.isfinite(vectors).all():
+        raise ValueError(
+            f"`{name}` must be finite. Received: {name} with NaN or infinite "
+            "values. Has the training diverged?"
+        )
+    # Divided by the largest value first: squares of large or tiny float32
+    # features would leave the range.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    vectors = vectors / np.where(largest > 0, largest, 1)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _checked_labels(labels, count, num_classes, name):
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"`{name}` must be {count} integers. Received: "
+            f"{name}.shape={labels.shape}, {name}.dtype={labels.dtype}"
+        )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"`{name}` must lie in [0, {num_classes}); leave out examples "
+            f"without a label. Received: {name} from {labels.min()} to "
+            f"{labels.max()}"
+        )
+    return labels.astype(np.int64)
+
+
+def _check_options(bank, queries, ks, temperature, chunk):
+    if bank.shape[1] != queries.shape[1]:
+        raise ValueError(
+            "`bank` and `queries` must have vectors of the same length. "
+            f"Received: bank.shape={bank.shape}, queries.shape={queries.shape}"
+        )
+    if not ks or min(ks) < 1 or max(ks) > len(bank):
+        raise ValueError(
+            f"`k` must be between 1 and the size of the bank, {len(bank)}. "
+            f"Received: k={ks if len(ks) != 1 else ks[0]}"
+        )
+    if not temperature > 0:
+        raise ValueError(
+            "`temperature` must be positive. "
+            f"Received: temperature={temperature}"
+        )
+    if chunk < 1:
+        raise ValueError(f"`chunk` must be at least 1. Received: chunk={chunk}")

@@ -1,0 +1,178 @@
+"""Linear classification of frozen features in closed form."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+# Half decades around the eigenvalues that standardised features have: about
+# n in the mean, up to n * dim for the first, and far below n for the last.
+DEFAULT_ALPHAS = tuple(10.0 ** (exponent / 2) for exponent in range(-4, 15))
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearClassifier:
+    """An affine map from features to one score for each class.
+
+    Attributes:
+        weights: float32 `[dim, num_classes]`, for features as they come from
+            the encoder.
+        bias: float32 `[num_classes]`.
+        alpha: the chosen penalty, of the standardised features.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    alpha: float
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Scores `[n, num_classes]` of features `[n, dim]`."""
+        return np.asarray(features, np.float32) @ self.weights + self.bias
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The class with the highest score, int64 `[n]`."""
+        return self.scores(features).argmax(axis=1)
+
+    def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
+        """Share of the features `[n, dim]` whose label `[n]` is predicted."""
+        return float(np.mean(self.predict(features) == np.asarray(labels)))
+
+
+class RidgePath:
+    """Ridge regressions of the same data for every penalty.
+
+    The data are decomposed once, in the smaller of their two dimensions;
+    each penalty then costs two matrix products. The intercept is not
+    penalised.
+
+    Args:
+        features: `[n, dim]`, at least two rows.
+        targets: `[n, outputs]`.
+
+    Attributes:
+        features_mean: float64 `[dim]`.
+        targets_mean: float64 `[outputs]`.
+    """
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray):
+        features = np.asarray(features, np.float64)
+        targets = np.asarray(targets, np.float64)
+        self.features_mean = features.mean(axis=0)
+        self.targets_mean = targets.mean(axis=0)
+        self._targets = targets - self.targets_mean
+        centred = features - self.features_mean
+        # centred = scores @ axes.T, with orthogonal columns in both and
+        # orthonormal ones in axes.
+        self._scores, self._values, self._axes = _decompose(centred)
+        self._products = self._scores.T @ self._targets  # [rank, outputs]
+        self._squares = self._scores**2
+
+    def weights(self, alpha: float) -> np.ndarray:
+        """Coefficients `[dim, outputs]` that minimise
+        `|targets - features @ weights|^2 + alpha |weights|^2`, both centred.
+        """
+        return self._axes @ (self._products / (self._values + alpha)[:, None])
+
+    def loo_residuals(self, alpha: float) -> np.ndarray:
+        """Errors `[n, outputs]` on each example of the fit without it.
+
+        Exact: equal to fitting n times, means included.
+        """
+        shrunk = self._products / (self._values + alpha)[:, None]
+        residuals = self._targets - self._scores @ shrunk
+        leverage = self._squares @ (1 / (self._values + alpha))
+        leverage += 1 / len(residuals)  # of the intercept
+        return residuals / (1 - leverage)[:, None]
+
+
+def ridge_classifier(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    alphas: Sequence[float] = DEFAULT_ALPHAS,
+) -> LinearClassifier:
+    """Fits one-hot labels by ridge regression on standardised features.
+
+    The penalty with the smallest squared leave-one-out error is taken. The
+    squared error is smooth in the penalty, where the accuracy of a hundred
+    examples moves in steps of a percent. Leave-one-out accuracy is moreover
+    biased against strong penalties: without one example its class is rarer
+    than the others, so a fit near the mean calls every example wrong. Only
+    the scale of the features stays that of all examples while one is left
+    out.
+
+    Args:
+        features: float `[n, dim]`, finite, of the training examples; n may be
+            smaller or larger than dim.
+        labels: int `[n]` in [0, num_classes), at least two different ones.
+        num_classes: number of classes.
+        alphas: penalties to choose from, positive, in units of the squared
+            standardised features summed over the examples.
+
+    Returns:
+        The classifier, for features that are not standardised.
+
+    Raises:
+        ValueError: shapes, labels or penalties do not fit.
+    """
+    features, labels = _checked(features, labels, num_classes)
+    if not len(alphas) or not min(alphas) > 0:
+        raise ValueError(
+            f"`alphas` must be positive numbers. Received: alphas={alphas}"
+        )
+    scale = features.std(axis=0)
+    # Units that never vary say nothing; divided by their rounding errors
+    # they would.
+    scale[scale <= 1e-6 * scale.max()] = np.inf
+    path = RidgePath(features / scale, np.eye(num_classes)[labels])
+    errors = [np.mean(path.loo_residuals(alpha) ** 2) for alpha in alphas]
+    alpha = float(alphas[int(np.argmin(errors))])
+    weights = path.weights(alpha) / scale[:, None]
+    bias = path.targets_mean - features.mean(axis=0) @ weights
+    return LinearClassifier(
+        weights.astype(np.float32), bias.astype(np.float32), alpha
+    )
+
+
+def _decompose(centred):
+    """Scores `[n, rank]`, their squared lengths `[rank]`, axes `[dim, rank]`.
+
+    Through the Gram matrix of the smaller dimension: faster than an SVD of
+    the data, and precise enough, since every penalty used lies far above the
+    rounding errors of the small eigenvalues.
+    """
+    count, dim = centred.shape
+    wide = dim > count
+    values, vectors = np.linalg.eigh(
+        centred @ centred.T if wide else centred.T @ centred
+    )
+    kept = values > values[-1] * np.finfo(np.float64).eps * max(count, dim)
+    values, vectors = values[kept], vectors[:, kept]
+    if wide:
+        lengths = np.sqrt(values)
+        return vectors * lengths, values, centred.T @ (vectors / lengths)
+    return centred @ vectors, values, vectors
+
+
+def _checked(features, labels, num_classes):
+    features = np.asarray(features, np.float64)
+    labels = np.asarray(labels)
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        raise ValueError(
+            "`features` must be a matrix with one label for each row. "
+            f"Received: features.shape={features.shape}, "
+            f"labels.shape={labels.shape}"
+        )
+    if not np.isfinite(features).all():
+        raise ValueError(
+            "`features` must be finite. Received: features with NaN or "
+            "infinite values. Has the training diverged?"
+        )
+    present = np.unique(labels)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= num_classes:
+        raise ValueError(
+            f"`labels` must be of two classes or more in [0, {num_classes}); "
+            "leave out examples without a label. "
+            f"Received: labels with the values {present[:20]}"
+        )
+    return features, labels.astype(np.int64)

@@ -1,0 +1,98 @@
+"""The numbers of one encoder: kNN, linear, few labels, collapse."""
+
+import dataclasses
+
+import numpy as np
+
+from byol_tf.evaluation.collapse import collapse_statistics
+from byol_tf.evaluation.fewshot import few_shot_accuracy
+from byol_tf.evaluation.knn import knn_accuracy
+from byol_tf.evaluation.linear import ridge_classifier
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How representations are judged.
+
+    Attributes:
+        knn_k: neighbours that vote.
+        knn_temperature: of the votes.
+        knn_bank: labelled training examples that vote, at most.
+        shots: labels per class of the few-label accuracy.
+        draws: random subsets of that size.
+        max_train: labelled training examples of the linear classifier.
+        seed: of every choice.
+    """
+
+    knn_k: int = 20
+    knn_temperature: float = 0.07
+    knn_bank: int = 5000
+    shots: int = 10
+    draws: int = 5
+    max_train: int = 50_000
+    seed: int = 0
+
+
+def summarize(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    num_classes: int,
+    protocol: Protocol,
+) -> dict[str, float]:
+    """Judges representations by training labels and test labels.
+
+    Everything that is chosen is chosen on the training part.
+
+    Args:
+        train_features: float32 `[n, features]`.
+        train_labels: int `[n]`, -1 where unknown.
+        test_features: float32 `[m, features]`.
+        test_labels: int `[m]`, -1 where unknown.
+        num_classes: number of classes; below 2, or where a representation is
+            not finite, only the label-free numbers are given.
+        protocol: sizes and seed.
+
+    Returns:
+        Accuracies in [0, 1] and statistics by name.
+    """
+    result = collapse_statistics(test_features[:2000])
+    if not (
+        np.isfinite(train_features).all() and np.isfinite(test_features).all()
+    ):
+        return result
+    train_known, test_known = train_labels >= 0, test_labels >= 0
+    if num_classes < 2 or not train_known.any() or not test_known.any():
+        return result
+    train = train_features[train_known], train_labels[train_known]
+    test = test_features[test_known], test_labels[test_known]
+    order = np.random.default_rng(protocol.seed).permutation(len(train[1]))
+    bank = order[: protocol.knn_bank]
+    result["knn_accuracy"] = knn_accuracy(
+        train[0][bank],
+        train[1][bank],
+        *test,
+        num_classes=num_classes,
+        k=min(protocol.knn_k, len(bank)),
+        temperature=protocol.knn_temperature,
+    )
+    whole = order[: protocol.max_train]
+    classifier = ridge_classifier(
+        train[0][whole], train[1][whole], num_classes=num_classes
+    )
+    result["linear_accuracy"] = classifier.accuracy(*test)
+    counts = np.bincount(train[1], minlength=num_classes)
+    if counts.min() >= protocol.shots:
+        few = few_shot_accuracy(
+            *train,
+            *test,
+            num_classes=num_classes,
+            per_class=protocol.shots,
+            draws=protocol.draws,
+            seed=protocol.seed,
+        )
+        result["few_shot_accuracy"] = few.mean
+        result["few_shot_std"] = few.std
+    return {key: float(value) for key, value in result.items()}

@@ -1,0 +1,85 @@
+"""The configuration that a run folder keeps."""
+
+import pathlib
+
+import ml_collections
+import yaml
+
+from byol_tf.files import write_text
+
+
+def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
+    """The configuration of a run folder, kept there from its first start.
+
+    Args:
+        config: what the command line gave, or None to take the folder's.
+        workdir: the run folder.
+        defaults: a configuration with every field, for those that a folder
+            of an earlier version lacks.
+
+    Raises:
+        ValueError: if there is neither, or if the two differ.
+    """
+    path = pathlib.Path(workdir) / "config.yaml"
+    kept = _read_config(path, defaults) if path.exists() else None
+    if config is None and kept is None:
+        raise ValueError(
+            f"no run in {workdir} to continue; start one with "
+            "--config=configs/quickstart.py"
+        )
+    if config is None:
+        return kept
+    if kept is not None:
+        changed = _differences(kept.to_dict(), config.to_dict())
+        if changed:
+            raise ValueError(
+                f"{workdir} holds a run with another configuration "
+                f"({', '.join(changed)}); continue it with --workdir alone, "
+                "or choose another --workdir"
+            )
+    return config
+
+
+def save_config(config, workdir) -> None:
+    """Writes `config.yaml` into a run folder."""
+    write_text(pathlib.Path(workdir) / "config.yaml", config_text(config))
+
+
+def config_text(config) -> str:
+    """The configuration as YAML."""
+    return yaml.safe_dump(_plain(config.to_dict()), sort_keys=False)
+
+
+def _read_config(path, defaults):
+    config = ml_collections.ConfigDict(defaults)
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in _flatten(values).items():
+        config.update_from_flattened_dict({key: _tuple(value)})
+    return config
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _tuple(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _flatten(values, prefix=""):
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _differences(kept, given):
+    kept, given = _flatten(_plain(kept)), _flatten(_plain(given))
+    return sorted(
+        key for key in kept.keys() | given if kept.get(key) != given.get(key)
+    )

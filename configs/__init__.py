@@ -1,0 +1,1 @@
+"""Experiments: each file is a configuration and the claim it makes."""

@@ -1,0 +1,102 @@
+"""Every field of a run, with unit and source; BYOL's 100-epoch values.
+
+The other files here change some of these. Run one with
+
+    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+and override any field with `--config.<field>=<value>`, for instance
+`--config.optimizer.base_lr=0.4`.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.seed = 0  # weights, views, data order, label subsets
+    config.batch_size = 256  # images of one update; at least 2
+    config.epochs = 100  # passes over the training images
+    config.precision = "float32"  # or mixed_bfloat16, mixed_float16
+    config.jit_compile = "auto"  # XLA for the whole step: auto, yes, no
+    config.log_every = 50  # steps between two lines of metrics.jsonl
+
+    config.data = data = ml_collections.ConfigDict()
+    data.source = "embedded"  # embedded, tfds, folder, arrays
+    data.name = "fashion_mnist"  # data set of embedded and tfds
+    data.dir = ""  # folder of tfds and folder; file of arrays
+    data.train_split = "train"
+    data.test_split = "test"  # "" holds out a tenth of the training images
+    data.image_size = 0  # pixels of a side as stored; 0: as they are
+    data.channels = 0  # 1 or 3; 0: as they are
+    data.labels = "auto"  # auto: used where there; required; ignore
+    data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
+    data.cache_gb = 4.0
+    data.cache_dir = ""  # of the disk cache; "": in the run folder
+
+    config.augment = augment = ml_collections.ConfigDict()
+    augment.place = "step"  # step: inside the training step; or pipeline
+    augment.size = 0  # pixels of a view's side; 0: as the images
+    augment.area = (0.08, 1.0)  # of the crop, share of the image
+    augment.aspect = (3 / 4, 4 / 3)  # of the crop, width by height
+    augment.resize = "bicubic"  # or bilinear
+    augment.flip = 0.5  # probability
+    augment.jitter = 0.8  # probability of the colour jitter
+    augment.brightness = 0.4  # additive, of the range 1
+    augment.contrast = 0.4
+    augment.saturation = 0.2
+    augment.hue = 0.1  # turns
+    augment.grayscale = 0.2  # probability
+    augment.blur = (1.0, 0.1)  # probability for view 1, view 2
+    augment.blur_sigma = (0.1, 2.0)  # pixels
+    augment.solarize = (0.0, 0.2)  # probability for view 1, view 2
+    augment.rotate = 0.0  # degrees at most; 0: off
+
+    config.encoder = encoder = ml_collections.ConfigDict()
+    # resnet18, resnet34, resnet50, resnet20, slim; any with a prefix:
+    # applications/<name> of keras.applications, keras_cv/<name>.
+    encoder.name = "resnet18"
+    encoder.blocks = ()  # blocks of each stage; (): the name's own
+    encoder.widths = ()  # channels of each stage; (): the name's own
+    encoder.stem = "small"  # small (3x3), strided (3x3/2), imagenet (7x7/2)
+    encoder.mean = ()  # of pixels in [0, 1], by channel; (): 0.5
+    encoder.std = ()  # likewise; (): 0.25
+
+    config.heads = heads = ml_collections.ConfigDict()
+    heads.hidden_size = 4096  # of projector and predictor
+    heads.projection_size = 256
+
+    config.objective = objective = ml_collections.ConfigDict()
+    objective.name = "byol"
+    objective.tau = 0.99  # decay of the target at step 0
+    objective.tau_schedule = "cosine"  # rising to 1; or constant
+    objective.target_init = "independent"  # as the official code; or copy
+
+    config.optimizer = optimizer = ml_collections.ConfigDict()
+    optimizer.name = "lars"  # lars, sgd, adamw
+    optimizer.base_lr = 0.45  # for a batch of 256; scaled linearly
+    optimizer.weight_decay = 1e-6
+    optimizer.momentum = 0.9  # of lars and sgd
+    optimizer.trust_coefficient = 1e-3  # of lars
+    optimizer.clip_trust_ratio = False  # of lars: no step above momentum's
+    optimizer.warmup_epochs = 10.0
+    optimizer.accumulate_steps = 1  # batches of batch_size / this, summed up
+
+    config.monitor = monitor = ml_collections.ConfigDict()
+    monitor.every_epochs = 1  # kNN and collapse statistics
+    monitor.knn = True  # where there are labels
+    monitor.probe = True  # online linear probe, where there are labels
+    monitor.samples = 1000  # held-out images measured; the bank is 4 times
+    monitor.stop_on_collapse = False  # also on NaN
+
+    config.checkpoint = checkpoint = ml_collections.ConfigDict()
+    checkpoint.every_seconds = 120.0
+    checkpoint.keep = 2
+
+    config.evaluate = evaluate = ml_collections.ConfigDict()
+    evaluate.knn_k = 20
+    evaluate.knn_temperature = 0.07
+    evaluate.knn_bank = 5000  # labelled training images
+    evaluate.shots = 10  # labels per class
+    evaluate.draws = 5  # of those labels
+    evaluate.max_train = 50000  # labelled training images for all labels
+    return config

@@ -1,0 +1,34 @@
+"""CIFAR-10 with a small encoder: about one hour on two CPU cores.
+
+    python train.py --config=configs/cifar10_cpu.py --workdir=runs/cifar10_cpu \
+        --config.data.dir=$HOME/tensorflow_datasets
+
+Not yet measured.
+"""
+
+from configs import cifar10
+
+
+def get_config():
+    config = cifar10.get_config()
+    config.batch_size = 256
+    config.epochs = 50
+
+    config.augment.area = (0.2, 1.0)
+
+    config.encoder.name = "slim"
+    config.encoder.widths = (32, 64, 128, 256)
+    config.encoder.stem = "strided"
+
+    config.heads.hidden_size = 1024
+    config.heads.projection_size = 256
+
+    config.objective.target_init = "independent"
+
+    config.optimizer.name = "adamw"
+    config.optimizer.base_lr = 4e-3
+    config.optimizer.weight_decay = 1e-2
+    config.optimizer.warmup_epochs = 2.0
+
+    config.monitor.every_epochs = 5
+    return config

@@ -1,0 +1,91 @@
+"""Who may import whom: nothing points up."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+PACKAGE = ROOT / "byol_tf"
+
+# From the ground up; a module imports only from below its own storey, or from
+# its own folder.
+STOREYS = [
+    {"objectives", "ema", "schedules", "seeds", "optimizers", "layers",
+     "files", "runtime", "cli", "data.decode", "data.images", "augment.ops",
+     "augment.geometry", "augment.layer", "augment.sampling",
+     "evaluation.knn", "evaluation.linear", "evaluation.collapse",
+     "evaluation.features"},
+    {"augment.view", "augment.centre", "models.heads", "evaluation.fewshot",
+     "data.store", "evaluation.drawing", "run_config"},
+    {"augment.views", "models.resnet", "models.adapters", "data.arrays",
+     "data.folder", "data.tfds", "data.pipeline", "evaluation.summary",
+     "evaluation.grids", "evaluation.plots"},
+    {"models.byol", "data.sources", "evaluation.pictures",
+     "evaluation.report", "checkpoints", "training", "monitors", "logs"},
+    {"reporting"},
+    {"pretraining"},
+    {"builders"},
+]  # fmt: skip
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if not name.endswith("__init__"):
+            yield name, path
+
+
+def storey(module):
+    return next(
+        (level for level, names in enumerate(STOREYS) if module in names), None
+    )
+
+
+def imports(path):
+    """Modules of the package, and names of others, that a file imports."""
+    inside, outside = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            outside |= {alias.name for alias in node.names}
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if not (node.module or "").startswith("byol_tf"):
+            outside.add(node.module or "")
+            continue
+        base = node.module.removeprefix("byol_tf").removeprefix(".")
+        for alias in node.names:
+            full = f"{base}.{alias.name}".strip(".")
+            inside.add(full if storey(full) is not None else base)
+    return inside, outside
+
+
+@pytest.mark.parametrize("name,path", list(modules()))
+def test_imports_point_down(name, path):
+    assert storey(name) is not None, f"give {name} a storey"
+    for imported in imports(path)[0]:
+        assert storey(imported) is not None, f"{name} imports {imported}"
+        assert storey(imported) < storey(name), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name,path", list(modules()))
+def test_only_builders_know_configurations(name, path):
+    outside = {module.split(".")[0] for module in imports(path)[1]}
+    if name not in ("builders", "run_config"):
+        assert not outside & {"ml_collections", "yaml", "configs"}
+
+
+@pytest.mark.parametrize("name,path", list(modules()))
+def test_no_module_but_the_door_reads_flags_or_environment(name, path):
+    text = path.read_text()
+    assert "os.environ" not in text and "getenv" not in text
+    if name != "cli":
+        assert "absl.flags" not in text and "import flags" not in text
+
+
+def test_the_algorithm_knows_nothing_of_images():
+    for name in ("models/byol", "objectives", "training", "monitors", "ema"):
+        inside, _ = imports(PACKAGE / f"{name}.py")
+        assert not any(
+            module.startswith(("augment", "data")) for module in inside
+        )

@@ -1,0 +1,66 @@
+"""`train.py` as a user starts it."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def train(*flags):
+    return subprocess.run(
+        [sys.executable, "train.py", *map(str, flags)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def errors(result):
+    return [
+        line for line in result.stderr.splitlines() if line.startswith("error:")
+    ]
+
+
+@pytest.mark.parametrize(
+    "flags,told",
+    [
+        (["--config.batchsize=3"], "batchsize"),
+        (["--config.batch_size=many"], "batch_size"),
+        (["--config.data.source=folder", "--config.data.dir=/nowhere"],
+         "/nowhere"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
+    result = train(
+        "--config=configs/quickstart.py", f"--workdir={tmp_path}", *flags
+    )
+    assert result.returncode == 2
+    (line,) = errors(result)
+    assert told in line
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.slow
+def test_one_epoch_from_the_command_line_and_again_by_the_folder(tmp_path):
+    flags = [
+        "--config=configs/quickstart.py",
+        "--config.epochs=1",
+        "--config.batch_size=500",
+        "--config.optimizer.warmup_epochs=0.0",
+        "--config.evaluate.max_train=1000",
+    ]
+    first = train(f"--workdir={tmp_path}", *flags)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "kNN accuracy" in first.stdout
+    assert "image/s" in first.stderr
+    again = train(f"--workdir={tmp_path}")
+    assert again.returncode == 0, again.stderr[-2000:]
+    tables = [
+        result.stdout[result.stdout.index("kNN") :] for result in (first, again)
+    ]
+    assert tables[0] == tables[1]

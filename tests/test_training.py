@@ -1,0 +1,247 @@
+"""The loop, its callbacks and its checkpoints, on a model without images."""
+
+import json
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import byol_tf
+from byol_tf import logs, monitors
+from byol_tf.checkpoints import CheckpointStore
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.training import pretrain
+
+LENGTH = 32
+
+
+@keras.saving.register_keras_serializable("byol_tf_tests")
+class ShiftedSignals(keras.layers.Layer):
+    """Views of one-dimensional signals: rolled in time, with noise."""
+
+    def call(self, signals, seed=None):
+        seeds = tf.random.split(seed, 2)
+        return self._view(signals, seeds[0]), self._view(signals, seeds[1])
+
+    def _view(self, signals, seed):
+        shift = tf.random.stateless_uniform((), seed, 0, LENGTH, dtype=tf.int32)
+        noise = tf.random.stateless_normal(tf.shape(signals), seed)
+        return tf.roll(signals, shift, axis=1) + 0.1 * noise
+
+
+def signals(count=64, seed=0):
+    """Sine waves of two frequencies, at random phases."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    phase = rng.random((count, 1)) * 2 * np.pi
+    time = np.arange(LENGTH) / LENGTH * 2 * np.pi
+    waves = np.sin((1 + 2 * labels[:, None]) * time + phase)
+    return waves[..., None].astype(np.float32), labels.astype(np.int32)
+
+
+def make_model(tau=0.9):
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential(
+        [
+            keras.Input((LENGTH, 1)),
+            keras.layers.Conv1D(8, 7, padding="same", activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Conv1D(8, 7, padding="same", activation="relu"),
+            keras.layers.GlobalAveragePooling1D(),
+        ]
+    )
+    model = byol_tf.BYOL(
+        encoder,
+        ShiftedSignals(),
+        hidden_size=16,
+        projection_size=8,
+        tau=tau,
+        probe_classes=2,
+    )
+    model.compile(keras.optimizers.Adam(5e-3))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def batches(start):
+    """Steps `start`, `start` + 1, ... of a fixed order."""
+    inputs, labels = signals()
+    order = np.random.default_rng(1).permutation(64 * 50) % 64
+    index = tf.data.Dataset.from_tensor_slices(order.reshape(-1, 16)[start:])
+    return index.map(lambda i: (tf.gather(inputs, i), tf.gather(labels, i)))
+
+
+def run(model, steps, callbacks=()):
+    pretrain(
+        model,
+        batches,
+        total_steps=steps,
+        steps_per_epoch=4,
+        callbacks=callbacks,
+    )
+
+
+def test_signals_are_pretrained_with_views_of_their_own():
+    model = make_model()
+    extractor = FeatureExtractor(model.encoder)
+    inputs, labels = signals(64, seed=5)
+    knn = monitors.KNNMonitor(
+        extractor, *signals(64), inputs, labels, num_classes=2, k=5
+    )
+    seen = []
+    record = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda _, logs: seen.append(float(logs["loss"]))
+    )
+    run(model, 80, [knn, record])
+    assert np.mean(seen[-8:]) < 0.5 * np.mean(seen[:8])
+    assert knn.measure()["knn_accuracy"] > 0.9
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
+    whole = make_model()
+    run(whole, 11)
+    first = make_model()
+    run(first, 6, [logs.Checkpoints(CheckpointStore(tmp_path, first))])
+    keras.utils.set_random_seed(99)
+    second = make_model()
+    for variable in second.variables:
+        variable.assign(tf.zeros_like(variable))
+    assert CheckpointStore(tmp_path, second).restore_latest() == 6
+    run(second, 11)
+    for ours, theirs in zip(
+        second.get_weights(), whole.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(
+        second.optimizer.variables, whole.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
+    model = make_model()
+    store = CheckpointStore(tmp_path, model)
+    run(model, 2, [logs.Checkpoints(store)])
+    run(model, 4, [logs.Checkpoints(store)])
+    assert store.steps() == [2, 4]
+    data = next((tmp_path / "step-000000004").glob("state.data*"))
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    assert CheckpointStore(tmp_path, model).restore_latest() == 2
+
+
+def test_only_the_latest_checkpoints_stay(tmp_path):
+    model = make_model()
+    store = CheckpointStore(tmp_path, model, keep=2)
+    for step in range(1, 5):
+        model.step.assign(step)
+        store.save()
+    assert store.steps() == [3, 4]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_best_checkpoint_is_the_one_of_the_highest_score(tmp_path):
+    model = make_model()
+    store = CheckpointStore(tmp_path, model)
+    saved = []
+    for step, score in enumerate([0.3, 0.5, 0.4]):
+        model.step.assign(step)
+        saved.append(store.save_best(score))
+    assert saved == [True, True, False]
+    store.restore(tmp_path / "best")
+    assert int(model.step.numpy()) == 1
+
+
+def test_without_a_checkpoint_training_starts_at_zero(tmp_path):
+    assert CheckpointStore(tmp_path, make_model()).restore_latest() == 0
+
+
+def test_metrics_have_every_step_once_after_a_restart(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+
+    def metrics():
+        return logs.MetricsFile(path, steps_per_epoch=4, log_every=2)
+
+    model = make_model()
+    run(model, 4, [logs.Checkpoints(CheckpointStore(tmp_path, model))])
+    run(model, 7, [metrics()])
+    with open(path, "a") as file:
+        file.write('{"step": 9, "torn')
+    CheckpointStore(tmp_path, model).restore_latest()
+    run(model, 8, [metrics()])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [6, 8]
+    assert lines[-1]["epoch"] == 2
+    assert {"loss", "tau", "learning_rate"} <= lines[-1].keys()
+
+
+def test_monitors_reach_the_metrics_file(tmp_path):
+    model = make_model()
+    extractor = FeatureExtractor(model.encoder)
+    inputs, labels = signals(32)
+    path = tmp_path / "metrics.jsonl"
+    run(
+        model,
+        8,
+        [
+            monitors.CollapseMonitor(extractor, inputs, every=2),
+            monitors.KNNMonitor(
+                extractor, inputs, labels, inputs, labels, num_classes=2, k=3
+            ),
+            logs.MetricsFile(path, steps_per_epoch=4, log_every=100),
+        ],
+    )
+    first, last = logs.read_metrics(path)
+    assert "knn_accuracy" in first and "feature_std" not in first
+    assert last["step"] == 8 and 0 < last["feature_std"] < 1.2
+
+
+def test_a_collapsed_encoder_is_named_and_stops_the_run():
+    model = make_model()
+    model.encoder.layers[2].kernel.assign(
+        tf.zeros_like(model.encoder.layers[2].kernel)
+    )
+    for variable in model.encoder.trainable_variables:
+        variable.assign(tf.zeros_like(variable))
+    model.compile(keras.optimizers.SGD(0.0))
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0], stop=True
+    )
+    with pytest.warns(monitors.CollapseWarning, match="collapse"):
+        run(model, 40, [monitor])
+    assert int(model.step.numpy()) == 4
+    assert monitor.diagnosis.advice
+
+
+def test_a_loss_that_is_not_a_number_is_named_and_stops_the_run():
+    model = make_model()
+    model.predictor.layers[0].kernel.assign(
+        tf.fill(model.predictor.layers[0].kernel.shape, np.nan)
+    )
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0], stop=True
+    )
+    with pytest.warns(monitors.NotFiniteWarning):
+        run(model, 40, [monitor])
+    assert int(model.step.numpy()) == 1
+
+
+def test_a_healthy_run_gives_no_warning():
+    model = make_model()
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", monitors.CollapseWarning)
+        warnings.simplefilter("error", monitors.NotFiniteWarning)
+        run(model, 4, [monitor])
+    assert monitor.diagnosis is None
+
+
+def test_tensorboard_gets_the_scalars(tmp_path):
+    run(make_model(), 4, [logs.TensorBoardScalars(tmp_path, log_every=2)])
+    events = next(tmp_path.glob("events*"))
+    assert b"train/loss" in events.read_bytes()

@@ -1,0 +1,37 @@
+"""Pretrains an encoder on unlabelled images.
+
+    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+Writes a run folder that explains itself and ends with a table: the encoder
+before and after. The same command, or `--workdir` alone, continues a run that
+was interrupted.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from byol_tf import builders, run_config
+from byol_tf.cli import run_script
+from configs import base
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration file; see configs/.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
+
+
+def main():
+    config = run_config.config_of_run(
+        _CONFIG.value, _WORKDIR.value, base.get_config()
+    )
+    job = builders.pretraining(config, _WORKDIR.value)
+    run_config.save_config(config, _WORKDIR.value)
+    result = job.run(_WORKDIR.value)
+    print()
+    print(job.table(result))
+    print(f"\nEncoder: {_WORKDIR.value}/encoder.keras")
+    print(f"Report:  {_WORKDIR.value}/report.html")
+
+
+if __name__ == "__main__":
+    run_script(main)
