@@ -2,8 +2,9 @@
 
 __version__ = "0.1.0"
 
+from byol_tf.augment.views import TwoViews, View
 from byol_tf.models.byol import BYOL
 from byol_tf.optimizers import LARS
 from byol_tf.schedules import CosineTau, WarmupCosine
 
-__all__ = ["BYOL", "LARS", "CosineTau", "WarmupCosine"]
+__all__ = ["BYOL", "LARS", "CosineTau", "TwoViews", "View", "WarmupCosine"]

@@ -1,6 +1,7 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
 import pathlib
+from collections.abc import Callable
 
 from byol_tf.augment.views import CentreView, TwoViews
 from byol_tf.data import sources
@@ -130,6 +131,20 @@ def check(config) -> None:
 
 def data(config, workdir) -> tuple[sources.Images, sources.Images]:
     """Training and test images; a tenth is held out if there is no test."""
+    train, load_test = train_and_later_test(config, workdir)
+    test = load_test()
+    if test.num_examples < 2:
+        raise ValueError(
+            f"{test.name} must have at least 2 images to judge by. "
+            f"Received: {test.num_examples}"
+        )
+    return train, test
+
+
+def train_and_later_test(
+    config, workdir
+) -> tuple[sources.Images, Callable[[], sources.Images]]:
+    """Training images, and a function that loads the test images."""
     section = config.data
     cache_dir = section.cache_dir or str(pathlib.Path(workdir) / "cache")
 
@@ -147,13 +162,17 @@ def data(config, workdir) -> tuple[sources.Images, sources.Images]:
             cache_dir=cache_dir,
         )
 
+    def load_test():
+        test = load(section.test_split)
+        if train.labelled and test.labelled:
+            _check_classes(train, test)
+        return test
+
     train = load(section.train_split)
-    if not section.test_split:
-        return sources.split_holdout(train, HOLDOUT, config.seed)
-    test = load(section.test_split)
-    if train.labelled and test.labelled:
-        _check_classes(train, test)
-    return train, test
+    if section.test_split:
+        return train, load_test
+    train, test = sources.split_holdout(train, HOLDOUT, config.seed)
+    return train, lambda: test
 
 
 def _check_classes(train, test):

@@ -108,11 +108,20 @@ class CheckpointStore:
             step = int(self.model.step.numpy())
             manifest = {"step": step, "score": score, "sha256": sums}
             write_json(temporary / _MANIFEST, manifest)
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(temporary, path)
+            _replace(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return path
+
+
+def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
+    """Puts a folder in the place of another, which is whole until then."""
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(new, path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _verify(path: pathlib.Path) -> str | None:

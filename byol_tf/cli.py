@@ -1,5 +1,6 @@
 """How every script starts: clear one-line errors instead of tracebacks."""
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -9,19 +10,30 @@ from absl import app, flags, logging
 USAGE_ERROR = 2
 
 
-def run_script(main: Callable[[], None]) -> None:
+def run_script(
+    main: Callable[[], None], default_config: str | None = None
+) -> None:
     """Parses the flags, runs `main`, and turns user errors into one line.
 
     A wrong flag, config key, value, path or data set (`ValueError`, `OSError`
     and what the flag parsers raise) ends with `error: ...` on stderr and exit
     status 2; `--verbosity=1` shows the traceback. Ctrl-C ends with status
     130. Anything else is a bug and keeps its traceback.
+
+    Args:
+        main: what the script does.
+        default_config: file of the flag `--config` where it is not given. As
+            the flag's own default it would be read, with its overrides, where
+            the flag is defined: too early to catch a wrong one.
     """
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+    parse = functools.partial(_parse, default_config=default_config)
+    app.run(lambda _: _guarded(main), flags_parser=parse)
 
 
-def _parse(argv):
+def _parse(argv, default_config=None):
     try:
+        if default_config:
+            flags.FLAGS.set_default("config", default_config)
         rest = flags.FLAGS(argv)
     except (
         flags.Error,

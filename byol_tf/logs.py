@@ -7,9 +7,10 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from tqdm import tqdm
 
-from byol_tf.files import write_text
+from byol_tf.files import to_json, write_text
 
 
 class _Window:
@@ -65,7 +66,7 @@ class MetricsFile(keras.callbacks.Callback):
         kept = [m for m in read_metrics(self.path) if m["step"] <= self.done]
         spent = kept[-1]["seconds"] if kept else 0.0
         self.started = time.perf_counter() - spent
-        write_text(self.path, "".join(json.dumps(m) + "\n" for m in kept))
+        write_text(self.path, "".join(to_json(m) + "\n" for m in kept))
 
     def on_train_batch_end(self, batch, logs=None):
         self.done += 1
@@ -85,7 +86,7 @@ class MetricsFile(keras.callbacks.Callback):
             **{key: round(value, 6) for key, value in values.items()},
         }
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(to_json(line) + "\n")
 
 
 def read_metrics(path) -> list[dict]:
@@ -179,7 +180,8 @@ class TensorBoardScalars(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Saves the last state at times, and the best by a number of the logs.
 
-    Put it after the monitors.
+    Put it after the monitors. Weights with NaN or infinity are not saved, so
+    the state before them stays.
 
     Args:
         store: `byol_tf.checkpoints.CheckpointStore`.
@@ -211,5 +213,19 @@ class Checkpoints(keras.callbacks.Callback):
         self._save()
 
     def _save(self):
-        self.store.save()
         self.saved = time.monotonic()
+        if all_finite(self.model.variables):
+            self.store.save()
+        else:
+            logging.warning(
+                "The weights are not finite; the last good checkpoint stays."
+            )
+
+
+def all_finite(variables) -> bool:
+    """Whether no variable of a floating dtype has NaN or infinity."""
+    return all(
+        bool(tf.reduce_all(tf.math.is_finite(variable.value)))
+        for variable in variables
+        if tf.as_dtype(variable.dtype).is_floating
+    )

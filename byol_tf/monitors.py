@@ -37,7 +37,8 @@ class _EveryEpochs(keras.callbacks.Callback):
         self.seconds = 0.0
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
+        last = epoch + 1 == self.params.get("epochs")
+        if (epoch + 1) % self.every and not last:
             return
         start = time.perf_counter()
         measured = self.measure()
@@ -61,6 +62,7 @@ class KNNMonitor(_EveryEpochs):
         query_labels: int `[m]`.
         num_classes: number of classes.
         k: neighbours.
+        temperature: of their votes.
         every: epochs between two measurements.
 
     Adds `knn_accuracy` to the logs of an epoch.
@@ -76,6 +78,7 @@ class KNNMonitor(_EveryEpochs):
         *,
         num_classes: int,
         k: int = 20,
+        temperature: float = 0.07,
         every: int = 1,
     ):
         super().__init__(every)
@@ -84,6 +87,7 @@ class KNNMonitor(_EveryEpochs):
         self.queries, self.query_labels = queries, query_labels
         self.num_classes = num_classes
         self.k = k
+        self.temperature = temperature
 
     def measure(self):
         bank = self.extractor(self.bank)
@@ -97,6 +101,7 @@ class KNNMonitor(_EveryEpochs):
             self.query_labels,
             num_classes=self.num_classes,
             k=self.k,
+            temperature=self.temperature,
         )
         return {"knn_accuracy": float(accuracy)}
 

@@ -14,16 +14,20 @@ The folder explains itself:
 
 import dataclasses
 import pathlib
-import time
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from byol_tf import logs, monitors, reporting
+from byol_tf import logs, reporting
 from byol_tf.checkpoints import CheckpointStore
-from byol_tf.data.pipeline import training_batches, with_views
+from byol_tf.data.pipeline import (
+    epoch_order,
+    steps_per_epoch,
+    training_batches,
+    with_views,
+)
 from byol_tf.data.sources import Images
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.pictures import views_grid
@@ -33,6 +37,7 @@ from byol_tf.models.byol import BYOL
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 from byol_tf.training import pretrain
+from byol_tf.watch import Watch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +100,9 @@ class Pretraining:
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.train.num_examples // self.settings.batch_size
+        return steps_per_epoch(
+            self.train.num_examples, self.settings.batch_size
+        )
 
     @property
     def total_steps(self) -> int:
@@ -109,47 +116,15 @@ class Pretraining:
         """
         workdir = pathlib.Path(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
-        started = time.perf_counter()
         self.extractor = FeatureExtractor(self.model.encoder, self.prepare)
         before = self._before(workdir)
         if not (workdir / "views.png").exists():
             self._draw_views(workdir / "views.png")
-        store = CheckpointStore(
-            workdir / "checkpoints", self.model, self.settings.checkpoint_keep
-        )
-        resumed = store.restore_latest()
-        if resumed:
-            logging.info("Continuing at step %d.", resumed)
-        callbacks = self._callbacks(workdir, store)
-        pretrain(
-            self.model,
-            self.batches,
-            total_steps=self.total_steps,
-            steps_per_epoch=self.steps_per_epoch,
-            callbacks=callbacks,
-            jit_compile=self.settings.jit_compile,
-        )
-        trained = time.perf_counter() - started
+        watch = self._train(workdir)
         save_model(self.model.encoder, workdir / "encoder.keras")
-        after, features = self._evaluate()
+        numbers, features = self._evaluate()
         metrics = logs.read_metrics(workdir / "metrics.jsonl")
-        result = {
-            "before": before,
-            "after": after,
-            "steps": int(self.model.step.numpy()),
-            "epochs": self.settings.epochs,
-            "batch_size": self.settings.batch_size,
-            "images": self.train.num_examples,
-            "seed": self.settings.seed,
-            "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
-            "monitor_seconds": round(_spent(callbacks), 3),
-            "session_seconds": round(trained, 3),
-            "resumed_at_step": resumed,
-            "skipped_images": len(self.train.skipped),
-            "data": self.train.name,
-            "data_fingerprint": self.train.fingerprint(),
-            "machine": describe_machine(),
-        }
+        result = self._result(before, numbers, metrics, watch)
         write_json(workdir / "train.json", result)
         with np.load(workdir / "before.npz") as file:
             features_before = file["test"]
@@ -166,6 +141,11 @@ class Pretraining:
             test=self.test,
         )
         return result
+
+    @property
+    def views(self) -> Callable:
+        """The augmentation, wherever it runs."""
+        return self.pipeline_views or self.model.views
 
     def batches(self, start_step: int) -> tf.data.Dataset:
         """Training batches from a step on."""
@@ -191,6 +171,37 @@ class Pretraining:
 
     # ---- pieces -------------------------------------------------------
 
+    def _train(self, workdir):
+        settings = self.settings
+        store = CheckpointStore(
+            workdir / "checkpoints", self.model, settings.checkpoint_keep
+        )
+        resumed = store.restore_latest()
+        if resumed:
+            logging.info("Continuing at step %d.", resumed)
+        watch = Watch(
+            self.model,
+            self.train,
+            self.extractor,
+            self.views,
+            samples=settings.monitor_samples,
+            every=settings.monitor_every,
+            knn=settings.monitor_knn,
+            knn_k=self.protocol.knn_k,
+            knn_temperature=self.protocol.knn_temperature,
+            stop=settings.stop_on_collapse,
+            seed=settings.seed,
+        )
+        pretrain(
+            self.model,
+            self.batches,
+            total_steps=self.total_steps,
+            steps_per_epoch=self.steps_per_epoch,
+            callbacks=[*watch.callbacks, *self._reporters(workdir, store)],
+            jit_compile=settings.jit_compile,
+        )
+        return watch
+
     def _before(self, workdir):
         path = workdir / "before.json"
         if not path.exists():
@@ -215,24 +226,24 @@ class Pretraining:
         return numbers, (train, test)
 
     def _judged(self):
-        """Training images whose labels the evaluation uses."""
+        """Training images that the evaluation uses: labelled if any are."""
         limit = self.protocol.max_train
-        if self.train.num_examples <= limit:
+        known = np.flatnonzero(self.train.labels >= 0)
+        usable = known if len(known) else np.arange(self.train.num_examples)
+        if len(usable) > limit:
+            rng = np.random.default_rng((self.settings.seed, 2))
+            usable = np.sort(rng.permutation(usable)[:limit])
+        if len(usable) == self.train.num_examples:
             return self.train
-        rng = np.random.default_rng((self.settings.seed, 2))
-        chosen = rng.permutation(self.train.num_examples)[:limit]
-        return self.train.subset(np.sort(chosen))
+        return self.train.subset(usable)
 
-    def _callbacks(self, workdir, store):
+    def _reporters(self, workdir, store):
         settings = self.settings
-        callbacks = self._monitors()
-        per_epoch = self.steps_per_epoch
         return [
-            *callbacks,
             logs.ProgressBar(self.total_steps, settings.batch_size),
             logs.MetricsFile(
                 workdir / "metrics.jsonl",
-                steps_per_epoch=per_epoch,
+                steps_per_epoch=self.steps_per_epoch,
                 log_every=settings.log_every,
             ),
             logs.TensorBoardScalars(
@@ -241,74 +252,32 @@ class Pretraining:
             logs.Checkpoints(store, every_seconds=settings.checkpoint_seconds),
         ]
 
-    def _monitors(self):
-        settings, count = self.settings, self.settings.monitor_samples
-        known = np.flatnonzero(self.train.labels >= 0)
-        rng = np.random.default_rng((settings.seed, 1))
-        if len(known) < 2 or not settings.monitor_knn:
-            chosen = rng.permutation(self.train.num_examples)[:count]
-            found = []
-        else:
-            # Held out of the bank, not out of pretraining, which sees no
-            # labels. No test image is used while training.
-            order = rng.permutation(known)
-            chosen = order[: min(count, len(known) // 2)]
-            bank = order[len(chosen) :][: 4 * count]
-            found = [
-                monitors.KNNMonitor(
-                    self.extractor,
-                    self.train.images[np.sort(bank)],
-                    self.train.labels[np.sort(bank)],
-                    self.train.images[np.sort(chosen)],
-                    self.train.labels[np.sort(chosen)],
-                    num_classes=self.train.num_classes,
-                    k=min(self.protocol.knn_k, len(bank)),
-                    every=settings.monitor_every,
-                )
-            ]
-        collapse = monitors.CollapseMonitor(
-            self.extractor,
-            self.train.images[np.sort(chosen)],
-            every=settings.monitor_every,
-            stop=settings.stop_on_collapse,
-            pair=self._agreement_pair(chosen),
-        )
-        return [collapse, *found]
-
-    def _agreement_pair(self, chosen):
-        """Predictions and target projections of two views of some inputs."""
-        views = self.pipeline_views or self.model.views
-        inputs = tf.constant(self.train.images[np.sort(chosen)[:256]])
-
-        @tf.function
-        def outputs():
-            view1, view2 = views(inputs, seed=step_seed(self.model.seed, -1))
-            online = self.model.online(view1, training=False)
-            target = self.model.target(view2, training=False)
-            return online.prediction, target.projection
-
-        return lambda: [tensor.numpy() for tensor in outputs()]
-
     def _draw_views(self, path):
-        images, _ = next(iter(self._plain_batches()))
-        views = self.pipeline_views or self.model.views
-        view1, view2 = views(images, seed=step_seed(self.model.seed, 0))
-        with whole_file(path) as temporary:
-            views_grid(
-                images.numpy()[:12],
-                view1.numpy()[:12],
-                view2.numpy()[:12],
-                temporary,
-            )
-
-    def _plain_batches(self):
-        return training_batches(
-            self.train,
-            self.settings.batch_size,
-            seed=self.settings.seed,
-            num_steps=1,
+        count = min(12, self.train.num_examples)
+        images = self.train.images[
+            epoch_order(self.train.num_examples, self.settings.seed, 0)[:count]
+        ]
+        view1, view2 = self.views(
+            tf.constant(images), seed=step_seed(self.model.seed, 0)
         )
+        with whole_file(path) as temporary:
+            views_grid(images, view1.numpy(), view2.numpy(), temporary)
 
-
-def _spent(callbacks):
-    return sum(getattr(callback, "seconds", 0.0) for callback in callbacks)
+    def _result(self, before, after, metrics, watch):
+        return {
+            "before": before,
+            "after": after,
+            "stopped": watch.collapse.diagnosis
+            and watch.collapse.diagnosis.name,
+            "steps": int(self.model.step.numpy()),
+            "epochs": self.settings.epochs,
+            "batch_size": self.settings.batch_size,
+            "images": self.train.num_examples,
+            "seed": self.settings.seed,
+            "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
+            "monitor_seconds": watch.seconds,
+            "skipped_images": len(self.train.skipped),
+            "data": self.train.name,
+            "data_fingerprint": self.train.fingerprint(),
+            "machine": describe_machine(),
+        }

@@ -10,6 +10,8 @@ from byol_tf.data.images import Images
 from byol_tf.evaluation import pictures, report
 from byol_tf.evaluation.knn import nearest_neighbours
 
+QUERIES = 8  # test images whose neighbours are shown
+NEIGHBOURS = 8
 COLUMNS = ("", "random encoder", "pretrained")
 _ROWS = {
     "knn_accuracy": "kNN accuracy",
@@ -74,10 +76,12 @@ def write(
     parts = {"First views": (workdir / "views.png").read_bytes()}
     if metrics:
         parts["Curves"] = _png(pictures.curves, metrics)
-    if all(np.isfinite(features).all() for features in (before, *after)):
+    finite = all(np.isfinite(part).all() for part in (before, *after))
+    if finite and len(after[0]) >= NEIGHBOURS:
         parts["Nearest neighbours of test images"] = _neighbours(
             after, train, test
         )
+    if finite and len(before) >= 3:
         parts["Representations in the plane"] = _png(
             pictures.before_after_scatter,
             before,
@@ -96,10 +100,10 @@ def write(
     )
 
 
-def _neighbours(features, train, test, queries=8, count=8):
-    chosen = np.linspace(0, len(test.labels) - 1, queries).astype(int)
+def _neighbours(features, train, test):
+    chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
     chosen = np.unique(chosen)
-    found = nearest_neighbours(features[0], features[1][chosen], count)
+    found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
     return _png(
         pictures.neighbours_grid,
         test.images[chosen],
@@ -124,7 +128,8 @@ def _cell(key, numbers):
         return f"{100 * mean:.1f} % ± {100 * std:.1f}"
     if key.endswith("accuracy"):
         return f"{100 * numbers[key]:.1f} %"
-    return f"{numbers[key]:.2f}"
+    value = numbers[key]
+    return "not finite" if value is None else f"{value:.2f}"
 
 
 def _notes(result):
@@ -134,7 +139,8 @@ def _notes(result):
         f"({result['epochs']} epochs of {result['images']} images), "
         f"{result['training_seconds'] / 60:.1f} minutes of training on "
         f"{machine['cores']} cores ({machine['processor']}), "
-        f"seed {result['seed']}.",
+        f"seed {result['seed']}."
+        + (f" Stopped: {result['stopped']}." if result["stopped"] else ""),
         f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
         f"{result['skipped_images']} unreadable images skipped.",
     ]

@@ -52,10 +52,24 @@ def config_text(config) -> str:
 
 def _read_config(path, defaults):
     config = ml_collections.ConfigDict(defaults)
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key, value in _flatten(values).items():
-        config.update_from_flattened_dict({key: _tuple(value)})
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in _flatten(values).items():
+            _section_of(config, key)  # raises for an unknown field
+            config.update_from_flattened_dict({key: _tuple(value)})
+    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{path} is not the configuration of a run: {reason}"
+        ) from error
     return config
+
+
+def _section_of(config, key):
+    *sections, field = key.split(".")
+    for section in sections:
+        config = config[section]
+    return config[field]
 
 
 def _plain(value):

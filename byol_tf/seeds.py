@@ -20,5 +20,5 @@ def step_seed(
         int32 `[2]`, for TensorFlow's stateless random functions.
     """
     base = tf.constant([seed & 0x7FFFFFFF, seed >> 31 & 0x7FFFFFFF], tf.int32)
-    base = tf.random.fold_in(base, tf.cast(step, tf.int32))
-    return tf.random.fold_in(base, tf.cast(replica, tf.int32))
+    base = tf.random.fold_in(base, tf.cast(step, tf.int32), alg="philox")
+    return tf.random.fold_in(base, tf.cast(replica, tf.int32), alg="philox")

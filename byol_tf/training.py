@@ -33,7 +33,12 @@ def pretrain(
         jit_compile: compile the step with XLA.
     """
     start = int(model.step.numpy())
-    callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
+    callbacks = keras.callbacks.CallbackList(
+        list(callbacks),
+        model=model,
+        epochs=-(-total_steps // steps_per_epoch),
+        steps=steps_per_epoch,
+    )
     model.stop_training = False
     step_function = tf.function(model.pretrain_step, jit_compile=jit_compile)
     callbacks.on_train_begin()

@@ -54,6 +54,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.encoder = encoder = ml_collections.ConfigDict()
     # resnet18, resnet34, resnet50, resnet20, slim; any with a prefix:
     # applications/<name> of keras.applications, keras_cv/<name>.
+    # Those take none of the fields below.
     encoder.name = "resnet18"
     encoder.blocks = ()  # blocks of each stage; (): the name's own
     encoder.widths = ()  # channels of each stage; (): the name's own
@@ -98,5 +99,5 @@ def get_config() -> ml_collections.ConfigDict:
     evaluate.knn_bank = 5000  # labelled training images
     evaluate.shots = 10  # labels per class
     evaluate.draws = 5  # of those labels
-    evaluate.max_train = 50000  # labelled training images for all labels
+    evaluate.max_train = 50000  # labelled training images used at all
     return config

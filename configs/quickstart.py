@@ -11,14 +11,15 @@ from configs import base
 
 def get_config():
     config = base.get_config()
-    config.batch_size = 128
-    config.epochs = 50
+    config.batch_size = 256
+    config.epochs = 75
     config.precision = "mixed_bfloat16"
 
     config.data.source = "embedded"
 
     # Clothes fill their small images: a crop of a twelfth shows none of them.
-    config.augment.area = (0.3, 1.0)
+    config.augment.area = (0.4, 1.0)
+    config.augment.blur = (0.5, 0.1)
 
     config.encoder.name = "slim"
     config.encoder.widths = (16, 32, 64, 128)
@@ -29,9 +30,11 @@ def get_config():
     config.heads.hidden_size = 512
     config.heads.projection_size = 128
 
+    config.objective.tau = 0.98
+
     config.optimizer.name = "adamw"
     config.optimizer.base_lr = 4e-3
-    config.optimizer.weight_decay = 1e-4
+    config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 2.0
 
     config.monitor.every_epochs = 5

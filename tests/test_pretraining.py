@@ -140,7 +140,8 @@ def test_metrics_cover_all_steps(finished):
 def test_a_finished_run_is_not_trained_again(finished):
     config, workdir, result, _ = finished
     again = builders.pretraining(config, workdir).run(workdir)
-    assert again["resumed_at_step"] == 8
+    assert again["steps"] == 8
+    assert again["training_seconds"] == result["training_seconds"]
     assert again["after"] == pytest.approx(result["after"])
     assert again["before"] == result["before"]
 
@@ -156,6 +157,15 @@ def test_another_configuration_in_the_same_folder_is_refused(finished):
     other = tiny_config(config.data.dir, seed=7)
     with pytest.raises(ValueError, match=r"another configuration .*seed"):
         run_config.config_of_run(other, workdir, base.get_config())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "batch_size: many", "oops: 3", "a: [", "encoder: 3"]
+)
+def test_a_spoilt_configuration_is_refused_by_its_path(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.yaml is not"):
+        run_config.config_of_run(None, tmp_path, base.get_config())
 
 
 def test_a_folder_of_an_earlier_version_takes_the_defaults(tmp_path, finished):
@@ -223,6 +233,31 @@ def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
     assert job.train.class_names == ("class 0", "class 1")
 
 
+def test_few_labels_among_many_images_are_enough(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as file:
+        arrays = dict(file)
+    arrays["train_labels"] = np.full(64, -1)
+    arrays["train_labels"][:3] = [0, 1, 1]
+    np.savez(tmp_path / "data.npz", **arrays)
+    config = tiny_config(tmp_path / "data.npz", epochs=1)
+    job = builders.pretraining(config, tmp_path / "run")
+    result = job.run(tmp_path / "run")
+    assert 0 < result["after"]["knn_accuracy"] <= 1
+    assert "few_shot_accuracy" not in result["after"]
+
+
+def test_a_single_test_image_is_refused(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as file:
+        arrays = dict(file)
+    for key in ("test_images", "test_labels"):
+        arrays[key] = arrays[key][:1]
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(ValueError, match="at least 2 images to judge by"):
+        builders.pretraining(tiny_config(tmp_path / "data.npz"), tmp_path)
+
+
 def test_without_a_test_split_a_tenth_is_held_out(tmp_path):
     write_arrays(tmp_path / "data.npz", count=100)
     config = tiny_config(tmp_path / "data.npz", **{"data.test_split": ""})
@@ -276,6 +311,7 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("augment.resize", "lanczos"),
         ("encoder.name", "resnet19"),
         ("encoder.stem", "huge"),
+        ("encoder.widths", ("a", "b")),
         ("data.source", "cloud"),
         ("data.labels", "maybe"),
         ("monitor.every_epochs", 0),

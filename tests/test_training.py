@@ -12,6 +12,7 @@ import byol_tf
 from byol_tf import logs, monitors
 from byol_tf.checkpoints import CheckpointStore
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.files import write_json
 from byol_tf.training import pretrain
 
 LENGTH = 32
@@ -118,6 +119,58 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
         second.optimizer.variables, whole.optimizer.variables, strict=True
     ):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_an_interrupted_run_is_saved_and_continues(tmp_path):
+    whole = make_model()
+    run(whole, 6)
+
+    def interrupt(step, logs):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    first = make_model()
+    store = CheckpointStore(tmp_path, first)
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(first, 6, [logs.Checkpoints(store), stop])
+    second = make_model()
+    assert CheckpointStore(tmp_path, second).restore_latest() == 3
+    run(second, 6)
+    for ours, theirs in zip(
+        second.get_weights(), whole.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    model = make_model()
+    store = CheckpointStore(tmp_path, model)
+    run(model, 2, [logs.Checkpoints(store)])
+    model.predictor.layers[0].kernel.assign(
+        tf.fill(model.predictor.layers[0].kernel.shape, np.nan)
+    )
+    run(model, 4, [logs.Checkpoints(store)])
+    assert store.steps() == [2]
+
+
+def test_the_last_epoch_is_always_measured():
+    model = make_model()
+    seen = []
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0], every=2
+    )
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append("feature_std" in logs)
+    )
+    run(model, 12, [monitor, record])
+    assert seen == [False, True, True]
+
+
+def test_numbers_that_are_not_finite_are_null_in_json(tmp_path):
+    path = tmp_path / "values.json"
+    write_json(path, {"a": [float("nan"), 1.5], "b": float("inf")})
+    assert json.loads(path.read_text()) == {"a": [None, 1.5], "b": None}
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):

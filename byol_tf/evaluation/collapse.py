@@ -151,23 +151,25 @@ def diagnose(
 
 
 _NOT_FINITE = (
-    "{} is NaN or infinite. Lower the learning rate (base_lr) or lengthen the "
-    "warm-up. In float16 try bfloat16 or float32. Check the inputs for NaN "
-    "and for values outside [0, 1]. Go back to the last good checkpoint."
+    "{} is NaN or infinite. Lower the learning rate (optimizer.base_lr) or "
+    "lengthen the warm-up (optimizer.warmup_epochs). In float16 try bfloat16 "
+    "or float32 (precision). Check the inputs for NaN and for values outside "
+    "[0, 1]. The last good checkpoint stays."
 )
 _COMPLETE = (
     "All inputs give nearly the same vector ({}). Check that the predictor is "
     "there and that no gradient reaches the target. Keep batch norm in the "
-    "projector and the predictor, synchronised over replicas. Raise tau "
-    "towards 1, so that the target moves more slowly. Lower the learning "
-    "rate or the weight decay. Raise the batch size if it is below about 64."
+    "projector and the predictor, synchronised over replicas. Raise "
+    "objective.tau towards 1, so that the target moves more slowly. Lower "
+    "optimizer.base_lr or optimizer.weight_decay. Raise batch_size if it is "
+    "below about 64."
 )
 _DIMENSIONAL = (
     "The inputs differ along hardly more than one direction ({}). Strengthen "
-    "the augmentation (smaller crops, more colour jitter), so that no single "
-    "property such as brightness solves the task. Raise the batch size. "
-    "Lower the weight decay and the learning rate. Look at views.png: do the "
-    "views still show the input?"
+    "the augmentation (augment.area, augment.brightness, ...), so that no "
+    "single property such as brightness solves the task. Raise batch_size. "
+    "Lower optimizer.weight_decay and optimizer.base_lr. Look at views.png: "
+    "do the views still show the input?"
 )
 
 

@@ -86,7 +86,7 @@ def _series(metrics, line):
     points = [
         (entry["step"], entry[key])
         for entry in metrics
-        if math.isfinite(entry.get(key, math.nan))
+        if entry.get(key) is not None and math.isfinite(entry[key])
     ]
     steps, values = np.array(points, np.float64).reshape(-1, 2).T
     return steps, values * 100 if key.endswith("accuracy") else values

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from absl import logging
 
 from byol_tf.evaluation.collapse import collapse_statistics
 from byol_tf.evaluation.fewshot import few_shot_accuracy
@@ -20,7 +21,7 @@ class Protocol:
         knn_bank: labelled training examples that vote, at most.
         shots: labels per class of the few-label accuracy.
         draws: random subsets of that size.
-        max_train: labelled training examples of the linear classifier.
+        max_train: labelled training examples that are used at all.
         seed: of every choice.
     """
 
@@ -51,8 +52,9 @@ def summarize(
         train_labels: int `[n]`, -1 where unknown.
         test_features: float32 `[m, features]`.
         test_labels: int `[m]`, -1 where unknown.
-        num_classes: number of classes; below 2, or where a representation is
-            not finite, only the label-free numbers are given.
+        num_classes: number of classes. With fewer than two among the training
+            labels, or where a representation is not finite, only the
+            label-free numbers are given.
         protocol: sizes and seed.
 
     Returns:
@@ -64,7 +66,8 @@ def summarize(
     ):
         return result
     train_known, test_known = train_labels >= 0, test_labels >= 0
-    if num_classes < 2 or not train_known.any() or not test_known.any():
+    classes = np.unique(train_labels[train_known])
+    if len(classes) < 2 or not test_known.any():
         return result
     train = train_features[train_known], train_labels[train_known]
     test = test_features[test_known], test_labels[test_known]
@@ -78,10 +81,7 @@ def summarize(
         k=min(protocol.knn_k, len(bank)),
         temperature=protocol.knn_temperature,
     )
-    whole = order[: protocol.max_train]
-    classifier = ridge_classifier(
-        train[0][whole], train[1][whole], num_classes=num_classes
-    )
+    classifier = ridge_classifier(*train, num_classes=num_classes)
     result["linear_accuracy"] = classifier.accuracy(*test)
     counts = np.bincount(train[1], minlength=num_classes)
     if counts.min() >= protocol.shots:
@@ -95,4 +95,10 @@ def summarize(
         )
         result["few_shot_accuracy"] = few.mean
         result["few_shot_std"] = few.std
+    else:
+        logging.info(
+            "No accuracy with %d labels per class: a class has only %d.",
+            protocol.shots,
+            counts.min(),
+        )
     return {key: float(value) for key, value in result.items()}

@@ -40,9 +40,10 @@ class BYOL(keras.Model):
     encoder. `call` is the encoder: `model.predict(x)` gives representations.
 
     Args:
-        encoder: built Keras model, `[batch, ...]` to `[batch, features]`.
+        encoder: functional or built sequential Keras model, `[batch, ...]` to
+            `[batch, features]`.
         views: `views(inputs, seed) -> (view1, view2)`, with `seed` int32 [2]
-            for stateless draws; usually `byol_tf.TwoViews`. None: the dataset
+            for stateless draws, such as `byol_tf.TwoViews`. None: the dataset
             gives `(view1, view2)` in place of the inputs.
         hidden_size: hidden width of projector and predictor.
         projection_size: length of projections and predictions.
@@ -118,7 +119,9 @@ class BYOL(keras.Model):
             "probe_classes": probe_classes,
             "target_init": target_init,
         }
-        self._trackers = {}
+        keys = ["loss", "batch_feature_std", "learning_rate", "tau"]
+        keys += ["probe_accuracy", "probe_loss"] if probe_classes else []
+        self._trackers = {key: keras.metrics.Mean(name=key) for key in keys}
         self.built = True
 
     # ---- the algorithm ------------------------------------------------
@@ -136,7 +139,7 @@ class BYOL(keras.Model):
         projection = self.target_projector(representation, training=training)
         return _float32(Outputs(representation, projection, None))
 
-    def loss_of_views(self, view1, view2, labels=None):
+    def loss_of_views(self, view1, view2, labels=None, training=True):
         """Loss of one batch, and what else is worth knowing of it.
 
         Each view passes each network by itself, so that batch statistics are
@@ -146,12 +149,16 @@ class BYOL(keras.Model):
             view1: first view of the batch.
             view2: second view.
             labels: int `[batch]` of the probe, -1 where unknown, or None.
+            training: use batch statistics, as the algorithm does; else the
+                moving ones.
 
         Returns:
             `(loss, logs)`: float32 scalar to minimise, and float32 scalars.
         """
-        online1, online2 = self.online(view1), self.online(view2)
-        target1, target2 = self.target(view1), self.target(view2)
+        online1 = self.online(view1, training)
+        online2 = self.online(view2, training)
+        target1 = self.target(view1, training)
+        target2 = self.target(view2, training)
         loss = byol_loss(
             online1.prediction,
             online2.prediction,
@@ -253,10 +260,16 @@ class BYOL(keras.Model):
 
     def train_step(self, data):
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        logs = self.pretrain_step(inputs, labels)
+        return self._track(self.pretrain_step(inputs, labels))
+
+    def test_step(self, data):
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        view1, view2 = self.make_views(inputs)
+        _, logs = self.loss_of_views(view1, view2, labels, training=False)
+        return self._track(logs)
+
+    def _track(self, logs):
         for key, value in logs.items():
-            if key not in self._trackers:
-                self._trackers[key] = keras.metrics.Mean(name=key)
             self._trackers[key].update_state(value)
         return {key: self._trackers[key].result() for key in logs}
 
@@ -297,15 +310,16 @@ def _clone(encoder: keras.Model) -> keras.Model:
 def _vector_length(encoder: keras.Model) -> int:
     if not encoder.built:
         raise ValueError(
-            "`encoder` must be built: give it a `keras.Input`, or call it on "
-            f"a batch first. Received: {encoder.name}"
+            "`encoder` must be built: give it a `keras.Input`. "
+            f"Received: {encoder.name}"
         )
-    shape = encoder.output_shape
+    shape = getattr(encoder, "output_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 2 or not shape[-1]:
         raise ValueError(
-            "`encoder` must map its inputs to [batch, features]; pool its "
-            "feature maps first (see `byol_tf.models.adapters`). "
-            f"Received output shape: {shape}"
+            "`encoder` must be a functional or sequential model that maps its "
+            "inputs to [batch, features]: wrap a subclassed one in "
+            "`keras.Model(inputs, outputs)`, and pool feature maps first (see "
+            f"`byol_tf.models.adapters`). Received output shape: {shape}"
         )
     return shape[-1]
 

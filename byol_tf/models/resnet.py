@@ -234,7 +234,9 @@ def _check(input_shape, blocks, widths, block, stem):
             "`input_shape` must be (height, width, channels) with channels "
             f"known. Received: {input_shape}"
         )
-    if len(blocks) != len(widths) or not blocks or min(blocks + widths) < 1:
+    counts = blocks + widths
+    whole = all(isinstance(count, int) for count in counts)
+    if len(blocks) != len(widths) or not blocks or not whole or min(counts) < 1:
         raise ValueError(
             "`blocks` and `widths` must have one positive number a stage. "
             f"Received: blocks={blocks}, widths={widths}"
