@@ -1,0 +1,79 @@
+"""Accuracies of predictions, and how sure they are."""
+
+import numpy as np
+
+
+def top_k_hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Whether the label is among the k classes with the highest scores.
+
+    Of equal scores the smaller class comes first, so `k=1` agrees with
+    `argmax`.
+
+    Args:
+        scores: float `[n, num_classes]`.
+        labels: int `[n]` in [0, num_classes).
+        k: classes that count as predicted, in [1, num_classes].
+
+    Returns:
+        bool `[n]`.
+
+    Raises:
+        ValueError: `k` does not fit.
+    """
+    scores, labels = np.asarray(scores), np.asarray(labels)
+    classes = scores.shape[1]
+    if not 1 <= k <= classes:
+        raise ValueError(
+            f"`k` must be between 1 and the number of classes, {classes}. "
+            f"Received: k={k}"
+        )
+    own = scores[np.arange(len(labels)), labels][:, None]
+    first = np.arange(classes) < labels[:, None]
+    above = (scores > own) | ((scores == own) & first)
+    return above.sum(axis=1) < k
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean.
+
+    Args:
+        values: numbers or bools `[n]`, one for each example: hits for an
+            accuracy, differences of hits for a paired comparison.
+        resamples: samples of n examples, drawn with replacement.
+        level: share of the resampled means inside the interval, in (0, 1).
+        seed: of the draws.
+
+    Returns:
+        Both ends.
+
+    Raises:
+        ValueError: there are no values, or an argument does not fit.
+
+    Reference: Efron and Tibshirani 1993, "An introduction to the bootstrap",
+    chapter 13.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(
+            "`values` must be a vector with at least one entry. "
+            f"Received: values.shape={values.shape}"
+        )
+    if resamples < 1 or not 0 < level < 1:
+        raise ValueError(
+            "`resamples` must be at least 1 and `level` in (0, 1). "
+            f"Received: resamples={resamples}, level={level}"
+        )
+    generator, count = np.random.default_rng(seed), len(values)
+    means = [
+        values[generator.integers(count, size=count)].mean()
+        for _ in range(resamples)
+    ]
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)

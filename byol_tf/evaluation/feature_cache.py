@@ -1,0 +1,64 @@
+"""Representations kept on disk, so that they are computed once."""
+
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from absl import logging
+
+from byol_tf.files import whole_file
+
+
+class FeatureCache:
+    """One `.npz` for each combination of encoder, data and preprocessing.
+
+    Args:
+        directory: of the files; made when needed.
+    """
+
+    def __init__(self, directory: str | os.PathLike):
+        self.directory = pathlib.Path(directory)
+
+    def path(self, identity: Mapping) -> pathlib.Path:
+        """The file of features with this identity, whether there or not."""
+        text = json.dumps(identity, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        return self.directory / f"{key[:32]}.npz"
+
+    def get(
+        self, identity: Mapping, count: int, compute: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Reads features, or computes and keeps them.
+
+        Args:
+            identity: all that the features follow from, as JSON values.
+            count: number of examples; a file with another number of features
+                is taken for damaged.
+            compute: gives float32 `[count, dim]`.
+        """
+        path = self.path(identity)
+        kept = _read(path, count)
+        if kept is not None:
+            return kept
+        features = compute()
+        with whole_file(path) as temporary:
+            np.savez(temporary, features=features)
+        return features
+
+
+def _read(path, count):
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            features = file["features"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        features = np.empty((0, 0))
+    if features.ndim == 2 and len(features) == count:
+        return features
+    logging.warning("%s is damaged; its features are computed again.", path)
+    return None

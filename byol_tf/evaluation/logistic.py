@@ -1,0 +1,129 @@
+"""Multinomial logistic regression of frozen features."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from absl import logging
+
+from byol_tf.evaluation.linear import LinearClassifier
+from byol_tf.evaluation.selection import Choice, best_setting
+
+# Half decades; the mean loss plus penalty / 2 times the squared weights of
+# standardised features.
+DEFAULT_PENALTIES = tuple(10.0 ** (-exponent / 2) for exponent in range(2, 11))
+MAX_ITERATIONS = 500
+PATIENCE = 3  # weaker penalties tried in vain
+
+
+def logistic_classifiers(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    penalties: Sequence[float],
+) -> Iterator[LinearClassifier]:
+    """Fits one classifier after the other, each from the last one's weights.
+
+    Minimises the mean cross-entropy plus `penalty / 2 |weights|^2` on
+    standardised features, without a penalty of the intercept, by
+    scikit-learn's `LogisticRegression`, in which `C = 1 / (penalty n)`.
+
+    Args:
+        features: float `[n, dim]`, finite.
+        labels: int `[n]` in [0, num_classes), at least two different ones.
+        num_classes: number of classes; those without an example are never
+            predicted.
+        penalties: positive; quickest from the strongest to the weakest.
+
+    Yields:
+        A classifier for each penalty (its `alpha`), for features that are not
+        standardised.
+
+    Raises:
+        ValueError: the penalties, features or labels do not fit.
+    """
+    # Imported here: it takes a second that other scripts do not need.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    if not len(penalties) or not min(penalties) > 0:
+        raise ValueError(
+            "`penalties` must be positive numbers. "
+            f"Received: penalties={penalties}"
+        )
+    scaler = StandardScaler()
+    scaled = scaler.fit_transform(np.asarray(features, np.float32))
+    model = LogisticRegression(warm_start=True, max_iter=MAX_ITERATIONS)
+    for penalty in penalties:
+        model.set_params(C=1 / (penalty * len(labels)))
+        # Its products are too small for many threads: on two busy cores one
+        # thread was twenty times as fast as two.
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said below
+            model.fit(scaled, labels)
+        if model.n_iter_.max() >= MAX_ITERATIONS:
+            logging.warning(
+                "Logistic regression with penalty %g stopped after %d "
+                "iterations.",
+                *(penalty, MAX_ITERATIONS),
+            )
+        yield _unscaled(model, scaler, num_classes, penalty)
+
+
+def choose_logistic(
+    features: np.ndarray,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    num_classes: int,
+    penalties: Sequence[float] = DEFAULT_PENALTIES,
+) -> Choice:
+    """Chooses the penalty on the held-out part and fits all examples with it.
+
+    Of equally good penalties the strongest is taken. Weaker ones take longer
+    and longer to fit, so the search ends after three that were no better.
+
+    Args:
+        features: float `[n, dim]` of the training examples, finite.
+        labels: int `[n]` in [0, num_classes).
+        held_out: bool `[n]`.
+        num_classes: number of classes.
+        penalties: see `logistic_classifiers`.
+    """
+    rest = ~held_out
+    tried = logistic_classifiers(
+        features[rest],
+        labels[rest],
+        num_classes=num_classes,
+        penalties=sorted(penalties, reverse=True),
+    )
+    accuracies = {}
+    for classifier in tried:
+        accuracies[classifier.alpha] = classifier.accuracy(
+            features[held_out], labels[held_out]
+        )
+        penalty = best_setting(accuracies)
+        if list(accuracies).index(penalty) + PATIENCE < len(accuracies):
+            break
+    (classifier,) = logistic_classifiers(
+        features, labels, num_classes=num_classes, penalties=[penalty]
+    )
+    return Choice(penalty, accuracies, classifier)
+
+
+def _unscaled(model, scaler, num_classes, penalty):
+    """The classifier of features as they come, of all classes."""
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn keeps the second class alone
+        coefficients = np.concatenate([-coefficients, coefficients]) / 2
+        intercept = np.concatenate([-intercept, intercept]) / 2
+    weights = np.zeros((scaler.scale_.shape[0], num_classes))
+    bias = np.full(num_classes, -np.inf)
+    weights[:, model.classes_] = (coefficients / scaler.scale_).T
+    bias[model.classes_] = intercept
+    bias -= scaler.mean_ @ weights
+    return LinearClassifier(
+        weights.astype(np.float32), bias.astype(np.float32), float(penalty)
+    )

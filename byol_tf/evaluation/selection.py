@@ -1,0 +1,102 @@
+"""Choosing a setting on a held-out part of the training examples."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.data.images import Images, split_holdout
+from byol_tf.evaluation.knn import knn_accuracy
+from byol_tf.evaluation.linear import LinearClassifier
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A setting and what led to it.
+
+    Attributes:
+        value: the chosen setting.
+        accuracies: accuracy on the held-out part, in [0, 1], by setting, in
+            the order tried.
+        classifier: fitted to all training examples with this setting; None
+            for kNN, which has nothing to fit.
+    """
+
+    value: float
+    accuracies: Mapping[float, float]
+    classifier: LinearClassifier | None = None
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether a setting beyond those tried might have been better."""
+        tried = sorted(self.accuracies)
+        return len(tried) > 1 and self.value in (tried[0], tried[-1])
+
+
+def best_setting(accuracies: Mapping[float, float]) -> float:
+    """The setting with the highest accuracy; of equal ones the first."""
+    return max(accuracies, key=accuracies.__getitem__)
+
+
+def holdout_mask(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Marks the same fraction of every class at random.
+
+    Args:
+        labels: int `[n]`.
+        fraction: marked, in (0, 1).
+        seed: of the choice.
+
+    Returns:
+        bool `[n]`.
+
+    Raises:
+        ValueError: see `split_holdout`, whose rule this is.
+    """
+    labels = np.asarray(labels)
+    positions = Images(np.arange(len(labels)), labels, name="the training set")
+    _, held_out = split_holdout(positions, fraction, seed)
+    mask = np.zeros(len(labels), bool)
+    mask[held_out.images] = True
+    return mask
+
+
+def choose_neighbours(
+    features: np.ndarray,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    num_classes: int,
+    ks: Sequence[int],
+    temperature: float,
+) -> Choice:
+    """Chooses the number of neighbours of weighted kNN.
+
+    Args:
+        features: float `[n, dim]` of the training examples, finite.
+        labels: int `[n]` in [0, num_classes).
+        held_out: bool `[n]`, the examples that are classified by the others.
+        num_classes: number of classes.
+        ks: numbers to choose from; those above the number of other examples
+            are left out.
+        temperature: of the votes.
+
+    Raises:
+        ValueError: no `k` is left, or see `knn_predict`.
+    """
+    bank = ~held_out
+    possible = [k for k in ks if k <= bank.sum()]
+    if not possible:
+        raise ValueError(
+            f"`ks` must hold a number of neighbours up to {bank.sum()}, the "
+            f"training examples that are not held out. Received: {tuple(ks)}"
+        )
+    accuracies = knn_accuracy(
+        features[bank],
+        labels[bank],
+        features[held_out],
+        labels[held_out],
+        num_classes=num_classes,
+        k=possible,
+        temperature=temperature,
+    )
+    return Choice(best_setting(accuracies), accuracies)

@@ -1,0 +1,86 @@
+"""The numbers of a linear evaluation, checked before anything is done."""
+
+import dataclasses
+
+from byol_tf.augment.layer import check_number
+from byol_tf.evaluation.logistic import DEFAULT_PENALTIES
+
+
+@dataclasses.dataclass(frozen=True)
+class SGDSettings:
+    """The paper's protocol.
+
+    Attributes:
+        epochs: passes over the training images; 0 leaves the protocol out.
+        batch_size: images of one step.
+        learning_rates: for a batch of 256, scaled linearly.
+        momentum: Nesterov's.
+        random_encoder: train on the random encoder as well.
+
+    Reference: BYOL, appendix D.1.
+    """
+
+    epochs: int = 80
+    batch_size: int = 256
+    learning_rates: tuple[float, ...] = (0.4, 0.3, 0.2, 0.1, 0.05)
+    momentum: float = 0.9
+    random_encoder: bool = True
+
+    def __post_init__(self):
+        check_number("sgd.epochs", self.epochs, 0)
+        check_number("sgd.batch_size", self.batch_size, 1)
+        check_number("sgd.momentum", self.momentum, 0.0, 1.0)
+        _check_list("sgd.learning_rates", self.learning_rates)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Numbers of a linear evaluation.
+
+    Attributes:
+        sgd: the paper's protocol.
+        holdout: share of the training images, of every class, by which
+            learning rate, penalty and k are chosen.
+        penalties: of logistic regression, see `logistic_classifiers`.
+        neighbours: numbers of neighbours of kNN.
+        temperature: of kNN's votes.
+        resamples: of the bootstrap.
+        level: of its intervals.
+        encode_batch: images encoded at once.
+        seed: of every draw.
+        jit_compile: compile the step of SGD with XLA, encoder included.
+    """
+
+    sgd: SGDSettings = dataclasses.field(default_factory=SGDSettings)
+    holdout: float = 0.1
+    penalties: tuple[float, ...] = DEFAULT_PENALTIES
+    neighbours: tuple[int, ...] = (1, 5, 10, 20, 50, 200)
+    temperature: float = 0.07
+    resamples: int = 2000
+    level: float = 0.95
+    encode_batch: int = 512
+    seed: int = 0
+    jit_compile: bool = False
+
+    def __post_init__(self):
+        check_number("holdout", self.holdout, 0.001, 0.999)
+        check_number("temperature", self.temperature, 1e-6)
+        check_number("resamples", self.resamples, 1)
+        check_number("level", self.level, 0.001, 0.999)
+        check_number("encode_batch", self.encode_batch, 1)
+        check_number("seed", self.seed, 0)
+        _check_list("penalties", self.penalties)
+        _check_list("neighbours", self.neighbours)
+
+
+def _check_list(name, values):
+    if not isinstance(values, tuple | list) or not values:
+        raise ValueError(
+            f"`{name}` must be a list of positive numbers. Received: {values!r}"
+        )
+    for value in values:
+        check_number(name, value, 1e-12)
+    if len(set(values)) < len(values):
+        raise ValueError(
+            f"`{name}` must hold different numbers. Received: {values!r}"
+        )

@@ -1,0 +1,51 @@
+"""`eval_linear.py` as a user starts it."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_eval_linear import make_run
+from tests.test_train_script import errors
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def evaluate(*flags, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, ROOT / "eval_linear.py", *map(str, flags)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize(
+    "flags,told",
+    [([], "no encoder in"), (["--config.data.folder=x"], "folder")],
+)
+def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
+    result = evaluate(f"--workdir={tmp_path}", *flags)
+    assert result.returncode == 2
+    (line,) = errors(result)
+    assert told in line
+    assert "Traceback" not in result.stderr
+
+
+def test_the_folder_alone_is_enough_from_anywhere(tmp_path):
+    workdir = make_run(tmp_path)
+    result = evaluate(
+        "--workdir=run",
+        "--config.sgd.epochs=1",
+        "--config.sgd.batch_size=60",
+        "--config.bootstrap.resamples=50",
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    for told in ("raw pixels", "random encoder", "pretrained", "linear (SGD)"):
+        assert told in result.stdout
+    assert (workdir / "eval_linear.json").exists()
+    assert (workdir / "eval_linear_confusion.png").exists()
+    assert "pretrained: SGD" in result.stderr
