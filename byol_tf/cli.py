@@ -75,7 +75,10 @@ def _show_warning(message, category, *_args, **_kwargs):
 def _fail(error):
     message = str(error) or type(error).__name__
     if isinstance(error, (KeyError, AttributeError)) and error.args:
-        message = f"unknown configuration field {error.args[0]}"
+        reason = error.args[0]
+        while isinstance(reason, Exception) and reason.args:
+            reason = reason.args[0]
+        message = f"unknown configuration field {reason}"
     if isinstance(error.__cause__ or error.__context__, FileNotFoundError):
         message = str(error.__cause__ or error.__context__)
     print("error: " + " ".join(message.split()), file=sys.stderr)

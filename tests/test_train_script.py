@@ -28,7 +28,10 @@ def errors(result):
 @pytest.mark.parametrize(
     "flags,told",
     [
-        (["--config.batchsize=3"], "batchsize"),
+        (
+            ["--config.batchsize=3"],
+            "unknown configuration field 'batchsize' Did you mean",
+        ),
         (["--config.batch_size=many"], "batch_size"),
         (["--config.data.source=folder", "--config.data.dir=/nowhere"],
          "/nowhere"),
