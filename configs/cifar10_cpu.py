@@ -3,7 +3,14 @@
     python train.py --config=configs/cifar10_cpu.py --workdir=runs/cifar10_cpu \
         --config.data.dir=$HOME/tensorflow_datasets
 
-Not yet measured.
+Reached by seed 0 on two cores of an AMD EPYC that other light work shared, by
+minutes of training; test images, kNN with 5,000 labelled images:
+
+    minutes   epoch    kNN      linear    10 labels per class
+          0       0    29.7 %   37.8 %    20.8 % (random encoder)
+         16      10    40.2 %   not measured (kNN of held-out training images)
+         28      20    47.8 %   57.4 %    41.9 %
+         61      50    53.1 %   60.8 %    46.8 %
 """
 
 from configs import cifar10

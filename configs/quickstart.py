@@ -2,8 +2,18 @@
 
     python train.py --config=configs/quickstart.py --workdir=runs/quickstart
 
-Data: 10,000 training and 2,000 test images of Fashion-MNIST, 28x28, gray.
-Not yet measured.
+Data: 10,000 training and 2,000 test images of Fashion-MNIST, 28x28, gray. The
+settings were chosen on other Fashion-MNIST training images, never on the test
+images.
+
+Reached on two cores of an AMD EPYC in 300 to 314 seconds of training (seed 2
+beside other work), 2,500 images a second; kNN with 5,000 labelled images:
+
+    seed    kNN before, after    10 labels per class    linear, all labels
+       0    73.7 %    81.7 %     60.3 %    76.4 %       74.4 %    82.6 %
+       1    69.2 %    81.1 %     53.3 %    75.9 %       72.2 %    82.1 %
+       2    67.7 %    81.2 %     51.8 %    74.4 %       70.2 %    81.3 %
+    mean    70.2 %    81.3 %     55.1 %    75.6 %       72.3 %    82.0 %
 """
 
 from configs import base
