@@ -8,8 +8,9 @@ Any other labelled data set, by the fields of a run's data section:
         --config.data.source=folder --config.data.dir=$HOME/labelled \
         --config.data.image_size=28 --config.data.channels=1
 
-Without the paper's protocol it takes seconds: `--config.sgd.epochs=0`.
-Not yet measured.
+Without the paper's protocol it takes seconds: `--config.sgd.epochs=0`. That
+gave 84.8 % by logistic regression on the quickstart's encoder of seed 0 (raw
+pixels 81.7 %). The paper's protocol is not yet measured.
 """
 
 import ml_collections
