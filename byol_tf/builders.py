@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from byol_tf.augment.views import CentreView, TwoViews
 from byol_tf.data import sources
+from byol_tf.data.pipeline import steps_per_epoch
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.models import adapters
 from byol_tf.models.byol import BYOL
@@ -40,7 +41,7 @@ def pretraining(config, workdir) -> Pretraining:
     in_step = config.augment.place == "step"
     updates = (
         config.epochs
-        * (train.num_examples // micro_batch)
+        * steps_per_epoch(train.num_examples, micro_batch)
         // config.optimizer.accumulate_steps
     )
     probe = config.monitor.probe and train.labelled

@@ -5,7 +5,6 @@ files and a `checkpoint.json` that lists their SHA-256 sums. It is written
 under a temporary name and renamed, so a folder of that name is whole.
 """
 
-import hashlib
 import os
 import pathlib
 import shutil
@@ -13,7 +12,7 @@ import shutil
 import tensorflow as tf
 from absl import logging
 
-from byol_tf.files import read_json, write_json
+from byol_tf.files import read_json, sha256, write_json
 
 _MANIFEST = "checkpoint.json"
 _PREFIX = "step-"
@@ -103,7 +102,7 @@ class CheckpointStore:
         try:
             self._checkpoint.write(str(temporary / "state"))
             sums = {
-                file.name: _sha256(file) for file in sorted(temporary.iterdir())
+                file.name: sha256(file) for file in sorted(temporary.iterdir())
             }
             step = int(self.model.step.numpy())
             manifest = {"step": step, "score": score, "sha256": sums}
@@ -129,16 +128,8 @@ def _verify(path: pathlib.Path) -> str | None:
     try:
         sums = read_json(path / _MANIFEST)["sha256"]
         for name, expected in sums.items():
-            if _sha256(path / name) != expected:
+            if sha256(path / name) != expected:
                 return f"{name} does not have its checksum"
     except (OSError, ValueError, KeyError) as error:
         return str(error)
     return None
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -6,6 +6,8 @@ import pathlib
 
 import keras
 
+from byol_tf.files import sha256
+
 # Importing it registers its classes, so that its encoders load in safe mode.
 from byol_tf.models import resnet as _resnet  # noqa: F401
 from byol_tf.runtime import set_seed
@@ -46,8 +48,7 @@ def load_encoder(workdir: str | os.PathLike) -> keras.Model:
 
 def file_digest(workdir: str | os.PathLike) -> str:
     """SHA-256 of the encoder's file, in hex digits."""
-    data = (pathlib.Path(workdir) / FILE).read_bytes()
-    return hashlib.sha256(data).hexdigest()
+    return sha256(pathlib.Path(workdir) / FILE)
 
 
 def weights_digest(encoder: keras.Model) -> str:

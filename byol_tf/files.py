@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -56,6 +57,15 @@ def write_json(path: Path, value) -> None:
 def read_json(path: Path):
     """Reads a JSON file."""
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def save_model(model, path: Path) -> None:

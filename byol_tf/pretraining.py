@@ -260,8 +260,7 @@ class Pretraining:
         view1, view2 = self.views(
             tf.constant(images), seed=step_seed(self.model.seed, 0)
         )
-        with whole_file(path) as temporary:
-            views_grid(images, view1.numpy(), view2.numpy(), temporary)
+        views_grid(images, view1.numpy(), view2.numpy(), path)
 
     def _result(self, before, after, metrics, watch):
         return {

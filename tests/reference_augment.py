@@ -5,6 +5,16 @@ import colorsys
 import numpy as np
 import scipy.ndimage
 
+# Arguments of a `View` that does nothing.
+OFF = {
+    "area": (1.0, 1.0),
+    "aspect": (1.0, 1.0),
+    "flip": 0.0,
+    "jitter": 0.0,
+    "grayscale": 0.0,
+    "blur": 0.0,
+}
+
 
 def adjust_brightness(image, delta):
     return np.clip(np.float64(image) + delta, 0, 1)

@@ -13,18 +13,11 @@ import scipy.stats
 
 from byol_tf.augment import ops
 from byol_tf.augment.views import TwoViews, View
+from tests.reference_augment import OFF
 
 COUNT = 4000
 SEED = np.array([11, 12], np.int32)
 P_VALUE = 1e-4
-OFF = {
-    "area": (1.0, 1.0),
-    "aspect": (1.0, 1.0),
-    "flip": 0.0,
-    "jitter": 0.0,
-    "grayscale": 0.0,
-    "blur": 0.0,
-}
 STILL = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
 
 

@@ -6,17 +6,10 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.augment.views import TwoViews, View
+from tests.reference_augment import OFF
 
 SEED = np.array([3, 4], np.int32)
 # A recipe in which nothing happens, to be changed in one place.
-OFF = {
-    "area": (1.0, 1.0),
-    "aspect": (1.0, 1.0),
-    "flip": 0.0,
-    "jitter": 0.0,
-    "grayscale": 0.0,
-    "blur": 0.0,
-}
 PARTS = {
     "crop": {"area": (0.3, 0.8), "aspect": (0.75, 1.5), "flip": 0.5},
     "rotate": {"rotate": 30.0},
