@@ -4,7 +4,16 @@ __version__ = "0.1.0"
 
 from byol_tf.augment.views import TwoViews, View
 from byol_tf.models.byol import BYOL
+from byol_tf.models.resnet import ResNet
 from byol_tf.optimizers import LARS
 from byol_tf.schedules import CosineTau, WarmupCosine
 
-__all__ = ["BYOL", "LARS", "CosineTau", "TwoViews", "View", "WarmupCosine"]
+__all__ = [
+    "BYOL",
+    "LARS",
+    "CosineTau",
+    "ResNet",
+    "TwoViews",
+    "View",
+    "WarmupCosine",
+]
