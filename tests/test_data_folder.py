@@ -170,6 +170,15 @@ def test_a_corrupt_image_is_skipped_and_named(two_classes, caplog):
     assert "not an image" in reasons[1]
     assert "Skipped cat/1.5.png: damaged image" in caplog.text
     assert "Skipped 2 of 5 images" in caplog.text
+    assert images.paths == ("cat/1.png", "cat/2.png", "dog/1.png")
+
+
+def test_paths_are_relative_to_the_folder_of_the_split(tmp_path):
+    for path in ("train/cat/1", "train/dog/1", "test/cat/2"):
+        paint(tmp_path / f"{path}.png")
+    images = load(tmp_path, "test")
+    assert images.paths == ("cat/2.png",)
+    assert images.folder == str(tmp_path / "test")
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk"])
@@ -230,6 +239,7 @@ def test_disk_cache_gives_what_memory_gives(many):
     assert not isinstance(in_memory.images, np.memmap)
     assert on_disk.fingerprint() == in_memory.fingerprint()
     assert on_disk.skipped == in_memory.skipped
+    assert on_disk.paths == in_memory.paths and len(on_disk.paths) == 9
     assert on_disk.class_names == in_memory.class_names
 
 

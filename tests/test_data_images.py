@@ -1,5 +1,7 @@
 """Sets of images: their facts, and parts of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,21 @@ def test_subset_of_a_memory_map_reads_only_what_is_asked_for(tmp_path):
     np.testing.assert_array_equal(
         np.asarray(part.images), images.images[[3, 6]]
     )
+
+
+@pytest.mark.parametrize("index", [[4, 0, 2], [True, False] * 2 + [True]])
+def test_paths_stay_with_their_images_in_a_subset(index):
+    images = make(range(5))
+    assert images.paths == () and images.subset(index).paths == ()
+    named = dataclasses.replace(images, paths=tuple("abcde"), folder="/photos")
+    part = named.subset(np.array(index))
+    assert part.paths == tuple("abcde"[label] for label in part.labels)
+    assert part.folder == "/photos"
+
+
+def test_paths_must_be_as_many_as_images():
+    with pytest.raises(ValueError, match="1 paths of 3 images"):
+        dataclasses.replace(make(range(3)), paths=("a",))
 
 
 def test_holdout_is_stratified_and_disjoint():

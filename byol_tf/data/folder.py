@@ -75,7 +75,11 @@ def load_folder(
             f"none of the {len(paths)} images in {str(root)!r} can be read; "
             f"the first, {skipped[0][0]}: {skipped[0][1]}"
         )
-    return Images(pixels, labels, class_names, name, tuple(skipped))
+    unread = {path for path, _ in skipped}
+    kept = tuple(path for path in paths if path not in unread)
+    return Images(
+        pixels, labels, class_names, name, tuple(skipped), kept, str(root)
+    )
 
 
 def find_images(root: pathlib.Path) -> list[str]:

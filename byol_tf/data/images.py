@@ -44,6 +44,9 @@ class Images:
         class_names: names of the labels, or () where there are none.
         name: for messages and reports.
         skipped: `(path, reason)` of the images that could not be read.
+        paths: of the images, relative to `folder`, or () where they do not
+            come from files.
+        folder: that the images come from, or "".
     """
 
     images: np.ndarray
@@ -51,6 +54,8 @@ class Images:
     class_names: tuple[str, ...] = ()
     name: str = "images"
     skipped: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    folder: str = ""
 
     def __post_init__(self):
         if len(self.images) != len(self.labels):
@@ -58,6 +63,11 @@ class Images:
                 "`images` and `labels` must have the same length. Received: "
                 f"len(images)={len(self.images)}, "
                 f"len(labels)={len(self.labels)}"
+            )
+        if self.paths and len(self.paths) != len(self.labels):
+            raise ValueError(
+                "`paths` must be empty, or one for each image. Received: "
+                f"{len(self.paths)} paths of {len(self.labels)} images"
             )
 
     @property
@@ -110,8 +120,12 @@ class Images:
             images = Rows(self.images.array, self.images.index[index])
         else:
             images = self.images[index]
+        labels = self.labels[index]
+        paths = self.paths
+        if paths:
+            paths = tuple(np.array(paths, object)[index])
         return dataclasses.replace(
-            self, images=images, labels=self.labels[index]
+            self, images=images, labels=labels, paths=paths
         )
 
 

@@ -1,0 +1,63 @@
+"""Points in whole images and in the centre squares that are cut from them."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from byol_tf.data.decode import FORMATS
+
+ORIENTATION = 0x0112  # tag of EXIF; from 5 on the image lies on its side
+
+
+def upright_sizes(
+    folder: str | os.PathLike, paths: Sequence[str]
+) -> np.ndarray:
+    """Sizes of image files as they are shown, after EXIF's orientation.
+
+    Args:
+        folder: of the images.
+        paths: relative to the folder.
+
+    Returns:
+        int `[n, 2]`, widths and heights.
+    """
+    sizes = np.empty((len(paths), 2), np.int64)
+    for row, path in enumerate(paths):
+        with Image.open(pathlib.Path(folder) / path, formats=FORMATS) as image:
+            lies = image.getexif().get(ORIENTATION, 1) >= 5
+            sizes[row] = image.size[::-1] if lies else image.size
+    return sizes
+
+
+def into_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Points of whole images as points of their centre squares.
+
+    Args:
+        points: `[n, points, 2]`, x and y in fractions of width and height.
+        sizes: `[n, 2]`, widths and heights.
+
+    Returns:
+        `[n, points, 2]` in fractions of the side of the square, which is the
+        shorter side of the image; NaN outside of the square.
+    """
+    stretch = _sides(sizes)
+    points = (points - 0.5) * stretch + 0.5
+    outside = ((points < 0) | (points > 1)).any(axis=-1, keepdims=True)
+    return np.where(outside, np.nan, points)
+
+
+def out_of_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Points of centre squares as points of the whole images.
+
+    The inverse of `into_square`.
+    """
+    return (points - 0.5) / _sides(sizes) + 0.5
+
+
+def _sides(sizes):
+    """Width and height in shorter sides, `[n, 1, 2]`."""
+    sizes = np.asarray(sizes, np.float64)
+    return (sizes / sizes.min(axis=1, keepdims=True))[:, np.newaxis]

@@ -1,0 +1,180 @@
+"""Labels of image files from a CSV file."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from absl import logging
+
+PATH = "path"
+SHOWN = 3  # paths that a message names
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelTable:
+    """A row of named values for each image.
+
+    Attributes:
+        paths: of the images, relative to their folder, with `/`.
+        columns: values as they were written, as many as paths, by the name of
+            the column; "" where a cell is empty.
+        name: of the file, for messages.
+    """
+
+    paths: Sequence[str]
+    columns: Mapping[str, Sequence[str]]
+    name: str = "the label table"
+
+    def __post_init__(self):
+        for column, values in self.columns.items():
+            if len(values) != len(self.paths):
+                raise ValueError(
+                    "every column must have as many values as there are "
+                    f"paths. Received: {len(values)} in {column!r} for "
+                    f"{len(self.paths)} paths"
+                )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def subset(self, index: np.ndarray) -> "LabelTable":
+        """The rows at these positions, in the given order."""
+
+        def chosen(values):
+            return tuple(np.array(values, object)[index])
+
+        columns = {key: chosen(values) for key, values in self.columns.items()}
+        return dataclasses.replace(
+            self, paths=chosen(self.paths), columns=columns
+        )
+
+    def aligned(self, paths: Sequence[str]) -> "LabelTable":
+        """One row for each image, in the order of the images.
+
+        Rows without an image are left out with a warning.
+
+        Args:
+            paths: of the images, as in `Images.paths`.
+
+        Raises:
+            ValueError: an image has no row. A row may be empty: that is an
+                image of which nothing is known.
+        """
+        if not len(paths):
+            raise ValueError(
+                f"{self.name} names image files, but these images do not come "
+                "from a folder; use data.source='folder'"
+            )
+        row_of = {path: row for row, path in enumerate(self.paths)}
+        wanted = [_plain(path) for path in paths]
+        missing = [path for path in wanted if path not in row_of]
+        if len(missing) == len(wanted):
+            raise ValueError(
+                f"no row of {self.name} belongs to an image: its paths are "
+                f"like {_some(self.paths)}, those of the images like "
+                f"{_some(wanted)}; paths must be relative to the images' folder"
+            )
+        if missing:
+            raise ValueError(
+                f"{len(missing)} of {len(wanted)} images have no row in "
+                f"{self.name}: {_some(missing)}; add them, with empty cells "
+                "if nothing is known, or remove the images"
+            )
+        present = set(wanted)
+        spare = [path for path in self.paths if path not in present]
+        if spare:
+            logging.warning(
+                "%d of %d rows of %s have no image: %s.",
+                *(len(spare), len(self), self.name, _some(spare)),
+            )
+        return self.subset(np.array([row_of[path] for path in wanted]))
+
+
+def read_label_table(path: str | os.PathLike) -> LabelTable:
+    """Reads a CSV file of labels: comma-separated, UTF-8, with a header.
+
+    The column `path` names the images; without one the first column does.
+    Blank lines are left out, spaces around values are removed.
+
+    Raises:
+        ValueError: there is no such file, or it is not like that; the line is
+            named.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file of labels {str(path)!r}")
+    lines = _lines(path)
+    if not lines:
+        raise ValueError(f"{path} is empty; it needs a header and rows")
+    key, header = _header(path, lines[0][1])
+    rows = {}
+    for line, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{path}, line {line}: {len(cells)} values under "
+                f"{len(header)} headings; a value with a comma needs quotes"
+            )
+        name = _plain(cells[key])
+        if not cells[key]:
+            raise ValueError(f"{path}, line {line}: the path is empty")
+        if name in rows:
+            raise ValueError(
+                f"{path}, line {line}: {name!r} is already in line "
+                f"{rows[name][0]}; an image has one row"
+            )
+        rows[name] = line, cells
+    if not rows:
+        raise ValueError(f"{path} has a header, but no rows")
+    columns = {
+        heading: tuple(cells[i] for _, cells in rows.values())
+        for i, heading in enumerate(header)
+        if i != key
+    }
+    return LabelTable(tuple(rows), columns, path.name)
+
+
+def _lines(path):
+    """`(line number, cells)` of the lines that are not blank."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            return [
+                (reader.line_num, [cell.strip() for cell in cells])
+                for cells in reader
+                if any(cell.strip() for cell in cells)
+            ]
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text ({error.reason}); save it as CSV UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _header(path, header):
+    """The position of the column of paths, and all headings."""
+    if len(header) < 2:
+        raise ValueError(
+            f"{path} needs a column of paths and one of labels at least, "
+            f"separated by commas. Received: the header {header[0]!r}"
+        )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if "" in header or twice:
+        raise ValueError(
+            f"{path}: every column needs a heading of its own. Received: "
+            f"{', '.join(repr(name) for name in header)}"
+        )
+    return (header.index(PATH) if PATH in header else 0), header
+
+
+def _plain(path):
+    # As written on Windows, or with a leading "./".
+    return pathlib.PurePosixPath(path.replace("\\", "/")).as_posix()
+
+
+def _some(paths):
+    shown = ", ".join(repr(path) for path in paths[:SHOWN])
+    return shown + (", ..." if len(paths) > SHOWN else "")

@@ -1,0 +1,65 @@
+"""Average precision: how well scores rank what is there above the rest."""
+
+import numpy as np
+
+
+def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
+    """Mean precision over the positives, by descending score.
+
+    The sum over the thresholds, which are the different scores, of the
+    precision times what the recall gains. Equal scores are one threshold,
+    whatever order they come in. No interpolation.
+
+    Args:
+        targets: 0 or 1 `[n]`.
+        scores: finite numbers `[n]`, higher where 1 is likelier.
+
+    Returns:
+        In (0, 1]; NaN without a positive.
+
+    Raises:
+        ValueError: an argument does not fit.
+    """
+    targets, scores = np.asarray(targets), np.asarray(scores)
+    if targets.ndim != 1 or targets.shape != scores.shape:
+        raise ValueError(
+            "`targets` and `scores` must be vectors of one length. Received: "
+            f"targets.shape={targets.shape}, scores.shape={scores.shape}"
+        )
+    if not np.isin(targets, (0, 1)).all() or not np.isfinite(scores).all():
+        raise ValueError(
+            "`targets` must be 0 or 1 and `scores` finite. Received: "
+            f"targets from {targets.min()} to {targets.max()}, "
+            f"{np.sum(~np.isfinite(scores))} scores that are not finite"
+        )
+    if not targets.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    positives = np.cumsum(targets[order] == 1)
+    # The last of the examples with a score stands for all of them.
+    last = np.append(np.diff(scores[order]) != 0, True)
+    precision = positives[last] / (np.flatnonzero(last) + 1)
+    gained = np.diff(positives[last], prepend=0)
+    return float(np.sum(precision * gained) / positives[-1])
+
+
+def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Average precision of every column, over the values that are known.
+
+    Their mean is the mean average precision.
+
+    Args:
+        targets: 0, 1 or NaN (unknown) `[n, columns]`.
+        scores: `[n, columns]`.
+
+    Returns:
+        float64 `[columns]`, NaN where no known value is 1.
+    """
+    targets, scores = np.asarray(targets), np.asarray(scores)
+    known = ~np.isnan(targets)
+    return np.array(
+        [
+            average_precision(targets[rows, i], scores[rows, i])
+            for i, rows in enumerate(known.T)
+        ]
+    )

@@ -1,0 +1,246 @@
+"""One class of several for each image."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.images import Images
+from byol_tf.data.label_table import LabelTable
+from byol_tf.evaluation.accuracy import top_k_hits
+from byol_tf.models.heads import kernel_initializer
+from byol_tf.tasks.task import Labelled, Task, headings
+
+COLUMN = "label"
+PROBABILITY = "probability"
+TOP = 5
+
+
+class Classification(Task):
+    """Which of several classes an image shows.
+
+    Labels are those of the images, or a column of text in the table: `label`,
+    or the only one. Targets are one-hot `[n, classes]`; outputs are logits.
+
+    Args:
+        columns: names of the classes.
+        label_smoothing: share of a target that is spread evenly over all
+            classes, in [0, 1).
+        class_weights: of the loss, one positive number per class, or () for
+            equal ones. `of` scales them so that their mean over the training
+            images is 1; here they are taken as they are.
+    """
+
+    name = "classification"
+    metric = "accuracy"
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] = (),
+    ):
+        super().__init__(columns)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "`label_smoothing` must be in [0, 1). Received: "
+                f"label_smoothing={label_smoothing}"
+            )
+        weights = tuple(float(weight) for weight in class_weights)
+        if weights and (
+            len(weights) != len(self.columns)
+            or not all(0 < weight < np.inf for weight in weights)
+        ):
+            raise ValueError(
+                f"`class_weights` must be {len(self.columns)} positive "
+                f"numbers, one for each of {', '.join(self.columns)}. "
+                f"Received: class_weights={weights}"
+            )
+        self.label_smoothing = float(label_smoothing)
+        self.class_weights = weights
+
+    @classmethod
+    def of(
+        cls,
+        labelled: Labelled,
+        label_smoothing: float = 0.0,
+        class_weights: str | Sequence[float] = "none",
+    ) -> "Classification":
+        """The classes of the training images.
+
+        Args:
+            labelled: training images.
+            label_smoothing: see the class.
+            class_weights: "none", "balanced" (images / (classes * images of
+                the class)), or a number per class. However they are given,
+                their mean over the training images is made 1, so that equal
+                weights change nothing and the loss keeps its scale.
+
+        Raises:
+            ValueError: there are no labels, or those of one class only.
+        """
+        task = cls(_class_names(labelled), label_smoothing)
+        targets = task.targets(labelled)
+        counts = np.nansum(targets, axis=0, dtype=np.float64)
+        seen = np.flatnonzero(counts)
+        if len(seen) < 2:
+            found = (
+                f"all labels are {task.columns[seen[0]]!r}"
+                if len(seen)
+                else "there are no labels"
+            )
+            raise ValueError(
+                "classification needs labels of two classes or more, but in "
+                f"{labelled.images.name} {found}; a folder has labels if each "
+                "image is in one of at least two sub-folders named after the "
+                "classes, or give a file of labels"
+            )
+        weights = _weights(class_weights, counts)
+        return cls(task.columns, label_smoothing, weights)
+
+    def targets(self, labelled: Labelled) -> np.ndarray:
+        """One-hot float32 `[n, classes]`; NaN where there is no label."""
+        names = _names(labelled)
+        index = {name: i for i, name in enumerate(self.columns)}
+        unknown = sorted(set(names) - set(index) - {""})
+        if unknown:
+            raise ValueError(
+                f"{labelled.images.name} has classes that the training images "
+                f"lack: {', '.join(map(repr, unknown[:5]))}"
+                f"{', ...' if len(unknown) > 5 else ''}; the known ones are "
+                f"{', '.join(map(repr, self.columns[:5]))}"
+                f"{', ...' if len(self.columns) > 5 else ''}"
+            )
+        targets = np.full((len(names), len(self.columns)), np.nan, np.float32)
+        for row, name in enumerate(names):
+            if name:
+                targets[row] = 0
+                targets[row, index[name]] = 1
+        return targets
+
+    def head(self) -> keras.layers.Layer:
+        return keras.layers.Dense(
+            len(self.columns),
+            kernel_initializer=kernel_initializer(),
+            dtype="float32",
+            name="classes",
+        )
+
+    def activation(self) -> str:
+        return "softmax"
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Cross entropy with mixed targets, smoothing and class weights.
+
+        An example weighs as much as its class; of mixed targets that is the
+        mean of the weights. Without a label the loss is 0.
+        """
+        targets = tf.where(tf.math.is_nan(targets), 0.0, targets)
+        if self.class_weights:
+            targets *= tf.constant(self.class_weights, tf.float32)
+        # Smoothed after weighting: otherwise the rare classes' weights would
+        # outweigh the true class of the images of the frequent ones.
+        spread = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
+        targets += self.label_smoothing * (spread - targets)
+        log_probabilities = tf.nn.log_softmax(tf.cast(outputs, tf.float32))
+        return -tf.reduce_sum(targets * log_probabilities, -1)
+
+    def metrics(
+        self, targets: np.ndarray, predictions: np.ndarray
+    ) -> Mapping[str, float]:
+        """Accuracies in [0, 1] of the images that have a label.
+
+        `accuracy`; `top5_accuracy` of more than five classes;
+        `balanced_accuracy`, the mean over the classes that occur.
+        """
+        labels = self.strata(targets)
+        known = labels >= 0
+        labels, predictions = labels[known], predictions[known]
+        finite = np.isfinite(predictions).all(axis=1)
+        if not len(labels):
+            raise ValueError(
+                "accuracy needs images with a label, but none of "
+                f"{len(targets)} has one"
+            )
+        hits = top_k_hits(predictions, labels, 1) & finite
+        result = {"accuracy": hits.mean()}
+        if len(self.columns) > TOP:
+            top = top_k_hits(predictions, labels, TOP) & finite
+            result["top5_accuracy"] = top.mean()
+        result["balanced_accuracy"] = np.mean(
+            [hits[labels == label].mean() for label in np.unique(labels)]
+        )
+        return {key: float(value) for key, value in result.items()}
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        """The class of each image; -1 where there is no label."""
+        known = ~np.isnan(targets).any(axis=1)
+        return np.where(known, np.nan_to_num(targets).argmax(axis=1), -1)
+
+    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+        """`label`, its `probability`, and the probability of every class."""
+        best = predictions.argmax(axis=1)
+        columns = headings(self.columns, COLUMN, PROBABILITY)
+        return [
+            {
+                COLUMN: self.columns[label],
+                PROBABILITY: float(row[label]),
+                **dict(zip(columns, map(float, row), strict=True)),
+            }
+            for label, row in zip(best, predictions, strict=True)
+        ]
+
+    def options(self) -> dict[str, object]:
+        return {
+            "label_smoothing": self.label_smoothing,
+            "class_weights": list(self.class_weights),
+        }
+
+
+def _names(labelled: Labelled) -> Sequence[str]:
+    """The name of the class of each image; "" where there is none."""
+    if labelled.table is not None:
+        return labelled.table.columns[_label_column(labelled.table)]
+    names = ("", *_names_of_labels(labelled.images))
+    return [names[label + 1] for label in labelled.images.labels]
+
+
+def _class_names(labelled: Labelled) -> Sequence[str]:
+    if labelled.table is not None:
+        return sorted(set(_names(labelled)) - {""})
+    return _names_of_labels(labelled.images)
+
+
+def _names_of_labels(images: Images) -> tuple[str, ...]:
+    given = images.class_names
+    return given + tuple(map(str, range(len(given), images.num_classes)))
+
+
+def _label_column(table: LabelTable) -> str:
+    if COLUMN in table.columns:
+        return COLUMN
+    if len(table.columns) == 1:
+        return next(iter(table.columns))
+    raise ValueError(
+        f"{table.name} must have a column {COLUMN!r}, or only one besides the "
+        f"path. Received: {', '.join(map(repr, table.columns))}"
+    )
+
+
+def _weights(given, counts):
+    """Weights with a mean of 1 over the training images; () for equal ones."""
+    if isinstance(given, str):
+        if given not in ("none", "balanced"):
+            raise ValueError(
+                "`class_weights` must be 'none', 'balanced' or a number per "
+                f"class. Received: class_weights={given!r}"
+            )
+        if given == "none":
+            return ()
+        # A class without images never meets its weight.
+        given = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    given = np.asarray(given, np.float64)
+    if given.shape != counts.shape:
+        return tuple(given.ravel())  # which the constructor refuses
+    return tuple(given * counts.sum() / (given * counts).sum())

@@ -1,0 +1,208 @@
+"""Positions of named points in an image."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.centre_square import (
+    into_square,
+    out_of_square,
+    upright_sizes,
+)
+from byol_tf.data.label_table import LabelTable
+from byol_tf.evaluation.keypoint_accuracy import (
+    correct_keypoints,
+    keypoint_distances,
+)
+from byol_tf.models.heads import kernel_initializer
+from byol_tf.tasks.known import huber, mean_of_known, read_numbers
+from byol_tf.tasks.task import Labelled, Task
+
+AXES = ("_x", "_y")
+SPREAD = 0.25  # of the side: one unit of the loss, about a deviation
+
+
+class Keypoints(Task):
+    """Where the points of a pose or of a face are.
+
+    The table has columns `<name>_x` and `<name>_y` for each point, in
+    fractions of the width and the height of the image, from the top left;
+    both are empty where the point is not to be seen. Other columns are left
+    alone.
+
+    Targets, outputs and predictions are in fractions of the side of the
+    centre square, which is what is shown of an image that is not square. A
+    point outside of it counts as not to be seen.
+
+    Args:
+        columns: names of the columns, `<name>_x` followed by `<name>_y`.
+        pck_alpha: distance up to which a point is right, in sides.
+    """
+
+    name = "keypoints"
+    metric = "pck"
+    moves_with_image = True
+    mixable = False
+
+    def __init__(self, columns: Sequence[str], pck_alpha: float = 0.1):
+        super().__init__(columns)
+        self.names = _names(self.columns)
+        if self.columns != _columns(self.names):
+            raise ValueError(
+                "`columns` must be pairs of <name>_x and <name>_y. Received: "
+                f"columns={self.columns}"
+            )
+        if not pck_alpha > 0:
+            raise ValueError(
+                "`pck_alpha` must be above 0, in sides of the image. "
+                f"Received: pck_alpha={pck_alpha}"
+            )
+        self.pck_alpha = float(pck_alpha)
+
+    @classmethod
+    def of(cls, labelled: Labelled, pck_alpha: float = 0.1) -> "Keypoints":
+        """The points of the training images' table.
+
+        Raises:
+            ValueError: there are none, or one that is never to be seen.
+        """
+        table = _table(labelled)
+        columns = _columns(_names(table.columns))
+        missing = [column for column in columns if column not in table.columns]
+        if missing or not columns:
+            raise ValueError(
+                f"keypoints need columns <name>_x and <name>_y, but "
+                f"{table.name} lacks {missing[0] if missing else 'both'!r}. "
+                f"Received: {', '.join(map(repr, table.columns))}"
+            )
+        task = cls(columns, pck_alpha)
+        seen = (~np.isnan(task.targets(labelled))).any(axis=0)[::2]
+        if not seen.all():
+            raise ValueError(
+                f"the keypoint {task.names[seen.argmin()]!r} of {table.name} "
+                "is not to be seen in any training image (of an image that is "
+                "not square only the centre square is shown)"
+            )
+        return task
+
+    def targets(self, labelled: Labelled) -> np.ndarray:
+        """float32 `[n, 2 * points]` in [0, 1]; NaN where not to be seen.
+
+        The sizes of images are read from their files, if they come from
+        files; other images are taken to be whole.
+        """
+        table = _table(labelled)
+        values = read_numbers(table, self.columns, low=0, high=1)
+        points = values.reshape(len(values), -1, 2)
+        half = np.argwhere(np.isnan(points).sum(axis=-1) == 1)
+        if len(half):
+            row, point = half[0]
+            raise ValueError(
+                f"{table.name}: {self.names[point]}_x and "
+                f"{self.names[point]}_y must both be numbers or both be "
+                f"empty. Received: one of them for {table.paths[row]}"
+            )
+        images = labelled.images
+        if images.folder:
+            sizes = upright_sizes(images.folder, images.paths)
+            points = into_square(points, sizes)
+        return points.reshape(len(points), -1).astype(np.float32)
+
+    def head(self) -> keras.layers.Layer:
+        """Starts near the centre of the image."""
+        return keras.Sequential(
+            [
+                keras.layers.Dense(
+                    len(self.columns),
+                    kernel_initializer=kernel_initializer(),
+                    dtype="float32",
+                    name="from_centre",
+                ),
+                keras.layers.Rescaling(
+                    SPREAD, 0.5, dtype="float32", name="sides"
+                ),
+            ],
+            name="points",
+        )
+
+    def activation(self) -> str:
+        return "linear"
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Huber's loss of both coordinates, the mean over visible points.
+
+        Squared up to a quarter of the side, so that it settles; linear beyond,
+        where a point is wrong by any measure and one that is taken for
+        another, a left for a right hand, should not outweigh the rest.
+        """
+        known = ~tf.math.is_nan(targets)
+        errors = tf.where(known, tf.cast(outputs, tf.float32) - targets, 0.0)
+        return mean_of_known(huber(errors / SPREAD, 1.0), known)
+
+    def metrics(
+        self, targets: np.ndarray, predictions: np.ndarray
+    ) -> Mapping[str, float]:
+        """`pck`, `mean_error`, and `pck/<name>` of every point.
+
+        `pck` is the share of the visible points of all images that are
+        predicted within `pck_alpha` sides; `mean_error` their mean distance
+        in sides. NaN for a point that is never visible.
+
+        Raises:
+            ValueError: no point is visible.
+        """
+        distances = keypoint_distances(targets, predictions)
+        visible = ~np.isnan(distances)
+        if not visible.any():
+            raise ValueError(
+                f"no keypoint is visible in any of {len(targets)} images; "
+                "label more images"
+            )
+        return {
+            "pck": correct_keypoints(distances, self.pck_alpha),
+            "mean_error": float(distances[visible].mean()),
+            **{
+                f"pck/{name}": correct_keypoints(own, self.pck_alpha)
+                for name, own in zip(self.names, distances.T, strict=True)
+            },
+        }
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        return np.zeros(len(targets), np.int64)
+
+    def in_whole_images(
+        self, predictions: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        points = predictions.reshape(len(predictions), -1, 2)
+        return out_of_square(points, sizes).reshape(predictions.shape)
+
+    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+        """Both coordinates of every point, by the names of the columns."""
+        return [
+            dict(zip(self.columns, map(float, row), strict=True))
+            for row in predictions
+        ]
+
+    def options(self) -> dict[str, object]:
+        return {"pck_alpha": self.pck_alpha}
+
+
+def _table(labelled: Labelled) -> LabelTable:
+    if labelled.table is None:
+        raise ValueError(
+            f"keypoints need a file of labels for {labelled.images.name}, with "
+            "columns <name>_x and <name>_y"
+        )
+    return labelled.table
+
+
+def _names(columns: Sequence[str]) -> tuple[str, ...]:
+    """Names of the points, in the order of their first column."""
+    names = [column[:-2] for column in columns if column.endswith(AXES)]
+    return tuple(dict.fromkeys(names))
+
+
+def _columns(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name + axis for name in names for axis in AXES)

@@ -1,0 +1,85 @@
+"""Values of which some are unknown: read from a table, averaged in a loss."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.label_table import LabelTable
+
+
+def read_numbers(
+    table: LabelTable,
+    columns: Sequence[str],
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+) -> np.ndarray:
+    """Numbers of some columns.
+
+    Args:
+        table: a row for each image.
+        columns: to read, each of which must be there.
+        low: least number that is allowed.
+        high: greatest number that is allowed.
+
+    Returns:
+        float64 `[n, columns]`; NaN where a cell is empty.
+
+    Raises:
+        ValueError: a column is missing, or a cell is not such a number; path
+            and column are named.
+    """
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(
+            f"{table.name} lacks the column {missing[0]!r}. Received: "
+            f"{', '.join(map(repr, table.columns))}"
+        )
+    values = np.full((len(table), len(columns)), np.nan)
+    for i, column in enumerate(columns):
+        for row, cell in enumerate(table.columns[column]):
+            if cell:
+                values[row, i] = number = _number(cell)
+                # Also false for NaN.
+                if not (np.isfinite(number) and low <= number <= high):
+                    between = f" from {low:g} to {high:g}"
+                    raise ValueError(
+                        f"{table.name}: column {column!r} must have numbers"
+                        f"{between if np.isfinite(high - low) else ''}, or be "
+                        f"empty where unknown. Received: {cell!r} for "
+                        f"{table.paths[row]}"
+                    )
+    return values
+
+
+def mean_of_known(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """Mean over the last axis of what is known, 0 where nothing is.
+
+    Args:
+        values: `[batch, n]`, finite everywhere, or its gradient is NaN.
+        known: bool `[batch, n]`.
+
+    Returns:
+        `[batch]`.
+    """
+    known = tf.cast(known, values.dtype)
+    count = tf.maximum(tf.reduce_sum(known, -1), 1.0)
+    return tf.reduce_sum(values * known, -1) / count
+
+
+def huber(errors: tf.Tensor, delta: float) -> tf.Tensor:
+    """`e^2 / 2`, from `delta` on a straight line of slope `delta`.
+
+    Reference: Huber 1964, "Robust estimation of a location parameter".
+    """
+    size = tf.abs(errors)
+    inside = tf.minimum(size, delta)
+    return inside * (size - 0.5 * inside)
+
+
+def _number(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan

@@ -1,0 +1,185 @@
+"""Several tags for each image, each of which applies or not."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.evaluation.average_precision import average_precisions
+from byol_tf.models.heads import kernel_initializer
+from byol_tf.tasks.known import mean_of_known, read_numbers
+from byol_tf.tasks.task import Labelled, Task, headings
+
+COLUMN = "labels"
+SEPARATOR = ";"  # of the tags in the column `labels`
+FOLDER_SEPARATOR = "+"  # of the tags in the name of a sub-folder
+THRESHOLD = 0.5  # of the probability from which on a tag is given
+
+
+class MultiLabel(Task):
+    """Which of several tags apply to an image.
+
+    Tags come from a table with a column of 0 and 1 for each, empty where it
+    is not known; from a table with a column `labels` of names joined by `;`,
+    empty where none applies; or, without a table, from the names of
+    sub-folders joined by `+`, as in `red+round/1.png` (a folder `+` has the
+    images without a tag). Targets are 0 or 1 `[n, tags]`, outputs are logits.
+
+    Args:
+        columns: names of the tags.
+    """
+
+    name = "multilabel"
+    metric = "mean_average_precision"
+
+    @classmethod
+    def of(cls, labelled: Labelled) -> "MultiLabel":
+        """The tags of the training images.
+
+        Raises:
+            ValueError: there is no tag, or none that is ever given.
+        """
+        names = _names(labelled)
+        if names is None:
+            tags = list(labelled.table.columns)
+        else:
+            tags = sorted(set().union(*(n for n in names if n is not None)))
+        task = cls(tags)
+        if not (task.targets(labelled) > 0).any():
+            raise ValueError(
+                f"multilabel needs tags, but {labelled.images.name} has none; "
+                f"give a file of labels with a column of 0 and 1 for each "
+                f"tag, or with a column {COLUMN!r} of names joined by "
+                f"{SEPARATOR!r}, or name the sub-folders like 'red"
+                f"{FOLDER_SEPARATOR}round'"
+            )
+        return task
+
+    def targets(self, labelled: Labelled) -> np.ndarray:
+        """float32 `[n, tags]`, 0 or 1, NaN where unknown."""
+        names = _names(labelled)
+        if names is None:
+            return self._from_columns(labelled.table)
+        index = {tag: i for i, tag in enumerate(self.columns)}
+        unknown = sorted(
+            set().union(*(n for n in names if n is not None)) - set(index)
+        )
+        if unknown:
+            raise ValueError(
+                f"{labelled.images.name} has tags that the training images "
+                f"lack: {', '.join(map(repr, unknown[:5]))}"
+                f"{', ...' if len(unknown) > 5 else ''}"
+            )
+        targets = np.full((len(names), len(index)), np.nan, np.float32)
+        for row, tags in enumerate(names):
+            if tags is not None:
+                targets[row] = 0
+                targets[row, [index[tag] for tag in tags]] = 1
+        return targets
+
+    def _from_columns(self, table):
+        values = read_numbers(table, self.columns, low=0, high=1)
+        between = np.argwhere((values > 0) & (values < 1))
+        if len(between):
+            row, column = between[0]
+            raise ValueError(
+                f"{table.name}: column {self.columns[column]!r} must have 0 "
+                f"or 1, or be empty where unknown. Received: "
+                f"{values[row, column]:g} for {table.paths[row]}"
+            )
+        return values.astype(np.float32)
+
+    def head(self) -> keras.layers.Layer:
+        return keras.layers.Dense(
+            len(self.columns),
+            kernel_initializer=kernel_initializer(),
+            dtype="float32",
+            name="tags",
+        )
+
+    def activation(self) -> str:
+        return "sigmoid"
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Sigmoid cross entropy, the mean over the tags that are known."""
+        known = ~tf.math.is_nan(targets)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(
+            labels=tf.where(known, targets, 0.0),
+            logits=tf.cast(outputs, tf.float32),
+        )
+        return mean_of_known(losses, known)
+
+    def metrics(
+        self, targets: np.ndarray, predictions: np.ndarray
+    ) -> Mapping[str, float]:
+        """`mean_average_precision`, `micro_f1`, and one value per tag.
+
+        Of every tag, `average_precision/<tag>`, over the images for which it
+        is known; NaN, and left out of the mean, where no image has it.
+        `micro_f1` is that of all known values together, a tag being given
+        from a probability of 0.5 on.
+
+        Raises:
+            ValueError: no image has a tag.
+        """
+        finite = np.isfinite(predictions)
+        predictions = np.where(finite, predictions, 0.0)
+        precisions = average_precisions(targets, predictions)
+        if np.isnan(precisions).all():
+            raise ValueError(
+                "average precision needs images with a tag, but none of "
+                f"{len(targets)} has one; label more images"
+            )
+        given = predictions >= THRESHOLD
+        hits = np.sum(given & (targets == 1))
+        wrong = np.sum(given & (targets == 0))
+        missed = np.sum(~given & (targets == 1))
+        return {
+            "mean_average_precision": float(np.nanmean(precisions)),
+            "micro_f1": float(2 * hits / (2 * hits + wrong + missed)),
+            **{
+                f"average_precision/{tag}": float(value)
+                for tag, value in zip(self.columns, precisions, strict=True)
+            },
+        }
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        return np.zeros(len(targets), np.int64)
+
+    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+        """`labels`, joined by `;`, and the probability of every tag."""
+        result, columns = [], headings(self.columns, COLUMN)
+        for row in predictions:
+            given = [
+                tag
+                for tag, value in zip(self.columns, row, strict=True)
+                if value >= THRESHOLD
+            ]
+            values = dict(zip(columns, map(float, row), strict=True))
+            result.append({COLUMN: SEPARATOR.join(given), **values})
+        return result
+
+
+def _names(labelled):
+    """The tags of each image, None where unknown.
+
+    None instead of the list if the table has a column for each tag.
+    """
+    if labelled.table is None:
+        folders = labelled.images.class_names
+        known = labelled.images.labels
+        return [
+            _split(folders[label], FOLDER_SEPARATOR)
+            if 0 <= label < len(folders)
+            else None
+            for label in known
+        ]
+    if COLUMN not in labelled.table.columns:
+        return None
+    return [_split(cell, SEPARATOR) for cell in labelled.table.columns[COLUMN]]
+
+
+def _split(text: str, separator: str) -> Sequence[str]:
+    tags = (tag.strip() for tag in text.split(separator))
+    return [tag for tag in tags if tag]

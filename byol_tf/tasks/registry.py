@@ -1,0 +1,90 @@
+"""Tasks by name, built-in ones and a user's own, and as JSON."""
+
+import importlib
+import operator
+from collections.abc import Mapping
+
+from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.keypoints import Keypoints
+from byol_tf.tasks.multilabel import MultiLabel
+from byol_tf.tasks.regression import Regression
+from byol_tf.tasks.task import Task
+
+TASKS: Mapping[str, type[Task]] = {
+    task.name: task
+    for task in (Classification, MultiLabel, Regression, Keypoints)
+}
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task.
+
+    Args:
+        name: of a built-in task, or "package.module:Class" for a class of
+            one's own, which is imported.
+
+    Raises:
+        ValueError: there is none of that name, or it is not a `Task`.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute) or module.startswith("."):
+        raise ValueError(
+            f"`task` must be one of {', '.join(TASKS)}, or 'module:Class' for "
+            f"one of your own. Received: {name!r}"
+        )
+    imported = _imported(module, name)
+    try:
+        found = operator.attrgetter(attribute)(imported)
+    except AttributeError:
+        raise ValueError(
+            f"task {name!r}: the module {module!r} has no class {attribute!r}"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise ValueError(
+            f"task {name!r}: {attribute} must be a subclass of "
+            f"byol_tf.tasks.task.Task. Received: {found!r}"
+        )
+    return found
+
+
+def to_json(task: Task) -> dict[str, object]:
+    """What `from_json` makes an equal task of, as JSON values."""
+    kind = type(task)
+    if TASKS.get(task.name) is kind:
+        name = task.name
+    else:
+        name = f"{kind.__module__}:{kind.__qualname__}"
+    return {
+        "task": name,
+        "columns": list(task.columns),
+        "options": task.options(),
+    }
+
+
+def from_json(value: Mapping[str, object]) -> Task:
+    """The task that `to_json` described.
+
+    Raises:
+        ValueError: it does not describe a task.
+    """
+    missing = [
+        key for key in ("task", "columns", "options") if key not in value
+    ]
+    if missing:
+        raise ValueError(
+            "the description of a task must have `task`, `columns` and "
+            f"`options`. Missing: {', '.join(missing)}"
+        )
+    return task_class(value["task"])(value["columns"], **value["options"])
+
+
+def _imported(module, name):
+    try:
+        return importlib.import_module(module)
+    except (ImportError, TypeError) as error:  # TypeError: a relative name
+        raise ValueError(
+            f"task {name!r}: the module {module!r} cannot be imported: "
+            f"{error}; it must lie beside the command or be installed"
+        ) from error

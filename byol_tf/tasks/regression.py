@@ -1,0 +1,172 @@
+"""Numbers that belong to an image."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.models.heads import kernel_initializer
+from byol_tf.tasks.known import huber, mean_of_known, read_numbers
+from byol_tf.tasks.task import Labelled, Task, headings
+
+DELTA = 3.0  # deviations from which on an error counts linearly
+
+
+class Regression(Task):
+    """Numbers that belong to an image, such as a weight and a height.
+
+    The table has a column for each, empty where it is not known. Targets and
+    outputs are `[n, columns]` in the units of the table: the head's last step
+    takes what it learned to these units, and the loss takes it back, so that
+    columns of all scales weigh alike.
+
+    Args:
+        columns: names of the columns.
+        mean: of each column in the training images.
+        deviation: standard deviation of each column, likewise; above 0.
+    """
+
+    name = "regression"
+    metric = "r2"
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        mean: Sequence[float],
+        deviation: Sequence[float],
+    ):
+        super().__init__(columns)
+        self.mean = tuple(map(float, mean))
+        self.deviation = tuple(map(float, deviation))
+        lengths = {len(self.mean), len(self.deviation)}
+        if lengths != {len(self.columns)} or not min(self.deviation) > 0:
+            raise ValueError(
+                "`mean` and `deviation` must have a number for each of "
+                f"{', '.join(self.columns)}, deviations above 0. Received: "
+                f"mean={self.mean}, deviation={self.deviation}"
+            )
+
+    @classmethod
+    def of(cls, labelled: Labelled) -> "Regression":
+        """The columns of the training images' table.
+
+        Raises:
+            ValueError: there is no table, or a column that is not of
+                numbers, or that has fewer than two different ones.
+        """
+        if labelled.table is None:
+            raise ValueError(
+                "regression needs a file of labels with a column of numbers "
+                "for each target"
+            )
+        columns = tuple(labelled.table.columns)
+        values = read_numbers(labelled.table, columns)
+        for column, numbers in zip(columns, values.T, strict=True):
+            known = numbers[~np.isnan(numbers)]
+            if len(np.unique(known)) < 2:
+                raise ValueError(
+                    f"regression needs at least two different numbers in a "
+                    f"column, but {column!r} of {labelled.table.name} has "
+                    f"{'only ' + format(known[0], 'g') if len(known) else 0}; "
+                    "fill the column, or remove it"
+                )
+        return cls(
+            columns, np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        )
+
+    def targets(self, labelled: Labelled) -> np.ndarray:
+        """float32 `[n, columns]`, NaN where unknown."""
+        if labelled.table is None:
+            raise ValueError(
+                f"regression needs a file of labels for {labelled.images.name}"
+            )
+        return read_numbers(labelled.table, self.columns).astype(np.float32)
+
+    def head(self) -> keras.layers.Layer:
+        return keras.Sequential(
+            [
+                keras.layers.Dense(
+                    len(self.columns),
+                    kernel_initializer=kernel_initializer(),
+                    dtype="float32",
+                    name="standardized",
+                ),
+                keras.layers.Rescaling(
+                    list(self.deviation),
+                    list(self.mean),
+                    dtype="float32",
+                    name="units",
+                ),
+            ],
+            name="numbers",
+        )
+
+    def activation(self) -> str:
+        return "linear"
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Half the squared error in deviations, the mean over known columns.
+
+        From 3 deviations on it grows linearly, so that neither a mistyped
+        number nor too high a learning rate throws the network off course.
+        """
+        known = ~tf.math.is_nan(targets)
+        errors = tf.where(known, tf.cast(outputs, tf.float32) - targets, 0.0)
+        errors /= tf.constant(self.deviation, tf.float32)
+        return mean_of_known(huber(errors, DELTA), known)
+
+    def metrics(
+        self, targets: np.ndarray, predictions: np.ndarray
+    ) -> Mapping[str, float]:
+        """`r2` and `mean_absolute_error`, also of each of several columns.
+
+        Over the values that are known. `r2` is the mean of the columns; of a
+        column with but one number it is 1 if that is predicted exactly, else
+        0.
+
+        Raises:
+            ValueError: nothing is known of a column.
+        """
+        scores = {}
+        for i, column in enumerate(self.columns):
+            known = ~np.isnan(targets[:, i])
+            if not known.any():
+                raise ValueError(
+                    f"none of {len(targets)} images has a number in column "
+                    f"{column!r} to judge by; label more images"
+                )
+            scores[column] = _scores(targets[known, i], predictions[known, i])
+        r2, error = np.mean(list(scores.values()), axis=0)
+        result = {"r2": r2, "mean_absolute_error": error}
+        if len(scores) > 1:
+            for column, (own_r2, own_error) in scores.items():
+                result[f"r2/{column}"] = own_r2
+                result[f"mean_absolute_error/{column}"] = own_error
+        return {key: float(value) for key, value in result.items()}
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        return np.zeros(len(targets), np.int64)
+
+    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+        """The number of every column, in the units of the table."""
+        columns = headings(self.columns)
+        return [
+            dict(zip(columns, map(float, row), strict=True))
+            for row in predictions
+        ]
+
+    def options(self) -> dict[str, object]:
+        return {"mean": list(self.mean), "deviation": list(self.deviation)}
+
+
+def _scores(targets, predictions):
+    """Coefficient of determination, mean absolute error."""
+    if not np.isfinite(predictions).all():
+        return -np.inf, np.inf
+    targets = targets.astype(np.float64)
+    errors = predictions - targets
+    residual = np.sum(errors**2)
+    total = np.sum((targets - targets.mean()) ** 2)
+    r2 = 1 - residual / total if total else float(residual == 0)
+    return r2, np.abs(errors).mean()
