@@ -1,0 +1,142 @@
+"""RandAugment, MixUp and CutMix of keras-cv for training with targets."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from byol_tf.augment.layer import check_number
+
+NAMES = ("none", "randaugment")
+Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+class SupervisedAugment:
+    """What keras-cv does to images, and to their targets with them.
+
+    keras-cv draws from a state of its own, which nothing but a new layer sets
+    back: `start(seed)` makes new layers, whose draws follow from the seed and
+    the number of batches that they have seen. They stay out of XLA, which
+    has no kernel for some of their operations.
+
+    Args:
+        name: "none" or "randaugment".
+        magnitude: strength of RandAugment's operations, in [0, 1].
+        operations: of RandAugment, one after the other.
+        mixup: alpha of MixUp's beta distribution; 0 for none.
+        cutmix: alpha of CutMix's beta distribution; 0 for none. If both are
+            given, each batch gets one of the two, with equal probability.
+
+    Raises:
+        ValueError: an argument is not one of the above.
+
+    References: Cubuk et al. 2020; Zhang et al. 2018; Yun et al. 2019.
+    """
+
+    def __init__(
+        self,
+        name: str = "none",
+        magnitude: float = 0.5,
+        operations: int = 2,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+    ):
+        if name not in NAMES:
+            raise ValueError(
+                f"`augment.name` must be one of {', '.join(NAMES)}. "
+                f"Received: {name!r}"
+            )
+        self.name = name
+        self.magnitude = check_number("augment.magnitude", magnitude, 0.0, 1.0)
+        self.operations = int(check_number("augment.operations", operations, 1))
+        self.mixup = check_number("augment.mixup", mixup, 0.0)
+        self.cutmix = check_number("augment.cutmix", cutmix, 0.0)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an image becomes the mixture of two."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything at all."""
+        return self.mixes or self.name != "none"
+
+    def start(self, seed: int) -> Augment:
+        """The augmentation from its first batch on.
+
+        Args:
+            seed: 0 or more. Sets TensorFlow's global seed as well, which
+                MixUp and CutMix draw by.
+
+        Returns:
+            A function of images, float32 `[batch, height, width, channels]`
+            in [0, 1], and targets, float32 `[batch, n]`, to the same of both.
+            MixUp and CutMix mix a target as they mix the image; an unknown
+            value (NaN) makes the mixture's unknown.
+
+        Raises:
+            ValueError: RandAugment is given other than 1 or 3 channels.
+        """
+        tf.random.set_seed(seed)
+        steps = []
+        if self.name == "randaugment":
+            steps.append(self._rand_augment(seed))
+        if self.mixes:
+            steps.append(self._mixture())
+
+        def augment(images, targets):
+            for step in steps:
+                images, targets = step(images, targets)
+            return tf.clip_by_value(images, 0.0, 1.0), targets
+
+        # keras-cv has conditions on tensors that only AutoGraph translates.
+        return tf.function(augment)
+
+    def _rand_augment(self, seed):
+        # Imported where it is used: most trainings do without it.
+        from keras_cv.layers import RandAugment
+
+        layer = RandAugment(
+            value_range=(0, 1),
+            augmentations_per_image=self.operations,
+            magnitude=self.magnitude,
+            seed=seed,
+        )
+
+        def augment(images, targets):
+            channels = images.shape[-1]
+            if channels not in (1, 3):
+                raise ValueError(
+                    "RandAugment needs images of 1 or 3 channels. Received: "
+                    f"{channels}; use --config.augment.name=none"
+                )
+            # Its operations want red, green and blue, and keep gray gray.
+            coloured = images if channels == 3 else tf.repeat(images, 3, -1)
+            coloured = tf.ensure_shape(layer(coloured), coloured.shape)
+            return coloured[..., :channels], targets
+
+        return augment
+
+    def _mixture(self):
+        from keras_cv.layers import CutMix, MixUp
+
+        layers = []
+        if self.mixup:
+            layers.append(MixUp(alpha=self.mixup))
+        if self.cutmix:
+            layers.append(CutMix(alpha=self.cutmix))
+
+        def apply(layer, images, targets):
+            mixed = layer({"images": images, "labels": targets})
+            return mixed["images"], mixed["labels"]
+
+        def augment(images, targets):
+            if len(layers) == 1:
+                return apply(layers[0], images, targets)
+            return tf.cond(
+                tf.random.uniform([]) < 0.5,
+                lambda: apply(layers[0], images, targets),
+                lambda: apply(layers[1], images, targets),
+            )
+
+        return augment

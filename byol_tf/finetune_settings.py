@@ -1,0 +1,142 @@
+"""The numbers of a fine-tuning, checked before anything is done."""
+
+import dataclasses
+from typing import NamedTuple
+
+from byol_tf.augment.layer import check_number
+
+FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
+OPTIMIZERS = ("sgd", "adamw", "lars")
+BATCH_NORM = ("train", "frozen")
+
+
+class Setting(NamedTuple):
+    """One of the settings that are chosen from.
+
+    Attributes:
+        learning_rate: for a batch of 256, scaled linearly.
+        weight_decay: of the weights of rank two and more.
+    """
+
+    learning_rate: float
+    weight_decay: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Numbers of a fine-tuning.
+
+    Attributes:
+        variants: of "fine-tuned" (all weights, from the pretrained ones),
+            "frozen" (the head alone, on the pretrained encoder in inference
+            mode, whose weights stay bit for bit as they are) and "scratch"
+            (all weights, from random ones). All see the same images in the
+            same views for the same number of steps.
+        seed: of the first repetition.
+        seeds: repetitions, each with its own subset of the labels, head,
+            order and views.
+        grid_seeds: repetitions that try every setting; the others take the
+            one that was best in their mean.
+        learning_rates: of the encoder, for a batch of 256.
+        head_learning_rates: likewise, of the head on the frozen encoder,
+            which is linear and takes larger ones.
+        weight_decays: see `Setting`.
+        head_rate: learning rate of the head by that of the encoder, where
+            both are trained.
+        optimizer: "sgd" (Nesterov), "adamw" or "lars".
+        momentum: of SGD and LARS.
+        batch_norm: "train" (statistics of the batch) or "frozen" (those that
+            the encoder has; its weights are trained all the same).
+        batch_size: images of one step; at most those that there are.
+        epochs: passes over the images learned from.
+        min_steps: steps at least, which decides where labels are few.
+        max_steps: steps at most.
+        warmup: share of the steps in which the learning rate rises.
+        validation: share of the labels by which settings and the best step
+            are chosen. It comes out of the labels: of 10 per class, 2.
+        eval_every: steps between two looks at that part.
+        patience: looks without an improvement after which training stops.
+        encode_batch: images at once without gradients.
+    """
+
+    variants: tuple[str, ...] = VARIANTS
+    seed: int = 0
+    seeds: int = 1
+    grid_seeds: int = 1
+    learning_rates: tuple[float, ...] = (0.4, 0.1, 0.025)
+    head_learning_rates: tuple[float, ...] = (6.4, 1.6, 0.4)
+    weight_decays: tuple[float, ...] = (0.0,)
+    head_rate: float = 1.0
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    batch_norm: str = "train"
+    batch_size: int = 64
+    epochs: int = 30
+    min_steps: int = 300
+    max_steps: int = 1500
+    warmup: float = 0.05
+    validation: float = 0.2
+    eval_every: int = 25
+    patience: int = 8
+    encode_batch: int = 512
+
+    def __post_init__(self):
+        _check_choices("variants", self.variants, VARIANTS)
+        _check_choices("optimizer.name", (self.optimizer,), OPTIMIZERS)
+        _check_choices("batch_norm", (self.batch_norm,), BATCH_NORM)
+        _check_list("learning_rates", self.learning_rates, 1e-12)
+        _check_list("head_learning_rates", self.head_learning_rates, 1e-12)
+        _check_list("weight_decays", self.weight_decays, 0.0)
+        for name in ("seeds", "grid_seeds", "epochs", "min_steps"):
+            check_number(name, getattr(self, name), 1)
+        for name in ("eval_every", "patience", "encode_batch"):
+            check_number(name, getattr(self, name), 1)
+        check_number("seed", self.seed, 0)
+        check_number("batch_size", self.batch_size, 2)
+        check_number("max_steps", self.max_steps, self.min_steps)
+        check_number("grid_seeds", self.grid_seeds, 1, self.seeds)
+        check_number("head_rate", self.head_rate, 1e-12)
+        check_number("optimizer.momentum", self.momentum, 0.0, 0.999999)
+        check_number("warmup", self.warmup, 0.0, 0.999)
+        check_number("validation", self.validation, 0.001, 0.999)
+
+    def grid(self, variant: str) -> tuple[Setting, ...]:
+        """All settings of a variant, in the order that they are tried."""
+        frozen = variant == FROZEN
+        rates = self.head_learning_rates if frozen else self.learning_rates
+        return tuple(
+            Setting(rate, decay)
+            for rate in rates
+            for decay in self.weight_decays
+        )
+
+    def steps(self, examples: int) -> int:
+        """Steps of a training on so many examples."""
+        steps = round(self.epochs * examples / self.batch_size)
+        return min(max(steps, self.min_steps), self.max_steps)
+
+
+def _check_choices(name, values, allowed):
+    wrong = [value for value in values if value not in allowed]
+    if isinstance(values, str) or wrong or not values:
+        raise ValueError(
+            f"`{name}` must be of {', '.join(allowed)}. Received: {values!r}"
+        )
+    _check_different(name, values)
+
+
+def _check_list(name, values, least):
+    if not isinstance(values, tuple | list) or not values:
+        raise ValueError(
+            f"`{name}` must be a list of numbers. Received: {values!r}"
+        )
+    for value in values:
+        check_number(name, value, least)
+    _check_different(name, values)
+
+
+def _check_different(name, values):
+    if len(set(values)) < len(values):
+        raise ValueError(
+            f"`{name}` must hold different values. Received: {values!r}"
+        )

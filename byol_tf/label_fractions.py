@@ -1,0 +1,206 @@
+"""Parts of the labels: as they are written, and the examples they take."""
+
+import bisect
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.evaluation.selection import holdout_mask
+
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_PER_CLASS = re.compile(r"(\d+)-per-class")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fraction:
+    """A part of the labelled examples; one of the two numbers is given.
+
+    Attributes:
+        name: as in `--labels=`, such as "1%" or "25-per-class".
+        share: of all examples, in (0, 1].
+        per_class: examples of every class.
+    """
+
+    name: str
+    share: float | None = None
+    per_class: int | None = None
+
+
+class Part(NamedTuple):
+    """Positions of a fraction's examples, ascending.
+
+    Attributes:
+        learn: int64, those that are learned from.
+        validation: int64, those that settings are chosen by.
+    """
+
+    learn: np.ndarray
+    validation: np.ndarray
+
+
+def parse_fractions(texts: Sequence[str]) -> tuple[Fraction, ...]:
+    """Reads "1%", "0.5%", "25-per-class" and "all", separated by commas.
+
+    Args:
+        texts: one or more of them in each.
+
+    Returns:
+        The fractions in the given order, each once.
+
+    Raises:
+        ValueError: there is none, or one cannot be read.
+    """
+    words = [w.strip() for text in texts for w in text.split(",")]
+    words = [word for word in words if word]
+    if not words:
+        raise ValueError(
+            "`labels` must name a part of the labels, such as 1% or "
+            f"25-per-class. Received: {list(texts)!r}"
+        )
+    return tuple(dict.fromkeys(map(_parse, words)))
+
+
+def _parse(word):
+    if word == "all":
+        word = "100%"
+    if (match := _SHARE.fullmatch(word)) and 0 < float(match[1]) <= 100:
+        return Fraction(f"{float(match[1]):g}%", share=float(match[1]) / 100)
+    if (match := _PER_CLASS.fullmatch(word)) and int(match[1]):
+        return Fraction(f"{int(match[1])}-per-class", per_class=int(match[1]))
+    raise ValueError(
+        "`labels` must be shares above 0% up to 100%, such as 1% or 0.5%, or "
+        f"numbers such as 25-per-class, separated by commas. Received: {word!r}"
+    )
+
+
+def choose(
+    strata: np.ndarray,
+    fraction: Fraction,
+    seed: int,
+    names: Sequence[str] = (),
+) -> np.ndarray:
+    """Draws a fraction of the examples, balanced to the image.
+
+    A share takes `round(share * n)` examples, and of every class the same
+    number: all of a class that has fewer, and one more of the first classes
+    where the number does not divide evenly. With one seed every smaller part
+    lies within every larger one.
+
+    Args:
+        strata: int `[n]`, the class of each example, or all equal.
+        fraction: see `parse_fractions`.
+        seed: of the draw.
+        names: of the classes, for messages.
+
+    Returns:
+        int64 positions, ascending.
+
+    Raises:
+        ValueError: a class would be empty or has too few examples, or a
+            number per class is asked for where there are no classes.
+    """
+    strata = np.asarray(strata)
+    classes, sizes = np.unique(strata, return_counts=True)
+    counts = _counts(classes, sizes, fraction, names)
+    chosen = []
+    for label, count in zip(classes, counts, strict=True):
+        members = np.flatnonzero(strata == label)
+        rng = np.random.default_rng((seed, int(label)))
+        chosen.append(rng.permutation(members)[:count])
+    return np.sort(np.concatenate(chosen))
+
+
+def draw_part(
+    strata: np.ndarray,
+    fraction: Fraction,
+    validation: float,
+    seed: int,
+    names: Sequence[str] = (),
+) -> Part:
+    """Draws a fraction as `choose` does, and a share of it to choose by.
+
+    The share comes out of the labels that there are: of "10-per-class" and a
+    share of 0.2, 8 of a class are learned from and 2 choose.
+
+    Args:
+        strata: see `choose`.
+        fraction: see `choose`.
+        validation: share of every class, in (0, 1), rounded; it has at least
+            one example and leaves at least one.
+        seed: of both draws.
+        names: of the classes, for messages.
+
+    Raises:
+        ValueError: a class has one example only, or see `choose`.
+    """
+    strata = np.asarray(strata)
+    chosen = choose(strata, fraction, seed, names)
+    labels, sizes = np.unique(strata[chosen], return_counts=True)
+    if sizes.min() < 2:
+        raise ValueError(
+            f"{fraction.name} has 1 label of "
+            f"{_name(labels[sizes.argmin()], names)}: one is to be learned "
+            "from, and none is left to choose settings by; take at least 2 "
+            "labels per class, such as --labels=2-per-class"
+        )
+    held_out = holdout_mask(strata[chosen], validation, seed)
+    return Part(chosen[~held_out], chosen[held_out])
+
+
+def _counts(classes, sizes, fraction, names):
+    if fraction.per_class is not None:
+        return _fixed_counts(classes, sizes, fraction, names)
+    total = round(fraction.share * sizes.sum())
+    if total < len(classes):
+        empty = _name(classes[total], names)
+        least = 100 * len(classes) / sizes.sum()
+        raise ValueError(
+            f"{fraction.name} of {sizes.sum()} labelled images are {total}, "
+            f"too few for {len(classes)} classes: {empty} would be left "
+            f"empty; take at least {_rounded_up(least):g}%"
+        )
+    return _even_counts(sizes, total)
+
+
+def _fixed_counts(classes, sizes, fraction, names):
+    if len(classes) < 2:
+        raise ValueError(
+            f"{fraction.name} needs classes, and this task has none; give a "
+            "share such as 10%"
+        )
+    least = sizes.argmin()
+    if sizes[least] < fraction.per_class:
+        raise ValueError(
+            f"{fraction.name} asks for more labels than there are: "
+            f"{_name(classes[least], names)} has {sizes[least]}; take at most "
+            f"{sizes[least]}-per-class"
+        )
+    return np.full(len(classes), fraction.per_class)
+
+
+def _even_counts(sizes, total):
+    """`total` shared out evenly over classes that hold so many."""
+    # The highest level up to which every class can be filled.
+    level = bisect.bisect_right(
+        range(sizes.max() + 1),
+        total,
+        key=lambda level: np.minimum(sizes, level).sum(),
+    )
+    level -= 1
+    counts = np.minimum(sizes, level)
+    open_classes = np.flatnonzero(sizes > level)
+    counts[open_classes[: total - counts.sum()]] += 1
+    return counts
+
+
+def _rounded_up(percent):
+    """Three significant digits that are not below."""
+    step = 10.0 ** (np.floor(np.log10(percent)) - 2)
+    return float(np.ceil(percent / step) * step)
+
+
+def _name(label, names):
+    return f"class {names[label] if label < len(names) else label!s}"

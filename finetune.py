@@ -1,0 +1,73 @@
+"""Fine-tunes a pretrained encoder on parts of the labels, and predicts.
+
+    python finetune.py --workdir=runs/quickstart --labels=10-per-class,10%
+
+Beside the fine-tuned encoder stand the frozen one and one that starts from
+scratch, with the same images and steps. `--task=` takes classification,
+multilabel, regression, keypoints, or `module:Class` of one's own;
+`--config.data.*` any other data set. Writes `finetune.json`, `finetune.png`,
+`finetune_subsets.json` and `classifier.keras` into the run folder; then
+
+    python finetune.py --workdir=runs/quickstart --predict=DIR
+
+writes `predictions.csv` for all images of a folder.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from byol_tf import finetune_builders, finetune_results
+from byol_tf.cli import run_script
+from configs import base
+
+_DEFAULTS = pathlib.Path(__file__).parent / "configs" / "finetune.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/finetune.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder with an encoder.keras.", required=True
+)
+_TASK = flags.DEFINE_string(
+    "task", finetune_builders.DEFAULT_TASK, "What is learned of an image."
+)
+_LABELS = flags.DEFINE_multi_string(
+    "labels",
+    ["1%,10%,100%"],
+    "Parts of the labels: 1%, 0.5%, 25-per-class, all; several with commas.",
+)
+_PREDICT = flags.DEFINE_string(
+    "predict", None, "Folder of images to predict with what was fine-tuned."
+)
+
+
+def main():
+    config, workdir, task = _CONFIG.value, _WORKDIR.value, _TASK.value
+    if _PREDICT.value is not None:
+        return predict(config, workdir, task)
+    job = finetune_builders.fine_tuning(
+        config, workdir, base.get_config(), task=task, labels=_LABELS.value
+    )
+    name, classifier = finetune_builders.fine_tuning_names(config, task)
+    result = job.run(workdir, name, classifier)
+    print()
+    print(finetune_results.table(result))
+    print(f"\nNumbers: {workdir}/{name}.json")
+    print(f"Picture: {workdir}/{name}.png")
+    print(f"Model:   {workdir}/{classifier}.keras")
+
+
+def predict(config, workdir, task):
+    done = finetune_builders.predicted(
+        config, workdir, _PREDICT.value, task=task
+    )
+    print(f"Predicted {done.images - len(done.unread)} images: {done.path}")
+    if done.unread:
+        path, reason = done.unread[0]
+        count = len(done.unread)
+        print(f"Could not read {count} of them; the first, {path}: {reason}")
+
+
+if __name__ == "__main__":
+    run_script(main, str(_DEFAULTS))
