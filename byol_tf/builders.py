@@ -143,9 +143,16 @@ def data(config, workdir) -> tuple[sources.Images, sources.Images]:
 
 
 def train_and_later_test(
-    config, workdir
+    config, workdir, same_classes: bool = True
 ) -> tuple[sources.Images, Callable[[], sources.Images]]:
-    """Training images, and a function that loads the test images."""
+    """Training images, and a function that loads the test images.
+
+    Args:
+        config: of a run.
+        workdir: the run folder.
+        same_classes: whether other classes among the test images are an
+            error; without it the labels must be compared by name.
+    """
     section = config.data
     cache_dir = section.cache_dir or str(pathlib.Path(workdir) / "cache")
 
@@ -165,7 +172,7 @@ def train_and_later_test(
 
     def load_test():
         test = load(section.test_split)
-        if train.labelled and test.labelled:
+        if same_classes and train.labelled and test.labelled:
             _check_classes(train, test)
         return test
 

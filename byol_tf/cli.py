@@ -58,9 +58,7 @@ def _guarded(main):
     try:
         main()
     except KeyboardInterrupt:
-        print(
-            "\ninterrupted; run the same command to continue", file=sys.stderr
-        )
+        print("\ninterrupted; run the same command again", file=sys.stderr)
         sys.exit(130)
     except (ValueError, OSError) as error:
         if logging.level_debug():

@@ -46,7 +46,10 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     with run.unlocked():
         run.data.update(_given(config.data))
         run.data.labels = "auto"
-    images, load_test = builders.train_and_later_test(run, workdir)
+    # A task compares names: of tags, other combinations are no error.
+    images, load_test = builders.train_and_later_test(
+        run, workdir, same_classes=False
+    )
     size = encoders.input_size(
         encoder,
         images.image_shape,

@@ -309,6 +309,30 @@ def of_folder(folder, **overrides):
     }
 
 
+def make_tagged(folder, combinations, each=6):
+    for combination in combinations:
+        (folder / combination).mkdir(parents=True)
+        for i in range(each):
+            level = 40 * i * ("light" in combination)
+            image = Image.new("RGB", (12, 12), (level, level, 255))
+            image.save(folder / combination / f"{i}.png")
+
+
+def test_tags_are_tested_in_other_combinations(run_folder, tmp_path):
+    make_tagged(tmp_path / "data" / "train", ["light", "blue", "light+blue"])
+    make_tagged(tmp_path / "data" / "test", ["light+blue", "+"])
+    job = build(
+        run_folder,
+        "multilabel",
+        ["100%"],
+        **of_folder(tmp_path / "data", **{"data.test_split": "test"}),
+        variants=("frozen",),
+    )
+    result = job.run(tmp_path)
+    assert result["metric"] == "mean_average_precision"
+    assert result["test_images"] == 12
+
+
 def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
     folder = make_points(tmp_path / "spots", rows=40)
     job = build(
