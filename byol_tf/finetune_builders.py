@@ -136,7 +136,8 @@ def _settings(config):
         *("variants", "seed", "seeds", "grid_seeds", "learning_rates"),
         *("head_learning_rates", "weight_decays", "head_rate", "batch_norm"),
         *("batch_size", "epochs"),
-        *("min_steps", "max_steps", "warmup", "validation", "eval_every"),
+        *("min_steps", "max_steps", "warmup", "validation"),
+        *("choose_by", "eval_every"),
         *("patience", "encode_batch"),
     )
     return Settings(

@@ -1,6 +1,7 @@
 """One training with a validation part: early stop, and the best weights."""
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ class Fitted:
         seed: of the repetition.
         metrics: on the validation part, at the best step; `{}` if the
             training diverged before it was looked at.
+        score: to compare by, see `score`, at the best step.
         weights: at the best step.
         step: the best step.
         steps: that were made.
@@ -46,14 +48,11 @@ class Fitted:
     setting: Setting
     seed: int
     metrics: dict[str, float]
+    score: tuple[float, float]
     weights: Weights
     step: int
     steps: int
     seconds: float
-
-    def score(self, metric: str) -> tuple[float, float]:
-        """To compare by: the metric, then the lower loss."""
-        return score(self.metrics, metric)
 
 
 class Choice(NamedTuple):
@@ -78,7 +77,7 @@ def best_setting(
         ValueError: every training diverged.
     """
     scores = {
-        setting: np.mean([fitted.score(metric) for fitted in trainings], axis=0)
+        setting: np.mean([fitted.score for fitted in trainings], axis=0)
         for setting, trainings in tried.items()
     }
     best = max(scores, key=lambda setting: tuple(scores[setting]))
@@ -89,13 +88,27 @@ def best_setting(
             f"validation part (learning rates {rates}); try smaller "
             "--config.learning_rates, or more labels"
         )
-    return best, {setting: float(pair[0]) for setting, pair in scores.items()}
+    means = {
+        setting: np.mean([_value(fitted.metrics, metric) for fitted in fits])
+        for setting, fits in tried.items()
+    }
+    return best, {setting: float(mean) for setting, mean in means.items()}
 
 
-def score(metrics: dict[str, float], metric: str) -> tuple[float, float]:
-    """To compare by: the metric, then the lower loss; NaN is the worst."""
-    pair = metrics.get(metric, math.nan), -metrics.get("loss", math.nan)
-    return tuple(-math.inf if math.isnan(value) else value for value in pair)
+def score(
+    metrics: Mapping[str, float], metric: str, by_loss: bool = False
+) -> tuple[float, float]:
+    """To compare by, the higher the better; NaN is the worst.
+
+    The metric, then the lower loss; or the other way round.
+    """
+    pair = _value(metrics, metric), _value(metrics, "loss", -1.0)
+    return pair[::-1] if by_loss else pair
+
+
+def _value(metrics, name, sign=1.0):
+    value = sign * metrics.get(name, math.nan)
+    return -math.inf if math.isnan(value) else value
 
 
 def fit(
@@ -113,10 +126,10 @@ def fit(
 ) -> Fitted:
     """Trains, and keeps the weights that are best on the validation part.
 
-    Every `eval_every` steps the metric of the task is measured there. Of two
-    steps the one with the higher metric is better, and with equal ones that
-    with the lower loss. Without a better one for `patience` looks, or with a
-    loss that is not finite, it stops.
+    Every `eval_every` steps the metric of the task and the loss are measured
+    there; `Settings.chooses_by_loss` says which of them tells the better of
+    two steps, and the other decides between equals. Without a better one for
+    `patience` looks, or with a loss that is not finite, it stops.
 
     All follows from the arguments: two calls give the same weights.
 
@@ -134,6 +147,8 @@ def fit(
     """
     started = time.perf_counter()
     total = settings.steps(learn.images.num_examples)
+    by_loss = settings.chooses_by_loss(validation.images.num_examples)
+    rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
     best, best_step, looks, weights = {}, 0, 0, start
     tuner.reset(start)
     done = 0
@@ -147,15 +162,16 @@ def fit(
         if not np.isfinite([float(loss), metrics["loss"]]).all():
             break
         looks += 1
-        metric = tuner.task.metric
-        if not best or score(metrics, metric) > score(best, metric):
+        if not best or rate(metrics) > rate(best):
             best, best_step, looks = metrics, done, 0
             weights = _copy(tuner, start, whole)
         if looks >= settings.patience:
             break
     on_steps(total - done)
     seconds = round(time.perf_counter() - started, 3)
-    return Fitted(setting, seed, best, weights, best_step, done, seconds)
+    return Fitted(
+        setting, seed, best, rate(best), weights, best_step, done, seconds
+    )
 
 
 def _losses(tuner, learn, settings, setting, seed, whole, augment):

@@ -8,6 +8,8 @@ from byol_tf.augment.layer import check_number
 FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
 OPTIMIZERS = ("sgd", "adamw", "lars")
 BATCH_NORM = ("train", "frozen")
+CHOOSE_BY = ("auto", "metric", "loss")
+FEW = 200  # examples below which "auto" chooses by the loss
 
 
 class Setting(NamedTuple):
@@ -54,6 +56,9 @@ class Settings:
         warmup: share of the steps in which the learning rate rises.
         validation: share of the labels by which settings and the best step
             are chosen. It comes out of the labels: of 10 per class, 2.
+        choose_by: what is compared there: the "metric" of the task, the
+            "loss", or "auto": the loss if the part has fewer than 200
+            examples, since an accuracy of twenty moves in steps of 5 %.
         eval_every: steps between two looks at that part.
         patience: looks without an improvement after which training stops.
         encode_batch: images at once without gradients.
@@ -64,7 +69,7 @@ class Settings:
     seeds: int = 1
     grid_seeds: int = 1
     learning_rates: tuple[float, ...] = (0.4, 0.1, 0.025)
-    head_learning_rates: tuple[float, ...] = (6.4, 1.6, 0.4)
+    head_learning_rates: tuple[float, ...] = (6.4, 1.6, 0.4, 0.1)
     weight_decays: tuple[float, ...] = (0.0,)
     head_rate: float = 1.0
     optimizer: str = "sgd"
@@ -76,6 +81,7 @@ class Settings:
     max_steps: int = 1500
     warmup: float = 0.05
     validation: float = 0.2
+    choose_by: str = "auto"
     eval_every: int = 25
     patience: int = 8
     encode_batch: int = 512
@@ -84,6 +90,7 @@ class Settings:
         _check_choices("variants", self.variants, VARIANTS)
         _check_choices("optimizer.name", (self.optimizer,), OPTIMIZERS)
         _check_choices("batch_norm", (self.batch_norm,), BATCH_NORM)
+        _check_choices("choose_by", (self.choose_by,), CHOOSE_BY)
         _check_list("learning_rates", self.learning_rates, 1e-12)
         _check_list("head_learning_rates", self.head_learning_rates, 1e-12)
         _check_list("weight_decays", self.weight_decays, 0.0)
@@ -108,6 +115,12 @@ class Settings:
             Setting(rate, decay)
             for rate in rates
             for decay in self.weight_decays
+        )
+
+    def chooses_by_loss(self, examples: int) -> bool:
+        """Whether the loss, not the metric, of so many examples chooses."""
+        return self.choose_by == "loss" or (
+            self.choose_by == "auto" and examples < FEW
         )
 
     def steps(self, examples: int) -> int:

@@ -217,7 +217,7 @@ class FineTuning:
         trainings = choices[fraction, variant].trainings
         best = max(
             range(len(trainings)),
-            key=lambda i: trainings[i].score(self.task.metric),
+            key=lambda i: trainings[i].score,
         )
         fitted = trainings[best]
         tuner = self._tuner(fraction, fitted.seed)

@@ -32,7 +32,7 @@ def get_config() -> ml_collections.ConfigDict:
     # ImageNet and no weight decay (BYOL, appendix D.2). Rates are for a batch
     # of 256, scaled linearly; small images and heads take larger ones.
     config.learning_rates = (0.4, 0.1, 0.025)  # of the encoder
-    config.head_learning_rates = (6.4, 1.6, 0.4)  # on the frozen encoder
+    config.head_learning_rates = (6.4, 1.6, 0.4, 0.1)  # on the frozen encoder
     config.weight_decays = (0.0,)  # added to the gradient; AdamW's decoupled
     config.head_rate = 1.0  # learning rate of the head by the encoder's
     config.optimizer = optimizer = ml_collections.ConfigDict()
@@ -50,6 +50,7 @@ def get_config() -> ml_collections.ConfigDict:
     # Of the labels, of every class at least one: chooses the setting and the
     # best step. 10-per-class is 8 to learn from and 2 to choose by.
     config.validation = 0.2
+    config.choose_by = "auto"  # loss, metric, or auto: below 200 images loss
     config.eval_every = 25  # steps between two looks at that part
     config.patience = 8  # looks without a better one: stop
     config.encode_batch = 512  # images at once, without gradients

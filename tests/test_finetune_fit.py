@@ -116,7 +116,7 @@ def test_it_stops_when_nothing_gets_better(tuner, start, monkeypatch):
 def test_a_training_that_diverges_stops_without_metrics(tuner, start):
     fitted = run(tuner, start, rate=1e30)
     assert fitted.metrics == {} and fitted.steps < 12
-    assert fitted.score("accuracy") == (-np.inf, -np.inf)
+    assert fitted.score == (-np.inf, -np.inf)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -161,7 +161,8 @@ def test_mixed_targets_reach_the_loss(tuner, start, monkeypatch):
 
 def fitted(setting, accuracy, loss=1.0):
     metrics = {"accuracy": accuracy, "loss": loss}
-    return Fitted(setting, 0, metrics, Weights([], []), 1, 1, 1.0)
+    pair = score(metrics, "accuracy")
+    return Fitted(setting, 0, metrics, pair, Weights([], []), 1, 1, 1.0)
 
 
 def test_the_setting_with_the_best_mean_over_the_seeds_is_chosen():
@@ -179,9 +180,31 @@ def test_the_setting_with_the_best_mean_over_the_seeds_is_chosen():
 
 def test_settings_that_all_diverge_are_an_error_that_says_what_to_do():
     setting = Setting(0.3, 0.0)
-    diverged = dataclasses.replace(fitted(setting, 0.5), metrics={})
+    diverged = dataclasses.replace(
+        fitted(setting, 0.5), metrics={}, score=score({}, "accuracy")
+    )
     with pytest.raises(ValueError, match=r"learning rates 0\.3.*smaller"):
         best_setting({setting: [diverged]}, "accuracy")
+
+
+def test_few_examples_choose_by_the_loss_and_many_by_the_metric():
+    settings = Settings()
+    assert settings.chooses_by_loss(199) and not settings.chooses_by_loss(200)
+    assert Settings(choose_by="loss").chooses_by_loss(10_000)
+    assert not Settings(choose_by="metric").chooses_by_loss(2)
+
+
+def test_the_step_with_the_lower_loss_is_kept_if_the_loss_chooses(
+    tuner, start, monkeypatch
+):
+    looks = iter([(0.5, 1.0), (0.9, 3.0), (0.6, 2.0), (0.5, 0.9)])
+
+    def judge(*_):
+        accuracy, loss = next(looks)
+        return {"accuracy": accuracy, "loss": loss}
+
+    monkeypatch.setattr(tuner, "judge", judge)
+    assert run(tuner, start).step == 12
 
 
 def test_nan_is_the_worst_score():
