@@ -29,10 +29,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     """
     encoder = encoders.load_encoder(workdir)
     settings = _linear_settings(config)
-    run = config_of_run(None, workdir, defaults)
-    with run.unlocked():
-        run.data.update(_given(config.data))
-        run.data.labels = "required"
+    run = run_with_data(config, workdir, defaults, labels="required")
     train, load_test = builders.train_and_later_test(run, workdir)
     size = encoders.input_size(
         encoder,
@@ -41,19 +38,15 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
         size=config.size,
         usual=run.augment.size,
     )
+    crops = crop_options(config.view, run.augment)
     return LinearEvaluation(
-        subjects=_subjects(config, encoder, workdir, size, train),
+        subjects=_subjects(config, encoder, workdir, size, train, crops),
         train=_labelled(train, config.max_train, config.seed),
         load_test=load_test,
         settings=settings,
         about={
-            "encoder": {
-                "sha256": encoders.file_digest(workdir),
-                "weights_sha256": encoders.weights_digest(encoder),
-                "features": encoder.output_shape[-1],
-                "image_size": size,
-            },
-            "view": config.view.to_dict(),
+            "encoder": about_encoder(encoder, workdir, size),
+            "view": crops,
             "crop_fraction": config.crop_fraction,
         },
     )
@@ -68,6 +61,42 @@ def linear_evaluation_name(config) -> str:
     other = other or section.source
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in other)
     return f"eval_linear_{safe}"
+
+
+def run_with_data(config, workdir, defaults, *, labels: str):
+    """The configuration of a run, with other data where they are given.
+
+    Args:
+        config: with a section `data`, None where the run's own holds.
+        workdir: the run folder.
+        defaults: a configuration of a run with every field.
+        labels: what `data.labels` becomes.
+    """
+    run = config_of_run(None, workdir, defaults)
+    with run.unlocked():
+        run.data.update(_given(config.data))
+        run.data.labels = labels
+    return run
+
+
+def about_encoder(encoder: keras.Model, workdir, size: int) -> dict:
+    """Which encoder it was, as JSON values."""
+    return {
+        "sha256": encoders.file_digest(workdir),
+        "weights_sha256": encoders.weights_digest(encoder),
+        "features": encoder.output_shape[-1],
+        "image_size": size,
+    }
+
+
+def crop_options(section, augment) -> dict:
+    """Crop and flip: as configured, else as in the run's own views."""
+    return {field: augment[field] for field in section} | _given(section)
+
+
+def crop_view(size: int, options) -> View:
+    """A view that only crops and flips."""
+    return View(size, **options, jitter=0.0, grayscale=0.0, blur=0.0)
 
 
 def _linear_settings(config):
@@ -85,16 +114,10 @@ def _linear_settings(config):
     )
 
 
-def _subjects(config, encoder, workdir, size, train):
+def _subjects(config, encoder, workdir, size, train, crops):
     """Raw pixels, a random encoder and the pretrained one."""
     pixels = min(size, encoders.MOST_PIXELS)
-    view = View(
-        size,
-        **config.view,
-        jitter=0.0,
-        grayscale=0.0,
-        blur=0.0,
-    )
+    view = crop_view(size, crops)
     centre = CentreView(size, config.crop_fraction)
     subjects = [
         Subject(

@@ -5,13 +5,11 @@ import pathlib
 
 from byol_tf import builders, encoders, evaluation_builders, prediction
 from byol_tf.augment.supervised import SupervisedAugment
-from byol_tf.augment.view import View
 from byol_tf.augment.views import CentreView
 from byol_tf.data.label_table import read_label_table
 from byol_tf.finetune_settings import Settings
 from byol_tf.finetuning import FineTuning
 from byol_tf.label_fractions import parse_fractions
-from byol_tf.run_config import config_of_run
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import Labelled
 
@@ -42,10 +40,9 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     options = _options(config, task)
     settings, augment = _settings(config), SupervisedAugment(**config.augment)
     encoder = encoders.load_encoder(workdir)
-    run = config_of_run(None, workdir, defaults)
-    with run.unlocked():
-        run.data.update(_given(config.data))
-        run.data.labels = "auto"
+    run = evaluation_builders.run_with_data(
+        config, workdir, defaults, labels="auto"
+    )
     # A task compares names: of tags, other combinations are no error.
     images, load_test = builders.train_and_later_test(
         run, workdir, same_classes=False
@@ -61,9 +58,10 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
     _check_shape(made, images)
-    view = _view_options(config.view, run.augment)
-    if made.moves_with_image:
-        view = None
+    crops, draw = None, None
+    if not made.moves_with_image:
+        crops = evaluation_builders.crop_options(config.view, run.augment)
+        draw = evaluation_builders.crop_view(size, crops).draw
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
@@ -74,17 +72,14 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         settings=settings,
         prepare=CentreView(size, config.crop_fraction),
         image_shape=(size, size, images.image_shape[-1]),
-        draw=view and _view(size, view).draw,
+        draw=draw,
         augment=augment,
         task_of=functools.partial(kind.of, **options) if balanced else None,
         about={
-            "encoder": {
-                "sha256": encoders.file_digest(workdir),
-                "weights_sha256": encoders.weights_digest(encoder),
-                "features": encoder.output_shape[-1],
-                "image_size": size,
-            },
-            "view": view,
+            "encoder": evaluation_builders.about_encoder(
+                encoder, workdir, size
+            ),
+            "view": crops,
             "crop_fraction": config.crop_fraction,
         },
     )
@@ -147,16 +142,6 @@ def _settings(config):
     )
 
 
-def _view_options(section, augment):
-    """Crop and flip: as configured, else as in the run's own views."""
-    own = {field: augment[field] for field in section}
-    return own | _given(section)
-
-
-def _view(size, options):
-    return View(size, **options, jitter=0.0, grayscale=0.0, blur=0.0)
-
-
 def _labelled(images, file):
     """The images with a row of the file of labels, if there is one."""
     if not file:
@@ -177,7 +162,3 @@ def _check_shape(task, images):
             f"{task.name} needs square images, since only the centre square "
             f"is shown. Received: {height}x{width} images of {images.name}"
         )
-
-
-def _given(section):
-    return {key: value for key, value in section.items() if value is not None}

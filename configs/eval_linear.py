@@ -53,11 +53,13 @@ def get_config() -> ml_collections.ConfigDict:
     sgd.momentum = 0.9
     sgd.random_encoder = True  # train on the random encoder as well
 
-    config.view = view = ml_collections.ConfigDict()  # of sgd's images
-    view.area = (0.08, 1.0)  # of the crop, share of the image
-    view.aspect = (3 / 4, 4 / 3)  # of the crop, width by height
-    view.resize = "bicubic"  # or bilinear
-    view.flip = 0.5  # probability
+    # Crops and flips of sgd's images, the run's own where None; the paper has
+    # the same in both.
+    config.view = view = ml_collections.ConfigDict()
+    view.area = placeholder(tuple)  # of the crop, share of the image
+    view.aspect = placeholder(tuple)  # of the crop, width by height
+    view.resize = placeholder(str)  # bicubic or bilinear
+    view.flip = placeholder(float)  # probability
 
     config.logistic = logistic = ml_collections.ConfigDict()
     # Times half the squared weights of standardised features, added to the
