@@ -8,13 +8,15 @@ Any other labelled data set, by the fields of a run's data section:
         --config.data.source=folder --config.data.dir=$HOME/labelled \
         --config.data.image_size=28 --config.data.channels=1
 
-Without the paper's protocol it takes seconds: `--config.sgd.epochs=0`. That
-gave 84.8 % by logistic regression on the quickstart's encoder of seed 0 (raw
-pixels 81.7 %). The paper's protocol is not yet measured.
+On the quickstart's encoder of seed 0: 81.5 % by SGD, 83.9 % by logistic
+regression, 82.7 % by kNN, in two and a half minutes on two CPU cores (raw
+pixels 82.2 % by logistic regression, a random encoder 78.3 %).
+`--config.sgd.epochs=0` leaves out the paper's protocol, the slow one.
 """
 
 import ml_collections
-from ml_collections.config_dict import placeholder
+
+from configs import sections
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -26,18 +28,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.size = 0  # pixels of a side; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
 
-    # The run's own where None; for another data set as in configs/base.py.
-    config.data = data = ml_collections.ConfigDict()
-    data.source = placeholder(str)
-    data.name = placeholder(str)
-    data.dir = placeholder(str)
-    data.train_split = placeholder(str)
-    data.test_split = placeholder(str)
-    data.image_size = placeholder(int)
-    data.channels = placeholder(int)
-    data.cache = placeholder(str)
-    data.cache_gb = placeholder(float)
-    data.cache_dir = placeholder(str)
+    config.data = sections.data()
 
     # BYOL, appendix D.1: Nesterov, cosine, no warm-up, no weight decay. All
     # training images are learned from with every rate, without a second pass.
@@ -55,11 +46,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     # Crops and flips of sgd's images, the run's own where None; the paper has
     # the same in both.
-    config.view = view = ml_collections.ConfigDict()
-    view.area = placeholder(tuple)  # of the crop, share of the image
-    view.aspect = placeholder(tuple)  # of the crop, width by height
-    view.resize = placeholder(str)  # bicubic or bilinear
-    view.flip = placeholder(float)  # probability
+    config.view = sections.crops()
 
     config.logistic = logistic = ml_collections.ConfigDict()
     # Times half the squared weights of standardised features, added to the

@@ -1,25 +1,13 @@
 """`eval_linear.py` as a user starts it."""
 
-import pathlib
-import subprocess
-import sys
+import functools
 
 import pytest
 
+from tests.scripts import errors, run_script
 from tests.test_eval_linear import make_run
-from tests.test_train_script import errors
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def evaluate(*flags, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, ROOT / "eval_linear.py", *map(str, flags)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+evaluate = functools.partial(run_script, "eval_linear.py")
 
 
 @pytest.mark.parametrize(

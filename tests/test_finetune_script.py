@@ -1,26 +1,14 @@
 """`finetune.py` as a user starts it."""
 
-import pathlib
-import subprocess
-import sys
+import functools
 
 import pytest
 from PIL import Image
 
+from tests.scripts import errors, run_script
 from tests.test_eval_linear import make_run
-from tests.test_train_script import errors
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def finetune(*flags, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, ROOT / "finetune.py", *map(str, flags)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+finetune = functools.partial(run_script, "finetune.py")
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,12 @@
 """`train.py` as a user starts it."""
 
-import pathlib
-import subprocess
-import sys
+import functools
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+from tests.scripts import errors, run_script
 
-
-def train(*flags):
-    return subprocess.run(
-        [sys.executable, "train.py", *map(str, flags)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def errors(result):
-    return [
-        line for line in result.stderr.splitlines() if line.startswith("error:")
-    ]
+train = functools.partial(run_script, "train.py")
 
 
 @pytest.mark.parametrize(

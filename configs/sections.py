@@ -1,0 +1,30 @@
+"""Fields that several scripts have in common, unset: as in the run."""
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+
+def data() -> ml_collections.ConfigDict:
+    """Another data set, as in configs/base.py; None where the run's holds."""
+    section = ml_collections.ConfigDict()
+    section.source = placeholder(str)
+    section.name = placeholder(str)
+    section.dir = placeholder(str)
+    section.train_split = placeholder(str)
+    section.test_split = placeholder(str)
+    section.image_size = placeholder(int)
+    section.channels = placeholder(int)
+    section.cache = placeholder(str)
+    section.cache_gb = placeholder(float)
+    section.cache_dir = placeholder(str)
+    return section
+
+
+def crops() -> ml_collections.ConfigDict:
+    """Crops and flips of training; None where the run's own hold."""
+    section = ml_collections.ConfigDict()
+    section.area = placeholder(tuple)  # of the crop, share of the image
+    section.aspect = placeholder(tuple)  # of the crop, width by height
+    section.resize = placeholder(str)  # bicubic or bilinear
+    section.flip = placeholder(float)  # probability
+    return section

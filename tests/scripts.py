@@ -1,0 +1,25 @@
+"""Starts the scripts as a user does."""
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def run_script(name: str, *flags, cwd=ROOT) -> subprocess.CompletedProcess:
+    """What a script of the repository did, with its output as text."""
+    return subprocess.run(
+        [sys.executable, ROOT / name, *map(str, flags)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def errors(result: subprocess.CompletedProcess) -> list[str]:
+    """The lines that tell the user what is wrong."""
+    return [
+        line for line in result.stderr.splitlines() if line.startswith("error:")
+    ]
