@@ -1,0 +1,1 @@
+"""Encoders for use elsewhere: as SavedModels that take image files."""
