@@ -31,13 +31,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     settings = _linear_settings(config)
     run = run_with_data(config, workdir, defaults, labels="required")
     train, load_test = builders.train_and_later_test(run, workdir)
-    size = encoders.input_size(
-        encoder,
-        train.image_shape,
-        name=train.name,
-        size=config.size,
-        usual=run.augment.size,
-    )
+    size = image_size(encoder, train, config, run)
     crops = crop_options(config.view, run.augment)
     return LinearEvaluation(
         subjects=_subjects(config, encoder, workdir, size, train, crops),
@@ -77,6 +71,24 @@ def run_with_data(config, workdir, defaults, *, labels: str):
         run.data.update(_given(config.data))
         run.data.labels = labels
     return run
+
+
+def image_size(encoder: keras.Model, images, config, run) -> int:
+    """Pixels of a side that images are brought to, see `input_size`.
+
+    Args:
+        encoder: of the run.
+        images: set of images.
+        config: with the field `size`.
+        run: configuration of the run.
+    """
+    return encoders.input_size(
+        encoder,
+        images.image_shape,
+        name=images.name,
+        size=config.size,
+        usual=run.augment.size,
+    )
 
 
 def about_encoder(encoder: keras.Model, workdir, size: int) -> dict:

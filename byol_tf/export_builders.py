@@ -38,13 +38,7 @@ def export(config, workdir, target, defaults) -> dict:
         config, workdir, defaults, labels="auto"
     )
     train, load_test = builders.train_and_later_test(run, workdir)
-    size = encoders.input_size(
-        loaded,
-        train.image_shape,
-        name=train.name,
-        size=config.size,
-        usual=run.augment.size,
-    )
+    size = evaluation_builders.image_size(loaded, train, config, run)
     encoder = signatures.Model(
         loaded,
         CentreView(size, config.crop_fraction),

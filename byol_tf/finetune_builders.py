@@ -47,13 +47,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     images, load_test = builders.train_and_later_test(
         run, workdir, same_classes=False
     )
-    size = encoders.input_size(
-        encoder,
-        images.image_shape,
-        name=images.name,
-        size=config.size,
-        usual=run.augment.size,
-    )
+    size = evaluation_builders.image_size(encoder, images, config, run)
     train = _labelled(images, config.labels_file)
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
