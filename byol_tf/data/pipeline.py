@@ -8,6 +8,8 @@ import tensorflow as tf
 from byol_tf.data.images import Images, Rows
 
 FOREVER = np.iinfo(np.int64).max
+READERS = 4  # batches that are copied at a time
+AHEAD = 4  # batches that are kept ready
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
@@ -157,6 +159,12 @@ def _gather(indices, images, batch_size):
         values[1].set_shape([batch_size])
         return tuple(values)
 
-    return indices.map(
-        batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).prefetch(tf.data.AUTOTUNE)
+    # Copying rows needs no tuning, and the thread that tunes holds up the end
+    # of an iteration by up to a minute: it sleeps for longer and longer.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return (
+        indices.map(batch, num_parallel_calls=READERS, deterministic=True)
+        .prefetch(AHEAD)
+        .with_options(options)
+    )
