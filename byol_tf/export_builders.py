@@ -1,5 +1,6 @@
 """From configurations to exports of a run, as `builders` makes runs."""
 
+import dataclasses
 import pathlib
 
 import tensorflow as tf
@@ -32,7 +33,7 @@ def export(config, workdir, target, defaults) -> dict:
             the configuration do not fit together, or if the export differs
             from the encoder by more than is tolerated.
     """
-    settings = verify.checked(verify.Settings(**config.verify))
+    settings = verify.Settings(**config.verify)
     loaded = encoders.load_encoder(workdir)
     run = evaluation_builders.run_with_data(
         config, workdir, defaults, labels="auto"
@@ -70,7 +71,7 @@ def export(config, workdir, target, defaults) -> dict:
             "verification": {
                 "bytes_on_disk": saved_model.size_on_disk(folder),
                 **numbers,
-                "settings": settings._asdict(),
+                "settings": dataclasses.asdict(settings),
             },
             **_about_run(loaded, workdir, size, run, train),
         }

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
-from byol_tf.augment.layer import check_number
+from byol_tf.checks import check_different, check_list, check_number
 
 FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
 OPTIMIZERS = ("sgd", "adamw", "lars")
@@ -91,9 +91,9 @@ class Settings:
         _check_choices("optimizer.name", (self.optimizer,), OPTIMIZERS)
         _check_choices("batch_norm", (self.batch_norm,), BATCH_NORM)
         _check_choices("choose_by", (self.choose_by,), CHOOSE_BY)
-        _check_list("learning_rates", self.learning_rates, 1e-12)
-        _check_list("head_learning_rates", self.head_learning_rates, 1e-12)
-        _check_list("weight_decays", self.weight_decays, 0.0)
+        check_list("learning_rates", self.learning_rates, 1e-12)
+        check_list("head_learning_rates", self.head_learning_rates, 1e-12)
+        check_list("weight_decays", self.weight_decays, 0.0)
         for name in ("seeds", "grid_seeds", "epochs", "min_steps"):
             check_number(name, getattr(self, name), 1)
         for name in ("eval_every", "patience", "encode_batch"):
@@ -135,21 +135,4 @@ def _check_choices(name, values, allowed):
         raise ValueError(
             f"`{name}` must be of {', '.join(allowed)}. Received: {values!r}"
         )
-    _check_different(name, values)
-
-
-def _check_list(name, values, least):
-    if not isinstance(values, tuple | list) or not values:
-        raise ValueError(
-            f"`{name}` must be a list of numbers. Received: {values!r}"
-        )
-    for value in values:
-        check_number(name, value, least)
-    _check_different(name, values)
-
-
-def _check_different(name, values):
-    if len(set(values)) < len(values):
-        raise ValueError(
-            f"`{name}` must hold different values. Received: {values!r}"
-        )
+    check_different(name, values)

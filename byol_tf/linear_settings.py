@@ -2,8 +2,10 @@
 
 import dataclasses
 
-from byol_tf.augment.layer import check_number
+from byol_tf.checks import check_list, check_number
 from byol_tf.evaluation.logistic import DEFAULT_PENALTIES
+
+LEAST = 1e-12  # of numbers that must be positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,7 @@ class SGDSettings:
         check_number("sgd.epochs", self.epochs, 0)
         check_number("sgd.batch_size", self.batch_size, 1)
         check_number("sgd.momentum", self.momentum, 0.0, 1.0)
-        _check_list("sgd.learning_rates", self.learning_rates)
+        check_list("sgd.learning_rates", self.learning_rates, LEAST)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,18 +71,5 @@ class Settings:
         check_number("level", self.level, 0.001, 0.999)
         check_number("encode_batch", self.encode_batch, 1)
         check_number("seed", self.seed, 0)
-        _check_list("penalties", self.penalties)
-        _check_list("neighbours", self.neighbours)
-
-
-def _check_list(name, values):
-    if not isinstance(values, tuple | list) or not values:
-        raise ValueError(
-            f"`{name}` must be a list of positive numbers. Received: {values!r}"
-        )
-    for value in values:
-        check_number(name, value, 1e-12)
-    if len(set(values)) < len(values):
-        raise ValueError(
-            f"`{name}` must hold different numbers. Received: {values!r}"
-        )
+        check_list("penalties", self.penalties, LEAST)
+        check_list("neighbours", self.neighbours, LEAST)

@@ -11,7 +11,8 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"objectives", "ema", "schedules", "seeds", "optimizers", "layers",
-     "files", "runtime", "cli", "data.decode", "data.images", "augment.ops",
+     "files", "runtime", "checks", "cli", "data.decode",
+     "data.images", "augment.ops",
      "augment.geometry", "augment.layer", "augment.sampling",
      "evaluation.knn", "evaluation.linear", "evaluation.collapse",
      "evaluation.features", "evaluation.accuracy", "data.label_table",

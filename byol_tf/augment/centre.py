@@ -4,13 +4,8 @@ import keras
 import tensorflow as tf
 
 from byol_tf.augment import geometry
-from byol_tf.augment.layer import (
-    ImageLayer,
-    check_method,
-    check_range,
-    check_size,
-    to_float,
-)
+from byol_tf.augment.layer import ImageLayer, check_method, check_size, to_float
+from byol_tf.checks import check_range
 
 
 @keras.saving.register_keras_serializable("byol_tf")

@@ -40,34 +40,6 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
     )
 
 
-def check_number(
-    name: str, value: float, low: float, high: float = float("inf")
-) -> float:
-    """The value, if it is a number in [low, high]; else a ValueError."""
-    if not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(
-            f"`{name}` must be a number in [{low:g}, {high:g}]. "
-            f"Received: {name}={value!r}"
-        )
-    return float(value)
-
-
-def check_range(
-    name: str, value: tuple, above: float, high: float = float("inf")
-) -> tuple[float, float]:
-    """The pair, if above < low <= high; else a ValueError."""
-    try:
-        first, second = map(float, value)
-    except (TypeError, ValueError):
-        first = second = float("nan")
-    if not above < first <= second <= high:
-        raise ValueError(
-            f"`{name}` must be a pair (low, high) with {above:g} < low <= "
-            f"high <= {high:g}. Received: {name}={value!r}"
-        )
-    return (first, second)
-
-
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width of an image; a ValueError if they are none."""
     pair = (size, size) if isinstance(size, int) else size

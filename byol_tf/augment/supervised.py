@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from byol_tf.augment.layer import check_number
+from byol_tf.checks import check_number
 
 NAMES = ("none", "randaugment")
 Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

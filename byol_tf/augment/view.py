@@ -6,14 +6,8 @@ import keras
 import tensorflow as tf
 
 from byol_tf.augment import geometry, ops, sampling
-from byol_tf.augment.layer import (
-    ImageLayer,
-    check_method,
-    check_number,
-    check_range,
-    check_size,
-    to_float,
-)
+from byol_tf.augment.layer import ImageLayer, check_method, check_size, to_float
+from byol_tf.checks import check_number, check_range
 
 _log = logging.getLogger(__name__)
 _RECIPE = (

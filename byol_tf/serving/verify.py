@@ -1,16 +1,17 @@
 """An exported model beside the Keras model that it was made of."""
 
+import dataclasses
 import io
 import pathlib
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from byol_tf.checks import check_number
 from byol_tf.data.images import Images
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
@@ -19,7 +20,8 @@ from byol_tf.serving.signatures import DEFAULT, IMAGES, Model
 TIMED = 64  # images of a batch whose throughput is measured
 
 
-class Settings(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Settings:
     """How much is compared, and how far it may differ.
 
     Attributes:
@@ -44,16 +46,10 @@ class Settings(NamedTuple):
     min_cosine: float = 0.9999
     min_cosine_files: float = 0.95
 
-
-def checked(settings: Settings) -> Settings:
-    """The settings; a ValueError that names one that is impossible."""
-    for field in ("images", "batch", "repeats", "neighbours", "temperature"):
-        value = getattr(settings, field)
-        if not value > 0:
-            raise ValueError(
-                f"verify.{field} must be positive. Received: {value}"
-            )
-    return settings
+    def __post_init__(self):
+        for field in ("images", "batch", "repeats", "neighbours"):
+            check_number(f"verify.{field}", getattr(self, field), 1)
+        check_number("verify.temperature", self.temperature, 1e-6)
 
 
 def verify(
