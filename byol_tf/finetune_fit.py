@@ -202,12 +202,10 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
 
 
 def _batches(learn, batch_size, seed, total):
-    count = learn.images.num_examples
-    # Positions in place of labels tell whose targets are wanted.
-    positions = np.arange(count, dtype=np.int32)
+    # Their numbers tell whose targets are wanted.
     return training_batches(
-        dataclasses.replace(learn.images, labels=positions),
-        min(batch_size, count),
+        learn.images.numbered(),
+        min(batch_size, learn.images.num_examples),
         seed=seed,
         num_steps=total,
     )

@@ -108,6 +108,14 @@ class Images:
             digest.update(np.ascontiguousarray(rows).tobytes())
         return digest.hexdigest()[:16]
 
+    def numbered(self) -> "Images":
+        """The same images with their positions in place of labels.
+
+        Batches of them tell which images they hold.
+        """
+        positions = np.arange(self.num_examples, dtype=np.int32)
+        return dataclasses.replace(self, labels=positions)
+
     def subset(self, index: np.ndarray) -> "Images":
         """The images at these positions, in the given order.
 
