@@ -2,6 +2,8 @@
 
 __version__ = "0.1.0"
 
+# They register their classes and those they are made of: whoever imports any
+# part of the package loads its models and layers in Keras's safe mode.
 from byol_tf.augment.views import TwoViews, View
 from byol_tf.models.byol import BYOL
 from byol_tf.models.resnet import ResNet

@@ -6,10 +6,7 @@ import pathlib
 
 import keras
 
-from byol_tf.files import sha256
-
-# Importing it registers its classes, so that its encoders load in safe mode.
-from byol_tf.models import resnet as _resnet  # noqa: F401
+from byol_tf.files import loading, sha256
 from byol_tf.runtime import set_seed
 
 FILE = "encoder.keras"
@@ -30,11 +27,8 @@ def load_encoder(workdir: str | os.PathLike) -> keras.Model:
             f"python train.py --config=configs/quickstart.py "
             f"--workdir={workdir}, or wait until its training ends"
         )
-    try:
+    with loading(path):
         encoder = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # damaged archives raise nearly anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{path} cannot be loaded: {reason[0]}") from error
     shapes = encoder.input_shape, encoder.output_shape
     if not all(isinstance(shape, tuple) for shape in shapes) or (
         [len(shape) for shape in shapes] != [4, 2]

@@ -49,6 +49,19 @@ def _finite(value):
     return value
 
 
+@contextlib.contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """Turns whatever goes wrong in its block into a ValueError of one line.
+
+    Damaged model archives raise nearly anything.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{path} cannot be loaded: {reason[0]}") from error
+
+
 def write_json(path: Path, value) -> None:
     """Writes indented JSON, whole or not at all."""
     write_text(path, to_json(value, indent=2) + "\n")

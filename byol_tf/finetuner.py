@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.optimizers import make_optimizer
+from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
 from byol_tf.tasks.task import Task
 
@@ -117,7 +118,7 @@ class FineTuner:
 
     def new_head(self, seed: int) -> list[np.ndarray]:
         """Weights of a head that has learned nothing."""
-        keras.utils.set_random_seed(seed)
+        set_seed(seed)
         head = self.task.head()
         head.build((None, self.encoder.output_shape[-1]))
         return head.get_weights()

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from byol_tf import encoders, finetune_results, prediction
 from byol_tf.augment.supervised import SupervisedAugment
@@ -24,6 +23,7 @@ from byol_tf.finetune_fit import Choice, Examples, best_setting, fit, judge
 from byol_tf.finetune_settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.finetuner import FineTuner, Update, Weights
 from byol_tf.label_fractions import Fraction, draw_part
+from byol_tf.progress import progress_bar
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import Labelled, Task
@@ -139,7 +139,9 @@ class FineTuning:
         grid = settings.grid(variant)
         trainings = len(trying) * len(grid) + len(following)
         steps = trainings * settings.steps(self._learned(fraction))
-        with _bar(f"{fraction.name}, {variant}", steps) as bar:
+        with progress_bar(
+            f"{fraction.name}, {variant}", total=steps, unit="step"
+        ) as bar:
             train = functools.partial(self._train, fraction, variant, bar)
             tried = {
                 setting: [train(setting, seed) for seed in trying]
@@ -292,8 +294,3 @@ def _subset(labelled, index):
         labelled.images.subset(index),
         None if table is None else table.subset(index),
     )
-
-
-def _bar(title, total):
-    options = {"unit": "step", "dynamic_ncols": True, "mininterval": 0.5}
-    return tqdm(desc=title, total=total, **options)

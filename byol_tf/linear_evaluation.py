@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tqdm import tqdm
 
 from byol_tf import linear_results
 from byol_tf.augment.view import View
@@ -32,6 +31,7 @@ from byol_tf.evaluation.selection import (
 )
 from byol_tf.files import write_json
 from byol_tf.linear_settings import Settings
+from byol_tf.progress import progress_bar
 from byol_tf.runtime import describe_machine
 from byol_tf.schedules import scaled_learning_rate
 from byol_tf.seeds import step_seed
@@ -183,7 +183,9 @@ class LinearEvaluation:
 
         def compute():
             title = f"{subject.name}: features"
-            return extractor(images.images, functools.partial(_bar, title))
+            return extractor(
+                images.images, functools.partial(progress_bar, title)
+            )
 
         if subject.identity is None:
             features = compute()
@@ -199,10 +201,9 @@ class LinearEvaluation:
 
     def _fit_sgd(self, subject, features) -> Choice:
         settings = self.settings.sgd
-        # Positions in place of labels tell which images are held out.
-        positions = np.arange(self.train.num_examples, dtype=np.int32)
+        # Their numbers tell which images are held out.
         batches = training_batches(
-            dataclasses.replace(self.train, labels=positions),
+            self.train.numbered(),
             settings.batch_size,
             seed=self.settings.seed,
             num_steps=self._steps,
@@ -214,7 +215,9 @@ class LinearEvaluation:
             return subject.encoder(images, training=False)
 
         images = self._steps * settings.batch_size
-        with _bar(f"{subject.name}: SGD", total=images, unit="image") as bar:
+        with progress_bar(
+            f"{subject.name}: SGD", total=images, unit="image"
+        ) as bar:
             choice = choose_probe(
                 batches,
                 encode,
@@ -262,14 +265,3 @@ class LinearEvaluation:
             **self.about,
             "machine": describe_machine(),
         }
-
-
-def _bar(title, iterable=None, **options):
-    return tqdm(
-        iterable,
-        desc=title,
-        dynamic_ncols=True,
-        mininterval=0.5,
-        unit_scale=True,
-        **options,
-    )

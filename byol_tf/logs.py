@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tqdm import tqdm
 
 from byol_tf.files import to_json, write_text
+from byol_tf.progress import progress_bar
 
 
 class _Window:
@@ -121,14 +121,11 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         done = int(self.model.step.numpy())
-        self.bar = tqdm(
+        self.bar = progress_bar(
+            "pretrain",
             total=self.total_steps * self.batch_size,
             initial=done * self.batch_size,
             unit="image",
-            unit_scale=True,
-            desc="pretrain",
-            dynamic_ncols=True,
-            mininterval=0.5,
         )
 
     def on_train_batch_end(self, batch, logs=None):

@@ -1,26 +1,27 @@
 """A trained classifier in a run folder, and what it says of other images."""
 
 import csv
-import functools
-import itertools
 import os
 import pathlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-# Importing them registers their classes, which then load in safe mode.
-from byol_tf.augment import centre as _centre  # noqa: F401
 from byol_tf.data.centre_square import upright_sizes
 from byol_tf.data.decode import ImageError, decode_square
 from byol_tf.data.folder import find_images
-from byol_tf.files import read_json, save_model, whole_file, write_json
-from byol_tf.models import resnet as _resnet  # noqa: F401
+from byol_tf.data.store import decoded_chunks
+from byol_tf.files import (
+    loading,
+    read_json,
+    save_model,
+    whole_file,
+    write_json,
+)
+from byol_tf.progress import progress_bar
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import WRITTEN, Task
 
@@ -100,7 +101,7 @@ def load_classifier(workdir: str | os.PathLike, name: str) -> Classifier:
         ValueError: there is none, or it cannot be read.
     """
     path = _classifier_path(pathlib.Path(workdir), name)
-    try:
+    with loading(path):
         described = read_json(path.with_suffix(".json"))
         # A task of one's own registers its layers when it is imported.
         task = registry.from_json(described)
@@ -109,9 +110,6 @@ def load_classifier(workdir: str | os.PathLike, name: str) -> Classifier:
         )
         model = keras.saving.load_model(path, compile=False)
         return Classifier(model, task, prepare, described["image_size"])
-    except Exception as error:  # damaged archives raise nearly anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{path} cannot be loaded: {reason[0]}") from error
 
 
 def _classifier_path(workdir, name):
@@ -165,17 +163,16 @@ def predict_folder(
         ),
         reduce_retracing=True,
     )
+
+    def decode(path):
+        return decode_square(directory / path, classifier.image_size, channels)
+
     paths = find_images(directory)
     rows = []
-    with (
-        tqdm(total=len(paths), unit="image", desc="predict") as bar,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        for batch in _batches(paths, batch_size):
-            decode = functools.partial(_decode, classifier, directory)
-            decoded = list(pool.map(decode, batch))
-            rows += _rows(classifier, predict, directory, batch, decoded)
-            bar.update(len(batch))
+    with progress_bar("predict", total=len(paths), unit="image") as bar:
+        for pairs in decoded_chunks(paths, decode, batch_size):
+            rows += _rows(classifier, predict, directory, pairs)
+            bar.update(len(pairs))
     unread = [(path, status) for path, status, _ in rows if status != OK]
     if len(unread) == len(paths):
         raise ValueError(
@@ -186,21 +183,8 @@ def predict_folder(
     return Predicted(pathlib.Path(target), len(paths), unread)
 
 
-def _decode(classifier, directory, path):
-    """Pixels, or the error that tells why there are none."""
-    try:
-        return decode_square(
-            directory / path,
-            classifier.image_size,
-            classifier.model.input_shape[-1],
-        )
-    except ImageError as error:
-        return error
-
-
-def _rows(classifier, predict, directory, paths, decoded):
+def _rows(classifier, predict, directory, pairs):
     """`(path, status, columns)` of each image."""
-    pairs = list(zip(paths, decoded, strict=True))
     good = [(p, d) for p, d in pairs if not isinstance(d, ImageError)]
     columns = {}
     if good:
@@ -228,9 +212,3 @@ def _write(target, rows):
         for path, status, row in rows:
             values = [row.get(column, "") for column in columns]
             writer.writerow([path, status, *values])
-
-
-def _batches(items, size):
-    items = iter(items)
-    while batch := list(itertools.islice(items, size)):
-        yield batch

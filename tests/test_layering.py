@@ -11,7 +11,7 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"objectives", "ema", "schedules", "seeds", "optimizers", "layers",
-     "files", "runtime", "checks", "cli", "data.decode",
+     "files", "runtime", "checks", "progress", "cli", "data.decode",
      "data.images", "augment.ops",
      "augment.geometry", "augment.layer", "augment.sampling",
      "evaluation.knn", "evaluation.linear", "evaluation.collapse",

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from byol_tf.data.decode import FORMATS
-
-ORIENTATION = 0x0112  # tag of EXIF; from 5 on the image lies on its side
+from byol_tf.data.decode import FORMATS, ORIENTATION
 
 
 def upright_sizes(

@@ -6,6 +6,7 @@ import os
 import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+ORIENTATION = 0x0112  # tag of EXIF; from 5 on the image lies on its side
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 EXTENSIONS = (
     ".jpg",

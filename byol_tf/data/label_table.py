@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 PATH = "path"
-SHOWN = 3  # paths that a message names
+SHOWN = 3  # paths or names that a message shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +74,13 @@ class LabelTable:
         if len(missing) == len(wanted):
             raise ValueError(
                 f"no row of {self.name} belongs to an image: its paths are "
-                f"like {_some(self.paths)}, those of the images like "
-                f"{_some(wanted)}; paths must be relative to the images' folder"
+                f"like {some(self.paths)}, those of the images like "
+                f"{some(wanted)}; paths must be relative to the images' folder"
             )
         if missing:
             raise ValueError(
                 f"{len(missing)} of {len(wanted)} images have no row in "
-                f"{self.name}: {_some(missing)}; add them, with empty cells "
+                f"{self.name}: {some(missing)}; add them, with empty cells "
                 "if nothing is known, or remove the images"
             )
         present = set(wanted)
@@ -88,7 +88,7 @@ class LabelTable:
         if spare:
             logging.warning(
                 "%d of %d rows of %s have no image: %s.",
-                *(len(spare), len(self), self.name, _some(spare)),
+                *(len(spare), len(self), self.name, some(spare)),
             )
         return self.subset(np.array([row_of[path] for path in wanted]))
 
@@ -175,6 +175,7 @@ def _plain(path):
     return pathlib.PurePosixPath(path.replace("\\", "/")).as_posix()
 
 
-def _some(paths):
-    shown = ", ".join(repr(path) for path in paths[:SHOWN])
-    return shown + (", ..." if len(paths) > SHOWN else "")
+def some(names: Sequence[str], most: int = SHOWN) -> str:
+    """The first of some paths or names, for a message."""
+    shown = ", ".join(map(repr, names[:most]))
+    return shown + (", ..." if len(names) > most else "")

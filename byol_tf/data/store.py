@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from byol_tf.data.decode import ImageError
 from byol_tf.files import whole_file
+from byol_tf.progress import progress_bar
 
 CACHES = ("auto", "memory", "disk")
 CHUNK = 1024  # images handed to the threads at a time
@@ -130,27 +130,13 @@ def decode_into(
         int32 labels of the images that were decoded, in order, and
         `(name, reason)` of those that were not.
     """
-
-    def attempt(item):
-        try:
-            return prepare(item[1])
-        except ImageError as error:
-            return error
-
     labels, skipped = [], []
-    progress = tqdm(
-        total=len(array),
-        unit="image",
-        desc=description,
-        delay=1,
-        dynamic_ncols=True,
-    )
-    with progress, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for chunk in _chunks(items):
-            for (name, _, label), pixels in zip(
-                chunk, pool.map(attempt, chunk), strict=True
-            ):
-                progress.update()
+    with progress_bar(
+        description, total=len(array), unit="image", delay=1
+    ) as bar:
+        for chunk in decoded_chunks(items, lambda item: prepare(item[1])):
+            for (name, _, label), pixels in chunk:
+                bar.update()
                 if isinstance(pixels, ImageError):
                     logging.warning("Skipped %s: %s.", name, pixels)
                     skipped.append((name, str(pixels)))
@@ -160,7 +146,30 @@ def decode_into(
     return np.array(labels, np.int32), skipped
 
 
-def _chunks(items) -> Iterator[list]:
+def decoded_chunks(
+    items: Iterable,
+    prepare: Callable[[object], np.ndarray],
+    size: int = CHUNK,
+) -> Iterator[list[tuple[object, np.ndarray | ImageError]]]:
+    """Decodes in threads, some items at a time.
+
+    Args:
+        items: whatever `prepare` takes.
+        prepare: from an item to the pixels, or an `ImageError`.
+        size: items at a time.
+
+    Yields:
+        Up to `size` pairs of an item and its pixels, or the error that tells
+        why there are none.
+    """
+
+    def attempt(item):
+        try:
+            return prepare(item)
+        except ImageError as error:
+            return error
+
     items = iter(items)
-    while chunk := list(itertools.islice(items, CHUNK)):
-        yield chunk
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while chunk := list(itertools.islice(items, size)):
+            yield list(zip(chunk, pool.map(attempt, chunk), strict=True))

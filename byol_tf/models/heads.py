@@ -1,4 +1,4 @@
-"""Projector and predictor."""
+"""Projector and predictor, and the linear heads of other tasks."""
 
 import keras
 
@@ -70,4 +70,31 @@ def mlp(
             ),
         ],
         name=name,
+    )
+
+
+def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
+    """A layer from representations to so many numbers, float32."""
+    return keras.layers.Dense(
+        outputs,
+        kernel_initializer=kernel_initializer(),
+        dtype="float32",
+        name=name,
+    )
+
+
+def scaled_head(outputs: int, scale, offset, *, name: str) -> keras.Sequential:
+    """A linear head whose numbers, of about unit size, are brought to units.
+
+    Args:
+        outputs: numbers that it gives.
+        scale: factor, one for all or one for each.
+        offset: added afterwards, likewise.
+        name: of the layer.
+    """
+    units = keras.layers.Rescaling(
+        scale, offset, dtype="float32", name=f"{name}_in_units"
+    )
+    return keras.Sequential(
+        [linear_head(outputs, name=f"{name}_scaled"), units], name=name
     )

@@ -6,7 +6,7 @@ which have neither Python nor Pillow.
 
 import tensorflow as tf
 
-from byol_tf.data.decode import MAX_PIXELS, OVERSAMPLING
+from byol_tf.data.decode import MAX_PIXELS, ORIENTATION, OVERSAMPLING
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 OK = "ok"
@@ -235,7 +235,7 @@ def _of_tiff(tiff):
     table = table[: 12 * (tf.size(table) // 12)]
     table = number(tf.reshape(table, [-1]), 2)
     table = tf.reshape(table, [-1, 6])
-    values = tf.boolean_mask(table[:, 4], table[:, 0] == 0x0112)
+    values = tf.boolean_mask(table[:, 4], table[:, 0] == ORIENTATION)
     value = tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
     return tf.where((value >= 1) & (value <= 8), value, 1)
 

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.images import Images
-from byol_tf.data.label_table import LabelTable
+from byol_tf.data.label_table import LabelTable, some
 from byol_tf.evaluation.accuracy import top_k_hits
-from byol_tf.models.heads import kernel_initializer
+from byol_tf.models.heads import linear_head
 from byol_tf.tasks.task import Labelled, Task, headings
 
 COLUMN = "label"
@@ -107,10 +107,8 @@ class Classification(Task):
         if unknown:
             raise ValueError(
                 f"{labelled.images.name} has classes that the training images "
-                f"lack: {', '.join(map(repr, unknown[:5]))}"
-                f"{', ...' if len(unknown) > 5 else ''}; the known ones are "
-                f"{', '.join(map(repr, self.columns[:5]))}"
-                f"{', ...' if len(self.columns) > 5 else ''}"
+                f"lack: {some(unknown, 5)}; the known ones are "
+                f"{some(self.columns, 5)}"
             )
         targets = np.full((len(names), len(self.columns)), np.nan, np.float32)
         for row, name in enumerate(names):
@@ -120,12 +118,7 @@ class Classification(Task):
         return targets
 
     def head(self) -> keras.layers.Layer:
-        return keras.layers.Dense(
-            len(self.columns),
-            kernel_initializer=kernel_initializer(),
-            dtype="float32",
-            name="classes",
-        )
+        return linear_head(len(self.columns), name="classes")
 
     def activation(self) -> str:
         return "softmax"

@@ -16,7 +16,7 @@ from byol_tf.evaluation.keypoint_accuracy import (
     correct_keypoints,
     keypoint_distances,
 )
-from byol_tf.models.heads import kernel_initializer
+from byol_tf.models.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task
 
@@ -112,20 +112,7 @@ class Keypoints(Task):
 
     def head(self) -> keras.layers.Layer:
         """Starts near the centre of the image."""
-        return keras.Sequential(
-            [
-                keras.layers.Dense(
-                    len(self.columns),
-                    kernel_initializer=kernel_initializer(),
-                    dtype="float32",
-                    name="from_centre",
-                ),
-                keras.layers.Rescaling(
-                    SPREAD, 0.5, dtype="float32", name="sides"
-                ),
-            ],
-            name="points",
-        )
+        return scaled_head(len(self.columns), SPREAD, 0.5, name="points")
 
     def activation(self) -> str:
         return "linear"

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.label_table import some
 from byol_tf.evaluation.average_precision import average_precisions
-from byol_tf.models.heads import kernel_initializer
+from byol_tf.models.heads import linear_head
 from byol_tf.tasks.known import mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task, headings
 
@@ -68,8 +69,7 @@ class MultiLabel(Task):
         if unknown:
             raise ValueError(
                 f"{labelled.images.name} has tags that the training images "
-                f"lack: {', '.join(map(repr, unknown[:5]))}"
-                f"{', ...' if len(unknown) > 5 else ''}"
+                f"lack: {some(unknown, 5)}"
             )
         targets = np.full((len(names), len(index)), np.nan, np.float32)
         for row, tags in enumerate(names):
@@ -91,12 +91,7 @@ class MultiLabel(Task):
         return values.astype(np.float32)
 
     def head(self) -> keras.layers.Layer:
-        return keras.layers.Dense(
-            len(self.columns),
-            kernel_initializer=kernel_initializer(),
-            dtype="float32",
-            name="tags",
-        )
+        return linear_head(len(self.columns), name="tags")
 
     def activation(self) -> str:
         return "sigmoid"

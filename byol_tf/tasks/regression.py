@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.models.heads import kernel_initializer
+from byol_tf.models.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task, headings
 
@@ -84,21 +84,10 @@ class Regression(Task):
         return read_numbers(labelled.table, self.columns).astype(np.float32)
 
     def head(self) -> keras.layers.Layer:
-        return keras.Sequential(
-            [
-                keras.layers.Dense(
-                    len(self.columns),
-                    kernel_initializer=kernel_initializer(),
-                    dtype="float32",
-                    name="standardized",
-                ),
-                keras.layers.Rescaling(
-                    list(self.deviation),
-                    list(self.mean),
-                    dtype="float32",
-                    name="units",
-                ),
-            ],
+        return scaled_head(
+            len(self.columns),
+            list(self.deviation),
+            list(self.mean),
             name="numbers",
         )
 
