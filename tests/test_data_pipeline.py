@@ -222,6 +222,13 @@ def test_pipeline_views_use_the_seed_of_their_step(images, start):
         np.testing.assert_array_equal(view2, pixels - step)
 
 
+def test_no_thread_that_tunes_holds_up_the_end(images):
+    batches = training_batches(images, 4, seed=0)
+    viewed = with_views(batches, shifted_views, view_seed)
+    for dataset in (batches, viewed):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_pipeline_views_keep_static_shapes(images):
     batches = training_batches(images, 4, seed=0)
     viewed = with_views(batches, shifted_views, view_seed)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from byol_tf.data.images import Images, Rows
 
 FOREVER = np.iinfo(np.int64).max
-READERS = 4  # batches that are copied at a time
+READERS = 4  # batches that are made at a time
 AHEAD = 4  # batches that are kept ready
 
 
@@ -129,8 +129,8 @@ def with_views(
 
     return (
         dataset.enumerate(start_step)
-        .map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+        .map(draw, num_parallel_calls=READERS, deterministic=True)
+        .prefetch(AHEAD)
     )
 
 
