@@ -36,7 +36,29 @@ class _Window:
         }
 
 
-class MetricsFile(keras.callbacks.Callback):
+class _Windowed(keras.callbacks.Callback):
+    """Counts the steps, and has the means of so many of them written."""
+
+    def __init__(self, log_every: int):
+        super().__init__()
+        self.log_every = max(1, log_every)
+        self.window = _Window()
+        self.done = 0
+
+    def on_train_begin(self, logs=None):
+        self.done = int(self.model.step.numpy())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.done += 1
+        self.window.add(logs)
+        if self.done % self.log_every == 0:
+            self.write_means(self.window.means())
+
+    def write_means(self, means: dict[str, float]) -> None:
+        raise NotImplementedError
+
+
+class MetricsFile(_Windowed):
     """Writes `metrics.jsonl`, one JSON object a line.
 
     Every `log_every` steps the means of the step's logs since the last line,
@@ -54,25 +76,19 @@ class MetricsFile(keras.callbacks.Callback):
     """
 
     def __init__(self, path, *, steps_per_epoch: int, log_every: int = 50):
-        super().__init__()
+        super().__init__(log_every)
         self.path = pathlib.Path(path)
         self.steps_per_epoch = steps_per_epoch
-        self.log_every = max(1, log_every)
-        self.window = _Window()
-        self.done = 0
 
     def on_train_begin(self, logs=None):
-        self.done = int(self.model.step.numpy())
+        super().on_train_begin(logs)
         kept = [m for m in read_metrics(self.path) if m["step"] <= self.done]
         spent = kept[-1]["seconds"] if kept else 0.0
         self.started = time.perf_counter() - spent
         write_text(self.path, "".join(to_json(m) + "\n" for m in kept))
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.done += 1
-        self.window.add(logs)
-        if self.done % self.log_every == 0:
-            self._append(self.window.means())
+    def write_means(self, means):
+        self._append(means)
 
     def on_epoch_end(self, epoch, logs=None):
         if logs:
@@ -142,25 +158,19 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.close()
 
 
-class TensorBoardScalars(keras.callbacks.Callback):
+class TensorBoardScalars(_Windowed):
     """Writes the same numbers as `MetricsFile` as TensorBoard scalars."""
 
     def __init__(self, directory, *, log_every: int = 50):
-        super().__init__()
+        super().__init__(log_every)
         self.directory = str(directory)
-        self.log_every = max(1, log_every)
-        self.window = _Window()
-        self.done = 0
 
     def on_train_begin(self, logs=None):
-        self.done = int(self.model.step.numpy())
+        super().on_train_begin(logs)
         self.writer = tf.summary.create_file_writer(self.directory)
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.done += 1
-        self.window.add(logs)
-        if self.done % self.log_every == 0:
-            self._write("train", self.window.means())
+    def write_means(self, means):
+        self._write("train", means)
 
     def on_epoch_end(self, epoch, logs=None):
         self._write("monitor", logs or {})
