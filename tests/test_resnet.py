@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -145,3 +148,18 @@ def test_impossible_arguments_are_refused(wrong, message):
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"resnet18.*resnet19"):
         make_resnet("resnet19", (8, 8, 3))
+
+
+def test_importing_the_package_is_enough_to_load_an_encoder(tmp_path):
+    ResNet((8, 8, 1), (1,), (4,)).save(tmp_path / "encoder.keras")
+    code = (
+        "import sys, byol_tf, keras\n"
+        "print(keras.saving.load_model(sys.argv[1]).output_shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "encoder.keras"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "(None, 4)" in done.stdout
