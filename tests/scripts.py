@@ -18,8 +18,13 @@ def run_script(name: str, *flags, cwd=ROOT) -> subprocess.CompletedProcess:
     )
 
 
-def errors(result: subprocess.CompletedProcess) -> list[str]:
-    """The lines that tell the user what is wrong."""
-    return [
+def assert_one_clear_line(
+    result: subprocess.CompletedProcess, told: str
+) -> None:
+    """The script ended with one line that tells the user what is wrong."""
+    assert result.returncode == 2
+    (line,) = [
         line for line in result.stderr.splitlines() if line.startswith("error:")
     ]
+    assert told in line
+    assert "Traceback" not in result.stderr

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from tests.scripts import errors, run_script
+from tests.scripts import assert_one_clear_line, run_script
 from tests.test_eval_linear import make_run
 
 evaluate = functools.partial(run_script, "eval_linear.py")
@@ -16,10 +16,7 @@ evaluate = functools.partial(run_script, "eval_linear.py")
 )
 def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
     result = evaluate(f"--workdir={tmp_path}", *flags)
-    assert result.returncode == 2
-    (line,) = errors(result)
-    assert told in line
-    assert "Traceback" not in result.stderr
+    assert_one_clear_line(result, told)
 
 
 def test_the_folder_alone_is_enough_from_anywhere(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scripts import errors, run_script
+from tests.scripts import assert_one_clear_line, run_script
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,4 @@ def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
     result = run_script(
         "export.py", f"--workdir={tmp_path}", *flags, cwd=tmp_path
     )
-    assert result.returncode == 2
-    (line,) = errors(result)
-    assert told in line
-    assert "Traceback" not in result.stderr
+    assert_one_clear_line(result, told)

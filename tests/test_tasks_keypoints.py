@@ -7,21 +7,13 @@ from PIL import Image
 from scipy.special import huber
 
 from byol_tf.data import sources
-from byol_tf.data.images import Images
 from byol_tf.data.label_table import LabelTable
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
+from tests.tables import with_table
 
 NAN = np.nan
 POINTS = ("eye_x", "eye_y", "tail_x", "tail_y")
-
-
-def with_table(**columns):
-    count = len(next(iter(columns.values())))
-    pixels = np.zeros((count, 2, 2, 1), np.uint8)
-    paths = [f"{i}.png" for i in range(count)]
-    images = Images(pixels, np.full(count, -1, np.int32), name="photos")
-    return Labelled(images, LabelTable(paths, columns))
 
 
 IMAGES = with_table(

@@ -6,19 +6,11 @@ import tensorflow as tf
 from sklearn.metrics import average_precision_score, f1_score
 
 from byol_tf.data.images import Images
-from byol_tf.data.label_table import LabelTable
 from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.task import Labelled
+from tests.tables import with_table
 
 NAN = np.nan
-
-
-def with_table(**columns):
-    count = len(next(iter(columns.values())))
-    pixels = np.zeros((count, 2, 2, 1), np.uint8)
-    paths = [f"{i}.png" for i in range(count)]
-    images = Images(pixels, np.full(count, -1, np.int32), name="photos")
-    return Labelled(images, LabelTable(paths, columns))
 
 
 def in_folders(labels, folders):

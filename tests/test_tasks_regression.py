@@ -7,20 +7,11 @@ import tensorflow as tf
 from scipy.special import huber
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from byol_tf.data.images import Images
-from byol_tf.data.label_table import LabelTable
 from byol_tf.tasks.regression import Regression
 from byol_tf.tasks.task import Labelled
+from tests.tables import with_table
 
 NAN = np.nan
-
-
-def with_table(**columns):
-    count = len(next(iter(columns.values())))
-    pixels = np.zeros((count, 2, 2, 1), np.uint8)
-    paths = [f"{i}.png" for i in range(count)]
-    images = Images(pixels, np.full(count, -1, np.int32), name="photos")
-    return Labelled(images, LabelTable(paths, columns))
 
 
 IMAGES = with_table(
