@@ -11,6 +11,7 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"objectives", "ema", "schedules", "seeds", "optimizers", "layers",
+     "convolution",
      "files", "runtime", "checks", "progress", "cli", "data.decode",
      "data.images", "augment.ops",
      "augment.geometry", "augment.layer", "augment.sampling",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from byol_tf.convolution import Convolution
 from byol_tf.layers import FusedBatchNormalization
 from byol_tf.models.heads import kernel_initializer
 
@@ -178,12 +179,10 @@ class _Builder:
         return self.relu(x, name)
 
     def convolution(self, x, width, size, stride, name):
-        return layers.Conv2D(
+        return Convolution(
             width,
             size,
             stride,
-            padding="same",
-            use_bias=False,
             kernel_initializer=kernel_initializer(),
             name=f"{name}_conv",
             dtype=self.dtype,

@@ -1,0 +1,113 @@
+"""A convolution whose kernel gradient is fast on small feature maps."""
+
+import keras
+import tensorflow as tf
+
+# Up to this side of the output, the kernel gradient as a convolution is the
+# faster one on a CPU; beyond it, the library's own (see docs/performance.md).
+SMALL_MAP = 8
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Convolution(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`, square, SAME, without bias, faster to train.
+
+    The gradient of a kernel is a convolution too: of the inputs, with batch
+    and channels changed over, by the gradient of the outputs. On a CPU the
+    library computes it up to four times slower than that convolution when
+    the feature map is small, and then it takes as long as all else in the
+    layer. Here the convolution is used for outputs of up to `SMALL_MAP`
+    pixels of a side where there is no accelerator. The numbers are the same
+    but for the order of summation.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: pixels of a side.
+        strides: of both directions.
+        kernel_initializer: as of `keras.layers.Conv2D`.
+        **kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+
+    Input: float `[batch, height, width, channels]`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        *,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=kernel_initializer,
+            **kwargs,
+        )
+
+    def call(self, inputs):
+        kernel = tf.cast(self.kernel, inputs.dtype)
+        stride = self.strides[0]
+        height, width = inputs.shape[1:3]
+        small = height and width and max(height, width) <= SMALL_MAP * stride
+        if small and not tf.config.list_physical_devices("GPU"):
+            return _convolve(inputs, kernel, stride)
+        return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+
+    def get_config(self):
+        everything = super().get_config()
+        kept = ("name", "trainable", "dtype", "filters", "kernel_initializer")
+        return {
+            **{key: everything[key] for key in kept},
+            "kernel_size": self.kernel_size[0],
+            "strides": self.strides[0],
+        }
+
+
+def _convolve(images, kernel, stride):
+    """`tf.nn.conv2d` with SAME padding and another gradient of the kernel."""
+
+    @tf.custom_gradient
+    def convolve(images, kernel):
+        def gradient(outputs):
+            return (
+                tf.nn.conv2d_transpose(
+                    outputs, kernel, tf.shape(images), stride, "SAME"
+                ),
+                _kernel_gradient(images, outputs, kernel.shape[:2], stride),
+            )
+
+        return tf.nn.conv2d(images, kernel, stride, "SAME"), gradient
+
+    return convolve(images, kernel)
+
+
+def _kernel_gradient(images, outputs, size, stride):
+    """Gradient of the kernel: images convolved by the outputs' gradient.
+
+    A tap of the kernel meets the pixels that lie `stride` apart, hence the
+    dilation; the batch is summed over as channels are elsewhere.
+    """
+    padding = [
+        _same_padding(*sides, stride)
+        for sides in zip(images.shape[1:3], size, strict=True)
+    ]
+    taps = tf.nn.conv2d(
+        tf.transpose(images, [3, 1, 2, 0]),
+        tf.transpose(outputs, [1, 2, 0, 3]),
+        strides=1,
+        padding=[[0, 0], *padding, [0, 0]],
+        dilations=stride,
+    )
+    return tf.transpose(taps[:, : size[0], : size[1]], [1, 2, 0, 3])
+
+
+def _same_padding(length, size, stride):
+    """Pixels that SAME padding adds before and after."""
+    outputs = -(-length // stride)
+    total = max((outputs - 1) * stride + size - length, 0)
+    return [total // 2, total - total // 2]

@@ -1,0 +1,117 @@
+"""The convolution against TensorFlow's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf import convolution
+from byol_tf.convolution import SMALL_MAP, Convolution
+
+SHAPES = [  # side of the input, kernel, stride
+    (1, 3, 1),
+    (2, 3, 1),
+    (3, 3, 2),
+    (4, 3, 2),
+    (5, 3, 2),
+    (6, 1, 2),
+    (7, 1, 1),
+    (7, 5, 2),
+    (8, 7, 2),
+    (9, 4, 3),
+    (16, 3, 2),
+    (20, 3, 1),  # not a small map
+]
+
+
+def run(side, size, stride, dtype="float32", **call):
+    """Outputs and gradients of the layer, then of TensorFlow's operation."""
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(size=(5, side, side, 3)), tf.float32)
+    layer = Convolution(4, size, stride, dtype=dtype)
+    layer.build(images.shape)
+    weights = tf.constant(
+        rng.normal(size=layer(images).shape), layer.compute_dtype
+    )
+
+    def gradients(function, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = function(tf.cast(images, layer.compute_dtype))
+            loss = tf.reduce_sum(outputs * weights)
+        return outputs, *tape.gradient(loss, [images, kernel])
+
+    def reference(x):
+        kernel = tf.cast(layer.kernel.value, x.dtype)
+        return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+    ours = gradients(layer, layer.kernel.value)
+    return ours, gradients(reference, layer.kernel.value)
+
+
+@pytest.mark.parametrize("side,size,stride", SHAPES)
+def test_outputs_and_gradients_are_those_of_tensorflow(side, size, stride):
+    for ours, theirs in zip(*run(side, size, stride), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_agree_in_bfloat16():
+    (_, _, ours), (_, _, theirs) = run(4, 3, 1, "mixed_bfloat16")
+    scale = float(tf.reduce_max(tf.abs(theirs)))
+    np.testing.assert_allclose(ours, theirs, atol=0.02 * scale)
+
+
+def test_images_need_not_be_square():
+    layer = Convolution(2, 3, 2)
+    images = tf.random.stateless_normal([2, 3, 8, 1], [1, 2])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(images) ** 2)
+    with tf.GradientTape() as reference:
+        outputs = tf.nn.conv2d(images, layer.kernel.value, 2, "SAME")
+        expected = tf.reduce_sum(outputs**2)
+    np.testing.assert_allclose(
+        tape.gradient(loss, layer.kernel.value),
+        reference.gradient(expected, layer.kernel.value),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    "side,own", [(SMALL_MAP, True), (2 * SMALL_MAP, False)]
+)
+def test_only_small_maps_have_the_other_gradient(side, own, monkeypatch):
+    calls = []
+    kernel_gradient = convolution._kernel_gradient
+
+    def spy(*args):
+        calls.append(1)
+        return kernel_gradient(*args)
+
+    monkeypatch.setattr(convolution, "_kernel_gradient", spy)
+    run(side, 3, 1)
+    assert bool(calls) == own
+
+
+def test_a_gpu_keeps_its_own_gradient(monkeypatch):
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind: ["a GPU"]
+    )
+    monkeypatch.setattr(convolution, "_convolve", None)
+    ours, theirs = run(4, 3, 1)
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-5, atol=1e-5)
+
+
+def test_unknown_sizes_are_taken():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, Convolution(4, 3, 2)(inputs))
+    assert model(np.zeros((2, 5, 9, 3), np.float32)).shape == (2, 3, 5, 4)
+
+
+def test_a_layer_is_made_anew_of_its_configuration():
+    layer = Convolution(4, 3, 2, kernel_initializer="zeros", name="stem")
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    assert type(again) is Convolution
+    assert again.get_config() == layer.get_config()
+    assert again.padding == "same" and not again.use_bias
