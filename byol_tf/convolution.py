@@ -9,7 +9,7 @@ SMALL_MAP = 8
 
 
 @keras.saving.register_keras_serializable("byol_tf")
-class Convolution(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, square, SAME, without bias, faster to train.
 
     The gradient of a kernel is a convolution too: of the inputs, with batch
@@ -18,7 +18,8 @@ class Convolution(keras.layers.Conv2D):
     the feature map is small, and then it takes as long as all else in the
     layer. Here the convolution is used for outputs of up to `SMALL_MAP`
     pixels of a side where there is no accelerator. The numbers are the same
-    but for the order of summation.
+    but for the order of summation. It has the name of Keras's layer since
+    files of weights name layers by their class.
 
     Args:
         filters: channels of the output.

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf import convolution
-from byol_tf.convolution import SMALL_MAP, Convolution
+from byol_tf.convolution import SMALL_MAP, Conv2D
 
 SHAPES = [  # side of the input, kernel, stride
     (1, 3, 1),
@@ -28,7 +28,7 @@ def run(side, size, stride, dtype="float32", **call):
     """Outputs and gradients of the layer, then of TensorFlow's operation."""
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(5, side, side, 3)), tf.float32)
-    layer = Convolution(4, size, stride, dtype=dtype)
+    layer = Conv2D(4, size, stride, dtype=dtype)
     layer.build(images.shape)
     weights = tf.constant(
         rng.normal(size=layer(images).shape), layer.compute_dtype
@@ -62,7 +62,7 @@ def test_gradients_agree_in_bfloat16():
 
 
 def test_images_need_not_be_square():
-    layer = Convolution(2, 3, 2)
+    layer = Conv2D(2, 3, 2)
     images = tf.random.stateless_normal([2, 3, 8, 1], [1, 2])
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(images) ** 2)
@@ -103,15 +103,28 @@ def test_a_gpu_keeps_its_own_gradient(monkeypatch):
 
 def test_unknown_sizes_are_taken():
     inputs = keras.Input((None, None, 3))
-    model = keras.Model(inputs, Convolution(4, 3, 2)(inputs))
+    model = keras.Model(inputs, Conv2D(4, 3, 2)(inputs))
     assert model(np.zeros((2, 5, 9, 3), np.float32)).shape == (2, 3, 5, 4)
 
 
 def test_a_layer_is_made_anew_of_its_configuration():
-    layer = Convolution(4, 3, 2, kernel_initializer="zeros", name="stem")
+    layer = Conv2D(4, 3, 2, kernel_initializer="zeros", name="stem")
     again = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(layer)
     )
-    assert type(again) is Convolution
+    assert type(again) is Conv2D
     assert again.get_config() == layer.get_config()
     assert again.padding == "same" and not again.use_bias
+
+
+def test_weights_of_plain_convolutions_load(tmp_path):
+    def model(layer):
+        inputs = keras.Input((4, 4, 3))
+        return keras.Model(inputs, layer(inputs))
+
+    plain = keras.layers.Conv2D(2, 3, padding="same", use_bias=False)
+    written = model(plain)
+    written.save_weights(tmp_path / "a.weights.h5")
+    read = model(Conv2D(2, 3))
+    read.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(read.get_weights(), written.get_weights())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from byol_tf.convolution import Convolution
+from byol_tf.convolution import Conv2D
 from byol_tf.layers import FusedBatchNormalization
 from byol_tf.models.heads import kernel_initializer
 
@@ -179,7 +179,7 @@ class _Builder:
         return self.relu(x, name)
 
     def convolution(self, x, width, size, stride, name):
-        return Convolution(
+        return Conv2D(
             width,
             size,
             stride,
