@@ -18,6 +18,7 @@ STATUSES = (OK, NO_IMAGE, TOO_LARGE, UNSUPPORTED, DAMAGED)
 
 _HEAD = 65536 + 16  # bytes at the start that are searched for EXIF
 _REDUCTIONS = (8, 4, 2, 1)  # that JPEG decoders do while decoding
+_GIF_BLOCKS = 100_000  # that are looked at; a file of more is too large
 _LUMA = (19595, 38470, 7471)  # of ITU-R 601 in 1 / 65536, as in Pillow
 
 
@@ -36,7 +37,8 @@ def decode_squares(
         files: string `[n]`, the contents of the files; n may be 0.
         size: pixels of a side.
         channels: 1 or 3.
-        max_pixels: refuse a larger image before decoding it.
+        max_pixels: refuse a larger image before decoding it; all frames of a
+            GIF count.
 
     Returns:
         uint8 `[n, size, size, channels]`, zero where there is no image, and
@@ -107,8 +109,7 @@ def _decode(data, size, channels, max_pixels):
         return limited(lengths, lambda: _decode_png(data))
 
     def gif():
-        lengths = _number(_bytes(data, 6, 4), 2)
-        return limited(lengths, lambda: _decode_any(data))
+        return limited([_gif_pixels(data)], lambda: _decode_any(data))
 
     def bmp():
         lengths = tf.abs(_number(_bytes(data, 18, 8), 4, signed=True))
@@ -165,6 +166,44 @@ def _decode_png(data):
 def _decode_any(data):
     image = tf.io.decode_image(data, expand_animations=False)
     return tf.ensure_shape(image, [None, None, None])
+
+
+def _gif_pixels(data):
+    """Pixels of the screen or of all frames together, if these are more.
+
+    To give the first frame, TensorFlow decodes all of them, and their sizes
+    need not be that of the screen.
+    """
+    values = tf.io.decode_raw(data, tf.uint8)
+    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
+    end = tf.strings.length(data)
+
+    def table(flags):
+        size = 3 * tf.bitwise.left_shift(2, tf.bitwise.bitwise_and(flags, 7))
+        return tf.where(flags >= 128, size, 0)
+
+    def step(place, inside, pixels, steps):
+        first = tf.cast(values[place], tf.int32)
+        # A frame: where it is, its size, and flags, in nine bytes.
+        lengths = _number(values[place + 5 : place + 9], 2)
+        frame = ~inside & (first == 0x2C)
+        extension = ~inside & (first == 0x21)
+        flags = tf.cast(values[place + 9], tf.int32)
+        ahead = tf.where(frame, 11 + table(flags), tf.where(extension, 2, end))
+        ahead = tf.where(inside, 1 + first, ahead)
+        pixels += tf.where(frame, tf.reduce_prod(lengths), 0)
+        # A frame and an extension begin a list of blocks, which 0 ends.
+        return place + ahead, ~inside | (first > 0), pixels, steps + 1
+
+    start = 13 + table(tf.cast(values[10], tf.int32))
+    place, _, pixels, _ = tf.while_loop(
+        lambda place, _, __, steps: (place < end) & (steps < _GIF_BLOCKS),
+        step,
+        (start, False, tf.constant(0, tf.int64), 0),
+    )
+    screen = tf.reduce_prod(_number(values[6:10], 2))
+    pixels = tf.maximum(pixels, screen)
+    return tf.where(place < end, tf.int64.max, pixels)
 
 
 def _square(image, size, channels):
