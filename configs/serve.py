@@ -1,0 +1,35 @@
+"""The server: every field, with unit and source.
+
+python serve.py --model=exported/quickstart --config.batching.max_batch=32
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.workers = 2  # threads that compute, each call with every core
+    config.timeout_s = 30.0  # seconds of a request
+    config.poll_s = 2.0  # seconds between two looks for new versions
+    config.versions_kept = 1  # newest versions that are served
+    # NaN in JSON: null, or NaN as TensorFlow Serving, which is no valid JSON.
+    config.nan = "null"
+    # After SIGTERM: seconds in which /readyz fails but connections are still
+    # taken, then seconds for the requests in progress.
+    config.drain_s = 0.0
+    config.grace_s = 30.0
+
+    config.batching = batching = ml_collections.ConfigDict()
+    batching.enabled = True
+    batching.max_batch = 64  # images computed at once
+    # Of a request for others where a worker is free; where none is, requests
+    # wait and are joined anyhow.
+    batching.max_wait_ms = 0.0
+
+    config.limits = limits = ml_collections.ConfigDict()
+    limits.requests = 256  # in progress; more are refused with 503
+    limits.request_bytes = 32 * 2**20
+    limits.instances = 1024  # images of a request
+    limits.image_bytes = 16 * 2**20
+    limits.pixels = 89_478_485  # of an image; the export has a limit as well
+    return config
