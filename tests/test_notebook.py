@@ -1,0 +1,90 @@
+"""The notebook runs, and is shipped with what it gave."""
+
+import ast
+import json
+import re
+
+import nbformat
+import pytest
+
+from tools import run_notebook
+
+NOTEBOOK = run_notebook.NOTEBOOK
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [o for cell in code_cells(notebook) for o in cell.outputs]
+
+
+def printed(notebook):
+    return "".join(o.text for o in outputs(notebook) if "text" in o)
+
+
+def check(notebook):
+    """What a run of any length has to show."""
+    assert not [o for o in outputs(notebook) if o.output_type == "error"]
+    pictures = [
+        o for o in outputs(notebook) if "image/png" in o.get("data", {})
+    ]
+    assert len(pictures) == 3
+    text = printed(notebook)
+    (status,) = re.findall(r"^status: (.*)$", text, re.M)
+    *good, bad = ast.literal_eval(status)
+    assert good == ["ok"] * 3 and bad != "ok"
+    for difference in re.findall(r"difference: (\S+)", text):
+        assert float(difference) < 0.05  # last digits of bfloat16
+
+
+def test_the_notebook_is_valid_and_small(shipped):
+    nbformat.validate(shipped)
+    assert NOTEBOOK.stat().st_size < 2**20
+
+
+def test_every_step_is_explained(shipped):
+    kinds = [cell.cell_type for cell in shipped.cells]
+    assert kinds[0] == "markdown"
+    assert kinds.count("markdown") >= 10
+
+
+def test_it_is_shipped_with_the_outputs_of_one_run_from_top_to_bottom(shipped):
+    counts = [cell.execution_count for cell in code_cells(shipped)]
+    assert counts == list(range(1, len(counts) + 1))
+    check(shipped)
+
+
+def test_the_shipped_run_shows_that_pretraining_helped(shipped):
+    rows = re.findall(
+        r"^(\w.*?) +([\d.]+)% +([\d.]+)%$", printed(shipped), re.M
+    )
+    assert [name for name, *_ in rows] == ["kNN", "10 labels per class"]
+    for _, before, after in rows:
+        assert float(after) > float(before) + 2
+
+
+def test_outputs_name_no_folder_of_the_machine_that_made_them(shipped):
+    text = json.dumps([o for o in outputs(shipped) if "text" in o])
+    text += json.dumps(shipped.metadata)
+    assert not re.search(r"/(home|root|tmp|work|usr|Users)/", text)
+
+
+@pytest.mark.slow
+def test_it_runs_from_top_to_bottom(shipped, tmp_path):
+    notebook = nbformat.from_dict(shipped)
+    for cell in code_cells(notebook):
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source = re.sub(
+                r"(?m)^EPOCHS = \d+", "EPOCHS = 1", cell.source
+            )
+    run_notebook.run(notebook, tmp_path)
+    check(notebook)
+    assert (tmp_path / "byol_output" / "encoder.keras").is_file()
+    assert (tmp_path / "byol_output/exported/1/saved_model.pb").is_file()
