@@ -2,85 +2,155 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
-import tensorflow as tf
+import numpy as np
 
 from byol_tf import builders, encoders, evaluation_builders, prediction
 from byol_tf.augment.views import CentreView
+from byol_tf.checks import check_number
 from byol_tf.files import read_json, write_json, write_text
 from byol_tf.runtime import describe_machine
-from byol_tf.serving import saved_model, signatures, verify
+from byol_tf.serving import formats, saved_model, signatures, to_litert, verify
 from byol_tf.serving.model_card import model_card
 from byol_tf.tasks.classification import Classification
 
 RESULTS = ("train", "eval_linear", "finetune")  # that a run folder may hold
+FILE = "export.json"
 
 
-def export(config, workdir, target, defaults) -> dict:
+def export(
+    config,
+    workdir,
+    target,
+    defaults,
+    names: Sequence[str] = (formats.SAVED_MODEL,),
+) -> dict:
     """Exports a run's encoder, verifies it, and describes it.
 
     Args:
         config: of the export, see `configs/export.py`.
-        workdir: the run folder; `export.json` is written into it.
-        target: folder of the versions.
+        workdir: the run folder; `export.json` of it holds every format's.
+        target: folder of the SavedModel's versions; those of another format
+            are in a folder of its name therein, which servers pass over.
         defaults: a configuration of a run with every field.
+        names: of the formats.
 
     Returns:
-        What `export.json` holds.
+        By format what its `export.json` holds.
 
     Raises:
         ValueError: in one line, if there is no encoder, if it, the data and
-            the configuration do not fit together, or if the export differs
-            from the encoder by more than is tolerated.
+            the configuration do not fit together, if a library is missing,
+            or if the export differs from the encoder by more than is
+            tolerated.
     """
-    settings = verify.Settings(**config.verify)
+    formats.check_formats(names)
+    settings = verify_settings(config.verify)
+    source, about, train, test = _source(config, workdir, defaults)
+    comparison = verify.Comparison(source.encoder, train, test, settings)
+    exported = {}
+    for name in names:
+        other = "" if name == formats.SAVED_MODEL else name
+        exported[name] = _write(
+            name, source, comparison, settings, about, target, other
+        )
+        _keep(pathlib.Path(workdir) / FILE, name, exported[name])
+    return exported
+
+
+def verify_settings(section) -> verify.Settings:
+    """Settings of the comparison, of the section `verify`."""
+    fields = dict(section)
+    for precision in to_litert.PRECISIONS:
+        fields[precision] = verify.Tolerance(**fields[precision])
+    return verify.Settings(**fields)
+
+
+def _write(name, source, comparison, settings, about, target, other):
+    """Writes one format as a new version, unless it is not like Keras."""
+    directory = pathlib.Path(target) / other
+    with saved_model.new_version(directory) as folder:
+        written = formats.WRITERS[name](source, folder)
+        measured = {}
+        for form, reference in written.forms:
+            numbers = comparison.measure(form, reference)
+            verify.check(form.name, numbers, settings)
+            measured[form.name] = numbers
+        version = saved_model.next_version(directory)
+        about = {
+            "format": name,
+            "version": version,
+            "folder": str(directory / str(version)),
+            "signatures": written.signatures,
+            **about,
+            "verification": {
+                "keras": comparison.keras,
+                "forms": measured,
+                "threads": source.threads,
+                "settings": dataclasses.asdict(settings),
+            },
+        }
+        extra = folder / ("" if other else saved_model.EXTRA)
+        extra.mkdir(exist_ok=True)
+        write_json(extra / FILE, about)
+        write_text(extra / "model_card.md", model_card(about))
+    return about
+
+
+def _keep(path, name, about):
+    """Puts a format's description beside those of the other formats."""
+    kept = read_json(path) if path.is_file() else {}
+    kept = {key: kept[key] for key in formats.WRITERS if key in kept}
+    write_json(path, {**kept, name: about})
+
+
+def _source(config, workdir, defaults):
+    """What is exported, what is told of it, and the images to compare on."""
+    precisions = to_litert.check_precisions(config.litert.precisions)
+    samples = config.litert.calibration_images
+    check_number("litert.calibration_images", samples, 1)
     loaded = encoders.load_encoder(workdir)
     run = evaluation_builders.run_with_data(
         config, workdir, defaults, labels="auto"
     )
     train, load_test = builders.train_and_later_test(run, workdir)
     size = evaluation_builders.image_size(loaded, train, config, run)
-    encoder = signatures.Model(
-        loaded,
-        CentreView(size, config.crop_fraction),
-        min(train.image_shape[:2]),
-    )
+    view = CentreView(size, config.crop_fraction)
+    encoder = signatures.Model(loaded, view, min(train.image_shape[:2]))
     classifier, without = _classifier(config, workdir)
-    module, calls = signatures.make_module(
-        encoder, classifier, config.max_pixels
+    about = {
+        "title": f"BYOL on {train.name}",
+        "without_classify": without,
+        "classes": list(classifier.classes) if classifier else [],
+        "image_size": encoder.image_size,
+        "channels": encoder.channels,
+        "crop_fraction": config.crop_fraction,
+        "max_pixels": config.max_pixels,
+        **_about_run(loaded, workdir, size, run, train),
+    }
+    source = formats.Source(
+        encoder=encoder,
+        classifier=classifier,
+        size=size,
+        max_pixels=config.max_pixels,
+        precisions=precisions,
+        samples=_some(train, samples, config.verify.seed),
+        threads=about["machine"]["cores"],
+        metadata={
+            "title": about["title"],
+            "encoder_sha256": about["encoder"]["sha256"],
+            "data_fingerprint": about["data_fingerprint"],
+        },
     )
-    with saved_model.new_version(target) as folder:
-        saved_model.save(module, calls, folder)
-        numbers = verify.verify(
-            lambda: tf.saved_model.load(str(folder)),
-            encoder,
-            train,
-            load_test(),
-            settings,
-        )
-        verify.check(numbers, settings)
-        about = {
-            "version": saved_model.next_version(target),
-            "title": f"BYOL on {train.name}",
-            "signatures": signatures.describe(encoder, classifier),
-            "without_classify": without,
-            "classes": list(classifier.classes) if classifier else [],
-            "image_size": encoder.image_size,
-            "crop_fraction": config.crop_fraction,
-            "max_pixels": config.max_pixels,
-            "verification": {
-                "bytes_on_disk": saved_model.size_on_disk(folder),
-                **numbers,
-                "settings": dataclasses.asdict(settings),
-            },
-            **_about_run(loaded, workdir, size, run, train),
-        }
-        extra = folder / saved_model.EXTRA
-        extra.mkdir()
-        write_json(extra / "export.json", about)
-        write_text(extra / "model_card.md", model_card(about))
-    write_json(pathlib.Path(workdir) / "export.json", about)
-    return about
+    return source, about, train, load_test()
+
+
+def _some(images, count, seed):
+    count = min(count, images.num_examples)
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(images.num_examples, count, replace=False)
+    return np.asarray(images.subset(np.sort(chosen)).images)
 
 
 def _about_run(encoder, workdir, size, run, train):

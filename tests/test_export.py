@@ -48,9 +48,10 @@ def options(**overrides):
 
 
 def run_export(workdir, target, **overrides):
-    return export_builders.export(
+    exported = export_builders.export(
         options(**overrides), workdir, target, base.get_config()
     )
+    return exported["saved_model"]
 
 
 @pytest.fixture(scope="module")
@@ -176,10 +177,11 @@ def test_the_version_is_one_more_and_explains_itself(exported):
     assert sorted(path.name for path in target.iterdir()) == ["7", "8"]
     extra = target / "8" / "assets.extra"
     written = json.loads((extra / "export.json").read_text())
-    assert written == json.loads((workdir / "export.json").read_text())
+    kept = json.loads((workdir / "export.json").read_text())
+    assert written == kept["saved_model"]
     assert written["version"] == 8 and result["version"] == 8
     assert written["encoder"]["sha256"] == encoders.file_digest(workdir)
-    knn = written["verification"]["knn"]
+    knn = written["verification"]["forms"]["saved_model"]["knn"]
     assert knn["exported"] == knn["keras"]
     card = (extra / "model_card.md").read_text()
     assert written["encoder"]["sha256"] in card and "curl" in card
@@ -205,14 +207,23 @@ def test_a_fresh_process_needs_none_of_the_package(exported):
 
 def test_an_export_that_differs_is_removed(exported, tmp_path):
     with pytest.raises(ValueError, match="differs from the encoder"):
-        run_export(exported[0], tmp_path / "to", **{"verify.min_cosine": 1.1})
+        run_export(
+            exported[0],
+            tmp_path / "to",
+            **{"verify.float32.min_cosine": 1.1},
+        )
     assert not list((tmp_path / "to").iterdir())
 
 
 def test_nan_is_no_agreement():
-    numbers = verify.compare(np.ones((2, 3)), np.full((2, 3), np.nan))
+    row = verify.compare(np.ones((2, 3)), np.full((2, 3), np.nan))
+    numbers = {
+        "precision": "float32",
+        "by_signature": {"bytes": row},
+        "knn": None,
+    }
     with pytest.raises(ValueError, match="differs"):
-        verify.check({"by_signature": {"bytes": numbers}}, verify.Settings())
+        verify.check("saved_model", numbers, verify.Settings())
 
 
 def test_classify_tells_what_the_fine_tuned_classifier_tells(tmp_path):

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from byol_tf.serving.card_calls import how_to_call
+
 _METHODS = {"sgd": "linear (SGD)", "logistic": "logistic regression"}
 
 
@@ -17,7 +19,7 @@ def model_card(about: Mapping) -> str:
         ("Results", _results(about["results"])),
         ("Export", _export(about["verification"])),
         ("Limits", _limits(about)),
-        ("How to call it", _call(about)),
+        ("How to call it", how_to_call(about)),
     )
     parts = [f"# {about['title']}"]
     parts += [f"## {title}\n\n{text}" for title, text in sections]
@@ -33,7 +35,7 @@ def _what(about):
         f"of {encoder['features']} numbers; similar images get similar "
         "vectors (by cosine)."
     )
-    if "classify" in about["signatures"]:
+    if {"classify", "classifier.onnx"} & set(about["signatures"]):
         names = ", ".join(about["classes"])
         text += f" A fine-tuned classifier is included: {names}."
     return f"{text}\n\nSHA-256 of the encoder's file: `{encoder['sha256']}`."
@@ -123,58 +125,60 @@ def _of_fine_tuning(tuned):
 
 
 def _export(verification):
-    lines = [
-        f"- by {name}: smallest cosine {row['smallest_cosine']:.7f}, largest "
-        f"difference {row['largest_difference']:.1e} of the largest value, "
-        f"{row['images']} images"
-        for name, row in verification["by_signature"].items()
-    ]
-    if knn := verification["knn"]:
-        lines.append(
-            f"- kNN accuracy {_percent(knn['exported'])} exported, "
-            f"{_percent(knn['keras'])} before, on {knn['queries']} images"
-        )
+    lines = []
+    for name, numbers in verification["forms"].items():
+        for kind, row in numbers["by_signature"].items():
+            lines.append(
+                f"- {name}, by {kind}: smallest cosine "
+                f"{row['smallest_cosine']:.7f}, largest difference "
+                f"{row['largest_difference']:.1e} of the largest value, "
+                f"{row['images']} images"
+            )
+        if knn := numbers["knn"]:
+            lines.append(
+                f"- {name}: kNN accuracy {_percent(knn['exported'])}, "
+                f"{_percent(knn['keras'])} before, on {knn['queries']} images"
+            )
     return "\n".join(
-        ["Compared with the encoder that it was made of:", "", *lines]
+        ["Compared with the model that it was made of:", "", *lines]
     )
 
 
 def _limits(about):
     return (
         "- It knows what images like those of its data look like; on others "
-        "measure first.\n"
-        "- Files are cut to their centre square and brought to "
-        f"{about['image_size']} pixels of a side; what is outside is not "
-        "seen.\n"
-        "- WebP, and BMP with a palette or compression, are refused. An "
-        "unreadable image fails alone: its row is NaN (probabilities 0) and "
-        "its status says why.\n"
-        "- Damage that an image format cannot notice stays unnoticed."
+        f"measure first.\n{_limits_of_format(about)}"
     )
 
 
-def _call(about):
-    lines = []
-    for name, described in about["signatures"].items():
-        lines.append(f"- `{name}`")
-        for kind in ("inputs", "outputs"):
-            for key, value in described[kind].items():
-                lines.append(f"    - {kind[:-1]} `{key}`: {value}")
-    return "\n".join(
-        [
-            "With TensorFlow Serving and the model's folder (the one that "
-            "holds the version) at `/models/byol`:",
-            "",
-            "```sh",
-            "curl http://localhost:8501/v1/models/byol:predict -d \\",
-            '  "{\\"signature_name\\": \\"serving_default\\", \\"inputs\\":',
-            '   {\\"bytes\\": [{\\"b64\\": \\"$(base64 < a.jpg | '
-            "tr -d '\\n')\\\"}]}}\"",
-            "```",
-            "",
-            *lines,
-        ]
+def _limits_of_format(about):
+    if about["format"] == "saved_model":
+        return (
+            "- Files are cut to their centre square and brought to "
+            f"{about['image_size']} pixels of a side; what is outside is not "
+            "seen.\n"
+            "- WebP, and BMP with a palette or compression, are refused. An "
+            "unreadable image fails alone: its row is NaN (probabilities 0) "
+            "and its status says why.\n"
+            "- Damage that an image format cannot notice stays unnoticed."
+        )
+    text = (
+        "- It takes images, not files: decode them upright first, and divide "
+        "by 255. All images of a batch have one size, any size. Their centre "
+        "square is cut out and brought to "
+        f"{about['encoder']['image_size']} pixels of a side inside, without "
+        "smoothing: bring larger ones to about "
+        f"{about['image_size']} pixels of a side first, as below.\n"
+        "- It computes in float32, whatever precision the run was trained in."
     )
+    if about["format"] == "litert":
+        text += (
+            "\n- A batch has one image at least. Other than the encoder, "
+            "cutting and resizing are float32 in every file, as are inputs "
+            "and outputs; the 8 bits of int8 were calibrated on images of "
+            "the training data."
+        )
+    return text
 
 
 def _percent(share):

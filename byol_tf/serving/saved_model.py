@@ -1,4 +1,4 @@
-"""Folders of SavedModels by version, as TensorFlow Serving reads them."""
+"""Folders of models by version, and SavedModels as servers read them."""
 
 import contextlib
 import os
@@ -6,7 +6,11 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 import tensorflow as tf
+
+from byol_tf.serving.form import Form
+from byol_tf.serving.signatures import DEFAULT, IMAGES
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
 _UNFINISHED = ".unfinished-"  # not a number: servers pass over it
@@ -60,3 +64,20 @@ def size_on_disk(directory: str | os.PathLike) -> int:
     """Bytes of all files of a folder."""
     files = pathlib.Path(directory).rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def load(directory: str | os.PathLike) -> Form:
+    """Loads a SavedModel for the comparison, by two of its signatures."""
+    loaded = tf.saved_model.load(str(directory))
+    name, size = "saved_model", size_on_disk(directory)
+
+    # Both hold `loaded`: its variables live as long as it does.
+    def encode(images: np.ndarray) -> np.ndarray:
+        call = loaded.signatures[IMAGES]
+        return call(images=tf.constant(images))["representations"].numpy()
+
+    def encode_files(files) -> np.ndarray:
+        call = loaded.signatures[DEFAULT]
+        return call(bytes=tf.constant(files))["representations"].numpy()
+
+    return Form(name, size, encode, encode_files=encode_files)

@@ -1,23 +1,36 @@
-"""An exported model beside the Keras model that it was made of."""
+"""Exported models beside the Keras model that they were made of."""
 
 import dataclasses
 import io
 import pathlib
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from byol_tf.checks import check_number
 from byol_tf.data.images import Images
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
-from byol_tf.serving.signatures import DEFAULT, IMAGES, Model
+from byol_tf.serving.form import Form
+from byol_tf.serving.signatures import Model
 
 TIMED = 64  # images of a batch whose throughput is measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Tolerance:
+    """How far representations may differ.
+
+    Attributes:
+        max_difference: by the largest value.
+        min_cosine: between the vectors of an image.
+    """
+
+    max_difference: float
+    min_cosine: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +44,11 @@ class Settings:
         neighbours: of kNN, at most.
         temperature: of kNN's votes.
         seed: of the choice of images.
-        max_difference: tolerated, by the largest value.
-        min_cosine: tolerated, of the same pixels.
+        max_knn_loss: tolerated, as a share of the images.
         min_cosine_files: tolerated, of files that Pillow decoded elsewhere.
+        float32: tolerated of forms with weights of that precision.
+        float16: as well.
+        int8: as well.
     """
 
     images: int = 1000
@@ -42,9 +57,11 @@ class Settings:
     neighbours: int = 20
     temperature: float = 0.07
     seed: int = 0
-    max_difference: float = 1e-3
-    min_cosine: float = 0.9999
+    max_knn_loss: float = 0.02
     min_cosine_files: float = 0.95
+    float32: Tolerance = Tolerance(1e-3, 0.9999)
+    float16: Tolerance = Tolerance(1e-2, 0.999)
+    int8: Tolerance = Tolerance(0.2, 0.98)
 
     def __post_init__(self):
         for field in ("images", "batch", "repeats", "neighbours"):
@@ -52,73 +69,181 @@ class Settings:
         check_number("verify.temperature", self.temperature, 1e-6)
 
 
-def verify(
-    load: Callable[[], object],
-    encoder: Model,
-    train: Images,
-    test: Images,
-    settings: Settings,
-) -> dict:
-    """Numbers of the comparison, as JSON values.
+class Comparison:
+    """Forms of one encoder, all on the same images.
 
     Args:
-        load: loads the export, as `tf.saved_model.load` does.
-        encoder: what it was made of.
+        encoder: what the forms were made of.
         train: images that vote in kNN; unused without labels.
         test: images to compare on.
         settings: see there.
-
-    Returns:
-        `by_signature`: of each, `largest_difference` (by the largest value),
-        `smallest_cosine` and number of `images`; `files` are the files that
-        the images come from, if they do. Then `knn` with the accuracies of
-        both, or None without labels, and `timing`.
     """
-    loaded = load()  # held: its variables live as long as it does
-    serve, from_images = (loaded.signatures[n] for n in (DEFAULT, IMAGES))
-    rng = np.random.default_rng(settings.seed)
-    few = _some(test, settings.batch, rng)
-    pixels = np.asarray(few.images)
-    extract = FeatureExtractor(encoder.model, encoder.prepare, settings.batch)
 
-    def exported(images):
-        steps = range(0, len(images), settings.batch)
-        parts = [tf.constant(images[s : s + settings.batch]) for s in steps]
-        outputs = [from_images(images=part) for part in parts]
-        return np.concatenate([o["representations"] for o in outputs])
+    def __init__(
+        self, encoder: Model, train: Images, test: Images, settings: Settings
+    ):
+        self._encoder = encoder
+        self._settings = settings
+        self._extractors = {}
+        rng = np.random.default_rng(settings.seed)
+        self._few = _some(test, settings.batch, rng)
+        self._pixels = np.asarray(self._few.images)
+        self._voters = _voters(train, test, settings, rng)
+        extract = self._extractor(encoder, settings.batch)
+        self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
 
-    wanted = extract(pixels)
-    compared = {"images": compare(wanted, exported(pixels))}
-    files = [png(image) for image in pixels]
-    # Files are cut to squares of the size of the data; other images are not.
-    if few.image_shape[:2] == (encoder.image_size,) * 2:
-        compared["bytes"] = compare(wanted, _of_files(serve, files))
-    if few.folder and few.paths:
-        folder = pathlib.Path(few.folder)
-        originals = [(folder / path).read_bytes() for path in few.paths]
-        compared["files"] = compare(wanted, _of_files(serve, originals))
-    return {
-        "by_signature": compared,
-        "knn": _knn(extract, exported, train, test, settings, rng),
-        "timing": _timing(serve, files, settings.repeats),
-    }
+    def measure(self, form: Form, reference: Model | None = None) -> dict:
+        """Numbers of a form, as JSON values.
+
+        Args:
+            form: see there.
+            reference: what the form should give the same as, if not the
+                encoder itself: the encoder in another precision, or the
+                classifier.
+
+        kNN is left out where the reference gives probabilities of classes.
+
+        Returns:
+            `by_signature`: of "images", and of a form that takes files also
+            of "bytes" (the same pixels as files) and of "files" (those that
+            the images come from, if they do): `largest_difference` (by the
+            largest value), `smallest_cosine` and number of `images`. Then
+            `bytes_on_disk`, `knn` with the accuracies of both, or None
+            without labels, and `timing`.
+        """
+        reference = reference or self._encoder
+        extract = self._extractor(reference, self._settings.batch)
+        wanted = extract(self._pixels)
+        compared = {"images": compare(wanted, form.encode(self._pixels))}
+        timing = self._time(form.encode, self._pixels)
+        if form.encode_files:
+            compared |= self._compare_files(form, wanted)
+            files = [png(image) for image in self._pixels]
+            timing["files"] = self._time(form.encode_files, files)
+        return {
+            "precision": form.precision,
+            "bytes_on_disk": form.bytes_on_disk,
+            "by_signature": compared,
+            "knn": None if reference.classes else self._beside_keras(form),
+            "timing": timing,
+        }
+
+    def _extractor(self, entry, batch):
+        """Traced once for each model and size of batch."""
+        key = id(entry.model), batch
+        if key not in self._extractors:
+            self._extractors[key] = FeatureExtractor(
+                entry.model, entry.prepare, batch
+            )
+        return self._extractors[key]
+
+    def _compare_files(self, form, wanted):
+        few, compared = self._few, {}
+        # Files are cut to squares of the size of the data; other images not.
+        if few.image_shape[:2] == (self._encoder.image_size,) * 2:
+            files = [png(image) for image in self._pixels]
+            compared["bytes"] = compare(wanted, form.encode_files(files))
+        if few.folder and few.paths:
+            folder = pathlib.Path(few.folder)
+            originals = [(folder / path).read_bytes() for path in few.paths]
+            compared["files"] = compare(wanted, form.encode_files(originals))
+        return compared
+
+    def _beside_keras(self, form):
+        if self.keras["knn"] is None:
+            return None
+        size = self._settings.batch
+
+        def encode(images):
+            starts = range(0, len(images), size)
+            parts = [form.encode(images[s : s + size]) for s in starts]
+            return np.concatenate(parts)
+
+        bank, queries = self._voters
+        return {
+            "exported": self._knn(encode),
+            "keras": self.keras["knn"],
+            "k": self._neighbours(bank),
+            "bank": bank.num_examples,
+            "queries": queries.num_examples,
+        }
+
+    def _knn(self, encode):
+        if self._voters is None:
+            return None
+        bank, queries = self._voters
+        vectors = [encode(np.asarray(part.images)) for part in self._voters]
+        if not all(np.isfinite(part).all() for part in vectors):
+            return float("nan")  # `check` refuses it by name
+        return knn_accuracy(
+            vectors[0],
+            bank.labels,
+            vectors[1],
+            queries.labels,
+            num_classes=max(bank.num_classes, queries.num_classes),
+            k=self._neighbours(bank),
+            temperature=self._settings.temperature,
+        )
+
+    def _neighbours(self, bank):
+        return min(self._settings.neighbours, bank.num_examples)
+
+    def _time_keras(self):
+        one = self._extractor(self._encoder, 1)
+        many = self._extractor(self._encoder, TIMED)
+        return self._time(
+            lambda images: (one if len(images) == 1 else many)(images),
+            self._pixels,
+        )
+
+    def _time(self, encode, inputs):
+        repeats = self._settings.repeats
+        many = [inputs[i % len(inputs)] for i in range(TIMED)]
+        if isinstance(inputs, np.ndarray):
+            many = np.stack(many)
+        return {
+            "latency_ms": 1000 * _seconds(encode, inputs[:1], repeats),
+            "images_per_second": TIMED / _seconds(encode, many, repeats),
+        }
 
 
-def check(numbers: Mapping, settings: Settings) -> None:
-    """Raises a ValueError if a tolerance is exceeded."""
-    for name, row in numbers["by_signature"].items():
-        of_files = name == "files"
-        least = settings.min_cosine_files if of_files else settings.min_cosine
-        most = np.inf if of_files else settings.max_difference
+def check(name: str, numbers: Mapping, settings: Settings) -> None:
+    """Raises a ValueError if a form exceeds a tolerance.
+
+    Args:
+        name: of the form.
+        numbers: what `Comparison.measure` returned.
+        settings: with the tolerances.
+    """
+    problem = ""
+    for kind, row in numbers["by_signature"].items():
+        allowed = getattr(settings, numbers["precision"])
+        if kind == "files":
+            allowed = Tolerance(np.inf, settings.min_cosine_files)
         difference, cosine = row["largest_difference"], row["smallest_cosine"]
         # Written so that NaN is refused.
-        if not (cosine >= least and difference <= most):
-            raise ValueError(
-                f"the export differs from the encoder and was removed: by "
-                f"{name}, smallest cosine {cosine:.6f} (tolerated {least:g}), "
-                f"largest difference {difference:.2g} (tolerated {most:g}); "
-                "see verify in configs/export.py"
+        if not (
+            cosine >= allowed.min_cosine
+            and difference <= allowed.max_difference
+        ):
+            problem = (
+                f"by {kind}, smallest cosine {cosine:.6f} (tolerated "
+                f"{allowed.min_cosine:g}), largest difference "
+                f"{difference:.2g} (tolerated {allowed.max_difference:g})"
             )
+    if (knn := numbers["knn"]) and not problem:
+        loss = knn["keras"] - knn["exported"]
+        if not loss <= settings.max_knn_loss:
+            problem = (
+                f"kNN accuracy {100 * knn['exported']:.2f} % against "
+                f"{100 * knn['keras']:.2f} % (tolerated: "
+                f"{100 * settings.max_knn_loss:g} points less)"
+            )
+    if problem:
+        raise ValueError(
+            f"{name} differs from the encoder and was removed: {problem}; "
+            "see verify in configs/export.py"
+        )
 
 
 def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
@@ -145,31 +270,6 @@ def png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def table(verification: Mapping) -> str:
-    """The numbers as lines of text."""
-    lines = [
-        f"{'Size on disk':24}{verification['bytes_on_disk'] / 2**20:.2f} MiB",
-        f"{'Compared by':24}{'difference':>12}{'cosine':>12}{'images':>8}",
-    ]
-    for name, row in verification["by_signature"].items():
-        lines.append(
-            f"  {name:22}{row['largest_difference']:>12.2e}"
-            f"{row['smallest_cosine']:>12.7f}{row['images']:>8}"
-        )
-    if knn := verification["knn"]:
-        lines.append(
-            f"{'kNN accuracy':24}exported {100 * knn['exported']:.2f} %, "
-            f"Keras {100 * knn['keras']:.2f} % ({knn['queries']} images)"
-        )
-    timing = verification["timing"]
-    lines += [
-        f"{'Latency, 1 image':24}{timing['latency_ms']:.2f} ms",
-        f"{f'Throughput, {TIMED} at once':24}"
-        f"{timing['images_per_second']:.0f} images/s",
-    ]
-    return "\n".join(lines)
-
-
 def _some(images, count, rng):
     if images.num_examples <= count:
         return images
@@ -177,53 +277,21 @@ def _some(images, count, rng):
     return images.subset(np.sort(chosen))
 
 
-def _of_files(serve, files: Sequence[bytes]):
-    return serve(bytes=tf.constant(files))["representations"].numpy()
-
-
-def _knn(extract, exported, train, test, settings, rng):
+def _voters(train, test, settings, rng):
+    """Labelled images that vote, and that are voted on; None without."""
     parts = []
     for images in (train, test):
         labelled = images.subset(np.flatnonzero(images.labels >= 0))
         if not labelled.num_examples:
             return None
         parts.append(_some(labelled, settings.images, rng))
-    bank, queries = parts
-    k = min(settings.neighbours, bank.num_examples)
-
-    def accuracy(encode):
-        return knn_accuracy(
-            encode(np.asarray(bank.images)),
-            bank.labels,
-            encode(np.asarray(queries.images)),
-            queries.labels,
-            num_classes=max(bank.num_classes, queries.num_classes),
-            k=k,
-            temperature=settings.temperature,
-        )
-
-    return {
-        "exported": accuracy(exported),
-        "keras": accuracy(extract),
-        "k": k,
-        "bank": bank.num_examples,
-        "queries": queries.num_examples,
-    }
+    return tuple(parts)
 
 
-def _timing(serve, files, repeats):
-    one = tf.constant(files[:1])
-    many = tf.constant([files[i % len(files)] for i in range(TIMED)])
-    return {
-        "latency_ms": 1000 * _seconds(serve, one, repeats),
-        "images_per_second": TIMED / _seconds(serve, many, repeats),
-    }
-
-
-def _seconds(serve, files, repeats):
+def _seconds(encode: Callable, inputs, repeats: int) -> float:
     taken = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
-        serve(bytes=files)["representations"].numpy()
+        encode(inputs)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken[1:])  # the first one warms up

@@ -1,0 +1,62 @@
+"""Keeps what converters print from burying what a user has to read."""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+_LOGGERS = ("absl", "tensorflow", "tf2onnx")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silences warnings, chatty loggers and what C++ writes to stderr.
+
+    An error is raised all the same: its message says what went wrong.
+    """
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings(), _without_stderr():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _without_stderr():
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def converting(name: str, to: str) -> Iterator[None]:
+    """Quiet, and whatever a converter raises becomes a ValueError of one line.
+
+    Args:
+        name: of the model, for the message.
+        to: the format.
+    """
+    try:
+        with quiet():
+            yield
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"the {name} cannot be converted to {to}: {lines[0][:200]}"
+        ) from error
