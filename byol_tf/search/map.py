@@ -1,0 +1,200 @@
+"""A map of the embeddings: one HTML file with the images in it."""
+
+import base64
+import dataclasses
+import importlib.resources
+import io
+import math
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from byol_tf.checks import check_number
+from byol_tf.data.folder import labels_of
+from byol_tf.evaluation.drawing import COLOURS, GRAY
+from byol_tf.files import write_text
+from byol_tf.search.sheet import thumbnail
+from byol_tf.search.table import Embeddings
+
+LEAST = 5  # images, for a map to mean anything
+_QUALITY = 80  # of the JPEG that holds the thumbnails
+
+
+@dataclasses.dataclass(frozen=True)
+class MapSettings:
+    """What is drawn.
+
+    Attributes:
+        images: at most, at equal distances in the embeddings.
+        thumbnail: pixels of a side.
+        components: principal components that t-SNE starts from.
+        perplexity: of t-SNE, about the number of neighbours that matter.
+        seed: of t-SNE.
+    """
+
+    images: int = 2000
+    thumbnail: int = 56
+    components: int = 50
+    perplexity: float = 30.0
+    seed: int = 0
+
+    def __post_init__(self):
+        check_number("map.images", self.images, LEAST)
+        check_number("map.thumbnail", self.thumbnail, 8, 256)
+        check_number("map.components", self.components, 2)
+        check_number("map.perplexity", self.perplexity, 1)
+        check_number("map.seed", self.seed, 0)
+
+
+def chosen_rows(total: int, wanted: int) -> np.ndarray:
+    """Numbers of at most `wanted` rows of `total`, at equal distances."""
+    return np.linspace(0, total - 1, min(wanted, total)).round().astype(int)
+
+
+def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
+    """Places on a map: near each other what is similar.
+
+    Principal components, then t-SNE. Distances between groups mean little.
+
+    Args:
+        vectors: float32 `[n, features]` of length 1.
+        settings: see there.
+
+    Returns:
+        float64 `[n, 2]` in [0, 1], both axes on the same scale.
+
+    Raises:
+        ValueError: fewer than five vectors, or all of them are the same.
+    """
+    if len(vectors) < LEAST:
+        raise ValueError(
+            f"a map needs at least {LEAST} images. Received: {len(vectors)}"
+        )
+    # Imported here: it takes a second, and nothing else needs it.
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    centred = vectors - vectors.mean(axis=0)
+    if np.abs(centred).max() < 1e-6:
+        raise ValueError(
+            "all representations are the same: there is no map to draw. Has "
+            "the encoder collapsed?"
+        )
+    components = min(settings.components, *centred.shape)
+    pca = PCA(components, random_state=settings.seed)
+    tsne = TSNE(
+        perplexity=min(settings.perplexity, (len(vectors) - 1) / 3),
+        init="pca",
+        random_state=settings.seed,
+    )
+    # One thread: t-SNE's many short parallel loops wait for each other.
+    with threadpool_limits(1):
+        places = tsne.fit_transform(pca.fit_transform(centred))
+    places = places.astype(np.float64) - places.min(axis=0)
+    return places / max(places.max(), 1e-12)
+
+
+def write_map(
+    embeddings: Embeddings,
+    folder: str | os.PathLike,
+    target: str | os.PathLike,
+    settings: MapSettings | None = None,
+    progress: Callable | None = None,
+) -> int:
+    """Draws some images on a map, coloured by their sub-folders.
+
+    The file needs no other one and no network: thumbnails, data and script
+    are in it.
+
+    Args:
+        embeddings: of the images.
+        folder: that their paths are relative to. Images that are gone are
+            drawn without a thumbnail.
+        target: the HTML file; written whole or not at all.
+        settings: see there.
+        progress: None, or a wrapper of an iterable of images.
+
+    Returns:
+        Number of images drawn.
+
+    Raises:
+        ValueError: see `plane`.
+    """
+    settings = settings or MapSettings()
+    rows = chosen_rows(len(embeddings), settings.images)
+    places = plane(embeddings.rows(rows), settings)
+    paths = [embeddings.path_of(row) for row in rows]
+    files = [pathlib.Path(folder) / path for path in paths]
+    data = {
+        "places": places.round(4).tolist(),
+        "paths": paths,
+        **_classes(paths),
+        **_sprite(progress(files) if progress else files, settings.thumbnail),
+    }
+    title = f"{len(rows):,} images of {pathlib.Path(folder).resolve().name}"
+    of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
+    note = f"{len(rows):,}{of} embedded images, t-SNE of their representations"
+    write_text(target, _render(title=title, note=note, data=data))
+    return len(rows)
+
+
+def _render(**values):
+    source = importlib.resources.files("byol_tf.search") / "map.html"
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    return template.render(**values)
+
+
+def _classes(paths: Sequence[str]) -> dict:
+    """Labels by sub-folder, and name, colour and count of each."""
+    labels, names = labels_of(list(paths))
+    if not names:
+        return {"labels": [0] * len(paths), "classes": []}
+    counts = Counter(labels)
+    classes = [
+        {"name": name, "colour": _colour(label), "count": counts[label]}
+        for label, name in enumerate(names)
+    ]
+    return {"labels": labels, "classes": classes}
+
+
+def _colour(label):
+    if label < len(COLOURS):
+        return COLOURS[label]
+    # The golden angle: hues that stay apart however many there are.
+    hue = (label * 137.508) % 360
+    return f"hsl({hue:.0f} 55% {38 + 12 * (label % 3)}%)"
+
+
+def _sprite(files, side) -> dict:
+    """All thumbnails in one JPEG, row by row, as a data URI."""
+    tiles = []
+    for file in files:
+        pixels = thumbnail(file, side)
+        tile = Image.new("RGB", (side, side), "#e8e8e8")
+        if pixels is not None:
+            # Small images are enlarged without blur.
+            tile = Image.fromarray(pixels).resize((side, side), Image.NEAREST)
+        tiles.append(tile)
+    columns = math.ceil(math.sqrt(len(tiles)))
+    height = math.ceil(len(tiles) / columns)
+    sheet = Image.new("RGB", (columns * side, height * side), GRAY)
+    for number, tile in enumerate(tiles):
+        place = (number % columns * side, number // columns * side)
+        sheet.paste(tile, place)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=_QUALITY)
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return {
+        "sprite": f"data:image/jpeg;base64,{encoded}",
+        "columns": columns,
+        "side": side,
+    }

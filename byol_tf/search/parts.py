@@ -1,0 +1,219 @@
+"""Writing embeddings in parts, so that an interruption costs little."""
+
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from byol_tf.files import loading, whole_file
+from byol_tf.search.table import (
+    OK,
+    ROWS,
+    Row,
+    arrow,
+    open_table,
+    schema,
+    to_arrow,
+)
+
+_STAT = ["path", "size", "modified"]
+Files = dict[str, tuple[int, int]]  # (size, modified) by path
+
+
+def parts_folder(target: str | os.PathLike) -> pathlib.Path:
+    """Where the parts of an unfinished file lie."""
+    target = pathlib.Path(target)
+    return target.with_name(target.name + ".parts")
+
+
+def part_paths(target: str | os.PathLike) -> list[pathlib.Path]:
+    """The finished parts, in the order they were written."""
+    return sorted(parts_folder(target).glob("part-*.parquet"))
+
+
+class PartWriter:
+    """Collects rows, and writes every so many, or so often, as a file.
+
+    Leaving its `with` block writes what is left, also by an exception: rows
+    are whole.
+
+    Args:
+        target: file that the parts become in the end.
+        features: length of a representation.
+        about: metadata.
+        rows: of a part, at most.
+        seconds: after which a part is written, however small.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike,
+        features: int,
+        about: Mapping,
+        rows: int = ROWS,
+        seconds: float = 60.0,
+    ):
+        self._target, self._features, self._about = target, features, about
+        self._rows, self._seconds = rows, seconds
+        self._waiting: list[Row] = []
+        self._since = time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._write()
+
+    def add(self, row: Row) -> None:
+        """Takes a row; writes a part if it is full or due."""
+        self._waiting.append(row)
+        late = time.monotonic() - self._since > self._seconds
+        if late or len(self._waiting) >= self._rows:
+            self._write()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not yet in a file."""
+        return len(self._waiting)
+
+    def _write(self):
+        if self._waiting:
+            _, pq = arrow()
+            last = part_paths(self._target)[-1:]
+            number = int(last[0].stem.split("-")[1]) + 1 if last else 0
+            name = f"part-{number:08}.parquet"
+            table = to_arrow(self._waiting, self._features, self._about)
+            with whole_file(parts_folder(self._target) / name) as temporary:
+                pq.write_table(table, temporary, use_dictionary=False)
+        self._waiting = []
+        self._since = time.monotonic()
+
+
+def sources(target: str | os.PathLike) -> list[pathlib.Path]:
+    """The finished file, if there is one, and the parts after it."""
+    target = pathlib.Path(target)
+    return [target] * target.is_file() + part_paths(target)
+
+
+def check_origin(target: str | os.PathLike, about: Mapping) -> None:
+    """Raises a ValueError if what is there was made in another way.
+
+    Args:
+        target: the file, whether or not it is there.
+        about: metadata; `origin` must be the same everywhere.
+    """
+    wanted = about["origin"]
+    for path in sources(target):
+        found = open_table(path)[1]["origin"]
+        other = [key for key in wanted if found.get(key) != wanted[key]]
+        if other:
+            key = other[0]
+            raise ValueError(
+                f"{path} was made with another {key} ({found.get(key)}, now "
+                f"{wanted[key]}); choose another --out, or remove {target} "
+                f"and {parts_folder(target)}"
+            )
+
+
+def known_files(target: str | os.PathLike) -> Files:
+    """Files that have a row, as they were when it was made."""
+    known = {}
+    for path in sources(target):
+        for batch in _batches(path, _STAT):
+            known.update(
+                (name, tuple(stat)) for name, *stat in _files_of(batch)
+            )
+    return known
+
+
+def _files_of(batch):
+    """Path, size and time of each row."""
+    return zip(*(batch[name].to_pylist() for name in _STAT), strict=True)
+
+
+def join(
+    target: str | os.PathLike, files: Files, features: int, about: Mapping
+) -> tuple[int, list[tuple[str, str]]]:
+    """Makes one file of the finished file and its parts, and removes these.
+
+    Args:
+        target: the file; written whole or not at all.
+        files: those that get a row; rows of others, or of files that have
+            changed since, are dropped.
+        features: length of a representation.
+        about: metadata.
+
+    Returns:
+        How many images have a representation, and `(path, reason)` of those
+        that have none.
+
+    Raises:
+        ValueError: a file has no row, or none has a representation.
+    """
+    _, pq = arrow()
+    missing, unread = dict(files), []
+    columns = schema(features, about)
+    with whole_file(target) as temporary:
+        with pq.ParquetWriter(temporary, columns, use_dictionary=False) as file:
+            for table in _in_groups(_current(target, missing, unread)):
+                # In one piece: pages must not tell where the parts ended.
+                table = table.combine_chunks().cast(columns)
+                file.write_table(table, row_group_size=ROWS)
+        _check_complete(target, files, missing, unread)
+    shutil.rmtree(parts_folder(target), ignore_errors=True)
+    return len(files) - len(unread), unread
+
+
+def _check_complete(target, files, missing, unread):
+    if missing:
+        raise ValueError(
+            f"{len(missing)} images have no row in {target}, for instance "
+            f"{next(iter(missing))}: was it written twice at the same time? "
+            "Run the same command again"
+        )
+    if len(unread) == len(files):
+        shutil.rmtree(parts_folder(target), ignore_errors=True)
+        path, reason = unread[0]
+        raise ValueError(
+            f"none of the {len(files)} images can be read; the first, {path}: "
+            f"{reason}"
+        )
+
+
+def _current(target, missing, unread) -> Iterator:
+    """Tables of the first row of each file as it is now."""
+    for path in sources(target):
+        for batch in _batches(path):
+            keep = []
+            for row, (name, *stat) in enumerate(_files_of(batch)):
+                if missing.get(name) == tuple(stat):
+                    del missing[name]
+                    keep.append(row)
+            table = batch.take(keep)
+            statuses = table["status"].to_pylist()
+            rows = zip(table["path"].to_pylist(), statuses, strict=True)
+            unread += [(name, why) for name, why in rows if why != OK]
+            yield table
+
+
+def _in_groups(tables: Iterable) -> Iterator:
+    """The same rows in tables of `ROWS` each, but for the last one."""
+    pa, _ = arrow()
+    rest = []
+    for table in tables:
+        rest.append(table.replace_schema_metadata())
+        while sum(map(len, rest)) >= ROWS:
+            joined = pa.concat_tables(rest)
+            yield joined.slice(0, ROWS)
+            rest = [joined.slice(ROWS)]
+    if sum(map(len, rest)):
+        yield pa.concat_tables(rest)
+
+
+def _batches(path, columns=None):
+    pa, _ = arrow()
+    file, _ = open_table(path)
+    with loading(path):
+        for batch in file.iter_batches(ROWS, columns=columns):
+            yield pa.Table.from_batches([batch])

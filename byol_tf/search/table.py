@@ -1,0 +1,177 @@
+"""Embeddings of images in a Parquet file: what it holds, and reading it."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.extras import require
+from byol_tf.files import loading
+
+OK = "ok"  # status of an image that was embedded
+ROWS = 4096  # of a row group, and read at a time
+_KEY = b"byol_tf"  # of the metadata
+
+
+class Row(NamedTuple):
+    """An image of a folder.
+
+    Attributes:
+        path: relative to the folder, with slashes.
+        representation: float32 `[features]`, or None if there is none.
+        status: "ok", or why there is no representation.
+        size: of the file in bytes.
+        modified: time of the file's last change, in ns.
+    """
+
+    path: str
+    representation: np.ndarray | None
+    status: str
+    size: int
+    modified: int
+
+
+def arrow():
+    """The library of Parquet files, and its module for them."""
+    return require("pyarrow", "search"), require("pyarrow.parquet", "search")
+
+
+def schema(features: int, about: Mapping):
+    """Columns as those of `Row`, and metadata as JSON."""
+    pa, _ = arrow()
+    vector = pa.list_(pa.float32(), features)
+    return pa.schema(
+        [
+            pa.field("path", pa.string(), nullable=False),
+            pa.field("representation", vector),
+            pa.field("status", pa.string(), nullable=False),
+            pa.field("size", pa.int64(), nullable=False),
+            pa.field("modified", pa.int64(), nullable=False),
+        ],
+        metadata={_KEY: json.dumps(about, sort_keys=True).encode()},
+    )
+
+
+def to_arrow(rows: Sequence[Row], features: int, about: Mapping):
+    """A table of some rows."""
+    pa, _ = arrow()
+    paths, representations, statuses, sizes, modified = zip(*rows, strict=True)
+    missing = np.array([vector is None for vector in representations])
+    values = np.zeros((len(rows), features), np.float32)
+    for row in np.flatnonzero(~missing):
+        values[row] = representations[row]
+    vectors = pa.FixedSizeListArray.from_arrays(
+        pa.array(values.ravel()), features, mask=pa.array(missing)
+    )
+    columns = [paths, vectors, statuses, sizes, modified]
+    return pa.table(columns, schema=schema(features, about))
+
+
+def open_table(path: str | os.PathLike):
+    """The file and its metadata.
+
+    Raises:
+        ValueError: there is none, it is damaged, or it holds other things.
+    """
+    _, pq = arrow()
+    if not pathlib.Path(path).is_file():
+        raise ValueError(
+            f"there are no embeddings in {path}; make them with "
+            "python embed.py --workdir=RUN --images=DIR --out=FILE"
+        )
+    with loading(path):
+        file = pq.ParquetFile(path)
+    metadata = file.schema_arrow.metadata or {}
+    if _KEY not in metadata:
+        raise ValueError(f"{path} does not hold embeddings of embed.py")
+    return file, json.loads(metadata[_KEY])
+
+
+class Embeddings:
+    """What `embed_folder` wrote; rows are those that have a representation.
+
+    Args:
+        path: of the Parquet file.
+
+    Attributes:
+        path: of the file.
+        about: its metadata.
+        features: length of a representation.
+        paths: of the images with a representation, relative to their folder.
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self._file, self.about = open_table(path)
+        kind = self._file.schema_arrow.field("representation").type
+        self.features = kind.list_size
+        self.paths = self._paths()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def _paths(self):
+        # An Arrow array: a tenth of the memory of a list.
+        pa, _ = arrow()
+        compute = require("pyarrow.compute", "search")
+        with loading(self.path):
+            table = self._file.read(["path", "status"])
+        good = compute.equal(table["status"], OK)
+        return table["path"].filter(good).combine_chunks().cast(pa.string())
+
+    def path_of(self, row: int) -> str:
+        """Path of an image, relative to its folder."""
+        return self.paths[int(row)].as_py()
+
+    def blocks(self, first: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        """Reads the representations, `ROWS` at a time, scaled to length 1.
+
+        Args:
+            first: leaves out the blocks that end before this row.
+
+        Yields:
+            The number of the first row, and float32 `[n, features]`.
+        """
+        start = 0
+        for group in range(self._file.num_row_groups):
+            # The number of rows is known only once they are read.
+            with loading(self.path):
+                column = self._file.read_row_group(group, ["representation"])
+            vectors = column["representation"].drop_null().combine_chunks()
+            count = len(vectors)
+            if count and start + count > first:
+                values = vectors.flatten().to_numpy()
+                yield start, unit_rows(values.reshape(count, self.features))
+            start += count
+
+    def rows(self, wanted: Sequence[int]) -> np.ndarray:
+        """Some representations, scaled to length 1.
+
+        Args:
+            wanted: int `[n]`, numbers of rows in any order.
+
+        Returns:
+            float32 `[n, features]`.
+        """
+        wanted = np.asarray(wanted, np.int64)
+        found = np.empty((len(wanted), self.features), np.float32)
+        for start, block in self.blocks():
+            here = (wanted >= start) & (wanted < start + len(block))
+            found[here] = block[wanted[here] - start]
+        return found
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Float32 `[n, dim]` scaled to length 1; zeros stay zeros."""
+    # Divided by the largest value first: squares of large or tiny float32
+    # values would leave the range.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    vectors = vectors / np.where(largest > 0, largest, 1)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)

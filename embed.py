@@ -1,0 +1,96 @@
+"""Embeds a folder of images, and searches in what was embedded.
+
+    python embed.py --workdir=runs/quickstart --images=DIR \
+        --out=embeddings.parquet
+
+Interrupted, the same command goes on; later, it embeds what is new. Then
+
+    python embed.py --embeddings=embeddings.parquet --query=IMAGE
+    python embed.py --embeddings=embeddings.parquet --duplicates
+    python embed.py --embeddings=embeddings.parquet --map=map.html
+
+find the images nearest to one (`query.png`), groups of near-duplicates
+(`duplicates.csv`, `duplicates.png`), and draw a map to look around in.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from byol_tf import embed_builders
+from byol_tf.cli import run_script
+from configs import base
+
+_DEFAULTS = pathlib.Path(__file__).parent / "configs" / "embed.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/embed.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder with an encoder.keras."
+)
+_IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "Folder of images to embed; with --embeddings, where they are now.",
+)
+_OUT = flags.DEFINE_string(
+    "out", None, "Parquet file; embeddings.parquet in the run folder if none."
+)
+_EMBEDDINGS = flags.DEFINE_string(
+    "embeddings", None, "Parquet file to search in; that of --out if none."
+)
+_QUERY = flags.DEFINE_multi_string(
+    "query", [], "Image to find the nearest of; may be given several times."
+)
+_DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
+_MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")
+_SHOWN = 10  # images without a representation that are named
+
+
+def main():
+    config = _CONFIG.value
+    path = embed_builders.embeddings_path(
+        _WORKDIR.value, _OUT.value, _EMBEDDINGS.value
+    )
+    searches = (_QUERY.value, _DUPLICATES.value, _MAP.value)
+    if _IMAGES.value and not _EMBEDDINGS.value:
+        embed(config, path)
+    elif not any(searches):
+        raise ValueError(
+            "say what to do: --images, --query, --duplicates, --map"
+        )
+    if any(searches):
+        search(embed_builders.Search(config, path, _IMAGES.value))
+
+
+def embed(config, path):
+    done = embed_builders.embed(
+        config, _WORKDIR.value, _IMAGES.value, path, base.get_config()
+    )
+    print(f"Read {done.new} new images; {done.images} are in {done.path}")
+    for name, reason in done.unread[:_SHOWN]:
+        print(f"  not read: {name}: {reason}")
+    if len(done.unread) > _SHOWN:
+        rest = len(done.unread) - _SHOWN
+        print(f"  and {rest} more, with their reasons in the column `status`")
+
+
+def search(job):
+    if _QUERY.value:
+        results, picture = job.query(_QUERY.value, _WORKDIR.value)
+        for query, found in results:
+            print(f"\nNearest to {query}:")
+            for path, cosine in found:
+                print(f"  {cosine:6.3f}  {path}")
+        print(f"\nPicture: {picture}")
+    if _DUPLICATES.value:
+        groups, images, files = job.duplicates()
+        print(f"\nGroups of near-duplicates: {groups}, of {images} images")
+        print(f"Written: {', '.join(map(str, files))}")
+    if _MAP.value:
+        print(f"\nImages on the map: {job.map(_MAP.value)}; {_MAP.value}")
+
+
+if __name__ == "__main__":
+    run_script(main, str(_DEFAULTS))
