@@ -1,12 +1,13 @@
 # make demo   pretrain on the images inside the package; a table and a report
 # make test   all tests
 # make lint   style
+# make peers  what `python -m benchmarks` compares with: several GB
 # Each makes the virtual environment first, if there is none.
 PYTHON ?= python3
 VENV := .venv
 RUN := TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 
-.PHONY: demo test test-fast lint clean
+.PHONY: demo test test-fast lint peers clean
 
 demo: $(VENV)/.installed
 	$(RUN) train.py --config=configs/quickstart.py --workdir=runs/quickstart
@@ -20,6 +21,14 @@ test-fast: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+peers: .venv-peers/.installed
+
+.venv-peers/.installed:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet \
+		torch==2.14.1 torchvision==0.29.1 lightly onnxruntime
+	touch $@
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

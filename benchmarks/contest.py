@@ -1,0 +1,300 @@
+"""Contestants in processes of their own, of which one works at a time.
+
+Each is started and warmed up first. Then, in every round, each is told to go
+and waited for before the next one; every round begins with another, so that a
+machine that slows down favours nobody.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import select
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OURS = "ours"
+NO_PEERS = "its Python is not there; `make peers` installs the peers"
+PATIENCE = 1800.0  # seconds to wait for an answer: compilers are slow
+
+
+class WorkerError(RuntimeError):
+    """A worker that cannot go on; the message is the reason, in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """Who takes part.
+
+    Attributes:
+        name: in the tables; all that begin with `OURS` are ours.
+        module: of `benchmarks.workers`, to be run as the worker.
+        interpreter: the Python that has what it needs; relative to the
+            repository.
+        case: what it is told besides the contest's case.
+        unit: of its rates, if that is not the contest's: then it is a
+            yardstick and nobody's opponent.
+    """
+
+    name: str
+    module: str
+    interpreter: str = sys.executable
+    case: dict = dataclasses.field(default_factory=dict)
+    unit: str = ""
+
+    @property
+    def python(self) -> pathlib.Path:
+        """Path of the interpreter."""
+        return ROOT / self.interpreter
+
+    @property
+    def command(self) -> list[str]:
+        """How the worker is started."""
+        return [str(self.python), "-m", f"benchmarks.workers.{self.module}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """Who does what.
+
+    Attributes:
+        title: of the table.
+        unit: of the rates, such as "images/s".
+        case: what every worker is told to prepare.
+        contestants: who takes part.
+    """
+
+    title: str
+    unit: str
+    case: dict
+    contestants: Sequence[Contestant]
+
+
+class Worker:
+    """The process of a contestant.
+
+    Args:
+        contestant: who it is.
+
+    Raises:
+        WorkerError: its interpreter is not there.
+    """
+
+    def __init__(self, contestant: Contestant):
+        self.name = contestant.name
+        if not contestant.python.exists():
+            raise WorkerError(NO_PEERS)
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        self.process = subprocess.Popen(
+            contestant.command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.stderr,
+            start_new_session=True,
+        )
+
+    def ask(self, patience: float = PATIENCE, **message) -> dict:
+        """Sends a message and waits for its answer.
+
+        Raises:
+            WorkerError: the worker failed, ended, or did not answer in time.
+        """
+        try:
+            self.process.stdin.write((json.dumps(message) + "\n").encode())
+            self.process.stdin.flush()
+        except BrokenPipeError as error:
+            raise WorkerError(self._last_words()) from error
+        if not select.select([self.process.stdout], [], [], patience)[0]:
+            raise WorkerError(f"no answer within {patience:.0f} seconds")
+        line = self.process.stdout.readline()
+        if not line:
+            raise WorkerError(self._last_words())
+        answer = json.loads(line)
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """Ends the process and those that it started."""
+        end(self.process)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _last_words(self):
+        status = self.process.wait()
+        self.stderr.seek(0)
+        lines = self.stderr.read().decode(errors="replace").strip().splitlines()
+        return f"ended with status {status}: {lines[-1] if lines else ''}"
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ends a process that leads a session, and those that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def hold(
+    contest: Contest, rounds: int, say: Callable[[str], None] = print
+) -> dict:
+    """Holds a contest.
+
+    Args:
+        contest: who does what.
+        rounds: how often each goes.
+        say: takes lines about who is left out, and how it goes.
+
+    Returns:
+        `title`, `unit`, `case`, `order` (who went when), `skipped` (name to
+        reason), and `entries` (name to what `summarize` returns).
+    """
+    skipped = {}
+    say(f"{contest.title}:")
+    with contextlib.ExitStack() as stack:
+        workers, told = _prepare(contest, stack, skipped, say)
+        answers, order = _rounds(workers, rounds, skipped, say)
+        for name in list(workers):
+            try:
+                told[name] |= workers[name].ask(do="finish")
+            except WorkerError as error:
+                _leave_out(name, error, workers, skipped, say)
+    entries = {
+        c.name: {**summarize(answers[c.name], told[c.name]), "unit": c.unit}
+        for c in contest.contestants
+        if c.name in workers
+    }
+    for name, entry in entries.items():
+        unit = entry["unit"] or contest.unit
+        why_not = f", not counted: {entry['why_not']}"
+        remark = "" if entry["counted"] else why_not
+        say(f"  {name}: {entry['median']:.4g} {unit}{remark}")
+    return {
+        "title": contest.title,
+        "unit": contest.unit,
+        "case": {k: v for k, v in contest.case.items() if k != "folder"},
+        "order": order,
+        "skipped": skipped,
+        "entries": entries,
+    }
+
+
+def summarize(answers: Sequence[dict], told: dict) -> dict:
+    """Rates of the rounds, their spread, and whether they count.
+
+    Where there are losses, the last must be below the first: a network that
+    does not learn may be fast for the wrong reason.
+
+    Args:
+        answers: of the rounds, with `units` and `seconds`.
+        told: `info`, and what `finish` gave: `first_loss`, `last_loss`, and
+            `wrong`, a reason why the work was not done rightly.
+    """
+    rates = [answer["units"] / answer["seconds"] for answer in answers]
+    why_not = told.get("wrong", "")
+    if told.get("first_loss") is not None:
+        first, last = told["first_loss"], told["last_loss"]
+        if not last < first:  # also for NaN
+            why_not = f"the loss went from {first:.3g} to {last:.3g}"
+    return {
+        "rates": rates,
+        "median": statistics.median(rates),
+        "low": min(rates),
+        "high": max(rates),
+        "counted": not why_not,
+        "why_not": why_not,
+        **told,
+    }
+
+
+def chosen(contestants: Sequence[Contestant], only: str) -> list[Contestant]:
+    """Those named in `--only`, by their first word; all if it is empty.
+
+    Raises:
+        ValueError: nobody is left.
+    """
+    names = {contestant.name.split()[0] for contestant in contestants}
+    wanted = set(filter(None, only.split(","))) or names
+    if not wanted & names:
+        raise ValueError(
+            f"--only must name some of {', '.join(sorted(names))}. "
+            f"Received: {only}"
+        )
+    return [c for c in contestants if c.name.split()[0] in wanted]
+
+
+def ratios(result: dict) -> dict[str, float]:
+    """The best of ours by every peer that counts."""
+    counted = {
+        name: entry["median"]
+        for name, entry in result["entries"].items()
+        if entry["counted"] and not entry["unit"]
+    }
+    ours = [rate for name, rate in counted.items() if is_ours(name)]
+    if not ours:
+        return {}
+    return {
+        name: max(ours) / rate
+        for name, rate in counted.items()
+        if not is_ours(name)
+    }
+
+
+def is_ours(name: str) -> bool:
+    """Whether a contestant is this package."""
+    return name.split()[0] == OURS
+
+
+def _prepare(contest, stack, skipped, say):
+    """Workers by name, warmed up one after the other, and what they told."""
+    workers, told = {}, {}
+    for contestant in contest.contestants:
+        start = time.monotonic()
+        try:
+            worker = stack.enter_context(Worker(contestant))
+            case = {**contest.case, **contestant.case}
+            told[contestant.name] = worker.ask(do="prepare", case=case)
+        except WorkerError as error:
+            skipped[contestant.name] = str(error)
+            say(f"  {contestant.name} is skipped: {error}")
+            continue
+        workers[contestant.name] = worker
+        say(f"  {contestant.name}: ready in {time.monotonic() - start:.0f} s")
+    return workers, told
+
+
+def _rounds(workers, rounds, skipped, say):
+    """What each answered, and the order in which they went."""
+    answers, order = {name: [] for name in workers}, []
+    for number in range(rounds):
+        for name in _rotated(list(workers), number):
+            try:
+                answers[name].append(workers[name].ask(do="go"))
+                order.append(name)
+            except WorkerError as error:
+                _leave_out(name, error, workers, skipped, say)
+    return answers, order
+
+
+def _leave_out(name, error, workers, skipped, say):
+    workers.pop(name).close()
+    skipped[name] = str(error)
+    say(f"  {name} is left out: {error}")
+
+
+def _rotated(names, number):
+    return [names[(i + number) % len(names)] for i in range(len(names))]

@@ -1,0 +1,219 @@
+"""A long run: does its rate hold, its memory, and what do monitors cost."""
+
+import itertools
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks import machine, report
+from benchmarks.contest import ROOT, end
+
+PARTS = 10  # of the run, in the table
+PERIOD = 5.0  # seconds between two looks at the memory
+
+
+def run(options) -> tuple[list[report.Table], list[dict]]:
+    """Looks at a finished run, or makes one and watches its memory."""
+    if options.workdir:
+        result = examine(pathlib.Path(options.workdir), [])
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            workdir = pathlib.Path(folder) / "run"
+            result = examine(workdir, make_run(workdir, options))
+    options.out.mkdir(parents=True, exist_ok=True)
+    name = f"long{report.QUICK if options.quick else ''}.png"
+    draw(result, options.out / name)
+    return [table_of(result)], [result]
+
+
+def make_run(workdir: pathlib.Path, options) -> list[tuple[float, int, int]]:
+    """Runs `train.py`, and samples its memory.
+
+    Returns:
+        `(time of day, rss, pss)`, see `machine.memory`.
+
+    Raises:
+        ValueError: it failed.
+    """
+    command = [sys.executable, "train.py", f"--config={options.config}"]
+    command.append(f"--workdir={workdir}")
+    if options.data:
+        command.append(f"--config.data.dir={options.data}")
+    epochs = 1 if options.quick else options.epochs
+    if epochs:
+        command += [
+            f"--config.epochs={epochs}",
+            f"--config.optimizer.warmup_epochs={epochs / 10}",
+        ]
+    if options.quick:
+        command.append("--config.log_every=2")
+    samples = []
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        while process.poll() is None:
+            samples.append((time.time(), *machine.memory(process.pid)))
+            time.sleep(0.5 if options.quick else PERIOD)
+    finally:
+        end(process)
+    if process.returncode:
+        raise ValueError(f"train.py ended with status {process.returncode}")
+    return samples
+
+
+def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
+    """Rates and memory by parts of the run.
+
+    Args:
+        workdir: a finished run folder.
+        samples: of the memory while it ran, or none.
+
+    Raises:
+        ValueError: the run has not ended, or is too short.
+    """
+    path = workdir / "train.json"
+    if not path.exists():
+        raise ValueError(f"{workdir} must be the folder of a finished run")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [json.loads(line) for line in lines]
+    windows = windows_of(lines, facts["batch_size"])
+    if len(windows) < 2:
+        raise ValueError(f"{workdir} must have at least three lines of losses")
+    # The last line was written when the file was changed last.
+    begin = path.stat().st_mtime - lines[-1]["seconds"]
+    memory = [(at - begin, rss, pss) for at, rss, pss in samples]
+    return {
+        "data": facts["data"],
+        "steps": facts["steps"],
+        "batch_size": facts["batch_size"],
+        "training_seconds": facts["training_seconds"],
+        "monitor_seconds": facts["monitor_seconds"],
+        "windows": windows,
+        "memory": memory,
+        "parts": parts_of(windows, memory),
+    }
+
+
+def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
+    """Rates between two lines of losses.
+
+    What came before the first line, such as tracing, is in none.
+
+    Args:
+        lines: of a `metrics.jsonl`.
+        batch_size: images of a step.
+
+    Returns:
+        Dicts of `step` and `seconds` at the end of a window, its `rate`, and
+        whether the monitors worked in it.
+    """
+    losses = [line for line in lines if "loss" in line]
+    measured = [line["step"] for line in lines if "loss" not in line]
+    windows = []
+    for before, after in itertools.pairwise(losses):
+        steps = after["step"] - before["step"]
+        seconds = after["seconds"] - before["seconds"]
+        if steps > 0 and seconds > 0:
+            windows.append(
+                {
+                    "step": after["step"],
+                    "seconds": after["seconds"],
+                    "rate": steps * batch_size / seconds,
+                    "monitored": any(
+                        before["step"] <= step < after["step"]
+                        for step in measured
+                    ),
+                }
+            )
+    return windows
+
+
+def parts_of(windows: list[dict], memory: list[tuple]) -> list[dict]:
+    """Median rate, without the monitors, and peak memory of each part."""
+    count = min(PARTS, len(windows))
+    edges = [round(i * len(windows) / count) for i in range(count + 1)]
+    parts, begin = [], 0.0
+    for first, last in itertools.pairwise(edges):
+        inside = windows[first:last]
+        plain = [w["rate"] for w in inside if not w["monitored"]]
+        until = inside[-1]["seconds"]
+        sizes = [pss for at, _, pss in memory if begin <= at < until]
+        parts.append(
+            {
+                "step": inside[-1]["step"],
+                "seconds": until,
+                "rate": statistics.median(plain) if plain else None,
+                "memory": max(sizes, default=None),
+            }
+        )
+        begin = until
+    return parts
+
+
+def drift(values: list) -> float:
+    """Range of the values that there are, as a share of their median."""
+    values = [value for value in values if value]
+    if not values:
+        return 0.0
+    return (max(values) - min(values)) / statistics.median(values)
+
+
+def table_of(result: dict) -> report.Table:
+    """A row a part."""
+    parts = result["parts"]
+    rows = [
+        (
+            f"{part['step']:,}",
+            f"{part['seconds'] / 60:.1f}",
+            report.number(part["rate"]) if part["rate"] else "",
+            f"{part['memory'] / 2**30:.2f}" if part["memory"] else "",
+        )
+        for part in parts
+    ]
+    share = result["monitor_seconds"] / result["training_seconds"]
+    notes = [
+        "From the slowest part to the fastest: "
+        f"{drift([part['rate'] for part in parts]):.1%} of the median rate.",
+        f"Monitors: {share:.1%} of the time.",
+    ]
+    sizes = [part["memory"] for part in parts if part["memory"]]
+    if len(sizes) > 1:
+        growth = (sizes[-1] - sizes[0]) / 2**20
+        notes.append(
+            f"Memory from the first part to the last: {growth:+.0f} MiB."
+        )
+    columns = ("step", "minutes", "images/s", "memory, GiB")
+    return report.Table(
+        f"A run of {result['steps']:,} steps of {result['batch_size']} images "
+        f"of {result['data']}",
+        columns,
+        rows,
+        notes,
+    )
+
+
+def draw(result: dict, path: pathlib.Path) -> None:
+    """Rate and memory against time, as a PNG."""
+    from matplotlib.figure import Figure
+
+    from byol_tf.evaluation.drawing import BLUE, ORANGE, save_png
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    rates, sizes = figure.subplots(2, sharex=True)
+    plain = [w for w in result["windows"] if not w["monitored"]]
+    minutes = [w["seconds"] / 60 for w in plain]
+    rates.plot(minutes, [w["rate"] for w in plain], ".", color=BLUE, ms=3)
+    rates.set(ylabel="images/s", ylim=(0, None))
+    inside = [sample for sample in result["memory"] if sample[0] >= 0]
+    sizes.plot(
+        [at / 60 for at, *_ in inside],
+        [pss / 2**30 for *_, pss in inside],
+        color=ORANGE,
+    )
+    sizes.set(xlabel="minutes of training", ylabel="GiB", ylim=(0, None))
+    save_png(figure, path)

@@ -1,0 +1,167 @@
+"""Pretraining end to end: images a second, accuracy and memory."""
+
+import pathlib
+import statistics
+import tempfile
+
+from benchmarks import machine, report
+from benchmarks.contest import OURS, Contestant, Worker, WorkerError, chosen
+
+LABELLED, QUERIES = 5000, 2000  # images of kNN
+NEIGHBOURS, TEMPERATURE = 20, 0.07
+CLASSES = 10
+
+
+def run(options) -> tuple[list[report.Table], list[dict]]:
+    """Trains everybody in turn, each seed in a new process."""
+    if not options.data:
+        raise ValueError(
+            "pretrain needs --data, a folder of TensorFlow Datasets in which "
+            "cifar10 is prepared"
+        )
+    contestants = [
+        Contestant(OURS, "ours_pretrain"),
+        Contestant("lightly", "peer_pretrain", options.peers_python),
+    ]
+    contestants = chosen(contestants, options.only)
+    runs, skipped = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = pathlib.Path(folder) / "cifar10.npz"
+        print("decoding CIFAR-10 ...")
+        export(options.data, arrays)
+        for seed in range(options.seeds):
+            for who in contestants[:: -1 if seed % 2 else 1]:
+                if who.name not in skipped:
+                    _add(runs, skipped, who, seed, arrays, options)
+    result = {"title": title(options), "runs": runs, "skipped": skipped}
+    return [table_of(result)], [result]
+
+
+def title(options) -> str:
+    """What is measured, in a line."""
+    return (
+        f"CIFAR-10, slim encoder, batch 256, {options.budget_s:.0f} seconds "
+        "of training"
+    )
+
+
+def export(directory: str, path: pathlib.Path) -> None:
+    """Writes CIFAR-10 as arrays, which everybody then reads.
+
+    Raises:
+        ValueError: it is not prepared there.
+    """
+    import numpy as np
+
+    from byol_tf.data import sources
+
+    arrays = {}
+    for split in ("train", "test"):
+        images = sources.load("tfds", "cifar10", split, directory)
+        arrays[f"x_{split}"] = images.images
+        arrays[f"y_{split}"] = images.labels
+    np.savez(path, **arrays)
+
+
+def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
+    """One training, watched from outside, and its accuracies.
+
+    Raises:
+        WorkerError: it failed.
+    """
+    features = arrays.with_name(f"{who.name}{seed}.npz")
+    case = {
+        "images": str(arrays),
+        "features": str(features),
+        "seed": seed,
+        "batch": 256,
+        "budget_s": options.budget_s,
+        "labelled": LABELLED,
+        "queries": QUERIES,
+    }
+    with Worker(who) as worker, machine.peak_memory(worker.process.pid) as peak:
+        told = worker.ask(do="prepare", case=case)
+        patience = 20 * options.budget_s + 600
+        answer = worker.ask(do="go", patience=patience)
+        told |= worker.ask(do="finish")
+    accuracy = {name: knn(features, name) for name in ("before", "after")}
+    return {
+        "name": who.name,
+        "seed": seed,
+        **answer,
+        **told,
+        **{f"knn_{name}": value for name, value in accuracy.items()},
+        "peak": peak,
+    }
+
+
+def knn(path: pathlib.Path, name: str) -> float:
+    """kNN accuracy of what a worker wrote, judged alike for all."""
+    import numpy as np
+
+    from byol_tf.evaluation.knn import knn_accuracy
+
+    with np.load(path) as file:
+        return knn_accuracy(
+            file[f"bank_{name}"],
+            file["bank_labels"],
+            file[f"queries_{name}"],
+            file["query_labels"],
+            num_classes=CLASSES,
+            k=NEIGHBOURS,
+            temperature=TEMPERATURE,
+        )
+
+
+def table_of(result: dict) -> report.Table:
+    """A row a run, and one of the means of each contestant."""
+    rows = []
+    names = list(dict.fromkeys(run["name"] for run in result["runs"]))
+    for name in names:
+        runs = [run for run in result["runs"] if run["name"] == name]
+        rows += [_row(f"{name}, seed {run['seed']}", [run]) for run in runs]
+        if len(runs) > 1:
+            rows.append(_row(f"{name}, mean", runs))
+    columns = ("", "images/s", "kNN random, %", "kNN, %", "gain")
+    columns += ("peak memory, GiB", "shared pages twice", "loss")
+    notes = [
+        f"kNN: k = {NEIGHBOURS}, T = {TEMPERATURE}, {LABELLED} labelled "
+        f"training images, {QUERIES} test images. Memory is that of all "
+        "processes, with pages that they share counted once.",
+        *(f"{name}: {why}." for name, why in result["skipped"].items()),
+    ]
+    return report.Table(result["title"], columns, rows, notes)
+
+
+def _row(name, runs):
+    def mean(value):
+        return statistics.fmean(map(value, runs))
+
+    before = mean(lambda run: 100 * run["knn_before"])
+    after = mean(lambda run: 100 * run["knn_after"])
+    losses = [
+        mean(lambda run, k=k: run[k]) for k in ("first_loss", "last_loss")
+    ]
+    fell = all(run["last_loss"] < run["first_loss"] for run in runs)
+    return (
+        name,
+        report.number(mean(lambda run: run["units"] / run["seconds"])),
+        f"{before:.1f}",
+        f"{after:.1f}",
+        f"{after - before:+.1f}",
+        f"{mean(lambda run: run['peak']['pss']) / 2**30:.2f}",
+        f"{mean(lambda run: run['peak']['rss']) / 2**30:.2f}",
+        f"{losses[0]:.2f} to {losses[1]:.2f}"
+        + ("" if fell else ", not counted"),
+    )
+
+
+def _add(runs, skipped, who, seed, arrays, options):
+    print(f"{who.name}, seed {seed} ...")
+    try:
+        runs.append(one_run(who, seed, arrays, options))
+        rate = runs[-1]["units"] / runs[-1]["seconds"]
+        print(f"  {rate:.0f} images/s, kNN {runs[-1]['knn_after']:.1%}")
+    except WorkerError as error:
+        skipped[who.name] = str(error)
+        print(f"  {who.name} is skipped: {error}")

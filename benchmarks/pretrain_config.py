@@ -1,0 +1,16 @@
+"""Our side of `python -m benchmarks pretrain`: CIFAR-10, slim encoder.
+
+Encoder, heads, batch and the measure of accuracy are the peer's. Learning
+rate and tau follow the clock: they end when the time is over.
+"""
+
+from configs import cifar10_cpu
+
+
+def get_config():
+    config = cifar10_cpu.get_config()
+    config.encoder.widths = (16, 32, 64, 128)
+    config.encoder.stem = "small"
+    config.heads.hidden_size = 512
+    config.heads.projection_size = 128
+    return config

@@ -1,0 +1,197 @@
+"""From the start of the command to the end of the first training step."""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks import pretrain, report
+from benchmarks.contest import NO_PEERS, OURS, ROOT, WorkerError, end
+from benchmarks.workers.marks import FILE as MARKS
+
+POLL = 0.01  # seconds between two looks at the files
+PATIENCE = 600.0
+# Stages in their order: what the worker marks, and files of the run folder.
+STAGES = (
+    ("imports", "imports"),
+    ("data", "data"),
+    ("model built", "built"),
+    ("random encoder judged", "before.json"),
+    ("first views drawn", "views.png"),
+    ("step traced and compiled", "traced"),
+    ("first step", "first step"),
+)
+
+
+def run(options) -> tuple[list[report.Table], list[dict]]:
+    """Starts everybody in turn, again and again, each time anew."""
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for title, flags in cases(options, pathlib.Path(folder)).items():
+            results.append(measure(title, flags, options))
+    return [table_of(result) for result in results], results
+
+
+def cases(options, folder: pathlib.Path) -> dict[str, dict]:
+    """What each contestant is started with, by title.
+
+    The peer reads CIFAR-10 as arrays, which are written into `folder`.
+    """
+    found = {}
+    if options.cases in "quickstart":
+        found["quickstart"] = {
+            OURS: ["--config=configs/quickstart.py"],
+            "lightly": [f"--images={embedded()}"],
+        }
+    if options.cases in "cifar10_cpu" and options.data:
+        arrays = folder / "cifar10.npz"
+        pretrain.export(options.data, arrays)
+        found["cifar10_cpu"] = {
+            OURS: [
+                "--config=configs/cifar10_cpu.py",
+                f"--config.data.dir={options.data}",
+            ],
+            "lightly": [f"--images={arrays}"],
+        }
+    return found
+
+
+def embedded() -> pathlib.Path:
+    """The images that come with the package."""
+    return ROOT / "byol_tf" / "data" / "embedded" / "fashion_mnist.npz"
+
+
+def measure(title: str, flags: dict, options) -> dict:
+    """Seconds of every stage, of every start."""
+    modules = {
+        OURS: (sys.executable, "ours_startup"),
+        "lightly": (str(ROOT / options.peers_python), "peer_startup"),
+    }
+    commands = {
+        name: [python, "-m", f"benchmarks.workers.{module}", *flags[name]]
+        for name, (python, module) in modules.items()
+    }
+    wanted = options.only.split(",") if options.only else list(commands)
+    starts, skipped = {name: [] for name in commands if name in wanted}, {}
+    print(f"{title}:")
+    for number in range(options.rounds):
+        names = [name for name in starts if name not in skipped]
+        for name in names[:: -1 if number % 2 else 1]:
+            try:
+                starts[name].append(start(commands[name]))
+                print(f"  {name}: {starts[name][-1]['total']:.1f} s")
+            except (WorkerError, OSError) as error:
+                skipped[name] = " ".join(str(error).split())
+                print(f"  {name} is skipped: {skipped[name]}")
+    return {"title": title, "starts": starts, "skipped": skipped}
+
+
+def start(command: list[str]) -> dict[str, float]:
+    """Starts a command, waits for its second step, and ends it.
+
+    Returns:
+        Seconds of the stages and in `total`, to the end of the first step.
+
+    Raises:
+        WorkerError: it ended before, or took too long.
+    """
+    if not pathlib.Path(command[0]).exists():
+        raise WorkerError(NO_PEERS)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        begin = time.time()
+        with open(folder / "stderr", "wb") as stderr:
+            process = subprocess.Popen(
+                [*command, f"--workdir={folder / 'run'}"],
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        try:
+            steps = _two_steps(process, folder, begin)
+        finally:
+            end(process)
+        return stages(begin, _marks(folder / "run"), steps)
+
+
+def stages(begin: float, marks: dict, steps: list[tuple]) -> dict[str, float]:
+    """Seconds between the marks.
+
+    Args:
+        begin: time of the start.
+        marks: time of day by the second name of `STAGES`; some may lack.
+        steps: `(time of day, seconds of training)` at the end of the first
+            two steps; a first step takes as long as the second and what is
+            traced and compiled before it.
+    """
+    first, second = steps
+    alone = min(second[1] - first[1], first[0] - begin)
+    times = {**marks, "traced": first[0] - alone, "first step": first[0]}
+    taken, before = {}, begin
+    for name, mark in STAGES:
+        if mark in times:
+            taken[name] = times[mark] - before
+            before = times[mark]
+    return {**taken, "total": first[0] - begin}
+
+
+def table_of(result: dict) -> report.Table:
+    """Medians by stage, and the range of the total."""
+    names = [name for name, starts in result["starts"].items() if starts]
+    rows = []
+    for stage in [*(name for name, _ in STAGES), "total"]:
+        medians = [_median(result["starts"][name], stage) for name in names]
+        if any(medians):
+            rows.append([stage, *medians])
+    ranges = []
+    for name in names:
+        totals = [taken["total"] for taken in result["starts"][name]]
+        ranges.append(f"{min(totals):.1f} to {max(totals):.1f}")
+    rows.append(["range of the total", *ranges])
+    return report.Table(
+        f"Start of {result['title']}, seconds",
+        ("", *names),
+        rows,
+        [f"{name}: {why}." for name, why in result["skipped"].items()],
+    )
+
+
+def _median(starts, stage):
+    seconds = [taken[stage] for taken in starts if stage in taken]
+    return f"{statistics.median(seconds):.1f}" if seconds else ""
+
+
+def _two_steps(process, folder, begin):
+    """Waits for two lines with a loss in the metrics."""
+    steps, path = [], folder / "run" / "metrics.jsonl"
+    while len(steps) < 2:
+        lines = path.read_text().splitlines() if path.exists() else []
+        lines = [line for line in lines if line.endswith("}")]
+        seconds = [json.loads(x)["seconds"] for x in lines if "loss" in x]
+        # Steps can come faster than looks: the file tells how much apart.
+        now = time.time()
+        while len(steps) < min(2, len(seconds)):
+            steps.append((now, seconds[len(steps)]))
+        if process.poll() is not None and len(steps) < 2:
+            last = (folder / "stderr").read_text(errors="replace")
+            last = (last.strip().splitlines() or [""])[-1]
+            raise WorkerError(f"ended with {process.returncode}: {last}")
+        if now - begin > PATIENCE:
+            raise WorkerError(f"no step within {PATIENCE:.0f} seconds")
+        time.sleep(POLL)
+    return steps
+
+
+def _marks(folder):
+    """Times of day that the worker wrote, and of files."""
+    marks = {}
+    if (folder / MARKS).exists():
+        marks = json.loads((folder / MARKS).read_text())
+    for _, mark in STAGES:
+        if (folder / mark).exists():
+            marks[mark] = (folder / mark).stat().st_mtime
+    return marks

@@ -1,0 +1,1 @@
+"""Processes that each do one contestant's work when told to."""

@@ -1,0 +1,44 @@
+"""Our encoder: the SavedModel's signature, or the Keras model."""
+
+import pathlib
+
+import tensorflow as tf
+
+from benchmarks.workers import protocol
+from benchmarks.workers.checked import Embedding
+from benchmarks.workers.make_exports import PRECISIONS
+from byol_tf.augment.views import CentreView
+from byol_tf.encoders import load_encoder
+from byol_tf.evaluation.features import FeatureExtractor
+
+
+def prepare(case: dict) -> Embedding:
+    """Either form, in the faster precision."""
+    make = {"saved": _saved, "keras": _keras}[case["as"]]
+    folder = pathlib.Path(case["folder"])
+    variants = {
+        precision: lambda precision=precision: make(folder / precision, case)
+        for precision in PRECISIONS
+    }
+    return Embedding(case, variants)
+
+
+def _saved(folder, case):
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+
+    def embed(images):
+        # By way of what was loaded, which must outlive its signatures.
+        answer = loaded.signatures["images"](images=tf.constant(images))
+        return answer["representations"].numpy()
+
+    return embed
+
+
+def _keras(folder, case):
+    encoder = load_encoder(folder)
+    prepare = CentreView(encoder.input_shape[1:3])
+    return FeatureExtractor(encoder, prepare, case["batch"])
+
+
+if __name__ == "__main__":
+    protocol.serve(prepare, "tensorflow", "tensorflow-cpu", "keras")

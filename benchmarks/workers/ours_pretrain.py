@@ -1,0 +1,154 @@
+"""Our pretraining for a budget of wall-clock time."""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import pretrain_config
+from benchmarks.workers import protocol
+from byol_tf import BYOL, CosineTau, WarmupCosine, builders
+from byol_tf.augment.views import CentreView
+from byol_tf.data import sources
+from byol_tf.data.pipeline import training_batches
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.runtime import set_seed, should_compile
+from byol_tf.schedules import scaled_learning_rate
+from byol_tf.training import pretrain
+
+UNITS = 100_000  # of the schedules; they count shares of the budget
+
+
+class Clock(keras.callbacks.Callback):
+    """Ends the training when its time is over, and drives the schedules.
+
+    The time runs from the end of the first step, which traces and compiles,
+    as the peer's does.
+
+    Args:
+        budget: seconds.
+        passed: float variable that gets the units that have passed.
+    """
+
+    def __init__(self, budget: float, passed: tf.Variable):
+        super().__init__()
+        self.budget = budget
+        self.passed = passed
+        self.steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if self.steps == 0:
+            self.begin, self.first_loss = now, float(logs["loss"])
+        self.steps += 1
+        self.last_loss = logs["loss"]
+        self.seconds = now - self.begin
+        share = min(1.0, self.seconds / self.budget)
+        self.passed.assign(share * UNITS)
+        if share == 1.0:
+            self.model.stop_training = True
+
+
+class ByClock(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule of what a variable says instead of the step."""
+
+    def __init__(self, schedule, passed: tf.Variable):
+        super().__init__()
+        self.schedule, self.passed = schedule, passed
+
+    def __call__(self, step):
+        return self.schedule(self.passed)
+
+
+class Run:
+    """A model that is ready to train.
+
+    Args:
+        case: see `benchmarks.pretrain`.
+    """
+
+    def __init__(self, case: dict):
+        config = pretrain_config.get_config()
+        config.seed, config.batch_size = case["seed"], case["batch"]
+        set_seed(config.seed)
+        self.case, self.config, self.info = case, config, {}
+        self.train, self.test = (
+            sources.load("arrays", split=split, directory=case["images"])
+            for split in ("train", "test")
+        )
+        self.passed = tf.Variable(0.0)
+        size = self.train.image_shape[0]
+        self.model = self._model(size)
+        self.extractor = FeatureExtractor(self.model.encoder, CentreView(size))
+        self.found = self._features("before")
+
+    def _model(self, size):
+        config, passed = self.config, self.passed
+        tau = CosineTau(config.objective.tau, UNITS)
+        model = BYOL(
+            builders.make_encoder(config, (size, size, 3)),
+            builders.two_views(config, size),
+            hidden_size=config.heads.hidden_size,
+            projection_size=config.heads.projection_size,
+            tau=lambda updates: tau(passed),
+            target_init=config.objective.target_init,
+            seed=config.seed,
+            dtype=config.precision,
+        )
+        optimizer = builders.optimizer(config, model, UNITS)
+        optimizer.learning_rate = ByClock(_learning_rate(config), passed)
+        model.compile(optimizer)
+        optimizer.build(model.trainable_variables)
+        return model
+
+    def go(self) -> dict:
+        """Trains until the time is over."""
+        batch, seed = self.case["batch"], self.case["seed"]
+        clock = Clock(self.case["budget_s"], self.passed)
+        pretrain(
+            self.model,
+            lambda step: training_batches(
+                self.train, batch, seed=seed, start_step=step
+            ),
+            total_steps=2**40,
+            steps_per_epoch=self.train.num_examples // batch,
+            callbacks=[clock],
+            jit_compile=should_compile("auto"),
+        )
+        self.losses = clock.first_loss, float(clock.last_loss)
+        # The first step is not in the time.
+        units = (clock.steps - 1) * batch
+        return {"units": units, "seconds": clock.seconds}
+
+    def finish(self) -> dict:
+        """Writes the representations, before and after."""
+        found = {**self.found, **self._features("after")}
+        np.savez(self.case["features"], **found)
+        first, last = self.losses
+        return {"first_loss": first, "last_loss": last}
+
+    def _features(self, when):
+        rng = np.random.default_rng(0)
+        bank = rng.permutation(self.train.num_examples)[: self.case["labelled"]]
+        queries = rng.permutation(self.test.num_examples)
+        queries = queries[: self.case["queries"]]
+        return {
+            f"bank_{when}": self.extractor(self.train.images[bank]),
+            f"queries_{when}": self.extractor(self.test.images[queries]),
+            "bank_labels": self.train.labels[bank],
+            "query_labels": self.test.labels[queries],
+        }
+
+
+def _learning_rate(config):
+    section = config.optimizer
+    return WarmupCosine(
+        scaled_learning_rate(section.base_lr, config.batch_size),
+        UNITS,
+        int(UNITS * section.warmup_epochs / config.epochs),
+    )
+
+
+if __name__ == "__main__":
+    protocol.serve(Run, "tensorflow", "tensorflow-cpu", "keras", "numpy")

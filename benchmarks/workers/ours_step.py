@@ -1,0 +1,50 @@
+"""Our training step, as `train.py` runs it, on two given views."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import flops
+from benchmarks.workers import protocol
+from byol_tf import BYOL
+from byol_tf.models.resnet import make_resnet
+from byol_tf.optimizers import make_optimizer
+from byol_tf.runtime import should_compile
+
+SIZE = 32
+PRECISION = "mixed_bfloat16"
+
+
+def prepare(case: dict) -> protocol.Repeated:
+    """Steps on the same images over and over: their loss has to fall."""
+    keras.utils.set_random_seed(0)
+    model = BYOL(
+        make_resnet(case["encoder"], (SIZE, SIZE, 3), dtype=PRECISION),
+        hidden_size=case["hidden"],
+        projection_size=case["projection"],
+        dtype=PRECISION,
+    )
+    model.compile(make_optimizer("sgd", 0.05, momentum=0.9))
+    model.optimizer.build(model.trainable_variables)
+    views = tuple(map(tf.constant, two_views(case["batch"])))
+    step = tf.function(model.pretrain_step, jit_compile=should_compile("auto"))
+
+    def piece():
+        return float(step(views)["loss"])
+
+    per_image = flops.step(model.encoder, model.projector, model.predictor)
+    info = {"flops_per_image": per_image}
+    return protocol.Repeated(piece, case["batch"], case["seconds"], info)
+
+
+def two_views(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two noisy copies of the same images, float32 in [0, 1]."""
+    rng = np.random.default_rng(0)
+    shape = (batch, SIZE, SIZE, 3)
+    images = rng.uniform(0.2, 0.8, shape).astype(np.float32)
+    first, second = rng.uniform(-0.2, 0.2, (2, *shape)).astype(np.float32)
+    return images + first, images + second
+
+
+if __name__ == "__main__":
+    protocol.serve(prepare, "tensorflow", "tensorflow-cpu", "keras")

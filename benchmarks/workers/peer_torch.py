@@ -1,0 +1,102 @@
+"""The same networks in PyTorch, wired as lightly's BYOL example is."""
+
+import copy
+
+import torch
+from torch import nn
+
+# Widths and blocks of the stages, by the names of `byol_tf.models.resnet`.
+ENCODERS = {
+    "slim": ((16, 32, 64, 128), (1, 1, 1, 1)),
+    "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2)),
+    "resnet20": ((16, 32, 64), (3, 3, 3)),
+}
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut."""
+
+    def __init__(self, inputs: int, width: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != width:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, width, 1, stride, bias=False),
+                nn.BatchNorm2d(width),
+            )
+
+    def forward(self, x):
+        y = torch.relu(self.norm1(self.conv1(x)))
+        return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+def encoder(name: str) -> tuple[nn.Module, int]:
+    """The encoder with a 3x3 stem, and the length of its vectors."""
+    widths, blocks = ENCODERS[name]
+    layers, inputs = stem(widths[0]), widths[0]
+    for stage, (width, count) in enumerate(zip(widths, blocks)):  # noqa: B905
+        for index in range(count):
+            stride = 2 if stage and not index else 1
+            layers.append(Block(inputs, width, stride))
+            inputs = width
+    pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, *pool), inputs
+
+
+def stem(width: int) -> list[nn.Module]:
+    """Convolution, normalisation and ReLU before the stages."""
+    conv = nn.Conv2d(3, width, 3, 1, 1, bias=False)
+    return [conv, nn.BatchNorm2d(width), nn.ReLU()]
+
+
+def head(inputs: int, hidden: int, outputs: int) -> nn.Module:
+    """Projector or predictor."""
+    return nn.Sequential(
+        nn.Linear(inputs, hidden, bias=False),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, outputs),
+    )
+
+
+class Networks:
+    """Online network, predictor, and the target network without gradients."""
+
+    def __init__(self, name: str, hidden: int, projection: int):
+        self.encoder, features = encoder(name)
+        projector = head(features, hidden, projection)
+        self.online = nn.Sequential(self.encoder, projector)
+        self.online = self.online.to(memory_format=torch.channels_last)
+        self.predictor = head(projection, hidden, projection)
+        self.target = copy.deepcopy(self.online)
+        self.target.requires_grad_(False)
+
+    def trained(self) -> list[nn.Parameter]:
+        """Parameters with gradients."""
+        return [*self.online.parameters(), *self.predictor.parameters()]
+
+    @torch.no_grad()
+    def update_target(self, tau: float) -> None:
+        """The moving average, in a few calls for all parameters."""
+        target = list(self.target.parameters())
+        torch._foreach_mul_(target, tau)
+        online = list(self.online.parameters())
+        torch._foreach_add_(target, online, alpha=1 - tau)
+
+    def loss(self, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
+        """BYOL's loss in bfloat16, at most 8."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            predictions = [
+                self.predictor(self.online(view)) for view in (view1, view2)
+            ]
+            with torch.no_grad():
+                projections = [self.target(view) for view in (view2, view1)]
+        similarity = nn.functional.cosine_similarity
+        return sum(
+            (2 - 2 * similarity(p.float(), z.float())).mean()
+            for p, z in zip(predictions, projections)  # noqa: B905
+        )

@@ -1,0 +1,50 @@
+"""The same encoder in PyTorch, with weights of its own."""
+
+import pathlib
+
+import numpy as np
+import torch
+
+from benchmarks.workers import protocol
+from benchmarks.workers.peer_torch import encoder
+
+
+def prepare(case: dict) -> protocol.Repeated:
+    """The fastest of both precisions, eager and compiled."""
+    images = np.load(pathlib.Path(case["folder"]) / "images.npy")
+    variants = {}
+    for precision in (torch.float32, torch.bfloat16):
+        name = str(precision).removeprefix("torch.")
+        variants[f"{name}, eager"] = _maker(case, images, precision, False)
+        if case["compile"]:
+            variants[f"{name}, compiled"] = _maker(
+                case, images, precision, True
+            )
+    piece, info = protocol.fastest(variants)
+    info["variant"] += ", channels_last"
+    return protocol.Repeated(piece, len(images), case["seconds"], info)
+
+
+def _maker(case, images, precision, compiled):
+    def make():
+        model = encoder(case["encoder"])[0].eval()
+        model = model.to(memory_format=torch.channels_last)
+        if compiled:
+            model = torch.compile(model)
+
+        @torch.inference_mode()
+        def piece():
+            batch = torch.from_numpy(images).permute(0, 3, 1, 2)
+            batch = (batch.float() / 255 - 0.5) / 0.25
+            enabled = precision == torch.bfloat16
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                model(batch).float().numpy()
+
+        return piece
+
+    return make
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(protocol.threads())
+    protocol.serve(prepare, "torch")
