@@ -52,7 +52,7 @@ def get_config() -> ml_collections.ConfigDict:
     augment.rotate = 0.0  # degrees at most; 0: off
 
     config.encoder = encoder = ml_collections.ConfigDict()
-    # resnet18, resnet34, resnet50, resnet20, slim; any with a prefix:
+    # resnet18, resnet34, resnet50, resnet200, resnet20, slim; any with prefix:
     # applications/<name> of keras.applications, keras_cv/<name>.
     # Those take none of the fields below.
     encoder.name = "resnet18"

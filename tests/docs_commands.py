@@ -55,7 +55,7 @@ SHORTER = {
     },
     "eval_linear.py": {
         "config.sgd.epochs": 1,
-        "config.sgd.batch_size": 40,
+        "config.sgd.batch_size": 20,
         "config.sgd.learning_rates": "(0.4,)",
         "config.logistic.penalties": "(0.01,)",
         "config.bootstrap.resamples": 50,
@@ -72,6 +72,7 @@ SHORTER = {
         "config.verify.batch": 8,
         "config.verify.repeats": 1,
     },
+    "convert.py": {},
     "embed.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
 }
@@ -107,6 +108,10 @@ def checkout(folder: pathlib.Path) -> pathlib.Path:
             path = home / name / f"class{index % 4}" / f"{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(images[index]).save(path)
+    for index, name in enumerate(("bag.png", "dress.png")):
+        Image.fromarray(images[index]).save(home / name)
+    official = ROOT / "tests" / "data" / "official_tiny_checkpoint.pkl"
+    (folder / "official.pkl").symlink_to(official)
     arrays = {"train": slice(160), "test": slice(160, None)}
     np.savez(
         home / "images.npz",

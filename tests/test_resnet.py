@@ -17,6 +17,7 @@ PARAMETERS = {
     "resnet18": 11_176_512,
     "resnet34": 21_284_672,
     "resnet50": 23_508_032,
+    "resnet200": 62_624_832,
 }
 
 
@@ -33,6 +34,7 @@ def test_trainable_parameters_are_those_of_the_paper(name):
         ("resnet18", 512),
         ("resnet34", 512),
         ("resnet50", 2048),
+        ("resnet200", 2048),
         ("resnet20", 64),
         ("slim", 128),
     ],
@@ -46,6 +48,7 @@ def test_every_name_is_tested():
         "resnet18",
         "resnet34",
         "resnet50",
+        "resnet200",
         "resnet20",
         "slim",
     }

@@ -71,6 +71,11 @@ SECTIONS = {
         "finetuner",
         "prediction",
     ),
+    "Official weights": (
+        "official.checkpoint",
+        "official.architecture",
+        "official.conversion",
+    ),
     "Export": (
         "serving.signatures",
         "serving.saved_model",

@@ -22,6 +22,11 @@ ENCODERS = {
         "widths": (64, 128, 256, 512),
         "block": "bottleneck",
     },
+    "resnet200": {
+        "blocks": (3, 24, 36, 3),
+        "widths": (64, 128, 256, 512),
+        "block": "bottleneck",
+    },
     "resnet20": {"blocks": (3, 3, 3), "widths": (16, 32, 64)},
     "slim": {"blocks": (1, 1, 1, 1), "widths": (16, 32, 64, 128)},
 }
@@ -29,7 +34,7 @@ ENCODERS = {
 
 @keras.saving.register_keras_serializable("byol_tf")
 class ResNet(keras.Model):
-    """ResNet v1 (post-activation) ending in global average pooling.
+    """ResNet ending in global average pooling.
 
     Padding is SAME everywhere, as in the official code. Images come in as
     float32 in [0, 1] and are normalised inside.
@@ -40,6 +45,8 @@ class ResNet(keras.Model):
         blocks: residual blocks of each stage.
         widths: channels of each stage, before a bottleneck's expansion by 4.
         block: "basic" (two 3x3 convolutions) or "bottleneck".
+        pre_activation: norm and ReLU before each convolution instead of after
+            it, and once more at the end (ResNet v2).
         stem: "small" (3x3, for images up to about 64 pixels), "strided" (3x3
             with stride 2) or "imagenet" (7x7 with stride 2, then 3x3 max
             pooling with stride 2).
@@ -60,7 +67,8 @@ class ResNet(keras.Model):
     Raises:
         ValueError: if an argument is not one of the above.
 
-    References: He et al. 2016; BYOL, section 3.3.
+    References: He et al. 2016a (v1), 2016b (v2); BYOL, section 3.3, which
+    uses v1.
     """
 
     def __init__(
@@ -70,6 +78,7 @@ class ResNet(keras.Model):
         widths: Sequence[int] = (64, 128, 256, 512),
         *,
         block: str = "basic",
+        pre_activation: bool = False,
         stem: str = "small",
         stem_width: int | None = None,
         always_project: bool = False,
@@ -81,7 +90,12 @@ class ResNet(keras.Model):
     ):
         blocks, widths = tuple(blocks), tuple(widths)
         _check(input_shape, blocks, widths, block, stem)
-        build = _Builder(keras.dtype_policies.get(dtype), always_project, block)
+        build = _Builder(
+            keras.dtype_policies.get(dtype),
+            always_project,
+            block,
+            pre_activation,
+        )
         channels = input_shape[-1]
         mean, std = _per_channel(mean, channels), _per_channel(std, channels)
         inputs = keras.Input(input_shape, name="images")
@@ -98,6 +112,7 @@ class ResNet(keras.Model):
         ):
             x = build.stage(x, stage, count, width)
             levels[build.level] = x
+        x = levels[build.level] = build.end(x)
         outputs = layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.pyramid_level_inputs = {
@@ -108,6 +123,7 @@ class ResNet(keras.Model):
             "blocks": blocks,
             "widths": widths,
             "block": block,
+            "pre_activation": pre_activation,
             "stem": stem,
             "stem_width": stem_width,
             "always_project": always_project,
@@ -131,10 +147,12 @@ class ResNet(keras.Model):
 class _Builder:
     """Adds stem, stages and blocks to a functional graph."""
 
-    def __init__(self, dtype, always_project, block):
+    def __init__(self, dtype, always_project, block, pre_activation):
         self.dtype = dtype
         self.always_project = always_project
         self.block = block
+        self.pre_activation = pre_activation
+        self.residual = self.residual_v2 if pre_activation else self.residual_v1
         self.level = 0  # log2 of the stride so far
 
     def stem(self, x, kind, width):
@@ -142,7 +160,8 @@ class _Builder:
             kind
         ]
         x = self.convolution(x, width, size, stride, "stem")
-        x = self.relu(self.norm(x, "stem"), "stem")
+        if not self.pre_activation:
+            x = self.relu(self.norm(x, "stem"), "stem")
         self.level += stride > 1
         if kind == "imagenet":
             x = layers.MaxPooling2D(
@@ -156,27 +175,51 @@ class _Builder:
             stride = 2 if stage and not index else 1
             project = self.always_project and not index
             name = f"stage{stage}_block{index}"
-            x = self.residual(x, width, stride, project, name)
+            plan = self.plan(width, stride)
+            changed = stride > 1 or x.shape[-1] != plan[-1][0]
+            x = self.residual(x, plan, project or changed, name)
             self.level += stride > 1
         return x
 
-    def residual(self, x, width, stride, project, name):
-        plan = [(width, 3, stride), (width, 3, 1)]
+    def plan(self, width, stride):
+        """Channels, size and stride of each convolution of a block."""
         if self.block == "bottleneck":
             wide = width * BOTTLENECK_EXPANSION
-            plan = [(width, 1, 1), (width, 3, stride), (wide, 1, 1)]
-        width = plan[-1][0]
+            return [(width, 1, 1), (width, 3, stride), (wide, 1, 1)]
+        return [(width, 3, stride), (width, 3, 1)]
+
+    def residual_v1(self, x, plan, project, name):
         shortcut = x
-        if project or stride > 1 or x.shape[-1] != width:
-            shortcut = self.convolution(x, width, 1, stride, f"{name}_shortcut")
+        if project:
+            shortcut = self.shortcut(x, plan, name)
             shortcut = self.norm(shortcut, f"{name}_shortcut")
-        for index, (channels, size, step) in enumerate(plan):
+        for index, (channels, size, stride) in enumerate(plan):
             if index:
                 x = self.relu(x, f"{name}_{index - 1}")
-            x = self.convolution(x, channels, size, step, f"{name}_{index}")
+            x = self.convolution(x, channels, size, stride, f"{name}_{index}")
             x = self.norm(x, f"{name}_{index}")
         x = layers.Add(name=f"{name}_add", dtype=self.dtype)([x, shortcut])
         return self.relu(x, name)
+
+    def residual_v2(self, x, plan, project, name):
+        shortcut = x
+        for index, (channels, size, stride) in enumerate(plan):
+            x = self.norm(x, f"{name}_{index}")
+            x = self.relu(x, f"{name}_{index}")
+            if project and not index:
+                shortcut = self.shortcut(x, plan, name)
+            x = self.convolution(x, channels, size, stride, f"{name}_{index}")
+        return layers.Add(name=f"{name}_add", dtype=self.dtype)([x, shortcut])
+
+    def shortcut(self, x, plan, name):
+        stride = max(step for _, _, step in plan)
+        width = plan[-1][0]
+        return self.convolution(x, width, 1, stride, f"{name}_shortcut")
+
+    def end(self, x):
+        if self.pre_activation:
+            x = self.relu(self.norm(x, "final"), "final")
+        return x
 
     def convolution(self, x, width, size, stride, name):
         return Conv2D(

@@ -1,0 +1,1 @@
+"""The official BYOL checkpoints: read, checked and made Keras encoders."""

@@ -1,0 +1,193 @@
+"""What the names in official checkpoints stand for, built by our own code.
+
+Nothing here is looked up by a name of the file: a class or function of it is
+one of the entries of a table, or refused.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+
+class Refused(Exception):
+    """The file wants something that a checkpoint does not need."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+    """A class or function that the file named; two words, nothing more."""
+
+    module: str
+    name: str
+
+    def __str__(self):
+        return f"{self.module}.{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A named tuple's class, as dill describes it."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclasses.dataclass
+class DType:
+    """A NumPy type on its way: its code, then its byte order."""
+
+    code: str
+    order: str = "="
+
+    def numpy(self) -> np.dtype:
+        return np.dtype(self.order + self.code)
+
+
+# Numbers only: an object array's content could be anything.
+_NUMBER = re.compile(r"f[248]|[iu][1248]|b1")
+_ORDERS = ("<", ">", "|", "=")
+
+
+def named(module: str, name: str) -> Name:
+    """A name of the file, if it is an allowed one.
+
+    Raises:
+        Refused: if not.
+    """
+    found = Name(module, name)
+    if _builder(found) is None:
+        raise Refused(f"it names {found}")
+    return found
+
+
+def call(function, arguments: tuple):
+    """What a call of an allowed name gives.
+
+    Raises:
+        Refused: if `function` is not a name, or stands for no function.
+        ValueError, TypeError: for arguments that it never has.
+    """
+    if isinstance(function, Record):
+        return _record(function, arguments)
+    if not isinstance(function, Name):
+        raise Refused(f"it calls a value of type {type(function).__name__}")
+    return _builder(function)(*arguments)
+
+
+def set_state(value, state: tuple) -> None:
+    """Gives an array its content, or a type its byte order.
+
+    Raises:
+        Refused: for anything else.
+    """
+    if isinstance(value, DType):
+        value.order = _order(state[1])
+    elif isinstance(value, np.ndarray):
+        _fill(value, state)
+    else:
+        kind = type(value).__name__
+        raise Refused(f"it sets the state of a value of type {kind}")
+
+
+def _record(record, arguments):
+    return dict(zip(record.fields, arguments, strict=True))
+
+
+def _namedtuple(name, fields, _module="", *_defaults):
+    if not all(isinstance(field, str) for field in fields):
+        raise ValueError("fields of a named tuple must be strings")
+    return Record(str(name), tuple(fields))
+
+
+def _mapping(items=()):
+    return dict(items)
+
+
+def _not_callable(*_):
+    raise Refused("it makes an array by the class itself")
+
+
+def _encode(text, encoding):
+    # Protocol 2 has no bytes: they are a text of their codes.
+    if encoding != "latin1":
+        raise ValueError(f"bytes in {encoding!r}")
+    return text.encode("latin1")
+
+
+def _no_bytes():
+    # How protocol 2 writes the content of an array without elements.
+    return b""
+
+
+def _dtype(code, *_):
+    if not isinstance(code, str) or not _NUMBER.fullmatch(code):
+        raise Refused(f"it holds an array of {code!r}, not of numbers")
+    return DType(code)
+
+
+def _order(order):
+    if order not in _ORDERS:
+        raise ValueError(f"byte order {order!r}")
+    return order
+
+
+def _empty(*_):
+    return np.empty(0, np.uint8)
+
+
+def _fill(array, state):
+    """NumPy's own state of an array, once its content is known to fit."""
+    *_, shape, dtype, fortran, content = state
+    dtype = dtype.numpy()
+    fits = len(content) == math.prod(shape) * dtype.itemsize
+    if not fits or min(shape, default=0) < 0:
+        raise ValueError("an array's content does not fit its shape")
+    array.__setstate__((1, shape, dtype, bool(fortran), bytes(content)))
+
+
+def _dill_array(_function, _arguments, state, _attributes=None):
+    array = _empty()
+    _fill(array, state)
+    return array
+
+
+def _jax_array(_function, _arguments, state, _abstract=None):
+    return _dill_array(None, None, state)
+
+
+def _from_buffer(buffer, dtype, shape, order="C"):
+    array = np.frombuffer(bytes(buffer), dtype.numpy())
+    return array.reshape(shape, order=order)
+
+
+def _scalar(dtype, content):
+    return np.frombuffer(bytes(content), dtype.numpy())[0]
+
+
+# By the module's first name and the name. Modules move between versions of
+# their libraries, these names did not.
+_BUILDERS: Mapping[tuple[str, str], Callable] = {
+    ("collections", "OrderedDict"): _mapping,
+    ("haiku", "FlatMapping"): _mapping,
+    ("haiku", "FlatMap"): _mapping,
+    ("haiku", "frozendict"): _mapping,
+    ("dill", "_create_namedtuple"): _namedtuple,
+    ("dill", "_create_array"): _dill_array,
+    ("jax", "_reconstruct_array"): _jax_array,
+    ("jax", "reconstruct_device_array"): _jax_array,
+    ("numpy", "_reconstruct"): _empty,
+    ("numpy", "_frombuffer"): _from_buffer,
+    ("numpy", "scalar"): _scalar,
+    ("numpy", "ndarray"): _not_callable,
+    ("numpy", "dtype"): _dtype,
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _no_bytes,
+}
+
+
+def _builder(name: Name):
+    package = str(name.module).split(".")[0]
+    return _BUILDERS.get((package, name.name))
