@@ -39,6 +39,8 @@ from byol_tf.seeds import step_seed
 from byol_tf.training import pretrain
 from byol_tf.watch import Watch
 
+DRAWN = 12  # images whose first views are drawn
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -253,14 +255,14 @@ class Pretraining:
         ]
 
     def _draw_views(self, path):
-        count = min(12, self.train.num_examples)
-        images = self.train.images[
-            epoch_order(self.train.num_examples, self.settings.seed, 0)[:count]
-        ]
-        view1, view2 = self.views(
+        # Of a whole batch, so that the training need not compile them again.
+        order = epoch_order(self.train.num_examples, self.settings.seed, 0)
+        images = self.train.images[order[: self.settings.batch_size]]
+        views = self.views(
             tf.constant(images), seed=step_seed(self.model.seed, 0)
         )
-        views_grid(images, view1.numpy(), view2.numpy(), path)
+        shown = [array[:DRAWN] for array in (images, *views)]
+        views_grid(*map(np.asarray, shown), path)
 
     def _result(self, before, after, metrics, watch):
         return {
