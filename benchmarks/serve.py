@@ -52,7 +52,8 @@ def main() -> None:
     options = parser().parse_args()
     if options.quick:
         options.rounds, options.seconds = 2, min(options.seconds, 1.0)
-    settings = {k: str(v) for k, v in vars(options).items() if k != "quick"}
+    paths = ("model", "out")  # of this machine
+    settings = {k: str(v) for k, v in vars(options).items() if k not in paths}
     settings["quick"] = options.quick
     about = {"machine": machine.describe(), "settings": settings}
     cases = run(options)
