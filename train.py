@@ -7,26 +7,47 @@ before and after. The same command, or `--workdir` alone, continues a run that
 was interrupted.
 """
 
+import sys
+
 from absl import flags
 from ml_collections import config_flags
 
 from byol_tf import builders, run_config
 from byol_tf.cli import run_script
+from byol_tf.interruption import Stopped, stop_at_once
 from configs import base
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file; see configs/.", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
+_STRATEGY = flags.DEFINE_string(
+    "strategy",
+    None,
+    "Devices of this start, in place of config.strategy: auto, one, mirrored, "
+    "multi_worker, tpu.",
+)
 
 
 def main():
+    try:
+        with stop_at_once():
+            train()
+    except Stopped as stopped:
+        print(f"\n{stopped}", flush=True)
+        sys.exit(stopped.status)
+
+
+def train():
     config = run_config.config_of_run(
         _CONFIG.value, _WORKDIR.value, base.get_config()
     )
-    job = builders.pretraining(config, _WORKDIR.value)
-    run_config.save_config(config, _WORKDIR.value)
+    job = builders.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+    if job.distribution.is_chief:
+        run_config.save_config(config, _WORKDIR.value)
     result = job.run(_WORKDIR.value)
+    if not job.distribution.is_chief:
+        return
     print()
     print(job.table(result))
     print(f"\nEncoder: {_WORKDIR.value}/encoder.keras")

@@ -1,7 +1,14 @@
-"""A long run: does its rate hold, its memory, and what do monitors cost."""
+"""A long run: does its rate hold, its memory, and what do monitors cost.
 
+    python -m benchmarks long --config=benchmarks/tiny_config.py
+
+is one of 50,000 steps of a tiny model, in minutes.
+"""
+
+import contextlib
 import itertools
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -30,11 +37,13 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
     return [table_of(result)], [result]
 
 
-def make_run(workdir: pathlib.Path, options) -> list[tuple[float, int, int]]:
-    """Runs `train.py`, and samples its memory.
+def make_run(
+    workdir: pathlib.Path, options
+) -> list[tuple[float, int, int, int]]:
+    """Runs `train.py`, and samples its memory and its open files.
 
     Returns:
-        `(time of day, rss, pss)`, see `machine.memory`.
+        `(time of day, rss, pss, open files)`, see `machine.memory`.
 
     Raises:
         ValueError: it failed.
@@ -55,7 +64,8 @@ def make_run(workdir: pathlib.Path, options) -> list[tuple[float, int, int]]:
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
-            samples.append((time.time(), *machine.memory(process.pid)))
+            memory = machine.memory(process.pid)
+            samples.append((time.time(), *memory, open_files(process.pid)))
             time.sleep(0.5 if options.quick else PERIOD)
     finally:
         end(process)
@@ -64,12 +74,21 @@ def make_run(workdir: pathlib.Path, options) -> list[tuple[float, int, int]]:
     return samples
 
 
+def open_files(pid: int) -> int:
+    """File handles of a process and its descendants, now."""
+    count = 0
+    for member in machine.family(pid):
+        with contextlib.suppress(OSError):
+            count += len(os.listdir(f"/proc/{member}/fd"))
+    return count
+
+
 def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
     """Rates and memory by parts of the run.
 
     Args:
         workdir: a finished run folder.
-        samples: of the memory while it ran, or none.
+        samples: of `make_run`, or none.
 
     Raises:
         ValueError: the run has not ended, or is too short.
@@ -86,7 +105,7 @@ def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
         raise ValueError(f"{workdir} must have at least three lines of losses")
     # The last line was written when the file was changed last.
     begin = path.stat().st_mtime - lines[-1]["seconds"]
-    memory = [(at - begin, rss, pss) for at, rss, pss in samples]
+    memory = [(at - begin, *sizes) for at, *sizes in samples]
     return {
         "data": facts["data"],
         "steps": facts["steps"],
@@ -134,7 +153,7 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
 
 
 def parts_of(windows: list[dict], memory: list[tuple]) -> list[dict]:
-    """Median rate, without the monitors, and peak memory of each part."""
+    """Median rate, without the monitors, and peaks of each part."""
     count = min(PARTS, len(windows))
     edges = [round(i * len(windows) / count) for i in range(count + 1)]
     parts, begin = [], 0.0
@@ -142,13 +161,14 @@ def parts_of(windows: list[dict], memory: list[tuple]) -> list[dict]:
         inside = windows[first:last]
         plain = [w["rate"] for w in inside if not w["monitored"]]
         until = inside[-1]["seconds"]
-        sizes = [pss for at, _, pss in memory if begin <= at < until]
+        looks = [look for look in memory if begin <= look[0] < until]
         parts.append(
             {
                 "step": inside[-1]["step"],
                 "seconds": until,
                 "rate": statistics.median(plain) if plain else None,
-                "memory": max(sizes, default=None),
+                "memory": max((pss for _, _, pss, _ in looks), default=None),
+                "files": max((files for *_, files in looks), default=None),
             }
         )
         begin = until
@@ -172,6 +192,7 @@ def table_of(result: dict) -> report.Table:
             f"{part['seconds'] / 60:.1f}",
             report.number(part["rate"]) if part["rate"] else "",
             f"{part['memory'] / 2**30:.2f}" if part["memory"] else "",
+            str(part["files"] or ""),
         )
         for part in parts
     ]
@@ -187,7 +208,7 @@ def table_of(result: dict) -> report.Table:
         notes.append(
             f"Memory from the first part to the last: {growth:+.0f} MiB."
         )
-    columns = ("step", "minutes", "images/s", "memory, GiB")
+    columns = ("step", "minutes", "images/s", "memory, GiB", "open files")
     return report.Table(
         f"A run of {result['steps']:,} steps of {result['batch_size']} images "
         f"of {result['data']}",
@@ -212,7 +233,7 @@ def draw(result: dict, path: pathlib.Path) -> None:
     inside = [sample for sample in result["memory"] if sample[0] >= 0]
     sizes.plot(
         [at / 60 for at, *_ in inside],
-        [pss / 2**30 for *_, pss in inside],
+        [pss / 2**30 for _, _, pss, _ in inside],
         color=ORANGE,
     )
     sizes.set(xlabel="minutes of training", ylabel="GiB", ylim=(0, None))

@@ -1,34 +1,60 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
-import pathlib
-from collections.abc import Callable
-
+from byol_tf import data_builders, objective_builders, recipe
 from byol_tf.augment.views import CentreView, TwoViews
-from byol_tf.data import sources
+from byol_tf.checks import check_fields
 from byol_tf.data.pipeline import steps_per_epoch
+from byol_tf.data_builders import data
+from byol_tf.distribution import STRATEGIES, make_distribution
 from byol_tf.evaluation.summary import Protocol
+from byol_tf.fault_monitor import ACTIONS
+from byol_tf.layers import synchronize
 from byol_tf.models import adapters
-from byol_tf.models.byol import BYOL
 from byol_tf.models.resnet import make_resnet
 from byol_tf.optimizers import make_optimizer
 from byol_tf.pretraining import Pretraining, Settings
-from byol_tf.run_config import config_text
-from byol_tf.runtime import check_precision, set_seed, should_compile
-from byol_tf.schedules import CosineTau, WarmupCosine, scaled_learning_rate
+from byol_tf.run_config import config_text, flatten
+from byol_tf.runtime import (
+    check_precision,
+    make_deterministic,
+    set_seed,
+    should_compile,
+)
+from byol_tf.schedules import CosineTau, WarmupCosine
 
-OBJECTIVES = ("byol",)
-HOLDOUT = 0.1  # of the training images where there is no test split
+# Sizes above which it is a slip, that most machines have no memory for.
+MOST = {
+    "data.image_size": 4096,
+    "augment.size": 4096,
+    "encoder.blocks": 256,
+    "encoder.widths": 8192,
+    "heads.hidden_size": 16_384,
+    "heads.projection_size": 16_384,
+    "heads.projector_layers": 16,
+    "heads.predictor_hidden_size": 16_384,
+}
 
 
-def pretraining(config, workdir) -> Pretraining:
+def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     """A pretraining run as configured.
+
+    Args:
+        config: with the fields of `configs/base.py`.
+        workdir: the run folder.
+        strategy: devices, in place of those of `config`: a run may go on with
+            others.
 
     Raises:
         ValueError: naming the field, if one has an impossible value.
     """
     check(config)
+    distribution = make_distribution(strategy or config.strategy)
+    check_replicas(config, distribution.replicas)
+    if config.deterministic:
+        make_deterministic()
     set_seed(config.seed)
-    train, test = data(config, workdir)
+    bad_images_file = "bad_images.csv" if distribution.is_chief else None
+    train, test = data(config, workdir, bad_images_file)
     micro_batch = config.batch_size // config.optimizer.accumulate_steps
     if train.num_examples < micro_batch:
         raise ValueError(
@@ -37,7 +63,6 @@ def pretraining(config, workdir) -> Pretraining:
         )
     size, channels = _view_size(config, train), train.image_shape[-1]
     views = two_views(config, size)
-    encoder = make_encoder(config, (size, size, channels))
     in_step = config.augment.place == "step"
     updates = (
         config.epochs
@@ -45,50 +70,47 @@ def pretraining(config, workdir) -> Pretraining:
         // config.optimizer.accumulate_steps
     )
     probe = config.monitor.probe and train.labelled
-    model = BYOL(
-        encoder,
-        views if in_step else None,
-        hidden_size=config.heads.hidden_size,
-        projection_size=config.heads.projection_size,
-        tau=_tau(config, updates),
-        probe_classes=train.num_classes if probe else 0,
-        target_init=config.objective.target_init,
-        seed=config.seed,
-        dtype=config.precision,
-    )
-    model.compile(optimizer(config, model, updates))
-    model.optimizer.build(model.trainable_variables)
+    with distribution.strategy.scope():
+        model = objective_builders.make_model(
+            config,
+            make_encoder(config, (size, size, channels)),
+            views if in_step else None,
+            tau=_tau(config, updates),
+            probe_classes=train.num_classes if probe else 0,
+        )
+        if distribution.replicas > 1:
+            synchronize(model, config.sync_batch_norm)
+        model.compile(optimizer(config, model, updates))
+        model.optimizer.build(model.trainable_variables)
     return Pretraining(
         model=model,
         train=train,
         test=test,
         prepare=CentreView(size),
-        settings=_settings(config, micro_batch),
+        settings=_settings(config, micro_batch, distribution.replicas),
         protocol=_protocol(config),
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
-        title=f"BYOL on {train.name}",
+        title=f"{objective_builders.title(config)} on {train.name}",
+        distribution=distribution,
     )
 
 
 def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
+    check_fields(flatten(config.to_dict()), MOST)
     tests = (
         ("batch_size", config.batch_size >= 2, "at least 2, since batch "
          "normalisation compares the images of a batch"),
         ("epochs", config.epochs >= 1, "at least 1"),
         ("seed", config.seed >= 0, "0 or more"),
         ("log_every", config.log_every >= 1, "at least 1 step"),
-        ("heads.hidden_size", config.heads.hidden_size >= 1, "at least 1"),
-        ("heads.projection_size", config.heads.projection_size >= 1,
-         "at least 1"),
-        ("objective.name", config.objective.name in OBJECTIVES,
-         f"one of {', '.join(OBJECTIVES)}"),
-        ("objective.tau", 0 <= config.objective.tau <= 1, "in [0, 1]"),
-        ("objective.tau_schedule",
-         config.objective.tau_schedule in ("cosine", "constant"),
-         "cosine or constant"),
+        ("peak_tflops", config.peak_tflops >= 0, "0 or more"),
+        *objective_builders.rules(config),
         ("optimizer.base_lr", config.optimizer.base_lr > 0, "positive"),
+        ("objective.tau_batch", config.objective.tau_batch >= 0, "0 or more"),
+        ("optimizer.lr_rule", config.optimizer.lr_rule in recipe.RULES,
+         " or ".join(recipe.RULES)),
         ("optimizer.weight_decay", config.optimizer.weight_decay >= 0,
          "0 or more"),
         ("optimizer.warmup_epochs",
@@ -102,15 +124,17 @@ def check(config) -> None:
          "or more a step"),
         ("augment.place", config.augment.place in ("step", "pipeline"),
          "step or pipeline"),
-        ("data.labels",
-         config.data.labels in ("auto", "required", "ignore"),
-         "auto, required or ignore"),
+        *data_builders.rules(config),
         ("monitor.every_epochs", config.monitor.every_epochs >= 1,
          "at least 1"),
         ("monitor.samples", config.monitor.samples >= 2, "at least 2"),
         ("checkpoint.every_seconds", config.checkpoint.every_seconds > 0,
          "positive"),
         ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
+        ("faults.action", config.faults.action in ACTIONS,
+         f"one of {', '.join(ACTIONS)}"),
+        ("faults.in_a_row", config.faults.in_a_row >= 1, "at least 1 step"),
+        ("faults.rollbacks", config.faults.rollbacks >= 0, "0 or more"),
         ("evaluate.knn_k", config.evaluate.knn_k >= 1, "at least 1"),
         ("evaluate.knn_temperature", config.evaluate.knn_temperature > 0,
          "positive"),
@@ -118,6 +142,8 @@ def check(config) -> None:
         ("evaluate.shots", config.evaluate.shots >= 1, "at least 1"),
         ("evaluate.draws", config.evaluate.draws >= 2, "at least 2"),
         ("evaluate.max_train", config.evaluate.max_train >= 2, "at least 2"),
+        ("strategy", config.strategy in STRATEGIES,
+         f"one of {', '.join(STRATEGIES)}"),
         ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
          "auto, yes or no"),
     )  # fmt: skip
@@ -130,66 +156,22 @@ def check(config) -> None:
     check_precision(config.precision)
 
 
-def data(config, workdir) -> tuple[sources.Images, sources.Images]:
-    """Training and test images; a tenth is held out if there is no test."""
-    train, load_test = train_and_later_test(config, workdir)
-    test = load_test()
-    if test.num_examples < 2:
-        raise ValueError(
-            f"{test.name} must have at least 2 images to judge by. "
-            f"Received: {test.num_examples}"
-        )
-    return train, test
-
-
-def train_and_later_test(
-    config, workdir, same_classes: bool = True
-) -> tuple[sources.Images, Callable[[], sources.Images]]:
-    """Training images, and a function that loads the test images.
-
-    Args:
-        config: of a run.
-        workdir: the run folder.
-        same_classes: whether other classes among the test images are an
-            error; without it the labels must be compared by name.
-    """
-    section = config.data
-    cache_dir = section.cache_dir or str(pathlib.Path(workdir) / "cache")
-
-    def load(split):
-        return sources.load(
-            section.source,
-            name=section.name,
-            split=split,
-            directory=section.dir,
-            image_size=section.image_size or None,
-            channels=section.channels or None,
-            labels=section.labels,
-            cache=section.cache,
-            cache_bytes=int(section.cache_gb * 2**30),
-            cache_dir=cache_dir,
-        )
-
-    def load_test():
-        test = load(section.test_split)
-        if same_classes and train.labelled and test.labelled:
-            _check_classes(train, test)
-        return test
-
-    train = load(section.train_split)
-    if section.test_split:
-        return train, load_test
-    train, test = sources.split_holdout(train, HOLDOUT, config.seed)
-    return train, lambda: test
-
-
-def _check_classes(train, test):
-    if train.class_names != test.class_names:
-        differing = set(train.class_names) ^ set(test.class_names)
-        raise ValueError(
-            f"{train.name} and {test.name} must have the same classes; only "
-            f"one of them has {', '.join(sorted(differing)) or 'this order'}"
-        )
+def check_replicas(config, replicas):
+    if replicas == 1:
+        return
+    for field, value, fine, rule in (
+        ("batch_size", config.batch_size,
+         config.batch_size % replicas == 0, f"a multiple of {replicas}"),
+        ("optimizer.accumulate_steps", config.optimizer.accumulate_steps,
+         config.optimizer.accumulate_steps == 1, "1"),
+        ("jit_compile", config.jit_compile, config.jit_compile != "yes",
+         "auto or no"),
+    ):  # fmt: skip
+        if not fine:
+            raise ValueError(
+                f"{field} must be {rule} on {replicas} devices. Received: "
+                f"{value!r}. Change it, or use strategy=one"
+            )
 
 
 def two_views(config, size: int) -> TwoViews:
@@ -229,12 +211,17 @@ def make_encoder(config, input_shape: tuple):
 def optimizer(config, model, updates: int):
     """The optimizer with its schedule, for so many updates in all."""
     section = config.optimizer
-    peak = scaled_learning_rate(section.base_lr, config.batch_size)
+    peak, weight_decay = recipe.learning_rate_and_decay(
+        section.base_lr,
+        section.weight_decay,
+        config.batch_size,
+        section.lr_rule,
+    )
     warmup = int(updates * section.warmup_epochs / config.epochs)
     return make_optimizer(
         section.name,
         WarmupCosine(peak, updates, min(warmup, updates - 1)),
-        weight_decay=section.weight_decay,
+        weight_decay=weight_decay,
         momentum=section.momentum,
         trust_coefficient=section.trust_coefficient,
         clip_trust_ratio=section.clip_trust_ratio,
@@ -245,9 +232,10 @@ def optimizer(config, model, updates: int):
 
 def _tau(config, updates):
     section = config.objective
+    tau = recipe.scaled_tau(section.tau, config.batch_size, section.tau_batch)
     if section.tau_schedule == "constant":
-        return section.tau
-    return CosineTau(section.tau, updates)
+        return tau
+    return CosineTau(tau, updates)
 
 
 def _view_size(config, images):
@@ -262,21 +250,25 @@ def _view_size(config, images):
     return height
 
 
-def _settings(config, micro_batch):
+def _settings(config, micro_batch, replicas):
+    jit_compile = {"yes": True, "no": False}.get(config.jit_compile, "auto")
     return Settings(
         batch_size=micro_batch,
         epochs=config.epochs,
         seed=config.seed,
         log_every=config.log_every,
+        peak_tflops=config.peak_tflops,
         monitor_every=config.monitor.every_epochs,
         monitor_knn=config.monitor.knn,
         monitor_samples=config.monitor.samples,
         stop_on_collapse=config.monitor.stop_on_collapse,
         checkpoint_seconds=config.checkpoint.every_seconds,
         checkpoint_keep=config.checkpoint.keep,
-        jit_compile=should_compile(
-            {"yes": True, "no": False}.get(config.jit_compile, "auto")
-        ),
+        fault_action=config.faults.action,
+        fault_in_a_row=config.faults.in_a_row,
+        fault_rollbacks=config.faults.rollbacks,
+        data_service=config.data.service,
+        jit_compile=replicas == 1 and should_compile(jit_compile),
     )
 
 

@@ -1,13 +1,16 @@
 """Checkpoints that are whole, verified, and few.
 
 A checkpoint is a folder `step-000000123` with TensorFlow's own checkpoint
-files and a `checkpoint.json` that lists their SHA-256 sums. It is written
-under a temporary name and renamed, so a folder of that name is whole.
+files, `parts.json` with what else the run is to remember, and a
+`checkpoint.json` that lists their SHA-256 sums. It is written under a
+temporary name and renamed, so a folder of that name is whole.
 """
 
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
+from typing import Protocol
 
 import tensorflow as tf
 from absl import logging
@@ -15,7 +18,18 @@ from absl import logging
 from byol_tf.files import read_json, sha256, write_json
 
 _MANIFEST = "checkpoint.json"
+_PARTS = "parts.json"
 _PREFIX = "step-"
+
+
+class Part(Protocol):
+    """Something besides the model that goes on where it was, such as a log."""
+
+    def state(self) -> dict:
+        """JSON values that say where it is."""
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from there; {} for the beginning."""
 
 
 class CheckpointStore:
@@ -25,9 +39,17 @@ class CheckpointStore:
         directory: where the checkpoints lie; made when needed.
         model: a compiled `keras.Model` with a `step` variable.
         keep: how many of the latest checkpoints stay.
+        parts: by name, what else is saved and restored along with the model.
+            A checkpoint that does not know one gives it {}.
     """
 
-    def __init__(self, directory: str | os.PathLike, model, keep: int = 2):
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        model,
+        keep: int = 2,
+        parts: Mapping[str, Part] | None = None,
+    ):
         if keep < 1:
             raise ValueError(
                 f"`keep` must be at least 1. Received: keep={keep}"
@@ -35,6 +57,7 @@ class CheckpointStore:
         self.directory = pathlib.Path(directory)
         self.model = model
         self.keep = keep
+        self.parts = dict(parts or {})
         self._checkpoint = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer
         )
@@ -51,7 +74,11 @@ class CheckpointStore:
         )
 
     def save(self) -> pathlib.Path:
-        """Writes the present state as the latest checkpoint."""
+        """Writes the present state as the latest checkpoint.
+
+        Raises:
+            OSError: it cannot be written. Those before it stay.
+        """
         step = int(self.model.step.numpy())
         path = self._write(self._path(step))
         for old in self.steps()[: -self.keep]:
@@ -61,36 +88,60 @@ class CheckpointStore:
     def save_best(self, score: float) -> bool:
         """Writes `best` if `score` is above that of the `best` there is."""
         path = self.directory / "best"
-        known = None
-        if (path / _MANIFEST).exists():
+        if path.exists() and _problem(path) is None:
             known = read_json(path / _MANIFEST)["score"]
-        if known is not None and score <= known:
-            return False
+            if score <= known:
+                return False
         self._write(path, score)
         return True
 
     def restore_latest(self) -> int:
         """Restores the newest whole checkpoint and returns its step.
 
-        One whose checksums do not fit is passed over with a warning. Returns
-        0 if there is none.
+        One whose checksums do not fit is passed over with a warning. What a
+        killed process left half written is removed. Returns 0 if there is
+        no checkpoint.
+
+        Raises:
+            ValueError: there are checkpoints, and none of them is whole.
         """
-        for step in reversed(self.steps()):
-            problem = _verify(self._path(step))
+        self._tidy()
+        steps = self.steps()
+        for step in reversed(steps):
+            path = self._path(step)
+            problem = _problem(path)
             if problem is None:
-                self.restore(self._path(step))
+                self.restore(path)
                 return step
             logging.warning(
                 "Checkpoint %s is damaged (%s); trying the one before.",
-                self._path(step),
+                path,
                 problem,
+            )
+        if steps:
+            raise ValueError(
+                f"{self.directory} has no checkpoint that is whole: {path} is "
+                f"damaged ({problem}). Put a good copy there, or move the "
+                "folder away to start from the beginning"
             )
         return 0
 
     def restore(self, path: pathlib.Path) -> None:
-        """Restores the checkpoint in the folder `path`."""
-        status = self._checkpoint.read(str(path / "state"))
-        status.assert_existing_objects_matched()
+        """Restores the checkpoint in the folder `path`.
+
+        Raises:
+            ValueError: it is not one of this model.
+        """
+        try:
+            status = self._checkpoint.read(str(path / "state"))
+            status.assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"{path} is not a checkpoint of this model: {_reason(error)}"
+            ) from error
+        known = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
+        for name, part in self.parts.items():
+            part.set_state(known.get(name, {}))
 
     def _path(self, step: int) -> pathlib.Path:
         return self.directory / f"{_PREFIX}{step:09d}"
@@ -98,9 +149,11 @@ class CheckpointStore:
     def _write(self, path: pathlib.Path, score: float | None = None):
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
         try:
+            temporary.mkdir(parents=True)
             self._checkpoint.write(str(temporary / "state"))
+            parts = {name: part.state() for name, part in self.parts.items()}
+            write_json(temporary / _PARTS, parts)
             sums = {
                 file.name: sha256(file) for file in sorted(temporary.iterdir())
             }
@@ -108,9 +161,26 @@ class CheckpointStore:
             manifest = {"step": step, "score": score, "sha256": sums}
             write_json(temporary / _MANIFEST, manifest)
             _replace(temporary, path)
+        except (OSError, tf.errors.OpError) as error:
+            raise OSError(
+                f"checkpoint {path} cannot be written: {_reason(error)}. The "
+                "checkpoints before it stay; run the same command again when "
+                "there is room"
+            ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return path
+
+    def _tidy(self):
+        """Removes what a process that was killed left half done."""
+        for entry in self.directory.glob(".*.*"):
+            if not entry.name.startswith((f".{_PREFIX}", ".best.")):
+                continue
+            whole = self.directory / entry.name[1:].removesuffix(".old")
+            if entry.suffix == ".old" and not whole.exists():
+                os.replace(entry, whole)  # killed between two renames
+            else:
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
@@ -123,13 +193,23 @@ def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _verify(path: pathlib.Path) -> str | None:
+def _problem(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
         sums = read_json(path / _MANIFEST)["sha256"]
+        if "state.index" not in sums:
+            return f"{_MANIFEST} does not list its files"
         for name, expected in sums.items():
             if sha256(path / name) != expected:
                 return f"{name} does not have its checksum"
-    except (OSError, ValueError, KeyError) as error:
-        return str(error)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return _reason(error)
     return None
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what an error says."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (f": {error.filename}" * bool(error.filename))
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

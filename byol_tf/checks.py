@@ -1,6 +1,8 @@
 """Checks of settings, with an error that names the setting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+MOST = 2**31 - 1  # of any number in a configuration
 
 
 def check_number(
@@ -13,6 +15,48 @@ def check_number(
             f"Received: {name}={value!r}"
         )
     return float(value)
+
+
+def check_positive(
+    name: str, value: float, high: float = float("inf")
+) -> float:
+    """The value, if it is a number above 0, at most `high`."""
+    if not isinstance(value, (int, float)) or not 0 < value <= high:
+        raise ValueError(
+            f"`{name}` must be a number above 0 and at most {high:g}. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def check_fields(
+    fields: Mapping[str, object], most: Mapping[str, float]
+) -> None:
+    """Raises a ValueError for a number that nothing could use.
+
+    That is one that is not finite or beyond the bound of its field, anything
+    else in a list, and a field that is unset.
+
+    Args:
+        fields: values by name.
+        most: bounds by name; 2**31 - 1 for the others.
+    """
+    for name, value in fields.items():
+        bound = most.get(name, MOST)
+        if value is None:
+            raise ValueError(f"{name} must have a value. Received: {value}")
+        several = isinstance(value, tuple | list)
+        for entry in value if several else [value]:
+            number = isinstance(entry, (int, float))
+            if several and not number:
+                raise ValueError(
+                    f"{name} must hold numbers. Received: {value!r}"
+                )
+            if number and not abs(entry) <= bound:
+                raise ValueError(
+                    f"{name} must be finite and at most {bound:,}. "
+                    f"Received: {value!r}"
+                )
 
 
 def check_range(

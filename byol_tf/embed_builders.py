@@ -5,10 +5,10 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from byol_tf import builders, encoders
+from byol_tf import data_builders, encoders
 from byol_tf.augment.views import CentreView
 from byol_tf.checks import check_number
-from byol_tf.data.decode import ImageError
+from byol_tf.data.decode import MAX_PIXELS, ImageError
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.progress import progress_bar
 from byol_tf.run_config import config_of_run
@@ -81,7 +81,7 @@ def embed(config, workdir, images, target, defaults) -> Embedded:
         "crop_fraction": config.crop_fraction,
     }
     return embed_folder(
-        _embedder(encoder, origin, config),
+        _embedder(encoder, origin, config, data_builders.max_pixels(run)),
         images,
         target,
         {
@@ -98,7 +98,7 @@ def _stored_size(run, workdir):
     if run.data.image_size:
         return run.data.image_size
     try:
-        train, _ = builders.train_and_later_test(run, workdir)
+        train, _ = data_builders.train_and_later_test(run, workdir)
     except (ValueError, OSError) as error:
         raise ValueError(
             f"the size of the run's own images is not known ({error}); give "
@@ -107,7 +107,7 @@ def _stored_size(run, workdir):
     return min(train.image_shape[:2])
 
 
-def _embedder(encoder, origin, config):
+def _embedder(encoder, origin, config, max_pixels=MAX_PIXELS):
     channels = origin["channels"]
     if channels not in (1, 3):
         raise ValueError(
@@ -121,6 +121,7 @@ def _embedder(encoder, origin, config):
         origin["image_size"],
         channels,
         origin,
+        max_pixels,
     )
 
 

@@ -6,7 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
-from byol_tf import builders, encoders
+from byol_tf import data_builders, encoders
 from byol_tf.augment.view import View
 from byol_tf.augment.views import CentreView
 from byol_tf.linear_evaluation import LinearEvaluation, Subject
@@ -30,7 +30,9 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     encoder = encoders.load_encoder(workdir)
     settings = _linear_settings(config)
     run = run_with_data(config, workdir, defaults, labels="required")
-    train, load_test = builders.train_and_later_test(run, workdir)
+    train, load_test = data_builders.train_and_later_test(
+        run, workdir, bad_images_file=bad_images_file(config)
+    )
     size = image_size(encoder, train, config, run)
     crops = crop_options(config.view, run.augment)
     return LinearEvaluation(
@@ -55,6 +57,12 @@ def linear_evaluation_name(config) -> str:
     other = other or section.source
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in other)
     return f"eval_linear_{safe}"
+
+
+def bad_images_file(config) -> str:
+    """The list of images that cannot be read, likewise."""
+    suffix = linear_evaluation_name(config).removeprefix("eval_linear")
+    return f"bad_images{suffix}.csv"
 
 
 def run_with_data(config, workdir, defaults, *, labels: str):

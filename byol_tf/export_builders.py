@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from byol_tf import builders, encoders, evaluation_builders, prediction
+from byol_tf import (
+    data_builders,
+    encoders,
+    evaluation_builders,
+    objective_builders,
+    prediction,
+)
 from byol_tf.augment.views import CentreView
 from byol_tf.checks import check_number
 from byol_tf.files import read_json, write_json, write_text
@@ -114,13 +120,19 @@ def _source(config, workdir, defaults):
     run = evaluation_builders.run_with_data(
         config, workdir, defaults, labels="auto"
     )
-    train, load_test = builders.train_and_later_test(run, workdir)
+    train, load_test = data_builders.train_and_later_test(
+        run,
+        workdir,
+        bad_images_file=evaluation_builders.bad_images_file(config),
+    )
     size = evaluation_builders.image_size(loaded, train, config, run)
     view = CentreView(size, config.crop_fraction)
     encoder = signatures.Model(loaded, view, min(train.image_shape[:2]))
     classifier, without = _classifier(config, workdir)
+    method = objective_builders.title(run)
     about = {
-        "title": f"BYOL on {train.name}",
+        "title": f"{method} on {train.name}",
+        "method": method,
         "without_classify": without,
         "classes": list(classifier.classes) if classifier else [],
         "image_size": encoder.image_size,

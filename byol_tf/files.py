@@ -11,6 +11,11 @@ from collections.abc import Iterator
 Path = str | os.PathLike
 
 
+def as_text(path: str) -> str:
+    """A path with the bytes spelt out that are not UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[pathlib.Path]:
     """Gives a temporary path that becomes `path` if the block succeeds.

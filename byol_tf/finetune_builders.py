@@ -3,9 +3,10 @@
 import functools
 import pathlib
 
-from byol_tf import builders, encoders, evaluation_builders, prediction
+from byol_tf import data_builders, encoders, evaluation_builders, prediction
 from byol_tf.augment.supervised import SupervisedAugment
 from byol_tf.augment.views import CentreView
+from byol_tf.data.decode import MAX_PIXELS
 from byol_tf.data.label_table import read_label_table
 from byol_tf.finetune_settings import Settings
 from byol_tf.finetuning import FineTuning
@@ -44,8 +45,11 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         config, workdir, defaults, labels="auto"
     )
     # A task compares names: of tags, other combinations are no error.
-    images, load_test = builders.train_and_later_test(
-        run, workdir, same_classes=False
+    images, load_test = data_builders.train_and_later_test(
+        run,
+        workdir,
+        same_classes=False,
+        bad_images_file=evaluation_builders.bad_images_file(config),
     )
     size = evaluation_builders.image_size(encoder, images, config, run)
     train = _labelled(images, config.labels_file)
@@ -96,10 +100,15 @@ def fine_tuning_names(config, task: str) -> tuple[str, str]:
 def predicted(config, workdir, directory, *, task) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned: `predictions.csv`."""
     _, name = fine_tuning_names(config, task)
-    classifier = prediction.load_classifier(workdir, name)
+    classifier = prediction.load_classifier(workdir, name, task)
     target = pathlib.Path(workdir) / "predictions.csv"
+    limit = config.data.max_megapixels
     return prediction.predict_folder(
-        classifier, directory, target, config.encode_batch
+        classifier,
+        directory,
+        target,
+        config.encode_batch,
+        max_pixels=int(limit * 10**6) if limit else MAX_PIXELS,
     )
 
 

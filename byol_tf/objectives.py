@@ -64,6 +64,35 @@ def byol_loss(
     return tf.reduce_mean(loss)
 
 
+def negative_cosine(
+    prediction1: tf.Tensor,
+    prediction2: tf.Tensor,
+    projection1: tf.Tensor,
+    projection2: tf.Tensor,
+) -> tf.Tensor:
+    """SimSiam's loss: minus the cosine to the other view's projection.
+
+    No gradient flows into the projections. It is `byol_loss / 4 - 1`, on
+    projections of the network that is being trained.
+
+    Args:
+        prediction1: prediction of view 1, float `[batch, dim]`.
+        prediction2: prediction of view 2, float `[batch, dim]`.
+        projection1: projection of view 1, float `[batch, dim]`.
+        projection2: projection of view 2, float `[batch, dim]`.
+
+    Returns:
+        float32 scalar, mean of both directions over the batch: -1 where
+        predictions and projections are parallel, 1 where they are opposite.
+
+    Reference: Chen and He 2021, "Exploring Simple Siamese Representation
+    Learning", section 3, equations 1 to 4.
+    """
+    outputs = (prediction1, prediction2, projection1, projection2)
+    distance = byol_loss(*(tf.cast(o, tf.float32) for o in outputs))
+    return distance / 4.0 - 1.0
+
+
 def feature_spread(representation: tf.Tensor) -> tf.Tensor:
     """Deviation of the normalised representation times sqrt(features).
 

@@ -10,11 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.centre_square import upright_sizes
-from byol_tf.data.decode import ImageError, decode_square
+from byol_tf.data.decode import (
+    MAX_PIXELS,
+    ImageError,
+    decode_square,
+    upright_size,
+)
 from byol_tf.data.folder import find_images
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import (
+    as_text,
     loading,
     read_json,
     save_model,
@@ -89,22 +94,27 @@ def save_classifier(
     write_json(workdir / f"{name}.json", described)
 
 
-def load_classifier(workdir: str | os.PathLike, name: str) -> Classifier:
+def load_classifier(
+    workdir: str | os.PathLike, name: str, task: str | None = None
+) -> Classifier:
     """Loads what `save_classifier` wrote, in Keras's safe mode.
 
     Args:
         workdir: the run folder.
         name: of the files. If there is none of that name, but one of another,
             that one is taken.
+        task: name of a task of one's own that may be imported, see
+            `registry.from_json`.
 
     Raises:
-        ValueError: there is none, or it cannot be read.
+        ValueError: there is none, it cannot be read, or its task is another
+            one that would have to be imported.
     """
     path = _classifier_path(pathlib.Path(workdir), name)
     with loading(path):
         described = read_json(path.with_suffix(".json"))
         # A task of one's own registers its layers when it is imported.
-        task = registry.from_json(described)
+        task = registry.from_json(described, trusted=task)
         prepare = keras.saving.deserialize_keras_object(
             described["preparation"]
         )
@@ -132,6 +142,8 @@ def predict_folder(
     directory: str | os.PathLike,
     target: str | os.PathLike,
     batch_size: int = 256,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Predicted:
     """Predicts all images of a folder and writes a CSV file.
 
@@ -143,6 +155,7 @@ def predict_folder(
         directory: with images in it or below.
         target: the CSV file; written whole or not at all.
         batch_size: images at once.
+        max_pixels: larger images are not decoded.
 
     Raises:
         ValueError: there is no such folder, no image in it, none that can be
@@ -165,13 +178,17 @@ def predict_folder(
     )
 
     def decode(path):
-        return decode_square(directory / path, classifier.image_size, channels)
+        file = directory / path
+        pixels = decode_square(
+            file, classifier.image_size, channels, max_pixels
+        )
+        return pixels, upright_size(file)
 
     paths = find_images(directory)
     rows = []
     with progress_bar("predict", total=len(paths), unit="image") as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
-            rows += _rows(classifier, predict, directory, pairs)
+            rows += _rows(classifier, predict, pairs)
             bar.update(len(pairs))
     unread = [(path, status) for path, status, _ in rows if status != OK]
     if len(unread) == len(paths):
@@ -183,15 +200,14 @@ def predict_folder(
     return Predicted(pathlib.Path(target), len(paths), unread)
 
 
-def _rows(classifier, predict, directory, pairs):
+def _rows(classifier, predict, pairs):
     """`(path, status, columns)` of each image."""
-    good = [(p, d) for p, d in pairs if not isinstance(d, ImageError)]
+    good = [(p, *d) for p, d in pairs if not isinstance(d, ImageError)]
     columns = {}
     if good:
-        names, images = zip(*good, strict=True)
+        names, images, sizes = zip(*good, strict=True)
         predictions = classifier.task.in_whole_images(
-            predict(tf.constant(np.stack(images))).numpy(),
-            upright_sizes(directory, names),
+            predict(tf.constant(np.stack(images))).numpy(), np.array(sizes)
         )
         rows = classifier.task.rows(predictions)
         columns = dict(zip(names, rows, strict=True))
@@ -211,4 +227,4 @@ def _write(target, rows):
         writer.writerow([*WRITTEN, *columns])
         for path, status, row in rows:
             values = [row.get(column, "") for column in columns]
-            writer.writerow([path, status, *values])
+            writer.writerow([as_text(path), status, *values])

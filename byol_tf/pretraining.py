@@ -13,64 +13,29 @@ The folder explains itself:
 """
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from byol_tf import logs, reporting
-from byol_tf.checkpoints import CheckpointStore
-from byol_tf.data.pipeline import (
-    epoch_order,
-    steps_per_epoch,
-    training_batches,
-    with_views,
-)
+from byol_tf import flops, logs, reporting, resumable, utilisation
+from byol_tf.data.pipeline import epoch_order, steps_per_epoch
+from byol_tf.data.service import make_parts
 from byol_tf.data.sources import Images
+from byol_tf.distribution import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.pictures import views_grid
 from byol_tf.evaluation.summary import Protocol, summarize
 from byol_tf.files import read_json, save_model, whole_file, write_json
-from byol_tf.models.byol import BYOL
+from byol_tf.models.pretrainer import Pretrainer
+from byol_tf.pretraining_settings import Settings
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
-from byol_tf.training import pretrain
 from byol_tf.watch import Watch
 
 DRAWN = 12  # images whose first views are drawn
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Numbers of a run that are neither model nor data.
-
-    Attributes:
-        batch_size: inputs of one step.
-        epochs: passes over the training inputs.
-        seed: of data order and label subsets.
-        log_every: steps between two lines of metrics.
-        monitor_every: epochs between two measurements.
-        monitor_knn: measure kNN where there are labels.
-        monitor_samples: held-out inputs measured.
-        stop_on_collapse: end the run on collapse or NaN.
-        checkpoint_seconds: time between two checkpoints.
-        checkpoint_keep: checkpoints that stay.
-        jit_compile: compile the whole step with XLA.
-    """
-
-    batch_size: int
-    epochs: int
-    seed: int = 0
-    log_every: int = 50
-    monitor_every: int = 1
-    monitor_knn: bool = True
-    monitor_samples: int = 1000
-    stop_on_collapse: bool = False
-    checkpoint_seconds: float = 120.0
-    checkpoint_keep: int = 2
-    jit_compile: bool = False
 
 
 @dataclasses.dataclass
@@ -78,7 +43,7 @@ class Pretraining:
     """A run that is ready to go.
 
     Attributes:
-        model: compiled BYOL model.
+        model: compiled, such as `byol_tf.BYOL`.
         train: inputs to pretrain on; labels are used for measuring only.
         test: inputs to judge by.
         prepare: evaluation preprocessing of a batch, such as `CentreView`.
@@ -88,9 +53,11 @@ class Pretraining:
             they are drawn in the `tf.data` pipeline.
         config_text: shown in the report.
         title: of the report.
+        distribution: devices and workers that train; those that are not the
+            chief only make the steps.
     """
 
-    model: BYOL
+    model: Pretrainer
     train: Images
     test: Images
     prepare: Callable
@@ -99,6 +66,7 @@ class Pretraining:
     pipeline_views: Callable | None = None
     config_text: str = ""
     title: str = "pretraining"
+    distribution: Distribution = dataclasses.field(default_factory=Distribution)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -114,19 +82,33 @@ class Pretraining:
         """Trains, or continues, and writes the folder.
 
         Returns:
-            What `train.json` holds.
+            What `train.json` holds; {} for a worker that is not the chief.
+
+        Raises:
+            WorkerLostError: another worker of the run died.
         """
         workdir = pathlib.Path(workdir)
+        with self.distribution.watched():
+            if self.distribution.is_chief:
+                result = self._lead(workdir)
+            else:
+                result = {}
+                self._train(workdir, None)
+            self.distribution.wait()
+        return result
+
+    def _lead(self, workdir):
         workdir.mkdir(parents=True, exist_ok=True)
         self.extractor = FeatureExtractor(self.model.encoder, self.prepare)
         before = self._before(workdir)
         if not (workdir / "views.png").exists():
             self._draw_views(workdir / "views.png")
-        watch = self._train(workdir)
+        watch = self._watch()
+        faults = self._train(workdir, watch)
         save_model(self.model.encoder, workdir / "encoder.keras")
         numbers, features = self._evaluate()
         metrics = logs.read_metrics(workdir / "metrics.jsonl")
-        result = self._result(before, numbers, metrics, watch)
+        result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)
         with np.load(workdir / "before.npz") as file:
             features_before = file["test"]
@@ -144,27 +126,37 @@ class Pretraining:
         )
         return result
 
+    @functools.cached_property
+    def flops_per_image(self) -> float:
+        """Operations of a training step for one image."""
+        return flops.step(self.model)
+
     @property
     def views(self) -> Callable:
         """The augmentation, wherever it runs."""
         return self.pipeline_views or self.model.views
 
-    def batches(self, start_step: int) -> tf.data.Dataset:
-        """Training batches from a step on."""
-        batches = training_batches(
-            self.train,
-            self.settings.batch_size,
-            seed=self.settings.seed,
-            start_step=start_step,
-            num_steps=self.total_steps - start_step,
-        )
-        if self.pipeline_views is None:
-            return batches
-        return with_views(
-            batches,
-            self.pipeline_views,
-            lambda step: step_seed(self.model.seed, step),
-            start_step=start_step,
+    def batches(self, start_step: int, shift: int = 0) -> Iterable:
+        """Training batches from a step on, for the replicas of this worker.
+
+        Args:
+            start_step: the step.
+            shift: batches of the data order that are left out before it.
+        """
+
+        return self.distribution.batches(
+            functools.partial(
+                make_parts,
+                self.train,
+                self.settings.batch_size,
+                service=self.settings.data_service,
+                seed=self.settings.seed,
+                start_step=start_step,
+                num_steps=self.total_steps - start_step,
+                shift=shift,
+                views=self.pipeline_views,
+                view_seed=functools.partial(step_seed, self.model.seed),
+            )
         )
 
     def table(self, result: dict) -> str:
@@ -173,15 +165,9 @@ class Pretraining:
 
     # ---- pieces -------------------------------------------------------
 
-    def _train(self, workdir):
+    def _watch(self):
         settings = self.settings
-        store = CheckpointStore(
-            workdir / "checkpoints", self.model, settings.checkpoint_keep
-        )
-        resumed = store.restore_latest()
-        if resumed:
-            logging.info("Continuing at step %d.", resumed)
-        watch = Watch(
+        return Watch(
             self.model,
             self.train,
             self.extractor,
@@ -194,15 +180,37 @@ class Pretraining:
             stop=settings.stop_on_collapse,
             seed=settings.seed,
         )
-        pretrain(
+
+    def _train(self, workdir, watch):
+        return resumable.train(
             self.model,
             self.batches,
+            workdir,
+            self.settings,
+            watch,
             total_steps=self.total_steps,
             steps_per_epoch=self.steps_per_epoch,
-            callbacks=[*watch.callbacks, *self._reporters(workdir, store)],
-            jit_compile=settings.jit_compile,
+            callbacks=self._utilisation(),
+            distribution=self.distribution,
         )
-        return watch
+
+    def _utilisation(self):
+        settings = self.settings
+        if not settings.peak_tflops:
+            return []
+        return [
+            utilisation.Utilisation(
+                self.flops_per_image, settings.batch_size, settings.peak_tflops
+            )
+        ]
+
+    def _reached(self, metrics):
+        steps = int(self.model.step.numpy())
+        return utilisation.reached(
+            self.flops_per_image,
+            images=steps * self.settings.batch_size,
+            seconds=metrics[-1]["seconds"] if metrics else 0.0,
+        )
 
     def _before(self, workdir):
         path = workdir / "before.json"
@@ -239,21 +247,6 @@ class Pretraining:
             return self.train
         return self.train.subset(usable)
 
-    def _reporters(self, workdir, store):
-        settings = self.settings
-        return [
-            logs.ProgressBar(self.total_steps, settings.batch_size),
-            logs.MetricsFile(
-                workdir / "metrics.jsonl",
-                steps_per_epoch=self.steps_per_epoch,
-                log_every=settings.log_every,
-            ),
-            logs.TensorBoardScalars(
-                workdir / "tensorboard", log_every=settings.log_every
-            ),
-            logs.Checkpoints(store, every_seconds=settings.checkpoint_seconds),
-        ]
-
     def _draw_views(self, path):
         # Of a whole batch, so that the training need not compile them again.
         order = epoch_order(self.train.num_examples, self.settings.seed, 0)
@@ -264,7 +257,7 @@ class Pretraining:
         shown = [array[:DRAWN] for array in (images, *views)]
         views_grid(*map(np.asarray, shown), path)
 
-    def _result(self, before, after, metrics, watch):
+    def _result(self, before, after, metrics, watch, faults):
         return {
             "before": before,
             "after": after,
@@ -277,6 +270,9 @@ class Pretraining:
             "seed": self.settings.seed,
             "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
             "monitor_seconds": watch.seconds,
+            **self._reached(metrics),
+            "skipped_steps": faults.skipped,
+            "rollbacks": faults.rollbacks,
             "skipped_images": len(self.train.skipped),
             "data": self.train.name,
             "data_fingerprint": self.train.fingerprint(),

@@ -1,6 +1,7 @@
 """The configuration that a run folder keeps."""
 
 import pathlib
+from collections.abc import Mapping
 
 import ml_collections
 import yaml
@@ -54,10 +55,17 @@ def _read_config(path, defaults):
     config = ml_collections.ConfigDict(defaults)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, value in _flatten(values).items():
+        for key, value in flatten(values).items():
             _section_of(config, key)  # raises for an unknown field
             config.update_from_flattened_dict({key: _tuple(value)})
-    except (AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        yaml.YAMLError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{path} is not the configuration of a run: {reason}"
@@ -82,18 +90,19 @@ def _tuple(value):
     return tuple(value) if isinstance(value, list) else value
 
 
-def _flatten(values, prefix=""):
+def flatten(values: Mapping, prefix: str = "") -> dict[str, object]:
+    """The fields of all sections by their names with dots."""
     flat = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[prefix + key] = value
     return flat
 
 
 def _differences(kept, given):
-    kept, given = _flatten(_plain(kept)), _flatten(_plain(given))
+    kept, given = flatten(_plain(kept)), flatten(_plain(given))
     return sorted(
         key for key in kept.keys() | given if kept.get(key) != given.get(key)
     )

@@ -68,3 +68,12 @@ def describe_machine() -> dict:
 def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow: the initial weights follow it."""
     keras.utils.set_random_seed(seed)
+
+
+def make_deterministic() -> None:
+    """Lets TensorFlow run only operations that repeat bit for bit.
+
+    Those that cannot raise an error, and on a GPU some are slower. It holds
+    for the whole process and cannot be taken back.
+    """
+    tf.config.experimental.enable_op_determinism()

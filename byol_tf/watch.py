@@ -1,5 +1,6 @@
 """Which inputs a pretraining run is watched on, and by which monitors."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -7,8 +8,9 @@ import tensorflow as tf
 
 from byol_tf import monitors
 from byol_tf.data.images import Images
+from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.models.byol import BYOL
+from byol_tf.models.pretrainer import Pretrainer
 from byol_tf.seeds import step_seed
 
 BANK_RATIO = 4  # labelled images that vote, for each one that is classified
@@ -37,7 +39,7 @@ class Watch:
 
     def __init__(
         self,
-        model: BYOL,
+        model: Pretrainer,
         train: Images,
         extractor: FeatureExtractor,
         views: Callable,
@@ -80,6 +82,15 @@ class Watch:
                 )
             )
 
+    def state(self) -> dict:
+        """What a checkpoint keeps: the diagnosis, if there was one."""
+        found = self.collapse.diagnosis
+        return dataclasses.asdict(found) if found else {}
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from what `state` gave; {} for a new run."""
+        self.collapse.diagnosis = Diagnosis(**state) if state else None
+
     @property
     def seconds(self) -> float:
         """Time spent measuring since this process started."""
@@ -87,7 +98,11 @@ class Watch:
 
 
 def _agreement(model, views, inputs):
-    """Predictions and target projections of the two views of some inputs."""
+    """What the loss compares, of the two views of some inputs.
+
+    Predictions and target projections; those of the online network where
+    there is no target, and projections where there is no predictor.
+    """
     inputs = tf.constant(inputs)
 
     @tf.function

@@ -18,7 +18,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.epochs = 100  # passes over the training images
     config.precision = "float32"  # or mixed_bfloat16, mixed_float16
     config.jit_compile = "auto"  # XLA for the whole step: auto, yes, no
+    # auto: what is there, of one (device), mirrored (all GPUs of a machine),
+    # multi_worker (the processes in TF_CONFIG) and tpu; batch_size is that of
+    # all devices together.
+    config.strategy = "auto"
+    config.sync_batch_norm = True  # statistics of all devices together
+    config.deterministic = False  # only operations that repeat bit for bit
     config.log_every = 50  # steps between two lines of metrics.jsonl
+    config.peak_tflops = 0.0  # of the devices together; 0: no mfu is shown
 
     config.data = data = ml_collections.ConfigDict()
     data.source = "embedded"  # embedded, tfds, folder, arrays
@@ -32,6 +39,12 @@ def get_config() -> ml_collections.ConfigDict:
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
     data.cache_gb = 4.0
     data.cache_dir = ""  # of the disk cache; "": in the run folder
+    data.service = ""  # grpc://host:port of a tf.data service; "": none
+    data.max_megapixels = 100.0  # larger files are not decoded; at most 178
+    # Of a split: share of images that cannot be read, above which nothing is
+    # trained. Damage spoils single files; where more than every tenth is bad,
+    # it is the wrong folder, a copy that did not finish, or a format.
+    data.max_bad_share = 0.1
 
     config.augment = augment = ml_collections.ConfigDict()
     augment.place = "step"  # step: inside the training step; or pipeline
@@ -63,18 +76,37 @@ def get_config() -> ml_collections.ConfigDict:
     encoder.std = ()  # likewise; (): 0.25
 
     config.heads = heads = ml_collections.ConfigDict()
-    heads.hidden_size = 4096  # of projector and predictor
-    heads.projection_size = 256
+    # 0: the method's own, in byol_tf/models; for byol 4096, 256, 2 and 4096.
+    heads.hidden_size = 0  # of the projector
+    heads.projection_size = 0
+    heads.projector_layers = 0  # linear layers
+    heads.predictor_hidden_size = 0  # of byol, moco_v3, simsiam
 
     config.objective = objective = ml_collections.ConfigDict()
+    # byol, moco_v3, simsiam, simclr, triplet, barlow_twins, vicreg; each takes
+    # those of the fields below that name it.
     objective.name = "byol"
+    # Of byol and moco_v3, which have a target network. tau 0, constant: no
+    # average; tau 1, constant: a random target.
     objective.tau = 0.99  # decay of the target at step 0
+    # Batch size for which tau holds; others get tau ** (batch / this), as
+    # many images in the target's average. 0: tau as it is.
+    objective.tau_batch = 0
     objective.tau_schedule = "cosine"  # rising to 1; or constant
     objective.target_init = "independent"  # as the official code; or copy
+    objective.predictor = True  # of byol, moco_v3, simsiam; False: an ablation
+    objective.temperature = 0.2  # of simclr, moco_v3: divides the cosines
+    objective.margin = 0.2  # of triplet: squared distance; FaceNet, section 3.3
+    objective.off_diagonal_weight = 0.005  # of barlow_twins; its section 2
+    objective.loss_scale = 0.024  # of barlow_twins; its official code
+    objective.invariance = 25.0  # of vicreg; its section 4.2, as the next two
+    objective.variance = 25.0
+    objective.covariance = 1.0
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
     optimizer.name = "lars"  # lars, sgd, adamw
-    optimizer.base_lr = 0.45  # for a batch of 256; scaled linearly
+    optimizer.base_lr = 0.45  # for a batch of 256; scaled by lr_rule
+    optimizer.lr_rule = "linear"  # of the batch size; sqrt suits adamw
     optimizer.weight_decay = 1e-6
     optimizer.momentum = 0.9  # of lars and sgd
     optimizer.trust_coefficient = 1e-3  # of lars
@@ -92,6 +124,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.checkpoint = checkpoint = ml_collections.ConfigDict()
     checkpoint.every_seconds = 120.0
     checkpoint.keep = 2
+
+    config.faults = faults = ml_collections.ConfigDict()
+    # After a step whose loss or gradients are NaN or infinite, which makes no
+    # update: skip (go on), rollback (to the last checkpoint, and on after the
+    # bad batch), stop.
+    faults.action = "skip"
+    faults.in_a_row = 50  # such steps that end the run, whatever the action
+    faults.rollbacks = 3  # of a run; one more ends it
 
     config.evaluate = evaluate = ml_collections.ConfigDict()
     evaluate.knn_k = 20

@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     # classifier.onnx; "": classifier, if there is one of classes; none:
     # without.
     config.classifier = ""
-    config.max_pixels = 89_478_485  # of a file; larger ones are not decoded
+    config.max_pixels = 100_000_000  # of a file; larger ones are not decoded
 
     config.litert = litert = ml_collections.ConfigDict()
     litert.precisions = "float32,float16,int8"  # a file each

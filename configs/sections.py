@@ -17,6 +17,8 @@ def data() -> ml_collections.ConfigDict:
     section.cache = placeholder(str)
     section.cache_gb = placeholder(float)
     section.cache_dir = placeholder(str)
+    section.max_megapixels = placeholder(float)
+    section.max_bad_share = placeholder(float)
     return section
 
 

@@ -5,10 +5,8 @@ fresh checkout, with a home folder of tiny images; flags that make it short
 are appended. What cannot be run is listed with its reason.
 """
 
-import multiprocessing
 import os
 import pathlib
-import runpy
 import shlex
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import time
 import numpy as np
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).parent.parent
+from tests.scripts import CONTEXT, ROOT, redirect, run_here
 
 # Beginnings of commands that no test runs, and why.
 NOT_RUN = {
@@ -29,7 +27,20 @@ NOT_RUN = {
     "tensorboard": "a server that does not end",
     "BYOL_CONFORMANCE=": "needs a second file of official values",
     "docker": "needs Docker",
+    "python train.py --strategy=mirrored": "needs two GPUs",
+    "python train.py --strategy=tpu": "needs a TPU",
+    "TF_CONFIG=": "each waits for the other; test_many_devices.py does it",
+    "srun": "needs Slurm",
+    "kubectl": "needs Kubernetes",
     "curl": "needs the server of the command before it",
+    "python compare.py --workdir=runs/crops": "as the one of runs/tau",
+    "python tune.py --workdir=runs/tune_unlabelled": "as the one before it",
+    "python train.py --config=configs/quickstart.py --workdir=runs/barlow": (
+        "as the one of runs/simclr"
+    ),
+    "python train.py --config=configs/quickstart.py --workdir=runs/with_mfu": (
+        "test_utilisation.py does it"
+    ),
 }
 # Run by a shell as they are.
 SHELL = ("tail ", "python -c ", "ls ", "cat ", "cp ", "mkdir ")
@@ -72,10 +83,22 @@ SHORTER = {
         "config.verify.batch": 8,
         "config.verify.repeats": 1,
     },
+    "compare.py": {
+        "config.variants": "(('byol',),)",
+        "config.seeds": "(0,)",
+        "config.workers": 2,
+    },
+    "tune.py": {"config.trials!": 1},
     "convert.py": {},
     "embed.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
 }
+# Their trainings are as short as others.
+for _script in ("compare.py", "tune.py"):
+    SHORTER[_script]["config.common"] = tuple(
+        f"{key.removeprefix('config.')}={value}"
+        for key, value in SHORTER["train.py"].items()
+    )
 DEMO = (
     "python train.py --config=configs/quickstart.py --workdir=runs/quickstart"
 )
@@ -137,7 +160,7 @@ def run_all(folder, todo) -> list[str]:
         if kind(text) == "shell":
             code = _in_shell(folder, text, log)
         else:
-            process = _CONTEXT.Process(
+            process = CONTEXT.Process(
                 target=_in_child, args=(str(folder), text, str(log))
             )
             process.start()
@@ -159,12 +182,6 @@ def _stop_once_it_listens(process, log):
     process.terminate()
 
 
-# A process that has imported TensorFlow is copied for every command: that
-# saves the import of each.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.builders"])
-
-
 def _in_shell(folder, command, log):
     path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}"
     with open(log, "wb") as output:
@@ -179,16 +196,13 @@ def _in_shell(folder, command, log):
 
 
 def _in_child(folder, text, log):
-    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    redirect(1, log)
+    os.dup2(1, 2)
     os.chdir(folder)
     os.environ["HOME"] = str(pathlib.Path(folder) / "home")
-    sys.path.insert(0, str(ROOT))
     sys.stdout.reconfigure(line_buffering=True)
     if kind(text):
-        sys.argv = shlex.split(os.path.expandvars(shorter(text)))[1:]
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        run_here(shlex.split(os.path.expandvars(shorter(text)))[1:])
     else:
         exec(compile(text, "document", "exec"), given())
 
@@ -200,7 +214,7 @@ def shorter(command: str) -> str:
     for key, value in SHORTER[script].items():
         forced = key.endswith("!")
         if (forced or key not in named) and not continued:
-            command += f" --{key.rstrip('!')}={value}"
+            command += f" --{key.rstrip('!')}={shlex.quote(str(value))}"
     return command
 
 

@@ -1,21 +1,56 @@
 """Starts the scripts as a user does."""
 
+import multiprocessing
+import os
 import pathlib
+import runpy
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).parent.parent
+TIMEOUT = 300  # seconds
+
+# A process that has imported TensorFlow is copied for every script: that saves
+# the import of each.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.builders"])
 
 
 def run_script(name: str, *flags, cwd=ROOT) -> subprocess.CompletedProcess:
     """What a script of the repository did, with its output as text."""
-    return subprocess.run(
-        [sys.executable, ROOT / name, *map(str, flags)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [str(ROOT / name), *map(str, flags)]
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [pathlib.Path(folder) / name for name in ("out", "err")]
+        process = CONTEXT.Process(
+            target=_run, args=(command, str(cwd), *map(str, outputs))
+        )
+        process.start()
+        process.join(TIMEOUT)
+        if process.is_alive():
+            process.kill()
+            raise subprocess.TimeoutExpired(command, TIMEOUT)
+        texts = [path.read_text(errors="replace") for path in outputs]
+        return subprocess.CompletedProcess(command, process.exitcode, *texts)
+
+
+def _run(command, cwd, stdout, stderr):
+    for output, path in ((1, stdout), (2, stderr)):
+        redirect(output, path)
+    os.chdir(cwd)
+    run_here(command)
+
+
+def redirect(output: int, path: str) -> None:
+    """Writes what goes to a file descriptor of this process to a file."""
+    os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), output)
+
+
+def run_here(command: list[str]) -> None:
+    """Runs a script and its arguments in this process."""
+    sys.path.insert(0, str(ROOT))
+    sys.argv = command
+    runpy.run_path(command[0], run_name="__main__")
 
 
 def assert_one_clear_line(

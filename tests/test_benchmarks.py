@@ -5,14 +5,12 @@ import os
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks import (
     contest,
-    flops,
     long,
     machine,
     photos,
@@ -22,8 +20,6 @@ from benchmarks import (
 )
 from benchmarks.contest import Contest, Contestant
 from benchmarks.workers import protocol
-from byol_tf.models.heads import mlp
-from byol_tf.models.resnet import make_resnet
 
 
 class Fake(Contestant):
@@ -234,39 +230,6 @@ def test_memory_counts_descendants():
     assert 64 << 20 < pss <= rss < 128 << 20
 
 
-def test_flops_of_layers_are_those_of_the_formula():
-    model = keras.Sequential(
-        [
-            keras.Input((8, 6, 3)),
-            keras.layers.Conv2D(5, 3, 2, padding="same"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(7),
-        ]
-    )
-    convolution = 2 * (4 * 3) * (3 * 3 * 3) * 5
-    assert flops.forward(model) == convolution + 2 * (4 * 3 * 5) * 7
-
-
-def test_flops_of_resnet18_are_those_of_its_stages():
-    stem = 32**2 * 3**2 * 3 * 64
-    first = 4 * 32**2 * 3**2 * 64 * 64
-    # Half the side and twice the channels: each of the later three takes the
-    # same.
-    later = 16**2 * (3**2 * (64 * 128 + 3 * 128 * 128) + 64 * 128)
-    encoder = make_resnet("resnet18", (32, 32, 3))
-    assert flops.forward(encoder) == 2 * (stem + first + 3 * later)
-
-
-def test_a_step_is_a_target_pass_and_three_online_passes_a_view():
-    encoder = make_resnet("slim", (8, 8, 3))
-    projector = mlp(128, 16, 4, name="projector")
-    predictor = mlp(4, 16, 4, name="predictor")
-    heads = 2 * (128 * 16 + 16 * 4), 2 * (4 * 16 + 16 * 4)
-    target = flops.forward(encoder) + heads[0]
-    expected = 2 * (target + 3 * (target + heads[1]))
-    assert flops.step(encoder, projector, predictor) == expected
-
-
 def test_share_of_peak_is_that_of_the_same_operations():
     result = {
         "entries": {
@@ -306,11 +269,14 @@ def test_parts_have_median_rates_and_peak_memory():
         {"step": i, "seconds": i, "rate": i, "monitored": i % 3 == 0}
         for i in range(1, 21)
     ]
-    memory = [(1.5, 9, 5), (2.5, 9, 7), (19.9, 9, 6), (25.0, 9, 99)]
+    memory = [(1.5, 9, 5, 30), (2.5, 9, 7, 31), (19.9, 9, 6, 32)]
+    memory += [(25.0, 9, 99, 33)]
     parts = long.parts_of(windows, memory)
     assert len(parts) == long.PARTS
     assert [p["rate"] for p in parts[:3]] == [1.5, 4, 5]
-    assert [p["memory"] for p in (parts[0], parts[1], parts[-1])] == [5, 7, 6]
+    ends = parts[0], parts[1], parts[-1]
+    assert [part["memory"] for part in ends] == [5, 7, 6]
+    assert [part["files"] for part in ends] == [30, 31, 32]
     assert long.drift([90.0, None, 100.0, 110.0]) == 0.2
 
 

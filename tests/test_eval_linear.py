@@ -10,6 +10,7 @@ from PIL import Image
 
 from byol_tf import (
     builders,
+    data_builders,
     encoders,
     evaluation_builders,
     linear_evaluation,
@@ -176,13 +177,13 @@ def test_no_test_image_is_loaded_until_all_is_fitted(tmp_path, monkeypatch):
             return choice
 
         monkeypatch.setattr(linear_evaluation, name, recorded)
-    loaded = builders.sources.load
+    loaded = data_builders.sources.load
 
     def load(*args, split, **kwargs):
         events.append(f"load {split}")
         return loaded(*args, split=split, **kwargs)
 
-    monkeypatch.setattr(builders.sources, "load", load)
+    monkeypatch.setattr(data_builders.sources, "load", load)
     job = build(workdir, **{"sgd.epochs": 1, "sgd.random_encoder": False})
     assert events == ["load train"]
     job.run(workdir)

@@ -265,7 +265,9 @@ def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
     ).run(tmp_path)
     assert result["task"]["task"] == f"{__name__}:Brightness"
     assert result["fractions"]["50%"]["variants"]["frozen"]["test"]["mean"] < 0
-    loaded = prediction.load_classifier(tmp_path, "classifier")
+    loaded = prediction.load_classifier(
+        tmp_path, "classifier", task=f"{__name__}:Brightness"
+    )
     assert isinstance(loaded.task, Brightness)
 
 

@@ -10,8 +10,12 @@ PACKAGE = ROOT / "byol_tf"
 
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
-    {"objectives", "ema", "schedules", "seeds", "optimizers", "layers",
-     "convolution", "official.allowed", "official.architecture",
+    {"replicas", "distribution"},
+    {"overrides", "evaluation.alignment", "tuning.correlation",
+     "objectives", "ema", "schedules", "seeds", "optimizers", "layers",
+     "convolution", "models.outputs",
+     "official.allowed", "official.architecture",
+     "faults", "interruption", "pretraining_settings", "flops", "scaling",
      "extras", "serving.form", "serving.quiet", "serving.card_calls",
      "files", "runtime", "checks", "progress", "cli", "data.decode",
      "data.images", "augment.ops",
@@ -21,15 +25,19 @@ STOREYS = [
      "evaluation.average_precision", "evaluation.keypoint_accuracy",
      "serving.server.errors", "serving.server.image_header",
      "serving.server.metrics"},
-    {"augment.view", "augment.centre", "models.heads", "evaluation.fewshot",
-     "data.store", "evaluation.drawing", "run_config",
+    {"recipe", "utilisation",
+     "child_runs", "comparison.plan", "tuning.space", "tuning.label_free",
+     "augment.view", "augment.centre", "models.heads", "contrastive",
+     "decorrelation", "evaluation.fewshot",
+     "data.store", "data.bad_images", "evaluation.drawing", "run_config",
      "evaluation.selection", "evaluation.feature_cache",
      "search.table",
      "augment.supervised", "data.centre_square", "tasks.task", "tasks.known",
      "serving.server.settings", "serving.server.model",
      "finetune_settings", "serving.decode", "serving.model_card",
      "official.unpickle", "serving.join_litert"},
-    {"official.checkpoint",
+    {"official.checkpoint", "comparison.plots", "tuning.plots",
+     "models.pretrainer",
      "augment.views", "models.resnet", "models.adapters", "data.arrays",
      "data.folder", "data.tfds", "data.pipeline", "evaluation.summary",
      "evaluation.grids", "evaluation.plots", "evaluation.confusion",
@@ -42,21 +50,28 @@ STOREYS = [
      "serving.signatures"},
     {"official.conversion",
      "search.embedding", "search.duplicates", "search.map",
-     "models.byol", "data.sources", "evaluation.pictures",
+     "models.byol", "models.joint", "models.simsiam",
+     "data.sources", "data.service", "evaluation.pictures",
      "evaluation.report", "checkpoints", "training", "monitors", "logs",
      "serving.server.protos", "serving.server.service",
      "encoders", "linear_settings", "tasks.registry", "finetune_fit",
      "serving.verify", "serving.saved_model", "serving.freeze"},
-    {"serving.server.grpc_service", "serving.server.rest",
+    {"comparison.results", "tuning.trials", "tuning.results",
+     "serving.server.grpc_service", "serving.server.rest",
      "serving.server.listing",
+     "fault_monitor",
+     "models.moco_v3",
      "reporting", "linear_results", "watch", "finetune_results",
      "prediction", "serving.to_onnx", "serving.to_litert",
      "serving.verify_table"},
+    {"resumable", "comparison.comparison", "tuning.search"},
     {"serving.server.server",
+     "objective_builders", "data_builders",
      "pretraining", "linear_evaluation", "finetuning", "serving.formats"},
     {"builders", "serve_builders", "convert_builders"},
-    {"evaluation_builders"},
-    {"finetune_builders", "export_builders", "embed_builders"},
+    {"evaluation_builders", "compare_builders"},
+    {"finetune_builders", "export_builders", "embed_builders",
+     "tune_builders"},
 ]  # fmt: skip
 
 
@@ -115,7 +130,10 @@ def test_no_module_but_the_door_reads_flags_or_environment(name, path):
 
 
 def test_the_algorithm_knows_nothing_of_images():
-    for name in ("models/byol", "objectives", "training", "monitors", "ema"):
+    methods = ["byol", "joint", "moco_v3", "pretrainer", "simsiam"]
+    names = ["objectives", "contrastive", "decorrelation", "training"]
+    names += ["monitors", "ema", *(f"models/{name}" for name in methods)]
+    for name in names:
         inside, _ = imports(PACKAGE / f"{name}.py")
         assert not any(
             module.startswith(("augment", "data")) for module in inside

@@ -72,7 +72,7 @@ def test_every_built_in_task_has_its_name():
 @pytest.mark.parametrize("task", EXAMPLES, ids=lambda task: task.name)
 def test_json_makes_an_equal_task(task):
     described = to_json(task)
-    again = from_json(json.loads(json.dumps(described)))
+    again = from_json(json.loads(json.dumps(described)), described["task"])
     assert type(again) is type(task)
     assert vars(again) == vars(task)
     assert to_json(again) == described

@@ -42,7 +42,7 @@ def signals(count=64, seed=0):
     return waves[..., None].astype(np.float32), labels.astype(np.int32)
 
 
-def make_model(tau=0.9):
+def make_model(tau=0.9, dtype=None):
     keras.utils.set_random_seed(0)
     encoder = keras.Sequential(
         [
@@ -60,6 +60,7 @@ def make_model(tau=0.9):
         projection_size=8,
         tau=tau,
         probe_classes=2,
+        dtype=dtype,
     )
     model.compile(keras.optimizers.Adam(5e-3))
     model.optimizer.build(model.trainable_variables)
@@ -100,16 +101,30 @@ def test_signals_are_pretrained_with_views_of_their_own():
     assert knn.measure()["knn_accuracy"] > 0.9
 
 
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path):
-    whole = make_model()
+def with_optimizer(kind):
+    """A model whose optimizer has more to remember than slots."""
+    adam = keras.optimizers.Adam
+    model = make_model()
+    model.compile(
+        adam(5e-3, gradient_accumulation_steps=2)
+        if kind == "accumulating"
+        else keras.optimizers.LossScaleOptimizer(adam(5e-3))
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["accumulating", "scaling"])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, kind):
+    whole = with_optimizer(kind)
     run(whole, 11)
-    first = make_model()
-    run(first, 6, [logs.Checkpoints(CheckpointStore(tmp_path, first))])
+    first = with_optimizer(kind)
+    run(first, 5, [logs.Checkpoints(CheckpointStore(tmp_path, first))])
     keras.utils.set_random_seed(99)
-    second = make_model()
+    second = with_optimizer(kind)
     for variable in second.variables:
         variable.assign(tf.zeros_like(variable))
-    assert CheckpointStore(tmp_path, second).restore_latest() == 6
+    assert CheckpointStore(tmp_path, second).restore_latest() == 5
     run(second, 11)
     for ours, theirs in zip(
         second.get_weights(), whole.get_weights(), strict=True
@@ -229,6 +244,25 @@ def test_metrics_have_every_step_once_after_a_restart(tmp_path):
     assert [line["step"] for line in lines] == [6, 8]
     assert lines[-1]["epoch"] == 2
     assert {"loss", "tau", "learning_rate"} <= lines[-1].keys()
+
+
+def test_means_go_on_over_a_restart(tmp_path):
+    lines = []
+    for name, parts in (("whole", [7]), ("parted", [2, 5, 7])):
+        for steps in parts:
+            model = make_model()
+            metrics = logs.MetricsFile(
+                tmp_path / f"{name}.jsonl", steps_per_epoch=4, log_every=3
+            )
+            store = CheckpointStore(
+                tmp_path / name, model, parts={"metrics": metrics}
+            )
+            store.restore_latest()
+            run(model, steps, [metrics, logs.Checkpoints(store)])
+        written = logs.read_metrics(metrics.path)
+        lines.append([{**line, "seconds": 0} for line in written])
+    assert [line["step"] for line in lines[0]] == [3, 6]
+    assert lines[0] == lines[1]
 
 
 def test_monitors_reach_the_metrics_file(tmp_path):

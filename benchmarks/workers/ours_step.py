@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import flops
 from benchmarks.workers import protocol
-from byol_tf import BYOL
+from byol_tf import BYOL, flops
 from byol_tf.models.resnet import make_resnet
 from byol_tf.optimizers import make_optimizer
 from byol_tf.runtime import should_compile
@@ -32,8 +31,7 @@ def prepare(case: dict) -> protocol.Repeated:
     def piece():
         return float(step(views)["loss"])
 
-    per_image = flops.step(model.encoder, model.projector, model.predictor)
-    info = {"flops_per_image": per_image}
+    info = {"flops_per_image": flops.step(model)}
     return protocol.Repeated(piece, case["batch"], case["seconds"], info)
 
 

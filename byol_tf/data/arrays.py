@@ -11,6 +11,7 @@ from byol_tf.data.images import Images
 
 EMBEDDED = ("fashion_mnist",)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's
+MOST_CLASSES = 1_000_000  # more are no classes, but say, times or numbers
 
 
 def load_embedded(name: str, split: str) -> Images:
@@ -55,7 +56,7 @@ def load_arrays(path, split: str) -> Images:
             labels = np.full(len(images), -1, np.int32)
         names = ()
         if "class_names" in file and (labels >= 0).any():
-            names = tuple(map(str, _read(file, "class_names", path)))
+            names = _as_names(_read(file, "class_names", path), labels, path)
     return Images(images, labels, names, path.stem)
 
 
@@ -141,12 +142,22 @@ def _as_labels(labels, images, path):
             f"{path}: labels must be integers of shape [{len(images)}], as "
             f"many as images. Received: {labels.dtype} of shape {labels.shape}"
         )
-    if labels.min() < -1:
+    low, high = labels.min(), labels.max()
+    if low < -1 or high >= MOST_CLASSES:
         raise ValueError(
-            f"{path}: labels must be -1 (none) or more. Received: "
-            f"{labels.min()}"
+            f"{path}: labels must be -1 (none) or more, as the numbers of "
+            f"classes below {MOST_CLASSES}. Received: {low} to {high}"
         )
     return labels.astype(np.int32)
+
+
+def _as_names(names, labels, path):
+    if names.ndim != 1 or len(names) <= labels.max():
+        raise ValueError(
+            f"{path}: 'class_names' must have a name for each label up to "
+            f"{labels.max()}. Received: shape {list(names.shape)}"
+        )
+    return tuple(map(str, names))
 
 
 def _change_channels(pixels, channels, name):

@@ -5,9 +5,8 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
-from byol_tf.data.decode import FORMATS, ORIENTATION
+from byol_tf.data.decode import ImageError, upright_size
 
 
 def upright_sizes(
@@ -21,12 +20,18 @@ def upright_sizes(
 
     Returns:
         int `[n, 2]`, widths and heights.
+
+    Raises:
+        ValueError: a file cannot be read.
     """
     sizes = np.empty((len(paths), 2), np.int64)
     for row, path in enumerate(paths):
-        with Image.open(pathlib.Path(folder) / path, formats=FORMATS) as image:
-            lies = image.getexif().get(ORIENTATION, 1) >= 5
-            sizes[row] = image.size[::-1] if lies else image.size
+        try:
+            sizes[row] = upright_size(pathlib.Path(folder) / path)
+        except ImageError as error:
+            raise ValueError(
+                f"the size of {path} in {folder} cannot be read: {error}"
+            ) from error
     return sizes
 
 

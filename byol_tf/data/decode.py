@@ -2,11 +2,12 @@
 
 import io
 import os
+import stat
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
-ORIENTATION = 0x0112  # tag of EXIF; from 5 on the image lies on its side
+ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 EXTENSIONS = (
     ".jpg",
@@ -18,9 +19,20 @@ EXTENSIONS = (
     ".bmp",
     ".webp",
 )
-MAX_PIXELS = 89_478_485  # where Pillow begins to warn: 256 MiB of RGB
+MAX_PIXELS = 100_000_000  # decoded to 300 MB of RGB
 OVERSAMPLING = 2  # sides of a reduced JPEG, at least, by those it becomes
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+# What makes an image upright, by its orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 class ImageError(ValueError):
@@ -45,7 +57,8 @@ def decode_image(
         data: the bytes, or the path of a file.
         channels: 1 (luma of ITU-R 601), 3 (gray is repeated), or None for 1
             where the file is gray and 3 where it has colours.
-        max_pixels: refuse a larger image before decoding it.
+        max_pixels: refuse a larger image by what its header says, before
+            decoding it. Pillow itself refuses 178,956,971 and more.
         least_side: lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
             long as both sides keep so many pixels; of a photo that is going
             to be resized anyhow, in a third of the time.
@@ -54,35 +67,51 @@ def decode_image(
         uint8 `[height, width, channels]`.
 
     Raises:
-        ImageError: if it cannot be decoded or is too large.
+        ImageError: if it cannot be decoded, is too large or is no file.
         ValueError: if `channels` is not 1, 3 or None.
     """
     check_channels(channels)
-    try:
-        source = io.BytesIO(data) if isinstance(data, bytes) else data
-        with Image.open(source, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise ImageError(
-                    f"{width}x{height} pixels are more than the limit of "
-                    f"{max_pixels}"
-                )
-            if least_side is not None:
-                image.draft(None, (least_side, least_side))
-            mode = {1: "L", 3: "RGB"}.get(channels)
-            pixels = np.array(_flatten(image, mode))
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
-    # Pillow's decoders raise nearly anything on damaged bytes.
-    except Exception as error:
-        raise ImageError(_reason(error)) from error
+    mode = {1: "L", 3: "RGB"}.get(channels)
+
+    def decode(image):
+        width, height = image.size
+        if not width * height:
+            raise ImageError(f"{width}x{height} pixels are none")
+        if width * height > max_pixels:
+            raise ImageError(
+                f"{width}x{height} pixels are more than the limit of "
+                f"{max_pixels}"
+            )
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
+        return np.array(_flatten(image, mode))
+
+    pixels = _opened(data, decode)
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
+def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
+    """Width and height of an image as `decode_image` gives it.
+
+    Args:
+        data: the bytes, or the path of a file.
+
+    Raises:
+        ImageError: if they cannot be read.
+    """
+
+    def size(image):
+        lies = _orientation(image) in _SIDEWAYS
+        return image.size[::-1] if lies else image.size
+
+    return _opened(data, size)
+
+
 def decode_square(
-    data: bytes | str | os.PathLike, size: int, channels: int | None = None
+    data: bytes | str | os.PathLike,
+    size: int,
+    channels: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
     """Decodes to `size` pixels of a side, by centre crop.
 
@@ -90,6 +119,7 @@ def decode_square(
         data: the bytes, or the path of a file.
         size: pixels of a side.
         channels: see `decode_image`.
+        max_pixels: see `decode_image`.
 
     Returns:
         uint8 `[size, size, channels]`.
@@ -97,7 +127,12 @@ def decode_square(
     Raises:
         ImageError: if it cannot be decoded or is too large.
     """
-    image = decode_image(data, channels, least_side=OVERSAMPLING * size)
+    image = decode_image(
+        data,
+        channels,
+        max_pixels=max_pixels,
+        least_side=OVERSAMPLING * size,
+    )
     return resize_and_centre_crop(image, size)
 
 
@@ -137,11 +172,42 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     return np.stack([resize(image[..., i]) for i in range(channels)], axis=-1)
 
 
+def _opened(data, use):
+    """What a function makes of the image, or an `ImageError`."""
+    try:
+        if isinstance(data, bytes):
+            data = io.BytesIO(data)
+        # Opening a pipe or a device could take for ever.
+        elif not stat.S_ISREG(os.stat(data).st_mode):
+            raise ImageError("not a file, but a folder, pipe or device")
+        with Image.open(data, formats=FORMATS) as image:
+            return use(image)
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
+    # Pillow's decoders raise nearly anything on damaged bytes.
+    except Exception as error:
+        raise ImageError(_reason(error)) from error
+
+
+def _orientation(image):
+    """EXIF's, 1 to 8; 1, upright, where there is none or it is damaged."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+        return value if value in _TURNS else 1
+    except Exception:  # as above; the pixels can be whole all the same
+        return 1
+
+
 def _flatten(image, mode):
     """An upright, opaque image of mode L or RGB, of the wanted one if any."""
+    image.load()
     # Pillow takes every CMYK JPEG for inverted; only Adobe's are.
     inverted = image.mode == "CMYK" and "adobe" not in image.info
-    image = ImageOps.exif_transpose(image)
+    turn = _TURNS.get(_orientation(image))
+    if turn is not None:
+        image = image.transpose(turn)
     if image.mode in SIXTEEN_BIT:
         values = np.asarray(image).astype(np.uint32)
         # Rounded value * 255 / 65535.
@@ -164,6 +230,8 @@ def _over_white(image):
 def _reason(error):
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
     if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow allows"
     text = " ".join(str(error).split())

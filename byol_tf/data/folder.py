@@ -6,11 +6,18 @@ from collections import Counter
 
 from absl import logging
 
-from byol_tf.data.decode import EXTENSIONS, check_channels, decode_square
+from byol_tf.data.decode import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    check_channels,
+    decode_square,
+)
 from byol_tf.data.images import Images
 from byol_tf.data.store import Store, decode_into
+from byol_tf.files import as_text
 
 SPLIT = "train"  # what a folder without sub-folders for splits holds
+GONE = (-1, -1)  # in place of size and time
 
 
 def load_folder(
@@ -19,13 +26,15 @@ def load_folder(
     image_size: int | None,
     channels: int | None,
     store: Store,
+    max_pixels: int = MAX_PIXELS,
 ) -> Images:
     """Decodes all images below a folder, in the order of their paths.
 
     A sub-folder with the name of the split holds the split; without one, all
     is "train". If every image lies in one of at least two sub-folders of the
     first level, their names are the labels, else there are none. Hidden files
-    and folders are left out.
+    and folders are left out. What is there but cannot be read, or is gone
+    when its turn comes, is skipped.
 
     Args:
         directory: the folder.
@@ -33,10 +42,11 @@ def load_folder(
         image_size: pixels of a side, see `sources.load`.
         channels: 1 or 3; None for 3.
         store: where the pixels go.
+        max_pixels: larger images are not decoded but skipped.
 
     Raises:
-        ValueError: if there is no such folder or split, if no image in it can
-            be read, or if `image_size` is missing.
+        ValueError: if there is no such folder or split, if no image is in it,
+            or if `image_size` is missing.
     """
     check_channels(channels)
     channels = channels or 3
@@ -51,7 +61,7 @@ def load_folder(
     labels, class_names = labels_of(paths, _known_classes(root, directory))
 
     def prepare(path):
-        return decode_square(root / path, image_size, channels)
+        return decode_square(root / path, image_size, channels, max_pixels)
 
     def write(array):
         items = zip(paths, paths, labels, strict=True)
@@ -62,18 +72,13 @@ def load_folder(
         (image_size, image_size, channels),
         write,
         name=name,
-        key=_key(root, paths, labels),
+        key=_key(root, paths, labels, max_pixels),
     )
     if skipped:
         logging.warning(
             "Skipped %d of %d images in %s, which could not be read; the "
             "first: %s: %s.",
-            *(len(skipped), len(paths), root, *skipped[0]),
-        )
-    if not len(labels):
-        raise ValueError(
-            f"none of the {len(paths)} images in {str(root)!r} can be read; "
-            f"the first, {skipped[0][0]}: {skipped[0][1]}"
+            *(len(skipped), len(paths), root, *map(as_text, skipped[0])),
         )
     unread = {path for path, _ in skipped}
     kept = tuple(path for path in paths if path not in unread)
@@ -89,7 +94,8 @@ def find_images(root: pathlib.Path) -> list[str]:
         ValueError: if there is none.
     """
     paths, others, seen = [], Counter(), set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
+    walk = os.walk(root, followlinks=True, onerror=_warn_of_folder)
+    for folder, subfolders, files in walk:
         real = os.path.realpath(folder)
         if real in seen:  # a link back to a folder above
             subfolders.clear()
@@ -132,12 +138,21 @@ def labels_of(
         A label for each path, and the sorted names; all -1 and () if an image
         lies outside of sub-folders or if there is only one class.
     """
-    tops = [path.split("/")[0] if "/" in path else None for path in paths]
+    tops = [as_text(p.split("/")[0]) if "/" in p else None for p in paths]
     if None in tops or len({*tops, *known}) < 2:
         return [-1] * len(paths), ()
     names = [*known, *sorted(set(tops) - set(known))]
     index = {name: label for label, name in enumerate(names)}
     return [index[top] for top in tops], tuple(names)
+
+
+def size_and_time(path: str | os.PathLike) -> tuple[int, int]:
+    """Bytes of a file and time of its last change in ns, or `GONE`."""
+    try:
+        found = os.stat(path)
+    except OSError:  # a link to nowhere: decoding it tells why
+        return GONE
+    return found.st_size, found.st_mtime_ns
 
 
 def _split_folder(directory, split):
@@ -165,9 +180,15 @@ def _known_classes(root, directory):
     return labels_of(find_images(train))[1]
 
 
-def _key(root, paths, labels):
-    stats = [os.stat(root / path) for path in paths]
-    return [
-        (path, label, stat.st_size, stat.st_mtime_ns)
-        for path, label, stat in zip(paths, labels, stats, strict=True)
+def _warn_of_folder(error):
+    logging.warning(
+        "Left out the folder %s: %s.",
+        *(as_text(str(error.filename)), error.strerror),
+    )
+
+
+def _key(root, paths, labels, max_pixels):
+    return max_pixels, [
+        (path, label, *size_and_time(root / path))
+        for path, label in zip(paths, labels, strict=True)
     ]

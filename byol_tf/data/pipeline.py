@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.images import Images, Rows
+from byol_tf.distribution import WHOLE, Shard
 
 FOREVER = np.iinfo(np.int64).max
 READERS = 4  # batches that are made at a time
@@ -40,6 +41,36 @@ def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     return np.argsort(draws, kind="stable")
 
 
+def part_size(batch_size: int, shard: Shard) -> int:
+    """Images of a batch that one replica gets.
+
+    Raises:
+        ValueError: if the batch cannot be divided by the replicas.
+    """
+    part, rest = divmod(batch_size, shard.replicas)
+    if rest:
+        raise ValueError(
+            "`batch_size` must be a multiple of the number of replicas, "
+            f"{shard.replicas}. Received: batch_size={batch_size}"
+        )
+    return part
+
+
+def epoch_rows(
+    num_examples: int, batch_size: int, seed: int, epoch: int, shard: Shard
+) -> np.ndarray:
+    """The examples of every step of an epoch, for the replicas of a shard.
+
+    Returns:
+        int64 `[steps, replicas of the shard, part]`; those of all shards,
+        put together in order, are the batches of one device.
+    """
+    steps = steps_per_epoch(num_examples, batch_size)
+    rows = epoch_order(num_examples, seed, epoch)[: steps * batch_size]
+    rows = rows.reshape(steps, shard.replicas, part_size(batch_size, shard))
+    return rows[:, shard.first : shard.first + shard.count]
+
+
 def training_batches(
     images: Images,
     batch_size: int,
@@ -47,6 +78,7 @@ def training_batches(
     seed: int,
     start_step: int = 0,
     num_steps: int | None = None,
+    shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
     """Shuffled full batches from a step on.
 
@@ -61,31 +93,36 @@ def training_batches(
         seed: of the order, 0 or more.
         start_step: first step, counted from the beginning of training.
         num_steps: number of batches; None for no end.
+        shard: which parts of every batch are read, one after another. Those
+            of all shards, put together in order, are the batch.
 
     Returns:
-        Dataset of `(images, labels)`: uint8 `[batch_size, height, width,
-        channels]` and int32 `[batch_size]`.
+        Dataset of `(images, labels)`: uint8 `[part, height, width, channels]`
+        and int32 `[part]`, `part` being `batch_size` over the replicas.
 
     Raises:
-        ValueError: if there is not one full batch.
+        ValueError: if there is not one full batch, or it cannot be divided by
+            the replicas.
     """
-    per_epoch = steps_per_epoch(images.num_examples, batch_size)
+    count = images.num_examples
+    per_epoch = steps_per_epoch(count, batch_size)
+    part = part_size(batch_size, shard)
     first_epoch, first_step = divmod(start_step, per_epoch)
 
     def order(epoch):
-        indices = epoch_order(images.num_examples, seed, int(epoch))
-        steps = indices[: per_epoch * batch_size].reshape(-1, batch_size)
-        return steps[first_step if epoch == first_epoch else 0 :]
+        rows = epoch_rows(count, batch_size, seed, int(epoch), shard)
+        rows = rows[first_step if epoch == first_epoch else 0 :]
+        return rows.reshape(-1, part)
 
     def steps_of_epoch(epoch):
         steps = tf.numpy_function(order, [epoch], tf.int64, stateful=False)
-        steps.set_shape([None, batch_size])
+        steps.set_shape([None, part])
         return tf.data.Dataset.from_tensor_slices(steps)
 
     steps = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(steps_of_epoch)
     if num_steps is not None:
-        steps = steps.take(num_steps)
-    return _gather(steps, images, batch_size)
+        steps = steps.take(num_steps * shard.count)
+    return _gather(steps, images, part)
 
 
 def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
@@ -109,26 +146,30 @@ def with_views(
     view_seed: Callable,
     *,
     start_step: int = 0,
+    shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
     """Draws the two views in the pipeline instead of inside the step.
 
     Args:
         dataset: batches of `(images, labels)`.
         views: `views(images, seed=int32 [2]) -> (view1, view2)`.
-        view_seed: `view_seed(step)` gives the seed of an int64 step; the
-            model's own, so that the draws are the same in either place.
+        view_seed: `view_seed(step, replica)` gives the seed of int64 scalars;
+            the model's own, so that the draws are the same in either place.
         start_step: step of the first batch.
+        shard: whose parts of the batches they are.
 
     Returns:
         Dataset of `((view1, view2), labels)`.
     """
 
-    def draw(step, batch):
+    def draw(number, batch):
         images, labels = batch
-        return tuple(views(images, seed=view_seed(step))), labels
+        step = start_step + number // shard.count
+        seed = view_seed(step, shard.first + number % shard.count)
+        return tuple(views(images, seed=seed)), labels
 
     return (
-        dataset.enumerate(start_step)
+        dataset.enumerate()
         .map(draw, num_parallel_calls=READERS, deterministic=True)
         .prefetch(AHEAD)
     )

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from byol_tf.data.arrays import conform, load_arrays, load_embedded
+from byol_tf.data.bad_images import BadImages
+from byol_tf.data.decode import MAX_PIXELS
 from byol_tf.data.folder import load_folder
 from byol_tf.data.images import Images, split_holdout
 from byol_tf.data.store import Store
@@ -29,6 +31,8 @@ def load(
     cache_bytes: int = 4 * 2**30,
     cache_dir: str | None = None,
     download: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    bad_images: BadImages | None = None,
 ) -> Images:
     """Loads one split of a data set, decoded.
 
@@ -51,10 +55,12 @@ def load(
         cache_bytes: see `cache`.
         cache_dir: see `cache`.
         download: let "tfds" fetch the set if it is not there.
+        max_pixels: files of more are not decoded but skipped.
+        bad_images: lists what was skipped, and limits it.
 
     Raises:
         ValueError: in one line, if there is no such source, set, split or
-            label, or no image that can be read.
+            label, no image that can be read, or too many that cannot.
     """
     _check("source", source, SOURCES)
     _check("labels", labels, LABELS)
@@ -70,11 +76,16 @@ def load(
     elif source == "arrays":
         images = conform(load_arrays(directory, split), image_size, channels)
     elif source == "folder":
-        images = load_folder(directory, split, image_size, channels, store)
+        images = load_folder(
+            directory, split, image_size, channels, store, max_pixels
+        )
     else:
         images = load_tfds(
-            name, split, directory, image_size, channels, store, download
+            *(name, split, directory, image_size, channels, store),
+            download=download,
+            max_pixels=max_pixels,
         )
+    (bad_images or BadImages()).add(images)
     return _with_labels(images, labels)
 
 

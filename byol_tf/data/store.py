@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from byol_tf.data.decode import ImageError
-from byol_tf.files import whole_file
+from byol_tf.files import as_text, whole_file
 from byol_tf.progress import progress_bar
 
 CACHES = ("auto", "memory", "disk")
@@ -74,13 +74,17 @@ class Store:
         digest = hashlib.sha256(repr((shape, key)).encode()).hexdigest()
         path = self._folder() / f"{name}-{digest[:16]}.npy"
         if path.exists():
-            logging.info("Using the decoded images in %s.", path)
-        else:
-            _write_files(path, shape, write)
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-            labels = file["labels"]
-            skipped = [tuple(pair) for pair in file["skipped"].tolist()]
-        return np.load(path, mmap_mode="r")[: len(labels)], labels, skipped
+            try:
+                found = _read_files(path, shape)
+                logging.info("Using the decoded images in %s.", path)
+                return found
+            except Exception as error:  # damaged files raise nearly anything
+                logging.warning(
+                    "%s is damaged (%s); the images are decoded again.",
+                    *(path, " ".join(str(error).split())),
+                )
+        _write_files(path, shape, write)
+        return _read_files(path, shape)
 
     def _on_disk(self, size):
         if self.cache == "auto":
@@ -95,6 +99,16 @@ class Store:
                 f"cache_bytes={self.cache_bytes}, cache_dir={self.cache_dir!r}"
             )
         return pathlib.Path(self.cache_dir)
+
+
+def _read_files(path, shape):
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+        labels = file["labels"]
+        skipped = [tuple(pair) for pair in file["skipped"].tolist()]
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if (array.shape, array.dtype) != (shape, np.uint8):
+        raise ValueError(f"it holds {array.dtype} of shape {array.shape}")
+    return array[: len(labels)], labels, skipped
 
 
 def _write_files(path, shape, write):
@@ -138,8 +152,10 @@ def decode_into(
             for (name, _, label), pixels in chunk:
                 bar.update()
                 if isinstance(pixels, ImageError):
-                    logging.warning("Skipped %s: %s.", name, pixels)
-                    skipped.append((name, str(pixels)))
+                    reason = str(pixels)
+                    shown = map(as_text, (name, reason))
+                    logging.warning("Skipped %s: %s.", *shown)
+                    skipped.append((name, reason))
                 else:
                     array[len(labels)] = pixels
                     labels.append(label)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.decode import (
+    MAX_PIXELS,
     ImageError,
     check_channels,
     decode_image,
@@ -26,6 +27,7 @@ def load_tfds(
     channels: int | None,
     store: Store,
     download: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Images:
     """Decodes one split of a data set that is prepared on disk.
 
@@ -38,6 +40,8 @@ def load_tfds(
         channels: 1 or 3; None for those of the set.
         store: where the pixels go.
         download: fetch and prepare the set if it is not there.
+        max_pixels: larger images are not decoded but skipped, unless they are
+            as wanted already.
 
     Raises:
         ValueError: if there is no such set or split, if the set has no
@@ -50,23 +54,22 @@ def load_tfds(
     feature = builder.info.features[image_key]
     shape = _shape(name, feature, image_size, channels)
     plain = tuple(feature.shape) == shape and feature.np_dtype == np.uint8
-    read = _read_plain if plain else _read_encoded
+    keys = image_key, label_key
 
     def write(array):
-        return read(builder, split, image_key, label_key, array, image_size)
+        if plain:
+            return _read_plain(builder, split, *keys, array)
+        return _read_encoded(
+            builder, split, *keys, array, image_size, max_pixels
+        )
 
     pixels, labels, skipped = store.fill(
         count,
         shape,
         write,
         name=name.replace("/", "-").replace(":", "-"),
-        key=(str(builder.data_path), builder.info.full_name, split),
+        key=(str(builder.data_path), builder.info.full_name, split, max_pixels),
     )
-    if not len(labels):
-        raise ValueError(
-            f"none of the {count} images of {name} can be read; the first: "
-            f"{skipped[0][1]}"
-        )
     names = ()
     if label_key and hasattr(builder.info.features[label_key], "names"):
         names = tuple(builder.info.features[label_key].names)
@@ -179,7 +182,7 @@ def _shape(name, feature, image_size, channels):
     return height, width, channels
 
 
-def _read_plain(builder, split, image_key, label_key, array, _image_size):
+def _read_plain(builder, split, image_key, label_key, array):
     """Copies images that already are as wanted; TensorFlow decodes them."""
     labels = np.full(len(array), -1, np.int32)
     start = 0
@@ -192,7 +195,9 @@ def _read_plain(builder, split, image_key, label_key, array, _image_size):
     return labels[:start], []
 
 
-def _read_encoded(builder, split, image_key, label_key, array, image_size):
+def _read_encoded(
+    builder, split, image_key, label_key, array, image_size, max_pixels
+):
     """Decodes images that differ in size, depth or channels from the set."""
     import tensorflow_datasets as tfds
 
@@ -208,8 +213,8 @@ def _read_encoded(builder, split, image_key, label_key, array, image_size):
 
     def prepare(data):
         if image_size is not None:
-            return decode_square(data, image_size, array.shape[-1])
-        image = decode_image(data, array.shape[-1])
+            return decode_square(data, image_size, array.shape[-1], max_pixels)
+        image = decode_image(data, array.shape[-1], max_pixels=max_pixels)
         if image.shape != array.shape[1:]:
             raise ImageError(f"shape {image.shape}, not {array.shape[1:]}")
         return image

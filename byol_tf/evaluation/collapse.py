@@ -157,12 +157,12 @@ _NOT_FINITE = (
     "[0, 1]. The last good checkpoint stays."
 )
 _COMPLETE = (
-    "All inputs give nearly the same vector ({}). Check that the predictor is "
-    "there and that no gradient reaches the target. Keep batch norm in the "
-    "projector and the predictor, synchronised over replicas. Raise "
-    "objective.tau towards 1, so that the target moves more slowly. Lower "
-    "optimizer.base_lr or optimizer.weight_decay. Raise batch_size if it is "
-    "below about 64."
+    "All inputs give nearly the same vector ({}). Check, in a method with a "
+    "predictor, that it is there and that no gradient reaches the target. "
+    "Keep batch norm in the heads, synchronised over replicas. Raise "
+    "objective.tau, if there is a target network, towards 1, so that it "
+    "moves more slowly. Lower optimizer.base_lr or optimizer.weight_decay. "
+    "Raise batch_size if it is below about 64."
 )
 _DIMENSIONAL = (
     "The inputs differ along hardly more than one direction ({}). Strengthen "

@@ -27,17 +27,22 @@ def mlp(
     hidden_size: int,
     output_size: int,
     *,
+    layers: int = 2,
+    normalized: bool = False,
     name: str,
     dtype=None,
 ) -> keras.Sequential:
-    """Linear with bias, batch norm, ReLU, linear without bias.
+    """Linear with bias, batch norm, ReLU, ..., linear without bias.
 
     The projector and the predictor both have this form.
 
     Args:
         input_size: length of the input vectors.
-        hidden_size: width of the hidden layer (4096 in the paper).
+        hidden_size: width of the hidden layers (4096 in the paper).
         output_size: length of the output vectors (256 in the paper).
+        layers: number of linear layers, at least 2.
+        normalized: a batch norm without scale and offset at the end, as
+            SimSiam and MoCo v3 have it.
         name: of the model.
         dtype: Keras dtype policy of the layers.
 
@@ -45,32 +50,69 @@ def mlp(
         A built model, `[batch, input_size]` to `[batch, output_size]`.
 
     Raises:
-        ValueError: if a size is not a positive integer.
+        ValueError: if a size or a number is too small, or no integer.
 
     Reference: BYOL, section 3.3; `networks.MLP` in the official code.
     """
-    for key, value in (
-        ("hidden_size", hidden_size),
-        ("output_size", output_size),
+    for key, value, least in (
+        ("hidden_size", hidden_size, 1),
+        ("output_size", output_size, 1),
+        ("layers", layers, 2),
     ):
-        if not isinstance(value, int) or value < 1:
+        if not isinstance(value, int) or value < least:
             raise ValueError(
-                f"`{key}` of the {name} must be a positive integer. "
-                f"Received: {key}={value!r}"
+                f"`{key}` of the {name} must be an integer of at least "
+                f"{least}. Received: {key}={value!r}"
             )
     dense = {"kernel_initializer": kernel_initializer(), "dtype": dtype}
-    return keras.Sequential(
-        [
-            keras.Input((input_size,)),
-            keras.layers.Dense(hidden_size, name="hidden", **dense),
-            FusedBatchNormalization(name="norm", dtype=dtype),
-            keras.layers.Activation("relu", name="relu", dtype=dtype),
-            keras.layers.Dense(
-                output_size, use_bias=False, name="output", **dense
-            ),
-        ],
-        name=name,
+    stack = [keras.Input((input_size,))]
+    for index in range(1, layers):
+        # The first block has the names of a head of two layers.
+        suffix = "" if index == 1 else f"_{index}"
+        stack += [
+            keras.layers.Dense(hidden_size, name=f"hidden{suffix}", **dense),
+            FusedBatchNormalization(name=f"norm{suffix}", dtype=dtype),
+            keras.layers.Activation("relu", name=f"relu{suffix}", dtype=dtype),
+        ]
+    stack.append(
+        keras.layers.Dense(output_size, use_bias=False, name="output", **dense)
     )
+    if normalized:
+        stack.append(_output_norm(dtype))
+    return keras.Sequential(stack, name=name)
+
+
+def _output_norm(dtype):
+    return keras.layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        center=False,
+        scale=False,
+        name="output_norm",
+        dtype=dtype,
+    )
+
+
+def vector_length(encoder: keras.Model) -> int:
+    """Length of the vectors that an encoder gives.
+
+    Raises:
+        ValueError: if it is not built, or gives anything but `[batch, n]`.
+    """
+    if not encoder.built:
+        raise ValueError(
+            "`encoder` must be built: give it a `keras.Input`. "
+            f"Received: {encoder.name}"
+        )
+    shape = getattr(encoder, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or not shape[-1]:
+        raise ValueError(
+            "`encoder` must be a functional or sequential model that maps its "
+            "inputs to [batch, features]: wrap a subclassed one in "
+            "`keras.Model(inputs, outputs)`, and pool feature maps first (see "
+            f"`byol_tf.models.adapters`). Received output shape: {shape}"
+        )
+    return shape[-1]
 
 
 def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:

@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.decode import ImageError, decode_square
-from byol_tf.data.folder import find_images
+from byol_tf.data.decode import MAX_PIXELS, ImageError, decode_square
+from byol_tf.data.folder import find_images, size_and_time
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.files import as_text
 from byol_tf.progress import progress_bar
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row
 
 # In place of size and time.
-_GONE = (-1, -1)
 _NAMELESS = (-2, -2)  # no text can hold the file's name
 
 
@@ -33,6 +33,7 @@ class Embedder:
         channels: 1 or 3.
         origin: all that the representations follow from, besides the files,
             as JSON values.
+        max_pixels: of a file; larger ones are not decoded.
     """
 
     extract: FeatureExtractor
@@ -40,10 +41,13 @@ class Embedder:
     image_size: int
     channels: int
     origin: Mapping
+    max_pixels: int = MAX_PIXELS
 
     def decode(self, path: str | os.PathLike) -> np.ndarray:
         """uint8 `[image_size, image_size, channels]`, or an `ImageError`."""
-        return decode_square(path, self.image_size, self.channels)
+        return decode_square(
+            path, self.image_size, self.channels, self.max_pixels
+        )
 
 
 class Embedded(NamedTuple):
@@ -119,15 +123,9 @@ def _files(directory):
     """Size and time of the last change of every image."""
     files = {}
     for path in find_images(directory):
-        text = path.encode("utf-8", "backslashreplace").decode()
-        if text != path:
-            files[text] = _NAMELESS
-            continue
-        try:
-            stat = os.stat(directory / path)
-            files[path] = (stat.st_size, stat.st_mtime_ns)
-        except OSError:  # a link to nowhere: decoding it tells why
-            files[path] = _GONE
+        text = as_text(path)
+        nameless = text != path
+        files[text] = _NAMELESS if nameless else size_and_time(directory / path)
     return files
 
 

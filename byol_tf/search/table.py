@@ -84,10 +84,22 @@ def open_table(path: str | os.PathLike):
         )
     with loading(path):
         file = pq.ParquetFile(path)
-    metadata = file.schema_arrow.metadata or {}
-    if _KEY not in metadata:
+        found = file.schema_arrow
+        about = json.loads((found.metadata or {}).get(_KEY, "null"))
+    if not _has_columns(found) or not _has_origin(about):
         raise ValueError(f"{path} does not hold embeddings of embed.py")
-    return file, json.loads(metadata[_KEY])
+    return file, about
+
+
+def _has_columns(found):
+    if "representation" not in found.names:
+        return False
+    features = getattr(found.field("representation").type, "list_size", 0)
+    return features > 0 and found.equals(schema(features, {}))
+
+
+def _has_origin(about):
+    return isinstance(about, dict) and isinstance(about.get("origin"), dict)
 
 
 class Embeddings:

@@ -28,10 +28,10 @@ def decode_squares(
     """Decodes image files to squares; a bad one does not fail the others.
 
     As `decode_square` does: centre square, bicubic with antialiasing, upright
-    by the EXIF of a JPEG, transparent PNG over white, of a GIF the first
-    frame. Other than there, WebP, and BMP with a palette or compression, are
-    refused, every CMYK JPEG is taken for inverted, and the transparent parts
-    of a GIF are black.
+    by the EXIF of a JPEG or PNG, transparent PNG over white, of a GIF the
+    first frame. Other than there: WebP, and BMP with a palette or compression,
+    are refused; every CMYK JPEG is taken for inverted; the transparent parts
+    of a GIF are black; XMP, and EXIF behind 64 KiB of a JPEG, are not seen.
 
     Args:
         files: string `[n]`, the contents of the files; n may be 0.
@@ -74,8 +74,7 @@ def decode_squares(
     damaged = tf.fill([count + 1], STATUSES.index(DAMAGED))
     codes = tf.tensor_scatter_nd_update(damaged, places, codes)
     status = tf.gather(tf.constant(STATUSES), codes)
-    pixels = tf.ensure_shape(pixels[:-1], [None, size, size, channels])
-    return pixels, status[:-1]
+    return tf.ensure_shape(pixels[:-1], [None, *shape[1:]]), status[:-1]
 
 
 def _decode(data, size, channels, max_pixels):
@@ -100,13 +99,18 @@ def _decode(data, size, channels, max_pixels):
 
     def jpeg():
         lengths = tf.image.extract_jpeg_shape(data)[:2]
-        decode = lambda: _decode_jpeg(data, lengths, size)  # noqa: E731
-        pixels, status = limited(lengths, decode)
-        return _upright(pixels, _orientation(data)), status
+        pixels, status = limited(
+            lengths, lambda: _decode_jpeg(data, lengths, size)
+        )
+        head = _bytes(data, 0, _HEAD)
+        return _upright(pixels, _orientation(head, b"Exif\0\0")), status
 
     def png():
         lengths = _number(_bytes(data, 16, 8), 4, big=True)
-        return limited(lengths, lambda: _decode_png(data))
+        pixels, status = limited(lengths, lambda: _decode_png(data))
+        # This chunk may follow the pixels.
+        whole = tf.io.decode_raw(data, tf.uint8)
+        return _upright(pixels, _orientation(whole, b"eXIf")), status
 
     def gif():
         return limited([_gif_pixels(data)], lambda: _decode_any(data))
@@ -150,6 +154,8 @@ def _decode_png(data):
     """RGB over white."""
     image = tf.io.decode_png(data, 4)
     colours, alpha = image[..., :3], image[..., 3:]
+    # The alpha that TensorFlow makes up where the file has none.
+    opaque = 2 ** tf.minimum(_number(_bytes(data, 24, 1), 1)[0], 8) - 1
 
     def over_white():
         share = tf.cast(alpha, tf.float32) / 255.0
@@ -157,7 +163,7 @@ def _decode_png(data):
         return tf.cast(tf.round(mixed), tf.uint8)
 
     return tf.cond(
-        tf.reduce_min(tf.cast(alpha, tf.int32)) == 255,
+        tf.reduce_all(tf.cast(alpha, tf.int64) == opaque),
         lambda: colours,
         over_white,
     )
@@ -243,18 +249,16 @@ def _upright(square, orientation):
     return tf.cond(among(3, 4, 7, 8), lambda: square[::-1], lambda: square)
 
 
-def _orientation(data):
-    """EXIF's orientation of a JPEG; 1, upright, if there is none."""
-    head = _bytes(data, 0, _HEAD)
-    head = tf.concat([head, tf.zeros([16], tf.uint8)], 0)
-    last = tf.shape(head)[0] - 16
+def _orientation(values, mark):
+    """EXIF's orientation, behind its mark; 1, upright, if there is none."""
+    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
+    last = tf.shape(values)[0] - 16
     found = tf.fill([last], True)
-    for place, byte in enumerate(b"Exif\0\0"):
-        found &= head[place : last + place] == byte
-    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32) + 6
-    return tf.cond(
-        tf.reduce_any(found), lambda: _of_tiff(head[start:]), lambda: 1
-    )
+    for place, byte in enumerate(mark):
+        found &= values[place : last + place] == byte
+    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
+    tiff = values[start + len(mark) :]
+    return tf.cond(tf.reduce_any(found), lambda: _of_tiff(tiff), lambda: 1)
 
 
 def _of_tiff(tiff):

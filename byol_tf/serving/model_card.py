@@ -31,7 +31,7 @@ def _what(about):
     text = (
         f"An encoder ({about['config']['encoder']['name']}, "
         f"{about['parameters']:,} parameters) that was pretrained without "
-        "labels by BYOL (Grill et al., 2020). It turns an image into a vector "
+        f"labels by {about['method']}. It turns an image into a vector "
         f"of {encoder['features']} numbers; similar images get similar "
         "vectors (by cosine)."
     )

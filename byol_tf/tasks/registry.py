@@ -51,23 +51,23 @@ def task_class(name: str) -> type[Task]:
 
 def to_json(task: Task) -> dict[str, object]:
     """What `from_json` makes an equal task of, as JSON values."""
-    kind = type(task)
-    if TASKS.get(task.name) is kind:
-        name = task.name
-    else:
-        name = f"{kind.__module__}:{kind.__qualname__}"
     return {
-        "task": name,
+        "task": _name_of(type(task)),
         "columns": list(task.columns),
         "options": task.options(),
     }
 
 
-def from_json(value: Mapping[str, object]) -> Task:
+def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
     """The task that `to_json` described.
 
+    Args:
+        value: see `to_json`.
+        trusted: name of a task that may be imported. The description alone
+            imports nothing: that would run what a file names.
+
     Raises:
-        ValueError: it does not describe a task.
+        ValueError: it does not describe a task, or one that is not trusted.
     """
     missing = [
         key for key in ("task", "columns", "options") if key not in value
@@ -77,7 +77,26 @@ def from_json(value: Mapping[str, object]) -> Task:
             "the description of a task must have `task`, `columns` and "
             f"`options`. Missing: {', '.join(missing)}"
         )
-    return task_class(value["task"])(value["columns"], **value["options"])
+    kind = _known_class(value["task"], trusted)
+    return kind(value["columns"], **value["options"])
+
+
+def _name_of(kind):
+    if TASKS.get(kind.name) is kind:
+        return kind.name
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _known_class(name, trusted):
+    if name in TASKS:
+        return TASKS[name]
+    kind = task_class(trusted) if trusted else None
+    if kind is None or _name_of(kind) != name:
+        raise ValueError(
+            f"it names the task {name!r}, which would have to be imported; if "
+            f"you know that code, allow it by --task={name}"
+        )
+    return kind
 
 
 def _imported(module, name):

@@ -1,0 +1,73 @@
+"""Images that cannot be read: listed in a file, and limited in number."""
+
+import csv
+import os
+import pathlib
+
+from byol_tf.data.images import Images
+from byol_tf.files import whole_file
+
+HEADER = ("path", "reason")
+
+
+class BadImages:
+    """Lists the images of all splits of a data set that cannot be read.
+
+    Args:
+        path: of a CSV file with the columns `HEADER`, UTF-8, written whole
+            where there are such images and removed where there are none; None
+            for no file.
+        max_share: of the images of a split, in [0, 1], above which `add`
+            raises.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike | None = None, max_share: float = 1.0
+    ):
+        self._path = pathlib.Path(path) if path else None
+        self._max_share = max_share
+        self._rows = []
+
+    def add(self, images: Images) -> None:
+        """Lists what was skipped of a split.
+
+        Raises:
+            ValueError: none of its images can be read, or too few.
+        """
+        skipped, folder = images.skipped, images.folder
+        self._rows += [(os.path.join(folder, p), why) for p, why in skipped]
+        if self._path:
+            self._write()
+        count = len(skipped) + images.num_examples
+        where = f"{count} images in {folder or images.name!r}"
+        if not images.num_examples:
+            path, reason = skipped[0]
+            raise ValueError(
+                f"none of the {where} can be read; the first, {path}: {reason}"
+            )
+        if len(skipped) > self._max_share * count:
+            raise ValueError(
+                f"{len(skipped)} of the {where} cannot be read, more than "
+                f"data.max_bad_share={self._max_share:g} allows: "
+                + (f"{self._path} lists them; " if self._path else "")
+                + "repair or remove them, or raise --config.data.max_bad_share"
+            )
+
+    def _write(self):
+        if not self._rows:
+            self._path.unlink(missing_ok=True)
+            return
+        with (
+            whole_file(self._path) as temporary,
+            # A name need not be text: then its bytes are spelt out.
+            open(
+                temporary,
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
+            ) as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(HEADER)
+            writer.writerows(self._rows)

@@ -1,0 +1,294 @@
+"""Many devices: which strategy, which part of a batch, who writes.
+
+The engine is TensorFlow's own `tf.distribute`. Every replica makes the same
+step on its part of the batch; sums over replicas are in the step itself. A
+worker is a process; the first one, the chief, is the only one that measures
+and writes.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+import tensorflow as tf
+from absl import logging
+
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
+JOBS = ("chief", "worker")  # of TF_CONFIG
+
+# What TensorFlow raises in the other workers when one of them is gone.
+_GONE = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+
+
+class WorkerLostError(OSError):
+    """Another worker of the run died, or cannot be reached any more."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Which parts of a batch, one a replica, are made in this process.
+
+    Attributes:
+        first: replica that the first of them is for.
+        count: replicas of this process.
+        replicas: of all processes.
+    """
+
+    first: int = 0
+    count: int = 1
+    replicas: int = 1
+
+
+WHOLE = Shard()
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """The devices of a run, as seen by one of its processes.
+
+    Attributes:
+        strategy: of `tf.distribute`; the default one for a single device.
+        worker: number of this process.
+        workers: how many there are.
+    """
+
+    strategy: tf.distribute.Strategy = dataclasses.field(
+        default_factory=tf.distribute.get_strategy
+    )
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def replicas(self) -> int:
+        """Devices of all workers."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process measures and writes."""
+        return self.worker == 0
+
+    @property
+    def shard(self) -> Shard:
+        """The part of every batch that this process makes."""
+        count = self.replicas // self.workers
+        return Shard(self.worker * count, count, self.replicas)
+
+    def step_function(
+        self, step: Callable[..., dict], jit_compile: bool = False
+    ) -> Callable[..., dict]:
+        """Compiles a step, for all replicas.
+
+        Args:
+            step: of one replica; returns float32 scalars by name.
+            jit_compile: with XLA; on one device only.
+
+        Returns:
+            A function of a batch of `batches` that returns the means over all
+            replicas.
+        """
+        if self.replicas == 1:
+            return tf.function(step, jit_compile=jit_compile)
+        names = []
+
+        def replica_step(*batch):
+            logs = step(*batch)
+            names[:] = logs
+            return self._reduced("MEAN", tf.stack(list(logs.values())))
+
+        @tf.function
+        def all_steps(*batch):
+            means = self._first(self.strategy.run(replica_step, args=batch))
+            return dict(zip(names, tf.unstack(means), strict=True))
+
+        return all_steps
+
+    def batches(self, make: Callable[[Shard], Iterable]) -> Iterable:
+        """The batches of a run, each with a part for every replica here.
+
+        Args:
+            make: gives the parts of a shard, those of a step in the order of
+                the replicas: `(inputs, labels)`.
+        """
+        parts = make(self.shard)
+        return parts if self.replicas == 1 else self._grouped(parts)
+
+    def gather(self, number: float) -> list[float]:
+        """What every worker has; waits until all of them are here."""
+        if self.workers == 1:
+            return [number]
+        own = tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
+        return (self._sum(own) / self.shard.count).numpy().tolist()
+
+    def wait(self) -> None:
+        """Waits until all workers are here."""
+        self.gather(0)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within the block, the loss of a worker is a `WorkerLostError`."""
+        try:
+            yield
+        except _GONE as error:
+            if self.workers == 1:
+                raise
+            logging.debug("%s", error)
+            raise WorkerLostError(
+                "another worker of the run died or cannot be reached; this is "
+                f"worker {self.worker} of 0 to {self.workers - 1}. Start all "
+                "of them again with the same command: they go on from the "
+                "last checkpoint"
+            ) from error
+
+    def _grouped(self, parts):
+        parts = iter(parts)
+        while own := list(itertools.islice(parts, self.shard.count)):
+            turns = iter(own)
+            yield self.strategy.experimental_distribute_values_from_function(
+                lambda _, turns=turns: next(turns)
+            )
+
+    @functools.cached_property
+    def _sum(self):
+        @tf.function
+        def total(number):
+            # Made inside the replica, so that it has the replica's device.
+            return self._first(
+                self.strategy.run(
+                    lambda: self._reduced("SUM", tf.identity(number))
+                )
+            )
+
+        return total
+
+    def _first(self, values):
+        return self.strategy.experimental_local_results(values)[0]
+
+    @staticmethod
+    def _reduced(operation, value):
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(operation, value)
+
+
+def make_distribution(name: str) -> Distribution:
+    """The devices by the name of a strategy.
+
+    To be called before TensorFlow computes anything: several workers cannot
+    be joined later.
+
+    Args:
+        name: "one" (the first device), "mirrored" (all GPUs of this machine),
+            "multi_worker" (all GPUs, or the CPU, of the processes that
+            `TF_CONFIG` lists), "tpu" (all chips of this TPU VM), or "auto":
+            the one of these that is there.
+
+    Raises:
+        ValueError: there is no such strategy, or not what it needs.
+    """
+    if name not in STRATEGIES:
+        raise ValueError(
+            f"strategy must be one of {', '.join(STRATEGIES)}. "
+            f"Received: {name!r}"
+        )
+    if name == "auto":
+        name = _found()
+    if name != "one":
+        tf.get_logger().setLevel("WARNING")  # it tells of every sum
+    make = {
+        "one": Distribution,
+        "mirrored": _mirrored,
+        "multi_worker": _multi_worker,
+        "tpu": _tpu,
+    }
+    return make[name]()
+
+
+def _found():
+    if tf.config.list_physical_devices("TPU"):
+        return "tpu"
+    if sum(_cluster()[0].values()) > 1:
+        return "multi_worker"
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return "mirrored"
+    return "one"
+
+
+def _mirrored():
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    devices = tf.config.list_logical_devices(kind)
+    if len(devices) < 2:
+        raise ValueError(
+            "strategy=mirrored needs two GPUs or more on this machine. "
+            f"Found: {', '.join(d.name for d in devices)}. Use strategy=one"
+        )
+    return Distribution(
+        tf.distribute.MirroredStrategy([d.name for d in devices])
+    )
+
+
+def _multi_worker():
+    jobs, job, index = _cluster()
+    if sum(jobs.values()) < 2:
+        raise ValueError(
+            "strategy=multi_worker needs the environment variable TF_CONFIG "
+            "to list two workers or more, as in docs/guides/many_devices.md. "
+            f"Found: {sum(jobs.values())}"
+        )
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    worker = index + (jobs.get("chief", 0) if job == "worker" else 0)
+    return Distribution(strategy, worker, sum(jobs.values()))
+
+
+def _cluster():
+    """Processes by job, and the job and number of this one, of TF_CONFIG.
+
+    ({}, None, None) where it is not set.
+    """
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    try:
+        spec = resolver.cluster_spec()
+        jobs = {job: spec.num_tasks(job) for job in spec.jobs}
+        job, index = resolver.task_type, resolver.task_id
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the environment variable TF_CONFIG is malformed ({error}); see "
+            "docs/guides/many_devices.md"
+        ) from error
+    if not jobs:
+        return {}, None, None
+    others = set(jobs) - set(JOBS)
+    if others:
+        raise ValueError(
+            "the cluster in TF_CONFIG may have the jobs chief and worker. "
+            f"Received: {', '.join(sorted(others))}"
+        )
+    if job not in jobs or index is None or not 0 <= index < jobs[job]:
+        raise ValueError(
+            "the task in TF_CONFIG must be one of its cluster, which has "
+            + ", ".join(f"{count} of {job}" for job, count in jobs.items())
+            + f". Received: type={job!r}, index={index!r}"
+        )
+    return jobs, job, index
+
+
+def _tpu():
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver("local")
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return Distribution(tf.distribute.TPUStrategy(resolver))
+    except (ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            "strategy=tpu needs a TPU VM and a TensorFlow built for it: "
+            f"{reason}"
+        ) from error

@@ -1,0 +1,104 @@
+"""Signals that ask a run to stop, heeded between two steps."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+import keras
+
+
+class Stopped(BaseException):
+    """The run was asked to stop and can go on later.
+
+    Like KeyboardInterrupt, it passes by what handles errors.
+
+    Attributes:
+        status: exit status of a script: 0 after SIGTERM, which schedulers
+            send, 130 after Ctrl-C.
+    """
+
+    def __init__(self, message: str, status: int = 0):
+        super().__init__(message)
+        self.status = status
+
+
+class StopRequest(keras.callbacks.Callback):
+    """Ends the training after the step in which a signal came.
+
+    The epoch's end, with its monitors, is still reached if the step was the
+    last of its epoch.
+
+    Attributes:
+        signal: None, or the number of the signal.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.signal = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.signal is not None:
+            self.model.stop_training = True
+
+    def raise_if_asked(self, done: int, total: int) -> None:
+        """Raises `Stopped` if a signal came.
+
+        Args:
+            done: steps done, all of them in a checkpoint.
+            total: steps of the run.
+        """
+        if self.signal is not None:
+            raise Stopped(
+                f"stopped at step {done} of {total}; run the same command to "
+                "go on",
+                130 if self.signal == signal.SIGINT else 0,
+            )
+
+
+@contextlib.contextmanager
+def stop_between_steps() -> Iterator[StopRequest]:
+    """Within the block, SIGTERM and SIGINT only leave a request.
+
+    A second SIGINT raises KeyboardInterrupt at once. In another thread than
+    the main one, where Python handles no signals, nothing changes.
+    """
+    request = StopRequest()
+
+    def note(number, _frame):
+        if number == signal.SIGINT and request.signal is not None:
+            raise KeyboardInterrupt
+        request.signal = number
+
+    with _handled({signal.SIGTERM: note, signal.SIGINT: note}):
+        yield request
+
+
+@contextlib.contextmanager
+def stop_at_once() -> Iterator[None]:
+    """Within the block, SIGTERM raises `Stopped`.
+
+    For what comes before and after the steps: there is nothing to save.
+    """
+
+    def stop(_number, _frame):
+        raise Stopped("stopped; run the same command to go on")
+
+    with _handled({signal.SIGTERM: stop}):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handlers):
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,53 @@
+"""Looking beyond one replica of `tf.distribute`.
+
+On one replica every function here gives back what it got.
+"""
+
+import tensorflow as tf
+
+
+def gather_replicas(vectors: tf.Tensor) -> tf.Tensor:
+    """The vectors of all replicas, in the same order on each of them.
+
+    Gradients flow back to the replica that a vector came from, summed over
+    all that looked at it.
+
+    Args:
+        vectors: float `[batch, dim]`, of this replica.
+
+    Returns:
+        `[replicas * batch, dim]`; the vectors themselves on one replica.
+    """
+    context = replica_context()
+    if context is None:
+        return vectors
+    gathered = context.all_gather(vectors, axis=0)
+    return tf.ensure_shape(gathered, (None, *vectors.shape[1:]))
+
+
+def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """The mean of what the replicas have, on each of them, with gradients.
+
+    Args:
+        value: float tensor, of one shape on all replicas.
+    """
+    context = replica_context()
+    if context is None:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(value))
+
+
+def on_all_replicas(condition: tf.Tensor) -> tf.Tensor:
+    """Whether a condition, a bool scalar, holds on every replica."""
+    if replica_context() is None:
+        return condition
+    share = mean_over_replicas(tf.cast(tf.logical_not(condition), tf.float32))
+    return tf.equal(share, 0.0)
+
+
+def replica_context() -> tf.distribute.ReplicaContext | None:
+    """The context of this replica where there are others, else None."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return None
+    return context

@@ -1,0 +1,94 @@
+"""What a search may choose: a list of fields and their ranges."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from byol_tf.checks import check_different
+
+KINDS = ("log", "float", "int", "choice")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dimension:
+    """One field that is searched.
+
+    Attributes:
+        field: of the configuration, with dots.
+        kind: `log` and `float` are real numbers, drawn evenly over their
+            logarithm or over themselves; `int`; or `choice`.
+        values: lowest and highest value, both possible; or the choices.
+    """
+
+    field: str
+    kind: str
+    values: tuple
+
+    def suggest(self, trial) -> Any:
+        """A value for an Optuna trial; the one it has, if it has one."""
+        if self.kind == "choice":
+            return trial.suggest_categorical(self.field, self.values)
+        low, high = self.values
+        if self.kind == "int":
+            return trial.suggest_int(self.field, low, high)
+        log = self.kind == "log"
+        return trial.suggest_float(self.field, low, high, log=log)
+
+
+def parse_space(entries: Sequence[Sequence]) -> list[Dimension]:
+    """Checked dimensions.
+
+    Args:
+        entries: each `(field, "log" | "float" | "int", low, high)` or
+            `(field, "choice", value, ...)`. Choices that are no number, text
+            or bool, such as tuples, become text.
+
+    Raises:
+        ValueError: in one line, for an entry that is none of these.
+    """
+    if not entries:
+        raise ValueError(
+            "`space` must name a field to search, such as "
+            "('optimizer.base_lr', 'log', 1e-3, 1e-1)"
+        )
+    dimensions = [_dimension(entry) for entry in entries]
+    check_different("fields of the space", [d.field for d in dimensions])
+    return dimensions
+
+
+def _dimension(entry):
+    values = None
+    if isinstance(entry, tuple | list) and len(entry) >= 4:
+        _, kind, *values = entry
+        choice = kind == "choice"
+        values = _choices(values) if choice else _range(kind, values)
+    if not values or not isinstance(entry[0], str):
+        raise ValueError(
+            "`space` must hold (field, 'log' | 'float' | 'int', low, high), "
+            "low < high and above 0 for log, or (field, 'choice', value, "
+            f"value, ...). Received: {entry!r}"
+        )
+    if entry[0] == "seed":
+        raise ValueError("`space` must not hold the seed, which all share")
+    return Dimension(entry[0], entry[1], values)
+
+
+def _choices(values):
+    """Different values that Optuna stores as they are; None if they repeat."""
+    plain = tuple(
+        value if isinstance(value, bool | int | float | str) else str(value)
+        for value in values
+    )
+    return plain if len(set(plain)) == len(plain) else None
+
+
+def _range(kind, values):
+    """Lowest and highest value; None if they are no range of this kind."""
+    numbers = {"log": (int, float), "float": (int, float), "int": (int,)}
+    fine = len(values) == 2 and all(
+        type(value) in numbers.get(kind, ()) for value in values
+    )
+    if not fine or not values[0] < values[1] < math.inf:
+        return None
+    return None if kind == "log" and values[0] <= 0 else tuple(values)

@@ -1,0 +1,53 @@
+"""Compares trainings: variants or a grid of settings, with several seeds.
+
+    python compare.py --config=configs/compare.py:objectives \
+        --workdir=runs/objectives
+
+Each training is a process with a run folder of its own below `--workdir`.
+Interrupted, the same command goes on; finished trainings stay. Ends with one
+table and one picture: `compare.html`, `.md`, `.csv`, `.json` and `.png`.
+"""
+
+import pathlib
+
+from absl import flags
+from ml_collections import config_flags
+
+from byol_tf import compare_builders
+from byol_tf.cli import run_script
+from byol_tf.comparison import comparison, results
+from configs import base, command_line
+
+_FOLDER = pathlib.Path(__file__).parent
+_DEFAULTS = _FOLDER / "configs" / "compare.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/compare.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the comparison.", required=True
+)
+
+
+def main():
+    job = compare_builders.comparison(
+        _CONFIG.value,
+        _WORKDIR.value,
+        load=command_line.load,
+        train=_FOLDER / "train.py",
+        defaults=base.get_config(),
+    )
+    result = job.run(_WORKDIR.value)
+    print()
+    print(results.table(result))
+    print(f"\nPage: {_WORKDIR.value}/compare.html")
+    failed = comparison.failures(result)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(job.runs)} runs failed; their output is "
+            f"in output.log of their folders, and the same command tries them "
+            f"again. The first: {failed[0]}"
+        )
+
+
+if __name__ == "__main__":
+    run_script(main, str(_DEFAULTS))

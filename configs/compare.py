@@ -1,0 +1,76 @@
+"""Comparisons: every field, and presets.
+
+    python compare.py --config=configs/compare.py:objectives \
+        --workdir=runs/objectives
+
+Presets: `objectives` (BYOL and its relatives), `ablations` (BYOL without one
+of its parts), `batch` (batch sizes). Without one, BYOL alone with three seeds.
+What is compared can also be said on the command line:
+
+    python compare.py --workdir=runs/tau \
+        --config.grid='(("objective.tau",0.9,0.99,0.999),)'
+
+A run of the base takes about five minutes on two CPU cores.
+"""
+
+import pathlib
+
+import ml_collections
+
+_BYOL = ("byol",)
+_OTHERS = ("moco_v3", "simsiam", "simclr", "triplet")
+_OTHERS += ("barlow_twins", "vicreg")
+_NO_COLOUR = ("augment.jitter=0.0", "augment.grayscale=0.0")
+_PRESETS = {
+    "": {"variants": (_BYOL,)},
+    "objectives": {
+        "variants": (
+            _BYOL,
+            *((name, f"objective.name={name}") for name in _OTHERS),
+        )
+    },
+    "ablations": {
+        "variants": (
+            _BYOL,
+            ("no predictor", "objective.predictor=False"),
+            (
+                "no average (tau 0)",
+                "objective.tau=0.0",
+                "objective.tau_schedule=constant",
+            ),
+            (
+                "random target (tau 1)",
+                "objective.tau=1.0",
+                "objective.tau_schedule=constant",
+            ),
+            ("without colour", *_NO_COLOUR),
+            (
+                "crop only",
+                *_NO_COLOUR,
+                "augment.flip=0.0",
+                "augment.blur=(0.0,0.0)",
+                "augment.solarize=(0.0,0.0)",
+            ),
+        )
+    },
+    "batch": {"grid": (("batch_size", 32, 64, 128, 256, 512, 1024),)},
+}
+
+
+def get_config(preset: str = "") -> ml_collections.ConfigDict:
+    if preset not in _PRESETS:
+        # The one error that the flag passes on as it is.
+        raise FileNotFoundError(
+            f"the preset must be one of {', '.join(filter(None, _PRESETS))}. "
+            f"Received: {preset!r}"
+        )
+    config = ml_collections.ConfigDict()
+    # Configuration of all runs, a path like that of train.py.
+    config.base = str(pathlib.Path(__file__).parent / "quickstart.py")
+    config.common = ()  # overrides of all runs: ("epochs=20", ...)
+    config.variants = ()  # each a name and its overrides
+    config.grid = ()  # each a field and its values; all combinations are run
+    config.seeds = (0, 1, 2)
+    config.workers = 1  # runs at a time; each uses every core
+    config.update(_PRESETS[preset])
+    return config

@@ -1,0 +1,18 @@
+"""ImageNet with ResNet-50, the official 1000 epochs: for GPUs.
+
+    python train.py --config=configs/imagenet_1000.py --workdir=runs/imagenet \
+        --config.data.dir=$HOME/tensorflow_datasets
+
+LARS at learning rate 0.2 for a batch of 256, weight decay 1.5e-6, tau 0.996 at
+the batch of 4096, 10 epochs of warm-up.
+
+Published in the paper: 74.3 % linear top-1 accuracy.
+Not measured here; configs/imagenet.py says what differs from the official
+code, and docs/scaling.md what it takes on paper.
+"""
+
+from configs import imagenet
+
+
+def get_config():
+    return imagenet.get_config("1000")

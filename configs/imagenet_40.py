@@ -1,0 +1,19 @@
+"""ImageNet with ResNet-50, the official 40 epochs: for GPUs.
+
+    python train.py --config=configs/imagenet_40.py --workdir=runs/imagenet \
+        --config.data.dir=$HOME/tensorflow_datasets
+
+LARS at learning rate 0.45 for a batch of 256, weight decay 1e-6, tau 0.97 at
+the batch of 4096, 10 epochs of warm-up.
+
+Published by users of the official code: 61.5 ± 0.5 % linear top-1 accuracy
+(issue 76 of deepmind-research).
+Not measured here; configs/imagenet.py says what differs from the official
+code, and docs/scaling.md what it takes on paper.
+"""
+
+from configs import imagenet
+
+
+def get_config():
+    return imagenet.get_config("40")

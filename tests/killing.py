@@ -1,0 +1,92 @@
+"""Runs `train.py` in processes of their own, and kills them."""
+
+import multiprocessing
+import os
+import pathlib
+import runpy
+import sys
+import time
+
+from byol_tf.logs import read_metrics
+
+ROOT = pathlib.Path(__file__).parent.parent
+EPOCHS = 30
+STEPS = EPOCHS * 8  # of half a batch
+FLAGS = {
+    "config": ROOT / "configs" / "base.py",
+    "config.deterministic": True,
+    "config.batch_size": 16,
+    "config.epochs": EPOCHS,
+    "config.log_every": 7,  # no divisor of an epoch
+    "config.data.source": "arrays",
+    # What cannot happen need not be compiled.
+    "config.augment.jitter": 0.0,
+    "config.augment.blur": "(0.0,0.0)",
+    "config.augment.solarize": "(0.0,0.0)",
+    "config.encoder.name": "slim",
+    "config.encoder.blocks": "(1,)",
+    "config.encoder.widths": "(8,)",
+    "config.heads.hidden_size": 16,
+    "config.heads.projection_size": 8,
+    "config.optimizer.accumulate_steps": 2,
+    "config.optimizer.warmup_epochs": 5.0,
+    "config.monitor.samples": 20,
+    "config.monitor.every_epochs": 5,
+    "config.checkpoint.every_seconds": 0.5,
+    "config.evaluate.shots": 3,
+    "config.evaluate.draws": 2,
+}
+
+# A process that has imported TensorFlow is copied for every run: that saves
+# the import of each.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.builders"])
+
+
+def start(workdir, data, log) -> multiprocessing.Process:
+    """Starts `train.py` on a file of arrays, with its output in a file."""
+    flags = {**FLAGS, "config.data.dir": data, "workdir": workdir}
+    arguments = [f"--{key}={value}" for key, value in flags.items()]
+    process = _CONTEXT.Process(target=_run, args=(arguments, str(log)))
+    process.start()
+    return process
+
+
+def _run(arguments, log):
+    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    sys.argv = ["train.py", *arguments]
+    runpy.run_path("train.py", run_name="__main__")
+
+
+def finish(process) -> int:
+    """Waits for a process; its exit status, negative for a signal."""
+    process.join(300)
+    return process.exitcode
+
+
+def kill_at(process, workdir, step, seconds, number) -> int | None:
+    """Sends a signal a while after a step is in the metrics.
+
+    Returns:
+        Its exit status, or None if it ended before.
+    """
+    begin, metrics = time.time(), workdir / "metrics.jsonl"
+
+    def reached():
+        # The file is written anew at the beginning of the steps.
+        if not metrics.exists() or metrics.stat().st_mtime < begin:
+            return False
+        lines = read_metrics(metrics)
+        return bool(lines) and lines[-1]["step"] >= step
+
+    while process.is_alive() and not reached():
+        time.sleep(0.005)
+    process.join(seconds)
+    if not process.is_alive():
+        return None
+    os.kill(process.pid, number)
+    return finish(process)

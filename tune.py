@@ -1,0 +1,72 @@
+"""Searches the settings of a training: each trial runs train.py.
+
+    python tune.py --workdir=runs/tune --config.trials=20
+
+Needs `pip install "byol-tf[tune]"`. Each trial has a run folder of its own
+below `--workdir`. Interrupted, the same command goes on; with more
+`--config.trials` it adds to what is there. Ends with a table, `tune.html` and
+
+    python train.py --config=runs/tune/best_config.py --workdir=runs/best
+
+`--measure=runs/quickstart` tells how good one encoder is without labels.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from byol_tf import tune_builders
+from byol_tf.cli import run_script
+from byol_tf.tuning import results
+from configs import base, command_line
+
+_FOLDER = pathlib.Path(__file__).parent
+_DEFAULTS = _FOLDER / "configs" / "tune.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/tune.py, the default."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
+_MEASURE = flags.DEFINE_string(
+    "measure", None, "Run folder to measure without labels; nothing else."
+)
+
+
+def main():
+    if _MEASURE.value:
+        return measure(_MEASURE.value)
+    if not _WORKDIR.value:
+        raise ValueError("say where: --workdir, or --measure=RUN_FOLDER")
+    job = tune_builders.search(
+        _CONFIG.value,
+        _WORKDIR.value,
+        load=command_line.load,
+        train=_FOLDER / "train.py",
+        measure=_measure_command,
+    )
+    result = job.run(_WORKDIR.value)
+    print()
+    print(results.table(result))
+    print(f"\nPage: {_WORKDIR.value}/tune.html")
+    print(f"Best: {_WORKDIR.value}/best_config.py")
+
+
+def measure(folder):
+    numbers = tune_builders.measure_label_free(
+        _CONFIG.value,
+        folder,
+        load=command_line.load,
+        defaults=base.get_config(),
+    )
+    for name, value in numbers.items():
+        print(f"{name:14}  {value:8.3f}")
+
+
+def _measure_command(folder):
+    arguments = [*sys.argv[1:], f"--measure={folder}"]
+    return [sys.executable, __file__, *arguments]
+
+
+if __name__ == "__main__":
+    run_script(main, str(_DEFAULTS))
