@@ -33,15 +33,18 @@ NOT_RUN = {
     "srun": "needs Slurm",
     "kubectl": "needs Kubernetes",
     "curl": "needs the server of the command before it",
-    "python compare.py --workdir=runs/crops": "as the one of runs/tau",
-    "python tune.py --workdir=runs/tune_unlabelled": "as the one before it",
-    "python train.py --config=configs/quickstart.py --workdir=runs/barlow": (
-        "as the one of runs/simclr"
-    ),
-    "python train.py --config=configs/quickstart.py --workdir=runs/with_mfu": (
-        "test_utilisation.py does it"
+    "python compare.py": "minutes; test_compare_script.py runs another",
+    "python tune.py --workdir": "minutes; test_tune_script.py runs another",
+    "python train.py --config=runs/tune/best_config.py": (
+        "test_tune_script.py trains with such a file"
     ),
 }
+# Run folders of trainings that differ from others in settings alone: their
+# configuration is read and checked, and nothing is trained.
+CHECKED = (
+    *("runs/first_look", "runs/accumulated", "runs/collapsed"),
+    *("runs/barlow", "runs/no_predictor", "runs/with_mfu"),
+)
 # Run by a shell as they are.
 SHELL = ("tail ", "python -c ", "ls ", "cat ", "cp ", "mkdir ")
 # Appended to the commands of a script, where they do not say so themselves;
@@ -83,22 +86,11 @@ SHORTER = {
         "config.verify.batch": 8,
         "config.verify.repeats": 1,
     },
-    "compare.py": {
-        "config.variants": "(('byol',),)",
-        "config.seeds": "(0,)",
-        "config.workers": 2,
-    },
-    "tune.py": {"config.trials!": 1},
+    "tune.py": {},
     "convert.py": {},
     "embed.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
 }
-# Their trainings are as short as others.
-for _script in ("compare.py", "tune.py"):
-    SHORTER[_script]["config.common"] = tuple(
-        f"{key.removeprefix('config.')}={value}"
-        for key, value in SHORTER["train.py"].items()
-    )
 DEMO = (
     "python train.py --config=configs/quickstart.py --workdir=runs/quickstart"
 )
@@ -108,6 +100,8 @@ def kind(command: str) -> str | None:
     """How a command is run: not, by a shell, or as which script."""
     if command.startswith(tuple(NOT_RUN)):
         return "not"
+    if any(f"--workdir={folder}" in command.split() for folder in CHECKED):
+        return "checked"
     if command.startswith(SHELL):
         return "shell"
     script = command.removeprefix("python ").split()[0]

@@ -3,10 +3,13 @@
 import ast
 import pathlib
 import re
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from byol_tf import builders
+from configs import command_line
 from tests import docs_commands
 from tests.docs_commands import NOT_RUN, ROOT, kind
 
@@ -81,6 +84,17 @@ def _anchor(title):
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [command for _, command in pairs() if kind(command) == "checked"],
+)
+def test_the_settings_of_a_training_are_possible(command):
+    given = [word.removeprefix("--config") for word in shlex.split(command)]
+    (path,) = [word[1:] for word in given if word.startswith("=")]
+    fields = [word[1:] for word in given if word.startswith(".")]
+    builders.check(command_line.load(str(ROOT / path), tuple(fields)))
+
+
 @pytest.mark.slow
 def test_all_commands_and_programs_of_the_documents_run(tmp_path):
     base = docs_commands.checkout(tmp_path / "base")
@@ -88,7 +102,9 @@ def test_all_commands_and_programs_of_the_documents_run(tmp_path):
     assert not failed, failed
     jobs = []
     for document in DOCUMENTS:
-        todo = [c for c in commands(document) if kind(c) != "not"]
+        todo = [
+            c for c in commands(document) if kind(c) not in ("not", "checked")
+        ]
         todo += [c for c in blocks(document, PYTHON) if NEEDS_SERVER not in c]
         if todo:
             name = document.relative_to(ROOT).as_posix().replace("/", "-")
