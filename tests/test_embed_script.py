@@ -95,7 +95,7 @@ def test_queries_with_another_encoder_are_refused(run, folder, tmp_path):
 def test_gray_encoders_take_coloured_files(tmp_path, folder):
     run = make_run(tmp_path / "gray", channels=1)
     table = pq.read_table(embedded(run, folder))
-    assert table.schema.field("representation").type.list_size == SIZE**2
+    assert len(table["representation"][0]) == SIZE**2
     assert table["status"].to_pylist().count("ok") == 7
 
 

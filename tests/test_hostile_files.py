@@ -341,18 +341,36 @@ def test_pickles_as_checkpoints(tmp_path, marker):
 # ---- tables ------------------------------------------------------------------
 
 
-def parquet(path, metadata, features=2, columns=None):
+def parquet(path, metadata, features=b"2", columns=None):
     table = {
         "path": ["a.png"],
-        "representation": pa.array(
-            [[0.0, 1.0]], pa.list_(pa.float32(), features)
-        ),
+        "representation": pa.array([[0.0, 1.0]], pa.list_(pa.float32())),
         "status": ["ok"],
         "size": [1],
         "modified": [1],
     }
     table = pa.table({**table, **(columns or {})})
+    # As embed.py declares them.
+    fields = [
+        field.with_nullable(field.name == "representation")
+        for field in table.schema
+    ]
+    table = table.cast(pa.schema(fields))
+    metadata = {b"byol_tf_features": features, **metadata}
     pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def test_the_odd_files_differ_from_a_good_one_in_what_is_odd(tmp_path):
+    path = tmp_path / "embeddings.parquet"
+    parquet(path, {b"byol_tf": b'{"origin": {}}'})
+    assert len(Embeddings(path)) == 1
+
+
+@pytest.mark.parametrize("features", [b"", b"-1", b"many", b"3"])
+def test_odd_lengths_of_embeddings(tmp_path, features):
+    path = tmp_path / "embeddings.parquet"
+    parquet(path, {b"byol_tf": b'{"origin": {}}'}, features)
+    refused(lambda: list(Embeddings(path).blocks()), "embeddings.parquet")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +381,7 @@ def parquet(path, metadata, features=2, columns=None):
         ({b"byol_tf": b'{"origin": 3}'}, {}),
         ({b"byol_tf": b"\x80\x04\xff"}, {}),
         ({b"other": b"{}"}, {}),
-        ({b"byol_tf": b'{"origin": {}}'}, {"representation": [[0.0, 1.0]]}),
+        ({b"byol_tf": b'{"origin": {}}'}, {"representation": [[0, 1]]}),
         ({b"byol_tf": b'{"origin": {}}'}, {"representation": ["text"]}),
         ({b"byol_tf": b'{"origin": {}}'}, {"path": [3]}),
     ],
@@ -386,7 +404,7 @@ def test_a_pickle_as_embeddings_or_in_their_metadata(tmp_path, marker):
     }
     fields = [columns.field(0).with_metadata(kind), *list(columns)[1:]]
     extended = pa.schema(fields, metadata=columns.metadata)
-    vectors = pa.array([[0.0, 1.0]], pa.list_(pa.float32(), 2))
+    vectors = pa.array([[0.0, 1.0]], pa.list_(pa.float32()))
     values = [["a.png"], vectors, ["ok"], [1], [1]]
     pq.write_table(pa.table(values, schema=extended), path)
     # Whether or not it takes the column for text, it runs nothing.

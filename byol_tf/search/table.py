@@ -13,7 +13,7 @@ from byol_tf.files import loading
 
 OK = "ok"  # status of an image that was embedded
 ROWS = 4096  # of a row group, and read at a time
-_KEY = b"byol_tf"  # of the metadata
+_KEY, _FEATURES = b"byol_tf", b"byol_tf_features"  # of the metadata
 
 
 class Row(NamedTuple):
@@ -40,34 +40,32 @@ def arrow():
 
 
 def schema(features: int, about: Mapping):
-    """Columns as those of `Row`, and metadata as JSON."""
+    """Columns as those of `Row`, and metadata as JSON.
+
+    Lists of a fixed size would say more, but PyArrow before 26 cannot read
+    them back where one is null.
+    """
     pa, _ = arrow()
-    vector = pa.list_(pa.float32(), features)
     return pa.schema(
         [
             pa.field("path", pa.string(), nullable=False),
-            pa.field("representation", vector),
+            pa.field("representation", pa.list_(pa.float32())),
             pa.field("status", pa.string(), nullable=False),
             pa.field("size", pa.int64(), nullable=False),
             pa.field("modified", pa.int64(), nullable=False),
         ],
-        metadata={_KEY: json.dumps(about, sort_keys=True).encode()},
+        metadata={
+            _KEY: json.dumps(about, sort_keys=True).encode(),
+            _FEATURES: str(features).encode(),
+        },
     )
 
 
 def to_arrow(rows: Sequence[Row], features: int, about: Mapping):
     """A table of some rows."""
     pa, _ = arrow()
-    paths, representations, statuses, sizes, modified = zip(*rows, strict=True)
-    missing = np.array([vector is None for vector in representations])
-    values = np.zeros((len(rows), features), np.float32)
-    for row in np.flatnonzero(~missing):
-        values[row] = representations[row]
-    vectors = pa.FixedSizeListArray.from_arrays(
-        pa.array(values.ravel()), features, mask=pa.array(missing)
-    )
-    columns = [paths, vectors, statuses, sizes, modified]
-    return pa.table(columns, schema=schema(features, about))
+    columns = zip(*rows, strict=True)
+    return pa.table(list(columns), schema=schema(features, about))
 
 
 def open_table(path: str | os.PathLike):
@@ -92,10 +90,8 @@ def open_table(path: str | os.PathLike):
 
 
 def _has_columns(found):
-    if "representation" not in found.names:
-        return False
-    features = getattr(found.field("representation").type, "list_size", 0)
-    return features > 0 and found.equals(schema(features, {}))
+    features = (found.metadata or {}).get(_FEATURES, b"")
+    return features.isdigit() and found.equals(schema(int(features), {}))
 
 
 def _has_origin(about):
@@ -121,8 +117,7 @@ class Embeddings:
     def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
         self._file, self.about = open_table(path)
-        kind = self._file.schema_arrow.field("representation").type
-        self.features = kind.list_size
+        self.features = int(self._file.schema_arrow.metadata[_FEATURES])
         self.paths = self._paths()
 
     def __len__(self) -> int:
@@ -155,12 +150,12 @@ class Embeddings:
             # The number of rows is known only once they are read.
             with loading(self.path):
                 column = self._file.read_row_group(group, ["representation"])
-            vectors = column["representation"].drop_null().combine_chunks()
-            count = len(vectors)
-            if count and start + count > first:
-                values = vectors.flatten().to_numpy()
-                yield start, unit_rows(values.reshape(count, self.features))
-            start += count
+                vectors = column["representation"].drop_null().combine_chunks()
+                values = vectors.flatten().to_numpy(zero_copy_only=False)
+                values = values.reshape(len(vectors), self.features)
+            if len(values) and start + len(values) > first:
+                yield start, unit_rows(values)
+            start += len(values)
 
     def rows(self, wanted: Sequence[int]) -> np.ndarray:
         """Some representations, scaled to length 1.
