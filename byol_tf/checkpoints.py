@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from byol_tf.files import read_json, sha256, write_json
+from byol_tf.lines import first_line
 
 _MANIFEST = "checkpoint.json"
 _PARTS = "parts.json"
@@ -211,5 +212,4 @@ def _reason(error: Exception) -> str:
     """The first line of what an error says."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f": {error.filename}" * bool(error.filename))
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

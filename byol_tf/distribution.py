@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 import tensorflow as tf
 from absl import logging
 
+from byol_tf.lines import first_line
+
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 JOBS = ("chief", "worker")  # of TF_CONFIG
 
@@ -287,8 +289,7 @@ def _tpu():
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return Distribution(tf.distribute.TPUStrategy(resolver))
     except (ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ValueError(
             "strategy=tpu needs a TPU VM and a TensorFlow built for it: "
-            f"{reason}"
+            f"{first_line(error)}"
         ) from error

@@ -8,12 +8,9 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from byol_tf.lines import first_line
+
 Path = str | os.PathLike
-
-
-def as_text(path: str) -> str:
-    """A path with the bytes spelt out that are not UTF-8."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 @contextlib.contextmanager
@@ -63,8 +60,8 @@ def loading(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"{path} cannot be loaded: {reason[0]}") from error
+        reason = first_line(error)
+        raise ValueError(f"{path} cannot be loaded: {reason}") from error
 
 
 def write_json(path: Path, value) -> None:

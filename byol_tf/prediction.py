@@ -19,13 +19,13 @@ from byol_tf.data.decode import (
 from byol_tf.data.folder import find_images
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import (
-    as_text,
     loading,
     read_json,
     save_model,
     whole_file,
     write_json,
 )
+from byol_tf.lines import as_text
 from byol_tf.progress import progress_bar
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import WRITTEN, Task

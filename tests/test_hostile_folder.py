@@ -15,7 +15,7 @@ from byol_tf.data import folder as folder_module
 from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.decode import decode_square
-from byol_tf.files import as_text
+from byol_tf.lines import as_text
 from byol_tf.prediction import predict_folder
 from byol_tf.search.embedding import embed_folder
 from tests import hostile

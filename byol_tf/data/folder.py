@@ -14,7 +14,7 @@ from byol_tf.data.decode import (
 )
 from byol_tf.data.images import Images
 from byol_tf.data.store import Store, decode_into
-from byol_tf.files import as_text
+from byol_tf.lines import as_text
 
 SPLIT = "train"  # what a folder without sub-folders for splits holds
 GONE = (-1, -1)  # in place of size and time

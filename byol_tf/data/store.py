@@ -13,7 +13,8 @@ import numpy as np
 from absl import logging
 
 from byol_tf.data.decode import ImageError
-from byol_tf.files import as_text, whole_file
+from byol_tf.files import whole_file
+from byol_tf.lines import as_text
 from byol_tf.progress import progress_bar
 
 CACHES = ("auto", "memory", "disk")

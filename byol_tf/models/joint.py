@@ -129,8 +129,41 @@ class Triplet(JointEmbedding):
         return {**super().get_config(), "margin": self.margin}
 
 
+class WideEmbedding(JointEmbedding):
+    """A method that looks at every unit, and wants many of them.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        hidden_size: hidden width of the projector.
+        projection_size: length of the projections; the longer the better in
+            the paper of Barlow Twins.
+        projector_layers: linear layers of the projector.
+        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        hidden_size: int = 8192,
+        projection_size: int = 8192,
+        projector_layers: int = 3,
+        **kwargs,
+    ):
+        super().__init__(
+            encoder,
+            views,
+            hidden_size=hidden_size,
+            projection_size=projection_size,
+            projector_layers=projector_layers,
+            **kwargs,
+        )
+
+
 @keras.saving.register_keras_serializable("byol_tf")
-class BarlowTwins(JointEmbedding):
+class BarlowTwins(WideEmbedding):
     """Brings the correlation of the two views' units to the identity.
 
     Args:
@@ -139,11 +172,7 @@ class BarlowTwins(JointEmbedding):
         off_diagonal_weight: of the correlations between different units.
         loss_scale: factor of the whole loss, positive; 0.024 in the official
             code.
-        hidden_size: hidden width of the projector.
-        projection_size: length of the projections; the longer the better in
-            the paper.
-        projector_layers: linear layers of the projector.
-        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+        **kwargs: of `WideEmbedding`.
 
     Reference: Zbontar et al. 2021, "Barlow Twins", section 2.
     """
@@ -155,21 +184,10 @@ class BarlowTwins(JointEmbedding):
         *,
         off_diagonal_weight: float = 0.005,
         loss_scale: float = 0.024,
-        hidden_size: int = 8192,
-        projection_size: int = 8192,
-        projector_layers: int = 3,
         name: str = "barlow_twins",
         **kwargs,
     ):
-        super().__init__(
-            encoder,
-            views,
-            hidden_size=hidden_size,
-            projection_size=projection_size,
-            projector_layers=projector_layers,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(encoder, views, name=name, **kwargs)
         self.off_diagonal_weight = check_number(
             "off_diagonal_weight", off_diagonal_weight, 0.0
         )
@@ -190,7 +208,7 @@ class BarlowTwins(JointEmbedding):
 
 
 @keras.saving.register_keras_serializable("byol_tf")
-class VICReg(JointEmbedding):
+class VICReg(WideEmbedding):
     """Equal views, units that vary, and uncorrelated ones.
 
     Args:
@@ -199,10 +217,7 @@ class VICReg(JointEmbedding):
         invariance: weight of the distance of the views, not negative.
         variance: weight of what a unit's deviation lacks to 1, likewise.
         covariance: weight of the covariances between units, likewise.
-        hidden_size: hidden width of the projector.
-        projection_size: length of the projections.
-        projector_layers: linear layers of the projector.
-        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+        **kwargs: of `WideEmbedding`.
 
     Reference: Bardes et al. 2022, "VICReg", section 4.
     """
@@ -215,21 +230,10 @@ class VICReg(JointEmbedding):
         invariance: float = 25.0,
         variance: float = 25.0,
         covariance: float = 1.0,
-        hidden_size: int = 8192,
-        projection_size: int = 8192,
-        projector_layers: int = 3,
         name: str = "vicreg",
         **kwargs,
     ):
-        super().__init__(
-            encoder,
-            views,
-            hidden_size=hidden_size,
-            projection_size=projection_size,
-            projector_layers=projector_layers,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(encoder, views, name=name, **kwargs)
         weights = {
             "invariance": invariance,
             "variance": variance,

@@ -11,6 +11,7 @@ import pathlib
 import pickletools
 from collections.abc import Callable
 
+from byol_tf.lines import first_line
 from byol_tf.official import allowed
 
 Path = str | os.PathLike
@@ -57,10 +58,9 @@ def load(path: Path):
             ) from error
         except Exception as error:
             # A damaged file can make the machine fail in any way.
-            reason = str(error).splitlines() or [type(error).__name__]
             raise ValueError(
                 f"{path} is no checkpoint, or a damaged one: it cannot be "
-                f"read as a pickle ({reason[0]})"
+                f"read as a pickle ({first_line(error)})"
             ) from error
 
 

@@ -13,7 +13,7 @@ from byol_tf.data.decode import MAX_PIXELS, ImageError, decode_square
 from byol_tf.data.folder import find_images, size_and_time
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.files import as_text
+from byol_tf.lines import as_text
 from byol_tf.progress import progress_bar
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row

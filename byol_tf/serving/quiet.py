@@ -8,6 +8,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from byol_tf.lines import first_line
+
 _LOGGERS = ("absl", "tensorflow", "tf2onnx")
 
 
@@ -56,7 +58,7 @@ def converting(name: str, to: str) -> Iterator[None]:
         with quiet():
             yield
     except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = first_line(error)[:200]
         raise ValueError(
-            f"the {name} cannot be converted to {to}: {lines[0][:200]}"
+            f"the {name} cannot be converted to {to}: {reason}"
         ) from error

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from byol_tf.lines import first_line
 from byol_tf.serving.server.errors import BadRequest, ServingError
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -180,5 +181,4 @@ def _specs(tensors):
 
 
 def _first_line(error):
-    lines = str(getattr(error, "message", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return first_line(getattr(error, "message", None) or error)
