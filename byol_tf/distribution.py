@@ -125,11 +125,19 @@ class Distribution:
         return parts if self.replicas == 1 else self._grouped(parts)
 
     def gather(self, number: float) -> list[float]:
-        """What every worker has; waits until all of them are here."""
+        """What every worker has; waits until all of them have it.
+
+        A worker may end right after it, which takes nothing from the others.
+        """
         if self.workers == 1:
             return [number]
         own = tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
-        return (self._sum(own) / self.shard.count).numpy().tolist()
+        numbers = (self._sum(own) / self.shard.count).numpy().tolist()
+        # Whoever has the sum may still be asked for its part of it. In the
+        # second sum nobody waits for anything but that the others are here.
+        with contextlib.suppress(*_GONE):
+            self._sum(own)
+        return numbers
 
     def wait(self) -> None:
         """Waits until all workers are here."""

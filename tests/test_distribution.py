@@ -9,7 +9,12 @@ import tensorflow as tf
 
 from byol_tf import builders
 from byol_tf.data.pipeline import training_batches, with_views
-from byol_tf.distribution import Distribution, Shard, make_distribution
+from byol_tf.distribution import (
+    Distribution,
+    Shard,
+    WorkerLostError,
+    make_distribution,
+)
 from byol_tf.layers import FusedBatchNormalization, synchronize
 from configs import base
 from tests.workers import images
@@ -150,3 +155,29 @@ def test_synchronizing_is_set_in_networks_within_networks():
     for choice in (False, True):
         synchronize(outer, choice)
         assert [norm.synchronized for norm in norms] == [choice, choice]
+
+
+def one_of_two(answers):
+    """The chief of two workers, whose sums have these answers, then fail."""
+    answers = iter(answers)
+
+    def total(_own):
+        for answer in answers:
+            return tf.constant(answer, tf.float64)
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+    class Two(Distribution):
+        shard = Shard(replicas=2)
+        _sum = staticmethod(total)
+
+    return Two(workers=2)
+
+
+def test_a_worker_that_ends_after_a_sum_takes_nothing_from_the_others():
+    assert one_of_two([[1.0, 2.0]]).gather(1.0) == [1.0, 2.0]
+
+
+def test_a_worker_that_is_gone_before_a_sum_is_missed():
+    found = one_of_two([])
+    with pytest.raises(WorkerLostError, match="died"), found.watched():
+        found.gather(1.0)
