@@ -40,9 +40,12 @@ def should_compile(choice: bool | str) -> bool:
         raise ValueError(
             f"`jit_compile` must be True, False or 'auto'. Received: {choice!r}"
         )
-    return bool(tf.config.list_logical_devices("GPU")) or bool(
-        tf.config.list_logical_devices("TPU")
-    )
+    return has_accelerator()
+
+
+def has_accelerator() -> bool:
+    """Whether there is a GPU or a TPU."""
+    return any(map(tf.config.list_logical_devices, ("GPU", "TPU")))
 
 
 def describe_machine() -> dict:

@@ -48,6 +48,38 @@ def test_crop_equals_tensorflow_image_by_image(size, method, jit_compile):
 
 
 @pytest.mark.parametrize("method", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    "sides,size",
+    [
+        ((20, 27), (113, 224)),  # up, in blocks that do not divide the outputs
+        ((300, 131), (224, 113)),
+        ((700, 450), (112, 112)),  # down, where a block needs many inputs
+    ],
+)
+def test_large_crop_equals_tensorflow_image_by_image(sides, size, method):
+    images = some_images(8, *sides)
+    scale = np.float32([sides[0] / HEIGHT, sides[1] / WIDTH] * 2)[:, None]
+    boxes = np.maximum(np.floor(some_boxes(8) * scale), [[0], [0], [1], [1]])
+    boxes[:, 0], flip = (0, 0, *sides), np.arange(8) % 2 == 0
+    ours = geometry.crop_and_resize(
+        images, *np.float32(boxes), size, flip, method
+    )
+    for index, image in enumerate(images):
+        theirs = resized(image, boxes[:, index], size, flip[index], method)
+        np.testing.assert_allclose(ours[index], theirs, atol=5e-6)
+
+
+def test_large_crop_of_images_of_any_size_is_the_same():
+    images, boxes = some_images(), some_boxes()
+    crop = tf.function(
+        lambda images: geometry.crop_and_resize(images, *boxes, (120, 130)),
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
+    )
+    known = geometry.crop_and_resize(images, *boxes, (120, 130))
+    np.testing.assert_allclose(crop(images), known, atol=2e-6)
+
+
+@pytest.mark.parametrize("method", ["bicubic", "bilinear"])
 def test_crop_of_the_whole_image_is_the_image(method):
     images = some_images(batch=2, channels=5)
     box = np.float32([[0, 0], [0, 0], [HEIGHT] * 2, [WIDTH] * 2])

@@ -9,6 +9,9 @@ import math
 
 import tensorflow as tf
 
+# From so many outputs on an axis is resized in blocks of at most so many.
+_LARGE, _BLOCK = 112, 28
+
 
 def crop_and_resize(
     images: tf.Tensor,
@@ -40,30 +43,68 @@ def crop_and_resize(
         float32 `[batch, *size, channels]` in [0, 1].
     """
     batch, rows, columns, channels = sizes(images)
-    down = _weights(top, height, rows, size[0], None, method)
-    across = _weights(left, width, columns, size[1], flip, method)
-    # Two products with one matrix per image: boxes of any size cost the same,
-    # nothing is gathered, and every accelerator is made for it.
     x = tf.reshape(images, [batch, rows, columns * channels])
-    x = tf.matmul(down, x)  # [B, h, W * C]
+    x = _resample(x, top, height, size[0], None, method)  # [B, h, W * C]
     x = tf.reshape(x, [batch, size[0], columns, channels])
-    x = tf.transpose(x, [0, 3, 1, 2])  # [B, C, h, W]
-    x = tf.reshape(x, [batch, channels * size[0], columns])
-    x = tf.matmul(x, across, transpose_b=True)  # [B, C * h, w]
-    x = tf.reshape(x, [batch, channels, *size])
-    x = tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
+    x = tf.transpose(x, [0, 2, 3, 1])
+    x = tf.reshape(x, [batch, columns, channels * size[0]])
+    x = _resample(x, left, width, size[1], flip, method)  # [B, w, C * h]
+    x = tf.reshape(x, [batch, size[1], channels, size[0]])
+    x = tf.transpose(x, [0, 3, 1, 2])  # [B, h, w, C]
     return tf.clip_by_value(x, 0.0, 1.0)
 
 
-def _weights(start, length, inputs, outputs, flip, method):
-    """Matrices `[batch, outputs, inputs]` that crop and resize one axis."""
-    place = tf.range(outputs, dtype=tf.float32)
+def _resample(x, start, length, outputs, flip, method):
+    """Cuts a range out of axis 1 of `[batch, inputs, n]` and resizes it.
+
+    By a product with one matrix per image: ranges of any length cost the
+    same, and every accelerator is made for it. Most of a large matrix is
+    zero, since neighbours come from neighbours. So many outputs are made in
+    blocks, each from those inputs alone that it can need.
+    """
+    place = tf.range(outputs)
+    blocks = -(-outputs // _BLOCK) if outputs >= _LARGE and x.shape[1] else 1
+    block = -(-outputs // blocks)
+    if blocks > 1:  # the last block may have some of its own twice
+        place = tf.minimum(tf.range(blocks * block), outputs - 1)
+    place = tf.cast(place, tf.float32)
     if flip is not None:
         place = tf.where(flip[:, None], outputs - 1.0 - place, place)
-    start, length = start[:, None, None], length[:, None, None]
-    position = (place[..., None] + 0.5) * (length / outputs) - 0.5
-    # Of the pixels of the whole image, seen from the box.
-    pixel = tf.range(inputs, dtype=tf.float32) - start
+    start, length = start[:, None], length[:, None]
+    position = (place + 0.5) * (length / outputs) - 0.5
+    if blocks == 1:
+        inputs = tf.range(tf.shape(x)[1], dtype=tf.float32)
+        return tf.matmul(_weights(inputs - start, position, length, method), x)
+    position = tf.reshape(position, [-1, blocks, block])
+    inputs = _inputs(position, start, x.shape[1], outputs)
+    x = tf.gather(x, tf.cast(inputs, tf.int32), batch_dims=1)
+    inputs, length = inputs - start[..., None], length[..., None]
+    x = tf.matmul(_weights(inputs, position, length, method), x)
+    shape = [-1, blocks * block, x.shape[-1] or tf.shape(x)[-1]]
+    return tf.reshape(x, shape)[:, :outputs]
+
+
+def _inputs(position, start, inputs, outputs):
+    """Those that the outputs of each block can need, `[batch, blocks, n]`."""
+    # From one before the lowest position to two after the highest.
+    span = (position.shape[-1] - 1) * max(1.0, inputs / outputs)
+    needed = min(math.ceil(span) + 4, inputs)
+    first = tf.floor(tf.reduce_min(position, -1)) - 1.0 + start
+    first = tf.clip_by_value(first, 0.0, float(inputs - needed))
+    return first[..., None] + tf.range(needed, dtype=tf.float32)
+
+
+def _weights(pixel, position, length, method):
+    """Matrices `[..., outputs, inputs]` that crop and resize one axis.
+
+    Args:
+        pixel: inputs `[..., inputs]`, counted from the start of the range.
+        position: where outputs `[..., outputs]` lie among them.
+        length: of the range, `[..., 1]`.
+        method: see `crop_and_resize`.
+    """
+    pixel, position = pixel[..., None, :], position[..., None]
+    length = length[..., None]
     if method == "bilinear":
         position = tf.clip_by_value(position, 0.0, length - 1.0)
         return tf.maximum(1.0 - tf.abs(pixel - position), 0.0)

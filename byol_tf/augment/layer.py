@@ -18,11 +18,11 @@ class ImageLayer(keras.layers.Layer):
         return config
 
 
-def to_float(images: tf.Tensor) -> tf.Tensor:
-    """float32 in [0, 1] from uint8, or from floats in [0, 1].
+def check_images(images: tf.Tensor) -> tf.Tensor:
+    """The images as a tensor, if they are a batch of uint8 or floats.
 
     Raises:
-        ValueError: for another dtype, or if the images are no batch.
+        ValueError: they are not.
     """
     images = tf.convert_to_tensor(images)
     if images.shape.rank != 4 or images.shape[-1] is None:
@@ -30,14 +30,24 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
             "`images` must be [batch, height, width, channels] with a known "
             f"number of channels. Received shape: {images.shape}"
         )
+    if images.dtype != tf.uint8 and not images.dtype.is_floating:
+        raise ValueError(
+            "`images` must be uint8, or float in [0, 1]. "
+            f"Received dtype: {images.dtype.name}"
+        )
+    return images
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """float32 in [0, 1] from uint8, or from floats in [0, 1].
+
+    Raises:
+        ValueError: see `check_images`.
+    """
+    images = check_images(images)
     if images.dtype == tf.uint8:
         return tf.cast(images, tf.float32) / 255.0
-    if images.dtype.is_floating:
-        return tf.cast(images, tf.float32)
-    raise ValueError(
-        "`images` must be uint8, or float in [0, 1]. "
-        f"Received dtype: {images.dtype.name}"
-    )
+    return tf.cast(images, tf.float32)
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -86,10 +86,12 @@ def color_jitter(
     def hsv(turn, planes):
         if saturation is None and hue is None:
             return planes
-        return _hue_saturation(
+        delta = now(turn, HUE, hue, 0.0)
+        factor = now(turn, SATURATION, saturation, 1.0)
+        return _if_any(
+            tf.not_equal(delta, 0.0) | tf.not_equal(factor, 1.0),
+            lambda: _hue_saturation(planes, delta, factor),
             planes,
-            now(turn, HUE, hue, 0.0),
-            now(turn, SATURATION, saturation, 1.0),
         )
 
     def affine(turn, planes):
@@ -220,9 +222,12 @@ def apply_where(
         return tf.where(condition[:, None, None, None], changed, planes)
 
     planes = _planes(images)
-    return _pixels(
-        tf.cond(tf.reduce_any(condition), lambda: some(planes), lambda: planes)
-    )
+    return _pixels(_if_any(condition, lambda: some(planes), planes))
+
+
+def _if_any(condition, changed, planes):
+    """What `changed` gives, if the condition holds for any image."""
+    return tf.cond(tf.reduce_any(condition), changed, lambda: planes)
 
 
 # ---- helpers ----------------------------------------------------------

@@ -117,8 +117,17 @@ class View(ImageLayer):
 
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The view as a function of the images and the seed alone."""
+        return self.transform(images, random_numbers(images, seed))
+
+    def transform(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """The view that random numbers say.
+
+        Args:
+            images: as in a call.
+            numbers: a row of `random_numbers` for each of them.
+        """
         images = to_float(images)
-        draws = self._draws(images, seed)
+        draws = _by_name(numbers)
         images = self._crop(images, draws)
         images = self._rotate(images, draws)
         images = self._jitter(images, draws)
@@ -126,16 +135,6 @@ class View(ImageLayer):
         images = self._blur(images, draws)
         images = self._solarize(images, draws)
         return tf.clip_by_value(images, 0.0, 1.0)
-
-    def _draws(self, images, seed):
-        """Uniform draws in [0, 1) by name, `[batch]` or `[batch, n]`."""
-        # All of them, needed or not: switching an operation off leaves the
-        # draws of the others as they are.
-        counts = list(_DRAWS.values())
-        shape = [tf.shape(images)[0], sum(counts)]
-        parts = tf.split(sampling.fractions(seed, shape), counts, axis=1)
-        parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
-        return dict(zip(_DRAWS, parts, strict=True))
 
     def _crop(self, images, draws):
         shape = tuple(images.shape[1:3])
@@ -218,6 +217,23 @@ class View(ImageLayer):
     def get_config(self):
         config = super().get_config()
         return config | {key: getattr(self, key) for key in _RECIPE}
+
+
+def random_numbers(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """All that a view of each image can need, float32 `[batch, n]` in [0, 1).
+
+    Needed or not: switching an operation off leaves the draws of the others
+    as they are.
+    """
+    count = tf.shape(images)[0]
+    return sampling.fractions(seed, [count, sum(_DRAWS.values())])
+
+
+def _by_name(numbers):
+    """Draws by name, each `[batch]` or `[batch, n]`."""
+    parts = tf.split(numbers, list(_DRAWS.values()), axis=1)
+    parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
+    return dict(zip(_DRAWS, parts, strict=True))
 
 
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
