@@ -9,7 +9,7 @@ import math
 
 import tensorflow as tf
 
-# From so many outputs on an axis is resized in blocks of at most so many.
+# From so many outputs on, they are made in blocks of at most so many.
 _LARGE, _BLOCK = 112, 28
 
 
@@ -42,46 +42,79 @@ def crop_and_resize(
     Returns:
         float32 `[batch, *size, channels]` in [0, 1].
     """
-    batch, rows, columns, channels = sizes(images)
-    x = tf.reshape(images, [batch, rows, columns * channels])
-    x = _resample(x, top, height, size[0], None, method)  # [B, h, W * C]
-    x = tf.reshape(x, [batch, size[0], columns, channels])
-    x = tf.transpose(x, [0, 2, 3, 1])
-    x = tf.reshape(x, [batch, columns, channels * size[0]])
-    x = _resample(x, left, width, size[1], flip, method)  # [B, w, C * h]
-    x = tf.reshape(x, [batch, size[1], channels, size[0]])
-    x = tf.transpose(x, [0, 3, 1, 2])  # [B, h, w, C]
-    return tf.clip_by_value(x, 0.0, 1.0)
+    down, across = (top, height, None), (left, width, flip)
+    if min(size) >= _LARGE and None not in images.shape[1:3]:
+        resized = _by_blocks(images, down, across, size, method)
+    else:
+        resized = _by_matrices(images, down, across, size, method)
+    return tf.clip_by_value(resized, 0.0, 1.0)
 
 
-def _resample(x, start, length, outputs, flip, method):
-    """Cuts a range out of axis 1 of `[batch, inputs, n]` and resizes it.
+def _by_matrices(images, down, across, size, method):
+    """By one matrix an image and axis.
 
-    By a product with one matrix per image: ranges of any length cost the
-    same, and every accelerator is made for it. Most of a large matrix is
-    zero, since neighbours come from neighbours. So many outputs are made in
-    blocks, each from those inputs alone that it can need.
+    Boxes of any size cost the same, nothing is gathered, and every
+    accelerator is made for it.
     """
-    place = tf.range(outputs)
-    blocks = -(-outputs // _BLOCK) if outputs >= _LARGE and x.shape[1] else 1
+    batch, rows, columns, channels = sizes(images)
+    down = _matrices(*down, rows, size[0], method)
+    across = _matrices(*across, columns, size[1], method)
+    x = tf.reshape(images, [batch, rows, columns * channels])
+    x = tf.matmul(down, x)  # [B, h, W * C]
+    x = tf.reshape(x, [batch, size[0], columns, channels])
+    x = tf.transpose(x, [0, 3, 1, 2])  # [B, C, h, W]
+    x = tf.reshape(x, [batch, channels * size[0], columns])
+    x = tf.matmul(x, across, transpose_b=True)  # [B, C * h, w]
+    x = tf.reshape(x, [batch, channels, *size])
+    return tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
+
+
+def _by_blocks(images, down, across, size, method):
+    """The same for large images, of whose matrices most would be zero."""
+    batch, _, columns, channels = sizes(images)
+    x = tf.reshape(images, [batch, -1, columns * channels])
+    x = _resized(x, *down, size[0], method)  # [B, h, W * C]
+    x = tf.reshape(x, [batch, size[0], columns, channels])
+    x = tf.transpose(x, [0, 2, 3, 1])  # [B, W, C, h]
+    x = tf.reshape(x, [batch, columns, channels * size[0]])
+    x = _resized(x, *across, size[1], method)  # [B, w, C * h]
+    x = tf.reshape(x, [batch, size[1], channels, size[0]])
+    return tf.transpose(x, [0, 3, 1, 2])  # [B, h, w, C]
+
+
+def _matrices(start, length, flip, inputs, outputs, method):
+    """What crops and resizes an axis, `[batch, outputs, inputs]`."""
+    position = _positions(tf.range(outputs), length, flip, outputs)
+    pixel = tf.range(inputs, dtype=tf.float32) - start[:, None]
+    return _weights(pixel, position, length[:, None], method)
+
+
+def _resized(x, start, length, flip, outputs, method):
+    """Crops and resizes axis 1 of `[batch, inputs, n]`, in blocks of outputs.
+
+    Neighbours come from neighbours, so each block is made from those inputs
+    alone that it can need.
+    """
+    blocks = -(-outputs // _BLOCK)
     block = -(-outputs // blocks)
-    if blocks > 1:  # the last block may have some of its own twice
-        place = tf.minimum(tf.range(blocks * block), outputs - 1)
+    # The last block may be filled up with the last output.
+    place = tf.minimum(tf.range(blocks * block), outputs - 1)
+    position = _positions(place, length, flip, outputs)
+    position = tf.reshape(position, [-1, blocks, block])
+    inputs = _inputs(position, start[:, None], x.shape[1], outputs)
+    x = tf.gather(x, tf.cast(inputs, tf.int32), batch_dims=1)
+    pixel, length = inputs - start[:, None, None], length[:, None, None]
+    x = tf.matmul(_weights(pixel, position, length, method), x)
+    shape = [-1, blocks * block, x.shape[-1] or tf.shape(x)[-1]]
+    return tf.reshape(x, shape)[:, :outputs]
+
+
+def _positions(place, length, flip, outputs):
+    """Where outputs lie among the pixels of a range, `[batch, outputs]`."""
     place = tf.cast(place, tf.float32)
     if flip is not None:
         place = tf.where(flip[:, None], outputs - 1.0 - place, place)
-    start, length = start[:, None], length[:, None]
-    position = (place + 0.5) * (length / outputs) - 0.5
-    if blocks == 1:
-        inputs = tf.range(tf.shape(x)[1], dtype=tf.float32)
-        return tf.matmul(_weights(inputs - start, position, length, method), x)
-    position = tf.reshape(position, [-1, blocks, block])
-    inputs = _inputs(position, start, x.shape[1], outputs)
-    x = tf.gather(x, tf.cast(inputs, tf.int32), batch_dims=1)
-    inputs, length = inputs - start[..., None], length[..., None]
-    x = tf.matmul(_weights(inputs, position, length, method), x)
-    shape = [-1, blocks * block, x.shape[-1] or tf.shape(x)[-1]]
-    return tf.reshape(x, shape)[:, :outputs]
+    return (place + 0.5) * (length[:, None] / outputs) - 0.5
 
 
 def _inputs(position, start, inputs, outputs):
