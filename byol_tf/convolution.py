@@ -6,6 +6,11 @@ import tensorflow as tf
 # Up to this side of the output, the kernel gradient as a convolution is the
 # faster one on a CPU; beyond it, the library's own (see docs/performance.md).
 SMALL_MAP = 8
+# TensorFlow 2.21 writes past the end of memory, on some CPUs, in the kernel
+# gradient of a strided 1x1 convolution of fewer channels and some 50 pixels of
+# a side or more. There the pixels are picked out first; with more channels
+# that would be slower, and nothing is amiss.
+FEW_CHANNELS = 16
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -53,6 +58,8 @@ class Conv2D(keras.layers.Conv2D):
     def call(self, inputs):
         kernel = tf.cast(self.kernel, inputs.dtype)
         stride = self.strides[0]
+        if self.kernel_size == (1, 1) and inputs.shape[-1] < FEW_CHANNELS:
+            inputs, stride = inputs[:, ::stride, ::stride], 1
         height, width = inputs.shape[1:3]
         small = height and width and max(height, width) <= SMALL_MAP * stride
         if small and not tf.config.list_physical_devices("GPU"):

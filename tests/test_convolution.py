@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf import convolution
-from byol_tf.convolution import SMALL_MAP, Conv2D
+from byol_tf.convolution import FEW_CHANNELS, SMALL_MAP, Conv2D
 
 SHAPES = [  # side of the input, kernel, stride
     (1, 3, 1),
@@ -128,3 +128,22 @@ def test_weights_of_plain_convolutions_load(tmp_path):
     read = model(Conv2D(2, 3))
     read.load_weights(tmp_path / "a.weights.h5")
     np.testing.assert_array_equal(read.get_weights(), written.get_weights())
+
+
+@pytest.mark.parametrize("channels", [8, FEW_CHANNELS - 1, FEW_CHANNELS])
+def test_a_strided_1x1_kernel_has_the_gradient_of_the_picked_pixels(channels):
+    # 56 pixels and fewer channels once ended the process.
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(4, 56, 56, channels)).astype(np.float32)
+    layer = Conv2D(16, 1, 2)
+    layer.build(images.shape)
+    with tf.GradientTape() as tape:
+        outputs = layer(images)
+        loss = tf.reduce_sum(outputs**2)
+    picked = images[:, ::2, ::2]
+    np.testing.assert_allclose(
+        tape.gradient(loss, layer.kernel.value)[0, 0],
+        2 * np.einsum("bhwi,bhwo->io", picked, outputs),
+        rtol=1e-4,
+        atol=1e-2,
+    )
