@@ -91,8 +91,7 @@ def test_a_search_from_the_command_line_to_a_training(tmp_path):
     common = (*TINY, f"data.dir={tmp_path / 'data.npz'}")
     result = run_tune(
         "--workdir=search",
-        "--config.trials=2",
-        "--config.workers=2",
+        "--config.trials=1",
         "--config.space=(('objective.tau','float',0.5,0.9),)",
         f"--config.common={common!r}",
         cwd=tmp_path,
