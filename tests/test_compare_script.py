@@ -20,7 +20,7 @@ TINY = (
     *("augment.solarize=(0.0,0.0)", "encoder.blocks=(1,)"),
     *("encoder.widths=(4,)", "encoder.mean=()", "encoder.std=()"),
     *("heads.hidden_size=8", "heads.projection_size=4"),
-    *("monitor.samples=20", "monitor.every_epochs=1", "evaluate.draws=2"),
+    *("monitor.samples=40", "monitor.every_epochs=1", "evaluate.draws=2"),
 )
 
 

@@ -8,11 +8,11 @@ from tests.scripts import assert_one_clear_line, run_script
 
 train = functools.partial(run_script, "train.py")
 SHORT = (
-    *("epochs=1", "batch_size=500", "optimizer.warmup_epochs=0.0"),
+    *("epochs=1", "batch_size=250", "optimizer.warmup_epochs=0.0"),
     *("augment.size=12", "augment.jitter=0.0", "augment.blur=(0.0,0.0)"),
     *("augment.solarize=(0.0,0.0)", "encoder.blocks=(1,)"),
     *("encoder.widths=(4,)", "heads.hidden_size=8", "heads.projection_size=4"),
-    *("evaluate.max_train=1000", "evaluate.draws=2"),
+    *("monitor.samples=250", "evaluate.max_train=1000", "evaluate.draws=2"),
 )
 
 

@@ -70,6 +70,7 @@ def test_an_encoder_is_measured_without_labels_the_same_way_twice(tmp_path):
     folder = make_run(tmp_path)
     config = tune.get_config()
     # Views are those of the base: of gray images, as these are not.
+    config.common = tuple(f for f in TINY if f.startswith("augment."))
     config.label_free.samples = 40
     numbers = [
         tune_builders.measure_label_free(
