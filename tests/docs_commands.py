@@ -34,6 +34,9 @@ NOT_RUN = {
     "kubectl": "needs Kubernetes",
     "curl": "needs the server of the command before it",
     "python compare.py": "minutes; test_compare_script.py runs another",
+    "python train.py --workdir=runs/quickstart": (
+        "the README goes on with a finished run in the same way"
+    ),
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"
@@ -43,20 +46,22 @@ NOT_RUN = {
 # configuration is read and checked, and nothing is trained.
 CHECKED = (
     *("runs/first_look", "runs/accumulated", "runs/collapsed"),
-    *("runs/barlow", "runs/no_predictor", "runs/with_mfu"),
+    *("runs/barlow", "runs/no_predictor", "runs/simclr", "runs/with_mfu"),
 )
 # Run by a shell as they are.
 SHELL = ("tail ", "python -c ", "ls ", "cat ", "cp ", "mkdir ")
-# Appended to the commands of a script, where they do not say so themselves;
+# Appended to the commands that begin so, where they do not say so themselves;
 # those with an exclamation mark even then.
 SHORTER = {
     "train.py": {
         "config.epochs": 4,
-        "config.batch_size": 40,
+        "config.batch_size": 64,
         "config.optimizer.warmup_epochs": 0.0,
         "config.data.source": "arrays",
         "config.data.dir": "$HOME/images.npz",
+        "config.precision": "float32",
         # What cannot happen need not be compiled.
+        "config.augment.grayscale": 0.0,
         "config.augment.jitter": 0.0,
         "config.augment.blur": "(0.0,0.0)",
         "config.augment.solarize": "(0.0,0.0)",
@@ -64,29 +69,38 @@ SHORTER = {
         "config.encoder.widths": "(8,)",
         "config.heads.hidden_size": 8,
         "config.heads.projection_size": 4,
-        "config.monitor.samples": 20,
+        # As many as in a batch: no other views are compiled.
+        "config.monitor.samples": 64,
         "config.evaluate.draws": 2,
     },
     "eval_linear.py": {
         "config.sgd.epochs": 1,
+        "config.sgd.random_encoder": False,
         "config.sgd.batch_size": 20,
         "config.sgd.learning_rates": "(0.4,)",
         "config.logistic.penalties": "(0.01,)",
         "config.bootstrap.resamples": 50,
     },
+    # Else it sees images of 256 pixels.
+    "eval_linear.py --workdir=runs/official": {
+        "config.data.image_size": 64,
+        "config.size": 56,
+    },
     "finetune.py": {
         "config.seeds!": 1,
+        "config.variants": "('fine-tuned',)",
         "config.learning_rates": "(0.1,)",
         "config.head_learning_rates": "(1.0,)",
         "config.min_steps": 2,
         "config.max_steps": 2,
     },
     "export.py": {
+        "config.litert.precisions": "float32",
         "config.verify.images": 20,
         "config.verify.batch": 8,
         "config.verify.repeats": 1,
     },
-    "tune.py": {},
+    "tune.py": {"config.common": "('augment.jitter=0.0',)"},
     "convert.py": {},
     "embed.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
@@ -205,7 +219,11 @@ def shorter(command: str) -> str:
     script, words = kind(command), shlex.split(command)
     named = {word.split("=")[0].lstrip("-") for word in words}
     continued = script == "train.py" and "config" not in named
-    for key, value in SHORTER[script].items():
+    flags = {}
+    for beginning, values in SHORTER.items():
+        if command.startswith(f"python {beginning}"):
+            flags |= values
+    for key, value in flags.items():
         forced = key.endswith("!")
         if (forced or key not in named) and not continued:
             command += f" --{key.rstrip('!')}={shlex.quote(str(value))}"
@@ -218,7 +236,7 @@ def given() -> dict:
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, 80, 64, 3), np.uint8)
-    small = rng.integers(0, 256, (16, 32, 32, 3), np.uint8)
+    small = rng.integers(0, 256, (4, 32, 32, 3), np.uint8)
     return {
         "images": images,
         "images_dataset": tf.data.Dataset.from_tensors(small),

@@ -21,17 +21,25 @@ def run_script(name: str, *flags, cwd=ROOT) -> subprocess.CompletedProcess:
     """What a script of the repository did, with its output as text."""
     command = [str(ROOT / name), *map(str, flags)]
     with tempfile.TemporaryDirectory() as folder:
-        outputs = [pathlib.Path(folder) / name for name in ("out", "err")]
-        process = CONTEXT.Process(
-            target=_run, args=(command, str(cwd), *map(str, outputs))
-        )
-        process.start()
+        process = start_script(name, *flags, folder=folder, cwd=cwd)
         process.join(TIMEOUT)
         if process.is_alive():
             process.kill()
             raise subprocess.TimeoutExpired(command, TIMEOUT)
-        texts = [path.read_text(errors="replace") for path in outputs]
+        texts = [
+            (pathlib.Path(folder) / output).read_text(errors="replace")
+            for output in ("out", "err")
+        ]
         return subprocess.CompletedProcess(command, process.exitcode, *texts)
+
+
+def start_script(name: str, *flags, folder, cwd=ROOT):
+    """A process of a script; its output goes to `out` and `err` in `folder`."""
+    command = [str(ROOT / name), *map(str, flags)]
+    outputs = [f"{folder}/out", f"{folder}/err"]
+    process = CONTEXT.Process(target=_run, args=(command, str(cwd), *outputs))
+    process.start()
+    return process
 
 
 def _run(command, cwd, stdout, stderr):

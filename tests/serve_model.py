@@ -8,9 +8,10 @@ import io
 import os
 import pathlib
 import re
+import signal
 import struct
-import subprocess
-import sys
+import tempfile
+import time
 
 import httpx
 import keras
@@ -24,7 +25,7 @@ from byol_tf.serving.server.rest import make_app
 from byol_tf.serving.server.service import Service
 from byol_tf.serving.server.settings import Settings
 from byol_tf.serving.server.versions import Versions
-from tests.scripts import ROOT
+from tests.scripts import start_script
 
 SIZE, FEATURES = 8, 5
 # Flags that make limits easy to exceed.
@@ -127,28 +128,39 @@ class Server:
     """A running `serve.py`; `url` is the model's, `root` the server's."""
 
     def __init__(self, model, *flags):
-        command = [sys.executable, ROOT / "serve.py", f"--model={model}"]
-        self.process = subprocess.Popen(
-            [*command, "--port=0", "--grpc_port=0", *flags],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        self._folder = tempfile.TemporaryDirectory()
+        flags = [f"--model={model}", "--port=0", "--grpc_port=0", *flags]
+        self._process = start_script(
+            "serve.py", *flags, folder=self._folder.name
         )
-        lines = []
-        while not lines or not lines[-1].startswith("Try:"):
-            lines.append(self.process.stdout.readline())
-            assert lines[-1], "the server ended"
-        self.text = "".join(lines)
-        self.url = re.search(r"http://\S+/v1/models/\w+", self.text)[0]
+        text = self._first_lines()
+        self.url = re.search(r"http://\S+/v1/models/\w+", text)[0]
         self.root = self.url.split("/v1")[0]
-        self.address = re.search(r"gRPC: +(\S+)", self.text)[1]
-        self.command = lines[-1].removeprefix("Try:").strip()
+        self.address = re.search(r"gRPC: +(\S+)", text)[1]
+        self.command = re.search(r"Try:(.*)\n", text)[1].strip()
+
+    def _first_lines(self):
+        output = pathlib.Path(self._folder.name) / "out"
+        text = ""
+        while not re.search(r"^Try:.*\n", text, re.M):
+            assert self._process.is_alive(), "the server ended"
+            time.sleep(0.05)
+            text = output.read_text() if output.exists() else ""
+        return text
+
+    def terminate(self):
+        """Asks it to end, as `kill` does."""
+        os.kill(self._process.pid, signal.SIGTERM)
+
+    def exit_status(self, seconds: float) -> int | None:
+        """Waits for its end; None if it does not come in time."""
+        self._process.join(seconds)
+        return self._process.exitcode
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        self._process.kill()
+        self._process.join()
+        self._folder.cleanup()

@@ -1,5 +1,6 @@
 """Exported encoders: what they give, refuse, and leave behind."""
 
+import functools
 import io
 import json
 import random
@@ -13,7 +14,7 @@ from PIL import Image
 
 from byol_tf import encoders, export_builders, prediction
 from byol_tf.augment.centre import CentreView
-from byol_tf.data.decode import ImageError, decode_square
+from byol_tf.data.decode import MAX_PIXELS, ImageError, decode_square
 from byol_tf.serving import decode, saved_model, verify
 from configs import base, export
 from tests.test_eval_linear import make_run
@@ -33,9 +34,22 @@ def encoded(image, kind, **options):
     return file.getvalue()
 
 
-def decoded(files, channels=3, **options):
-    pixels, status = decode.decode_squares(
-        tf.constant(files, tf.string), 12, channels, **options
+@functools.cache
+def decoder(channels):
+    """Decodes to squares of 12 pixels; traced once for all files."""
+
+    @tf.function
+    def decode_files(files, max_pixels):
+        return decode.decode_squares(files, 12, channels, max_pixels)
+
+    return decode_files.get_concrete_function(
+        tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)
+    )
+
+
+def decoded(files, channels=3, max_pixels=MAX_PIXELS):
+    pixels, status = decoder(channels)(
+        tf.constant(files, tf.string), tf.constant(max_pixels, tf.int64)
     )
     return pixels.numpy(), [text.decode() for text in status.numpy()]
 
@@ -56,8 +70,12 @@ def run_export(workdir, target, **overrides):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
+    """A run with a classifier, as the version after the seventh."""
     folder = tmp_path_factory.mktemp("exported")
     workdir = make_run(folder)
+    build(workdir, variants=("frozen",), head_learning_rates=(1.0,)).run(
+        workdir
+    )
     (folder / "to" / ".unfinished-1").mkdir(parents=True)
     (folder / "to" / "7").mkdir()
     result = run_export(workdir, folder / "to")
@@ -226,13 +244,8 @@ def test_nan_is_no_agreement():
         verify.check("saved_model", numbers, verify.Settings())
 
 
-def test_classify_tells_what_the_fine_tuned_classifier_tells(tmp_path):
-    workdir = make_run(tmp_path)
-    build(workdir, variants=("frozen",), head_learning_rates=(1.0,)).run(
-        workdir
-    )
-    result = run_export(workdir, tmp_path / "to")
-    loaded = tf.saved_model.load(str(tmp_path / "to" / "1"))
+def test_classify_tells_what_the_fine_tuned_classifier_tells(exported):
+    workdir, _, result, loaded = exported
     pixels = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), np.uint8)
     files = [verify.png(image) for image in pixels]
     told = loaded.signatures["classify"](bytes=tf.constant([*files, b"bad"]))

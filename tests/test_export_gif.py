@@ -22,15 +22,26 @@ def gif(*sizes):
     return file.getvalue()
 
 
+# Traced once for all files and limits.
+pixels_of = tf.function(_gif_pixels)
+decode = tf.function(
+    lambda files, max_pixels: decode_squares(files, 8, 3, max_pixels),
+    input_signature=[
+        tf.TensorSpec([None], tf.string),
+        tf.TensorSpec([], tf.int64),
+    ],
+)
+
+
 def statuses(*files, max_pixels):
-    _, status = decode_squares(tf.constant(list(files)), 8, 3, max_pixels)
+    _, status = decode(tf.constant(list(files)), max_pixels)
     return [text.decode() for text in status.numpy()]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_all_frames_count(count):
     data = tf.constant(gif(*[(30, 20)] * count))
-    assert int(tf.function(_gif_pixels)(data)) == 30 * 20 * count
+    assert int(pixels_of(data)) == 30 * 20 * count
 
 
 def test_a_frame_larger_than_the_screen_is_refused():

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import shutil
-import signal
 import time
 
 import httpx
@@ -60,13 +59,13 @@ def test_it_takes_new_versions_and_finishes_what_it_began(tmp_path, model):
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             asked = [pool.submit(ask_slowly, server, 60) for _ in range(6)]
             wait_until_in_progress(server, 6)
-            server.process.send_signal(signal.SIGTERM)
+            server.terminate()
             time.sleep(0.3)
             with pytest.raises(httpx.ConnectError):
                 httpx.get(f"{server.root}/healthz", timeout=60)
             answers = [future.result() for future in asked]
         assert answers == [(200, {"predictions": [60]})] * 6
-        assert server.process.wait(30) == 0
+        assert server.exit_status(30) == 0
 
 
 @pytest.mark.slow
@@ -77,8 +76,8 @@ def test_what_takes_longer_than_the_grace_is_given_up(model):
     ):
         asked = pool.submit(ask_slowly, server, 10**6)
         wait_until_in_progress(server, 1)
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(30) == 1
+        server.terminate()
+        assert server.exit_status(30) == 1
         assert asked.exception() or asked.result()[0] >= 500
 
 

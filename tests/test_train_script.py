@@ -7,6 +7,13 @@ import pytest
 from tests.scripts import assert_one_clear_line, run_script
 
 train = functools.partial(run_script, "train.py")
+SHORT = (
+    *("epochs=1", "batch_size=250", "optimizer.warmup_epochs=0.0"),
+    *("augment.size=12", "augment.jitter=0.0", "augment.blur=(0.0,0.0)"),
+    *("augment.solarize=(0.0,0.0)", "encoder.blocks=(1,)"),
+    *("encoder.widths=(4,)", "heads.hidden_size=8", "heads.projection_size=4"),
+    *("monitor.samples=250", "evaluate.max_train=1000", "evaluate.draws=2"),
+)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +40,7 @@ def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
 def test_one_epoch_from_the_command_line_and_again_by_the_folder(tmp_path):
     flags = [
         "--config=configs/quickstart.py",
-        "--config.epochs=1",
-        "--config.batch_size=500",
-        "--config.optimizer.warmup_epochs=0.0",
-        "--config.evaluate.max_train=1000",
+        *(f"--config.{field}" for field in SHORT),
     ]
     first = train(f"--workdir={tmp_path}", *flags)
     assert first.returncode == 0, first.stderr[-2000:]
