@@ -19,7 +19,7 @@ from byol_tf.fault_monitor import (
 )
 from byol_tf.monitors import NotFiniteWarning
 from byol_tf.training import pretrain
-from tests.test_training import make_model, signals
+from tests.test_training import TracedOnce, fresh, make_model, signals
 
 STEPS = 30
 NAN = float("nan")
@@ -57,11 +57,12 @@ def run(model, monitor, feed, callbacks=(), steps=STEPS):
         total_steps=steps,
         steps_per_epoch=100,
         callbacks=[monitor, *callbacks],
+        distribution=TracedOnce(),
     )
 
 
 def test_a_bad_batch_is_skipped_named_once_and_counted(tmp_path):
-    model, monitor = make_model(), FaultMonitor("skip")
+    model, monitor = fresh(), FaultMonitor("skip")
     metrics = logs.MetricsFile(
         tmp_path / "metrics.jsonl", steps_per_epoch=100, log_every=10
     )
@@ -76,7 +77,7 @@ def test_a_bad_batch_is_skipped_named_once_and_counted(tmp_path):
 
 
 def test_a_bad_batch_stops_the_run_after_it_and_says_so(tmp_path):
-    model, monitor = make_model(), FaultMonitor("stop")
+    model, monitor = fresh(), FaultMonitor("stop")
     store = CheckpointStore(tmp_path, model, parts={"faults": monitor})
     with pytest.warns(NotFiniteWarning):
         run(model, monitor, Feed([13]), [logs.Checkpoints(store)])
@@ -99,7 +100,7 @@ def rolling_back(model, folder, rollbacks=3):
 
 
 def test_a_rollback_goes_on_after_the_bad_batch(tmp_path):
-    model, feed = make_model(), Feed([13])
+    model, feed = fresh(), Feed([13])
     monitor, store, saver = rolling_back(model, tmp_path)
     done = []
     record = keras.callbacks.LambdaCallback(
@@ -118,7 +119,7 @@ def test_a_rollback_goes_on_after_the_bad_batch(tmp_path):
 
 
 def test_a_rollback_to_before_the_bad_batch_leaves_it_out(tmp_path):
-    model, feed = make_model(), Feed([18])
+    model, feed = fresh(), Feed([18])
     monitor, _, saver = rolling_back(model, tmp_path)
     with pytest.warns(NotFiniteWarning):
         run(model, monitor, feed, [saver])
@@ -129,7 +130,7 @@ def test_a_rollback_to_before_the_bad_batch_leaves_it_out(tmp_path):
 
 
 def test_the_number_of_rollbacks_is_bounded(tmp_path):
-    model = make_model()
+    model = fresh()
     monitor, _, saver = rolling_back(model, tmp_path, rollbacks=2)
     with (
         pytest.warns(NotFiniteWarning),
@@ -139,7 +140,7 @@ def test_the_number_of_rollbacks_is_bounded(tmp_path):
 
 
 def test_too_many_in_a_row_end_the_run_and_the_last_checkpoint_stays(tmp_path):
-    model, monitor = make_model(), FaultMonitor("skip", in_a_row=5)
+    model, monitor = fresh(), FaultMonitor("skip", in_a_row=5)
     store = CheckpointStore(tmp_path, model)
     saver = keras.callbacks.LambdaCallback(
         on_train_batch_begin=lambda step, logs: step or store.save()
@@ -157,11 +158,22 @@ def test_too_many_in_a_row_end_the_run_and_the_last_checkpoint_stays(tmp_path):
     assert store.steps() == [0]
 
 
+def make_sgd():
+    model = make_model()
+    model.compile(keras.optimizers.SGD())
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def with_rate(rate):
+    model = fresh(make_sgd)
+    model.optimizer.learning_rate = rate
+    return model
+
+
 @pytest.mark.parametrize("rate", [1e25, float("inf")])
 def test_an_exploding_learning_rate_is_named(rate):
-    model, monitor = make_model(), FaultMonitor("skip", in_a_row=5)
-    model.compile(keras.optimizers.SGD(rate))
-    model.optimizer.build(model.trainable_variables)
+    model, monitor = with_rate(rate), FaultMonitor("skip", in_a_row=5)
     with (
         pytest.warns(NotFiniteWarning),
         pytest.raises(TrainingFault, match=r"optimizer\.base_lr"),
@@ -169,13 +181,17 @@ def test_an_exploding_learning_rate_is_named(rate):
         run(model, monitor, Feed())
 
 
-def float16(scale):
+def make_float16():
     model = make_model(dtype="mixed_float16")
-    optimizer = keras.optimizers.LossScaleOptimizer(
-        keras.optimizers.SGD(1e-3), initial_scale=scale
-    )
-    model.compile(optimizer)
-    optimizer.build(model.trainable_variables)
+    optimizer = keras.optimizers.SGD(1e-3)
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def float16(scale):
+    model = fresh(make_float16)
+    model.optimizer.dynamic_scale.assign(scale)
     return model
 
 
@@ -196,7 +212,7 @@ def test_an_overflow_that_does_not_end_is_named():
 
 def test_what_was_not_read_yet_is_in_the_state():
     monitor = FaultMonitor("skip")
-    monitor.set_model(make_model())
+    monitor.set_model(fresh())
     with pytest.warns(NotFiniteWarning):
         for step in range(13):
             logs = {"skipped": tf.constant(0.0), "loss": tf.constant(1.0)}
@@ -218,22 +234,20 @@ def test_an_unknown_action_is_refused():
 
 @pytest.mark.parametrize("rate", [0.0, 1e-30])
 def test_a_learning_rate_that_changes_nothing_is_named_once(rate):
-    model = make_model()
-    model.compile(keras.optimizers.SGD(rate))
-    model.optimizer.build(model.trainable_variables)
     with pytest.warns(NothingToLearnWarning, match="no_change") as caught:
         pretrain(
-            model,
+            with_rate(rate),
             Feed(),
             total_steps=8,
             steps_per_epoch=2,
             callbacks=[ChangeMonitor()],
+            distribution=TracedOnce(),
         )
     assert len(caught) == 1
 
 
 def test_weights_that_change_give_no_warning():
-    model = make_model()
+    model = fresh()
     with warnings.catch_warnings():
         warnings.simplefilter("error", NothingToLearnWarning)
         pretrain(
@@ -242,6 +256,7 @@ def test_weights_that_change_give_no_warning():
             total_steps=3,
             steps_per_epoch=1,
             callbacks=[ChangeMonitor()],
+            distribution=TracedOnce(),
         )
 
 

@@ -1,27 +1,20 @@
 """Two replicas that share a batch do what one does with all of it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from byol_tf.replicas import gather_replicas
-from tests.docs_commands import ROOT
+from tests.scripts import run_script
 from tests.two_replicas import LOSSES
 
 
 @pytest.fixture(scope="module")
 def found():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.two_replicas"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_script("tests/two_replicas.py")
+    assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 
@@ -12,6 +13,12 @@ def images(shape=(2, 32, 32, 3)):
     return np.random.default_rng(0).random(shape, np.float32)
 
 
+@functools.cache
+def encoder_of(name):
+    """The encoder of a name, made once: the deepest takes seconds."""
+    return make_resnet(name, (None, None, 3), stem="imagenet")
+
+
 # Convolutions and norms of torchvision's models without their classifier.
 PARAMETERS = {
     "resnet18": 11_176_512,
@@ -23,8 +30,8 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
 def test_trainable_parameters_are_those_of_the_paper(name):
-    encoder = make_resnet(name, (None, None, 3), stem="imagenet")
-    count = sum(np.prod(v.shape) for v in encoder.trainable_variables)
+    variables = encoder_of(name).trainable_variables
+    count = sum(np.prod(variable.shape) for variable in variables)
     assert count == PARAMETERS[name]
 
 
@@ -40,7 +47,7 @@ def test_trainable_parameters_are_those_of_the_paper(name):
     ],
 )
 def test_every_name_gives_a_vector(name, features):
-    assert make_resnet(name, (32, 32, 3)).output_shape == (None, features)
+    assert encoder_of(name).output_shape == (None, features)
 
 
 def test_every_name_is_tested():

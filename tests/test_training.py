@@ -1,5 +1,6 @@
 """The loop, its callbacks and its checkpoints, on a model without images."""
 
+import functools
 import json
 import warnings
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 import byol_tf
 from byol_tf import logs, monitors
 from byol_tf.checkpoints import CheckpointStore
+from byol_tf.distribution import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.files import write_json
 from byol_tf.training import pretrain
@@ -75,6 +77,44 @@ def batches(start):
     return index.map(lambda i: (tf.gather(inputs, i), tf.gather(labels, i)))
 
 
+class TracedOnce(Distribution):
+    """One device, whose runs share the compiled step of a model."""
+
+    def step_function(self, step, jit_compile=False):
+        return _compiled(step)
+
+
+@functools.cache
+def _compiled(step):
+    return tf.function(step)
+
+
+def variables(model):
+    return [*model.variables, *model.optimizer.variables]
+
+
+def values(model):
+    return [variable.numpy() for variable in variables(model)]
+
+
+def assign(model, arrays):
+    for variable, array in zip(variables(model), arrays, strict=True):
+        variable.assign(array)
+
+
+@functools.cache
+def _made(make, *arguments):
+    model = make(*arguments)
+    return model, values(model)
+
+
+def fresh(make=make_model, *arguments):
+    """What `make` gives: one model for all tests, as it was when made."""
+    model, start = _made(make, *arguments)
+    assign(model, start)
+    return model
+
+
 def run(model, steps, callbacks=()):
     pretrain(
         model,
@@ -82,11 +122,12 @@ def run(model, steps, callbacks=()):
         total_steps=steps,
         steps_per_epoch=4,
         callbacks=callbacks,
+        distribution=TracedOnce(),
     )
 
 
 def test_signals_are_pretrained_with_views_of_their_own():
-    model = make_model()
+    model = fresh()
     extractor = FeatureExtractor(model.encoder)
     inputs, labels = signals(64, seed=5)
     knn = monitors.KNNMonitor(
@@ -116,50 +157,43 @@ def with_optimizer(kind):
 
 @pytest.mark.parametrize("kind", ["accumulating", "scaling"])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, kind):
-    whole = with_optimizer(kind)
+    whole = fresh(with_optimizer, kind)
     run(whole, 11)
-    first = with_optimizer(kind)
+    expected = values(whole)
+    first = fresh(with_optimizer, kind)
     run(first, 5, [logs.Checkpoints(CheckpointStore(tmp_path, first))])
     keras.utils.set_random_seed(99)
-    second = with_optimizer(kind)
-    for variable in second.variables:
-        variable.assign(tf.zeros_like(variable))
+    second = fresh(with_optimizer, kind)
+    assign(second, map(np.zeros_like, expected))
     assert CheckpointStore(tmp_path, second).restore_latest() == 5
     run(second, 11)
-    for ours, theirs in zip(
-        second.get_weights(), whole.get_weights(), strict=True
-    ):
+    for ours, theirs in zip(values(second), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    for ours, theirs in zip(
-        second.optimizer.variables, whole.optimizer.variables, strict=True
-    ):
-        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 def test_an_interrupted_run_is_saved_and_continues(tmp_path):
-    whole = make_model()
+    whole = fresh()
     run(whole, 6)
+    expected = values(whole)
 
     def interrupt(step, logs):
         if step == 2:
             raise KeyboardInterrupt
 
-    first = make_model()
+    first = fresh()
     store = CheckpointStore(tmp_path, first)
     stop = keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(first, 6, [logs.Checkpoints(store), stop])
-    second = make_model()
+    second = fresh()
     assert CheckpointStore(tmp_path, second).restore_latest() == 3
     run(second, 6)
-    for ours, theirs in zip(
-        second.get_weights(), whole.get_weights(), strict=True
-    ):
+    for ours, theirs in zip(values(second), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
-    model = make_model()
+    model = fresh()
     store = CheckpointStore(tmp_path, model)
     run(model, 2, [logs.Checkpoints(store)])
     model.predictor.layers[0].kernel.assign(
@@ -170,7 +204,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
 
 
 def test_the_last_epoch_is_always_measured():
-    model = make_model()
+    model = fresh()
     seen = []
     monitor = monitors.CollapseMonitor(
         FeatureExtractor(model.encoder), signals()[0], every=2
@@ -189,7 +223,7 @@ def test_numbers_that_are_not_finite_are_null_in_json(tmp_path):
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
-    model = make_model()
+    model = fresh()
     store = CheckpointStore(tmp_path, model)
     run(model, 2, [logs.Checkpoints(store)])
     run(model, 4, [logs.Checkpoints(store)])
@@ -202,7 +236,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
 
 
 def test_only_the_latest_checkpoints_stay(tmp_path):
-    model = make_model()
+    model = fresh()
     store = CheckpointStore(tmp_path, model, keep=2)
     for step in range(1, 5):
         model.step.assign(step)
@@ -212,7 +246,7 @@ def test_only_the_latest_checkpoints_stay(tmp_path):
 
 
 def test_the_best_checkpoint_is_the_one_of_the_highest_score(tmp_path):
-    model = make_model()
+    model = fresh()
     store = CheckpointStore(tmp_path, model)
     saved = []
     for step, score in enumerate([0.3, 0.5, 0.4]):
@@ -224,7 +258,7 @@ def test_the_best_checkpoint_is_the_one_of_the_highest_score(tmp_path):
 
 
 def test_without_a_checkpoint_training_starts_at_zero(tmp_path):
-    assert CheckpointStore(tmp_path, make_model()).restore_latest() == 0
+    assert CheckpointStore(tmp_path, fresh()).restore_latest() == 0
 
 
 def test_metrics_have_every_step_once_after_a_restart(tmp_path):
@@ -233,7 +267,7 @@ def test_metrics_have_every_step_once_after_a_restart(tmp_path):
     def metrics():
         return logs.MetricsFile(path, steps_per_epoch=4, log_every=2)
 
-    model = make_model()
+    model = fresh()
     run(model, 4, [logs.Checkpoints(CheckpointStore(tmp_path, model))])
     run(model, 7, [metrics()])
     with open(path, "a") as file:
@@ -250,7 +284,7 @@ def test_means_go_on_over_a_restart(tmp_path):
     lines = []
     for name, parts in (("whole", [7]), ("parted", [2, 5, 7])):
         for steps in parts:
-            model = make_model()
+            model = fresh()
             metrics = logs.MetricsFile(
                 tmp_path / f"{name}.jsonl", steps_per_epoch=4, log_every=3
             )
@@ -266,7 +300,7 @@ def test_means_go_on_over_a_restart(tmp_path):
 
 
 def test_monitors_reach_the_metrics_file(tmp_path):
-    model = make_model()
+    model = fresh()
     extractor = FeatureExtractor(model.encoder)
     inputs, labels = signals(32)
     path = tmp_path / "metrics.jsonl"
@@ -287,13 +321,13 @@ def test_monitors_reach_the_metrics_file(tmp_path):
 
 
 def test_a_collapsed_encoder_is_named_and_stops_the_run():
-    model = make_model()
+    model = fresh()
     model.encoder.layers[2].kernel.assign(
         tf.zeros_like(model.encoder.layers[2].kernel)
     )
     for variable in model.encoder.trainable_variables:
         variable.assign(tf.zeros_like(variable))
-    model.compile(keras.optimizers.SGD(0.0))
+    model.optimizer.learning_rate = 0.0
     monitor = monitors.CollapseMonitor(
         FeatureExtractor(model.encoder), signals()[0], stop=True
     )
@@ -304,7 +338,7 @@ def test_a_collapsed_encoder_is_named_and_stops_the_run():
 
 
 def test_a_loss_that_is_not_a_number_is_named_and_stops_the_run():
-    model = make_model()
+    model = fresh()
     model.predictor.layers[0].kernel.assign(
         tf.fill(model.predictor.layers[0].kernel.shape, np.nan)
     )
@@ -317,7 +351,7 @@ def test_a_loss_that_is_not_a_number_is_named_and_stops_the_run():
 
 
 def test_a_healthy_run_gives_no_warning():
-    model = make_model()
+    model = fresh()
     monitor = monitors.CollapseMonitor(
         FeatureExtractor(model.encoder), signals()[0]
     )
@@ -329,6 +363,6 @@ def test_a_healthy_run_gives_no_warning():
 
 
 def test_tensorboard_gets_the_scalars(tmp_path):
-    run(make_model(), 4, [logs.TensorBoardScalars(tmp_path, log_every=2)])
+    run(fresh(), 4, [logs.TensorBoardScalars(tmp_path, log_every=2)])
     events = next(tmp_path.glob("events*"))
     assert b"train/loss" in events.read_bytes()
