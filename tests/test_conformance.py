@@ -49,6 +49,8 @@ class Run:
         self.outputs = self._first_outputs()
         official_model = official.build_model(VECTORS)
         self.gradients = self._first_gradients(official_model)
+        # One that the step has to build is traced twice.
+        model.optimizer.build(model.trainable_variables)
         step = tf.function(model.pretrain_step)
         self.logs = []
         for index in range(SIZES["steps"]):

@@ -122,6 +122,9 @@ EPOCHS = 10  # of four steps
 FLAGS = {
     **killing.FLAGS,
     "config.epochs": EPOCHS,
+    # The networks and the update that are traced soonest.
+    "config.objective.name": "simclr",
+    "config.optimizer.name": "sgd",
     "config.optimizer.accumulate_steps": 1,
     "config.optimizer.warmup_epochs": 1.0,
     "strategy": "multi_worker",

@@ -1,6 +1,6 @@
 """Processes that are killed at random end as one that was left alone.
 
-Five kills; set BYOL_KILLS for another number.
+Three kills; set BYOL_KILLS for another number.
 """
 
 import json
@@ -16,7 +16,7 @@ from byol_tf import logs
 from tests import killing
 from tests.test_pretraining import write_arrays
 
-KILLS = int(os.environ.get("BYOL_KILLS", "5"))
+KILLS = int(os.environ.get("BYOL_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
