@@ -13,10 +13,10 @@ demo: $(VENV)/.installed
 	$(RUN) train.py --config=configs/quickstart.py --workdir=runs/quickstart
 
 test: $(VENV)/.installed
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.installed
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

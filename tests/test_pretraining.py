@@ -16,8 +16,8 @@ TINY = {
     "epochs": 2,
     "log_every": 2,
     "data.source": "arrays",
-    # The views that compile soonest: one image in two is solarised.
-    "augment.area": (1.0, 1.0),
+    # What cannot happen need not be compiled.
+    "augment.area": (0.5, 1.0),
     "augment.aspect": (1.0, 1.0),
     "augment.flip": 0.0,
     "augment.jitter": 0.0,

@@ -136,8 +136,8 @@ def _weights(pixel, position, length, method):
         length: of the range, `[..., 1]`.
         method: see `crop_and_resize`.
     """
-    pixel, position = pixel[..., None, :], position[..., None]
-    length = length[..., None]
+    pixel, position = tf.expand_dims(pixel, -2), tf.expand_dims(position, -1)
+    length = tf.expand_dims(length, -1)
     if method == "bilinear":
         position = tf.clip_by_value(position, 0.0, length - 1.0)
         return tf.maximum(1.0 - tf.abs(pixel - position), 0.0)
