@@ -84,8 +84,10 @@ async def _serve(directory, name, address, settings) -> bool:
     _warn(address.host)
     place = f"{_bracketed(address.host)}:{listener.getsockname()[1]}"
     at = None if grpc_port is None else f"{host}:{grpc_port}"
+    # Before the listing: who has read it may ask the server to stop.
+    signals = _signals()
     print(listing(service, directory, place, at), flush=True)
-    await _until_stopped(service, servers, settings)
+    await _until_stopped(service, servers, settings, *signals)
     watch.cancel()
     return service.close()
 
@@ -101,8 +103,8 @@ async def _load(versions, directory):
         )
 
 
-async def _until_stopped(service, servers, settings):
-    """Returns when all servers ended after the first signal."""
+def _signals():
+    """Events of the first signal that asks to stop, and of the second."""
     asked, forced = asyncio.Event(), asyncio.Event()
 
     def stop():
@@ -111,6 +113,11 @@ async def _until_stopped(service, servers, settings):
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
+    return asked, forced
+
+
+async def _until_stopped(service, servers, settings, asked, forced):
+    """Returns when all servers ended after the first signal."""
     await asked.wait()
     service.draining = True
     logging.info("stopping; requests in progress are finished")
