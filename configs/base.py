@@ -81,6 +81,9 @@ def get_config() -> ml_collections.ConfigDict:
     heads.projection_size = 0
     heads.projector_layers = 0  # linear layers
     heads.predictor_hidden_size = 0  # of byol, moco_v3, simsiam
+    # Batch norm at the end of the projector: auto (moco_v3 and simsiam), yes,
+    # no. Not in BYOL's paper; short runs of it learn sooner with it.
+    heads.normalize_projection = "auto"
 
     config.objective = objective = ml_collections.ConfigDict()
     # byol, moco_v3, simsiam, simclr, triplet, barlow_twins, vicreg; each takes

@@ -69,6 +69,24 @@ def test_heads_can_be_set(arrays, tmp_path):
     assert model.predictor.get_layer("hidden").units == 5
 
 
+@pytest.mark.parametrize(
+    "name,choice,normalized",
+    [
+        ("byol", "auto", False),
+        ("byol", "yes", True),
+        ("simsiam", "auto", True),
+        ("simsiam", "no", False),
+    ],
+)
+def test_the_projection_is_normalized_as_said(
+    arrays, tmp_path, name, choice, normalized
+):
+    fields = {"objective.name": name, "heads.normalize_projection": choice}
+    model = build(arrays, tmp_path, **fields)
+    layers = {layer.name for layer in model.projector.layers}
+    assert ("output_norm" in layers) == normalized
+
+
 @pytest.mark.parametrize("name", ["byol", "moco_v3", "simsiam"])
 def test_the_predictor_can_be_switched_off(arrays, tmp_path, name):
     model = build(
@@ -144,6 +162,7 @@ def test_every_recipe_says_where_it_is_from_and_is_possible(name):
         ("heads.hidden_size", -1),
         ("heads.projection_size", -1),
         ("heads.projector_layers", 1),
+        ("heads.normalize_projection", "true"),
         ("heads.predictor_hidden_size", -1),
     ],
 )

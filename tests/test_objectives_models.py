@@ -24,9 +24,9 @@ EACH = pytest.mark.parametrize("name", METHODS)
 WITH_TARGET = ("byol", "moco_v3")
 # Values that differ from the defaults.
 OWN = {
-    "byol": {"tau": 0.7},
+    "byol": {"tau": 0.7, "normalize_projection": True},
     "moco_v3": {"tau": 0.7, "temperature": 0.6, "projector_layers": 2},
-    "simsiam": {"predictor_hidden_size": 3},
+    "simsiam": {"predictor_hidden_size": 3, "normalize_projection": False},
     "simclr": {"temperature": 0.6, "projector_layers": 3},
     "triplet": {"margin": 0.4},
     "barlow_twins": {"off_diagonal_weight": 0.2, "loss_scale": 0.5},

@@ -13,6 +13,7 @@ from byol_tf.augment.views import CentreView
 from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.objective_builders import NORMALIZE
 from byol_tf.runtime import set_seed, should_compile
 from byol_tf.schedules import scaled_learning_rate
 from byol_tf.training import pretrain
@@ -78,7 +79,7 @@ class Run:
             for split in ("train", "test")
         )
         self.passed = tf.Variable(0.0)
-        size = self.train.image_shape[0]
+        size = config.augment.size or self.train.image_shape[0]
         self.model = self._model(size)
         self.extractor = FeatureExtractor(self.model.encoder, CentreView(size))
         self.found = self._features("before")
@@ -93,6 +94,7 @@ class Run:
             projection_size=config.heads.projection_size,
             tau=lambda updates: tau(passed),
             target_init=config.objective.target_init,
+            normalize_projection=NORMALIZE[config.heads.normalize_projection],
             seed=config.seed,
             dtype=config.precision,
         )

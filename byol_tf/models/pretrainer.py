@@ -44,6 +44,8 @@ class Pretrainer(keras.Model):
         projector_layers: linear layers of the projector.
         predictor_hidden_size: hidden width of the predictor; 0 for none, then
             the prediction is the projection.
+        normalize_projection: a batch norm without scale and offset at the end
+            of the projector; None: as the method has it.
         probe_classes: number of classes of the linear probe; 0 for none.
         seed: of the views.
         dtype: Keras dtype policy of projector and predictor; the encoder has
@@ -53,7 +55,7 @@ class Pretrainer(keras.Model):
         ValueError: if an argument is not one of the above.
     """
 
-    # Batch norm at the end of the projector.
+    # Batch norm at the end of the projector, where nothing else is said.
     normalized_projection = False
     # Keys of `rates`, which the logs of a step have besides the losses.
     rate_names = ("learning_rate",)
@@ -67,6 +69,7 @@ class Pretrainer(keras.Model):
         projection_size: int,
         projector_layers: int = 2,
         predictor_hidden_size: int = 0,
+        normalize_projection: bool | None = None,
         probe_classes: int = 0,
         seed: int = 0,
         dtype=None,
@@ -80,6 +83,7 @@ class Pretrainer(keras.Model):
             "projection_size": projection_size,
             "projector_layers": projector_layers,
             "predictor_hidden_size": predictor_hidden_size,
+            "normalize_projection": normalize_projection,
             "probe_classes": probe_classes,
         }
         self.encoder = encoder
@@ -216,12 +220,15 @@ class Pretrainer(keras.Model):
 
     def make_projector(self, name: str) -> keras.Model:
         """A projector of the method's shape, with new weights."""
+        normalized = self._sizes["normalize_projection"]
+        if normalized is None:
+            normalized = self.normalized_projection
         return mlp(
             self._features,
             self._sizes["hidden_size"],
             self._sizes["projection_size"],
             layers=self._sizes["projector_layers"],
-            normalized=self.normalized_projection,
+            normalized=normalized,
             name=name,
             dtype=self.dtype_policy,
         )
