@@ -20,7 +20,13 @@ class Method(NamedTuple):
 
 
 METHODS = {
-    "byol": Method("BYOL", BYOL, ("target_init",), target=True, predictor=True),
+    "byol": Method(
+        "BYOL",
+        BYOL,
+        ("target_init", "normalize_projection"),
+        target=True,
+        predictor=True,
+    ),
     "moco_v3": Method(
         "MoCo v3",
         MoCoV3,
@@ -39,9 +45,6 @@ METHODS = {
     ),
 }
 
-# By the field `heads.normalize_projection`; None leaves it to the method.
-NORMALIZE = {"auto": None, "yes": True, "no": False}
-
 
 def make_model(
     config, encoder, views, *, tau, probe_classes: int
@@ -58,7 +61,6 @@ def make_model(
     method = METHODS[config.objective.name]
     # What is 0 is left to the method.
     sizes = {key: size for key, size in config.heads.items() if size}
-    sizes["normalize_projection"] = NORMALIZE[config.heads.normalize_projection]
     own = {key: config.objective[key] for key in method.fields}
     if method.target:
         own["tau"] = tau
@@ -97,8 +99,6 @@ def rules(config) -> tuple[tuple[str, bool, str], ...]:
          f"{own} at least 2"),
         ("heads.predictor_hidden_size", heads.predictor_hidden_size >= 0,
          f"{own} at least 1"),
-        ("heads.normalize_projection",
-         heads.normalize_projection in NORMALIZE, "auto, yes or no"),
         ("objective.tau", 0 <= objective.tau <= 1, "in [0, 1]"),
         ("objective.tau_schedule",
          objective.tau_schedule in ("cosine", "constant"),

@@ -81,9 +81,6 @@ def get_config() -> ml_collections.ConfigDict:
     heads.projection_size = 0
     heads.projector_layers = 0  # linear layers
     heads.predictor_hidden_size = 0  # of byol, moco_v3, simsiam
-    # Batch norm at the end of the projector: auto (moco_v3 and simsiam), yes,
-    # no. Not in BYOL's paper; short runs of it learn sooner with it.
-    heads.normalize_projection = "auto"
 
     config.objective = objective = ml_collections.ConfigDict()
     # byol, moco_v3, simsiam, simclr, triplet, barlow_twins, vicreg; each takes
@@ -97,6 +94,9 @@ def get_config() -> ml_collections.ConfigDict:
     objective.tau_batch = 0
     objective.tau_schedule = "cosine"  # rising to 1; or constant
     objective.target_init = "independent"  # as the official code; or copy
+    # Of byol: a batch norm at the end of the projector, which moco_v3 and
+    # simsiam always have. Not in its paper; short runs learn sooner with it.
+    objective.normalize_projection = False
     objective.predictor = True  # of byol, moco_v3, simsiam; False: an ablation
     objective.temperature = 0.2  # of simclr, moco_v3: divides the cosines
     objective.margin = 0.2  # of triplet: squared distance; FaceNet, section 3.3

@@ -72,16 +72,19 @@ def test_heads_can_be_set(arrays, tmp_path):
 @pytest.mark.parametrize(
     "name,choice,normalized",
     [
-        ("byol", "auto", False),
-        ("byol", "yes", True),
-        ("simsiam", "auto", True),
-        ("simsiam", "no", False),
+        ("byol", False, False),
+        ("byol", True, True),
+        ("simsiam", False, True),
+        ("simclr", True, False),
     ],
 )
-def test_the_projection_is_normalized_as_said(
+def test_only_byol_can_choose_to_normalize_its_projection(
     arrays, tmp_path, name, choice, normalized
 ):
-    fields = {"objective.name": name, "heads.normalize_projection": choice}
+    fields = {
+        "objective.name": name,
+        "objective.normalize_projection": choice,
+    }
     model = build(arrays, tmp_path, **fields)
     layers = {layer.name for layer in model.projector.layers}
     assert ("output_norm" in layers) == normalized
@@ -162,7 +165,6 @@ def test_every_recipe_says_where_it_is_from_and_is_possible(name):
         ("heads.hidden_size", -1),
         ("heads.projection_size", -1),
         ("heads.projector_layers", 1),
-        ("heads.normalize_projection", "true"),
         ("heads.predictor_hidden_size", -1),
     ],
 )

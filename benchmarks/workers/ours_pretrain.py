@@ -13,7 +13,6 @@ from byol_tf.augment.views import CentreView
 from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.objective_builders import NORMALIZE
 from byol_tf.runtime import set_seed, should_compile
 from byol_tf.schedules import scaled_learning_rate
 from byol_tf.training import pretrain
@@ -66,12 +65,15 @@ class Run:
     """A model that is ready to train.
 
     Args:
-        case: see `benchmarks.pretrain`.
+        case: see `benchmarks.pretrain`; with `as_peer` batch and views are
+            the peer's.
     """
 
     def __init__(self, case: dict):
         config = pretrain_config.get_config()
-        config.seed, config.batch_size = case["seed"], case["batch"]
+        config.seed = case["seed"]
+        if case.get("as_peer"):
+            config.batch_size, config.augment.size = case["batch"], 0
         set_seed(config.seed)
         self.case, self.config, self.info = case, config, {}
         self.train, self.test = (
@@ -94,7 +96,7 @@ class Run:
             projection_size=config.heads.projection_size,
             tau=lambda updates: tau(passed),
             target_init=config.objective.target_init,
-            normalize_projection=NORMALIZE[config.heads.normalize_projection],
+            normalize_projection=config.objective.normalize_projection,
             seed=config.seed,
             dtype=config.precision,
         )
@@ -106,7 +108,7 @@ class Run:
 
     def go(self) -> dict:
         """Trains until the time is over."""
-        batch, seed = self.case["batch"], self.case["seed"]
+        batch, seed = self.config.batch_size, self.config.seed
         clock = Clock(self.case["budget_s"], self.passed)
         pretrain(
             self.model,
