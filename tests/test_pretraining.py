@@ -9,7 +9,13 @@ import yaml
 from PIL import Image
 
 from byol_tf import builders, run_config
-from configs import base, cifar10, cifar10_cpu, quickstart
+from configs import (
+    base,
+    cifar10,
+    cifar10_cpu,
+    cifar10_minutes,
+    quickstart,
+)
 
 TINY = {
     "batch_size": 16,
@@ -285,7 +291,9 @@ def test_accumulation_takes_smaller_steps_and_as_many_images(tmp_path):
     assert job.model.tau.total_steps == 8
 
 
-@pytest.mark.parametrize("module", [base, quickstart, cifar10, cifar10_cpu])
+@pytest.mark.parametrize(
+    "module", [base, quickstart, cifar10, cifar10_cpu, cifar10_minutes]
+)
 def test_every_configuration_builds_a_model(module, tmp_path):
     config = module.get_config()
     builders.check(config)
