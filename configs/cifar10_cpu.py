@@ -31,8 +31,10 @@ def get_config():
     config.heads.projection_size = 256
 
     config.objective.target_init = "independent"
+    config.objective.tau_batch = 256
 
     config.optimizer.name = "adamw"
+    config.optimizer.lr_rule = "sqrt"
     config.optimizer.base_lr = 4e-3
     config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 2.0

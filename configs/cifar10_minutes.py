@@ -10,6 +10,8 @@ chosen on training images that were held out (docs/results.md, The first
 minutes). A batch norm at the end of the projector is not in BYOL's paper.
 """
 
+import math
+
 from configs import cifar10_cpu
 
 
@@ -25,7 +27,11 @@ def get_config():
     config.objective.target_init = "copy"
     config.objective.normalize_projection = True
     config.objective.tau = 0.9
+    config.objective.tau_batch = 128
 
+    # 2e-3 and 0.01 at a batch of 128.
+    config.optimizer.base_lr = 2e-3 * math.sqrt(2)
+    config.optimizer.weight_decay = 1e-2 * math.sqrt(2)
     config.optimizer.warmup_epochs = 0.3
 
     config.monitor.every_epochs = 2

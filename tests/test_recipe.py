@@ -13,6 +13,7 @@ from configs import (
     imagenet_100,
     imagenet_300,
     imagenet_1000,
+    quickstart,
 )
 
 # Learning rate for 256, weight decay, tau at 4096: the official table.
@@ -124,6 +125,20 @@ def test_the_batch_alone_changes_what_a_run_uses(batch, rule, rate, decay, tau):
     peak = optimizer.get_config()["learning_rate"]["config"]["peak"]
     assert peak == pytest.approx(rate)
     assert optimizer.coupled_weight_decay == pytest.approx(decay)
+    assert builders._tau(config, 100).base == pytest.approx(tau)
+
+
+@pytest.mark.parametrize(
+    "batch,rate,decay,tau",
+    [(128, 4e-3, 0.05, 0.98), (512, 8e-3, 0.1, 0.98**4)],
+)
+def test_the_quickstart_follows_its_batch(batch, rate, decay, tau):
+    config = quickstart.get_config()
+    config.batch_size = batch
+    optimizer = builders.optimizer(config, _Nothing(), updates=100)
+    peak = optimizer.get_config()["learning_rate"]["config"]["peak"]
+    assert peak == pytest.approx(rate)
+    assert optimizer.weight_decay == pytest.approx(decay)
     assert builders._tau(config, 100).base == pytest.approx(tau)
 
 

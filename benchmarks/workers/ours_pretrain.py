@@ -13,8 +13,8 @@ from byol_tf.augment.views import CentreView
 from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.recipe import learning_rate_and_decay
 from byol_tf.runtime import set_seed, should_compile
-from byol_tf.schedules import scaled_learning_rate
 from byol_tf.training import pretrain
 
 UNITS = 100_000  # of the schedules; they count shares of the budget
@@ -74,6 +74,8 @@ class Run:
         config.seed = case["seed"]
         if case.get("as_peer"):
             config.batch_size, config.augment.size = case["batch"], 0
+            config.optimizer.base_lr = 4e-3
+            config.optimizer.weight_decay = 1e-2
         set_seed(config.seed)
         self.case, self.config, self.info = case, config, {}
         self.train, self.test = (
@@ -88,6 +90,7 @@ class Run:
 
     def _model(self, size):
         config, passed = self.config, self.passed
+        # Of its batch; `as_peer` keeps it for its own.
         tau = CosineTau(config.objective.tau, UNITS)
         model = BYOL(
             builders.make_encoder(config, (size, size, 3)),
@@ -147,8 +150,14 @@ class Run:
 
 def _learning_rate(config):
     section = config.optimizer
+    peak, _ = learning_rate_and_decay(
+        section.base_lr,
+        section.weight_decay,
+        config.batch_size,
+        section.lr_rule,
+    )
     return WarmupCosine(
-        scaled_learning_rate(section.base_lr, config.batch_size),
+        peak,
         UNITS,
         int(UNITS * section.warmup_epochs / config.epochs),
     )
