@@ -4,6 +4,14 @@
         --workdir=runs/cifar10_minutes \
         --config.data.dir=$HOME/tensorflow_datasets
 
+Reached by seed 0 in 13 minutes beside tests on two cores of an Intel Xeon (nine
+at the rate that it had without them); test images, kNN with 5,000 labelled
+images:
+
+    epoch    kNN      linear    10 labels per class
+        0    29.8 %   37.9 %    21.1 % (random encoder)
+        8    43.6 %   50.7 %    35.9 %
+
 The encoder of `configs/cifar10_cpu.py`, with the settings that kept BYOL's
 first updates from losing most directions of the representation: they were
 chosen on training images that were held out (docs/results.md, The first
