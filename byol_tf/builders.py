@@ -211,22 +211,30 @@ def make_encoder(config, input_shape: tuple):
 def optimizer(config, model, updates: int):
     """The optimizer with its schedule, for so many updates in all."""
     section = config.optimizer
-    peak, weight_decay = recipe.learning_rate_and_decay(
-        section.base_lr,
-        section.weight_decay,
-        config.batch_size,
-        section.lr_rule,
-    )
-    warmup = int(updates * section.warmup_epochs / config.epochs)
+    _, weight_decay = _peak_and_decay(section, config.batch_size)
     return make_optimizer(
         section.name,
-        WarmupCosine(peak, updates, min(warmup, updates - 1)),
+        learning_rate(config, updates),
         weight_decay=weight_decay,
         momentum=section.momentum,
         trust_coefficient=section.trust_coefficient,
         clip_trust_ratio=section.clip_trust_ratio,
         exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
         accumulate_steps=section.accumulate_steps,
+    )
+
+
+def learning_rate(config, updates: int) -> WarmupCosine:
+    """The schedule of the learning rate, for so many updates in all."""
+    section = config.optimizer
+    peak, _ = _peak_and_decay(section, config.batch_size)
+    warmup = int(updates * section.warmup_epochs / config.epochs)
+    return WarmupCosine(peak, updates, min(warmup, updates - 1))
+
+
+def _peak_and_decay(section, batch_size):
+    return recipe.learning_rate_and_decay(
+        section.base_lr, section.weight_decay, batch_size, section.lr_rule
     )
 
 

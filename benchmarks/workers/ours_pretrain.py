@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from benchmarks import pretrain_config
 from benchmarks.workers import protocol
-from byol_tf import BYOL, CosineTau, WarmupCosine, builders
+from byol_tf import CosineTau, builders
 from byol_tf.augment.views import CentreView
 from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.recipe import learning_rate_and_decay
+from byol_tf.objective_builders import make_model
 from byol_tf.runtime import set_seed, should_compile
 from byol_tf.training import pretrain
 
@@ -74,6 +74,7 @@ class Run:
         config.seed = case["seed"]
         if case.get("as_peer"):
             config.batch_size, config.augment.size = case["batch"], 0
+            # By the linear rule from its batch of 128.
             config.optimizer.base_lr = 4e-3
             config.optimizer.weight_decay = 1e-2
         set_seed(config.seed)
@@ -90,21 +91,19 @@ class Run:
 
     def _model(self, size):
         config, passed = self.config, self.passed
-        # Of its batch; `as_peer` keeps it for its own.
+        # As it stands, for the peer's batch too.
         tau = CosineTau(config.objective.tau, UNITS)
-        model = BYOL(
+        model = make_model(
+            config,
             builders.make_encoder(config, (size, size, 3)),
             builders.two_views(config, size),
-            hidden_size=config.heads.hidden_size,
-            projection_size=config.heads.projection_size,
             tau=lambda updates: tau(passed),
-            target_init=config.objective.target_init,
-            normalize_projection=config.objective.normalize_projection,
-            seed=config.seed,
-            dtype=config.precision,
+            probe_classes=0,
         )
         optimizer = builders.optimizer(config, model, UNITS)
-        optimizer.learning_rate = ByClock(_learning_rate(config), passed)
+        optimizer.learning_rate = ByClock(
+            builders.learning_rate(config, UNITS), passed
+        )
         model.compile(optimizer)
         optimizer.build(model.trainable_variables)
         return model
@@ -146,21 +145,6 @@ class Run:
             "bank_labels": self.train.labels[bank],
             "query_labels": self.test.labels[queries],
         }
-
-
-def _learning_rate(config):
-    section = config.optimizer
-    peak, _ = learning_rate_and_decay(
-        section.base_lr,
-        section.weight_decay,
-        config.batch_size,
-        section.lr_rule,
-    )
-    return WarmupCosine(
-        peak,
-        UNITS,
-        int(UNITS * section.warmup_epochs / config.epochs),
-    )
 
 
 if __name__ == "__main__":

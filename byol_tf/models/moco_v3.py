@@ -25,6 +25,7 @@ class MoCoV3(BYOL):
         temperature: of the softmax over cosines, positive.
         projector_layers: linear layers of the projector: 3 in the paper, 2
             for ResNets in the official code.
+        normalize_projection: see `Pretrainer`.
         target_init: as in `BYOL`; a copy in the paper.
         **kwargs: of `BYOL` (`hidden_size`, `projection_size`, `tau`, ...).
 
@@ -34,8 +35,6 @@ class MoCoV3(BYOL):
     code.
     """
 
-    normalized_projection = True
-
     def __init__(
         self,
         encoder: keras.Model,
@@ -43,6 +42,7 @@ class MoCoV3(BYOL):
         *,
         temperature: float = 0.2,
         projector_layers: int = 3,
+        normalize_projection: bool = True,
         target_init: str = "copy",
         name: str = "moco_v3",
         **kwargs,
@@ -51,6 +51,7 @@ class MoCoV3(BYOL):
             encoder,
             views,
             projector_layers=projector_layers,
+            normalize_projection=normalize_projection,
             target_init=target_init,
             name=name,
             **kwargs,

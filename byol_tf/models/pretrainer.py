@@ -45,7 +45,7 @@ class Pretrainer(keras.Model):
         predictor_hidden_size: hidden width of the predictor; 0 for none, then
             the prediction is the projection.
         normalize_projection: a batch norm without scale and offset at the end
-            of the projector; None: as the method has it.
+            of the projector, as SimSiam and MoCo v3 have it.
         probe_classes: number of classes of the linear probe; 0 for none.
         seed: of the views.
         dtype: Keras dtype policy of projector and predictor; the encoder has
@@ -55,8 +55,6 @@ class Pretrainer(keras.Model):
         ValueError: if an argument is not one of the above.
     """
 
-    # Batch norm at the end of the projector, where nothing else is said.
-    normalized_projection = False
     # Keys of `rates`, which the logs of a step have besides the losses.
     rate_names = ("learning_rate",)
 
@@ -69,7 +67,7 @@ class Pretrainer(keras.Model):
         projection_size: int,
         projector_layers: int = 2,
         predictor_hidden_size: int = 0,
-        normalize_projection: bool | None = None,
+        normalize_projection: bool = False,
         probe_classes: int = 0,
         seed: int = 0,
         dtype=None,
@@ -220,15 +218,12 @@ class Pretrainer(keras.Model):
 
     def make_projector(self, name: str) -> keras.Model:
         """A projector of the method's shape, with new weights."""
-        normalized = self._sizes["normalize_projection"]
-        if normalized is None:
-            normalized = self.normalized_projection
         return mlp(
             self._features,
             self._sizes["hidden_size"],
             self._sizes["projection_size"],
             layers=self._sizes["projector_layers"],
-            normalized=normalized,
+            normalized=self._sizes["normalize_projection"],
             name=name,
             dtype=self.dtype_policy,
         )

@@ -21,6 +21,7 @@ class SimSiam(Pretrainer):
         projection_size: length of projections and predictions.
         projector_layers: linear layers of the projector; 2 suffice on
             CIFAR-10 in the paper.
+        normalize_projection: see `Pretrainer`.
         predictor_hidden_size: hidden width of the predictor, a bottleneck;
             None for a quarter of `projection_size`, as in the paper; 0 for no
             predictor, an ablation.
@@ -30,8 +31,6 @@ class SimSiam(Pretrainer):
     Learning", section 3 and algorithm 1.
     """
 
-    normalized_projection = True
-
     def __init__(
         self,
         encoder: keras.Model,
@@ -40,6 +39,7 @@ class SimSiam(Pretrainer):
         hidden_size: int = 2048,
         projection_size: int = 2048,
         projector_layers: int = 3,
+        normalize_projection: bool = True,
         predictor_hidden_size: int | None = None,
         name: str = "simsiam",
         **kwargs,
@@ -52,6 +52,7 @@ class SimSiam(Pretrainer):
             hidden_size=hidden_size,
             projection_size=projection_size,
             projector_layers=projector_layers,
+            normalize_projection=normalize_projection,
             predictor_hidden_size=predictor_hidden_size,
             name=name,
             **kwargs,
