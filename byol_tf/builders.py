@@ -15,7 +15,7 @@ from byol_tf.optimizers import make_optimizer
 from byol_tf.pretraining import Pretraining, Settings
 from byol_tf.run_config import config_text, flatten
 from byol_tf.runtime import (
-    check_precision,
+    dtype_policy,
     make_deterministic,
     set_seed,
     should_compile,
@@ -153,7 +153,7 @@ def check(config) -> None:
             for part in field.split("."):
                 value = value[part]
             raise ValueError(f"{field} must be {rule}. Received: {value!r}")
-    check_precision(config.precision)
+    dtype_policy(config.precision)
 
 
 def check_replicas(config, replicas):
@@ -192,8 +192,9 @@ def two_views(config, size: int) -> TwoViews:
 def make_encoder(config, input_shape: tuple):
     """The encoder by name."""
     section, name = config.encoder, config.encoder.name
+    dtype = dtype_policy(config.precision)
     if "/" in name:
-        return adapters.make_encoder(name, input_shape, dtype=config.precision)
+        return adapters.make_encoder(name, input_shape, dtype=dtype)
     overrides = {
         key: section[key]
         for key in ("blocks", "widths", "mean", "std")
@@ -203,7 +204,7 @@ def make_encoder(config, input_shape: tuple):
         name,
         input_shape,
         stem=section.stem,
-        dtype=config.precision,
+        dtype=dtype,
         **overrides,
     )
 

@@ -7,6 +7,7 @@ from byol_tf.models.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.models.moco_v3 import MoCoV3
 from byol_tf.models.pretrainer import Pretrainer
 from byol_tf.models.simsiam import SimSiam
+from byol_tf.runtime import dtype_policy
 
 
 class Method(NamedTuple):
@@ -64,16 +65,19 @@ def make_model(
     own = {key: config.objective[key] for key in method.fields}
     if method.target:
         own["tau"] = tau
-    if not method.predictor:
+    if method.predictor:
+        multiplier = config.objective.predictor_lr_multiplier
+        own["predictor_lr_multiplier"] = multiplier
+        if not config.objective.predictor:
+            sizes["predictor_hidden_size"] = 0
+    else:
         sizes.pop("predictor_hidden_size", None)
-    elif not config.objective.predictor:
-        sizes["predictor_hidden_size"] = 0
     return method.model(
         encoder,
         views,
         probe_classes=probe_classes,
         seed=config.seed,
-        dtype=config.precision,
+        dtype=dtype_policy(config.precision),
         **sizes,
         **own,
     )
@@ -106,6 +110,8 @@ def rules(config) -> tuple[tuple[str, bool, str], ...]:
         ("objective.target_init",
          objective.target_init in ("independent", "copy"),
          "independent or copy"),
+        ("objective.predictor_lr_multiplier",
+         objective.predictor_lr_multiplier > 0, "above 0"),
         ("objective.temperature", objective.temperature > 0, "above 0"),
         ("objective.margin", 0 < objective.margin <= 4,
          "above 0 and at most 4, the largest squared distance of unit vectors"),

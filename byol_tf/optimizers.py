@@ -1,8 +1,9 @@
 """LARS as the official BYOL code has it, and optimizers by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -187,3 +188,29 @@ def make_optimizer(
     if weight_decay and exempt:
         optimizer.exclude_from_weight_decay(var_list=list(exempt))
     return optimizer
+
+
+def longer_steps(
+    variables: Sequence[keras.Variable], factor: float
+) -> Callable[[], None]:
+    """Returns a function that stretches what variables did since.
+
+    Their way from the present values becomes `factor` times as long: between
+    this call and that of the function stands an update of an optimizer. The
+    steps of SGD, LARS and AdamW are in proportion to their learning rate, so
+    it is as if that had been `factor` times as large for these variables.
+
+    Args:
+        variables: to be changed by an optimizer.
+        factor: of the learning rate; 1 leaves the variables alone.
+    """
+    if factor == 1:
+        return lambda: None
+    before = [tf.identity(variable.value) for variable in variables]
+
+    def lengthen():
+        for variable, old in zip(variables, before, strict=True):
+            way = variable.value - old
+            variable.assign(old + tf.cast(factor, old.dtype) * way)
+
+    return lengthen

@@ -268,6 +268,7 @@ class Pretraining:
             "batch_size": self.settings.batch_size,
             "images": self.train.num_examples,
             "seed": self.settings.seed,
+            "precision": self.model.dtype_policy.name,
             "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
             "monitor_seconds": watch.seconds,
             **self._reached(metrics),

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import pathlib
 import platform
 import time
 
@@ -9,17 +10,46 @@ import keras
 import tensorflow as tf
 
 PACKAGES = ("byol-tf", "tensorflow", "tensorflow-cpu", "keras", "numpy")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+_PROCESSORS = pathlib.Path("/proc/cpuinfo")
 
 
-def check_precision(precision: str) -> str:
-    """Returns the name of a Keras dtype policy, or raises a ValueError."""
+def dtype_policy(precision: str) -> str:
+    """The Keras dtype policy of a precision.
+
+    Args:
+        precision: a policy, or "auto" for what `fastest_policy` says.
+
+    Raises:
+        ValueError: for anything else.
+    """
     if precision not in PRECISIONS:
         raise ValueError(
             f"`precision` must be one of {', '.join(PRECISIONS)}. "
             f"Received: {precision!r}"
         )
-    return precision
+    return fastest_policy() if precision == "auto" else precision
+
+
+def fastest_policy() -> str:
+    """The Keras dtype policy that this machine trains fastest with.
+
+    That is bfloat16 where there is hardware for its products: TPUs, GPUs
+    since compute capability 8, processors with AMX, and those of AMD with
+    AVX-512. With Intel's AVX-512 alone it was a fifth slower than float32
+    (docs/performance.md), and without it takes many times as long.
+    """
+    if tf.config.list_logical_devices("TPU"):
+        return "mixed_bfloat16"
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        fast = details.get("compute_capability", (0, 0)) >= (8, 0)
+    else:
+        text = _PROCESSORS.read_text() if _PROCESSORS.exists() else ""
+        amd = "AuthenticAMD" in text and "avx512_bf16" in text
+        fast = "amx_bf16" in text or amd
+    return "mixed_bfloat16" if fast else "float32"
 
 
 def should_compile(choice: bool | str) -> bool:

@@ -16,7 +16,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
     config.epochs = 100  # passes over the training images
-    config.precision = "float32"  # or mixed_bfloat16, mixed_float16
+    # float32, mixed_bfloat16, mixed_float16, or auto: bfloat16 where the
+    # machine has hardware for it, else float32.
+    config.precision = "float32"
     config.jit_compile = "auto"  # XLA for the whole step: auto, yes, no
     # auto: what is there, of one (device), mirrored (all GPUs of a machine),
     # multi_worker (the processes in TF_CONFIG) and tpu; batch_size is that of
@@ -98,6 +100,9 @@ def get_config() -> ml_collections.ConfigDict:
     # simsiam always have. Not in its paper; short runs learn sooner with it.
     objective.normalize_projection = False
     objective.predictor = True  # of byol, moco_v3, simsiam; False: an ablation
+    # Of the same three: the predictor's learning rate, as a multiple of the
+    # others'. Short runs of BYOL learn sooner with 10.
+    objective.predictor_lr_multiplier = 1.0
     objective.temperature = 0.2  # of simclr, moco_v3: divides the cosines
     objective.margin = 0.2  # of triplet: squared distance; FaceNet, section 3.3
     objective.off_diagonal_weight = 0.005  # of barlow_twins; its section 2

@@ -20,6 +20,7 @@ def get_config():
     config = cifar10.get_config()
     config.batch_size = 256
     config.epochs = 50
+    config.precision = "auto"
 
     config.augment.area = (0.2, 1.0)
 

@@ -27,7 +27,7 @@ def get_config():
     config = base.get_config()
     config.batch_size = 128
     config.epochs = 60
-    config.precision = "mixed_bfloat16"
+    config.precision = "auto"
 
     config.data.source = "embedded"
 

@@ -90,6 +90,20 @@ def test_only_byol_can_choose_to_normalize_its_projection(
     assert ("output_norm" in layers) == normalized
 
 
+@pytest.mark.parametrize(
+    "name,multiplier", [("byol", 3.0), ("simsiam", 3.0), ("simclr", 1.0)]
+)
+def test_the_predictor_gets_its_learning_rate(
+    arrays, tmp_path, name, multiplier
+):
+    fields = {
+        "objective.name": name,
+        "objective.predictor_lr_multiplier": 3.0,
+    }
+    model = build(arrays, tmp_path, **fields)
+    assert model.get_config()["predictor_lr_multiplier"] == multiplier
+
+
 @pytest.mark.parametrize("name", ["byol", "moco_v3", "simsiam"])
 def test_the_predictor_can_be_switched_off(arrays, tmp_path, name):
     model = build(

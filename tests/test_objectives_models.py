@@ -10,6 +10,7 @@ from byol_tf.models.byol import BYOL
 from byol_tf.models.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.models.moco_v3 import MoCoV3
 from byol_tf.models.simsiam import SimSiam
+from byol_tf.optimizers import make_optimizer
 
 METHODS = {
     "byol": BYOL,
@@ -26,7 +27,11 @@ WITH_TARGET = ("byol", "moco_v3")
 OWN = {
     "byol": {"tau": 0.7, "normalize_projection": True},
     "moco_v3": {"tau": 0.7, "temperature": 0.6, "projector_layers": 2},
-    "simsiam": {"predictor_hidden_size": 3, "normalize_projection": False},
+    "simsiam": {
+        "predictor_hidden_size": 3,
+        "normalize_projection": False,
+        "predictor_lr_multiplier": 2.0,
+    },
     "simclr": {"temperature": 0.6, "projector_layers": 3},
     "triplet": {"margin": 0.4},
     "barlow_twins": {"off_diagonal_weight": 0.2, "loss_scale": 0.5},
@@ -212,3 +217,48 @@ def test_impossible_arguments_are_refused(name, wrong):
     message = key.removeprefix("projector_").removeprefix("predictor_")
     with pytest.raises(ValueError, match=message):
         make_model(name, **wrong)
+
+
+def with_a_rate_of_its_own(optimizer, variables, multiplier):
+    """The optimizer with a larger learning rate for some variables."""
+    chosen = {id(variable.value) for variable in variables}
+
+    class Faster(type(optimizer)):
+        def update_step(self, gradient, variable, learning_rate):
+            if id(variable) in chosen:
+                learning_rate = learning_rate * multiplier
+            super().update_step(gradient, variable, learning_rate)
+
+    optimizer.__class__ = Faster
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    "name,rate", [("sgd", 0.1), ("lars", 20.0), ("adamw", 0.1)]
+)
+@pytest.mark.parametrize("method", ["byol", "moco_v3", "simsiam"])
+def test_the_predictor_has_a_learning_rate_of_its_own(method, name, rate):
+    kernels = []
+    for inside in (True, False):
+        factor = {"predictor_lr_multiplier": 3.0} if inside else {}
+        model = make_model(method, predictor_hidden_size=5, seed=1, **factor)
+        optimizer = make_optimizer(name, rate)
+        if not inside:
+            optimizer = with_a_rate_of_its_own(
+                optimizer, model.predictor.trainable_variables, 3.0
+            )
+        model.compile(optimizer)
+        start = model.predictor.get_weights()[0]
+        for step in range(3):
+            model.pretrain_step(tf.constant(inputs(seed=step)))
+        assert np.abs(model.predictor.get_weights()[0] - start).max() > 1e-3
+        # A bias in front of a batch norm has rounding for its gradient.
+        kernels.append([w for w in model.get_weights() if w.ndim == 2])
+    assert len(kernels[0]) >= 5
+    for ours, theirs in zip(*kernels, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_learning_rate_of_the_predictor_must_be_above_zero():
+    with pytest.raises(ValueError, match=r"predictor_lr_multiplier.*above 0"):
+        make_model("byol", predictor_lr_multiplier=0)

@@ -18,9 +18,11 @@ import keras
 import tensorflow as tf
 
 from byol_tf import faults
+from byol_tf.checks import check_positive
 from byol_tf.models.heads import mlp, vector_length
 from byol_tf.models.outputs import Outputs
 from byol_tf.objectives import classification, feature_spread
+from byol_tf.optimizers import longer_steps
 from byol_tf.replicas import gather_replicas, on_all_replicas
 from byol_tf.seeds import step_seed
 
@@ -46,6 +48,9 @@ class Pretrainer(keras.Model):
             the prediction is the projection.
         normalize_projection: a batch norm without scale and offset at the end
             of the projector, as SimSiam and MoCo v3 have it.
+        predictor_lr_multiplier: learning rate of the predictor, as a multiple
+            of that of the other networks; above 0. BYOL's authors raise it
+            in their appendix on near-optimal predictors.
         probe_classes: number of classes of the linear probe; 0 for none.
         seed: of the views.
         dtype: Keras dtype policy of projector and predictor; the encoder has
@@ -68,6 +73,7 @@ class Pretrainer(keras.Model):
         projector_layers: int = 2,
         predictor_hidden_size: int = 0,
         normalize_projection: bool = False,
+        predictor_lr_multiplier: float = 1.0,
         probe_classes: int = 0,
         seed: int = 0,
         dtype=None,
@@ -76,12 +82,14 @@ class Pretrainer(keras.Model):
         # The encoder converts its inputs itself, after normalising them.
         super().__init__(dtype=dtype, autocast=False, **kwargs)
         self._features = vector_length(encoder)
+        check_positive("predictor_lr_multiplier", predictor_lr_multiplier)
         self._sizes = {
             "hidden_size": hidden_size,
             "projection_size": projection_size,
             "projector_layers": projector_layers,
             "predictor_hidden_size": predictor_hidden_size,
             "normalize_projection": normalize_projection,
+            "predictor_lr_multiplier": predictor_lr_multiplier,
             "probe_classes": probe_classes,
         }
         self.encoder = encoder
@@ -193,9 +201,14 @@ class Pretrainer(keras.Model):
             scaled = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled, self.trainable_variables)
         sound = on_all_replicas(faults.is_sound(loss, gradients))
+        lengthen = longer_steps(
+            self.predictor.trainable_variables,
+            self._sizes["predictor_lr_multiplier"],
+        )
         faults.update_if(
             sound, self.optimizer, gradients, self.trainable_variables, restore
         )
+        lengthen()
         self.after_update(rates, self.optimizer.iterations > updates)
         self.step.assign_add(1)
         rates["skipped"] = tf.logical_not(sound)

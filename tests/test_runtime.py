@@ -1,0 +1,59 @@
+"""What is told of the machine, and what follows from it."""
+
+import pytest
+import tensorflow as tf
+
+from byol_tf import runtime
+
+INTEL = "vendor_id : GenuineIntel\nflags : avx2 avx512f "
+AMD = "vendor_id : AuthenticAMD\nflags : avx2 avx512f "
+
+
+@pytest.mark.parametrize(
+    "processors,policy",
+    [
+        (INTEL, "float32"),
+        (INTEL + "avx512_bf16", "float32"),
+        (INTEL + "avx512_bf16 amx_bf16", "mixed_bfloat16"),
+        (AMD, "float32"),
+        (AMD + "avx512_bf16", "mixed_bfloat16"),
+        (None, "float32"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it_faster(
+    tmp_path, monkeypatch, processors, policy
+):
+    path = tmp_path / "cpuinfo"
+    if processors:
+        path.write_text(processors)
+    monkeypatch.setattr(runtime, "_PROCESSORS", path)
+    assert runtime.dtype_policy("auto") == policy
+
+
+@pytest.mark.parametrize(
+    "details,policy",
+    [
+        ({"compute_capability": (9, 0)}, "mixed_bfloat16"),
+        ({"compute_capability": (7, 5)}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, details, policy):
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: ["a GPU"] if kind == "GPU" else [],
+    )
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda gpu: details
+    )
+    assert runtime.fastest_policy() == policy
+
+
+def test_a_precision_that_is_named_is_taken():
+    assert runtime.dtype_policy("mixed_float16") == "mixed_float16"
+
+
+def test_another_precision_is_refused_with_the_choice():
+    with pytest.raises(ValueError, match=r"auto, float32.*float8"):
+        runtime.dtype_policy("float8")
