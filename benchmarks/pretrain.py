@@ -131,9 +131,17 @@ def table_of(result: dict) -> report.Table:
         f"kNN: k = {NEIGHBOURS}, T = {TEMPERATURE}, {LABELLED} labelled "
         f"training images, {QUERIES} test images. Memory is that of all "
         "processes, with pages that they share counted once.",
+        *(f"{name}: {_variants(result, name)}." for name in names),
         *(f"{name}: {why}." for name, why in result["skipped"].items()),
     ]
     return report.Table(result["title"], columns, rows, notes)
+
+
+def _variants(result, name):
+    """What a contestant chose, in the order of its runs."""
+    runs = [run for run in result["runs"] if run["name"] == name]
+    chosen = (run.get("info", {}).get("variant", "") for run in runs)
+    return " / ".join(dict.fromkeys(chosen))
 
 
 def _row(name, runs):

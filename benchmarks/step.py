@@ -29,7 +29,7 @@ def contests(options) -> list[Contest]:
     peak = Contestant(PEAK, "ours_matmul", unit="GFLOP/s")
     return [
         Contest(
-            f"Step of {title}, 32 px, bfloat16",
+            f"Step of {title}, 32 px",
             "images/s",
             {
                 "encoder": encoder,

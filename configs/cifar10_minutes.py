@@ -28,13 +28,15 @@ def get_config():
     config.batch_size = 128
     config.epochs = 8
 
+    config.augment.area = (0.3, 1.0)
     config.augment.size = 20  # two fifths of the pixels cost half the time
     config.augment.jitter = 0.4
     config.augment.grayscale = 0.1
 
     config.objective.target_init = "copy"
     config.objective.normalize_projection = True
-    config.objective.tau = 0.9
+    config.objective.predictor_lr_multiplier = 10.0
+    config.objective.tau = 0.95
     config.objective.tau_batch = 128
 
     # 2e-3 and 0.01 at a batch of 128.

@@ -14,7 +14,7 @@ from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.objective_builders import make_model
-from byol_tf.runtime import set_seed, should_compile
+from byol_tf.runtime import dtype_policy, set_seed, should_compile
 from byol_tf.training import pretrain
 
 UNITS = 100_000  # of the schedules; they count shares of the budget
@@ -78,7 +78,8 @@ class Run:
             config.optimizer.base_lr = 4e-3
             config.optimizer.weight_decay = 1e-2
         set_seed(config.seed)
-        self.case, self.config, self.info = case, config, {}
+        self.case, self.config = case, config
+        self.info = {"variant": dtype_policy(config.precision)}
         self.train, self.test = (
             sources.load("arrays", split=split, directory=case["images"])
             for split in ("train", "test")

@@ -4,8 +4,13 @@ Wired as lightly's CIFAR-10 benchmark is; the learning rate and tau follow the
 clock.
 """
 
+import concurrent.futures
+import functools
 import itertools
+import multiprocessing
+import os
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,7 +20,10 @@ from lightly.models.utils import update_momentum
 
 from benchmarks.workers import protocol
 from benchmarks.workers.peer_lightly_augment import Arrays, two_views
-from benchmarks.workers.peer_torch import encoder
+from benchmarks.workers.peer_torch import PRECISIONS, autocast, encoder
+
+# Else PyTorch keeps a process a core for compiling, all through the training.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 HIDDEN, PROJECTION = 512, 128
 RATE, TAU, WARMUP = 0.12, 0.99, 50
@@ -23,9 +31,16 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Networks:
-    """Online and target network, and the optimizer."""
+    """Online and target network, and the optimizer.
 
-    def __init__(self):
+    Args:
+        precision: that the networks compute in.
+        compiled: the loss by `torch.compile`.
+    """
+
+    def __init__(
+        self, precision: torch.dtype = torch.float32, compiled: bool = False
+    ):
         self.encoder, features = encoder("slim")
         self.projector = BYOLProjectionHead(features, HIDDEN, PROJECTION)
         self.predictor = BYOLPredictionHead(PROJECTION, HIDDEN, PROJECTION)
@@ -43,6 +58,8 @@ class Networks:
             weight_decay=5e-4,
         )
         self.criterion = NegativeCosineSimilarity()
+        self.precision = precision
+        self._loss_of = torch.compile(self._loss) if compiled else self._loss
 
     def step(self, view1, view2, share: float, number: int) -> torch.Tensor:
         """One update of both networks, `share` of the time being over."""
@@ -52,7 +69,7 @@ class Networks:
         tau = 1 - (1 - TAU) * cosine
         update_momentum(self.encoder, self.target_encoder, tau)
         update_momentum(self.projector, self.target_projector, tau)
-        loss = self._loss(view1, view2)
+        loss = self._loss_of(view1, view2)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -63,7 +80,7 @@ class Networks:
             view.contiguous(memory_format=torch.channels_last)
             for view in (view1, view2)
         ]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast(self.precision):
             predictions = [
                 self.predictor(self.projector(self.encoder(view)))
                 for view in views
@@ -86,12 +103,13 @@ class Run:
     """
 
     def __init__(self, case: dict):
-        torch.manual_seed(case["seed"])
         torch.set_num_threads(protocol.threads())
-        self.case, self.info = case, {}
+        choice, self.info = in_a_process(fastest_networks, case["batch"])
+        torch.manual_seed(case["seed"])
+        self.case = case
         with np.load(case["images"]) as file:
             self.arrays = dict(file)
-        self.networks = Networks()
+        self.networks = Networks(*choice)
         self.loader = loader_of(self.arrays["x_train"], case["batch"], 32)
         self.found = self._features("before")
 
@@ -131,6 +149,36 @@ class Run:
             "bank_labels": self.arrays["y_train"][bank],
             "query_labels": self.arrays["y_test"][queries],
         }
+
+
+def in_a_process(function: Callable, *args):
+    """What a function returns in a process whose memory is gone after it."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(function, *args).result()
+
+
+def fastest_networks(batch: int) -> tuple[tuple, dict]:
+    """Arguments of the fastest `Networks`, by steps on noise, and the times."""
+    torch.set_num_threads(protocol.threads())
+    views = [torch.rand(batch, 3, 32, 32) for _ in range(2)]
+    choices = {
+        f"{name}, {how}": (precision, compiled)
+        for name, precision in PRECISIONS.items()
+        for how, compiled in (("eager", False), ("compiled", True))
+    }
+
+    def maker(choice):
+        networks = Networks(*choice)
+        return lambda: networks.step(*views, 0.0, 1).item()
+
+    variants = {
+        name: functools.partial(maker, choice)
+        for name, choice in choices.items()
+    }
+    _, info = protocol.fastest(variants)
+    del info["first_loss"]  # of the noise
+    return choices[info["variant"]], info
 
 
 def loader_of(images, batch: int, size: int) -> torch.utils.data.DataLoader:

@@ -11,6 +11,7 @@ ENCODERS = {
     "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2)),
     "resnet20": ((16, 32, 64), (3, 3, 3)),
 }
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Block(nn.Module):
@@ -45,6 +46,12 @@ def encoder(name: str) -> tuple[nn.Module, int]:
             inputs = width
     pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return nn.Sequential(*layers, *pool), inputs
+
+
+def autocast(precision: torch.dtype) -> torch.autocast:
+    """The context in which networks compute in that precision."""
+    enabled = precision == torch.bfloat16
+    return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 
 def stem(width: int) -> list[nn.Module]:
@@ -87,9 +94,11 @@ class Networks:
         online = list(self.online.parameters())
         torch._foreach_add_(target, online, alpha=1 - tau)
 
-    def loss(self, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
-        """BYOL's loss in bfloat16, at most 8."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+    def loss(
+        self, view1: torch.Tensor, view2: torch.Tensor, precision: torch.dtype
+    ) -> torch.Tensor:
+        """BYOL's loss, at most 8, of networks in that precision."""
+        with autocast(precision):
             predictions = [
                 self.predictor(self.online(view)) for view in (view1, view2)
             ]

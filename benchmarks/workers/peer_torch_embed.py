@@ -6,15 +6,14 @@ import numpy as np
 import torch
 
 from benchmarks.workers import protocol
-from benchmarks.workers.peer_torch import encoder
+from benchmarks.workers.peer_torch import PRECISIONS, autocast, encoder
 
 
 def prepare(case: dict) -> protocol.Repeated:
     """The fastest of both precisions, eager and compiled."""
     images = np.load(pathlib.Path(case["folder"]) / "images.npy")
     variants = {}
-    for precision in (torch.float32, torch.bfloat16):
-        name = str(precision).removeprefix("torch.")
+    for name, precision in PRECISIONS.items():
         variants[f"{name}, eager"] = _maker(case, images, precision, False)
         if case["compile"]:
             variants[f"{name}, compiled"] = _maker(
@@ -36,8 +35,7 @@ def _maker(case, images, precision, compiled):
         def piece():
             batch = torch.from_numpy(images).permute(0, 3, 1, 2)
             batch = (batch.float() / 255 - 0.5) / 0.25
-            enabled = precision == torch.bfloat16
-            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            with autocast(precision):
                 model(batch).float().numpy()
 
         return piece

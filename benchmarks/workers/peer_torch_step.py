@@ -1,29 +1,38 @@
 """The training step in PyTorch, on two given views."""
 
+import functools
+
 import numpy as np
 import torch
 
 from benchmarks.workers import protocol
-from benchmarks.workers.peer_torch import Networks
+from benchmarks.workers.peer_torch import PRECISIONS, Networks
 
 SIZE = 32
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """The faster of eager and compiled steps."""
-    torch.manual_seed(0)
+    """The fastest of both precisions, eager and compiled."""
     views = [_channels_last(view) for view in two_views(case["batch"])]
-    variants = {"eager": lambda: _steps(case, views, lambda loss: loss)}
+    wraps = {"eager": lambda loss: loss}
     if case["compile"]:
-        variants["compiled"] = lambda: _steps(case, views, torch.compile)
+        wraps["compiled"] = torch.compile
+    variants = {
+        f"{name}, {how}": functools.partial(
+            _steps, case, views, precision, wrap
+        )
+        for name, precision in PRECISIONS.items()
+        for how, wrap in wraps.items()
+    }
     piece, info = protocol.fastest(variants)
-    info["variant"] += ", channels_last, bfloat16"
+    info["variant"] += ", channels_last"
     return protocol.Repeated(piece, case["batch"], case["seconds"], info)
 
 
-def _steps(case, views, wrap):
+def _steps(case, views, precision, wrap):
+    torch.manual_seed(0)
     networks = Networks(case["encoder"], case["hidden"], case["projection"])
-    loss_of = wrap(networks.loss)
+    loss_of = wrap(functools.partial(networks.loss, precision=precision))
     optimizer = torch.optim.SGD(
         networks.trained(), 0.05, momentum=0.9, nesterov=True
     )
