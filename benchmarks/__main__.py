@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data", default="", help="data_dir of TFDS with cifar10")
     add("--budget_s", type=float, default=240.0, help="pretrain: of training")
     add("--seeds", type=int, default=3, help="pretrain: runs of each")
-    add("--workdir", default="", help="long: a finished run; else one is made")
+    add("--workdir", default="", help="long: a finished run, or one to be kept")
     add("--config", default="configs/quickstart.py", help="long: of the run")
     add("--epochs", type=int, default=0, help="long: of the run; 0: its own")
     return flags

@@ -2,7 +2,9 @@
 
     python -m benchmarks long --config=benchmarks/tiny_config.py
 
-is one of 50,000 steps of a tiny model, in minutes.
+is one of 50,000 steps of a tiny model, in minutes; with `--workdir` the run
+folder is kept, or one that is finished is looked at. The rate is also told in
+processor time, which other work on the machine changes less.
 """
 
 import contextlib
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 from benchmarks import machine, report
 from benchmarks.contest import ROOT, end
@@ -23,33 +26,47 @@ PARTS = 10  # of the run, in the table
 PERIOD = 5.0  # seconds between two looks at the memory
 
 
+class Look(NamedTuple):
+    """What a run holds at a moment, with all its processes.
+
+    Attributes:
+        at: time of day, or seconds from the begin of the training.
+        memory: bytes, with pages that processes share counted once.
+        files: open handles.
+        processor: seconds of all cores so far.
+    """
+
+    at: float
+    memory: int
+    files: int
+    processor: float
+
+
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Looks at a finished run, or makes one and watches its memory."""
-    if options.workdir:
-        result = examine(pathlib.Path(options.workdir), [])
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            workdir = pathlib.Path(folder) / "run"
-            result = examine(workdir, make_run(workdir, options))
+    """Looks at a finished run, or makes one and watches it."""
+    with contextlib.ExitStack() as stack:
+        workdir = options.workdir
+        if not workdir:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            workdir = f"{folder}/run"
+        workdir = pathlib.Path(workdir)
+        finished = (workdir / "train.json").exists()
+        looks = [] if finished else make_run(workdir, options)
+        result = examine(workdir, looks)
     options.out.mkdir(parents=True, exist_ok=True)
-    name = f"long{report.QUICK if options.quick else ''}.png"
-    draw(result, options.out / name)
+    stem = report.stem_of("long", vars(options))
+    draw(result, options.out / f"{stem}.png")
     return [table_of(result)], [result]
 
 
-def make_run(
-    workdir: pathlib.Path, options
-) -> list[tuple[float, int, int, int]]:
-    """Runs `train.py`, and samples its memory and its open files.
-
-    Returns:
-        `(time of day, rss, pss, open files)`, see `machine.memory`.
+def make_run(workdir: pathlib.Path, options) -> list[Look]:
+    """Runs `train.py`, and looks at it now and then.
 
     Raises:
         ValueError: it failed.
     """
     command = [sys.executable, "train.py", f"--config={options.config}"]
-    command.append(f"--workdir={workdir}")
+    command.append(f"--workdir={workdir.resolve()}")
     if options.data:
         command.append(f"--config.data.dir={options.data}")
     epochs = 1 if options.quick else options.epochs
@@ -60,18 +77,24 @@ def make_run(
         ]
     if options.quick:
         command.append("--config.log_every=2")
-    samples = []
+    looks = []
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
-            memory = machine.memory(process.pid)
-            samples.append((time.time(), *memory, open_files(process.pid)))
+            looks.append(look_at(process.pid))
             time.sleep(0.5 if options.quick else PERIOD)
     finally:
         end(process)
     if process.returncode:
         raise ValueError(f"train.py ended with status {process.returncode}")
-    return samples
+    return looks
+
+
+def look_at(pid: int) -> Look:
+    """What a process and its descendants hold, now."""
+    _, memory = machine.memory(pid)
+    processor = machine.processor_seconds(pid)
+    return Look(time.time(), memory, open_files(pid), processor)
 
 
 def open_files(pid: int) -> int:
@@ -83,12 +106,12 @@ def open_files(pid: int) -> int:
     return count
 
 
-def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
+def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
     """Rates and memory by parts of the run.
 
     Args:
         workdir: a finished run folder.
-        samples: of `make_run`, or none.
+        looks: of `make_run`, or none.
 
     Raises:
         ValueError: the run has not ended, or is too short.
@@ -105,7 +128,7 @@ def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
         raise ValueError(f"{workdir} must have at least three lines of losses")
     # The last line was written when the file was changed last.
     begin = path.stat().st_mtime - lines[-1]["seconds"]
-    memory = [(at - begin, *sizes) for at, *sizes in samples]
+    looks = [look._replace(at=look.at - begin) for look in looks]
     return {
         "data": facts["data"],
         "steps": facts["steps"],
@@ -113,8 +136,8 @@ def examine(workdir: pathlib.Path, samples: list[tuple]) -> dict:
         "training_seconds": facts["training_seconds"],
         "monitor_seconds": facts["monitor_seconds"],
         "windows": windows,
-        "memory": memory,
-        "parts": parts_of(windows, memory),
+        "looks": [look._asdict() for look in looks],
+        "parts": parts_of(windows, looks),
     }
 
 
@@ -128,8 +151,8 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
         batch_size: images of a step.
 
     Returns:
-        Dicts of `step` and `seconds` at the end of a window, its `rate`, and
-        whether the monitors worked in it.
+        Dicts of `step` and `seconds` at the end of a window, its `begin`, its
+        `images`, their `rate`, and whether the monitors worked in it.
     """
     losses = [line for line in lines if "loss" in line]
     measured = [line["step"] for line in lines if "loss" not in line]
@@ -141,7 +164,9 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
             windows.append(
                 {
                     "step": after["step"],
+                    "begin": before["seconds"],
                     "seconds": after["seconds"],
+                    "images": steps * batch_size,
                     "rate": steps * batch_size / seconds,
                     "monitored": any(
                         before["step"] <= step < after["step"]
@@ -152,8 +177,8 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
     return windows
 
 
-def parts_of(windows: list[dict], memory: list[tuple]) -> list[dict]:
-    """Median rate, without the monitors, and peaks of each part."""
+def parts_of(windows: list[dict], looks: list[Look]) -> list[dict]:
+    """Median rate without the monitors, processor time, peaks of each part."""
     count = min(PARTS, len(windows))
     edges = [round(i * len(windows) / count) for i in range(count + 1)]
     parts, begin = [], 0.0
@@ -161,18 +186,33 @@ def parts_of(windows: list[dict], memory: list[tuple]) -> list[dict]:
         inside = windows[first:last]
         plain = [w["rate"] for w in inside if not w["monitored"]]
         until = inside[-1]["seconds"]
-        looks = [look for look in memory if begin <= look[0] < until]
+        images = sum(window["images"] for window in inside)
+        now = [look for look in looks if begin <= look.at < until]
         parts.append(
             {
                 "step": inside[-1]["step"],
                 "seconds": until,
                 "rate": statistics.median(plain) if plain else None,
-                "memory": max((pss for _, _, pss, _ in looks), default=None),
-                "files": max((files for *_, files in looks), default=None),
+                "processor": processor_time(looks, inside) / images
+                if looks
+                else None,
+                "memory": max((look.memory for look in now), default=None),
+                "files": max((look.files for look in now), default=None),
             }
         )
         begin = until
     return parts
+
+
+def processor_time(looks: list[Look], windows: list[dict]) -> float:
+    """Seconds of all cores in windows that follow each other."""
+    import numpy as np
+
+    ends = windows[0]["begin"], windows[-1]["seconds"]
+    begin, end = np.interp(
+        ends, [look.at for look in looks], [look.processor for look in looks]
+    )
+    return float(end - begin)
 
 
 def drift(values: list) -> float:
@@ -191,15 +231,19 @@ def table_of(result: dict) -> report.Table:
             f"{part['step']:,}",
             f"{part['seconds'] / 60:.1f}",
             report.number(part["rate"]) if part["rate"] else "",
+            f"{1000 * part['processor']:.3f}" if part["processor"] else "",
             f"{part['memory'] / 2**30:.2f}" if part["memory"] else "",
             str(part["files"] or ""),
         )
         for part in parts
     ]
     share = result["monitor_seconds"] / result["training_seconds"]
+    rates, times = (
+        drift([part[name] for part in parts]) for name in ("rate", "processor")
+    )
     notes = [
-        "From the slowest part to the fastest: "
-        f"{drift([part['rate'] for part in parts]):.1%} of the median rate.",
+        f"From the slowest part to the fastest: {rates:.1%} of the median "
+        f"rate, {times:.1%} of the median processor time of an image.",
         f"Monitors: {share:.1%} of the time.",
     ]
     sizes = [part["memory"] for part in parts if part["memory"]]
@@ -208,7 +252,8 @@ def table_of(result: dict) -> report.Table:
         notes.append(
             f"Memory from the first part to the last: {growth:+.0f} MiB."
         )
-    columns = ("step", "minutes", "images/s", "memory, GiB", "open files")
+    columns = ("step", "minutes", "images/s", "processor ms an image")
+    columns += ("memory, GiB", "open files")
     return report.Table(
         f"A run of {result['steps']:,} steps of {result['batch_size']} images "
         f"of {result['data']}",
@@ -230,10 +275,10 @@ def draw(result: dict, path: pathlib.Path) -> None:
     minutes = [w["seconds"] / 60 for w in plain]
     rates.plot(minutes, [w["rate"] for w in plain], ".", color=BLUE, ms=3)
     rates.set(ylabel="images/s", ylim=(0, None))
-    inside = [sample for sample in result["memory"] if sample[0] >= 0]
+    inside = [look for look in result["looks"] if look["at"] >= 0]
     sizes.plot(
-        [at / 60 for at, *_ in inside],
-        [pss / 2**30 for _, _, pss, _ in inside],
+        [look["at"] / 60 for look in inside],
+        [look["memory"] / 2**30 for look in inside],
         color=ORANGE,
     )
     sizes.set(xlabel="minutes of training", ylabel="GiB", ylim=(0, None))

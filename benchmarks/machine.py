@@ -66,6 +66,17 @@ def memory(pid: int) -> tuple[int, int]:
     return rss, pss
 
 
+def processor_seconds(pid: int) -> float:
+    """Time that all cores have given a process and its descendants so far."""
+    ticks = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            stat = pathlib.Path(f"/proc/{member}/stat").read_text()
+            # Its own, and that of descendants that have ended.
+            ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def family(pid: int) -> list[int]:
     """A process and all its descendants."""
     children = {}

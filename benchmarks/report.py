@@ -82,13 +82,14 @@ def save(
         tables: what is shown.
         measured: all that was measured, as JSON values.
         about: `machine` and `settings`; from these come the ends of the name:
-            `cases` if some were chosen, `QUICK`, `ONLY`.
+            the configuration of a long run, `cases` if some were chosen,
+            `QUICK`, `ONLY`.
 
     Returns:
         The path of the JSON.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stem = _stem(name, about["settings"])
+    stem = stem_of(name, about["settings"])
     page = {
         "benchmark": name,
         **about,
@@ -133,9 +134,13 @@ def assemble(folder: pathlib.Path, target: pathlib.Path) -> list[str]:
     return [page["benchmark"] for page in pages]
 
 
-def _stem(name, settings):
+def stem_of(name: str, settings: dict) -> str:
+    """Name of the files of a result, without a suffix."""
+    parts = [name]
+    if name == "long":
+        parts.append(pathlib.PurePath(settings["config"]).stem)
     cases = re.sub(r"[^a-z0-9]+", "-", settings.get("cases", "").lower())
-    stem = "-".join(filter(None, (name, cases.strip("-"))))
+    stem = "-".join(filter(None, (*parts, cases.strip("-"))))
     stem += ONLY if settings.get("only") else ""
     return stem + (QUICK if settings.get("quick") else "")
 

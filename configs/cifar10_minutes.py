@@ -18,31 +18,14 @@ chosen on training images that were held out (docs/results.md, The first
 minutes). A batch norm at the end of the projector is not in BYOL's paper.
 """
 
-import math
-
 from configs import cifar10_cpu
 
 
 def get_config():
     config = cifar10_cpu.get_config()
-    config.batch_size = 128
     config.epochs = 8
-
-    config.augment.area = (0.3, 1.0)
-    config.augment.size = 20  # two fifths of the pixels cost half the time
-    config.augment.jitter = 0.4
-    config.augment.grayscale = 0.1
-
-    config.objective.target_init = "copy"
-    config.objective.normalize_projection = True
-    config.objective.predictor_lr_multiplier = 10.0
+    config.augment.size = 20
     config.objective.tau = 0.95
-    config.objective.tau_batch = 128
-
-    # 2e-3 and 0.01 at a batch of 128.
-    config.optimizer.base_lr = 2e-3 * math.sqrt(2)
-    config.optimizer.weight_decay = 1e-2 * math.sqrt(2)
     config.optimizer.warmup_epochs = 0.3
-
     config.monitor.every_epochs = 2
     return config

@@ -23,6 +23,7 @@ NOT_RUN = {
     "make test": "runs these tests",
     "make peers": "downloads 6 GB",
     "python -m benchmarks": "minutes each; they have tests of their own",
+    "python benchmarks/compiled": "needs a GPU, and JAX or PyTorch",
     "pip install": "downloads packages",
     "tensorboard": "a server that does not end",
     "BYOL_CONFORMANCE=": "needs a second file of official values",

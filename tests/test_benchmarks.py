@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -264,19 +265,43 @@ def test_windows_leave_out_what_came_before_the_first_line():
     assert [w["monitored"] for w in windows] == [False, True]
 
 
+def test_processor_seconds_are_those_that_the_process_had():
+    begin, before = time.process_time(), machine.processor_seconds(os.getpid())
+    while time.process_time() < begin + 0.3:
+        pass
+    had = machine.processor_seconds(os.getpid()) - before
+    assert abs(had - (time.process_time() - begin)) < 0.1
+
+
+def test_results_of_long_runs_are_named_by_their_configuration():
+    settings = {"config": "configs/quickstart.py", "quick": True}
+    assert report.stem_of("long", settings) == "long-quickstart-quick"
+    assert report.stem_of("step", settings) == "step-quick"
+
+
 def test_parts_have_median_rates_and_peak_memory():
     windows = [
-        {"step": i, "seconds": i, "rate": i, "monitored": i % 3 == 0}
+        {
+            "step": i,
+            "begin": i - 1,
+            "seconds": i,
+            "images": 4,
+            "rate": i,
+            "monitored": i % 3 == 0,
+        }
         for i in range(1, 21)
     ]
-    memory = [(1.5, 9, 5, 30), (2.5, 9, 7, 31), (19.9, 9, 6, 32)]
-    memory += [(25.0, 9, 99, 33)]
-    parts = long.parts_of(windows, memory)
+    # (at, memory, open files, processor seconds): 0.5 a second, later 1.5.
+    looks = [(-1.0, 1, 9, 2.0), (1.5, 5, 30, 3.25), (2.5, 7, 31, 3.75)]
+    looks += [(10.0, 7, 31, 7.5), (19.9, 6, 32, 22.35), (25.0, 99, 33, 30.0)]
+    parts = long.parts_of(windows, [long.Look(*look) for look in looks])
     assert len(parts) == long.PARTS
     assert [p["rate"] for p in parts[:3]] == [1.5, 4, 5]
     ends = parts[0], parts[1], parts[-1]
     assert [part["memory"] for part in ends] == [5, 7, 6]
     assert [part["files"] for part in ends] == [30, 31, 32]
+    times = [part["processor"] for part in ends]
+    np.testing.assert_allclose(times, [1 / 8, 1 / 8, 3 / 8])
     assert long.drift([90.0, None, 100.0, 110.0]) == 0.2
 
 

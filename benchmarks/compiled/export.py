@@ -1,0 +1,145 @@
+"""Writes training steps as programs of XLA, with what is needed to run them.
+
+    python -m benchmarks.compiled.export FOLDER [NAME ...]
+
+Of each step there are `NAME.hlo`, a serialised HloModuleProto, and
+`NAME.json`: its inputs, its state, and which outputs are the state's new
+values.
+"""
+
+import contextlib
+import json
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from byol_tf import builders, flops, objective_builders
+from byol_tf.augment import views
+from byol_tf.runtime import set_seed
+from configs import cifar10, imagenet
+
+UPDATES = 100_000  # of the schedules
+# Name: recipe, batch, side of the images, side of the views, and whether the
+# step draws them.
+CASES = {
+    "cifar10": (cifar10, 256, 32, 32, True),
+    "cifar10_given": (cifar10, 256, 32, 32, False),
+    "cifar10_1024": (cifar10, 1024, 32, 32, True),
+    "imagenet": (imagenet, 256, 256, 224, True),
+    "imagenet_given": (imagenet, 256, 224, 224, False),
+}
+
+
+def main(folder: str, *names: str) -> None:
+    """Writes the steps of those names, or all."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or CASES:
+        recipe, batch, side, size, drawn = CASES[name]
+        config = recipe.get_config()
+        config.batch_size, config.optimizer.accumulate_steps = batch, 1
+        with for_a_gpu():
+            model = make_model(config, size, drawn)
+            shape = (batch, side, side, 3)
+            inputs = [np.zeros(shape, np.uint8)]
+            if not drawn:
+                inputs = [np.zeros(shape, np.float32)] * 2
+            info = {"batch": batch, "flops_per_image": flops.step(model)}
+            write(folder / name, step_of(model, drawn), inputs, info)
+        print(f"Written: {folder / name}.hlo")
+
+
+@contextlib.contextmanager
+def for_a_gpu() -> Iterator[None]:
+    """Layers choose in the block as if there was a GPU."""
+    devices = tf.config.list_physical_devices
+
+    def listed(kind=None):
+        return ["a GPU"] if kind == "GPU" else devices(kind)
+
+    with (
+        mock.patch.object(tf.config, "list_physical_devices", listed),
+        mock.patch.object(views, "has_accelerator", lambda: True),
+    ):
+        yield
+
+
+def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
+    """The model of a recipe with its optimizer, as `train.py` makes it."""
+    set_seed(config.seed)
+    model = objective_builders.make_model(
+        config,
+        builders.make_encoder(config, (size, size, 3)),
+        builders.two_views(config, size) if drawn else None,
+        tau=config.objective.tau,
+        probe_classes=0,
+    )
+    model.compile(builders.optimizer(config, model, UPDATES))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def step_of(model, drawn: bool) -> Callable:
+    """The step as a function of images, or of two views."""
+    if drawn:
+        return lambda images: model.pretrain_step(images)
+    return lambda view1, view2: model.pretrain_step((view1, view2))
+
+
+def write(path: pathlib.Path, step: Callable, inputs: list, info: dict) -> None:
+    """Writes a step.
+
+    Args:
+        path: of the files, without a suffix.
+        step: of tensors; returns scalars by name.
+        inputs: arrays such as it is to get.
+        info: kept as it is.
+    """
+    inputs = [tf.constant(array) for array in inputs]
+    function = tf.function(step, jit_compile=True)
+    concrete = function.get_concrete_function(*inputs)
+    program = function.experimental_get_compiler_ir(*inputs)
+    head = program(stage="hlo").partition("\n")[0]
+    variables = {id(v.handle): v for v in concrete.variables}
+    described = {
+        "inputs": [[list(x.shape), x.dtype.name] for x in inputs],
+        "outputs": sorted(concrete.structured_outputs),
+        # Pairs: an output is the new value of a parameter.
+        "state": [
+            [int(output), int(parameter)]
+            for output, parameter in re.findall(
+                r"\{(\d+)\}: \((\d+), \{\}", head
+            )
+        ],
+        "parameters": [
+            described_parameter(captured, variables.get(id(captured)))
+            for captured in concrete.captured_inputs
+        ],
+        "info": info,
+    }
+    path.with_suffix(".json").write_text(json.dumps(described))
+    path.with_suffix(".hlo").write_bytes(program(stage="hlo_serialized"))
+
+
+def described_parameter(captured, variable) -> dict:
+    """A constant with its value; of a variable what suffices for its speed.
+
+    That is its value where all entries are alike, else their deviation.
+    """
+    tensor = captured if variable is None else variable.read_value()
+    values = tf.cast(tensor, tf.float64).numpy()
+    told = {"shape": list(tensor.shape), "dtype": tensor.dtype.name}
+    if variable is None or np.ptp(values) == 0:
+        flat = values.ravel().tolist()
+        return {**told, "value": flat if variable is None else flat[:1]}
+    return {**told, "deviation": float(values.std())}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,153 @@
+"""The same step in PyTorch, on two given views.
+
+    python peer.py [NAME ...]
+
+Needs nothing but PyTorch, torchvision and this file; prints a line a step.
+NAME is `cifar10:256:eager` or `imagenet:256:compiled`: the recipe, the batch,
+and how it runs. The optimizer is SGD, which costs less than our LARS.
+"""
+
+import copy
+import json
+import statistics
+import sys
+import time
+
+import torch
+import torchvision
+from torch import nn
+
+DEVICE = "cuda"
+HIDDEN, PROJECTION = 4096, 256
+ROUNDS, SECONDS, WARM = 7, 1.5, 7
+NAMES = (
+    "cifar10:256:eager",
+    "cifar10:256:compiled",
+    "cifar10:1024:eager",
+    "imagenet:256:eager",
+    "imagenet:256:compiled",
+)
+SIDES = {"cifar10": 32, "imagenet": 224}
+
+
+class Networks:
+    """Online and target network, and the optimizer."""
+
+    def __init__(self, recipe: str):
+        encoder, features = encoder_of(recipe)
+        self.online = nn.Sequential(encoder, head(features))
+        self.online.to(DEVICE, memory_format=torch.channels_last)
+        self.predictor = head(PROJECTION).to(DEVICE)
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
+        trained = [*self.online.parameters(), *self.predictor.parameters()]
+        self.optimizer = torch.optim.SGD(
+            trained, 0.05, momentum=0.9, weight_decay=1e-6, fused=True
+        )
+
+    def loss(self, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
+        """BYOL's loss, in bfloat16."""
+        with torch.autocast(DEVICE, torch.bfloat16):
+            predictions = [
+                self.predictor(self.online(view)) for view in (view1, view2)
+            ]
+            with torch.no_grad():
+                projections = [self.target(view) for view in (view2, view1)]
+        similarity = nn.functional.cosine_similarity
+        return sum(
+            (2 - 2 * similarity(p.float(), z.float())).mean()
+            for p, z in zip(predictions, projections, strict=True)
+        )
+
+    @torch.no_grad()
+    def update_target(self) -> None:
+        """The moving average, in a few calls for all parameters."""
+        target = list(self.target.parameters())
+        torch._foreach_mul_(target, 0.99)
+        online = list(self.online.parameters())
+        torch._foreach_add_(target, online, alpha=0.01)
+
+
+def encoder_of(recipe: str) -> tuple[nn.Module, int]:
+    """The encoder of a recipe, and the length of its vectors."""
+    if recipe == "imagenet":
+        encoder = torchvision.models.resnet50()
+    else:
+        encoder = torchvision.models.resnet18()
+        encoder.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        encoder.maxpool = nn.Identity()
+    features, encoder.fc = encoder.fc.in_features, nn.Identity()
+    return encoder, features
+
+
+def head(inputs: int) -> nn.Module:
+    """Projector or predictor."""
+    return nn.Sequential(
+        nn.Linear(inputs, HIDDEN),
+        nn.BatchNorm1d(HIDDEN),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, PROJECTION, bias=False),
+    )
+
+
+def two_views(batch: int, side: int) -> list[torch.Tensor]:
+    """Two noisy copies of smooth random images, normalised."""
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand((batch, 3, 8, 8), generator=generator)
+    images = nn.functional.interpolate(low, size=side, mode="bicubic")
+    images = images.clamp(0, 1)
+    views = []
+    for _ in range(2):
+        noise = 0.2 * torch.rand(images.shape, generator=generator) - 0.1
+        view = ((images + noise - 0.45) / 0.225).to(DEVICE)
+        views.append(view.contiguous(memory_format=torch.channels_last))
+    return views
+
+
+def measured(recipe: str, batch: int, compiled: bool) -> dict:
+    """Images a second, and the first and the last loss on the same images."""
+    torch.manual_seed(0)
+    views = two_views(batch, SIDES[recipe])
+    networks = Networks(recipe)
+    loss_of = torch.compile(networks.loss) if compiled else networks.loss
+
+    def step():
+        loss = loss_of(*views)
+        networks.optimizer.zero_grad()
+        loss.backward()
+        networks.optimizer.step()
+        networks.update_target()
+        return loss
+
+    first = step().item()
+    for _ in range(WARM):
+        step().item()
+    begin = time.perf_counter()
+    step().item()
+    count = max(3, int(SECONDS / (time.perf_counter() - begin)))
+    rates = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        for _ in range(count):
+            loss = step()
+        torch.cuda.synchronize()
+        rates.append(batch * count / (time.perf_counter() - begin))
+    return {
+        "images_per_second": statistics.median(rates),
+        "range": [min(rates), max(rates)],
+        "losses": [first, loss.item()],
+    }
+
+
+def main(*names: str) -> None:
+    """Measures the steps of those names, or all, one after the other."""
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    print(torch.__version__, torch.cuda.get_device_name())
+    for name in names or NAMES:
+        recipe, batch, how = name.split(":")
+        found = measured(recipe, int(batch), how == "compiled")
+        print(name, json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
