@@ -15,6 +15,7 @@ from byol_tf.optimizers import make_optimizer
 from byol_tf.pretraining import Pretraining, Settings
 from byol_tf.run_config import config_text, flatten
 from byol_tf.runtime import (
+    check_precision,
     dtype_policy,
     make_deterministic,
     set_seed,
@@ -153,7 +154,7 @@ def check(config) -> None:
             for part in field.split("."):
                 value = value[part]
             raise ValueError(f"{field} must be {rule}. Received: {value!r}")
-    dtype_policy(config.precision)
+    check_precision(config.precision)
 
 
 def check_replicas(config, replicas):

@@ -14,20 +14,27 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
 
 
-def dtype_policy(precision: str) -> str:
-    """The Keras dtype policy of a precision.
-
-    Args:
-        precision: a policy, or "auto" for what `fastest_policy` says.
-
-    Raises:
-        ValueError: for anything else.
-    """
+def check_precision(precision: str) -> str:
+    """Returns the name of a precision, or raises a ValueError."""
     if precision not in PRECISIONS:
         raise ValueError(
             f"`precision` must be one of {', '.join(PRECISIONS)}. "
             f"Received: {precision!r}"
         )
+    return precision
+
+
+def dtype_policy(precision: str) -> str:
+    """The Keras dtype policy of a precision.
+
+    Args:
+        precision: a policy, or "auto" for what `fastest_policy` says; that
+            looks at the devices, after which workers cannot be joined.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    precision = check_precision(precision)
     return fastest_policy() if precision == "auto" else precision
 
 

@@ -68,9 +68,8 @@ def test_the_weights_are_those_of_one_device(found, name):
     weights = [k for k in found["one"].files if k.startswith("arr_")]
     assert len(weights) > 30
     for key in weights:
-        # A variance of the predictor is of about 16.
         np.testing.assert_allclose(
-            found[name][key], found["one"][key], rtol=1e-5, atol=TOLERANCE
+            found[name][key], found["one"][key], rtol=0, atol=TOLERANCE
         )
 
 

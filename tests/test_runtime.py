@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from byol_tf import runtime
+from byol_tf import builders, runtime
+from configs import quickstart
 
 INTEL = "vendor_id : GenuineIntel\nflags : avx2 avx512f "
 AMD = "vendor_id : AuthenticAMD\nflags : avx2 avx512f "
@@ -57,3 +58,16 @@ def test_a_precision_that_is_named_is_taken():
 def test_another_precision_is_refused_with_the_choice():
     with pytest.raises(ValueError, match=r"auto, float32.*float8"):
         runtime.dtype_policy("float8")
+
+
+def test_a_configuration_is_checked_without_looking_at_the_devices(
+    monkeypatch,
+):
+    def look(kind=None):
+        raise AssertionError("workers cannot be joined after this")
+
+    config = quickstart.get_config()
+    assert config.precision == "auto"
+    monkeypatch.setattr(tf.config, "list_logical_devices", look)
+    monkeypatch.setattr(tf.config, "list_physical_devices", look)
+    builders.check(config)

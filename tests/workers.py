@@ -87,7 +87,7 @@ def make_model(distribution, views, make_optimizer=None):
             hidden_size=16,
             projection_size=8,
             tau=0.9,
-            predictor_lr_multiplier=2.0,
+            predictor_lr_multiplier=0.5,
             probe_classes=IMAGES,
         )
         model.compile((make_optimizer or lars)())
