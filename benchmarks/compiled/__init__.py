@@ -2,7 +2,7 @@
 
     python -m benchmarks.compiled.export FOLDER    here, with TensorFlow
     python benchmarks/compiled/run.py FOLDER       there, with JAX
-    python benchmarks/compiled/peer.py             there, with PyTorch
+    python -m benchmarks.compiled.peer             there, with PyTorch
 
 TensorFlow hands the step to XLA as one program; whoever has XLA can run it,
 such as JAX on a machine where TensorFlow is not installed. It is the program

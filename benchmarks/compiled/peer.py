@@ -1,8 +1,8 @@
 """The same step in PyTorch, on two given views.
 
-    python peer.py [NAME ...]
+    python -m benchmarks.compiled.peer [NAME ...]
 
-Needs nothing but PyTorch, torchvision and this file; prints a line a step.
+Needs nothing but PyTorch and torchvision; prints a line a step.
 NAME is `cifar10:256:eager` or `imagenet:256:compiled`: the recipe, the batch,
 and how it runs. The optimizer is SGD, which costs less than our LARS.
 """
@@ -16,6 +16,8 @@ import time
 import torch
 import torchvision
 from torch import nn
+
+from benchmarks.workers.peer_torch import update_average
 
 DEVICE = "cuda"
 HIDDEN, PROJECTION = 4096, 256
@@ -57,14 +59,6 @@ class Networks:
             (2 - 2 * similarity(p.float(), z.float())).mean()
             for p, z in zip(predictions, projections, strict=True)
         )
-
-    @torch.no_grad()
-    def update_target(self) -> None:
-        """The moving average, in a few calls for all parameters."""
-        target = list(self.target.parameters())
-        torch._foreach_mul_(target, 0.99)
-        online = list(self.online.parameters())
-        torch._foreach_add_(target, online, alpha=0.01)
 
 
 def encoder_of(recipe: str) -> tuple[nn.Module, int]:
@@ -115,7 +109,7 @@ def measured(recipe: str, batch: int, compiled: bool) -> dict:
         networks.optimizer.zero_grad()
         loss.backward()
         networks.optimizer.step()
-        networks.update_target()
+        update_average(networks.target, networks.online, 0.99)
         return loss
 
     first = step().item()

@@ -54,6 +54,14 @@ def autocast(precision: torch.dtype) -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 
+@torch.no_grad()
+def update_average(average: nn.Module, source: nn.Module, tau: float) -> None:
+    """Moves an average, in a few calls for all parameters."""
+    parameters = list(average.parameters())
+    torch._foreach_mul_(parameters, tau)
+    torch._foreach_add_(parameters, list(source.parameters()), alpha=1 - tau)
+
+
 def stem(width: int) -> list[nn.Module]:
     """Convolution, normalisation and ReLU before the stages."""
     conv = nn.Conv2d(3, width, 3, 1, 1, bias=False)
@@ -86,13 +94,9 @@ class Networks:
         """Parameters with gradients."""
         return [*self.online.parameters(), *self.predictor.parameters()]
 
-    @torch.no_grad()
     def update_target(self, tau: float) -> None:
-        """The moving average, in a few calls for all parameters."""
-        target = list(self.target.parameters())
-        torch._foreach_mul_(target, tau)
-        online = list(self.online.parameters())
-        torch._foreach_add_(target, online, alpha=1 - tau)
+        """The moving average of the online network."""
+        update_average(self.target, self.online, tau)
 
     def loss(
         self, view1: torch.Tensor, view2: torch.Tensor, precision: torch.dtype
