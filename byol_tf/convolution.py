@@ -1,11 +1,15 @@
-"""A convolution whose kernel gradient is fast on small feature maps."""
+"""A convolution that trains fast on small feature maps."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # Up to this side of the output, the kernel gradient as a convolution is the
 # faster one on a CPU; beyond it, the library's own (see docs/performance.md).
 SMALL_MAP = 8
+# Up to this side a kernel of 3 pixels lies mostly on the padding, and a
+# product with its taps that meet pixels is the faster one.
+TINY_MAP = 2
 # TensorFlow 2.21 writes past the end of memory, on some CPUs, in the kernel
 # gradient of a strided 1x1 convolution of fewer channels and some 50 pixels of
 # a side or more. There the pixels are picked out first; with more channels
@@ -22,9 +26,11 @@ class Conv2D(keras.layers.Conv2D):
     library computes it up to four times slower than that convolution when
     the feature map is small, and then it takes as long as all else in the
     layer. Here the convolution is used for outputs of up to `SMALL_MAP`
-    pixels of a side where there is no accelerator. The numbers are the same
-    but for the order of summation. It has the name of Keras's layer since
-    files of weights name layers by their class.
+    pixels of a side where there is no accelerator. Maps of up to `TINY_MAP`
+    pixels of a side are moreover trained as a dense layer whose weights are
+    taps of the kernel. The numbers are the same but for the order of
+    summation. It has the name of Keras's layer since files of weights name
+    layers by their class.
 
     Args:
         filters: channels of the output.
@@ -55,16 +61,19 @@ class Conv2D(keras.layers.Conv2D):
             **kwargs,
         )
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         kernel = tf.cast(self.kernel, inputs.dtype)
         stride = self.strides[0]
         if self.kernel_size == (1, 1) and inputs.shape[-1] < FEW_CHANNELS:
             inputs, stride = inputs[:, ::stride, ::stride], 1
-        height, width = inputs.shape[1:3]
-        small = height and width and max(height, width) <= SMALL_MAP * stride
-        if small and not tf.config.list_physical_devices("GPU"):
-            return _convolve(inputs, kernel, stride)
-        return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        side = max(side or np.inf for side in inputs.shape[1:3])
+        if side > SMALL_MAP * stride or tf.config.list_physical_devices("GPU"):
+            return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        # Spread taps pay only where gradients flow, and a frozen graph would
+        # hold them all.
+        if training and side <= TINY_MAP < max(self.kernel_size):
+            return _multiply(inputs, kernel, stride)
+        return _convolve(inputs, kernel, stride)
 
     def get_config(self):
         everything = super().get_config()
@@ -112,6 +121,42 @@ def _kernel_gradient(images, outputs, size, stride):
         dilations=stride,
     )
     return tf.transpose(taps[:, : size[0], : size[1]], [1, 2, 0, 3])
+
+
+def _multiply(images, kernel, stride):
+    """`tf.nn.conv2d` with SAME padding as one matrix product a pixel.
+
+    The matrix of an output pixel holds, for every input pixel, the tap of the
+    kernel that this input meets, or zeros.
+    """
+    (*sides, channels), size = images.shape[1:], kernel.shape[0]
+    outputs = [-(-length // stride) for length in sides]
+    met = np.einsum(
+        "aix,bjy->abijxy",
+        *(_taps(length, size, stride) for length in sides),
+    )
+    spread = tf.matmul(
+        tf.constant(met.reshape(-1, size**2), kernel.dtype),
+        tf.reshape(kernel, [size**2, -1]),
+    )
+    pixels = int(np.prod(outputs))
+    matrices = tf.reshape(
+        spread, [pixels, int(np.prod(sides)) * channels, kernel.shape[-1]]
+    )
+    products = tf.matmul(
+        tf.reshape(images, [1, -1, matrices.shape[1]]), matrices
+    )
+    return tf.reshape(
+        tf.transpose(products, [1, 0, 2]), [-1, *outputs, kernel.shape[-1]]
+    )
+
+
+def _taps(length, size, stride):
+    """1 where an output meets an input by a tap: `[outputs, inputs, taps]`."""
+    outputs = np.arange(-(-length // stride))[:, None, None]
+    inputs = np.arange(length)[:, None]
+    before, _ = _same_padding(length, size, stride)
+    return inputs - outputs * stride + before == np.arange(size)
 
 
 def _same_padding(length, size, stride):

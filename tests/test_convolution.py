@@ -1,16 +1,21 @@
 """The convolution against TensorFlow's own."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from byol_tf import convolution
-from byol_tf.convolution import FEW_CHANNELS, SMALL_MAP, Conv2D
+from byol_tf.convolution import FEW_CHANNELS, SMALL_MAP, TINY_MAP, Conv2D
 
 SHAPES = [  # side of the input, kernel, stride
     (1, 3, 1),
     (2, 3, 1),
+    (2, 3, 2),
+    (2, 7, 1),
+    (2, 4, 1),
     (3, 3, 2),
     (4, 3, 2),
     (5, 3, 2),
@@ -24,7 +29,7 @@ SHAPES = [  # side of the input, kernel, stride
 ]
 
 
-def run(side, size, stride, dtype="float32", **call):
+def run(side, size, stride, dtype="float32", training=False):
     """Outputs and gradients of the layer, then of TensorFlow's operation."""
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(5, side, side, 3)), tf.float32)
@@ -45,18 +50,26 @@ def run(side, size, stride, dtype="float32", **call):
         kernel = tf.cast(layer.kernel.value, x.dtype)
         return tf.nn.conv2d(x, kernel, stride, "SAME")
 
-    ours = gradients(layer, layer.kernel.value)
+    call = functools.partial(layer, training=training)
+    ours = gradients(call, layer.kernel.value)
     return ours, gradients(reference, layer.kernel.value)
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("side,size,stride", SHAPES)
-def test_outputs_and_gradients_are_those_of_tensorflow(side, size, stride):
-    for ours, theirs in zip(*run(side, size, stride), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+def test_outputs_and_gradients_are_those_of_tensorflow(
+    side, size, stride, training
+):
+    ours = run(side, size, stride, training=training)
+    for own, theirs in zip(*ours, strict=True):
+        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_agree_in_bfloat16():
-    (_, _, ours), (_, _, theirs) = run(4, 3, 1, "mixed_bfloat16")
+@pytest.mark.parametrize("side", [TINY_MAP, 4])
+def test_gradients_agree_in_bfloat16(side):
+    (_, _, ours), (_, _, theirs) = run(
+        side, 3, 1, "mixed_bfloat16", training=True
+    )
     scale = float(tf.reduce_max(tf.abs(theirs)))
     np.testing.assert_allclose(ours, theirs, atol=0.02 * scale)
 
@@ -90,6 +103,41 @@ def test_only_small_maps_have_the_other_gradient(side, own, monkeypatch):
     monkeypatch.setattr(convolution, "_kernel_gradient", spy)
     run(side, 3, 1)
     assert bool(calls) == own
+
+
+@pytest.mark.parametrize(
+    "side,size,training,spread",
+    [
+        (TINY_MAP, 3, True, True),
+        (TINY_MAP, 3, False, False),
+        (TINY_MAP, 1, True, False),
+        (TINY_MAP + 1, 3, True, False),
+    ],
+)
+def test_only_tiny_maps_are_trained_by_products(
+    side, size, training, spread, monkeypatch
+):
+    monkeypatch.setattr(
+        convolution,
+        "_multiply",
+        lambda images, kernel, stride: tf.nn.conv2d(
+            images, 0 * kernel, stride, "SAME"
+        ),
+    )
+    (outputs, _, _), _ = run(side, size, 1, training=training)
+    assert (not np.any(outputs)) == spread
+
+
+def test_products_take_maps_that_are_not_square():
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(size=(5, 1, 2, 3)), tf.float32)
+    layer = Conv2D(4, 3)
+    np.testing.assert_allclose(
+        layer(images, training=True),
+        tf.nn.conv2d(images, layer.kernel.value, 1, "SAME"),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def test_a_gpu_keeps_its_own_gradient(monkeypatch):
