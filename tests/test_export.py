@@ -177,9 +177,10 @@ def test_an_empty_batch_gives_no_rows(exported):
     assert outputs["status"].shape == (0,)
 
 
-def test_images_of_any_size_are_taken_as_bytes_and_floats(exported):
+@pytest.mark.parametrize("size", [(20, 17), (12, 12)])
+def test_images_of_any_size_are_taken_as_bytes_and_floats(exported, size):
     workdir, _, _, loaded = exported
-    images = np.asarray(picture(20, 17))[None]
+    images = np.asarray(picture(*size))[None]
     encoder = encoders.load_encoder(workdir)
     wanted = encoder(CentreView(12)(images))
     for name, given in (
@@ -188,6 +189,18 @@ def test_images_of_any_size_are_taken_as_bytes_and_floats(exported):
     ):
         got = loaded.signatures[name](images=tf.constant(given))
         np.testing.assert_allclose(got["representations"], wanted, 1e-4, 1e-5)
+
+
+def test_no_batch_norm_is_left_to_compute(exported):
+    for name in ("images", "classify"):
+        graph = exported[3].signatures[name].graph.as_graph_def()
+        nodes = [
+            *graph.node,
+            *(n for f in graph.library.function for n in f.node_def),
+        ]
+        kinds = {node.op for node in nodes}
+        assert "Conv2D" in kinds
+        assert not {k for k in kinds if k.startswith("FusedBatchNorm")}
 
 
 def test_the_version_is_one_more_and_explains_itself(exported):

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from byol_tf.augment.centre import CentreView
+from byol_tf.augment.layer import to_float
 from byol_tf.data.decode import MAX_PIXELS
 from byol_tf.serving.decode import OK, decode_squares
 
@@ -172,5 +174,19 @@ def _call(entry, images):
     missing = tf.cast(count == 0, tf.int32)
     padded = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
     padded = tf.ensure_shape(padded, [None, *images.shape[1:]])
-    vectors = entry.model(entry.prepare(padded), training=False)[:count]
+    prepared = _prepare(entry.prepare, padded)
+    vectors = entry.model(prepared, training=False)[:count]
     return tf.cast(vectors, tf.float32)  # of whatever precision it computes in
+
+
+def _prepare(prepare, images):
+    """What `prepare` makes, without a resize of images that have the size."""
+    if not isinstance(prepare, CentreView) or prepare.crop_fraction < 1:
+        return prepare(images)
+    return tf.cond(
+        tf.reduce_all(tf.shape(images)[1:3] == prepare.size),
+        lambda: tf.ensure_shape(
+            to_float(images), [None, *prepare.size, images.shape[-1]]
+        ),
+        lambda: prepare(images),
+    )
