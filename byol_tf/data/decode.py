@@ -70,24 +70,7 @@ def decode_image(
         ImageError: if it cannot be decoded, is too large or is no file.
         ValueError: if `channels` is not 1, 3 or None.
     """
-    check_channels(channels)
-    mode = {1: "L", 3: "RGB"}.get(channels)
-
-    def decode(image):
-        width, height = image.size
-        if not width * height:
-            raise ImageError(f"{width}x{height} pixels are none")
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{width}x{height} pixels are more than the limit of "
-                f"{max_pixels}"
-            )
-        if least_side is not None:
-            image.draft(None, (least_side, least_side))
-        return np.array(_flatten(image, mode))
-
-    pixels = _opened(data, decode)
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    return _decoded(data, channels, max_pixels, least_side, np.array)
 
 
 def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
@@ -127,13 +110,13 @@ def decode_square(
     Raises:
         ImageError: if it cannot be decoded or is too large.
     """
-    image = decode_image(
+    return _decoded(
         data,
         channels,
-        max_pixels=max_pixels,
-        least_side=OVERSAMPLING * size,
+        max_pixels,
+        OVERSAMPLING * size,
+        lambda image: _centre_square(image, size),
     )
-    return resize_and_centre_crop(image, size)
 
 
 def check_channels(channels: int | None) -> None:
@@ -159,17 +142,47 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     height, width, channels = image.shape
     if (height, width) == (size, size):
         return image
-    side = min(height, width)
-    top, left = (height - side) / 2, (width - side) / 2
-    box = (left, top, left + side, top + side)
 
     def resize(plane):
         plane = Image.fromarray(np.ascontiguousarray(plane))
-        return np.asarray(plane.resize((size, size), Image.BICUBIC, box))
+        return _centre_square(plane, size)
 
     if channels == 3:
         return resize(image)
     return np.stack([resize(image[..., i]) for i in range(channels)], axis=-1)
+
+
+def _centre_square(image, size):
+    """Of a Pillow image, as an array of so many pixels of a side."""
+    width, height = image.size
+    if (width, height) != (size, size):
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.BICUBIC, box)
+    return np.array(image)
+
+
+def _decoded(data, channels, max_pixels, least_side, finish):
+    """The pixels that `finish` makes of the flat Pillow image."""
+    check_channels(channels)
+    mode = {1: "L", 3: "RGB"}.get(channels)
+
+    def decode(image):
+        width, height = image.size
+        if not width * height:
+            raise ImageError(f"{width}x{height} pixels are none")
+        if width * height > max_pixels:
+            raise ImageError(
+                f"{width}x{height} pixels are more than the limit of "
+                f"{max_pixels}"
+            )
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
+        return finish(_flatten(image, mode))
+
+    pixels = _opened(data, decode)
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
 def _opened(data, use):
@@ -216,8 +229,8 @@ def _flatten(image, mode):
         image = ImageChops.invert(image)
     if image.has_transparency_data:
         image = _over_white(image)
-    gray = image.mode in ("1", "L")
-    return image.convert(mode or ("L" if gray else "RGB"))
+    mode = mode or ("L" if image.mode in ("1", "L") else "RGB")
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _over_white(image):
