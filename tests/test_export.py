@@ -191,6 +191,18 @@ def test_images_of_any_size_are_taken_as_bytes_and_floats(exported, size):
         np.testing.assert_allclose(got["representations"], wanted, 1e-4, 1e-5)
 
 
+def test_files_are_decoded_larger_than_what_the_encoder_sees(tmp_path):
+    workdir = make_run(tmp_path, size=8)  # its images have 12
+    result = run_export(workdir, tmp_path / "to")
+    loaded = tf.saved_model.load(str(tmp_path / "to" / str(result["version"])))
+    file = encoded(picture(12, 12), "PNG")
+    got = loaded.signatures["serving_default"](bytes=tf.constant([file]))
+    wanted = encoders.load_encoder(workdir)(
+        CentreView(8)(decode_square(file, 12, 3)[None])
+    )
+    np.testing.assert_allclose(got["representations"], wanted, 1e-4, 1e-5)
+
+
 def test_no_batch_norm_is_left_to_compute(exported):
     for name in ("images", "classify"):
         graph = exported[3].signatures[name].graph.as_graph_def()

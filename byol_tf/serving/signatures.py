@@ -181,7 +181,11 @@ def _call(entry, images):
 
 def _prepare(prepare, images):
     """What `prepare` makes, without a resize of images that have the size."""
-    if not isinstance(prepare, CentreView) or prepare.crop_fraction < 1:
+    if (
+        None not in images.shape[1:3]  # then it sees for itself
+        or not isinstance(prepare, CentreView)
+        or prepare.crop_fraction < 1
+    ):
         return prepare(images)
     return tf.cond(
         tf.reduce_all(tf.shape(images)[1:3] == prepare.size),
