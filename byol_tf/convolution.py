@@ -67,7 +67,7 @@ class Conv2D(keras.layers.Conv2D):
         if self.kernel_size == (1, 1) and inputs.shape[-1] < FEW_CHANNELS:
             inputs, stride = inputs[:, ::stride, ::stride], 1
         side = max(side or np.inf for side in inputs.shape[1:3])
-        if side > SMALL_MAP * stride or tf.config.list_physical_devices("GPU"):
+        if side > SMALL_MAP * stride or _accelerated():
             return tf.nn.conv2d(inputs, kernel, stride, "SAME")
         # Spread taps pay only where gradients flow, and a frozen graph would
         # hold them all.
@@ -83,6 +83,10 @@ class Conv2D(keras.layers.Conv2D):
             "kernel_size": self.kernel_size[0],
             "strides": self.strides[0],
         }
+
+
+def _accelerated():
+    return any(map(tf.config.list_physical_devices, ("GPU", "TPU")))
 
 
 def _convolve(images, kernel, stride):
