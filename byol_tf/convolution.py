@@ -1,5 +1,7 @@
 """A convolution that trains fast on small feature maps."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -143,9 +145,9 @@ def _multiply(images, kernel, stride):
         tf.constant(met.reshape(-1, size**2), kernel.dtype),
         tf.reshape(kernel, [size**2, -1]),
     )
-    pixels = int(np.prod(outputs))
     matrices = tf.reshape(
-        spread, [pixels, int(np.prod(sides)) * channels, kernel.shape[-1]]
+        spread,
+        [math.prod(outputs), math.prod(sides) * channels, kernel.shape[-1]],
     )
     products = tf.matmul(
         tf.reshape(images, [1, -1, matrices.shape[1]]), matrices

@@ -17,7 +17,6 @@ import tensorflow as tf
 from byol_tf.augment.views import CentreView
 from byol_tf.models.resnet import make_resnet
 from byol_tf.serving import saved_model, signatures
-from byol_tf.serving.fold import fold_batch_norms
 
 SIZE = 32
 BATCH = 64
@@ -50,7 +49,7 @@ def write(encoder: keras.Model, folder: pathlib.Path) -> None:
     folder.mkdir()
     encoder.save(folder / "encoder.keras")
     module, calls = signatures.make_module(
-        signatures.Model(fold_batch_norms(encoder), CentreView(SIZE), SIZE)
+        signatures.Model(encoder, CentreView(SIZE), SIZE)
     )
     saved_model.save(module, calls, folder / "saved_model")
 

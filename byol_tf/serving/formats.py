@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.serving import saved_model, signatures, to_litert, to_onnx
-from byol_tf.serving.fold import fold_batch_norms
 from byol_tf.serving.form import Form
 from byol_tf.serving.freeze import in_float32
 from byol_tf.serving.quiet import quiet
@@ -68,11 +67,9 @@ class Written(NamedTuple):
 
 
 def write_saved_model(source: Source, folder: pathlib.Path) -> Written:
-    """A SavedModel, see `signatures.make_module`, of folded models."""
+    """A SavedModel, see `signatures.make_module`."""
     module, calls = signatures.make_module(
-        _folded(source.encoder),
-        source.classifier and _folded(source.classifier),
-        source.max_pixels,
+        source.encoder, source.classifier, source.max_pixels
     )
     with quiet():
         saved_model.save(module, calls, folder)
@@ -113,10 +110,6 @@ def write_litert(source: Source, folder: pathlib.Path) -> Written:
     ]
     described = _describe(entry, REPRESENTATIONS)
     return Written(forms, {path.name: described for path in paths.values()})
-
-
-def _folded(entry):
-    return entry._replace(model=fold_batch_norms(entry.model))
 
 
 def _describe(entry, output):

@@ -10,6 +10,7 @@ from byol_tf.augment.centre import CentreView
 from byol_tf.augment.layer import to_float
 from byol_tf.data.decode import MAX_PIXELS
 from byol_tf.serving.decode import OK, decode_squares
+from byol_tf.serving.fold import fold_batch_norms
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 IMAGES, IMAGES_FLOAT, CLASSIFY = "images", "images_float", "classify"
@@ -44,6 +45,8 @@ def make_module(
 ) -> tuple[tf.Module, dict[str, Callable]]:
     """A module with the variables, and its signatures by name.
 
+    Batch norms are folded into convolutions, see `fold_batch_norms`.
+
     Args:
         encoder: gives representations.
         classifier: None, or gives probabilities of its classes.
@@ -52,6 +55,7 @@ def make_module(
     Raises:
         ValueError: a model takes other than 1 or 3 channels.
     """
+    encoder, classifier = map(_folded, (encoder, classifier))
     models = {"encoder": encoder}
     if classifier is not None:
         models["classifier"] = classifier
@@ -119,6 +123,10 @@ def describe(encoder: Model, classifier: Model | None = None) -> dict:
             },
         }
     return described
+
+
+def _folded(entry):
+    return entry and entry._replace(model=fold_batch_norms(entry.model))
 
 
 def _serve(encoder, max_pixels):
