@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.initializers import GlorotUniform
 
 from byol_tf import convolution
 from byol_tf.convolution import FEW_CHANNELS, SMALL_MAP, TINY_MAP, Conv2D
@@ -75,7 +76,8 @@ def test_gradients_agree_in_bfloat16(side):
 
 
 def test_images_need_not_be_square():
-    layer = Conv2D(2, 3, 2)
+    # Of some kernels a gradient is nearly 0, and its relative error large.
+    layer = Conv2D(2, 3, 2, kernel_initializer=GlorotUniform(seed=0))
     images = tf.random.stateless_normal([2, 3, 8, 1], [1, 2])
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(images) ** 2)
@@ -131,7 +133,7 @@ def test_only_tiny_maps_are_trained_by_products(
 def test_products_take_maps_that_are_not_square():
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(5, 1, 2, 3)), tf.float32)
-    layer = Conv2D(4, 3)
+    layer = Conv2D(4, 3, kernel_initializer=GlorotUniform(seed=0))
     np.testing.assert_allclose(
         layer(images, training=True),
         tf.nn.conv2d(images, layer.kernel.value, 1, "SAME"),
