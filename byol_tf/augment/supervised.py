@@ -112,8 +112,11 @@ class SupervisedAugment:
                 )
             # Its operations want red, green and blue, and keep gray gray.
             coloured = images if channels == 3 else tf.repeat(images, 3, -1)
-            coloured = tf.ensure_shape(layer(coloured), coloured.shape)
-            return coloured[..., :channels], targets
+            # One after the other: images in parallel, as the layer takes a
+            # batch, would race for the draws of one state.
+            changed = tf.map_fn(layer, coloured, parallel_iterations=1)
+            changed = tf.ensure_shape(changed, coloured.shape)
+            return changed[..., :channels], targets
 
         return augment
 
