@@ -99,7 +99,7 @@ class Distribution:
             replicas.
         """
         if self.replicas == 1:
-            return tf.function(step, jit_compile=jit_compile)
+            return tf.function(step, jit_compile=jit_compile, autograph=False)
         names = []
 
         def replica_step(*batch):
@@ -107,7 +107,7 @@ class Distribution:
             names[:] = logs
             return self._reduced("MEAN", tf.stack(list(logs.values())))
 
-        @tf.function
+        @tf.function(autograph=False)
         def all_steps(*batch):
             means = self._first(self.strategy.run(replica_step, args=batch))
             return dict(zip(names, tf.unstack(means), strict=True))
@@ -169,7 +169,7 @@ class Distribution:
 
     @functools.cached_property
     def _sum(self):
-        @tf.function
+        @tf.function(autograph=False)
         def total(number):
             # Made inside the replica, so that it has the replica's device.
             return self._first(

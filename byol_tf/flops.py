@@ -56,7 +56,9 @@ def forward(model: keras.Model, input_shape: tuple | None = None) -> float:
             "`input_shape` must be given without None for a model of inputs "
             f"of any size. Received: {shape}"
         )
-    call = tf.function(lambda inputs: model(inputs, training=False))
+    call = tf.function(
+        lambda inputs: model(inputs, training=False), autograph=False
+    )
     inputs = tf.TensorSpec((1, *shape), tf.float32)
     return of_graph(call.get_concrete_function(inputs).graph)
 

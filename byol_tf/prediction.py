@@ -174,6 +174,7 @@ def predict_folder(
         lambda images: classifier.model(
             classifier.prepare(images), training=False
         ),
+        autograph=False,
         reduce_retracing=True,
     )
 

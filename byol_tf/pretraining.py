@@ -248,12 +248,12 @@ class Pretraining:
         return self.train.subset(usable)
 
     def _draw_views(self, path):
-        # Of a whole batch, so that the training need not compile them again.
+        # Of a whole batch in a function, as the step draws them: they need
+        # not be compiled again for it.
         order = epoch_order(self.train.num_examples, self.settings.seed, 0)
         images = self.train.images[order[: self.settings.batch_size]]
-        views = self.views(
-            tf.constant(images), seed=step_seed(self.model.seed, 0)
-        )
+        draw = tf.function(self.views, autograph=False)
+        views = draw(tf.constant(images), seed=step_seed(self.model.seed, 0))
         shown = [array[:DRAWN] for array in (images, *views)]
         views_grid(*map(np.asarray, shown), path)
 

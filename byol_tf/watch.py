@@ -105,7 +105,7 @@ def _agreement(model, views, inputs):
     """
     inputs = tf.constant(inputs)
 
-    @tf.function
+    @tf.function(autograph=False)
     def outputs():
         view1, view2 = views(inputs, seed=step_seed(model.seed, -1))
         online = model.online(view1, training=False)

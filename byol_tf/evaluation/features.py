@@ -42,7 +42,7 @@ class FeatureExtractor:
         self.encoder = encoder
         self.prepare = prepare
         self.batch_size = batch_size
-        self._encode = tf.function(self._forward)
+        self._encode = tf.function(self._forward, autograph=False)
 
     def _forward(self, batch):
         if self.prepare is not None:

@@ -145,7 +145,7 @@ def choose_probe(
     )
     known, kept = tf.constant(labels), tf.constant(~held_out, tf.float32)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def step(number, images, positions):
         features = tf.cast(encode(images, number), tf.float32)
         own = tf.gather(kept, positions)[None]

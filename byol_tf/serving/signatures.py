@@ -14,6 +14,7 @@ from byol_tf.serving.fold import fold_batch_norms
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 IMAGES, IMAGES_FLOAT, CLASSIFY = "images", "images_float", "classify"
+_BYTES = tf.TensorSpec([None], tf.string, "bytes")
 _FILES = "string [n], the bytes of JPEG, PNG, GIF or BMP files of any size"
 _STATUS = 'string [n], "ok" or why the image could not be read'
 
@@ -130,7 +131,7 @@ def _folded(entry):
 
 
 def _serve(encoder, max_pixels):
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "bytes")])
+    @tf.function(input_signature=[_BYTES], autograph=False)
     def serve(files):
         vectors, status = _from_files(encoder, files, max_pixels)
         good = (status == OK)[:, None]
@@ -143,7 +144,9 @@ def _serve(encoder, max_pixels):
 def _serve_images(encoder, dtype):
     shape = [None, None, None, encoder.channels]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, dtype, "images")])
+    spec = tf.TensorSpec(shape, dtype, "images")
+
+    @tf.function(input_signature=[spec], autograph=False)
     def serve_images(images):
         return {"representations": _call(encoder, images)}
 
@@ -153,7 +156,7 @@ def _serve_images(encoder, dtype):
 def _classify(classifier, max_pixels):
     names = tf.constant(list(classifier.classes))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "bytes")])
+    @tf.function(input_signature=[_BYTES], autograph=False)
     def classify(files):
         probabilities, status = _from_files(classifier, files, max_pixels)
         good = status == OK
