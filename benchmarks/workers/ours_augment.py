@@ -1,6 +1,7 @@
 """Our views, as `train.py` draws them."""
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -18,21 +19,21 @@ STORED = 256  # pixels of a side that files are decoded to, for 224 px views
 def prepare(case: dict) -> protocol.Repeated:
     """Views of an array, or of the files in a folder."""
     make = _of_files if "folder" in case else _of_arrays
-    return make(TwoViews.byol(case["size"]), case)
+    return make(drawing(TwoViews.byol(case["size"])), case)
 
 
-def _of_arrays(views, case):
+def _of_arrays(draw, case):
     shape = (case["batch"], case["source"], case["source"], 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     step = iter(range(2**31))
 
     def piece():
-        draw(views, images, next(step))
+        draw(images, next(step))
 
     return protocol.Repeated(piece, case["batch"], case["seconds"])
 
 
-def _of_files(views, case):
+def _of_files(draw, case):
     """Decodes the files in threads, batch by batch, and draws their views.
 
     The package decodes a folder once, into a store of squares; this is the
@@ -46,16 +47,24 @@ def _of_files(views, case):
             paths, lambda path: decode_square(path, STORED, 3), batch
         )
         for step, chunk in enumerate(chunks):
-            draw(views, np.stack([pixels for _, pixels in chunk]), step)
+            draw(np.stack([pixels for _, pixels in chunk]), step)
 
     info = {"variant": f"decoded to {STORED} px squares"}
     return protocol.Repeated(piece, len(paths), case["seconds"], info)
 
 
-def draw(views, images: np.ndarray, step: int) -> None:
-    """Both views of a batch, waited for."""
-    for view in views(tf.constant(images), seed=step_seed(0, step)):
-        view[0, 0, 0, 0].numpy()
+def drawing(views: TwoViews) -> Callable[[np.ndarray, int], None]:
+    """Draws both views of a batch at a step, in a function as training does."""
+
+    @tf.function(autograph=False)
+    def both(images, step):
+        return views(images, seed=step_seed(0, step))
+
+    def draw(images, step):
+        for view in both(tf.constant(images), tf.constant(step)):
+            view[0, 0, 0, 0].numpy()  # waits for it
+
+    return draw
 
 
 if __name__ == "__main__":
