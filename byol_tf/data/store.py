@@ -18,7 +18,7 @@ from byol_tf.lines import as_text
 from byol_tf.progress import progress_bar
 
 CACHES = ("auto", "memory", "disk")
-CHUNK = 1024  # images handed to the threads at a time
+CHUNK = 256  # images handed to the threads at a time
 Pairs = list[tuple[str, str]]
 
 
@@ -168,7 +168,9 @@ def decoded_chunks(
     prepare: Callable[[object], np.ndarray],
     size: int = CHUNK,
 ) -> Iterator[list[tuple[object, np.ndarray | ImageError]]]:
-    """Decodes in threads, some items at a time.
+    """Decodes in threads, some items at a time, and the next ones meanwhile.
+
+    While some are used, the threads decode as many more.
 
     Args:
         items: whatever `prepare` takes.
@@ -187,6 +189,16 @@ def decoded_chunks(
             return error
 
     items = iter(items)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while chunk := list(itertools.islice(items, size)):
-            yield list(zip(chunk, pool.map(attempt, chunk), strict=True))
+    pool = ThreadPoolExecutor(os.cpu_count())
+
+    def begin():
+        chunk = list(itertools.islice(items, size))
+        return chunk, pool.map(attempt, chunk)
+
+    try:
+        begun = begin()
+        while begun[0]:
+            (chunk, results), begun = begun, begin()
+            yield list(zip(chunk, results, strict=True))
+    finally:  # also where nobody wants the rest
+        pool.shutdown(cancel_futures=True)

@@ -3,8 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -138,7 +137,7 @@ def _rows(embedder, directory, files, new):
         return embedder.decode(directory / path)
 
     size = embedder.extract.batch_size
-    for pairs in _ahead(decoded_chunks(new, decode, size)):
+    for pairs in decoded_chunks(new, decode, size):
         good = [image for _, image in pairs if not _failed(image)]
         vectors = iter(embedder.extract(np.stack(good)) if good else ())
         for path, image in pairs:
@@ -152,12 +151,3 @@ def _rows(embedder, directory, files, new):
 
 def _failed(image):
     return isinstance(image, ImageError)
-
-
-def _ahead(iterator: Iterator) -> Iterator:
-    """The same items, the next one already being made in a thread."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(next, iterator, None)
-        while (item := future.result()) is not None:
-            future = pool.submit(next, iterator, None)
-            yield item
