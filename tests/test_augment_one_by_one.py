@@ -41,6 +41,37 @@ def test_views_one_by_one_are_those_of_the_batch(jit_compile, whole):
     assert_alike(pair(True, jit_compile)(IMAGES, seed=SEED), whole)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_views_of_floats_one_by_one_are_those_of_the_batch(dtype, whole):
+    images = IMAGES.astype(dtype) / 255
+    assert_alike(pair(True)(images, seed=SEED), whole)
+
+
+@pytest.mark.parametrize("resize", ["bicubic", "bilinear"])
+def test_views_that_are_only_cut_are_those_of_the_batch(resize):
+    views = [
+        TwoViews.byol(
+            16,
+            resize=resize,
+            jitter=0.0,
+            grayscale=0.0,
+            blur=0.0,
+            solarize=0.0,
+            jit_compile=False,
+            one_by_one=one_by_one,
+        )(IMAGES[..., :2], seed=SEED)
+        for one_by_one in (False, True)
+    ]
+    assert_alike(*views)
+
+
+def test_the_function_that_drew_uncompiled_draws_in_a_compiled_step(whole):
+    views = pair(True)
+    views(IMAGES, seed=SEED)
+    step = tf.function(views, jit_compile=True)
+    assert_alike(step(tf.constant(IMAGES), seed=SEED), whole)
+
+
 def test_views_one_by_one_are_the_same_in_a_compiled_step(whole):
     step = tf.function(pair(True), jit_compile=True)
     assert_alike(step(tf.constant(IMAGES), seed=SEED), whole)

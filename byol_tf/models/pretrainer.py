@@ -276,6 +276,12 @@ class Pretrainer(keras.Model):
     def call(self, inputs, training=False):
         return self.encoder(inputs, training=training)
 
+    def make_train_function(self, force=False):
+        # A step that has to make the optimizer's variables is traced twice.
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, data):
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._track(self.pretrain_step(inputs, labels))
