@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from byol_tf.evaluation.drawing import BLACK, GREEN, RED, Target, save_png
+
+# Inches: of an image, from one to the next, and around them.
+_SIDE, _PITCH, _MARGIN = 0.88, 0.95, 0.1
 
 
 def views_grid(
@@ -34,19 +38,14 @@ def views_grid(
             f"Received: {len(originals)}, {len(view1)}, {len(view2)} of them"
         )
     rows = [_displayable(x[:columns]) for x in (originals, view1, view2)]
-    count = len(rows[0])
-    figure = Figure(figsize=(0.95 * count + 0.9, 3.1))
-    grid = _tight_grid(figure, 3, count, left=0.9)
+    page = _Page(_MARGIN + len(rows[0]) * _PITCH, 3 * _PITCH, left=0.8)
     for y, (images, name) in enumerate(
         zip(rows, ("original", "view 1", "view 2"), strict=True)
     ):
+        page.write(name, -0.08, y * _PITCH + _SIDE / 2, ha="right", va="center")
         for x, image in enumerate(images):
-            axes = _show(figure, grid[y, x], image)
-            if x == 0:
-                axes.set_ylabel(
-                    name, rotation=0, ha="right", va="center", labelpad=6
-                )
-    save_png(figure, target)
+            page.show(image, x * _PITCH, y * _PITCH)
+    page.save(target)
 
 
 def neighbours_grid(
@@ -87,42 +86,40 @@ def neighbours_grid(
     named = bool((np.asarray(query_labels) >= 0).any())
     shown = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
     shown = _displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
-    height = 1.15 if named else 0.95
-    figure = Figure(figsize=(0.95 * (k + 1.3), height * count + 0.35))
-    # A narrow empty column parts the query from its neighbours.
-    grid = _tight_grid(
-        figure, count, k + 2, top=0.35, widths=[1, 0.2] + [1] * k, named=named
-    )
+    row = _PITCH + (0.2 if named else 0.0)
+    # A narrow gap parts the query from its neighbours.
+    columns = [0.0, *(1.2 * _PITCH + x * _PITCH for x in range(k))]
+    page = _Page((k + 1.2) * _PITCH, count * row, top=0.3)
+    for x, name in zip(columns, ("query", "nearest"), strict=False):
+        page.write(name, x + _SIDE / 2, -0.06, va="bottom", fontsize=9)
     for y, query in enumerate(_displayable(queries)):
-        axes = _show(figure, grid[y, 0], query)
-        _caption(axes, query_labels[y], class_names, BLACK)
-        if y == 0:
-            axes.set_title("query", fontsize=9)
-        for x in range(k):
-            axes = _show(figure, grid[y, x + 2], shown[y, x])
-            _judge(axes, query_labels[y], neighbour_labels[y, x], class_names)
-            if y == 0 and x == 0:
-                axes.set_title("nearest", fontsize=9)
-    save_png(figure, target)
+        images = (query, *shown[y])
+        labels = (query_labels[y], *neighbour_labels[y])
+        for x, image, label in zip(columns, images, labels, strict=True):
+            place = (x, y * row)
+            page.show(image, *place)
+            colour = _judge(page, place, labels[0], label) if x else BLACK
+            _caption(page, place, label, class_names, colour)
+    page.save(target)
 
 
-def _judge(axes, expected, label, class_names):
+def _judge(page, place, expected, label):
+    """Frames a neighbour where classes are known; the colour of its name."""
     if expected < 0 or label < 0:
-        return _caption(axes, label, class_names, BLACK)
+        return BLACK
     right = expected == label
     colour = GREEN if right else RED
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=colour, linewidth=2.2)
-        spine.set_linestyle("-" if right else (0, (2.5, 1.5)))
-    return _caption(axes, label, class_names, colour)
+    page.frame(*place, colour, dashed=not right)
+    return colour
 
 
-def _caption(axes, label, class_names, colour):
+def _caption(page, place, label, class_names, colour):
     if label < 0:
         return
     name = str(label) if class_names is None else str(class_names[label])
     name = name if len(name) <= 12 else name[:11] + "…"
-    axes.set_xlabel(name, fontsize=7.5, color=colour, labelpad=2)
+    x, y = place[0] + _SIDE / 2, place[1] + _SIDE + 0.05
+    page.write(name, x, y, fontsize=7.5, color=colour)
 
 
 def _displayable(images):
@@ -149,28 +146,43 @@ def _displayable(images):
     return np.clip(images, 0, 1)
 
 
-def _tight_grid(
-    figure, rows, columns, *, left=0.1, top=0.1, widths=None, named=False
-):
-    """Cells with little room between them, margins in inches."""
-    width, height = figure.get_size_inches()
-    return figure.add_gridspec(
-        rows,
-        columns,
-        left=left / width,
-        right=1 - 0.1 / width,
-        bottom=(0.25 if named else 0.1) / height,
-        top=1 - top / height,
-        wspace=0.08,
-        hspace=0.3 if named else 0.08,
-        width_ratios=widths,
-    )
+class _Page:
+    """Square cells on one pair of axes, in inches from the first one's corner.
 
+    An own pair for every image would take most of the time.
+    """
 
-def _show(figure, cell, image):
-    axes = figure.add_subplot(cell)
-    small = max(image.shape[:2]) <= 64
-    axes.imshow(image, interpolation="nearest" if small else "antialiased")
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    return axes
+    def __init__(self, width, height, left=_MARGIN, top=_MARGIN):
+        width, height = left + width, top + height
+        self.figure = Figure(figsize=(width, height))
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(-left, width - left), ylim=(height - top, -top))
+        self.axes.axis("off")
+
+    def show(self, image, x, y):
+        """Shows an image in the middle of the cell at a place."""
+        sides = np.array(image.shape[1::-1])
+        width, height = _SIDE * sides / sides.max()
+        x, y = x + (_SIDE - width) / 2, y + (_SIDE - height) / 2
+        self.axes.imshow(
+            image,
+            extent=(x, x + width, y + height, y),
+            aspect="auto",
+            interpolation="nearest" if sides.max() <= 64 else "antialiased",
+        )
+
+    def frame(self, x, y, colour, dashed):
+        """Draws the border of a cell."""
+        line = (0, (2.5, 1.5)) if dashed else "-"
+        style = {"edgecolor": colour, "linewidth": 2.2, "linestyle": line}
+        border = Rectangle((x, y), _SIDE, _SIDE, fill=False, **style)
+        self.axes.add_patch(border)
+
+    def write(self, text, x, y, **style):
+        """Writes centred below a place, unless the style says otherwise."""
+        style = {"ha": "center", "va": "top", "fontsize": 10, **style}
+        self.axes.text(x, y, text, **style)
+
+    def save(self, target):
+        """Writes the PNG."""
+        save_png(self.figure, target)
