@@ -1,15 +1,12 @@
 """Runs `train.py` in processes of their own, and kills them."""
 
-import multiprocessing
 import os
-import pathlib
-import runpy
-import sys
 import time
+from multiprocessing.process import BaseProcess
 
 from byol_tf.logs import read_metrics
+from tests.scripts import CONTEXT, ROOT, redirect, run_here
 
-ROOT = pathlib.Path(__file__).parent.parent
 # Longer, where another number of kills is asked for than the usual few.
 EPOCHS = 30 if "BYOL_KILLS" in os.environ else 15
 STEPS = EPOCHS * 8  # of half a batch
@@ -35,36 +32,29 @@ FLAGS = {
     "config.heads.projection_size": 8,
     "config.optimizer.accumulate_steps": 2,
     "config.optimizer.warmup_epochs": 5.0,
-    "config.monitor.samples": 20,
+    # As many as in a batch: no other views are compiled.
+    "config.monitor.samples": 16,
     "config.monitor.every_epochs": 5,
     "config.checkpoint.every_seconds": 0.5,
     "config.evaluate.shots": 3,
     "config.evaluate.draws": 2,
 }
 
-# A process that has imported TensorFlow is copied for every run: that saves
-# the import of each.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.builders"])
 
-
-def start(workdir, data, log) -> multiprocessing.Process:
+def start(workdir, data, log) -> BaseProcess:
     """Starts `train.py` on a file of arrays, with its output in a file."""
     flags = {**FLAGS, "config.data.dir": data, "workdir": workdir}
     arguments = [f"--{key}={value}" for key, value in flags.items()]
-    process = _CONTEXT.Process(target=_run, args=(arguments, str(log)))
+    process = CONTEXT.Process(target=_run, args=(arguments, str(log)))
     process.start()
     return process
 
 
 def _run(arguments, log):
-    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    redirect(1, log, append=True)
+    os.dup2(1, 2)
     os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))
-    sys.argv = ["train.py", *arguments]
-    runpy.run_path("train.py", run_name="__main__")
+    run_here(["train.py", *arguments])
 
 
 def finish(process) -> int:

@@ -49,9 +49,10 @@ def _run(command, cwd, stdout, stderr):
     run_here(command)
 
 
-def redirect(output: int, path: str) -> None:
+def redirect(output: int, path: str, append: bool = False) -> None:
     """Writes what goes to a file descriptor of this process to a file."""
-    os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), output)
+    begin = os.O_APPEND if append else os.O_TRUNC
+    os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | begin), output)
 
 
 def run_here(command: list[str]) -> None:

@@ -5,12 +5,9 @@ these runs in one of its own.
 """
 
 import json
-import multiprocessing
 import os
 import pathlib
-import runpy
 import socket
-import sys
 import time
 
 import keras
@@ -24,8 +21,8 @@ from byol_tf.distribution import make_distribution
 from byol_tf.layers import FusedBatchNormalization, synchronize
 from byol_tf.logs import read_metrics
 from byol_tf.training import pretrain
+from tests.scripts import CONTEXT, ROOT, redirect, run_here
 
-ROOT = pathlib.Path(__file__).parent.parent
 STEPS = 20
 BATCH = 16
 IMAGES = 70  # four batches, and a rest that no epoch uses
@@ -231,11 +228,6 @@ def state(model, distribution, replica):
 
 # ---- processes ----------------------------------------------------------
 
-# A process that has imported TensorFlow is copied for every run: that saves
-# the import of each.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.builders"])
-
 
 def start(target, log, *arguments, worker=None, ports=()):
     """Starts a function of this module in a process of its own.
@@ -247,7 +239,7 @@ def start(target, log, *arguments, worker=None, ports=()):
         worker: its number, if it is one of several.
         ports: of all of them, on this machine.
     """
-    process = _CONTEXT.Process(
+    process = CONTEXT.Process(
         target=_run, args=(target, str(log), worker, ports, arguments)
     )
     process.start()
@@ -255,9 +247,8 @@ def start(target, log, *arguments, worker=None, ports=()):
 
 
 def _run(target, log, worker, ports, arguments):
-    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    redirect(1, log, append=True)
+    os.dup2(1, 2)
     os.chdir(ROOT)
     if worker is not None:
         addresses = [f"127.0.0.1:{port}" for port in ports]
@@ -290,9 +281,7 @@ def as_worker(folder):
 
 def script(name, *flags):
     """A script of the repository, with its flags."""
-    sys.path.insert(0, str(ROOT))
-    sys.argv = [name, *flags]
-    runpy.run_path(name, run_name="__main__")
+    run_here([name, *flags])
 
 
 def free_ports(count):
