@@ -40,7 +40,7 @@ def test_what_nobody_wants_is_not_decoded():
 
     chunks = decoded_chunks(range(200), prepare, 100)
     next(chunks)
-    threading.Timer(0.1, closing.set).start()
+    threading.Timer(0.5, closing.set).start()
     chunks.close()
     assert len(begun) < 200
 

@@ -143,7 +143,6 @@ def _serve(encoder, max_pixels):
 
 def _serve_images(encoder, dtype):
     shape = [None, None, None, encoder.channels]
-
     spec = tf.TensorSpec(shape, dtype, "images")
 
     @tf.function(input_signature=[spec], autograph=False)
