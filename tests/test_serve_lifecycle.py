@@ -57,14 +57,15 @@ def test_it_takes_new_versions_and_finishes_what_it_began(tmp_path, model):
         np.testing.assert_allclose([row["representations"]], wanted, rtol=1e-5)
 
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            asked = [pool.submit(ask_slowly, server, 60) for _ in range(6)]
+            # Long enough that the first still runs when the last has come.
+            asked = [pool.submit(ask_slowly, server, 400) for _ in range(6)]
             wait_until_in_progress(server, 6)
             server.terminate()
             time.sleep(0.3)
             with pytest.raises(httpx.ConnectError):
                 httpx.get(f"{server.root}/healthz", timeout=60)
             answers = [future.result() for future in asked]
-        assert answers == [(200, {"predictions": [60]})] * 6
+        assert answers == [(200, {"predictions": [400]})] * 6
         assert server.exit_status(30) == 0
 
 
