@@ -11,14 +11,14 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"lines"},
-    {"replicas", "distribution"},
+    {"replicas", "distribution", "runtime"},
     {"overrides", "evaluation.alignment", "tuning.correlation",
      "objectives", "ema", "schedules", "seeds", "optimizers", "layers",
      "convolution", "models.outputs",
      "official.allowed", "official.architecture",
      "faults", "interruption", "pretraining_settings", "flops", "scaling",
      "extras", "serving.form", "serving.quiet", "serving.card_calls",
-     "files", "runtime", "checks", "progress", "cli", "data.decode",
+     "files", "checks", "progress", "cli", "data.decode",
      "data.images", "augment.ops",
      "augment.geometry", "augment.layer", "augment.sampling",
      "evaluation.knn", "evaluation.linear", "evaluation.collapse",

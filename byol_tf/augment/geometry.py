@@ -9,8 +9,11 @@ import math
 
 import tensorflow as tf
 
-# From so many outputs on, they are made in blocks of at most so many.
-_LARGE, _BLOCK = 112, 28
+from byol_tf.runtime import has_accelerator
+
+_LARGE = 112  # outputs of an axis; beyond, matrices would be zero mostly
+# Pixels that an output is made of, from the one before its position.
+_TAPS = {"bicubic": (-1.0, 0.0, 1.0, 2.0), "bilinear": (0.0, 1.0)}
 
 
 def crop_and_resize(
@@ -43,10 +46,9 @@ def crop_and_resize(
         float32 `[batch, *size, channels]` in [0, 1].
     """
     down, across = (top, height, None), (left, width, flip)
-    if min(size) >= _LARGE and None not in images.shape[1:3]:
-        resized = _by_blocks(images, down, across, size, method)
-    else:
-        resized = _by_matrices(images, down, across, size, method)
+    taps = min(size) >= _LARGE and not has_accelerator()
+    resize = _by_taps if taps else _by_matrices
+    resized = resize(images, down, across, size, method)
     return tf.clip_by_value(resized, 0.0, 1.0)
 
 
@@ -69,83 +71,83 @@ def _by_matrices(images, down, across, size, method):
     return tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
 
 
-def _by_blocks(images, down, across, size, method):
-    """The same for large images, of whose matrices most would be zero."""
-    batch, _, columns, channels = sizes(images)
-    x = tf.reshape(images, [batch, -1, columns * channels])
-    x = _resized(x, *down, size[0], method)  # [B, h, W * C]
+def _by_taps(images, down, across, size, method):
+    """By the few pixels that an output is made of, gathered."""
+    batch, rows, columns, channels = sizes(images)
+    x = tf.reshape(images, [batch, rows, columns * channels])
+    x = _gathered(x, *down, size[0], method)  # [B, h, W * C]
     x = tf.reshape(x, [batch, size[0], columns, channels])
-    x = tf.transpose(x, [0, 2, 3, 1])  # [B, W, C, h]
-    x = tf.reshape(x, [batch, columns, channels * size[0]])
-    x = _resized(x, *across, size[1], method)  # [B, w, C * h]
+    x = _apart(lambda: tf.transpose(x, [0, 2, 3, 1]), down[1])
+    x = tf.reshape(x, [batch, columns, channels * size[0]])  # [B, W, C * h]
+    x = _gathered(x, *across, size[1], method)  # [B, w, C * h]
     x = tf.reshape(x, [batch, size[1], channels, size[0]])
     return tf.transpose(x, [0, 3, 1, 2])  # [B, h, w, C]
 
 
 def _matrices(start, length, flip, inputs, outputs, method):
     """What crops and resizes an axis, `[batch, outputs, inputs]`."""
-    position = _positions(tf.range(outputs), length, flip, outputs)
+    position = _positions(length, flip, outputs, method)
     pixel = tf.range(inputs, dtype=tf.float32) - start[:, None]
-    return _weights(pixel, position, length[:, None], method)
+    return _weights(pixel[:, None], position, length, method)
 
 
-def _resized(x, start, length, flip, outputs, method):
-    """Crops and resizes axis 1 of `[batch, inputs, n]`, in blocks of outputs.
+def _gathered(x, start, length, flip, outputs, method):
+    """Crops and resizes axis 1 of `[batch, inputs, n]`."""
+    position = _positions(length, flip, outputs, method)
+    pixel = tf.floor(position) + tf.constant(_TAPS[method])
+    weights = tf.unstack(_weights(pixel, position, length, method), axis=2)
+    pixel = tf.clip_by_value(pixel, 0.0, length[:, None, None] - 1.0)
+    index = tf.cast(pixel + start[:, None, None], tf.int32)
+    taps = list(zip(weights, tf.unstack(index, axis=2), strict=True))
+    return _apart(
+        lambda: sum(
+            weight[..., None] * tf.gather(x, index, batch_dims=1)
+            for weight, index in taps
+        ),
+        length,
+    )
 
-    Neighbours come from neighbours, so each block is made from those inputs
-    alone that it can need.
+
+def _apart(compute, length):
+    """Computes in a branch that is always taken, as XLA cannot know.
+
+    For each use of gathered or turned pixels it would otherwise gather and
+    turn them again: on a CPU that takes three times as long.
     """
-    blocks = -(-outputs // _BLOCK)
-    block = -(-outputs // blocks)
-    # The last block may be filled up with the last output.
-    place = tf.minimum(tf.range(blocks * block), outputs - 1)
-    position = _positions(place, length, flip, outputs)
-    position = tf.reshape(position, [-1, blocks, block])
-    inputs = _inputs(position, start[:, None], x.shape[1], outputs)
-    x = tf.gather(x, tf.cast(inputs, tf.int32), batch_dims=1)
-    pixel, length = inputs - start[:, None, None], length[:, None, None]
-    x = tf.matmul(_weights(pixel, position, length, method), x)
-    shape = [-1, blocks * block, x.shape[-1] or tf.shape(x)[-1]]
-    return tf.reshape(x, shape)[:, :outputs]
+    return tf.cond(
+        tf.reduce_all(length > 0.0), compute, lambda: tf.zeros_like(compute())
+    )
 
 
-def _positions(place, length, flip, outputs):
-    """Where outputs lie among the pixels of a range, `[batch, outputs]`."""
-    place = tf.cast(place, tf.float32)
+def _positions(length, flip, outputs, method):
+    """Where outputs lie among the pixels of a range, `[batch, outputs, 1]`."""
+    place = tf.range(outputs, dtype=tf.float32)
     if flip is not None:
         place = tf.where(flip[:, None], outputs - 1.0 - place, place)
-    return (place + 0.5) * (length[:, None] / outputs) - 0.5
-
-
-def _inputs(position, start, inputs, outputs):
-    """Those that the outputs of each block can need, `[batch, blocks, n]`."""
-    # From one before the lowest position to two after the highest.
-    span = (position.shape[-1] - 1) * max(1.0, inputs / outputs)
-    needed = min(math.ceil(span) + 4, inputs)
-    first = tf.floor(tf.reduce_min(position, -1)) - 1.0 + start
-    first = tf.clip_by_value(first, 0.0, float(inputs - needed))
-    return first[..., None] + tf.range(needed, dtype=tf.float32)
+    position = (place + 0.5) * (length[:, None] / outputs) - 0.5
+    if method == "bilinear":
+        position = tf.clip_by_value(position, 0.0, length[:, None] - 1.0)
+    else:  # TensorFlow reads the cubic kernel from a table of 1024 steps.
+        whole = tf.floor(position)
+        position = whole + tf.round((position - whole) * 1024.0) / 1024.0
+    return position[..., None]
 
 
 def _weights(pixel, position, length, method):
-    """Matrices `[..., outputs, inputs]` that crop and resize one axis.
+    """Weights of pixels in outputs, `[batch, outputs, pixels]`.
 
     Args:
-        pixel: inputs `[..., inputs]`, counted from the start of the range.
-        position: where outputs `[..., outputs]` lie among them.
-        length: of the range, `[..., 1]`.
+        pixel: inputs, counted from the start of the range,
+            `[batch, outputs or 1, pixels]`.
+        position: where outputs lie among them, `[batch, outputs, 1]`.
+        length: of the range, `[batch]`.
         method: see `crop_and_resize`.
     """
-    pixel, position = tf.expand_dims(pixel, -2), tf.expand_dims(position, -1)
-    length = tf.expand_dims(length, -1)
+    distance = tf.abs(pixel - position)
     if method == "bilinear":
-        position = tf.clip_by_value(position, 0.0, length - 1.0)
-        return tf.maximum(1.0 - tf.abs(pixel - position), 0.0)
-    # TensorFlow reads the cubic kernel from a table of 1024 steps.
-    whole = tf.floor(position)
-    position = whole + tf.round((position - whole) * 1024.0) / 1024.0
-    inside = (pixel >= 0.0) & (pixel <= length - 1.0)
-    weights = tf.where(inside, _keys_cubic(tf.abs(pixel - position)), 0.0)
+        return tf.maximum(1.0 - distance, 0.0)
+    inside = (pixel >= 0.0) & (pixel <= length[:, None, None] - 1.0)
+    weights = tf.where(inside, _keys_cubic(distance), 0.0)
     return weights * (1.0 / tf.reduce_sum(weights, -1, keepdims=True))
 
 
