@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf import winograd
+
 # Up to this side of the output, the kernel gradient as a convolution is the
 # faster one on a CPU; beyond it, the library's own (see docs/performance.md).
 SMALL_MAP = 8
@@ -30,9 +32,10 @@ class Conv2D(keras.layers.Conv2D):
     layer. Here the convolution is used for outputs of up to `SMALL_MAP`
     pixels of a side where there is no accelerator. Maps of up to `TINY_MAP`
     pixels of a side are moreover trained as a dense layer whose weights are
-    taps of the kernel. The numbers are the same but for the order of
-    summation. It has the name of Keras's layer since files of weights name
-    layers by their class.
+    taps of the kernel, and kernels of 3x3 pixels and many channels in float32
+    with a quarter of the multiplications (`winograd`). The numbers are the
+    same but for rounding. It has the name of Keras's layer since files of
+    weights name layers by their class.
 
     Args:
         filters: channels of the output.
@@ -69,7 +72,12 @@ class Conv2D(keras.layers.Conv2D):
         if self.kernel_size == (1, 1) and inputs.shape[-1] < FEW_CHANNELS:
             inputs, stride = inputs[:, ::stride, ::stride], 1
         side = max(side or np.inf for side in inputs.shape[1:3])
-        if side > SMALL_MAP * stride or _accelerated():
+        if _accelerated():
+            return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        # With the kernel's transform a batch of one would take longer.
+        if training and stride == 1 and winograd.pays(inputs, kernel):
+            return winograd.convolve(inputs, kernel)
+        if side > SMALL_MAP * stride:
             return tf.nn.conv2d(inputs, kernel, stride, "SAME")
         # Spread taps pay only where gradients flow, and a frozen graph would
         # hold them all.

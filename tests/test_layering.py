@@ -11,7 +11,7 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"lines"},
-    {"replicas", "distribution", "runtime"},
+    {"replicas", "distribution", "runtime", "winograd"},
     {"overrides", "evaluation.alignment", "tuning.correlation",
      "objectives", "ema", "schedules", "seeds", "optimizers", "layers",
      "convolution", "models.outputs",

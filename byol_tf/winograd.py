@@ -1,0 +1,115 @@
+"""Convolutions of 3x3 pixels with a quarter of the multiplications.
+
+Winograd's: a tile of 4x4 outputs needs 6x6 inputs, and 36 products of
+transformed inputs and transformed kernels in place of 144. The transforms are
+those of Toom and Cook: values of polynomials at some points, and back. With
+the usual points 0, 1, -1, 2, -2 the sums lose two digits; with these they are
+as exact as the library's convolution, within a factor of two.
+
+Reference: Lavin and Gray 2016, Fast Algorithms for Convolutional Neural
+Networks; Barabasz et al. 2020 for the points.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+_TILE, _TAPS = 4, 3
+_LARGEST = 16  # pixels of a side
+_CHANNELS = 128  # where tiles fit; more where they reach beyond the pixels
+_POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
+_VALUES = len(_POINTS) + 1  # the last one at infinity
+
+
+def pays(images: tf.Tensor, kernel: tf.Tensor) -> bool:
+    """Whether `convolve` is the faster one on a CPU (docs/performance.md).
+
+    The transforms take as long for an output of few channels as for one of
+    many, and lose what few digits bfloat16 has.
+    """
+    height, width = images.shape[1:3]
+    if (
+        images.dtype != tf.float32
+        or kernel.shape[:2] != (_TAPS, _TAPS)
+        or not 1 < (height or 0) <= _LARGEST
+        or not 1 < (width or 0) <= _LARGEST
+    ):
+        return False
+    covered = _TILE**2 * _tiles(height) * _tiles(width)
+    return min(kernel.shape[2:]) * height * width >= _CHANNELS * covered
+
+
+def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`tf.nn.conv2d(images, kernel, 1, "SAME")` for kernels of 3x3 pixels.
+
+    Args:
+        images: float `[batch, height, width, channels]`, all but the batch
+            known in advance.
+        kernel: float `[3, 3, channels, filters]`.
+
+    Returns:
+        float `[batch, height, width, filters]`.
+    """
+    _, height, width, channels = images.shape
+    filters = kernel.shape[-1]
+    down, across = _tiles(height), _tiles(width)
+    # a and b count values, p and q tiles.
+    x = tf.transpose(images, [1, 2, 0, 3])
+    x = _product(_into(height), x)  # (a p), (width, batch, channels)
+    x = tf.reshape(x, [_VALUES * down, width, -1])
+    x = tf.matmul(_into(width), x)  # (a p), (b q), (batch, channels)
+    x = tf.reshape(x, [_VALUES, down, _VALUES, -1])
+    x = tf.transpose(x, [0, 2, 1, 3])  # a, b, p, (q, batch, channels)
+    x = tf.reshape(x, [_VALUES**2, -1, channels])
+    x = tf.matmul(x, _of_kernel(kernel))  # (a b), (p, q, batch), filters
+    x = tf.reshape(x, [_VALUES, _VALUES, down, -1])
+    x = tf.transpose(x, [0, 2, 1, 3])  # a, p, b, (q, batch, filters)
+    x = tf.reshape(x, [_VALUES * down, _VALUES * across, -1])
+    x = tf.matmul(_out_of(width), x)  # (a p), width, (batch, filters)
+    x = _product(_out_of(height), tf.reshape(x, [_VALUES * down, -1]))
+    x = tf.reshape(x, [height, width, -1, filters])
+    return tf.transpose(x, [2, 0, 1, 3])
+
+
+def _product(matrix, x):
+    """The matrix by the first axis of a tensor, all others as one."""
+    return tf.matmul(matrix, tf.reshape(x, [matrix.shape[1], -1]))
+
+
+def _of_kernel(kernel):
+    """Values of the kernels, `[values ** 2, channels, filters]`."""
+    values = np.float32(np.kron(_values(_TAPS), _values(_TAPS)))
+    return tf.reshape(_product(values, kernel), [-1, *kernel.shape[2:]])
+
+
+def _tiles(length):
+    return -(-length // _TILE)
+
+
+def _into(length):
+    """Matrix from the pixels of an axis to values of tiles, tiles inside.
+
+    A tile begins one pixel before its outputs; what lies outside is zero.
+    """
+    # Of tile inputs d and taps g the outputs are A^T (G g * B^T d) for
+    # A = values(4), G = values(3), and B the inverse of values(6).
+    values = np.linalg.inv(_values(_VALUES)).T
+    tiles = _tiles(length)
+    matrix = np.zeros([_VALUES, tiles, tiles * _TILE + 2])
+    for tile in range(tiles):
+        matrix[:, tile, tile * _TILE :][:, :_VALUES] = values
+    return np.float32(matrix[..., 1 : length + 1].reshape(-1, length))
+
+
+def _out_of(length):
+    """Matrix from values of tiles to the pixels of an axis."""
+    tiles = _tiles(length)
+    matrix = np.einsum("av,st->savt", _values(_TILE).T, np.eye(tiles))
+    return np.float32(matrix.reshape(tiles * _TILE, -1)[:length])
+
+
+def _values(count):
+    """Matrix from so many coefficients to a polynomial's values."""
+    powers = np.vander(_POINTS, count, increasing=True)
+    return np.vstack([powers, np.eye(count)[-1]])
