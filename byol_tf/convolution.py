@@ -9,8 +9,9 @@ import tensorflow as tf
 from byol_tf import winograd
 
 # Up to this side of the output, the kernel gradient as a convolution is the
-# faster one on a CPU; beyond it, the library's own (see docs/performance.md).
-SMALL_MAP = 8
+# faster one on a CPU; beyond it, and for kernels of one pixel, the library's
+# own (see docs/performance.md).
+SMALL_MAP = {"float32": 3, "bfloat16": 8}
 # Up to this side a kernel of 3 pixels lies mostly on the padding, and a
 # product with its taps that meet pixels is the faster one.
 TINY_MAP = 2
@@ -27,10 +28,10 @@ class Conv2D(keras.layers.Conv2D):
 
     The gradient of a kernel is a convolution too: of the inputs, with batch
     and channels changed over, by the gradient of the outputs. On a CPU the
-    library computes it up to four times slower than that convolution when
-    the feature map is small, and then it takes as long as all else in the
-    layer. Here the convolution is used for outputs of up to `SMALL_MAP`
-    pixels of a side where there is no accelerator. Maps of up to `TINY_MAP`
+    library computes it slower than that convolution when the feature map is
+    small, in bfloat16 up to four times. Here the convolution is used for
+    outputs of up to `SMALL_MAP` pixels of a side where there is no
+    accelerator. Maps of up to `TINY_MAP`
     pixels of a side are moreover trained as a dense layer whose weights are
     taps of the kernel, and kernels of 3x3 pixels and many channels in float32
     with a quarter of the multiplications (`winograd`). The numbers are the
@@ -77,7 +78,8 @@ class Conv2D(keras.layers.Conv2D):
         # With the kernel's transform a batch of one would take longer.
         if training and stride == 1 and winograd.pays(inputs, kernel):
             return winograd.convolve(inputs, kernel)
-        if side > SMALL_MAP * stride:
+        small = SMALL_MAP.get(inputs.dtype.name, 0) * stride
+        if side > small or max(self.kernel_size) == 1:
             return tf.nn.conv2d(inputs, kernel, stride, "SAME")
         # Spread taps pay only where gradients flow, and a frozen graph would
         # hold them all.

@@ -58,9 +58,11 @@ def run(side, size, stride, dtype="float32", training=False):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("side,size,stride", SHAPES)
+@pytest.mark.parametrize("small", [0, 8])
 def test_outputs_and_gradients_are_those_of_tensorflow(
-    side, size, stride, training
+    side, size, stride, training, small, monkeypatch
 ):
+    monkeypatch.setitem(SMALL_MAP, "float32", small)
     ours = run(side, size, stride, training=training)
     for own, theirs in zip(*ours, strict=True):
         np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
@@ -92,9 +94,18 @@ def test_images_need_not_be_square():
 
 
 @pytest.mark.parametrize(
-    "side,own", [(SMALL_MAP, True), (2 * SMALL_MAP, False)]
+    "side,size,dtype,own",
+    [
+        (SMALL_MAP["float32"], 3, "float32", True),
+        (SMALL_MAP["float32"] + 1, 3, "float32", False),
+        (SMALL_MAP["float32"], 1, "float32", False),
+        (SMALL_MAP["bfloat16"], 3, "mixed_bfloat16", True),
+        (SMALL_MAP["bfloat16"] + 1, 3, "mixed_bfloat16", False),
+    ],
 )
-def test_only_small_maps_have_the_other_gradient(side, own, monkeypatch):
+def test_only_small_maps_have_the_other_gradient(
+    side, size, dtype, own, monkeypatch
+):
     calls = []
     kernel_gradient = convolution._kernel_gradient
 
@@ -103,7 +114,7 @@ def test_only_small_maps_have_the_other_gradient(side, own, monkeypatch):
         return kernel_gradient(*args)
 
     monkeypatch.setattr(convolution, "_kernel_gradient", spy)
-    run(side, 3, 1)
+    run(side, size, 1, dtype)
     assert bool(calls) == own
 
 
