@@ -7,6 +7,7 @@ before and after. The same command, or `--workdir` alone, continues a run that
 was interrupted.
 """
 
+import os
 import sys
 
 from absl import flags
@@ -15,6 +16,7 @@ from ml_collections import config_flags
 from byol_tf import builders, run_config
 from byol_tf.cli import run_script
 from byol_tf.interruption import Stopped, stop_at_once
+from byol_tf.runtime import share_cores
 from configs import base
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -39,6 +41,8 @@ def main():
 
 
 def train():
+    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        share_cores()
     config = run_config.config_of_run(
         _CONFIG.value, _WORKDIR.value, base.get_config()
     )

@@ -71,3 +71,42 @@ def test_a_configuration_is_checked_without_looking_at_the_devices(
     monkeypatch.setattr(tf.config, "list_logical_devices", look)
     monkeypatch.setattr(tf.config, "list_physical_devices", look)
     builders.check(config)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """What is set, by name."""
+    found = {}
+    for name in ("intra", "inter"):
+        monkeypatch.setattr(
+            tf.config.threading,
+            f"set_{name}_op_parallelism_threads",
+            lambda count, name=name: found.update({name: count}),
+        )
+    return found
+
+
+def test_on_two_cores_each_view_has_one(monkeypatch, threads):
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
+    runtime.share_cores()
+    assert threads == {"intra": 1, "inter": 2}
+
+
+@pytest.mark.parametrize("cores", [1, 3, 16])
+def test_other_numbers_of_cores_are_left_to_tensorflow(
+    monkeypatch, threads, cores
+):
+    monkeypatch.setattr(runtime, "cores", lambda: cores)
+    runtime.share_cores()
+    assert not threads
+
+
+def test_an_accelerator_keeps_tensorflow_s_threads(monkeypatch, threads):
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind: [kind] * (kind == "GPU"),
+    )
+    runtime.share_cores()
+    assert not threads

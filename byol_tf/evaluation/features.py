@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.runtime import has_accelerator
+
 Prepare = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -47,7 +49,14 @@ class FeatureExtractor:
     def _forward(self, batch):
         if self.prepare is not None:
             batch = self.prepare(batch)
-        return self.encoder(batch, training=False)
+        if self.batch_size % 2 or has_accelerator():
+            return self.encoder(batch, training=False)
+        # Halves pass beside each other, also where an operation has but one
+        # thread, see `runtime.share_cores`.
+        halves = [self.encoder(x, training=False) for x in tf.split(batch, 2)]
+        return keras.tree.map_structure(
+            lambda *both: tf.concat(both, axis=0), *halves
+        )
 
     def __call__(
         self, inputs: np.ndarray, progress: Callable | None = None
