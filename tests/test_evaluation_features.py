@@ -23,10 +23,11 @@ def signals(count, seed=0):
     return np.random.default_rng(seed).normal(size=(count, 4)).astype("f")
 
 
+@pytest.mark.parametrize("batch_size", [7, 8])  # whole, and in halves
 @pytest.mark.parametrize("count", [1, 5, 8, 9, 21])
-def test_any_number_of_inputs_keeps_its_order(count):
+def test_any_number_of_inputs_keeps_its_order(count, batch_size):
     encoder, inputs = linear_encoder(), signals(count)
-    features = extract_features(encoder, inputs, batch_size=8)
+    features = extract_features(encoder, inputs, batch_size=batch_size)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, expected(encoder, inputs), atol=1e-6)
 

@@ -14,7 +14,7 @@ from byol_tf.data import sources
 from byol_tf.data.pipeline import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.objective_builders import make_model
-from byol_tf.runtime import dtype_policy, set_seed, should_compile
+from byol_tf.runtime import dtype_policy, set_seed, share_cores, should_compile
 from byol_tf.training import pretrain
 
 UNITS = 100_000  # of the schedules; they count shares of the budget
@@ -149,4 +149,5 @@ class Run:
 
 
 if __name__ == "__main__":
+    share_cores()
     protocol.serve(Run, "tensorflow", "tensorflow-cpu", "keras", "numpy")

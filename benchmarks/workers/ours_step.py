@@ -10,7 +10,7 @@ from benchmarks.workers import protocol
 from byol_tf import BYOL, flops
 from byol_tf.models.resnet import make_resnet
 from byol_tf.optimizers import make_optimizer
-from byol_tf.runtime import should_compile
+from byol_tf.runtime import share_cores, should_compile
 
 SIZE = 32
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -57,4 +57,5 @@ def two_views(batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 if __name__ == "__main__":
+    share_cores()
     protocol.serve(prepare, "tensorflow", "tensorflow-cpu", "keras")
