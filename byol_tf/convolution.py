@@ -31,12 +31,11 @@ class Conv2D(keras.layers.Conv2D):
     library computes it slower than that convolution when the feature map is
     small, in bfloat16 up to four times. Here the convolution is used for
     outputs of up to `SMALL_MAP` pixels of a side where there is no
-    accelerator. Maps of up to `TINY_MAP`
-    pixels of a side are moreover trained as a dense layer whose weights are
-    taps of the kernel, and kernels of 3x3 pixels and many channels in float32
-    with a quarter of the multiplications (`winograd`). The numbers are the
-    same but for rounding. It has the name of Keras's layer since files of
-    weights name layers by their class.
+    accelerator. Maps of up to `TINY_MAP` pixels of a side are moreover trained
+    as a dense layer whose weights are taps of the kernel, and kernels of 3x3
+    pixels and many channels in float32 with a quarter of the multiplications
+    (`winograd`). The numbers are the same but for rounding. It has the name of
+    Keras's layer since files of weights name layers by their class.
 
     Args:
         filters: channels of the output.

@@ -3,8 +3,8 @@
 Winograd's: a tile of 4x4 outputs needs 6x6 inputs, and 36 products of
 transformed inputs and transformed kernels in place of 144. The transforms are
 those of Toom and Cook: values of polynomials at some points, and back. With
-the usual points 0, 1, -1, 2, -2 the sums lose two digits; with these they are
-as exact as the library's convolution, within a factor of two.
+the usual points 0, 1, -1, 2, -2 outputs would lose a digit; with these they are
+rounded twice as much as by the library, and kernel gradients four times.
 
 Reference: Lavin and Gray 2016, Fast Algorithms for Convolutional Neural
 Networks; Barabasz et al. 2020 for the points.
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 _TILE, _TAPS = 4, 3
-_LARGEST = 16  # pixels of a side
+_SMALLEST, _LARGEST = 3, 16  # pixels of a side
 _CHANNELS = 128  # where tiles fit; more where they reach beyond the pixels
 _POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 _VALUES = len(_POINTS) + 1  # the last one at infinity
@@ -32,8 +32,8 @@ def pays(images: tf.Tensor, kernel: tf.Tensor) -> bool:
     if (
         images.dtype != tf.float32
         or kernel.shape[:2] != (_TAPS, _TAPS)
-        or not 1 < (height or 0) <= _LARGEST
-        or not 1 < (width or 0) <= _LARGEST
+        or not _SMALLEST <= (height or 0) <= _LARGEST
+        or not _SMALLEST <= (width or 0) <= _LARGEST
     ):
         return False
     covered = _TILE**2 * _tiles(height) * _tiles(width)

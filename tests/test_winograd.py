@@ -93,6 +93,7 @@ WIDE = 128
         (5, WIDE, WIDE, "float32", False),  # a tile reaches 3 pixels beyond
         (7, 2 * WIDE, 2 * WIDE, "float32", True),
         (1, 8 * WIDE, 8 * WIDE, "float32", False),
+        (2, 8 * WIDE, 8 * WIDE, "float32", False),  # a dense layer is less
         (None, WIDE, WIDE, "float32", False),
         (4, WIDE, WIDE, "bfloat16", False),
     ],
