@@ -34,8 +34,9 @@ class Conv2D(keras.layers.Conv2D):
     accelerator. Maps of up to `TINY_MAP` pixels of a side are moreover trained
     as a dense layer whose weights are taps of the kernel, and kernels of 3x3
     pixels and many channels in float32 with a quarter of the multiplications
-    (`winograd`). The numbers are the same but for rounding. It has the name of
-    Keras's layer since files of weights name layers by their class.
+    (`winograd`), at inference too where the batch is known and not small. The
+    numbers are the same but for rounding. It has the name of Keras's layer
+    since files of weights name layers by their class.
 
     Args:
         filters: channels of the output.
@@ -74,8 +75,8 @@ class Conv2D(keras.layers.Conv2D):
         side = max(side or np.inf for side in inputs.shape[1:3])
         if _accelerated():
             return tf.nn.conv2d(inputs, kernel, stride, "SAME")
-        # With the kernel's transform a batch of one would take longer.
-        if training and stride == 1 and winograd.pays(inputs, kernel):
+        many = training or (inputs.shape[0] or 0) >= winograd.MANY
+        if many and stride == 1 and winograd.pays(inputs, kernel, training):
             return winograd.convolve(inputs, kernel)
         small = SMALL_MAP.get(inputs.dtype.name, 0) * stride
         if side > small or max(self.kernel_size) == 1:

@@ -17,16 +17,25 @@ import tensorflow as tf
 
 _TILE, _TAPS = 4, 3
 _SMALLEST, _LARGEST = 3, 16  # pixels of a side
-_CHANNELS = 128  # where tiles fit; more where they reach beyond the pixels
+# Where tiles fit; more where they reach beyond the pixels. Gradients gain more
+# than outputs do.
+_CHANNELS = {"training": 128, "inference": 256}
+MANY = 16  # images at inference, which pay for the kernel's transform
 _POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 _VALUES = len(_POINTS) + 1  # the last one at infinity
 
 
-def pays(images: tf.Tensor, kernel: tf.Tensor) -> bool:
+def pays(images: tf.Tensor, kernel: tf.Tensor, training: bool) -> bool:
     """Whether `convolve` is the faster one on a CPU (docs/performance.md).
 
     The transforms take as long for an output of few channels as for one of
     many, and lose what few digits bfloat16 has.
+
+    Args:
+        images: as of `convolve`.
+        kernel: as of `convolve`.
+        training: whether gradients follow; without them it pays for `MANY`
+            images or more.
     """
     height, width = images.shape[1:3]
     if (
@@ -36,8 +45,9 @@ def pays(images: tf.Tensor, kernel: tf.Tensor) -> bool:
         or not _SMALLEST <= (width or 0) <= _LARGEST
     ):
         return False
+    channels = _CHANNELS["training" if training else "inference"]
     covered = _TILE**2 * _tiles(height) * _tiles(width)
-    return min(kernel.shape[2:]) * height * width >= _CHANNELS * covered
+    return min(kernel.shape[2:]) * height * width >= channels * covered
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

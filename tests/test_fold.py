@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from byol_tf import winograd
 from byol_tf.layers import FusedBatchNormalization
 from byol_tf.models.resnet import make_resnet
 from byol_tf.serving.fold import fold_batch_norms
@@ -93,6 +95,61 @@ def test_a_backbone_of_keras_applications_computes_the_same():
     folded = fold_batch_norms(model)
     assert 0 < norms(folded) < norms(model)
     check_the_same(model, folded, shape)
+
+
+@pytest.fixture
+def wide() -> keras.Model:
+    """What Winograd's convolution is for, folded."""
+    inputs = keras.Input((4, 4, 256))
+    x = keras.layers.Conv2D(256, 3, padding="same")(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    return fold_batch_norms(trained(keras.Model(inputs, x)))
+
+
+def run(model, batch, **options):
+    """Of a graph that does not know how many images there will be."""
+    images = np.random.default_rng(0).normal(size=(batch, 4, 4, 256))
+    spec = tf.TensorSpec([None, 4, 4, 256], tf.float32)
+    call = tf.function(model, input_signature=[spec], **options)
+    return call(tf.constant(images, tf.float32)).numpy()
+
+
+def test_many_images_have_the_numbers_of_few(wide):
+    many, few = run(wide, winograd.MANY), run(wide, winograd.MANY - 1)
+    np.testing.assert_allclose(many[:-1], few, atol=1e-4 * few.std())
+
+
+@pytest.mark.parametrize(
+    "batch,options,taken",
+    [
+        (winograd.MANY, {}, True),
+        (winograd.MANY - 1, {}, False),
+        # Compiled graphs run anywhere, so it is left to what runs them.
+        (winograd.MANY, {"jit_compile": True}, False),
+    ],
+)
+def test_only_many_images_take_winograds(
+    batch, options, taken, wide, monkeypatch
+):
+    monkeypatch.setattr(
+        winograd, "convolve", lambda images, kernel: 0.0 * images
+    )
+    found = run(wide, batch, **options)
+    assert (np.ptp(found[:, 0, 0], axis=0).max() == 0) == taken  # the bias
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"padding": "valid"}, {"strides": 2}, {"dilation_rate": 2}, {"groups": 2}],
+)
+def test_other_convolutions_have_no_branch_for_many_images(options):
+    inputs = keras.Input((4, 4, 512))
+    x = keras.layers.Conv2D(256, 3, **{"padding": "same", **options})(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    model = fold_batch_norms(keras.Model(inputs, x))
+    spec = tf.TensorSpec([None, 4, 4, 512], tf.float32)
+    graph = tf.function(model).get_concrete_function(spec).graph
+    assert "DeviceIndex" not in {op.type for op in graph.get_operations()}
 
 
 def convolution_that_is_used_twice(inputs):

@@ -14,7 +14,7 @@ STOREYS = [
     {"replicas", "distribution", "runtime", "winograd"},
     {"overrides", "evaluation.alignment", "tuning.correlation",
      "objectives", "ema", "schedules", "seeds", "optimizers", "layers",
-     "convolution", "models.outputs",
+     "convolution", "normalization", "models.outputs",
      "official.allowed", "official.architecture",
      "faults", "interruption", "pretraining_settings", "flops", "scaling",
      "extras", "serving.form", "serving.quiet", "serving.card_calls",

@@ -101,23 +101,47 @@ WIDE = 128
 def test_it_pays_where_channels_are_many(side, channels, filters, dtype, pays):
     images = tf.keras.Input([side, side, channels], dtype=dtype)
     kernel = tf.zeros([3, 3, channels, filters])
-    assert winograd.pays(images, kernel) == pays
+    assert winograd.pays(images, kernel, training=True) == pays
+
+
+def test_outputs_alone_need_more_channels():
+    for channels in (WIDE, 2 * WIDE):
+        images = tf.zeros([1, 4, 4, channels])
+        kernel = tf.zeros([3, 3, channels, channels])
+        pays = winograd.pays(images, kernel, training=False)
+        assert pays == (channels > WIDE)
 
 
 def test_other_kernels_are_not_for_it():
     assert not winograd.pays(
-        tf.zeros([1, 4, 4, WIDE]), tf.zeros([5, 5, WIDE, WIDE])
+        tf.zeros([1, 4, 4, WIDE]), tf.zeros([5, 5, WIDE, WIDE]), training=True
     )
 
 
 @pytest.mark.parametrize(
-    "stride,training,taken",
-    [(1, True, True), (1, False, False), (2, True, False)],
+    "batch,stride,training,taken",
+    [
+        (1, 1, True, True),
+        (winograd.MANY, 1, False, True),
+        (winograd.MANY - 1, 1, False, False),
+        (winograd.MANY, 2, True, False),
+    ],
 )
-def test_layer_takes_it_in_training(stride, training, taken, monkeypatch):
+def test_layer_takes_it_where_it_pays(
+    batch, stride, training, taken, monkeypatch
+):
     monkeypatch.setattr(
         winograd, "convolve", lambda images, kernel: 0.0 * images
     )
-    layer = Conv2D(WIDE, 3, stride)
-    outputs = layer(tf.ones([1, 4, 4, WIDE]), training=training)
+    layer = Conv2D(2 * WIDE, 3, stride)
+    outputs = layer(tf.ones([batch, 4, 4, 2 * WIDE]), training=training)
     assert (not np.any(outputs)) == taken
+
+
+def test_layer_leaves_batches_of_unknown_length_at_inference():
+    layer = Conv2D(2 * WIDE, 3)
+    graph = tf.function(layer).get_concrete_function(
+        tf.TensorSpec([None, 4, 4, 2 * WIDE]), training=False
+    )
+    types = {op.type for op in graph.graph.get_operations()}
+    assert "Conv2D" in types and not types & {"MatMul", "BatchMatMulV2"}

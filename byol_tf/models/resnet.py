@@ -8,6 +8,7 @@ from keras import layers
 from byol_tf.convolution import Conv2D
 from byol_tf.layers import FusedBatchNormalization
 from byol_tf.models.heads import kernel_initializer
+from byol_tf.normalization import Normalization
 
 STEMS = ("small", "strided", "imagenet")
 BLOCKS = ("basic", "bottleneck")
@@ -99,7 +100,7 @@ class ResNet(keras.Model):
         channels = input_shape[-1]
         mean, std = _per_channel(mean, channels), _per_channel(std, channels)
         inputs = keras.Input(input_shape, name="images")
-        x = layers.Normalization(
+        x = Normalization(
             mean=mean,
             variance=[value**2 for value in std],
             name="normalize",

