@@ -12,6 +12,7 @@ import tensorflow as tf
 from byol_tf.runtime import has_accelerator
 
 _LARGE = 112  # outputs of an axis; beyond, matrices would be zero mostly
+_STRIP = 16  # rows
 # Pixels that an output is made of, from the one before its position.
 _TAPS = {"bicubic": (-1.0, 0.0, 1.0, 2.0), "bilinear": (0.0, 1.0)}
 
@@ -74,14 +75,18 @@ def _by_matrices(images, down, across, size, method):
 def _by_taps(images, down, across, size, method):
     """By the few pixels that an output is made of, gathered."""
     batch, rows, columns, channels = sizes(images)
-    x = tf.reshape(images, [batch, rows, columns * channels])
-    x = _gathered(x, *down, size[0], method)  # [B, h, W * C]
-    x = tf.reshape(x, [batch, size[0], columns, channels])
-    x = _apart(lambda: tf.transpose(x, [0, 2, 3, 1]), down[1])
-    x = tf.reshape(x, [batch, columns, channels * size[0]])  # [B, W, C * h]
-    x = _gathered(x, *across, size[1], method)  # [B, w, C * h]
-    x = tf.reshape(x, [batch, size[1], channels, size[0]])
-    return tf.transpose(x, [0, 3, 1, 2])  # [B, h, w, C]
+    # Turned in strips of few rows, so that both ways lie in the cache.
+    strip = math.gcd(size[0], _STRIP)
+    x = tf.reshape(images, [batch, 1, rows, columns * channels])
+    x = _gathered(x, *down, size[0], method)  # [B, 1, h, W * C]
+    x = tf.reshape(x, [batch, size[0] // strip, strip, columns * channels])
+    x = _apart(lambda: tf.transpose(x, [0, 1, 3, 2]), down[1])
+    x = tf.reshape(x, [batch, size[0] // strip, columns, channels * strip])
+    x = _gathered(x, *across, size[1], method)  # [B, h / s, w, C * s]
+    x = tf.reshape(x, [batch, size[0] // strip, size[1], channels, strip])
+    x = tf.transpose(x, [0, 3, 1, 4, 2])
+    x = tf.reshape(x, [batch, channels, *size])
+    return tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
 
 
 def _matrices(start, length, flip, inputs, outputs, method):
@@ -92,20 +97,21 @@ def _matrices(start, length, flip, inputs, outputs, method):
 
 
 def _gathered(x, start, length, flip, outputs, method):
-    """Crops and resizes axis 1 of `[batch, inputs, n]`."""
+    """Crops and resizes axis 2 of `[batch, strips, inputs, n]`."""
+    batch, strips, inputs, n = sizes(x)
     position = _positions(length, flip, outputs, method)
     pixel = tf.floor(position) + tf.constant(_TAPS[method])
-    weights = tf.unstack(_weights(pixel, position, length, method), axis=2)
+    weights = _weights(pixel, position, length, method)
     pixel = tf.clip_by_value(pixel, 0.0, length[:, None, None] - 1.0)
     index = tf.cast(pixel + start[:, None, None], tf.int32)
-    taps = list(zip(weights, tf.unstack(index, axis=2), strict=True))
-    return _apart(
-        lambda: sum(
-            weight[..., None] * tf.gather(x, index, batch_dims=1)
-            for weight, index in taps
-        ),
-        length,
+    # Rows of all strips of all images lie one below the other.
+    first = tf.reshape(tf.range(batch * strips) * inputs, [batch, strips, 1])
+    x = tf.reshape(x, [batch * strips * inputs, n])
+    taps = zip(
+        tf.unstack(weights, axis=2), tf.unstack(index, axis=2), strict=True
     )
+    taps = [(w[:, None, :, None], first + i[:, None]) for w, i in taps]
+    return _apart(lambda: sum(w * tf.gather(x, i) for w, i in taps), length)
 
 
 def _apart(compute, length):
