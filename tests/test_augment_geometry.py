@@ -83,6 +83,16 @@ def test_large_crop_of_images_of_any_size_is_the_same():
     np.testing.assert_allclose(crop(images), known, atol=2e-6)
 
 
+@pytest.mark.parametrize("size", [(16, 16), (112, 120)])
+def test_bytes_are_cropped_as_the_floats_that_they_stand_for(size):
+    images = np.uint8(255 * some_images())
+    np.testing.assert_allclose(
+        geometry.crop_and_resize(images, *some_boxes(), size),
+        geometry.crop_and_resize(images / np.float32(255), *some_boxes(), size),
+        atol=1e-6,
+    )
+
+
 @pytest.mark.parametrize("method", ["bicubic", "bilinear"])
 def test_crop_of_the_whole_image_is_the_image(method):
     images = some_images(batch=2, channels=5)

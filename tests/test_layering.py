@@ -11,7 +11,8 @@ PACKAGE = ROOT / "byol_tf"
 # From the ground up; a module imports only from below its own storey.
 STOREYS = [
     {"lines"},
-    {"replicas", "distribution", "runtime", "winograd"},
+    {"replicas", "distribution", "runtime", "winograd",
+     "augment.layer", "augment.ops"},
     {"overrides", "evaluation.alignment", "tuning.correlation",
      "objectives", "ema", "schedules", "seeds", "optimizers", "layers",
      "convolution", "normalization", "models.outputs",
@@ -19,8 +20,7 @@ STOREYS = [
      "faults", "interruption", "pretraining_settings", "flops", "scaling",
      "extras", "serving.form", "serving.quiet", "serving.card_calls",
      "files", "checks", "progress", "cli", "data.decode",
-     "data.images", "augment.ops",
-     "augment.geometry", "augment.layer", "augment.sampling",
+     "data.images", "augment.geometry", "augment.sampling",
      "evaluation.knn", "evaluation.linear", "evaluation.collapse",
      "evaluation.features", "evaluation.accuracy", "data.label_table",
      "evaluation.average_precision", "evaluation.keypoint_accuracy",

@@ -9,6 +9,8 @@ import math
 
 import tensorflow as tf
 
+from byol_tf.augment.layer import unit_values
+from byol_tf.augment.ops import apart
 from byol_tf.runtime import has_accelerator
 
 _LARGE = 112  # outputs of an axis; beyond, matrices would be zero mostly
@@ -34,7 +36,7 @@ def crop_and_resize(
     overshoots.
 
     Args:
-        images: the images.
+        images: the images, or uint8 ones.
         top: first row of the box, whole pixels.
         left: first column of the box.
         height: rows of the box, at least 1.
@@ -62,7 +64,7 @@ def _by_matrices(images, down, across, size, method):
     batch, rows, columns, channels = sizes(images)
     down = _matrices(*down, rows, size[0], method)
     across = _matrices(*across, columns, size[1], method)
-    x = tf.reshape(images, [batch, rows, columns * channels])
+    x = tf.reshape(unit_values(images), [batch, rows, columns * channels])
     x = tf.matmul(down, x)  # [B, h, W * C]
     x = tf.reshape(x, [batch, size[0], columns, channels])
     x = tf.transpose(x, [0, 3, 1, 2])  # [B, C, h, W]
@@ -80,7 +82,7 @@ def _by_taps(images, down, across, size, method):
     x = tf.reshape(images, [batch, 1, rows, columns * channels])
     x = _gathered(x, *down, size[0], method)  # [B, 1, h, W * C]
     x = tf.reshape(x, [batch, size[0] // strip, strip, columns * channels])
-    x = _apart(lambda: tf.transpose(x, [0, 1, 3, 2]), down[1])
+    x = apart(lambda: tf.transpose(x, [0, 1, 3, 2]), down[1])
     x = tf.reshape(x, [batch, size[0] // strip, columns, channels * strip])
     x = _gathered(x, *across, size[1], method)  # [B, h / s, w, C * s]
     x = tf.reshape(x, [batch, size[0] // strip, size[1], channels, strip])
@@ -111,17 +113,8 @@ def _gathered(x, start, length, flip, outputs, method):
         tf.unstack(weights, axis=2), tf.unstack(index, axis=2), strict=True
     )
     taps = [(w[:, None, :, None], first + i[:, None]) for w, i in taps]
-    return _apart(lambda: sum(w * tf.gather(x, i) for w, i in taps), length)
-
-
-def _apart(compute, length):
-    """Computes in a branch that is always taken, as XLA cannot know.
-
-    For each use of gathered or turned pixels it would otherwise gather and
-    turn them again: on a CPU that takes three times as long.
-    """
-    return tf.cond(
-        tf.reduce_all(length > 0.0), compute, lambda: tf.zeros_like(compute())
+    return apart(
+        lambda: sum(w * unit_values(tf.gather(x, i)) for w, i in taps), length
     )
 
 

@@ -44,10 +44,13 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
     Raises:
         ValueError: see `check_images`.
     """
-    images = check_images(images)
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 255.0
-    return tf.cast(images, tf.float32)
+    return unit_values(check_images(images))
+
+
+def unit_values(pixels: tf.Tensor) -> tf.Tensor:
+    """float32 in [0, 1] from uint8 of any shape, or from such floats."""
+    values = tf.cast(pixels, tf.float32)
+    return values / 255.0 if pixels.dtype == tf.uint8 else values
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -6,7 +6,13 @@ import keras
 import tensorflow as tf
 
 from byol_tf.augment import geometry, ops, sampling
-from byol_tf.augment.layer import ImageLayer, check_method, check_size, to_float
+from byol_tf.augment.layer import (
+    ImageLayer,
+    check_images,
+    check_method,
+    check_size,
+    to_float,
+)
 from byol_tf.checks import check_number, check_range
 
 _log = logging.getLogger(__name__)
@@ -126,7 +132,7 @@ class View(ImageLayer):
             images: as in a call.
             numbers: a row of `random_numbers` for each of them.
         """
-        images = to_float(images)
+        images = check_images(images)
         draws = _by_name(numbers)
         images = self._crop(images, draws)
         images = self._rotate(images, draws)
@@ -147,7 +153,7 @@ class View(ImageLayer):
         square = size == shape and size[0] == size[1]
         whole = square and self.area == self.aspect == (1.0, 1.0)
         if whole and not self.flip:
-            return images
+            return to_float(images)
         _, height, width, _ = geometry.sizes(images)
         box = sampling.boxes(
             draws["box"], height, width, self.area, self.aspect
