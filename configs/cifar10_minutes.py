@@ -1,4 +1,4 @@
-"""CIFAR-10 in minutes on two CPU cores, rather than in an hour.
+"""CIFAR-10 in minutes on two CPU cores, rather than in forty.
 
     python train.py --config=configs/cifar10_minutes.py \
         --workdir=runs/cifar10_minutes \
