@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("byol_tf")
 class Normalization(keras.layers.Normalization):
-    """`keras.layers.Normalization` of images, three to six times as fast.
+    """`keras.layers.Normalization` of images, three to four times as fast.
 
     On a CPU, TensorFlow takes long to subtract and divide by as few numbers as
     there are channels; here they are as many as a row of pixels has. The

@@ -86,7 +86,7 @@ def _by_taps(images, down, across, size, method):
     x = tf.reshape(x, [batch, size[0] // strip, columns, channels * strip])
     x = _gathered(x, *across, size[1], method)  # [B, h / s, w, C * s]
     x = tf.reshape(x, [batch, size[0] // strip, size[1], channels, strip])
-    x = tf.transpose(x, [0, 3, 1, 4, 2])
+    x = tf.transpose(x, [0, 3, 1, 4, 2])  # [B, C, h / s, s, w]
     x = tf.reshape(x, [batch, channels, *size])
     return tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
 
