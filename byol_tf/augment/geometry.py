@@ -79,16 +79,16 @@ def _by_taps(images, down, across, size, method):
     batch, rows, columns, channels = sizes(images)
     # Turned in strips of few rows, so that both ways lie in the cache.
     strip = math.gcd(size[0], _STRIP)
+    strips = size[0] // strip
     x = tf.reshape(images, [batch, 1, rows, columns * channels])
     x = _gathered(x, *down, size[0], method)  # [B, 1, h, W * C]
-    x = tf.reshape(x, [batch, size[0] // strip, strip, columns * channels])
+    x = tf.reshape(x, [batch, strips, strip, columns * channels])
     x = apart(lambda: tf.transpose(x, [0, 1, 3, 2]), down[1])
-    x = tf.reshape(x, [batch, size[0] // strip, columns, channels * strip])
-    x = _gathered(x, *across, size[1], method)  # [B, h / s, w, C * s]
-    x = tf.reshape(x, [batch, size[0] // strip, size[1], channels, strip])
-    x = tf.transpose(x, [0, 3, 1, 4, 2])  # [B, C, h / s, s, w]
-    x = tf.reshape(x, [batch, channels, *size])
-    return tf.transpose(x, [0, 2, 3, 1])  # [B, h, w, C]
+    x = tf.reshape(x, [batch, strips, columns, channels * strip])
+    x = _gathered(x, *across, size[1], method)  # [B, strips, w, C * strip]
+    x = tf.reshape(x, [batch, strips, size[1], channels, strip])
+    x = tf.transpose(x, [0, 1, 4, 2, 3])  # [B, strips, strip, w, C]
+    return tf.reshape(x, [batch, *size, channels])
 
 
 def _matrices(start, length, flip, inputs, outputs, method):

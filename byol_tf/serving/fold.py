@@ -70,15 +70,16 @@ class _Convolution(keras.layers.Conv2D):
     """Keras's, but for many images at a time on a CPU."""
 
     def call(self, inputs):
+        plain = super().call
         if not self._is_winograds(inputs):
-            return super().call(inputs)
+            return plain(inputs)
         many = tf.shape(inputs)[0] >= winograd.MANY
         # Of where the graph runs, which is not where it was made.
         on_cpu = tf.raw_ops.DeviceIndex(device_names=["CPU"]) == 0
         return tf.cond(
             many & on_cpu,
             lambda: winograd.convolve(inputs, self.kernel) + self.bias,
-            lambda: super(_Convolution, self).call(inputs),
+            lambda: plain(inputs),
         )
 
     def _is_winograds(self, inputs):
