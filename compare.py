@@ -13,9 +13,10 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import compare_builders
 from byol_tf.cli import run_script
-from byol_tf.comparison import comparison, results
+from byol_tf.jobs.compare import build as compare_builders
+from byol_tf.jobs.compare import results
+from byol_tf.jobs.compare import run as comparison
 from configs import base, command_line
 
 _FOLDER = pathlib.Path(__file__).parent

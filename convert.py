@@ -21,8 +21,8 @@ import sys
 
 from absl import flags
 
-from byol_tf import convert_builders
 from byol_tf.cli import run_script
+from byol_tf.jobs.convert import build as convert_builders
 from configs import base
 
 _SOURCE = flags.DEFINE_string(

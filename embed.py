@@ -18,8 +18,8 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import embed_builders
 from byol_tf.cli import run_script
+from byol_tf.jobs.embed import build as embed_builders
 from configs import base
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "embed.py"

@@ -14,8 +14,9 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import evaluation_builders, linear_results
 from byol_tf.cli import run_script
+from byol_tf.jobs.evaluate import build as evaluation_builders
+from byol_tf.jobs.evaluate import results as linear_results
 from configs import base
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "eval_linear.py"

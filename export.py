@@ -16,9 +16,9 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import export_builders
 from byol_tf.cli import run_script
-from byol_tf.serving import saved_model, verify_table
+from byol_tf.export import saved_model, verify_table
+from byol_tf.jobs.export import build as export_builders
 from configs import base
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "export.py"

@@ -18,8 +18,9 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import finetune_builders, finetune_results
 from byol_tf.cli import run_script
+from byol_tf.jobs.finetune import build as finetune_builders
+from byol_tf.jobs.finetune import results as finetune_results
 from configs import base
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "finetune.py"

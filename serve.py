@@ -11,8 +11,8 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import serve_builders
 from byol_tf.cli import run_script
+from byol_tf.jobs.serve import build as serve_builders
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "serve.py"
 _CONFIG = config_flags.DEFINE_config_file(

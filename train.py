@@ -13,10 +13,11 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import builders, run_config
 from byol_tf.cli import run_script
-from byol_tf.interruption import Stopped, stop_at_once
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.runs import config as run_config
 from byol_tf.runtime import share_cores
+from byol_tf.training.signals import Stopped, stop_at_once
 from configs import base
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -17,9 +17,9 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf import tune_builders
 from byol_tf.cli import run_script
-from byol_tf.tuning import results
+from byol_tf.jobs.tune import build as tune_builders
+from byol_tf.jobs.tune import results
 from configs import base, command_line
 
 _FOLDER = pathlib.Path(__file__).parent

@@ -267,7 +267,7 @@ def draw(result: dict, path: pathlib.Path) -> None:
     """Rate and memory against time, as a PNG."""
     from matplotlib.figure import Figure
 
-    from byol_tf.evaluation.drawing import BLUE, ORANGE, save_png
+    from byol_tf.reports.drawing import BLUE, ORANGE, save_png
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     rates, sizes = figure.subplots(2, sharex=True)

@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from byol_tf import builders, runtime
+from byol_tf import runtime
+from byol_tf.jobs.pretrain import build as builders
 from configs import quickstart
 
 INTEL = "vendor_id : GenuineIntel\nflags : avx2 avx512f "

@@ -12,10 +12,11 @@ import pathlib
 import re
 from typing import NamedTuple
 
-from byol_tf import flops, recipe, scaling
 from byol_tf.files import write_text
-from byol_tf.models.heads import mlp
-from byol_tf.models.resnet import make_resnet
+from byol_tf.layers.heads import mlp
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.optim import scaling_rules as recipe
+from byol_tf.training import flops, scaling
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "scaling.md"
 

@@ -19,9 +19,11 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
-from byol_tf import builders, flops, objective_builders
-from byol_tf.augment import views
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain import methods as objective_builders
+from byol_tf.modalities.image import views
 from byol_tf.runtime import set_seed
+from byol_tf.training import flops
 from configs import cifar10, imagenet
 
 UPDATES = 100_000  # of the schedules

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.augment.views import CentreView
-from byol_tf.models.resnet import make_resnet
-from byol_tf.serving import saved_model, signatures
+from byol_tf.export import saved_model, signatures
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.views import CentreView
 
 SIZE = 32
 BATCH = 64

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from benchmarks.workers import protocol
 from byol_tf import TwoViews
-from byol_tf.data.decode import decode_square
 from byol_tf.data.folder import find_images
 from byol_tf.data.store import decoded_chunks
+from byol_tf.modalities.image.decode import decode_square
 from byol_tf.seeds import step_seed
 
 STORED = 256  # pixels of a side that files are decoded to, for 224 px views

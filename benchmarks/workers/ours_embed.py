@@ -7,9 +7,9 @@ import tensorflow as tf
 from benchmarks.workers import protocol
 from benchmarks.workers.checked import Embedding
 from benchmarks.workers.make_exports import PRECISIONS
-from byol_tf.augment.views import CentreView
-from byol_tf.encoders import load_encoder
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.modalities.image.views import CentreView
+from byol_tf.runs.encoder import load_encoder
 
 
 def prepare(case: dict) -> Embedding:

@@ -8,14 +8,15 @@ import tensorflow as tf
 
 from benchmarks import pretrain_config
 from benchmarks.workers import protocol
-from byol_tf import CosineTau, builders
-from byol_tf.augment.views import CentreView
+from byol_tf import CosineTau
 from byol_tf.data import sources
-from byol_tf.data.pipeline import training_batches
+from byol_tf.data.batches import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.objective_builders import make_model
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain.methods import make_model
+from byol_tf.modalities.image.views import CentreView
 from byol_tf.runtime import dtype_policy, set_seed, share_cores, should_compile
-from byol_tf.training import pretrain
+from byol_tf.training.loop import pretrain
 
 UNITS = 100_000  # of the schedules; they count shares of the budget
 

@@ -20,7 +20,7 @@ def main() -> None:
         if flag.startswith("--workdir=")
     ]
     marks = Marks(workdir)
-    from byol_tf import builders
+    from byol_tf.jobs.pretrain import build as builders
 
     marks.reached("imports")
     builders.data = _marking(builders.data, marks, "data")

@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.workers import protocol
-from byol_tf import BYOL, flops
-from byol_tf.models.resnet import make_resnet
-from byol_tf.optimizers import make_optimizer
+from byol_tf import BYOL
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.runtime import share_cores, should_compile
+from byol_tf.training import flops
 
 SIZE = 32
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-# Widths and blocks of the stages, by the names of `byol_tf.models.resnet`.
+# Widths and blocks of the stages, by the names of the project's encoders.
 ENCODERS = {
     "slim": ((16, 32, 64, 128), (1, 1, 1, 1)),
     "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2)),

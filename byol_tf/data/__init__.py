@@ -1,1 +1,1 @@
-"""Images from files or arrays to batches."""
+"""Examples: where they come from, their order, batches, splits and labels."""

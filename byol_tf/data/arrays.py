@@ -6,8 +6,11 @@ from importlib import resources
 
 import numpy as np
 
-from byol_tf.data.decode import check_channels, resize_and_centre_crop
-from byol_tf.data.images import Images
+from byol_tf.data.examples import Images
+from byol_tf.modalities.image.decode import (
+    check_channels,
+    resize_and_centre_crop,
+)
 
 EMBEDDED = ("fashion_mnist",)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's

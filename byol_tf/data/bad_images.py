@@ -4,7 +4,7 @@ import csv
 import os
 import pathlib
 
-from byol_tf.data.images import Images
+from byol_tf.data.examples import Images
 from byol_tf.files import whole_file
 
 HEADER = ("path", "reason")

@@ -6,15 +6,15 @@ from collections import Counter
 
 from absl import logging
 
-from byol_tf.data.decode import (
+from byol_tf.data.examples import Images
+from byol_tf.data.store import Store, decode_into
+from byol_tf.lines import as_text
+from byol_tf.modalities.image.decode import (
     EXTENSIONS,
     MAX_PIXELS,
     check_channels,
     decode_square,
 )
-from byol_tf.data.images import Images
-from byol_tf.data.store import Store, decode_into
-from byol_tf.lines import as_text
 
 SPLIT = "train"  # what a folder without sub-folders for splits holds
 GONE = (-1, -1)  # in place of size and time

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.images import Images
-from byol_tf.data.pipeline import (
+from byol_tf.data.batches import (
     AHEAD,
     READERS,
     epoch_rows,
     training_batches,
     with_views,
 )
-from byol_tf.distribution import WHOLE, Shard
+from byol_tf.data.examples import Images
+from byol_tf.distribute.strategy import WHOLE, Shard
 
 MOST_BYTES = 2**30  # of the images, which are sent to the workers whole
 PATIENCE = 10  # seconds until an address that does not answer is an error

@@ -6,11 +6,11 @@ import numpy as np
 
 from byol_tf.data.arrays import conform, load_arrays, load_embedded
 from byol_tf.data.bad_images import BadImages
-from byol_tf.data.decode import MAX_PIXELS
+from byol_tf.data.examples import Images, split_holdout
 from byol_tf.data.folder import load_folder
-from byol_tf.data.images import Images, split_holdout
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
+from byol_tf.modalities.image.decode import MAX_PIXELS
 
 __all__ = ["Images", "load", "split_holdout"]
 

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from absl import logging
 
-from byol_tf.data.decode import ImageError
 from byol_tf.files import whole_file
 from byol_tf.lines import as_text
+from byol_tf.modalities.image.decode import ImageError
 from byol_tf.progress import progress_bar
 
 CACHES = ("auto", "memory", "disk")

@@ -6,15 +6,15 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.decode import (
+from byol_tf.data.examples import Images
+from byol_tf.data.store import Store, decode_into
+from byol_tf.modalities.image.decode import (
     MAX_PIXELS,
     ImageError,
     check_channels,
     decode_image,
     decode_square,
 )
-from byol_tf.data.images import Images
-from byol_tf.data.store import Store, decode_into
 
 BATCH = 1024  # examples read at a time
 

@@ -1,1 +1,1 @@
-"""What a frozen encoder is worth: features, classifiers, statistics."""
+"""What frozen representations are worth."""

@@ -5,14 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from byol_tf.evaluation.drawing import (
-    BLACK,
-    BLUE,
-    GRAY,
-    RED,
-    Target,
-    save_png,
-)
+from byol_tf.reports.drawing import BLACK, BLUE, GRAY, RED, Target, save_png
 
 _MOST_NUMBERED = 20  # classes up to which cells show their percentage
 _MOST_BARS = 20  # classes in the panel of accuracies

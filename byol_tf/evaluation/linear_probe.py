@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from byol_tf.evaluation.linear import LinearClassifier
 from byol_tf.evaluation.selection import Choice, best_setting
-from byol_tf.schedules import WarmupCosine
+from byol_tf.optim.schedules import WarmupCosine
 
 
 class LinearProbes:

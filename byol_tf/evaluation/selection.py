@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from byol_tf.data.images import Images, split_holdout
+from byol_tf.data.examples import Images, split_holdout
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import LinearClassifier
 

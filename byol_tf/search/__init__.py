@@ -1,1 +1,1 @@
-"""Search in embeddings of images."""
+"""Embeddings of a folder: table, index, duplicates, map."""

@@ -16,9 +16,9 @@ from PIL import Image
 
 from byol_tf.checks import check_number
 from byol_tf.data.folder import labels_of
-from byol_tf.evaluation.drawing import COLOURS, GRAY
 from byol_tf.files import write_text
-from byol_tf.search.sheet import thumbnail
+from byol_tf.modalities.image.sheet import thumbnail
+from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
 LEAST = 5  # images, for a map to mean anything

@@ -1,1 +1,1 @@
-"""Encoders for use elsewhere: as SavedModels that take image files."""
+"""The server of exported models."""

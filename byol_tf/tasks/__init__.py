@@ -1,0 +1,1 @@
+"""What is learned with labels, one file each."""

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.images import Images
+from byol_tf.data.examples import Images
 from byol_tf.data.label_table import LabelTable, some
 from byol_tf.evaluation.accuracy import top_k_hits
-from byol_tf.models.heads import linear_head
+from byol_tf.layers.heads import linear_head
 from byol_tf.tasks.task import Labelled, Task, headings
 
 COLUMN = "label"

@@ -6,17 +6,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.centre_square import (
-    into_square,
-    out_of_square,
-    upright_sizes,
-)
 from byol_tf.data.label_table import LabelTable
 from byol_tf.evaluation.keypoint_accuracy import (
     correct_keypoints,
     keypoint_distances,
 )
-from byol_tf.models.heads import scaled_head
+from byol_tf.layers.heads import scaled_head
+from byol_tf.modalities.image.centre_square import (
+    into_square,
+    out_of_square,
+    upright_sizes,
+)
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task
 

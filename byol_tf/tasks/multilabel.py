@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from byol_tf.data.label_table import some
 from byol_tf.evaluation.average_precision import average_precisions
-from byol_tf.models.heads import linear_head
+from byol_tf.layers.heads import linear_head
 from byol_tf.tasks.known import mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task, headings
 

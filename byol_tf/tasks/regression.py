@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.models.heads import scaled_head
+from byol_tf.layers.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, Task, headings
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.images import Images
+from byol_tf.data.examples import Images
 from byol_tf.data.label_table import LabelTable
 
 WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`

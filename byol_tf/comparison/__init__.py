@@ -1,1 +1,0 @@
-"""Several trainings side by side, and what came out of each."""

@@ -1,0 +1,1 @@
+"""Exported formats and their verification."""

@@ -1,0 +1,148 @@
+"""Every format that a model can be exported to, written and loaded again."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.export import saved_model, signatures, to_litert, to_onnx
+from byol_tf.export.form import Form
+from byol_tf.export.freeze import in_float32
+from byol_tf.export.quiet import quiet
+from byol_tf.export.signatures import Model
+
+REPRESENTATIONS, PROBABILITIES = "representations", "probabilities"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """What is exported, and how.
+
+    Attributes:
+        encoder: gives representations.
+        classifier: None, or gives probabilities of its classes.
+        size: pixels of a side that the encoder takes.
+        max_pixels: of an image file; larger ones are not decoded.
+        precisions: of LiteRT.
+        samples: uint8 images, on which the ranges of 8 bits are measured.
+        threads: that ONNX Runtime and LiteRT use when they are compared.
+        metadata: texts that go into ONNX files.
+    """
+
+    encoder: Model
+    classifier: Model | None
+    size: int
+    max_pixels: int
+    precisions: Sequence[str]
+    samples: np.ndarray
+    threads: int
+    metadata: Mapping[str, str]
+
+    @functools.cached_property
+    def plain_encoder(self) -> Model:
+        """The encoder in float32, as other runtimes compute it."""
+        return self.encoder._replace(model=in_float32(self.encoder.model))
+
+    @functools.cached_property
+    def plain_classifier(self) -> Model | None:
+        """As well of the classifier, if there is one."""
+        kept = self.classifier
+        return kept and kept._replace(model=in_float32(kept.model))
+
+
+class Written(NamedTuple):
+    """What lies in a folder now.
+
+    Attributes:
+        forms: each loaded again, with the model that it should equal.
+        signatures: inputs and outputs in words, as of `signatures.describe`.
+    """
+
+    forms: list[tuple[Form, Model]]
+    signatures: dict
+
+
+def write_saved_model(source: Source, folder: pathlib.Path) -> Written:
+    """A SavedModel, see `signatures.make_module`."""
+    module, calls = signatures.make_module(
+        source.encoder, source.classifier, source.max_pixels
+    )
+    with quiet():
+        saved_model.save(module, calls, folder)
+    return Written(
+        [(saved_model.load(folder), source.encoder)],
+        signatures.describe(source.encoder, source.classifier),
+    )
+
+
+def write_onnx(source: Source, folder: pathlib.Path) -> Written:
+    """`model.onnx`, and `classifier.onnx` where there is a classifier."""
+    parts = [("encoder", "model", REPRESENTATIONS, source.plain_encoder)]
+    if source.plain_classifier:
+        parts.append(
+            ("classifier", "classifier", PROBABILITIES, source.plain_classifier)
+        )
+    forms, described = [], {}
+    for name, stem, output, entry in parts:
+        path = folder / f"{stem}.onnx"
+        metadata = dict(source.metadata)
+        if entry.classes:
+            metadata["classes"] = json.dumps(list(entry.classes))
+        to_onnx.save(entry, name, output, path, metadata)
+        title = "onnx" if name == "encoder" else f"onnx {name}"
+        forms.append((to_onnx.load(path, source.threads, title), entry))
+        described[path.name] = _describe(entry, output)
+    return Written(forms, described)
+
+
+def write_litert(source: Source, folder: pathlib.Path) -> Written:
+    """`model_<precision>.tflite` for each precision."""
+    entry = source.plain_encoder
+    paths = {p: folder / f"model_{p}.tflite" for p in source.precisions}
+    to_litert.save(entry, REPRESENTATIONS, source.size, paths, source.samples)
+    forms = [
+        (to_litert.load(path, precision, source.threads), entry)
+        for precision, path in paths.items()
+    ]
+    described = _describe(entry, REPRESENTATIONS)
+    return Written(forms, {path.name: described for path in paths.values()})
+
+
+def _describe(entry, output):
+    images = f"float32 [n, height, width, {entry.channels}] of any size"
+    width = entry.model.output_shape[-1]
+    return {
+        "inputs": {"images": f"{images}, in [0, 1]"},
+        "outputs": {output: f"float32 [n, {width}]"},
+    }
+
+
+SAVED_MODEL = "saved_model"
+WRITERS: dict[str, Callable[[Source, pathlib.Path], Written]] = {
+    SAVED_MODEL: write_saved_model,
+    "onnx": write_onnx,
+    "litert": write_litert,
+}
+_LIBRARIES = {
+    "onnx": to_onnx.check_installed,
+    "litert": to_litert.check_installed,
+}
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raises a ValueError for an unknown format, or one without library."""
+    for name in formats:
+        if name not in WRITERS:
+            raise ValueError(
+                f"--format must be some of {','.join(WRITERS)}. "
+                f"Received: {name!r}"
+            )
+        _LIBRARIES.get(name, lambda: None)()
+    if not formats or len(set(formats)) < len(formats):
+        raise ValueError(
+            f"--format must name each format once. Received: {list(formats)}"
+        )

@@ -1,0 +1,95 @@
+"""Models as ONNX files, and those files under ONNX Runtime."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from byol_tf.export.form import Form, as_floats
+from byol_tf.export.freeze import IMAGES, frozen
+from byol_tf.export.quiet import converting
+from byol_tf.export.signatures import Model
+from byol_tf.extras import require
+from byol_tf.files import loading
+
+EXTRA = "onnx"  # of this package
+OPSET = 17  # of 2022: what runtimes in use have
+_LIBRARIES = ("onnx", "onnxruntime", "tf2onnx")
+_AXES = ("n", "height", "width")
+
+
+def check_installed() -> None:
+    """Raises a ValueError if a library that the export needs is missing."""
+    for library in _LIBRARIES:
+        require(library, EXTRA)
+
+
+def save(
+    entry: Model,
+    name: str,
+    output: str,
+    path: str | os.PathLike,
+    metadata: Mapping[str, str],
+) -> None:
+    """Writes a model with its preparation as one ONNX file.
+
+    Args:
+        entry: a model that computes in float32, see `freeze.in_float32`.
+        name: of the model, for messages.
+        output: name of the result.
+        path: of the file.
+        metadata: texts that the file holds as well (`metadata_props`).
+
+    Raises:
+        ValueError: in one line, if ONNX has no counterpart of the model.
+    """
+    onnx = require("onnx", EXTRA)
+    convert = require("tf2onnx.convert", EXTRA)
+    with converting(name, "ONNX"):
+        function = frozen(entry, output)
+        (inside,) = [tensor.name for tensor in function.outputs]
+        proto, _ = convert.from_graph_def(
+            function.graph.as_graph_def(),
+            name=name,
+            input_names=[f"{IMAGES}:0"],
+            output_names=[inside],
+            opset=OPSET,
+            tensors_to_rename={f"{IMAGES}:0": IMAGES, inside: output},
+        )
+        _name_axes(proto.graph.input[0], _AXES)
+        _name_axes(proto.graph.output[0], _AXES[:1])
+        onnx.helper.set_model_props(proto, dict(metadata))
+        onnx.checker.check_model(proto)
+    pathlib.Path(path).write_bytes(proto.SerializeToString())
+
+
+def _name_axes(value, names):
+    """Of the axes whose length is free; the converter numbers them only."""
+    for axis, name in zip(
+        value.type.tensor_type.shape.dim, names, strict=False
+    ):
+        if not axis.dim_value:
+            axis.dim_param = name
+
+
+def load(path: str | os.PathLike, threads: int, name: str = "onnx") -> Form:
+    """Loads an ONNX file for the comparison.
+
+    Args:
+        path: of the file.
+        threads: that one call uses.
+        name: in tables and messages.
+    """
+    runtime = require("onnxruntime", EXTRA)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    with loading(path):
+        session = runtime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def encode(images: np.ndarray) -> np.ndarray:
+        return session.run(None, {IMAGES: as_floats(images)})[0]
+
+    return Form(name, pathlib.Path(path).stat().st_size, encode)

@@ -1,0 +1,297 @@
+"""Exported models beside the Keras model that they were made of."""
+
+import dataclasses
+import io
+import pathlib
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from PIL import Image
+
+from byol_tf.checks import check_number
+from byol_tf.data.examples import Images
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.evaluation.knn import knn_accuracy
+from byol_tf.export.form import Form
+from byol_tf.export.signatures import Model
+
+TIMED = 64  # images of a batch whose throughput is measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Tolerance:
+    """How far representations may differ.
+
+    Attributes:
+        max_difference: by the largest value.
+        min_cosine: between the vectors of an image.
+    """
+
+    max_difference: float
+    min_cosine: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How much is compared, and how far it may differ.
+
+    Attributes:
+        images: of the training and of the test images, for kNN.
+        batch: images that are compared one by one.
+        repeats: of each timing; the median counts.
+        neighbours: of kNN, at most.
+        temperature: of kNN's votes.
+        seed: of the choice of images.
+        max_knn_loss: tolerated, as a share of the images.
+        min_cosine_files: tolerated, of files that Pillow decoded elsewhere.
+        float32: tolerated of forms with weights of that precision.
+        float16: as well.
+        int8: as well.
+    """
+
+    images: int = 1000
+    batch: int = 64
+    repeats: int = 5
+    neighbours: int = 20
+    temperature: float = 0.07
+    seed: int = 0
+    max_knn_loss: float = 0.02
+    min_cosine_files: float = 0.95
+    float32: Tolerance = Tolerance(1e-3, 0.9999)
+    float16: Tolerance = Tolerance(1e-2, 0.999)
+    int8: Tolerance = Tolerance(0.2, 0.98)
+
+    def __post_init__(self):
+        for field in ("images", "batch", "repeats", "neighbours"):
+            check_number(f"verify.{field}", getattr(self, field), 1)
+        check_number("verify.temperature", self.temperature, 1e-6)
+
+
+class Comparison:
+    """Forms of one encoder, all on the same images.
+
+    Args:
+        encoder: what the forms were made of.
+        train: images that vote in kNN; unused without labels.
+        test: images to compare on.
+        settings: see there.
+    """
+
+    def __init__(
+        self, encoder: Model, train: Images, test: Images, settings: Settings
+    ):
+        self._encoder = encoder
+        self._settings = settings
+        self._extractors = {}
+        rng = np.random.default_rng(settings.seed)
+        self._few = _some(test, settings.batch, rng)
+        self._pixels = np.asarray(self._few.images)
+        self._voters = _voters(train, test, settings, rng)
+        extract = self._extractor(encoder, settings.batch)
+        self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
+
+    def measure(self, form: Form, reference: Model | None = None) -> dict:
+        """Numbers of a form, as JSON values.
+
+        Args:
+            form: see there.
+            reference: what the form should give the same as, if not the
+                encoder itself: the encoder in another precision, or the
+                classifier.
+
+        kNN is left out where the reference gives probabilities of classes.
+
+        Returns:
+            `by_signature`: of "images", and of a form that takes files also
+            of "bytes" (the same pixels as files) and of "files" (those that
+            the images come from, if they do): `largest_difference` (by the
+            largest value), `smallest_cosine` and number of `images`. Then
+            `bytes_on_disk`, `knn` with the accuracies of both, or None
+            without labels, and `timing`.
+        """
+        reference = reference or self._encoder
+        extract = self._extractor(reference, self._settings.batch)
+        wanted = extract(self._pixels)
+        compared = {"images": compare(wanted, form.encode(self._pixels))}
+        timing = self._time(form.encode, self._pixels)
+        if form.encode_files:
+            compared |= self._compare_files(form, wanted)
+            files = [png(image) for image in self._pixels]
+            timing["files"] = self._time(form.encode_files, files)
+        return {
+            "precision": form.precision,
+            "bytes_on_disk": form.bytes_on_disk,
+            "by_signature": compared,
+            "knn": None if reference.classes else self._beside_keras(form),
+            "timing": timing,
+        }
+
+    def _extractor(self, entry, batch):
+        """Traced once for each model and size of batch."""
+        key = id(entry.model), batch
+        if key not in self._extractors:
+            self._extractors[key] = FeatureExtractor(
+                entry.model, entry.prepare, batch
+            )
+        return self._extractors[key]
+
+    def _compare_files(self, form, wanted):
+        few, compared = self._few, {}
+        # Files are cut to squares of the size of the data; other images not.
+        if few.image_shape[:2] == (self._encoder.image_size,) * 2:
+            files = [png(image) for image in self._pixels]
+            compared["bytes"] = compare(wanted, form.encode_files(files))
+        if few.folder and few.paths:
+            folder = pathlib.Path(few.folder)
+            originals = [(folder / path).read_bytes() for path in few.paths]
+            compared["files"] = compare(wanted, form.encode_files(originals))
+        return compared
+
+    def _beside_keras(self, form):
+        if self.keras["knn"] is None:
+            return None
+        size = self._settings.batch
+
+        def encode(images):
+            starts = range(0, len(images), size)
+            parts = [form.encode(images[s : s + size]) for s in starts]
+            return np.concatenate(parts)
+
+        bank, queries = self._voters
+        return {
+            "exported": self._knn(encode),
+            "keras": self.keras["knn"],
+            "k": self._neighbours(bank),
+            "bank": bank.num_examples,
+            "queries": queries.num_examples,
+        }
+
+    def _knn(self, encode):
+        if self._voters is None:
+            return None
+        bank, queries = self._voters
+        vectors = [encode(np.asarray(part.images)) for part in self._voters]
+        if not all(np.isfinite(part).all() for part in vectors):
+            return float("nan")  # `check` refuses it by name
+        return knn_accuracy(
+            vectors[0],
+            bank.labels,
+            vectors[1],
+            queries.labels,
+            num_classes=max(bank.num_classes, queries.num_classes),
+            k=self._neighbours(bank),
+            temperature=self._settings.temperature,
+        )
+
+    def _neighbours(self, bank):
+        return min(self._settings.neighbours, bank.num_examples)
+
+    def _time_keras(self):
+        one = self._extractor(self._encoder, 1)
+        many = self._extractor(self._encoder, TIMED)
+        return self._time(
+            lambda images: (one if len(images) == 1 else many)(images),
+            self._pixels,
+        )
+
+    def _time(self, encode, inputs):
+        repeats = self._settings.repeats
+        many = [inputs[i % len(inputs)] for i in range(TIMED)]
+        if isinstance(inputs, np.ndarray):
+            many = np.stack(many)
+        return {
+            "latency_ms": 1000 * _seconds(encode, inputs[:1], repeats),
+            "images_per_second": TIMED / _seconds(encode, many, repeats),
+        }
+
+
+def check(name: str, numbers: Mapping, settings: Settings) -> None:
+    """Raises a ValueError if a form exceeds a tolerance.
+
+    Args:
+        name: of the form.
+        numbers: what `Comparison.measure` returned.
+        settings: with the tolerances.
+    """
+    problem = ""
+    for kind, row in numbers["by_signature"].items():
+        allowed = getattr(settings, numbers["precision"])
+        if kind == "files":
+            allowed = Tolerance(np.inf, settings.min_cosine_files)
+        difference, cosine = row["largest_difference"], row["smallest_cosine"]
+        # Written so that NaN is refused.
+        if not (
+            cosine >= allowed.min_cosine
+            and difference <= allowed.max_difference
+        ):
+            problem = (
+                f"by {kind}, smallest cosine {cosine:.6f} (tolerated "
+                f"{allowed.min_cosine:g}), largest difference "
+                f"{difference:.2g} (tolerated {allowed.max_difference:g})"
+            )
+    if (knn := numbers["knn"]) and not problem:
+        loss = knn["keras"] - knn["exported"]
+        if not loss <= settings.max_knn_loss:
+            problem = (
+                f"kNN accuracy {100 * knn['exported']:.2f} % against "
+                f"{100 * knn['keras']:.2f} % (tolerated: "
+                f"{100 * settings.max_knn_loss:g} points less)"
+            )
+    if problem:
+        raise ValueError(
+            f"{name} differs from the encoder and was removed: {problem}; "
+            "see verify in configs/export.py"
+        )
+
+
+def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
+    """How far two arrays `[n, d]` of representations differ."""
+    wanted, got = (np.asarray(a, np.float64) for a in (wanted, got))
+    lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(got, axis=1)
+    products = np.sum(wanted * got, axis=1)
+    alike = np.all(wanted == got, axis=1)  # two zero vectors are
+    safe = np.where(lengths > 0, lengths, 1.0)
+    cosine = np.where(alike, 1.0, products / safe)
+    largest = max(float(np.abs(wanted).max()), np.finfo(np.float32).tiny)
+    return {
+        "largest_difference": float(np.abs(wanted - got).max()) / largest,
+        "smallest_cosine": float(cosine.min()),
+        "images": len(wanted),
+    }
+
+
+def png(image: np.ndarray) -> bytes:
+    """The PNG file of uint8 `[height, width, 1 or 3]`."""
+    plain = image[..., 0] if image.shape[-1] == 1 else image
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plain)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _some(images, count, rng):
+    if images.num_examples <= count:
+        return images
+    chosen = rng.choice(images.num_examples, count, replace=False)
+    return images.subset(np.sort(chosen))
+
+
+def _voters(train, test, settings, rng):
+    """Labelled images that vote, and that are voted on; None without."""
+    parts = []
+    for images in (train, test):
+        labelled = images.subset(np.flatnonzero(images.labels >= 0))
+        if not labelled.num_examples:
+            return None
+        parts.append(_some(labelled, settings.images, rng))
+    return tuple(parts)
+
+
+def _seconds(encode: Callable, inputs, repeats: int) -> float:
+    taken = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        encode(inputs)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[1:])  # the first one warms up

@@ -1,0 +1,61 @@
+"""The comparison of exported forms, as lines of text."""
+
+from collections.abc import Mapping, Sequence
+
+from byol_tf.export.verify import TIMED
+
+_HEADER = (
+    "",
+    "MiB",
+    "difference",
+    "cosine",
+    "kNN %",
+    "1 image",
+    f"{TIMED} images",
+)
+_WIDTHS = (22, 7, 12, 11, 8, 12, 15)
+
+
+def table(verifications: Sequence[Mapping]) -> str:
+    """A row for Keras, and one for each way to call each form.
+
+    Args:
+        verifications: of one encoder: `keras` and, by name, `forms`; see
+            `verify.Comparison`.
+    """
+    keras = verifications[0]["keras"]
+    rows = [_HEADER, _row("Keras", keras["timing"], knn=keras["knn"])]
+    forms = [item for v in verifications for item in v["forms"].items()]
+    for name, numbers in forms:
+        knn, timing = numbers["knn"], numbers["timing"]
+        compared = dict(numbers["by_signature"])
+        rows.append(
+            _row(
+                name,
+                timing,
+                compared.pop("images"),
+                numbers["bytes_on_disk"],
+                knn and knn["exported"],
+            )
+        )
+        for kind, row in compared.items():
+            rows.append(_row(f"  by {kind}", timing["files"], row))
+    lines = []
+    for first, *others in rows:
+        line = first.ljust(_WIDTHS[0])
+        for text, width in zip(others, _WIDTHS[1:], strict=True):
+            line += text.rjust(width)
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _row(name, timing, compared=None, size=None, knn=None):
+    return (
+        name,
+        f"{size / 2**20:.2f}" if size else "",
+        f"{compared['largest_difference']:.1e}" if compared else "",
+        f"{compared['smallest_cosine']:.7f}" if compared else "",
+        f"{100 * knn:.2f}" if knn is not None else "",
+        f"{timing['latency_ms']:.2f} ms",
+        f"{timing['images_per_second']:.0f} per s",
+    )

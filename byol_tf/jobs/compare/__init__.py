@@ -1,0 +1,1 @@
+"""Comparing runs: from a configuration to its results."""

@@ -1,0 +1,68 @@
+"""From configurations to comparisons, as `builders` makes runs."""
+
+import pathlib
+import pprint
+import sys
+from collections.abc import Callable
+
+from byol_tf.jobs.compare.plan import plan
+from byol_tf.jobs.compare.run import Comparison
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.runs.config import config_of_run
+
+
+def comparison(
+    config, workdir, *, load: Callable, train: pathlib.Path, defaults
+) -> Comparison:
+    """The comparison as configured, with every run checked.
+
+    Args:
+        config: of the comparison, see `configs/compare.py`.
+        workdir: its folder.
+        load: gives the configuration of a run from a path and overrides.
+        train: script that runs a training.
+        defaults: a configuration of a run with every field.
+
+    Raises:
+        ValueError: in one line, naming the run, if a field is unknown or has
+            an impossible value, or if its folder holds another run.
+    """
+    runs = plan(config.variants, config.grid, config.seeds, config.common)
+    if config.workers < 1:
+        raise ValueError(
+            f"workers must be at least 1. Received: {config.workers}"
+        )
+    for run in runs:
+        try:
+            loaded = load(config.base, run.overrides)
+            builders.check(loaded)
+            config_of_run(loaded, pathlib.Path(workdir) / run.folder, defaults)
+        except ValueError as error:
+            raise ValueError(f"{run.name}: {error}") from error
+    return Comparison(
+        runs,
+        train_command(train, config.base),
+        workers=config.workers,
+        config_text=pprint.pformat(config.to_dict(), sort_dicts=False),
+        tell=tell,
+    )
+
+
+def train_command(train: pathlib.Path, base: str) -> Callable:
+    """Gives the command of a training from its overrides and run folder."""
+
+    def command(overrides, folder):
+        return [
+            sys.executable,
+            str(train),
+            f"--config={base}",
+            *(f"--config.{override}" for override in overrides),
+            f"--workdir={folder}",
+        ]
+
+    return command
+
+
+def tell(line: str) -> None:
+    """Prints a line at once, also into a file."""
+    print(line, flush=True)

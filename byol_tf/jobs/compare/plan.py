@@ -1,0 +1,127 @@
+"""Which trainings a comparison has: variants, a grid, seeds."""
+
+import dataclasses
+import itertools
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+from byol_tf.checks import check_different, check_list
+from byol_tf.jobs.overrides import merged
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedRun:
+    """One training of a comparison.
+
+    Attributes:
+        variant: what it is called in tables.
+        seed: of the training.
+        overrides: "field=value" as on the command line, without `--config.`.
+        folder: run folder below that of the comparison.
+    """
+
+    variant: str
+    seed: int
+    overrides: tuple[str, ...]
+    folder: pathlib.PurePath
+
+    @property
+    def name(self) -> str:
+        return f"{self.variant}, seed {self.seed}"
+
+
+def plan(
+    variants: Sequence[Sequence[str]],
+    grid: Sequence[Sequence],
+    seeds: Sequence[int],
+    common: Sequence[str] = (),
+) -> list[PlannedRun]:
+    """Every variant at every point of the grid with every seed.
+
+    Seeds are the outer loop: after the first of them every variant has a
+    number.
+
+    Args:
+        variants: each a name and its overrides.
+        grid: each a field and its values; all combinations are run.
+        seeds: of the trainings.
+        common: overrides of all; a variant's own come after them.
+
+    Raises:
+        ValueError: in one line, if an entry is none of these or two variants
+            would have the same folder.
+    """
+    check_list("seeds", seeds, 0)
+    named = {
+        _joined(name, point): _without_seed(
+            merged([*common, *overrides, *point])
+        )
+        for name, overrides in _named(variants).items()
+        for point in _points(grid)
+    }
+    folders = {name: _folder(name) for name in named}
+    check_different("folders of variants", list(folders.values()))
+    return [
+        PlannedRun(
+            name,
+            seed,
+            (*overrides, f"seed={seed}"),
+            pathlib.PurePath(folders[name], f"seed{seed}"),
+        )
+        for seed in seeds
+        for name, overrides in named.items()
+    ]
+
+
+def _named(variants) -> Mapping[str, Sequence[str]]:
+    for entry in variants:
+        if (
+            not isinstance(entry, tuple | list)
+            or not entry
+            or not all(isinstance(part, str) and part for part in entry)
+        ):
+            raise ValueError(
+                "`variants` must hold entries (name, override, ...), such as "
+                f"('slow target', 'objective.tau=0.999'). Received: {entry!r}"
+            )
+    check_different("names of variants", [name for name, *_ in variants])
+    return {name: tuple(rest) for name, *rest in variants} or {"": ()}
+
+
+def _points(grid):
+    """Overrides of each point; one without any where there is no grid."""
+    for entry in grid:
+        if (
+            not isinstance(entry, tuple | list)
+            or len(entry) < 2
+            or not isinstance(entry[0], str)
+        ):
+            raise ValueError(
+                "`grid` must hold entries (field, value, ...), such as "
+                f"('objective.tau', 0.9, 0.99). Received: {entry!r}"
+            )
+    axes = [[f"{key}={value}" for value in values] for key, *values in grid]
+    return list(itertools.product(*axes))
+
+
+def _joined(name, point):
+    return ", ".join(part for part in (name, *point) if part) or "base"
+
+
+def _without_seed(overrides):
+    for override in overrides:
+        if override.startswith("seed="):
+            raise ValueError(
+                f"`seeds` sets the seed of every run. Received: {override!r}"
+            )
+    return overrides
+
+
+def _folder(name):
+    safe = re.sub(r"[^\w.=+-]+", "_", name).strip("._")
+    if not safe:
+        raise ValueError(
+            f"the name of a variant must have a letter. Received: {name!r}"
+        )
+    return safe

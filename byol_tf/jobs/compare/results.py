@@ -1,0 +1,250 @@
+"""What a comparison says at its end: numbers, tables, files."""
+
+import csv
+import dataclasses
+import io
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.files import read_json, write_json, write_text
+from byol_tf.jobs import processes as child_runs
+from byol_tf.jobs.compare import plots
+from byol_tf.jobs.compare.plan import PlannedRun
+from byol_tf.reports.report import format_table, write_report
+from byol_tf.training import logs
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A number of a run, and how a table shows it.
+
+    Attributes:
+        key: in the numbers of a run.
+        heading: of the column.
+        scale: what is shown is the number times this.
+        digits: after the point.
+    """
+
+    key: str
+    heading: str
+    scale: float = 1.0
+    digits: int = 2
+
+
+COLUMNS = (
+    Column("minutes", "minutes", digits=1),
+    Column("peak_memory_bytes", "memory GB", 1e-9),
+    Column("feature_std", "spread"),
+    Column("projection_std", "projections"),
+    Column("effective_rank", "rank", digits=1),
+    Column("few_shot_accuracy", "few labels %", 100, 1),
+    Column("knn_accuracy", "kNN %", 100, 1),
+    Column("linear_accuracy", "linear %", 100, 1),
+)
+NOTES = (
+    "Mean ± standard deviation over the seeds. Accuracies on the test images. "
+    "Spread of the representation and of the target's projections: 1 is full, "
+    "0 is collapsed. Rank: effective rank of the representation. Memory: most "
+    "that the process had resident.",
+)
+_MEASURED = ("feature_std", "effective_rank", "few_shot_accuracy")
+_MEASURED += ("knn_accuracy", "linear_accuracy")
+
+
+def is_finished(folder: pathlib.Path) -> bool:
+    """Whether a run folder holds a finished training."""
+    return (folder / "train.json").exists()
+
+
+def run_numbers(folder: pathlib.Path) -> dict[str, float | None]:
+    """The numbers of a finished run folder, by the keys of `COLUMNS`.
+
+    A number that is not finite, or that was not measured, is None.
+    """
+    result = read_json(folder / "train.json")
+    numbers = {key: result["after"].get(key) for key in _MEASURED}
+    watched = [
+        line["projection_std"]
+        for line in logs.read_metrics(folder / "metrics.jsonl")
+        if "projection_std" in line
+    ]
+    numbers["projection_std"] = watched[-1] if watched else None
+    numbers["minutes"] = result["training_seconds"] / 60
+    cost = child_runs.read_cost(folder)
+    numbers["peak_memory_bytes"] = cost.get("peak_memory_bytes")
+    return numbers
+
+
+def summary(
+    runs: Sequence[PlannedRun],
+    workdir: pathlib.Path,
+    failed: Mapping[PlannedRun, str],
+) -> dict:
+    """All numbers, as JSON values.
+
+    Args:
+        runs: of the comparison.
+        workdir: its folder.
+        failed: the last line of those that failed.
+
+    Returns:
+        `runs`, one dict each, with `status` ("finished" or "failed"), `error`
+        (its last line), `diagnosis` (a collapse that its watch named) and the
+        numbers; `variants`, by name, with `finished` of so many `planned`,
+        and `mean` and `std` (None for a single seed) of each number.
+    """
+    told = [_told(run, workdir, failed.get(run)) for run in runs]
+    variants = {}
+    for name in dict.fromkeys(run.variant for run in runs):
+        mine = [run for run in told if run["variant"] == name]
+        variants[name] = {
+            "planned": len(mine),
+            "finished": sum(run["status"] != "failed" for run in mine),
+            **{
+                column.key: _statistics([run.get(column.key) for run in mine])
+                for column in COLUMNS
+            },
+        }
+    return {"runs": told, "variants": variants}
+
+
+def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
+    """Headings, and a row of text for each variant."""
+    shown = [
+        column
+        for column in COLUMNS
+        if any(v[column.key] for v in result["variants"].values())
+    ]
+    cells = []
+    for name, numbers in result["variants"].items():
+        done, planned = numbers["finished"], numbers["planned"]
+        count = str(done) if done == planned else f"{done} of {planned}"
+        cells.append([name, count, *(_cell(numbers[c.key], c) for c in shown)])
+    return ["variant", "seeds", *(c.heading for c in shown)], cells
+
+
+def table(result: Mapping) -> str:
+    """The table for the terminal, and what failed or collapsed."""
+    headings, cells = rows(result)
+    return "\n".join([format_table(cells, headings), *_troubles(result)])
+
+
+def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
+    """Writes compare.json, .csv (a line a run), .md, .png and .html."""
+    write_json(workdir / "compare.json", result)
+    write_text(workdir / "compare.csv", _csv(result["runs"]))
+    picture = _picture(workdir, result)
+    write_text(workdir / "compare.md", _markdown(result, picture))
+    headings, cells = rows(result)
+    write_report(
+        workdir / "compare.html",
+        title=f"Comparison of {len(result['variants'])} variants",
+        table=(headings, cells),
+        pictures={"Accuracy": picture} if picture else {},
+        config_text=config_text,
+        notes=[*_troubles(result), *NOTES],
+    )
+
+
+def _told(run, workdir, error):
+    folder = workdir / run.folder
+    about = {
+        "variant": run.variant,
+        "seed": run.seed,
+        "folder": run.folder.as_posix(),
+        "overrides": list(run.overrides),
+        "status": "failed",
+        "error": error,
+        "diagnosis": None,
+    }
+    if not is_finished(folder):
+        return about
+    about["status"] = "finished"
+    about["diagnosis"] = read_json(folder / "train.json").get("stopped")
+    return {**about, **run_numbers(folder)}
+
+
+def _statistics(values):
+    """Mean, and sample standard deviation; None where nothing is known."""
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    if not known:
+        return None
+    std = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return {"mean": float(np.mean(known)), "std": std}
+
+
+def _cell(statistics, column):
+    if statistics is None:
+        return "-"
+    mean, std = (
+        None if value is None else f"{column.scale * value:.{column.digits}f}"
+        for value in (statistics["mean"], statistics["std"])
+    )
+    return mean if std is None else f"{mean} ± {std}"
+
+
+def _troubles(result):
+    """A line for each run that failed or collapsed."""
+    return [
+        f"{run['variant']}, seed {run['seed']}: "
+        + (run["diagnosis"] or f"failed: {run['error']}")
+        for run in result["runs"]
+        if run["status"] == "failed" or run["diagnosis"]
+    ]
+
+
+def _csv(runs):
+    fields = ["variant", "seed", "status", "diagnosis", "error", "folder"]
+    fields += ["overrides"]
+    fields += [column.key for column in COLUMNS]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
+    writer.writeheader()
+    for run in runs:
+        writer.writerow({**run, "overrides": " ".join(run["overrides"])})
+    return text.getvalue()
+
+
+def _markdown(result, picture):
+    headings, cells = rows(result)
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *cells]
+    lines = [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in lines
+    ]
+    troubles = [f"- {line}" for line in _troubles(result)]
+    parts = ["\n".join(lines), "\n".join(troubles), *NOTES]
+    if picture:
+        parts.append("![Accuracy by variant](compare.png)")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _picture(workdir, result):
+    """PNG bytes, also in compare.png; None where there is nothing to draw."""
+    curves = {
+        name: [
+            logs.read_metrics(workdir / run["folder"] / "metrics.jsonl")
+            for run in result["runs"]
+            if run["variant"] == name and run["status"] != "failed"
+        ]
+        for name in result["variants"]
+    }
+    accuracies = [c for c in COLUMNS if c.key.endswith("accuracy")]
+    measured = any(
+        numbers[column.key]
+        for numbers in result["variants"].values()
+        for column in accuracies
+    )
+    if not measured:
+        return None
+    path = workdir / "compare.png"
+    plots.draw(
+        result["variants"],
+        [(c.key, c.heading) for c in accuracies],
+        curves,
+        path,
+    )
+    return path.read_bytes()

@@ -1,0 +1,1 @@
+"""Converting official weights: from a configuration to its results."""

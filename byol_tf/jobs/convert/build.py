@@ -1,0 +1,98 @@
+"""From an official checkpoint to an encoder's file or a run folder."""
+
+import os
+import pathlib
+
+from byol_tf.jobs.convert import architecture, conversion
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs.config import save_config
+
+Path = str | os.PathLike
+
+
+def convert_file(
+    source: Path,
+    to: Path,
+    *,
+    encoder: str = "auto",
+    width: float = 0,
+    vectors: Path | None = None,
+    tolerance: float = 1e-4,
+) -> dict:
+    """Converts an official checkpoint into an encoder's file.
+
+    Args:
+        source: the checkpoint.
+        to: the `.keras` file; a `.json` that tells of it is written beside.
+        encoder: see `conversion.convert`.
+        width: likewise.
+        vectors: see `conversion.verify`; None for no such comparison.
+        tolerance: likewise.
+
+    Returns:
+        What was converted, see `conversion.summary`, with the differences
+        that were measured.
+
+    Raises:
+        ValueError: in one line; then no file is written.
+    """
+    _refuse_existing(to)
+    _refuse_existing(pathlib.Path(to).with_suffix(".json"))
+    converted = conversion.convert(source, encoder, width)
+    measured = {}
+    if vectors is not None:
+        measured["recorded"] = conversion.verify(
+            converted.encoder, vectors, tolerance
+        )
+    measured["reloaded"] = conversion.save(converted, to)
+    about = conversion.summary(converted, source, to)
+    about["relative_differences"] = measured
+    conversion.write_summary(to, about)
+    return about | {"file": str(to)}
+
+
+def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
+    """Makes a run folder of an official checkpoint, as if trained in it.
+
+    Args:
+        source: the checkpoint.
+        workdir: folder that holds no run yet.
+        defaults: a configuration of a run with every field. The run has no
+            images: every later script is told of some.
+        **options: of `convert_file`.
+
+    Returns:
+        As `convert_file`.
+
+    Raises:
+        ValueError: in one line; then no file is written.
+    """
+    _refuse_existing(pathlib.Path(workdir) / "config.yaml")
+    about = convert_file(
+        source, pathlib.Path(workdir) / encoders.FILE, **options
+    )
+    save_config(_run_config(about, defaults), workdir)
+    return about
+
+
+def _run_config(about, defaults):
+    config = defaults
+    with config.unlocked():
+        for field in config.encoder:
+            if field in about["arguments"]:
+                config.encoder[field] = about["arguments"][field]
+        config.encoder.name = about["encoder"]
+        config.augment.size = about["image_size"]
+        config.data.source = "folder"
+        config.data.test_split = ""  # held out of the folder, unless it has one
+        config.data.name = ""
+        config.data.image_size = architecture.STORED_SIZE
+        config.data.channels = len(architecture.IMAGENET_MEAN)
+    return config
+
+
+def _refuse_existing(path):
+    if pathlib.Path(path).exists():
+        raise ValueError(
+            f"{path} exists already; choose another name, or remove it"
+        )

@@ -1,0 +1,223 @@
+"""Official checkpoints as Keras encoders: converted, verified and saved."""
+
+import dataclasses
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from byol_tf.files import loading, save_model, sha256, whole_file, write_json
+from byol_tf.jobs.convert.architecture import (
+    IMAGE_SIZE,
+    Architecture,
+    detect,
+    our_name,
+)
+from byol_tf.jobs.convert.checkpoint import Checkpoint, load_checkpoint
+from byol_tf.modalities.image.resnet import ResNet
+
+Path = str | os.PathLike
+
+CHECK_IMAGES = 2  # of the comparison with the saved file
+CHECK_SIZE = 64  # pixels of their sides
+CHECK_TOLERANCE = 1e-6  # relative
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """An official encoder as ours.
+
+    Attributes:
+        encoder: the Keras model, of images of any size.
+        architecture: what was found in the file.
+        checkpoint: where its weights come from.
+    """
+
+    encoder: keras.Model
+    architecture: Architecture
+    checkpoint: Checkpoint
+
+
+def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
+    """Reads an official checkpoint into an encoder of ours.
+
+    Args:
+        path: of the checkpoint.
+        encoder: what it must be, such as "resnet50"; "auto" takes what is
+            found.
+        width: multiple of the usual channels that it must have; 0 for any.
+
+    Raises:
+        ValueError: in one line, if the file is refused or damaged, holds
+            another encoder, or if any of its arrays is missing, left over or
+            of another shape than the architecture has.
+    """
+    checkpoint = load_checkpoint(path)
+    architecture = detect(checkpoint.arrays)
+    if encoder not in ("auto", architecture.name) or (
+        width not in (0, architecture.width)
+    ):
+        wanted = [f"--encoder={encoder}"] * (encoder != "auto")
+        wanted += [f"--width={width:g}"] * (width != 0)
+        raise ValueError(
+            f"{path} holds a {architecture.name} of width "
+            f"{architecture.width:g}, not {' '.join(wanted)}; leave that out "
+            "to convert what is there"
+        )
+    model = ResNet((None, None, 3), **architecture.arguments())
+    assign(model, checkpoint)
+    return Converted(model, architecture, checkpoint)
+
+
+def assign(encoder: keras.Model, checkpoint: Checkpoint) -> None:
+    """Gives an encoder the arrays of a checkpoint, each to its variable.
+
+    Raises:
+        ValueError: in one line, at the first array that is left over, does
+            not fit or is not finite, and for variables that get none.
+    """
+    variables = {
+        (layer.name, variable.name): variable
+        for layer in encoder.layers
+        for variable in layer.variables
+        # The normalisation of pixels is ours; official files have none.
+        if not isinstance(layer, keras.layers.Normalization)
+    }
+    for key, value in checkpoint.arrays.items():
+        variable = variables.pop(our_name(key), None)
+        if variable is None:
+            raise ValueError(
+                f"`{key}` of the checkpoint has no place in the encoder, "
+                "which would be another one without it"
+            )
+        variable.assign(_fitted(key, value, tuple(variable.shape)))
+    if variables:
+        layer, variable = next(iter(variables))
+        raise ValueError(
+            f"the checkpoint has nothing for `{variable}` of the layer "
+            f"`{layer}`, and {len(variables) - 1} more"
+        )
+
+
+def _fitted(key, value, shape):
+    """An array in the shape of its variable; norms are [1, 1, 1, c] there."""
+    padded = (1,) * (np.ndim(value) - len(shape)) + shape
+    if np.shape(value) != padded:
+        raise ValueError(
+            f"`{key}` must be {list(shape)}. Received: {list(np.shape(value))}"
+        )
+    value = np.asarray(value, np.float32).reshape(shape)
+    if not np.isfinite(value).all():
+        raise ValueError(f"`{key}` must be finite, and holds NaN or infinity")
+    return value
+
+
+def verify(encoder: keras.Model, path: Path, tolerance: float) -> float:
+    """Compares an encoder with recorded activations.
+
+    Args:
+        encoder: images in [0, 1] to representations.
+        path: of an `.npz` with `images` `[n, height, width, 3]`, float in
+            [0, 1], and `representations` `[n, d]` that the official network
+            gave for them at inference.
+        tolerance: norm of the difference, relative to that of the recorded
+            representations.
+
+    Returns:
+        The relative difference.
+
+    Raises:
+        ValueError: in one line, if the file is none of this kind, or the
+            difference is beyond the tolerance.
+    """
+    with loading(path), np.load(path, allow_pickle=False) as file:
+        images, recorded = file["images"], file["representations"]
+    features = encoder.output_shape[-1]
+    if images.ndim != 4 or recorded.shape != (len(images), features):
+        raise ValueError(
+            f"{path} must hold `images` [n, height, width, 3] and "
+            f"`representations` [n, {features}]. Received: "
+            f"{list(images.shape)} and {list(recorded.shape)}"
+        )
+    ours = encoder.predict(images.astype(np.float32), verbose=0)
+    difference = relative_difference(ours, recorded)
+    if not difference <= tolerance:
+        raise ValueError(
+            f"the encoder differs from the activations in {path} by "
+            f"{difference:.1e}, more than {tolerance:.1e}; nothing was written"
+        )
+    return difference
+
+
+def relative_difference(ours, theirs) -> float:
+    """Norm of the difference over the norm of `theirs`."""
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    norm = max(np.linalg.norm(theirs), np.finfo(np.float32).tiny)
+    return float(np.linalg.norm(ours - theirs) / norm)
+
+
+def save(converted: Converted, path: Path) -> float:
+    """Saves the encoder, if what was saved works as it does.
+
+    The file is loaded again, in Keras's safe mode, and gets its name only
+    if it gives the same representations of random images.
+
+    Returns:
+        The relative difference of the representations.
+
+    Raises:
+        ValueError: in one line, if they differ; no file is left.
+    """
+    if pathlib.Path(path).suffix != ".keras":
+        raise ValueError(f"`to` must end in .keras. Received: {path}")
+    shape = (CHECK_IMAGES, CHECK_SIZE, CHECK_SIZE, 3)
+    images = np.random.default_rng(0).random(shape, np.float32)
+    with whole_file(path) as temporary:
+        save_model(converted.encoder, temporary)
+        with loading(temporary):
+            copy = keras.saving.load_model(
+                temporary, compile=False, safe_mode=True
+            )
+        difference = relative_difference(
+            copy(images), converted.encoder(images)
+        )
+        if not difference <= CHECK_TOLERANCE:
+            raise ValueError(
+                f"the saved encoder differs from the converted one by "
+                f"{difference:.1e}; nothing was written"
+            )
+    return difference
+
+
+def summary(converted: Converted, source: Path, saved: Path) -> dict:
+    """What was converted into what, as JSON values."""
+    encoder = converted.encoder
+    architecture = converted.architecture
+    return {
+        "source": {
+            "file": pathlib.Path(source).name,
+            "bytes": pathlib.Path(source).stat().st_size,
+            "sha256": sha256(source),
+            "network": converted.checkpoint.root,
+            "arrays": len(converted.checkpoint.arrays),
+            "step": converted.checkpoint.step,
+        },
+        "encoder": architecture.name,
+        "width": architecture.width,
+        "arguments": architecture.arguments(),
+        "parameters": sum(
+            int(np.prod(v.shape)) for v in encoder.trainable_variables
+        ),
+        "layers_with_weights": sum(1 for x in encoder.layers if x.weights),
+        "image_size": IMAGE_SIZE,
+        "features": encoder.output_shape[-1],
+        "sha256": sha256(saved),
+    }
+
+
+def write_summary(saved: Path, about: dict) -> pathlib.Path:
+    """Writes it beside the encoder, `encoder.json` to `encoder.keras`."""
+    path = pathlib.Path(saved).with_suffix(".json")
+    write_json(path, about)
+    return path

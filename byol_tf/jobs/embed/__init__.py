@@ -1,0 +1,1 @@
+"""Embedding and searching: from a configuration to its results."""

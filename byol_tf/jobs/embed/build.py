@@ -1,0 +1,266 @@
+"""From configurations to embeddings of a folder, and searches in them."""
+
+import functools
+import os
+import pathlib
+from collections.abc import Sequence
+
+from byol_tf.checks import check_number
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.jobs.embed.run import Embedded, Embedder, embed_folder
+from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.modalities.image.decode import MAX_PIXELS, ImageError
+from byol_tf.modalities.image.sheet import Shown, contact_sheet
+from byol_tf.modalities.image.views import CentreView
+from byol_tf.progress import progress_bar
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs.config import config_of_run
+from byol_tf.runtime import describe_machine
+from byol_tf.search.duplicates import (
+    DuplicateSettings,
+    duplicate_groups,
+    write_groups,
+)
+from byol_tf.search.index import IndexSettings, nearest
+from byol_tf.search.map import MapSettings, write_map
+from byol_tf.search.table import Embeddings
+
+FILE = "embeddings.parquet"
+
+
+def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
+    """The Parquet file that the flags name.
+
+    Raises:
+        ValueError: none of them is given, or two different files are.
+    """
+    if out and embeddings and pathlib.Path(out) != pathlib.Path(embeddings):
+        raise ValueError("--out and --embeddings name different files")
+    if not (out or embeddings or workdir):
+        raise ValueError(
+            "--workdir=RUN is needed to embed images, or "
+            f"--embeddings={FILE} to search in what was embedded"
+        )
+    return pathlib.Path(out or embeddings or pathlib.Path(workdir) / FILE)
+
+
+def embed(config, workdir, images, target, defaults) -> Embedded:
+    """Embeds a folder with a run's encoder, see `embed_folder`.
+
+    Args:
+        config: of the embedding, see `configs/embed.py`.
+        workdir: the run folder.
+        images: the folder.
+        target: the Parquet file.
+        defaults: a configuration of a run with every field.
+
+    Raises:
+        ValueError: in one line, if there is no encoder or no image, if they
+            and the configuration do not fit together, or if the file was
+            made in another way.
+    """
+    if not workdir:
+        raise ValueError("--workdir=RUN is needed to embed images")
+    check_number("part.images", config.part.images, 1)
+    check_number("part.seconds", config.part.seconds, 0)
+    encoder = encoders.load_encoder(workdir)
+    run = config_of_run(None, workdir, defaults)
+    channels = encoder.input_shape[-1] or run.data.channels or 3
+    stored = config.image_size or _stored_size(run, workdir)
+    size = encoders.input_size(
+        encoder,
+        (stored, stored, channels),
+        name=str(images),
+        size=config.size,
+        usual=run.augment.size,
+    )
+    origin = {
+        "encoder": encoders.file_digest(workdir),
+        "image_size": stored,
+        "size": size,
+        "channels": channels,
+        "crop_fraction": config.crop_fraction,
+    }
+    return embed_folder(
+        _embedder(encoder, origin, config, data_builders.max_pixels(run)),
+        images,
+        target,
+        {
+            "workdir": str(pathlib.Path(workdir).resolve()),
+            "versions": describe_machine()["versions"],
+        },
+        part_images=config.part.images,
+        part_seconds=config.part.seconds,
+    )
+
+
+def _stored_size(run, workdir):
+    """Pixels of a side of the run's own images, which may have to be read."""
+    if run.data.image_size:
+        return run.data.image_size
+    try:
+        train, _ = data_builders.train_and_later_test(run, workdir)
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"the size of the run's own images is not known ({error}); give "
+            "it by --config.image_size"
+        ) from error
+    return min(train.image_shape[:2])
+
+
+def _embedder(encoder, origin, config, max_pixels=MAX_PIXELS):
+    channels = origin["channels"]
+    if channels not in (1, 3):
+        raise ValueError(
+            "image files have 1 or 3 channels, but the encoder takes "
+            f"{channels}"
+        )
+    view = CentreView(origin["size"], origin["crop_fraction"])
+    return Embedder(
+        FeatureExtractor(encoder, view, config.encode_batch),
+        encoder.output_shape[-1],
+        origin["image_size"],
+        channels,
+        origin,
+        max_pixels,
+    )
+
+
+class Search:
+    """Searches in embeddings, as a configuration says.
+
+    Args:
+        config: see `configs/embed.py`.
+        path: of the Parquet file; pictures come beside it.
+        folder: where the images are now, None if where they were.
+
+    Raises:
+        ValueError: there are no embeddings, or a setting is wrong.
+    """
+
+    def __init__(self, config, path, folder=None):
+        self._config = config
+        self._index = IndexSettings(**config.index)
+        self._duplicates = DuplicateSettings(**config.duplicates)
+        self._map = MapSettings(**config.map)
+        check_number("neighbours", config.neighbours, 1)
+        check_number("sheet.groups", config.sheet.groups, 1)
+        check_number("sheet.images", config.sheet.images, 2)
+        self.embeddings = Embeddings(path)
+        folder = folder or self.embeddings.about["origin"]["folder"]
+        self._folder = pathlib.Path(folder)
+
+    def query(
+        self, queries: Sequence[str], workdir: str | os.PathLike | None = None
+    ) -> tuple[list[tuple[str, list[tuple[str, float]]]], pathlib.Path]:
+        """Finds the images nearest to some, and draws `query.png`.
+
+        Args:
+            queries: image files; one that is among the embedded ones is not
+                found itself.
+            workdir: folder of the run whose encoder made the embeddings, None
+                if where it was.
+
+        Returns:
+            Each query with `(path, cosine)` of what was found, nearest first,
+            and the path of the picture.
+
+        Raises:
+            ValueError: a query cannot be read, or the encoder is another one.
+        """
+        embedder = self._same_embedder(workdir)
+        images = [_decoded(embedder, query) for query in queries]
+        vectors = [embedder.extract(image[None])[0] for image in images]
+        wanted = self._config.neighbours
+        rows, cosines = nearest(
+            self.embeddings, vectors, wanted + 1, self._index
+        )
+        results = []
+        for query, near, values in zip(queries, rows, cosines, strict=True):
+            names = [self.embeddings.path_of(row) for row in near]
+            pairs = zip(names, map(float, values), strict=True)
+            pairs = [p for p in pairs if not self._is(p[0], query)]
+            results.append((query, pairs[:wanted]))
+        target = self.embeddings.path.with_name("query.png")
+        sheet = [self._shown_query(*result) for result in results]
+        contact_sheet(
+            sheet,
+            target,
+            title="Nearest images, by cosine",
+            headings=["query"] * len(sheet),
+        )
+        return results, target
+
+    def duplicates(self) -> tuple[int, int, list[pathlib.Path]]:
+        """Writes `duplicates.csv`, and the largest groups as a picture.
+
+        Returns:
+            Number of groups, of images in them, and the files.
+        """
+        groups = duplicate_groups(
+            self.embeddings, self._duplicates, self._index
+        )
+        files = [self.embeddings.path.with_name("duplicates.csv")]
+        write_groups(self.embeddings, groups, files[0])
+        if groups:
+            files.append(files[0].with_suffix(".png"))
+            self._draw_groups(groups, files[1])
+        return len(groups), sum(len(group.rows) for group in groups), files
+
+    def map(self, target: str | os.PathLike) -> int:
+        """Draws a map, see `write_map`; gives the number of images on it."""
+        bar = functools.partial(progress_bar, "thumbnails", unit="image")
+        return write_map(self.embeddings, self._folder, target, self._map, bar)
+
+    def _same_embedder(self, workdir):
+        about = self.embeddings.about
+        workdir = workdir or about["workdir"]
+        encoder = encoders.load_encoder(workdir)
+        if encoders.file_digest(workdir) != about["origin"]["encoder"]:
+            raise ValueError(
+                f"{self.embeddings.path} was made with another encoder than "
+                f"{workdir}/{encoders.FILE}; embed the images anew, or name "
+                "the right --workdir"
+            )
+        return _embedder(encoder, about["origin"], self._config)
+
+    def _is(self, path, query):
+        file = self._folder / path
+        return file.exists() and os.path.samefile(file, query)
+
+    def _shown_query(self, query, pairs):
+        first = Shown(query, pathlib.Path(query).name, "")
+        return [first] + [
+            Shown(self._folder / path, path, f"{cosine:.3f}")
+            for path, cosine in pairs
+        ]
+
+    def _draw_groups(self, groups, target):
+        section = self._config.sheet
+        largest = groups[: section.groups]
+        sheet = []
+        for group in largest:
+            names = [
+                self.embeddings.path_of(row)
+                for row in group.rows[: section.images]
+            ]
+            sheet.append(
+                [
+                    Shown(self._folder / name, name, f"{cosine:.3f}")
+                    for name, cosine in zip(names, group.cosines, strict=False)
+                ]
+            )
+        contact_sheet(
+            sheet,
+            target,
+            title=f"{len(groups)} groups of near-duplicates, cosine of at "
+            f"least {self._duplicates.threshold:g}",
+            headings=[f"{len(group.rows)} images" for group in largest],
+        )
+
+
+def _decoded(embedder, query):
+    try:
+        return embedder.decode(query)
+    except ImageError as error:
+        raise ValueError(f"--query={query}: {error}") from error

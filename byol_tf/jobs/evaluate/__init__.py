@@ -1,0 +1,1 @@
+"""Linear evaluation: from a configuration to its results."""

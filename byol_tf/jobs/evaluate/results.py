@@ -1,0 +1,249 @@
+"""What a linear evaluation says at its end: numbers, table and picture."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.examples import Images
+from byol_tf.evaluation import confusion
+from byol_tf.evaluation.accuracy import bootstrap_interval, top_k_hits
+from byol_tf.evaluation.knn import knn_predict
+from byol_tf.evaluation.selection import Choice
+from byol_tf.reports.report import format_table
+
+SETTINGS = {"sgd": "learning_rate", "logistic": "penalty", "knn": "k"}
+_COLUMNS = {
+    "sgd": "linear (SGD)",
+    "logistic": "logistic regression",
+    "knn": "kNN",
+}
+_TOP = 5
+
+
+class Tested(NamedTuple):
+    """Outcome of one protocol on the test images.
+
+    Attributes:
+        choice: the setting that was tested.
+        seconds: of choosing and fitting.
+        predictions: int `[test images]`.
+        hits: bool `[test images]`.
+        top_hits: the same of the five best classes, or None.
+        others: accuracy by k, of kNN.
+    """
+
+    choice: Choice
+    seconds: float
+    predictions: np.ndarray
+    hits: np.ndarray
+    top_hits: np.ndarray | None
+    others: Mapping[int, float]
+
+
+def checked_test(test: Images, train: Images) -> Images:
+    """The labelled images of a test set.
+
+    Raises:
+        ValueError: there are none, or one is of a class that is not among
+            the training images.
+    """
+    known = test.labels >= 0
+    if not known.any():
+        raise ValueError(f"{test.name} has no test image with a label")
+    if not known.all():
+        test = test.subset(np.flatnonzero(known))
+    if test.labels.max() >= train.num_classes:
+        raise ValueError(
+            f"the test images of {test.name} have labels up to "
+            f"{test.labels.max()}, the training images only up to "
+            f"{train.num_classes - 1}"
+        )
+    return test
+
+
+def tested(
+    choices: Mapping[str, tuple[Choice, float]],
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    num_classes: int,
+    temperature: float,
+) -> dict[str, Tested]:
+    """Applies what was fitted to the test images.
+
+    Args:
+        choices: choice and seconds by protocol.
+        train: features and labels, which are the bank of kNN.
+        test: features and labels.
+        num_classes: number of classes.
+        temperature: of kNN.
+    """
+    outcomes = {}
+    for method, (choice, seconds) in choices.items():
+        top, others = None, {}
+        if choice.classifier is None:
+            found = knn_predict(
+                *train,
+                test[0],
+                num_classes=num_classes,
+                k=choice.accuracies,
+                temperature=temperature,
+            )
+            others = {k: float(np.mean(p == test[1])) for k, p in found.items()}
+            predictions = found[choice.value]
+        else:
+            scores = choice.classifier.scores(test[0])
+            predictions = scores.argmax(axis=1)
+            if num_classes > _TOP:
+                top = top_k_hits(scores, test[1], _TOP)
+        hits = predictions == test[1]
+        outcomes[method] = Tested(
+            choice, seconds, predictions, hits, top, others
+        )
+    return outcomes
+
+
+def summary(
+    rows: Mapping[str, Mapping[str, Tested]],
+    test: Images,
+    class_names: Sequence[str],
+    *,
+    interval: Mapping,
+) -> dict:
+    """All numbers, as JSON values.
+
+    The last two rows are compared with each other, example by example, and
+    the confusion is that of the last row's first protocol.
+
+    Args:
+        rows: outcomes by protocol, by encoder.
+        test: the test images.
+        class_names: a name for each class.
+        interval: arguments of `bootstrap_interval`.
+    """
+
+    def bounds(values):
+        return list(bootstrap_interval(values, **interval))
+
+    results = {
+        name: {
+            method: _numbers(method, outcome, bounds)
+            for method, outcome in outcomes.items()
+        }
+        for name, outcomes in rows.items()
+    }
+    (first, other), (last, best) = list(rows.items())[-2:]
+    gains = {
+        method: _gain(best[method].hits, other[method].hits, bounds)
+        for method in best
+        if method in other
+    }
+    return {
+        "results": results,
+        "gain": {"of": last, "over": first, "by_method": gains},
+        "confusion": _confusion(last, best, test, class_names),
+    }
+
+
+def table(result: Mapping) -> str:
+    """Accuracies with their intervals, as text for the terminal."""
+    rows = result["results"]
+    methods = [m for m in _COLUMNS if any(m in row for row in rows.values())]
+    columns = ["", *(_COLUMNS[method] for method in methods)]
+    cells = [
+        [name, *(_cell(row.get(method), "accuracy") for method in methods)]
+        for name, row in rows.items()
+    ]
+    *_, (name, row) = rows.items()
+    if any("top5_accuracy" in numbers for numbers in row.values()):
+        top = [_cell(row.get(m), "top5_accuracy") for m in methods]
+        cells.append([f"{name}, top-5", *top])
+    level = result["settings"]["level"]
+    return "\n".join(
+        [
+            format_table(cells, columns),
+            "",
+            f"Accuracy on {result['test_images']} test images of "
+            f"{result['data']}, with its {100 * level:g} % interval; chosen on "
+            f"{result['held_out']} of {result['images']} training images: "
+            + ", ".join(_told(method, row[method]) for method in row)
+            + ".",
+        ]
+    )
+
+
+def draw(result: Mapping, target, data: str) -> None:
+    """Draws the confusion of a result to a path or binary file."""
+    part = result["confusion"]
+    names = part["class_names"]
+    title = f"{part['encoder']}, {_COLUMNS[part['method']]}, test images of "
+    confusion.draw_confusion(
+        np.array(part["matrix"]),
+        target,
+        class_names=names,
+        title=title + data,
+    )
+
+
+def _numbers(method, outcome, bounds: Callable):
+    choice = outcome.choice
+    numbers = {
+        "accuracy": float(outcome.hits.mean()),
+        "accuracy_interval": bounds(outcome.hits),
+        SETTINGS[method]: choice.value,
+        "held_out_accuracy": {
+            f"{value:g}": accuracy
+            for value, accuracy in choice.accuracies.items()
+        },
+        "fit_seconds": round(outcome.seconds, 3),
+    }
+    if outcome.top_hits is not None:
+        numbers["top5_accuracy"] = float(outcome.top_hits.mean())
+        numbers["top5_accuracy_interval"] = bounds(outcome.top_hits)
+    if outcome.others:
+        numbers["accuracy_by_k"] = {
+            str(k): a for k, a in outcome.others.items()
+        }
+    return numbers
+
+
+def _gain(hits, other_hits, bounds):
+    differences = hits.astype(np.float64) - other_hits
+    return {
+        "accuracy": float(differences.mean()),
+        "interval": bounds(differences),
+    }
+
+
+def _confusion(name, outcomes, test, class_names):
+    method, outcome = next(iter(outcomes.items()))
+    matrix = confusion.confusion_matrix(
+        test.labels, outcome.predictions, len(class_names)
+    )
+    accuracies = confusion.per_class_accuracy(matrix)
+    return {
+        "encoder": name,
+        "method": method,
+        "class_names": list(class_names),
+        "matrix": matrix.tolist(),
+        "per_class_accuracy": [
+            None if np.isnan(a) else float(a) for a in accuracies
+        ],
+        "most_confused": [
+            {"class": class_names[a], "predicted": class_names[b], "count": n}
+            for a, b, n in confusion.most_confused(matrix)
+        ],
+    }
+
+
+def _cell(numbers, key):
+    if numbers is None or key not in numbers:
+        return None
+    low, high = numbers[f"{key}_interval"]
+    return f"{100 * numbers[key]:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _told(method, numbers):
+    setting = SETTINGS[method]
+    return f"{setting.replace('_', ' ')} {numbers[setting]:g}"

@@ -1,0 +1,263 @@
+"""Linear evaluation of a pretrained encoder, beside two that learned nothing.
+
+Everything is chosen and fitted on training images. Only then is the test set
+loaded, by a function that nothing before it has, and everything that was
+fitted is tested once.
+"""
+
+import dataclasses
+import functools
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from byol_tf.data.batches import steps_per_epoch, training_batches
+from byol_tf.data.examples import Images
+from byol_tf.evaluation.feature_cache import FeatureCache
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.evaluation.linear_probe import choose_probe
+from byol_tf.evaluation.logistic import choose_logistic
+from byol_tf.evaluation.selection import Choice, choose_neighbours, holdout_mask
+from byol_tf.files import write_json
+from byol_tf.jobs.evaluate import results as linear_results
+from byol_tf.jobs.evaluate.settings import Settings
+from byol_tf.modalities.image.view import View
+from byol_tf.optim.schedules import scaled_learning_rate
+from byol_tf.progress import progress_bar
+from byol_tf.runtime import describe_machine
+from byol_tf.seeds import step_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An encoder to be judged.
+
+    Attributes:
+        name: heading of its row.
+        encoder: Keras model, float images in [0, 1] to vectors; stays as it
+            is.
+        prepare: preprocessing of a batch without draws, such as `CentreView`.
+        view: random view of SGD; None leaves that protocol out.
+        identity: what its features follow from besides the data, as JSON
+            values; None does not keep them on disk.
+    """
+
+    name: str
+    encoder: keras.Model
+    prepare: Callable
+    view: View | None = None
+    identity: Mapping | None = None
+
+
+@dataclasses.dataclass
+class LinearEvaluation:
+    """An evaluation that is ready to go.
+
+    Attributes:
+        subjects: encoders, the one that matters last.
+        train: labelled images of two classes or more.
+        load_test: gives the labelled test images; called once, when all is
+            fitted.
+        settings: numbers.
+        about: JSON values that are written with the result.
+    """
+
+    subjects: list[Subject]
+    train: Images
+    load_test: Callable[[], Images]
+    settings: Settings
+    about: Mapping = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        labels = self.train.labels
+        if len(np.unique(labels)) < 2 or labels.min() < 0:
+            raise ValueError(
+                "linear evaluation needs labelled training images of two "
+                f"classes or more; {self.train.name} has labels of "
+                f"{len(np.unique(labels[labels >= 0]))} (see data.labels and "
+                "the sub-folders of a folder)"
+            )
+        if self.settings.sgd.epochs:
+            self._steps = self.settings.sgd.epochs * steps_per_epoch(
+                self.train.num_examples, self.settings.sgd.batch_size
+            )
+        self._held_out = holdout_mask(
+            labels, self.settings.holdout, self.settings.seed
+        )
+
+    def run(self, workdir, name: str = "eval_linear") -> dict:
+        """Fits, tests, and writes into a run folder.
+
+        Args:
+            workdir: the folder; features are kept in `features/`.
+            name: of the files: `<name>.json` and `<name>_confusion.png`.
+
+        Returns:
+            What the JSON file holds.
+        """
+        workdir = pathlib.Path(workdir)
+        started = time.perf_counter()
+        cache = FeatureCache(workdir / "features")
+        fitted = [self._fit(subject, cache) for subject in self.subjects]
+        test = linear_results.checked_test(self.load_test(), self.train)
+        rows = {}
+        for subject, (features, choices) in zip(
+            self.subjects, fitted, strict=True
+        ):
+            rows[subject.name] = linear_results.tested(
+                choices,
+                (features, self.train.labels),
+                (self._features(subject, test, cache), test.labels),
+                num_classes=self.train.num_classes,
+                temperature=self.settings.temperature,
+            )
+        result = {
+            **linear_results.summary(
+                rows,
+                test,
+                self._class_names(),
+                interval={
+                    "resamples": self.settings.resamples,
+                    "level": self.settings.level,
+                    "seed": self.settings.seed,
+                },
+            ),
+            **self._circumstances(test),
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        write_json(workdir / f"{name}.json", result)
+        linear_results.draw(
+            result, workdir / f"{name}_confusion.png", self.train.name
+        )
+        return result
+
+    # ---- training images only -----------------------------------------
+
+    def _fit(self, subject, cache):
+        """Features of the training images, and a choice by protocol."""
+        settings, labels = self.settings, self.train.labels
+        features = self._features(subject, self.train, cache)
+        options = {"num_classes": self.train.num_classes}
+        known = features, labels, self._held_out
+        fits = {
+            "logistic": functools.partial(
+                choose_logistic, *known, penalties=settings.penalties, **options
+            ),
+            "knn": functools.partial(
+                choose_neighbours,
+                *known,
+                ks=settings.neighbours,
+                temperature=settings.temperature,
+                **options,
+            ),
+        }
+        if subject.view is not None and settings.sgd.epochs:
+            sgd = functools.partial(self._fit_sgd, subject, features)
+            fits = {"sgd": sgd, **fits}
+        choices = {}
+        for method, fit in fits.items():
+            started = time.perf_counter()
+            choice = fit()
+            choices[method] = choice, time.perf_counter() - started
+            if choice.at_edge and method != "knn":
+                logging.warning(
+                    "%s, %s: the best setting, %g, is at the end of those "
+                    "tried; try some beyond it.",
+                    *(subject.name, method, choice.value),
+                )
+        return features, choices
+
+    def _features(self, subject, images, cache):
+        extractor = FeatureExtractor(
+            subject.encoder, subject.prepare, self.settings.encode_batch
+        )
+
+        def compute():
+            title = f"{subject.name}: features"
+            return extractor(
+                images.images, functools.partial(progress_bar, title)
+            )
+
+        if subject.identity is None:
+            features = compute()
+        else:
+            identity = {**subject.identity, "data": images.fingerprint()}
+            features = cache.get(identity, images.num_examples, compute)
+        if not np.isfinite(features).all():
+            raise ValueError(
+                f"the features of {subject.name} have NaN or infinite values; "
+                "has its training diverged?"
+            )
+        return features
+
+    def _fit_sgd(self, subject, features) -> Choice:
+        settings = self.settings.sgd
+        # Their numbers tell which images are held out.
+        batches = training_batches(
+            self.train.numbered(),
+            settings.batch_size,
+            seed=self.settings.seed,
+            num_steps=self._steps,
+        )
+        draw = tf.function(subject.view.draw, jit_compile=True, autograph=False)
+
+        def encode(images, step):
+            images = draw(images, step_seed(self.settings.seed, step))
+            return subject.encoder(images, training=False)
+
+        images = self._steps * settings.batch_size
+        with progress_bar(
+            f"{subject.name}: SGD", total=images, unit="image"
+        ) as bar:
+            choice = choose_probe(
+                batches,
+                encode,
+                self.train.labels,
+                self._held_out,
+                features[self._held_out],
+                num_classes=self.train.num_classes,
+                learning_rates=[
+                    scaled_learning_rate(rate, settings.batch_size)
+                    for rate in settings.learning_rates
+                ],
+                total_steps=self._steps,
+                momentum=settings.momentum,
+                jit_compile=self.settings.jit_compile,
+                on_step=lambda losses: bar.update(settings.batch_size),
+            )
+        # Told as they were given, for a batch of 256.
+        rates = dict(
+            zip(choice.accuracies, settings.learning_rates, strict=True)
+        )
+        accuracies = {rates[r]: a for r, a in choice.accuracies.items()}
+        return dataclasses.replace(
+            choice, value=rates[choice.value], accuracies=accuracies
+        )
+
+    # ---- what is written besides --------------------------------------
+
+    def _class_names(self):
+        names = list(self.train.class_names)
+        return names + [
+            str(i) for i in range(len(names), self.train.num_classes)
+        ]
+
+    def _circumstances(self, test):
+        train = self.train
+        return {
+            "data": train.name,
+            "data_fingerprint": train.fingerprint(),
+            "test_fingerprint": test.fingerprint(),
+            "images": train.num_examples,
+            "held_out": int(self._held_out.sum()),
+            "test_images": test.num_examples,
+            "seed": self.settings.seed,
+            "settings": dataclasses.asdict(self.settings),
+            **self.about,
+            "machine": describe_machine(),
+        }

@@ -1,0 +1,1 @@
+"""Exporting: from a configuration to its results."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: from a configuration to its results."""

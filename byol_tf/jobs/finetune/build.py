@@ -1,0 +1,170 @@
+"""From configurations to fine-tunings of a run, as `builders` makes runs."""
+
+import functools
+import pathlib
+
+from byol_tf.data.label_fractions import parse_fractions
+from byol_tf.data.label_table import read_label_table
+from byol_tf.jobs.evaluate import build as evaluation_builders
+from byol_tf.jobs.finetune.run import FineTuning
+from byol_tf.jobs.finetune.settings import Settings
+from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.modalities.image.decode import MAX_PIXELS
+from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.modalities.image.views import CentreView
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs import predictor as prediction
+from byol_tf.tasks.registry import task_class
+from byol_tf.tasks.task import Labelled
+
+DEFAULT_TASK = "classification"
+# Fields of the section `task` by the tasks that have them.
+_OPTIONS = {
+    "classification": ("label_smoothing", "class_weights"),
+    "keypoints": ("pck_alpha",),
+}
+
+
+def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
+    """The fine-tuning of a run folder's encoder.
+
+    Args:
+        config: of the fine-tuning, see `configs/finetune.py`.
+        workdir: the run folder.
+        defaults: a configuration of a run with every field.
+        task: name of the task, see `task_class`.
+        labels: fractions, see `parse_fractions`.
+
+    Raises:
+        ValueError: in one line, if there is no encoder, or if it, the data,
+            the labels and the configuration do not fit together.
+    """
+    fractions = parse_fractions(labels)
+    kind = task_class(task)
+    options = _options(config, task)
+    settings, augment = _settings(config), SupervisedAugment(**config.augment)
+    encoder = encoders.load_encoder(workdir)
+    run = evaluation_builders.run_with_data(
+        config, workdir, defaults, labels="auto"
+    )
+    # A task compares names: of tags, other combinations are no error.
+    images, load_test = data_builders.train_and_later_test(
+        run,
+        workdir,
+        same_classes=False,
+        bad_images_file=evaluation_builders.bad_images_file(config),
+    )
+    size = evaluation_builders.image_size(encoder, images, config, run)
+    train = _labelled(images, config.labels_file)
+    test_file = config.test_labels_file or config.labels_file
+    made = kind.of(train, **options)
+    _check_shape(made, images)
+    crops, draw = None, None
+    if not made.moves_with_image:
+        crops = evaluation_builders.crop_options(config.view, run.augment)
+        draw = evaluation_builders.crop_view(size, crops).draw
+    balanced = options.get("class_weights") == "balanced"
+    return FineTuning(
+        encoder=encoder,
+        task=made,
+        train=train,
+        load_test=lambda: _labelled(load_test(), test_file),
+        fractions=fractions,
+        settings=settings,
+        prepare=CentreView(size, config.crop_fraction),
+        image_shape=(size, size, images.image_shape[-1]),
+        draw=draw,
+        augment=augment,
+        task_of=functools.partial(kind.of, **options) if balanced else None,
+        about={
+            "encoder": evaluation_builders.about_encoder(
+                encoder, workdir, size
+            ),
+            "view": crops,
+            "crop_fraction": config.crop_fraction,
+        },
+    )
+
+
+def fine_tuning_names(config, task: str) -> tuple[str, str]:
+    """What the result and the classifier are called.
+
+    Another task and another data set have files of their own.
+    """
+    data = evaluation_builders.linear_evaluation_name(config)
+    suffix = data.removeprefix("eval_linear")
+    if task != DEFAULT_TASK:
+        word = task.rpartition(":")[-1]
+        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
+        suffix = f"_{safe}{suffix}"
+    return f"finetune{suffix}", f"classifier{suffix}"
+
+
+def predicted(config, workdir, directory, *, task) -> prediction.Predicted:
+    """Predicts a folder with what was fine-tuned: `predictions.csv`."""
+    _, name = fine_tuning_names(config, task)
+    classifier = prediction.load_classifier(workdir, name, task)
+    target = pathlib.Path(workdir) / "predictions.csv"
+    limit = config.data.max_megapixels
+    return prediction.predict_folder(
+        classifier,
+        directory,
+        target,
+        config.encode_batch,
+        max_pixels=int(limit * 10**6) if limit else MAX_PIXELS,
+    )
+
+
+def _options(config, task):
+    """Fields of the section `task` that the task has.
+
+    Raises:
+        ValueError: a field is set that the task does not have.
+    """
+    usual = {"label_smoothing": 0.0, "class_weights": "none", "pck_alpha": 0.1}
+    section = config.task.to_dict()
+    known = _OPTIONS.get(task, ())
+    for field, value in section.items():
+        if field not in known and value != usual[field]:
+            raise ValueError(
+                f"task.{field} is not for --task={task}. Received: {value!r}"
+            )
+    return {field: section[field] for field in known}
+
+
+def _settings(config):
+    fields = (
+        *("variants", "seed", "seeds", "grid_seeds", "learning_rates"),
+        *("head_learning_rates", "weight_decays", "head_rate", "batch_norm"),
+        *("batch_size", "epochs"),
+        *("min_steps", "max_steps", "warmup", "validation"),
+        *("choose_by", "eval_every"),
+        *("patience", "encode_batch"),
+    )
+    return Settings(
+        **{field: config[field] for field in fields},
+        optimizer=config.optimizer.name,
+        momentum=config.optimizer.momentum,
+    )
+
+
+def _labelled(images, file):
+    """The images with a row of the file of labels, if there is one."""
+    if not file:
+        return Labelled(images)
+    if not images.folder:
+        raise ValueError(
+            f"labels_file={file!r} names images by their paths, but those of "
+            f"{images.name} do not come from a folder (data.source=folder)"
+        )
+    table = read_label_table(pathlib.Path(images.folder) / file)
+    return Labelled(images, table.aligned(images.paths))
+
+
+def _check_shape(task, images):
+    height, width, _ = images.image_shape
+    if task.moves_with_image and height != width:
+        raise ValueError(
+            f"{task.name} needs square images, since only the centre square "
+            f"is shown. Received: {height}x{width} images of {images.name}"
+        )

@@ -1,0 +1,225 @@
+"""One training with a validation part: early stop, and the best weights."""
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.batches import training_batches
+from byol_tf.data.examples import Images
+from byol_tf.jobs.finetune.settings import Setting, Settings
+from byol_tf.jobs.finetune.trainer import FineTuner, Weights
+from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.optim.schedules import WarmupCosine, scaled_learning_rate
+
+
+class Examples(NamedTuple):
+    """Images and what is to be learned of them, float32 `[n, targets]`."""
+
+    images: Images
+    targets: np.ndarray
+
+    def subset(self, index: np.ndarray) -> "Examples":
+        """The examples at these positions, in the given order."""
+        return Examples(self.images.subset(index), self.targets[index])
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """What a training came to.
+
+    Attributes:
+        setting: learning rate and weight decay.
+        seed: of the repetition.
+        metrics: on the validation part, at the best step; `{}` if the
+            training diverged before it was looked at.
+        score: to compare by, see `score`, at the best step.
+        weights: at the best step.
+        step: the best step.
+        steps: that were made.
+        seconds: that they took.
+    """
+
+    setting: Setting
+    seed: int
+    metrics: dict[str, float]
+    score: tuple[float, float]
+    weights: Weights
+    step: int
+    steps: int
+    seconds: float
+
+
+class Choice(NamedTuple):
+    """The setting that was chosen for a fraction and a variant.
+
+    Attributes:
+        trainings: with that setting, one of every seed.
+        tried: mean metric on the validation parts by setting, in the order
+            tried; minus infinity where a training diverged.
+    """
+
+    trainings: list[Fitted]
+    tried: dict[Setting, float]
+
+
+def best_setting(
+    tried: Mapping[Setting, Sequence[Fitted]], metric: str
+) -> tuple[Setting, dict[Setting, float]]:
+    """The setting with the best mean score, and the mean metric of each.
+
+    Raises:
+        ValueError: every training diverged.
+    """
+    scores = {
+        setting: np.mean([fitted.score for fitted in trainings], axis=0)
+        for setting, trainings in tried.items()
+    }
+    best = max(scores, key=lambda setting: tuple(scores[setting]))
+    if not np.isfinite(scores[best]).all():
+        rates = ", ".join(f"{setting.learning_rate:g}" for setting in scores)
+        raise ValueError(
+            f"no training came to a finite loss and {metric} on its "
+            f"validation part (learning rates {rates}); try smaller "
+            "--config.learning_rates, or more labels"
+        )
+    means = {
+        setting: np.mean([_value(fitted.metrics, metric) for fitted in fits])
+        for setting, fits in tried.items()
+    }
+    return best, {setting: float(mean) for setting, mean in means.items()}
+
+
+def score(
+    metrics: Mapping[str, float], metric: str, by_loss: bool = False
+) -> tuple[float, float]:
+    """To compare by, the higher the better; NaN is the worst.
+
+    The metric, then the lower loss; or the other way round.
+    """
+    pair = _value(metrics, metric), _value(metrics, "loss", -1.0)
+    return pair[::-1] if by_loss else pair
+
+
+def _value(metrics, name, sign=1.0):
+    value = sign * metrics.get(name, math.nan)
+    return -math.inf if math.isnan(value) else value
+
+
+def fit(
+    tuner: FineTuner,
+    start: Weights,
+    learn: Examples,
+    validation: Examples,
+    *,
+    settings: Settings,
+    setting: Setting,
+    seed: int,
+    whole: bool,
+    augment: SupervisedAugment | None = None,
+    on_steps: Callable[[int], object] = lambda steps: None,
+) -> Fitted:
+    """Trains, and keeps the weights that are best on the validation part.
+
+    Every `eval_every` steps the metric of the task and the loss are measured
+    there; `Settings.chooses_by_loss` says which of them tells the better of
+    two steps, and the other decides between equals. Without a better one for
+    `patience` looks, or with a loss that is not finite, it stops.
+
+    All follows from the arguments: two calls give the same weights.
+
+    Args:
+        tuner: is left with the last weights of the training.
+        start: weights to begin at.
+        learn: examples learned from.
+        validation: examples chosen by.
+        settings: numbers.
+        setting: learning rate and weight decay.
+        seed: of order and views.
+        whole: False trains the head alone.
+        augment: further augmentation of the views, with the targets.
+        on_steps: called with the number of steps done, or left out at the end.
+    """
+    started = time.perf_counter()
+    total = settings.steps(learn.images.num_examples)
+    by_loss = settings.chooses_by_loss(validation.images.num_examples)
+    rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
+    best, best_step, looks, weights = {}, 0, 0, start
+    tuner.reset(start)
+    done = 0
+    for done, loss in _losses(
+        tuner, learn, settings, setting, seed, whole, augment
+    ):
+        on_steps(1)
+        if done % settings.eval_every and done < total:
+            continue
+        metrics = judge(tuner, validation, settings.encode_batch)
+        if not np.isfinite([float(loss), metrics["loss"]]).all():
+            break
+        looks += 1
+        if not best or rate(metrics) > rate(best):
+            best, best_step, looks = metrics, done, 0
+            weights = _copy(tuner, start, whole)
+        if looks >= settings.patience:
+            break
+    on_steps(total - done)
+    seconds = round(time.perf_counter() - started, 3)
+    return Fitted(
+        setting, seed, best, rate(best), weights, best_step, done, seconds
+    )
+
+
+def _losses(tuner, learn, settings, setting, seed, whole, augment):
+    """`(steps done, loss)` of one step after the other."""
+    total = settings.steps(learn.images.num_examples)
+    warmup = min(round(settings.warmup * total), total - 1)
+    peak = scaled_learning_rate(setting.learning_rate, settings.batch_size)
+    rates = WarmupCosine(peak, total, warmup)(tf.range(total)).numpy()
+    targets = tf.constant(learn.targets)
+    change = None
+    if augment is not None and augment.changes:
+        change = augment.start(seed)
+    for step, (images, positions) in enumerate(
+        _batches(learn, settings.batch_size, seed, total)
+    ):
+        views = tuner.views(images, seed, step)
+        wanted = tf.gather(targets, positions)
+        if change is not None:
+            views, wanted = change(views, wanted)
+        loss = tuner.step(
+            views,
+            wanted,
+            rate=float(rates[step]),
+            decay=setting.weight_decay,
+            whole=whole,
+        )
+        yield step + 1, loss
+
+
+def _batches(learn, batch_size, seed, total):
+    # Their numbers tell whose targets are wanted.
+    return training_batches(
+        learn.images.numbered(),
+        min(batch_size, learn.images.num_examples),
+        seed=seed,
+        num_steps=total,
+    )
+
+
+def judge(
+    tuner: FineTuner, examples: Examples, batch_size: int
+) -> dict[str, float]:
+    """Metrics and `loss` of its present weights."""
+    outputs = tuner.outputs(examples.images.images, batch_size)
+    return tuner.judge(outputs, examples.targets)
+
+
+def _copy(tuner, start, whole):
+    # A frozen encoder is not copied: many trainings share its weights.
+    weights = tuner.weights()
+    return weights if whole else Weights(start.encoder, weights.head)

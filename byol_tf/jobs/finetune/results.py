@@ -1,0 +1,214 @@
+"""What a fine-tuning says at its end: numbers, table and picture."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from byol_tf.data.examples import Images
+from byol_tf.data.label_fractions import Fraction, Part
+from byol_tf.jobs.finetune.fit import Choice
+from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
+from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png
+from byol_tf.reports.report import format_table
+from byol_tf.tasks.task import Task
+
+# Metrics that are told in percent.
+_SHARES = ("accuracy", "mean_average_precision", "pck")
+_STYLES = {
+    FINE_TUNED: {"color": BLUE, "marker": "o", "linestyle": "-"},
+    FROZEN: {"color": GREEN, "marker": "^", "linestyle": "-."},
+    SCRATCH: {"color": ORANGE, "marker": "s", "linestyle": "--"},
+}
+
+Key = tuple[Fraction, str]  # fraction and variant
+
+
+def summary(
+    choices: Mapping[Key, Choice],
+    tested: Mapping[Key, Sequence[Mapping[str, float]]],
+    counts: Mapping[Fraction, Mapping[str, int]],
+    task: Task,
+) -> dict:
+    """All numbers, as JSON values.
+
+    Args:
+        choices: the trainings of the chosen settings.
+        tested: metrics on the test images of each training.
+        counts: of each fraction, what `draw` and `table` tell: `labels`,
+            `learned_from`, `chosen_by`, `steps`.
+        task: whose metric is told.
+
+    Returns:
+        `metric`; `fractions`, by name, with the numbers of each variant and
+        the gain of the fine-tuned over the one from scratch, seed by seed.
+    """
+    fractions = {}
+    for (fraction, variant), choice in choices.items():
+        row = fractions.setdefault(
+            fraction.name, {**counts[fraction], "variants": {}}
+        )
+        row["variants"][variant] = _numbers(
+            choice, tested[fraction, variant], task.metric
+        )
+    for row in fractions.values():
+        row["gain"] = _gain(row["variants"], task.metric)
+    return {"metric": task.metric, "fractions": fractions}
+
+
+def subsets(
+    parts: Mapping[tuple[Fraction, int], Part],
+    known: np.ndarray,
+    images: Images,
+) -> dict:
+    """Which images every fraction took, by fraction, seed and part.
+
+    Args:
+        parts: by fraction and seed, positions among the labelled images.
+        known: positions of those among all images.
+        images: all of them.
+    """
+
+    def told(positions):
+        positions = known[positions].tolist()
+        if not images.paths:
+            return {"positions": positions}
+        paths = [images.paths[position] for position in positions]
+        return {"positions": positions, "paths": paths}
+
+    fractions = {}
+    for (fraction, seed), part in parts.items():
+        fractions.setdefault(fraction.name, {})[str(seed)] = {
+            field: told(positions)
+            for field, positions in part._asdict().items()
+        }
+    return {
+        "data": images.name,
+        "data_fingerprint": images.fingerprint(),
+        "fractions": fractions,
+    }
+
+
+def table(result: Mapping) -> str:
+    """A row for each fraction and a column for each variant, as text."""
+    metric, fractions = result["metric"], result["fractions"]
+    variants = list(next(iter(fractions.values()))["variants"])
+    gains = all(row["gain"] for row in fractions.values())
+    columns = ["labels", "images", *variants, *(["gain"] if gains else [])]
+    cells = []
+    for name, row in fractions.items():
+        told = [
+            _told(row["variants"][variant]["test"], metric)
+            for variant in variants
+        ]
+        if gains:
+            told.append(_told(row["gain"], metric, sign="+"))
+        cells.append([name, str(row["labels"]), *told])
+    count = result["settings"]["seeds"]
+    spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
+    gain = f" The gain is that of {FINE_TUNED} over {SCRATCH}." if gains else ""
+    return "\n".join(
+        [
+            format_table(cells, columns),
+            "",
+            f"{metric.replace('_', ' ').capitalize()} on "
+            f"{result['test_images']} test images of {result['data']}{spread}."
+            f"{gain}",
+            "Settings and the best step were chosen on a part of those very "
+            "labels: "
+            + ", ".join(
+                f"{row['chosen_by']} of {row['labels']}"
+                for row in fractions.values()
+            )
+            + ".",
+        ]
+    )
+
+
+def draw(result: Mapping, target: Target) -> None:
+    """Draws the metric against the number of labels, a curve a variant.
+
+    Args:
+        result: see `summary`.
+        target: path or binary file that receives a PNG.
+    """
+    metric, fractions = result["metric"], result["fractions"]
+    scale = 100 if metric in _SHARES else 1
+    rows = sorted(fractions.values(), key=lambda row: row["labels"])
+    labels = [row["labels"] for row in rows]
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    for variant in rows[0]["variants"]:
+        values = [row["variants"][variant]["test"] for row in rows]
+        means = scale * np.array([value["mean"] for value in values])
+        # Without a second seed there is no spread to draw.
+        spread = scale * np.array([value["std"] or 0.0 for value in values])
+        axes.errorbar(
+            labels,
+            means,
+            yerr=spread if spread.any() else None,
+            capsize=3,
+            label=variant,
+            **_STYLES[variant],
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(labels, [str(label) for label in labels])
+    axes.minorticks_off()
+    axes.set_xlabel("labelled training images")
+    unit = " (%)" if scale == 100 else ""
+    axes.set_ylabel(f"{metric.replace('_', ' ')}{unit}, test images")
+    seeds = result["settings"]["seeds"]
+    title = f"{result['data']}, {seeds} seed{'s' if seeds > 1 else ''}"
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False)
+    save_png(figure, target)
+
+
+def _numbers(choice, tested, metric):
+    chosen = choice.trainings[0].setting
+    return {
+        **chosen._asdict(),
+        "test": _statistics([metrics[metric] for metrics in tested]),
+        "tried": [
+            {**setting._asdict(), "validation": value}
+            for setting, value in choice.tried.items()
+        ],
+        "runs": [
+            {
+                "seed": fitted.seed,
+                "best_step": fitted.step,
+                "steps": fitted.steps,
+                "seconds": fitted.seconds,
+                "validation": fitted.metrics,
+                "test": metrics,
+            }
+            for fitted, metrics in zip(choice.trainings, tested, strict=True)
+        ],
+    }
+
+
+def _gain(variants, metric):
+    """Of fine-tuning over scratch, seed by seed; None without both."""
+    if FINE_TUNED not in variants or SCRATCH not in variants:
+        return None
+    ours, others = (
+        np.array([run["test"][metric] for run in variants[variant]["runs"]])
+        for variant in (FINE_TUNED, SCRATCH)
+    )
+    return _statistics(ours - others)
+
+
+def _statistics(values):
+    """Mean, and sample standard deviation, None for a single value."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": std}
+
+
+def _told(statistics, metric, sign=""):
+    mean, std = statistics["mean"], statistics["std"]
+    if metric in _SHARES:
+        spread = "" if std is None else f" ± {100 * std:.1f}"
+        return f"{100 * mean:{sign}.1f}{spread} %"
+    spread = "" if std is None else f" ± {std:.3f}"
+    return f"{mean:{sign}.3f}{spread}"

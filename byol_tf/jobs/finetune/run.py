@@ -1,0 +1,298 @@
+"""Fine-tuning on parts of the labels, beside two that show what it is worth.
+
+For every part and seed: the pretrained encoder with all its weights, the same
+one frozen, and one that starts from random weights, on the same images with
+the same budget. Settings and the best step are chosen on a share of those
+very labels. Only when all is fitted are the test images loaded.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+
+from byol_tf.data.label_fractions import Fraction, draw_part
+from byol_tf.files import write_json
+from byol_tf.jobs.finetune import results as finetune_results
+from byol_tf.jobs.finetune.fit import Choice, Examples, best_setting, fit, judge
+from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
+from byol_tf.jobs.finetune.trainer import FineTuner, Update, Weights
+from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.progress import progress_bar
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs import predictor as prediction
+from byol_tf.runtime import describe_machine
+from byol_tf.tasks import registry
+from byol_tf.tasks.task import Labelled, Task
+
+
+@dataclasses.dataclass
+class FineTuning:
+    """A fine-tuning that is ready to go.
+
+    Attributes:
+        encoder: pretrained, float images in [0, 1] to vectors; stays as it
+            is.
+        task: what is to be learned.
+        train: training images with what is known of them; those of which
+            nothing is known are left out.
+        load_test: gives the test images; called once, when all is fitted.
+        fractions: parts of the labels, see `parse_fractions`.
+        settings: numbers.
+        prepare: layer from uint8 images to what the encoder takes, without
+            draws, such as `CentreView`.
+        image_shape: `(height, width, channels)` of what `prepare` gives.
+        draw: random view of a step, see `FineTuner`; None for none.
+        augment: further augmentation, or None.
+        task_of: makes the task anew of what is learned from, for class
+            weights that follow from it; None keeps `task`.
+        about: JSON values that are written with the result.
+
+    Raises:
+        ValueError: a part of the labels leaves a class empty or nothing to
+            choose by, or targets cannot be mixed as `augment` would.
+    """
+
+    encoder: keras.Model
+    task: Task
+    train: Labelled
+    load_test: Callable[[], Labelled]
+    fractions: Sequence[Fraction]
+    settings: Settings
+    prepare: keras.layers.Layer
+    image_shape: tuple[int, int, int]
+    draw: Callable | None = None
+    augment: SupervisedAugment | None = None
+    task_of: Callable[[Labelled], Task] | None = None
+    about: Mapping = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.augment and self.augment.mixes and not self.task.mixable:
+            raise ValueError(
+                f"the targets of {self.task.name} cannot be mixed; leave "
+                "augment.mixup and augment.cutmix at 0"
+            )
+        self._known, self._examples = _known(self.train, self.task, "training")
+        first, count = self.settings.seed, self.settings.seeds
+        self._seeds = range(first, first + count)
+        strata = self.task.strata(self._examples.targets)
+        share, names = self.settings.validation, self.task.columns
+        self._parts = {
+            (fraction, seed): draw_part(strata, fraction, share, seed, names)
+            for fraction in self.fractions
+            for seed in self._seeds
+        }
+        self._pretrained = self.encoder.get_weights()
+        self._fresh = functools.lru_cache(self._fresh_weights)
+        self._made = None, None
+
+    def run(
+        self, workdir, name: str = "finetune", classifier: str = "classifier"
+    ) -> dict:
+        """Fits, tests, and writes into a run folder.
+
+        Args:
+            workdir: the folder.
+            name: of the files: `<name>.json`, `<name>.png` and
+                `<name>_subsets.json`.
+            classifier: of the model, `<classifier>.keras`, and of what is
+                told of it, `<classifier>.json`: the fine-tuned one, or else
+                the first variant, of the largest fraction, of the seed that
+                did best on its validation part.
+
+        Returns:
+            What `<name>.json` holds.
+        """
+        workdir, started = pathlib.Path(workdir), time.perf_counter()
+        subsets = finetune_results.subsets(
+            self._parts, self._known, self.train.images
+        )
+        write_json(workdir / f"{name}_subsets.json", subsets)
+        choices = {
+            (fraction, variant): self._choose(fraction, variant)
+            for fraction in self.fractions
+            for variant in self.settings.variants
+        }
+        _, test = _known(self.load_test(), self.task, "test")
+        tested = {key: self._test(*key, choices[key], test) for key in choices}
+        result = {
+            **finetune_results.summary(
+                choices, tested, self._counts(), self.task
+            ),
+            **self._circumstances(test),
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        write_json(workdir / f"{name}.json", result)
+        finetune_results.draw(result, workdir / f"{name}.png")
+        self._save(choices, tested, workdir, classifier)
+        return result
+
+    # ---- training images only -----------------------------------------
+
+    def _choose(self, fraction, variant) -> Choice:
+        settings = self.settings
+        trying = self._seeds[: settings.grid_seeds]
+        following = self._seeds[settings.grid_seeds :]
+        grid = settings.grid(variant)
+        trainings = len(trying) * len(grid) + len(following)
+        steps = trainings * settings.steps(self._learned(fraction))
+        with progress_bar(
+            f"{fraction.name}, {variant}", total=steps, unit="step"
+        ) as bar:
+            train = functools.partial(self._train, fraction, variant, bar)
+            tried = {
+                setting: [train(setting, seed) for seed in trying]
+                for setting in grid
+            }
+            best, means = best_setting(tried, self.task.metric)
+            others = [train(best, seed) for seed in following]
+        return Choice(tried[best] + others, means)
+
+    def _train(self, fraction, variant, bar, setting, seed):
+        tuner = self._tuner(fraction, seed)
+        learn, validation = self._parts[fraction, seed]
+        return fit(
+            tuner,
+            Weights(self._first_weights(variant, seed), tuner.new_head(seed)),
+            self._examples.subset(learn),
+            self._examples.subset(validation),
+            settings=self.settings,
+            setting=setting,
+            seed=seed,
+            whole=variant != FROZEN,
+            augment=self.augment,
+            on_steps=bar.update,
+        )
+
+    def _first_weights(self, variant, seed):
+        return self._fresh(seed) if variant == SCRATCH else self._pretrained
+
+    def _fresh_weights(self, seed):
+        return encoders.fresh_encoder(self.encoder, seed).get_weights()
+
+    def _tuner(self, fraction, seed) -> FineTuner:
+        """One for all trainings, as long as the task stays the same."""
+        task = self.task
+        if self.task_of is not None:
+            learn = self._known[self._parts[fraction, seed].learn]
+            task = self.task_of(_subset(self.train, learn))
+        key = json.dumps(registry.to_json(task))
+        if key != self._made[0]:
+            settings = self.settings
+            update = Update(
+                settings.optimizer,
+                settings.momentum,
+                settings.head_rate,
+                settings.batch_norm,
+            )
+            tuner = FineTuner(
+                encoders.fresh_encoder(self.encoder, settings.seed),
+                task,
+                self.image_shape,
+                self.prepare,
+                self.draw,
+                update,
+            )
+            self._made = key, tuner
+        return self._made[1]
+
+    # ---- test images --------------------------------------------------
+
+    def _test(self, fraction, variant, choice, test) -> list[dict]:
+        """Metrics on the test images, of every seed."""
+        metrics = []
+        for fitted in choice.trainings:
+            tuner = self._tuner(fraction, fitted.seed)
+            tuner.restore(fitted.weights)
+            metrics.append(judge(tuner, test, self.settings.encode_batch))
+        return metrics
+
+    # ---- what is written besides --------------------------------------
+
+    def _save(self, choices, tested, workdir, name):
+        variants = self.settings.variants
+        variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
+        fraction = max(self.fractions, key=self._learned)
+        trainings = choices[fraction, variant].trainings
+        best = max(
+            range(len(trainings)),
+            key=lambda i: trainings[i].score,
+        )
+        fitted = trainings[best]
+        tuner = self._tuner(fraction, fitted.seed)
+        tuner.restore(fitted.weights)
+        prediction.save_classifier(
+            tuner.classifier,
+            tuner.task,
+            self.prepare,
+            min(self.train.images.image_shape[:2]),
+            workdir,
+            name,
+            about={
+                "fraction": fraction.name,
+                "variant": variant,
+                "seed": fitted.seed,
+                **fitted.setting._asdict(),
+                "validation": fitted.metrics,
+                "test": tested[fraction, variant][best],
+                **self.about,
+            },
+        )
+
+    def _learned(self, fraction):
+        return len(self._parts[fraction, self._seeds[0]].learn)
+
+    def _counts(self):
+        """Labels of each fraction, and what they are for."""
+        counts = {}
+        for fraction in self.fractions:
+            learn, validation = self._parts[fraction, self._seeds[0]]
+            counts[fraction] = {
+                "labels": len(learn) + len(validation),
+                "learned_from": len(learn),
+                "chosen_by": len(validation),
+                "steps": self.settings.steps(len(learn)),
+            }
+        return counts
+
+    def _circumstances(self, test):
+        images = self.train.images
+        return {
+            "task": registry.to_json(self.task),
+            "data": images.name,
+            "data_fingerprint": images.fingerprint(),
+            "test_fingerprint": test.images.fingerprint(),
+            "labelled_images": len(self._known),
+            "test_images": test.images.num_examples,
+            "settings": dataclasses.asdict(self.settings),
+            "augment": vars(self.augment) if self.augment else None,
+            **self.about,
+            "machine": describe_machine(),
+        }
+
+
+def _known(labelled: Labelled, task: Task, kind: str):
+    """Positions of the images of which something is known, and those."""
+    targets = np.asarray(task.targets(labelled), np.float32)
+    known = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    if not len(known):
+        raise ValueError(
+            f"{labelled.images.name} has no label for any {kind} image"
+        )
+    examples = Examples(labelled.images, targets)
+    if len(known) < len(targets):
+        examples = examples.subset(known)
+    return known, examples
+
+
+def _subset(labelled, index):
+    table = labelled.table
+    return Labelled(
+        labelled.images.subset(index),
+        None if table is None else table.subset(index),
+    )

@@ -1,0 +1,1 @@
+"""Pretraining: from a configuration to its results."""

@@ -1,0 +1,297 @@
+"""From a configuration to the pieces: the only module that knows its fields."""
+
+from byol_tf.checks import check_fields
+from byol_tf.data.batches import steps_per_epoch
+from byol_tf.distribute.strategy import STRATEGIES, make_distribution
+from byol_tf.evaluation.summary import Protocol
+from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.pretrain import methods as objective_builders
+from byol_tf.jobs.pretrain.data import data
+from byol_tf.jobs.pretrain.run import Pretraining, Settings
+from byol_tf.layers.batch_norm import synchronize
+from byol_tf.modalities.image import adapters
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.views import CentreView, TwoViews
+from byol_tf.optim import scaling_rules as recipe
+from byol_tf.optim.optimizers import make_optimizer
+from byol_tf.optim.schedules import CosineTau, WarmupCosine
+from byol_tf.runs.config import config_text, flatten
+from byol_tf.runtime import (
+    check_precision,
+    dtype_policy,
+    make_deterministic,
+    set_seed,
+    should_compile,
+)
+from byol_tf.training.health import ACTIONS
+
+# Sizes above which it is a slip, that most machines have no memory for.
+MOST = {
+    "data.image_size": 4096,
+    "augment.size": 4096,
+    "encoder.blocks": 256,
+    "encoder.widths": 8192,
+    "heads.hidden_size": 16_384,
+    "heads.projection_size": 16_384,
+    "heads.projector_layers": 16,
+    "heads.predictor_hidden_size": 16_384,
+}
+
+
+def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
+    """A pretraining run as configured.
+
+    Args:
+        config: with the fields of `configs/base.py`.
+        workdir: the run folder.
+        strategy: devices, in place of those of `config`: a run may go on with
+            others.
+
+    Raises:
+        ValueError: naming the field, if one has an impossible value.
+    """
+    check(config)
+    distribution = make_distribution(strategy or config.strategy)
+    check_replicas(config, distribution.replicas)
+    if config.deterministic:
+        make_deterministic()
+    set_seed(config.seed)
+    bad_images_file = "bad_images.csv" if distribution.is_chief else None
+    train, test = data(config, workdir, bad_images_file)
+    micro_batch = config.batch_size // config.optimizer.accumulate_steps
+    if train.num_examples < micro_batch:
+        raise ValueError(
+            f"batch_size={config.batch_size} needs at least {micro_batch} "
+            f"training images; {train.name} has {train.num_examples}"
+        )
+    size, channels = _view_size(config, train), train.image_shape[-1]
+    views = two_views(config, size)
+    in_step = config.augment.place == "step"
+    updates = (
+        config.epochs
+        * steps_per_epoch(train.num_examples, micro_batch)
+        // config.optimizer.accumulate_steps
+    )
+    probe = config.monitor.probe and train.labelled
+    with distribution.strategy.scope():
+        model = objective_builders.make_model(
+            config,
+            make_encoder(config, (size, size, channels)),
+            views if in_step else None,
+            tau=_tau(config, updates),
+            probe_classes=train.num_classes if probe else 0,
+        )
+        if distribution.replicas > 1:
+            synchronize(model, config.sync_batch_norm)
+        model.compile(optimizer(config, model, updates))
+        model.optimizer.build(model.trainable_variables)
+    return Pretraining(
+        model=model,
+        train=train,
+        test=test,
+        prepare=CentreView(size),
+        settings=_settings(config, micro_batch, distribution.replicas),
+        protocol=_protocol(config),
+        pipeline_views=None if in_step else views,
+        config_text=config_text(config),
+        title=f"{objective_builders.title(config)} on {train.name}",
+        distribution=distribution,
+    )
+
+
+def check(config) -> None:
+    """Raises a ValueError that names the field of an impossible value."""
+    check_fields(flatten(config.to_dict()), MOST)
+    tests = (
+        ("batch_size", config.batch_size >= 2, "at least 2, since batch "
+         "normalisation compares the images of a batch"),
+        ("epochs", config.epochs >= 1, "at least 1"),
+        ("seed", config.seed >= 0, "0 or more"),
+        ("log_every", config.log_every >= 1, "at least 1 step"),
+        ("peak_tflops", config.peak_tflops >= 0, "0 or more"),
+        *objective_builders.rules(config),
+        ("optimizer.base_lr", config.optimizer.base_lr > 0, "positive"),
+        ("objective.tau_batch", config.objective.tau_batch >= 0, "0 or more"),
+        ("optimizer.lr_rule", config.optimizer.lr_rule in recipe.RULES,
+         " or ".join(recipe.RULES)),
+        ("optimizer.weight_decay", config.optimizer.weight_decay >= 0,
+         "0 or more"),
+        ("optimizer.warmup_epochs",
+         0 <= config.optimizer.warmup_epochs < config.epochs,
+         f"0 or more and below epochs={config.epochs}"),
+        ("optimizer.accumulate_steps",
+         config.optimizer.accumulate_steps >= 1
+         and config.batch_size % config.optimizer.accumulate_steps == 0
+         and config.batch_size // config.optimizer.accumulate_steps >= 2,
+         f"a divisor of batch_size={config.batch_size} that leaves 2 images "
+         "or more a step"),
+        ("augment.place", config.augment.place in ("step", "pipeline"),
+         "step or pipeline"),
+        *data_builders.rules(config),
+        ("monitor.every_epochs", config.monitor.every_epochs >= 1,
+         "at least 1"),
+        ("monitor.samples", config.monitor.samples >= 2, "at least 2"),
+        ("checkpoint.every_seconds", config.checkpoint.every_seconds > 0,
+         "positive"),
+        ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
+        ("faults.action", config.faults.action in ACTIONS,
+         f"one of {', '.join(ACTIONS)}"),
+        ("faults.in_a_row", config.faults.in_a_row >= 1, "at least 1 step"),
+        ("faults.rollbacks", config.faults.rollbacks >= 0, "0 or more"),
+        ("evaluate.knn_k", config.evaluate.knn_k >= 1, "at least 1"),
+        ("evaluate.knn_temperature", config.evaluate.knn_temperature > 0,
+         "positive"),
+        ("evaluate.knn_bank", config.evaluate.knn_bank >= 1, "at least 1"),
+        ("evaluate.shots", config.evaluate.shots >= 1, "at least 1"),
+        ("evaluate.draws", config.evaluate.draws >= 2, "at least 2"),
+        ("evaluate.max_train", config.evaluate.max_train >= 2, "at least 2"),
+        ("strategy", config.strategy in STRATEGIES,
+         f"one of {', '.join(STRATEGIES)}"),
+        ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
+         "auto, yes or no"),
+    )  # fmt: skip
+    for field, fine, rule in tests:
+        if not fine:
+            value = config
+            for part in field.split("."):
+                value = value[part]
+            raise ValueError(f"{field} must be {rule}. Received: {value!r}")
+    check_precision(config.precision)
+
+
+def check_replicas(config, replicas):
+    if replicas == 1:
+        return
+    for field, value, fine, rule in (
+        ("batch_size", config.batch_size,
+         config.batch_size % replicas == 0, f"a multiple of {replicas}"),
+        ("optimizer.accumulate_steps", config.optimizer.accumulate_steps,
+         config.optimizer.accumulate_steps == 1, "1"),
+        ("jit_compile", config.jit_compile, config.jit_compile != "yes",
+         "auto or no"),
+    ):  # fmt: skip
+        if not fine:
+            raise ValueError(
+                f"{field} must be {rule} on {replicas} devices. Received: "
+                f"{value!r}. Change it, or use strategy=one"
+            )
+
+
+def two_views(config, size: int) -> TwoViews:
+    """The augmentation."""
+    section = config.augment.to_dict()
+    section.pop("place")
+    section["size"] = size
+    pairs = {key: section.pop(key) for key in ("blur", "solarize")}
+    for key, value in pairs.items():
+        if len(value) != 2:
+            raise ValueError(
+                f"augment.{key} must have one probability for each view. "
+                f"Received: {value!r}"
+            )
+    return TwoViews.byol(**section, **pairs)
+
+
+def make_encoder(config, input_shape: tuple):
+    """The encoder by name."""
+    section, name = config.encoder, config.encoder.name
+    dtype = dtype_policy(config.precision)
+    if "/" in name:
+        return adapters.make_encoder(name, input_shape, dtype=dtype)
+    overrides = {
+        key: section[key]
+        for key in ("blocks", "widths", "mean", "std")
+        if section[key]
+    }
+    return make_resnet(
+        name,
+        input_shape,
+        stem=section.stem,
+        dtype=dtype,
+        **overrides,
+    )
+
+
+def optimizer(config, model, updates: int):
+    """The optimizer with its schedule, for so many updates in all."""
+    section = config.optimizer
+    _, weight_decay = _peak_and_decay(section, config.batch_size)
+    return make_optimizer(
+        section.name,
+        learning_rate(config, updates),
+        weight_decay=weight_decay,
+        momentum=section.momentum,
+        trust_coefficient=section.trust_coefficient,
+        clip_trust_ratio=section.clip_trust_ratio,
+        exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
+        accumulate_steps=section.accumulate_steps,
+    )
+
+
+def learning_rate(config, updates: int) -> WarmupCosine:
+    """The schedule of the learning rate, for so many updates in all."""
+    section = config.optimizer
+    peak, _ = _peak_and_decay(section, config.batch_size)
+    warmup = int(updates * section.warmup_epochs / config.epochs)
+    return WarmupCosine(peak, updates, min(warmup, updates - 1))
+
+
+def _peak_and_decay(section, batch_size):
+    return recipe.learning_rate_and_decay(
+        section.base_lr, section.weight_decay, batch_size, section.lr_rule
+    )
+
+
+def _tau(config, updates):
+    section = config.objective
+    tau = recipe.scaled_tau(section.tau, config.batch_size, section.tau_batch)
+    if section.tau_schedule == "constant":
+        return tau
+    return CosineTau(tau, updates)
+
+
+def _view_size(config, images):
+    if config.augment.size:
+        return config.augment.size
+    height, width, _ = images.image_shape
+    if height != width:
+        raise ValueError(
+            f"augment.size is needed, since the images of {images.name} are "
+            f"not square ({height}x{width})"
+        )
+    return height
+
+
+def _settings(config, micro_batch, replicas):
+    jit_compile = {"yes": True, "no": False}.get(config.jit_compile, "auto")
+    return Settings(
+        batch_size=micro_batch,
+        epochs=config.epochs,
+        seed=config.seed,
+        log_every=config.log_every,
+        peak_tflops=config.peak_tflops,
+        monitor_every=config.monitor.every_epochs,
+        monitor_knn=config.monitor.knn,
+        monitor_samples=config.monitor.samples,
+        stop_on_collapse=config.monitor.stop_on_collapse,
+        checkpoint_seconds=config.checkpoint.every_seconds,
+        checkpoint_keep=config.checkpoint.keep,
+        fault_action=config.faults.action,
+        fault_in_a_row=config.faults.in_a_row,
+        fault_rollbacks=config.faults.rollbacks,
+        data_service=config.data.service,
+        jit_compile=replicas == 1 and should_compile(jit_compile),
+    )
+
+
+def _protocol(config):
+    section = config.evaluate
+    return Protocol(
+        knn_k=section.knn_k,
+        knn_temperature=section.knn_temperature,
+        knn_bank=section.knn_bank,
+        shots=section.shots,
+        draws=section.draws,
+        max_train=section.max_train,
+        seed=config.seed,
+    )

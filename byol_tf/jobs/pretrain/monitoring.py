@@ -1,0 +1,115 @@
+"""Which inputs a pretraining run is watched on, and by which monitors."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.examples import Images
+from byol_tf.evaluation.collapse import Diagnosis
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.methods.pretrainer import Pretrainer
+from byol_tf.seeds import step_seed
+from byol_tf.training import monitors
+
+BANK_RATIO = 4  # labelled images that vote, for each one that is classified
+PAIRS = 256  # images of the agreement
+
+
+class Watch:
+    """The monitors of a run, on a part of its training images.
+
+    The images whose kNN accuracy is measured are held out of the bank, not
+    out of pretraining, which sees no labels. No test image is used.
+
+    Args:
+        model: the model being trained.
+        train: its training images.
+        extractor: of the encoder's representations.
+        views: `views(inputs, seed) -> (view1, view2)`.
+        samples: images measured.
+        every: epochs between two measurements.
+        knn: measure kNN where there are labels.
+        knn_k: neighbours.
+        knn_temperature: of their votes.
+        stop: end the run on collapse or NaN.
+        seed: of the choice of images.
+    """
+
+    def __init__(
+        self,
+        model: Pretrainer,
+        train: Images,
+        extractor: FeatureExtractor,
+        views: Callable,
+        *,
+        samples: int,
+        every: int,
+        knn: bool,
+        knn_k: int,
+        knn_temperature: float,
+        stop: bool,
+        seed: int,
+    ):
+        rng = np.random.default_rng((seed, 1))
+        order = rng.permutation(train.num_examples)
+        watched = np.sort(order[:samples])
+        self.collapse = monitors.CollapseMonitor(
+            extractor,
+            train.images[watched],
+            every=every,
+            stop=stop,
+            pair=_agreement(model, views, train.images[watched[:PAIRS]]),
+        )
+        self.callbacks = [self.collapse]
+        known = order[train.labels[order] >= 0]
+        queries = known[: min(samples, len(known) // 2)]
+        bank = known[len(queries) :][: BANK_RATIO * samples]
+        if knn and len(queries):
+            queries, bank = np.sort(queries), np.sort(bank)
+            self.callbacks.append(
+                monitors.KNNMonitor(
+                    extractor,
+                    train.images[bank],
+                    train.labels[bank],
+                    train.images[queries],
+                    train.labels[queries],
+                    num_classes=train.num_classes,
+                    k=min(knn_k, len(bank)),
+                    temperature=knn_temperature,
+                    every=every,
+                )
+            )
+
+    def state(self) -> dict:
+        """What a checkpoint keeps: the diagnosis, if there was one."""
+        found = self.collapse.diagnosis
+        return dataclasses.asdict(found) if found else {}
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from what `state` gave; {} for a new run."""
+        self.collapse.diagnosis = Diagnosis(**state) if state else None
+
+    @property
+    def seconds(self) -> float:
+        """Time spent measuring since this process started."""
+        return round(sum(monitor.seconds for monitor in self.callbacks), 3)
+
+
+def _agreement(model, views, inputs):
+    """What the loss compares, of the two views of some inputs.
+
+    Predictions and target projections; those of the online network where
+    there is no target, and projections where there is no predictor.
+    """
+    inputs = tf.constant(inputs)
+
+    @tf.function(autograph=False)
+    def outputs():
+        view1, view2 = views(inputs, seed=step_seed(model.seed, -1))
+        online = model.online(view1, training=False)
+        target = model.target(view2, training=False)
+        return online.prediction, target.projection
+
+    return lambda: [tensor.numpy() for tensor in outputs()]

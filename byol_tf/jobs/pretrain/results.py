@@ -1,0 +1,146 @@
+"""What a pretraining run says at its end: the table and the report."""
+
+import io
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from byol_tf.data.examples import Images
+from byol_tf.evaluation.knn import nearest_neighbours
+from byol_tf.reports import pictures, report
+
+QUERIES = 8  # test images whose neighbours are shown
+NEIGHBOURS = 8
+COLUMNS = ("", "random encoder", "pretrained")
+_ROWS = {
+    "knn_accuracy": "kNN accuracy",
+    "linear_accuracy": "linear accuracy, all labels",
+    "few_shot_accuracy": "linear accuracy, {shots} labels per class",
+    "feature_std": "spread of the representation (1 = full)",
+    "effective_rank": "effective rank",
+}
+
+
+def rows(result: dict, shots: int) -> list[tuple[str, str, str]]:
+    """Label, before and after of every number that was measured.
+
+    Args:
+        result: with `before` and `after`, as in `train.json`.
+        shots: labels per class of the few-label accuracy.
+    """
+    return [
+        (
+            label.format(shots=shots),
+            _cell(key, result["before"]),
+            _cell(key, result["after"]),
+        )
+        for key, label in _ROWS.items()
+        if key in result["after"]
+    ]
+
+
+def table(result: dict, shots: int) -> str:
+    """The same as text for the terminal."""
+    return report.format_table(rows(result, shots), COLUMNS)
+
+
+def write(
+    workdir: pathlib.Path,
+    *,
+    title: str,
+    config_text: str,
+    result: dict,
+    metrics: Sequence[dict],
+    shots: int,
+    before: np.ndarray,
+    after: tuple[np.ndarray, np.ndarray],
+    train: Images,
+    test: Images,
+) -> None:
+    """Writes `report.html` into a run folder that has its `views.png`.
+
+    Args:
+        workdir: the run folder.
+        title: of the page.
+        config_text: the configuration, shown as it is.
+        result: as in `train.json`.
+        metrics: lines of `metrics.jsonl`.
+        shots: labels per class of the few-label accuracy.
+        before: representations `[n, features]` of the first test images, by
+            the random encoder.
+        after: representations of `train` and of `test`, pretrained.
+        train: images whose representations are in `after`.
+        test: likewise.
+    """
+    parts = {"First views": (workdir / "views.png").read_bytes()}
+    if metrics:
+        parts["Curves"] = _png(pictures.curves, metrics)
+    finite = all(np.isfinite(part).all() for part in (before, *after))
+    if finite and len(after[0]) >= NEIGHBOURS:
+        parts["Nearest neighbours of test images"] = _neighbours(
+            after, train, test
+        )
+    if finite and len(before) >= 3:
+        parts["Representations in the plane"] = _png(
+            pictures.before_after_scatter,
+            before,
+            after[1][: len(before)],
+            test.labels[: len(before)],
+            class_names=test.class_names or None,
+        )
+    report.write_report(
+        workdir / "report.html",
+        title=title,
+        config_text=config_text,
+        metrics=metrics,
+        table=(COLUMNS, rows(result, shots)),
+        pictures=parts,
+        notes=_notes(result),
+    )
+
+
+def _neighbours(features, train, test):
+    chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
+    chosen = np.unique(chosen)
+    found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
+    return _png(
+        pictures.neighbours_grid,
+        test.images[chosen],
+        train.images[found.ravel()].reshape(
+            found.shape + train.images.shape[1:]
+        ),
+        query_labels=test.labels[chosen],
+        neighbour_labels=train.labels[found],
+        class_names=train.class_names or None,
+    )
+
+
+def _png(draw, *args, **kwargs) -> bytes:
+    buffer = io.BytesIO()
+    draw(*args, buffer, **kwargs)
+    return buffer.getvalue()
+
+
+def _cell(key, numbers):
+    if key == "few_shot_accuracy":
+        mean, std = numbers[key], numbers["few_shot_std"]
+        return f"{100 * mean:.1f} % ± {100 * std:.1f}"
+    if key.endswith("accuracy"):
+        return f"{100 * numbers[key]:.1f} %"
+    value = numbers[key]
+    return "not finite" if value is None else f"{value:.2f}"
+
+
+def _notes(result):
+    machine = result["machine"]
+    return [
+        f"{result['steps']} steps of {result['batch_size']} images "
+        f"({result['epochs']} epochs of {result['images']} images), "
+        f"{result['training_seconds'] / 60:.1f} minutes of training on "
+        f"{machine['cores']} cores ({machine['processor']}), "
+        f"seed {result['seed']}."
+        + (f" Stopped: {result['stopped']}." if result["stopped"] else ""),
+        f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
+        f"{result['skipped_images']} unreadable images skipped.",
+    ]

@@ -1,0 +1,158 @@
+"""The steps of a run: from its last checkpoint, and so that it can go on."""
+
+import contextlib
+import pathlib
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+
+import keras
+from absl import logging
+
+from byol_tf.distribute.strategy import Distribution
+from byol_tf.jobs.pretrain.monitoring import Watch
+from byol_tf.jobs.pretrain.settings import Settings
+from byol_tf.training import logs
+from byol_tf.training.checkpoints import CheckpointStore
+from byol_tf.training.health import (
+    ChangeMonitor,
+    FaultMonitor,
+    NothingToLearnWarning,
+    TrainingFault,
+    diagnose_images,
+)
+from byol_tf.training.loop import pretrain
+from byol_tf.training.signals import stop_between_steps
+
+
+def train(
+    model: keras.Model,
+    batches: Callable[[int, int], Iterable],
+    workdir: pathlib.Path,
+    settings: Settings,
+    watch: Watch | None,
+    *,
+    total_steps: int,
+    steps_per_epoch: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    distribution: Distribution | None = None,
+) -> FaultMonitor:
+    """Trains from the last checkpoint of a run folder to the end.
+
+    Of several workers all read the folder, and the chief alone writes.
+
+    Args:
+        model: compiled, as `byol_tf.training.loop.pretrain` wants it.
+        batches: `batches(step, shift)`: those from a step on, as many further
+            on in the data order as rollbacks have left out.
+        workdir: the run folder.
+        settings: of the run.
+        watch: its monitors; None for a worker that is not the chief.
+        total_steps: step at which training ends.
+        steps_per_epoch: steps of an epoch.
+        callbacks: more of them, before those that report.
+        distribution: devices and workers; None for one device.
+
+    Returns:
+        What is known of steps that were skipped.
+
+    Raises:
+        Stopped: SIGTERM or SIGINT came; the last step is in a checkpoint.
+        TrainingFault: the loss or the gradients are not finite, and the
+            settings want the run to end.
+        OSError: a checkpoint or the metrics cannot be written.
+        ValueError: there are checkpoints, but none is whole.
+    """
+    distribution = distribution or Distribution()
+    faults = FaultMonitor(
+        settings.fault_action,
+        in_a_row=settings.fault_in_a_row,
+        rollbacks=settings.fault_rollbacks,
+        roll_back=lambda: _restore(store, distribution),
+    )
+    reports = {}
+    if watch is not None:
+        _warn_of(watch.collapse.inputs)
+        reports = _reports(workdir, settings, steps_per_epoch)
+    store = CheckpointStore(
+        workdir / "checkpoints",
+        model,
+        settings.checkpoint_keep,
+        parts={
+            "faults": faults,
+            **reports,
+            **({"watch": watch} if watch is not None else {}),
+        },
+    )
+    resumed = _restore(store, distribution)
+    if resumed:
+        logging.info("Continuing at step %d.", resumed)
+    with stop_between_steps() as request, contextlib.ExitStack() as stack:
+        observers = []
+        if watch is not None:
+            bar = logs.ProgressBar(total_steps, settings.batch_size)
+            stack.enter_context(contextlib.closing(bar))
+            observers = [
+                *watch.callbacks,
+                *callbacks,
+                bar,
+                *reports.values(),
+                logs.Checkpoints(
+                    store,
+                    every_seconds=settings.checkpoint_seconds,
+                    at_start=settings.fault_action == "rollback",
+                ),
+            ]
+        pretrain(
+            model,
+            lambda step: batches(step, faults.shift),
+            total_steps=total_steps,
+            steps_per_epoch=steps_per_epoch,
+            callbacks=[faults, ChangeMonitor(), *observers, request],
+            jit_compile=settings.jit_compile,
+            distribution=distribution,
+        )
+    # A signal need not have come to all workers.
+    request.signal = int(max(distribution.gather(request.signal or 0))) or None
+    if faults.failure:
+        raise TrainingFault(faults.failure)
+    request.raise_if_asked(int(model.step.numpy()), total_steps)
+    return faults
+
+
+def _reports(workdir, settings, steps_per_epoch):
+    """Callbacks that write the metrics, by their name in a checkpoint."""
+    return {
+        "metrics": logs.MetricsFile(
+            workdir / "metrics.jsonl",
+            steps_per_epoch=steps_per_epoch,
+            log_every=settings.log_every,
+        ),
+        "tensorboard": logs.TensorBoardScalars(
+            workdir / "tensorboard", log_every=settings.log_every
+        ),
+    }
+
+
+def _restore(store, distribution):
+    """Restores the last checkpoint on all workers; its step, or 0."""
+    if not distribution.is_chief:
+        distribution.wait()  # since reading tidies up
+    step = store.restore_latest()
+    if distribution.is_chief:
+        distribution.wait()
+    steps = distribution.gather(step)
+    if len(set(steps)) > 1:
+        raise ValueError(
+            f"the workers found different checkpoints in {store.directory}, of "
+            f"the steps {', '.join(f'{s:g}' for s in steps)}. It must be one "
+            "folder, on a file system that all of them share"
+        )
+    return step
+
+
+def _warn_of(images):
+    found = diagnose_images(images)
+    if found:
+        warnings.warn(
+            f"{found.name}: {found.advice}", NothingToLearnWarning, stacklevel=3
+        )

@@ -1,0 +1,283 @@
+"""One pretraining run, from labelled or unlabelled data to its folder.
+
+The folder explains itself:
+
+    config.yaml     every field of the configuration
+    metrics.jsonl   one JSON object a line
+    tensorboard/    the same for TensorBoard
+    checkpoints/    the last states and the best by kNN
+    views.png       the first views
+    encoder.keras   the result
+    train.json      before and after, in numbers
+    report.html     all of it to look at
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.batches import epoch_order, steps_per_epoch
+from byol_tf.data.service import make_parts
+from byol_tf.data.sources import Images
+from byol_tf.distribute.strategy import Distribution
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.evaluation.summary import Protocol, summarize
+from byol_tf.files import read_json, save_model, whole_file, write_json
+from byol_tf.jobs.pretrain import results as reporting
+from byol_tf.jobs.pretrain import resume as resumable
+from byol_tf.jobs.pretrain.monitoring import Watch
+from byol_tf.jobs.pretrain.settings import Settings
+from byol_tf.methods.pretrainer import Pretrainer
+from byol_tf.reports.pictures import views_grid
+from byol_tf.runtime import describe_machine
+from byol_tf.seeds import step_seed
+from byol_tf.training import flops, logs, utilisation
+
+DRAWN = 12  # images whose first views are drawn
+
+
+@dataclasses.dataclass
+class Pretraining:
+    """A run that is ready to go.
+
+    Attributes:
+        model: compiled, such as `byol_tf.BYOL`.
+        train: inputs to pretrain on; labels are used for measuring only.
+        test: inputs to judge by.
+        prepare: evaluation preprocessing of a batch, such as `CentreView`.
+        settings: numbers of the run.
+        protocol: how the representation is judged.
+        pipeline_views: None, or the views if `model.views` is None: then
+            they are drawn in the `tf.data` pipeline.
+        config_text: shown in the report.
+        title: of the report.
+        distribution: devices and workers that train; those that are not the
+            chief only make the steps.
+    """
+
+    model: Pretrainer
+    train: Images
+    test: Images
+    prepare: Callable
+    settings: Settings
+    protocol: Protocol
+    pipeline_views: Callable | None = None
+    config_text: str = ""
+    title: str = "pretraining"
+    distribution: Distribution = dataclasses.field(default_factory=Distribution)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return steps_per_epoch(
+            self.train.num_examples, self.settings.batch_size
+        )
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.settings.epochs
+
+    def run(self, workdir) -> dict:
+        """Trains, or continues, and writes the folder.
+
+        Returns:
+            What `train.json` holds; {} for a worker that is not the chief.
+
+        Raises:
+            WorkerLostError: another worker of the run died.
+        """
+        workdir = pathlib.Path(workdir)
+        with self.distribution.watched():
+            if self.distribution.is_chief:
+                result = self._lead(workdir)
+            else:
+                result = {}
+                self._train(workdir, None)
+            self.distribution.wait()
+        return result
+
+    def _lead(self, workdir):
+        workdir.mkdir(parents=True, exist_ok=True)
+        self.extractor = FeatureExtractor(self.model.encoder, self.prepare)
+        before = self._before(workdir)
+        if not (workdir / "views.png").exists():
+            self._draw_views(workdir / "views.png")
+        watch = self._watch()
+        faults = self._train(workdir, watch)
+        save_model(self.model.encoder, workdir / "encoder.keras")
+        numbers, features = self._evaluate()
+        metrics = logs.read_metrics(workdir / "metrics.jsonl")
+        result = self._result(before, numbers, metrics, watch, faults)
+        write_json(workdir / "train.json", result)
+        with np.load(workdir / "before.npz") as file:
+            features_before = file["test"]
+        reporting.write(
+            workdir,
+            title=self.title,
+            config_text=self.config_text,
+            result=result,
+            metrics=metrics,
+            shots=self.protocol.shots,
+            before=features_before,
+            after=features,
+            train=self._judged(),
+            test=self.test,
+        )
+        return result
+
+    @functools.cached_property
+    def flops_per_image(self) -> float:
+        """Operations of a training step for one image."""
+        return flops.step(self.model)
+
+    @property
+    def views(self) -> Callable:
+        """The augmentation, wherever it runs."""
+        return self.pipeline_views or self.model.views
+
+    def batches(self, start_step: int, shift: int = 0) -> Iterable:
+        """Training batches from a step on, for the replicas of this worker.
+
+        Args:
+            start_step: the step.
+            shift: batches of the data order that are left out before it.
+        """
+
+        return self.distribution.batches(
+            functools.partial(
+                make_parts,
+                self.train,
+                self.settings.batch_size,
+                service=self.settings.data_service,
+                seed=self.settings.seed,
+                start_step=start_step,
+                num_steps=self.total_steps - start_step,
+                shift=shift,
+                views=self.pipeline_views,
+                view_seed=functools.partial(step_seed, self.model.seed),
+            )
+        )
+
+    def table(self, result: dict) -> str:
+        """The before/after table for the terminal."""
+        return reporting.table(result, self.protocol.shots)
+
+    # ---- pieces -------------------------------------------------------
+
+    def _watch(self):
+        settings = self.settings
+        return Watch(
+            self.model,
+            self.train,
+            self.extractor,
+            self.views,
+            samples=settings.monitor_samples,
+            every=settings.monitor_every,
+            knn=settings.monitor_knn,
+            knn_k=self.protocol.knn_k,
+            knn_temperature=self.protocol.knn_temperature,
+            stop=settings.stop_on_collapse,
+            seed=settings.seed,
+        )
+
+    def _train(self, workdir, watch):
+        return resumable.train(
+            self.model,
+            self.batches,
+            workdir,
+            self.settings,
+            watch,
+            total_steps=self.total_steps,
+            steps_per_epoch=self.steps_per_epoch,
+            callbacks=self._utilisation(),
+            distribution=self.distribution,
+        )
+
+    def _utilisation(self):
+        settings = self.settings
+        if not settings.peak_tflops:
+            return []
+        return [
+            utilisation.Utilisation(
+                self.flops_per_image, settings.batch_size, settings.peak_tflops
+            )
+        ]
+
+    def _reached(self, metrics):
+        steps = int(self.model.step.numpy())
+        return utilisation.reached(
+            self.flops_per_image,
+            images=steps * self.settings.batch_size,
+            seconds=metrics[-1]["seconds"] if metrics else 0.0,
+        )
+
+    def _before(self, workdir):
+        path = workdir / "before.json"
+        if not path.exists():
+            numbers, features = self._evaluate()
+            with whole_file(workdir / "before.npz") as temporary:
+                np.savez(temporary, test=features[1][:1000])
+            write_json(path, numbers)
+        return read_json(path)
+
+    def _evaluate(self):
+        judged = self._judged()
+        train = self.extractor(judged.images)
+        test = self.extractor(self.test.images)
+        numbers = summarize(
+            train,
+            judged.labels,
+            test,
+            self.test.labels,
+            num_classes=self.train.num_classes,
+            protocol=self.protocol,
+        )
+        return numbers, (train, test)
+
+    def _judged(self):
+        """Training images that the evaluation uses: labelled if any are."""
+        limit = self.protocol.max_train
+        known = np.flatnonzero(self.train.labels >= 0)
+        usable = known if len(known) else np.arange(self.train.num_examples)
+        if len(usable) > limit:
+            rng = np.random.default_rng((self.settings.seed, 2))
+            usable = np.sort(rng.permutation(usable)[:limit])
+        if len(usable) == self.train.num_examples:
+            return self.train
+        return self.train.subset(usable)
+
+    def _draw_views(self, path):
+        # Of a whole batch in a function, as the step draws them: they need
+        # not be compiled again for it.
+        order = epoch_order(self.train.num_examples, self.settings.seed, 0)
+        images = self.train.images[order[: self.settings.batch_size]]
+        draw = tf.function(self.views, autograph=False)
+        views = draw(tf.constant(images), seed=step_seed(self.model.seed, 0))
+        shown = [array[:DRAWN] for array in (images, *views)]
+        views_grid(*map(np.asarray, shown), path)
+
+    def _result(self, before, after, metrics, watch, faults):
+        return {
+            "before": before,
+            "after": after,
+            "stopped": watch.collapse.diagnosis
+            and watch.collapse.diagnosis.name,
+            "steps": int(self.model.step.numpy()),
+            "epochs": self.settings.epochs,
+            "batch_size": self.settings.batch_size,
+            "images": self.train.num_examples,
+            "seed": self.settings.seed,
+            "precision": self.model.dtype_policy.name,
+            "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
+            "monitor_seconds": watch.seconds,
+            **self._reached(metrics),
+            "skipped_steps": faults.skipped,
+            "rollbacks": faults.rollbacks,
+            "skipped_images": len(self.train.skipped),
+            "data": self.train.name,
+            "data_fingerprint": self.train.fingerprint(),
+            "machine": describe_machine(),
+        }

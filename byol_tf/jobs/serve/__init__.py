@@ -1,0 +1,1 @@
+"""Serving: from a configuration to its results."""

@@ -1,0 +1,82 @@
+"""From a configuration to a running server."""
+
+import os
+import pathlib
+
+from byol_tf.checks import check_number
+from byol_tf.extras import require
+from byol_tf.serving.settings import Batching, Limits, Settings
+
+_NEEDED = (
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+    "grpc",
+    "tensorflow_serving",
+)
+
+
+def serve(
+    config,
+    directory: str | os.PathLike,
+    name: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    grpc_port: int | None = 8500,
+) -> None:
+    """Serves an exported model until it is told to stop.
+
+    Args:
+        config: see `configs/serve.py`.
+        directory: of the model's versions, or one version.
+        name: of the model; None is the folder's.
+        host: to listen on.
+        port: for REST; 0 is any free one.
+        grpc_port: for gRPC; 0 is any free one, None is none.
+
+    Raises:
+        ValueError: in one line, if a package is missing or the model or a
+            setting cannot be used.
+        OSError: it cannot listen, or there is no such folder.
+    """
+    for module in _NEEDED:
+        require(module, "serve")
+    from byol_tf.serving import server  # needs those
+
+    check_number("port", port, 0, 65535)
+    check_number("grpc_port", grpc_port or 0, 0, 65535)
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise ValueError(
+            f"--model must be a folder that export.py wrote. "
+            f"Received: {directory}"
+        )
+    address = server.Address(host, port, grpc_port)
+    server.serve(directory, name or _name(directory), address, settings(config))
+
+
+def settings(config) -> Settings:
+    """Those of a configuration.
+
+    Raises:
+        ValueError: one cannot be used.
+    """
+    return Settings(
+        workers=config.workers,
+        timeout_s=config.timeout_s,
+        poll_s=config.poll_s,
+        versions_kept=config.versions_kept,
+        nan=config.nan,
+        drain_s=config.drain_s,
+        grace_s=config.grace_s,
+        batching=Batching(**config.batching),
+        limits=Limits(**config.limits),
+    )
+
+
+def _name(directory):
+    """The folder's name; of a version, that of the folder around it."""
+    directory = directory.resolve()
+    if (directory / "saved_model.pb").is_file() and directory.name.isdigit():
+        directory = directory.parent
+    return directory.name

@@ -1,0 +1,1 @@
+"""Searching for settings: from a configuration to its results."""

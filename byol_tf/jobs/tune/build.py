@@ -1,0 +1,168 @@
+"""From configurations to searches, as `builders` makes runs."""
+
+import pathlib
+import pprint
+import textwrap
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.checks import check_number
+from byol_tf.evaluation.features import FeatureExtractor, extract_features
+from byol_tf.files import write_json
+from byol_tf.jobs.compare.build import tell, train_command
+from byol_tf.jobs.overrides import merged
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
+from byol_tf.jobs.tune.run import OBJECTIVES, Search
+from byol_tf.jobs.tune.space import parse_space
+from byol_tf.modalities.image.views import CentreView
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs.config import config_of_run, config_text
+from byol_tf.seeds import step_seed
+
+_BATCH = 256  # images whose views are drawn at once
+
+
+def search(
+    config, workdir, *, load: Callable, train: pathlib.Path, measure: Callable
+) -> Search:
+    """The search as configured.
+
+    Args:
+        config: of the search, see `configs/tune.py`.
+        workdir: its folder.
+        load: gives the configuration of a run from a path and overrides.
+        train: script that runs a training.
+        measure: gives the command that measures a run folder without labels.
+
+    Raises:
+        ValueError: in one line, for a field that is unknown or impossible.
+    """
+    space = parse_space(config.space)
+
+    def together(overrides):
+        return merged((*config.common, *overrides))
+
+    base = load(config.base, together(()))
+    _check(config, base)
+    for dimension in space:
+        for value in dimension.values:  # each could be written otherwise
+            load(config.base, together([f"{dimension.field}={value}"]))
+    command = train_command(train, config.base)
+    return Search(
+        space=space,
+        train=lambda overrides, folder: command(together(overrides), folder),
+        measure=measure,
+        best_config=lambda overrides: config_file(
+            load(config.base, together(overrides)), overrides, workdir
+        ),
+        objective=config.objective,
+        trials=config.trials,
+        workers=config.workers,
+        seed=config.seed,
+        prune=config.prune.enabled,
+        startup_trials=config.prune.startup_trials,
+        warmup_epochs=config.prune.warmup_epochs,
+        identity={
+            "base or common": config_text(base),
+            "space": repr(space),
+            "objective": config.objective,
+            "label_free": str(config.label_free.to_dict()),
+        },
+        tell=tell,
+    )
+
+
+def measure_label_free(
+    config, folder, *, load: Callable, defaults
+) -> dict[str, float]:
+    """Measures a run folder without labels, into its `label_free.json`.
+
+    The images are those the run is judged by, which it was not trained on.
+    Views are those of the search's base, whatever a trial changed: weaker
+    views would agree more, and say nothing of the encoder.
+
+    Args:
+        config: of the search, see `configs/tune.py`.
+        folder: the run folder, with an encoder.
+        load: as in `search`.
+        defaults: a configuration of a run with every field.
+
+    Raises:
+        ValueError: in one line, if there is no encoder.
+    """
+    encoder = encoders.load_encoder(folder)
+    run = config_of_run(None, folder, defaults)
+    _, test = data_builders.data(run, folder)
+    size = encoders.input_size(
+        encoder, test.image_shape, name=test.name, usual=run.augment.size
+    )
+    section = config.label_free
+    order = np.random.default_rng(section.seed).permutation(test.num_examples)
+    images = test.images[np.sort(order[: section.samples])]
+    views = builders.two_views(load(config.base, merged(config.common)), size)
+    numbers = label_free_numbers(
+        extract_features(encoder, images, prepare=CentreView(size)),
+        *_of_two_views(encoder, images, views, section.seed),
+    )
+    write_json(pathlib.Path(folder) / FILE, numbers)
+    return numbers
+
+
+def config_file(config, overrides: Sequence[str], workdir) -> str:
+    """The text of a configuration file that needs no other file."""
+    values = pprint.pformat(config.to_dict(), sort_dicts=False, width=68)
+    return "\n".join(
+        [
+            "# Found by tune.py. What it chose:",
+            *(f"#     {override}" for override in overrides),
+            "#",
+            f"# python train.py --config={workdir}/best_config.py "
+            "--workdir=runs/best",
+            "",
+            "import ml_collections",
+            "",
+            "",
+            "def get_config():",
+            "    return ml_collections.ConfigDict(",
+            textwrap.indent(values, " " * 8),
+            "    )",
+            "",
+        ]
+    )
+
+
+def _check(config, base):
+    builders.check(base)
+    for name in ("trials", "workers"):
+        check_number(name, config[name], 1)
+    check_number("label_free.samples", config.label_free.samples, 2)
+    if config.objective not in OBJECTIVES:
+        raise ValueError(
+            f"objective must be one of {', '.join(OBJECTIVES)}. "
+            f"Received: {config.objective!r}"
+        )
+    if config.objective == "knn" and not base.monitor.knn:
+        raise ValueError(
+            "objective=knn needs monitor.knn=True in the base. "
+            f"Received: {base.monitor.knn}"
+        )
+
+
+def _of_two_views(encoder, images, views, seed):
+    """Representations of both views, of one batch after the other."""
+    extract = FeatureExtractor(encoder, batch_size=_BATCH)
+    pairs = [
+        [
+            extract(view.numpy())
+            for view in views(
+                tf.constant(images[start : start + _BATCH]),
+                seed=step_seed(seed, start),
+            )
+        ]
+        for start in range(0, len(images), _BATCH)
+    ]
+    return [np.concatenate(side) for side in zip(*pairs, strict=True)]

@@ -1,0 +1,72 @@
+"""Pictures of a search: what it tried, and which fields mattered."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from byol_tf.reports.drawing import BLUE, GRAY, ORANGE, Target, save_png
+
+
+def importance(shares: Mapping[str, float], target: Target) -> None:
+    """Draws a bar for each field, the most important at the top.
+
+    Args:
+        shares: by field, in [0, 1].
+        target: path or binary file that receives a PNG.
+    """
+    fields = sorted(shares, key=shares.get)
+    figure = Figure(
+        figsize=(7.2, 1.2 + 0.42 * len(fields)), layout="constrained"
+    )
+    axes = figure.add_subplot()
+    values = [100 * shares[field] for field in fields]
+    bars = axes.barh(fields, values, color=BLUE, height=0.62)
+    axes.bar_label(bars, fmt="%.0f %%", padding=4, fontsize=9)
+    axes.set_xlim(0, 1.12 * max(*values, 1.0))
+    axes.set_xlabel("share of the variance between trials (%)")
+    axes.spines[["top", "right"]].set_visible(False)
+    save_png(figure, target)
+
+
+def history(trials: Sequence[Mapping], name: str, target: Target) -> None:
+    """Draws the value of each trial, and the best so far.
+
+    Args:
+        trials: with `number`, `state` and `value`; those without a value are
+            marked below the others.
+        name: of the value.
+        target: path or binary file that receives a PNG.
+    """
+    done = [t for t in trials if t["state"] == "complete"]
+    others = [t["number"] for t in trials if t["state"] != "complete"]
+    numbers = [trial["number"] for trial in done]
+    values = np.array([trial["value"] for trial in done], np.float64)
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(numbers, values, "o", color=BLUE, markersize=5, label="finished")
+    if done:
+        axes.step(
+            numbers,
+            np.maximum.accumulate(values),
+            where="post",
+            color=ORANGE,
+            label="best so far",
+        )
+    if others:
+        low = values.min() if done else 0.0
+        axes.plot(
+            others,
+            np.full(len(others), low),
+            "x",
+            color=GRAY,
+            label="ended early or failed",
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel(name)
+    axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=8.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    save_png(figure, target)

@@ -1,0 +1,179 @@
+"""What a search says at its end: trials, importance, correlations, files."""
+
+import csv
+import io
+import pathlib
+from collections.abc import Mapping
+
+from byol_tf.extras import require
+from byol_tf.files import write_json, write_text
+from byol_tf.jobs.tune import plots
+from byol_tf.jobs.tune.correlation import rank_correlation
+from byol_tf.reports.report import format_table, write_report
+
+SHOWN = 10  # trials of the table
+# What may predict the linear accuracy, with the sign that makes more better.
+PREDICTORS = {
+    "score": ("label-free score", 1),
+    "effective_rank": ("effective rank alone", 1),
+    "alignment": ("alignment alone (less is better)", -1),
+    "uniformity": ("uniformity alone (less is better)", -1),
+    "held_out_knn": ("kNN, with labels", 1),
+}
+_NUMBERS = ("held_out_knn", "knn_accuracy", "linear_accuracy", "minutes")
+_NUMBERS += ("score", "effective_rank", "alignment", "uniformity")
+
+
+def summary(study, objective: str) -> dict:
+    """All numbers of a study, as JSON values.
+
+    Args:
+        study: of Optuna; its trials have the attributes of
+            `trials.trial_numbers`, and `overrides` and `error`.
+        objective: what its values are.
+
+    Returns:
+        `objective`; `trials`, in their order, each with `state` (complete,
+        pruned, fail, running, waiting), `value`, `params` and numbers; `best`,
+        the number of the best, or None; `importance` of each field, which add
+        up to 1, empty for fewer than four trials; `predicts_linear_accuracy`:
+        the rank correlation of each of `PREDICTORS` over the finished trials.
+    """
+    trials = [_told(trial) for trial in study.trials]
+    done = [trial for trial in trials if trial["state"] == "complete"]
+    best = max(done, key=lambda trial: trial["value"], default=None)
+    accuracies = [trial["linear_accuracy"] for trial in done]
+    return {
+        "objective": objective,
+        "trials": trials,
+        "best": best and best["number"],
+        "importance": _importance(study, done),
+        "predicts_linear_accuracy": {
+            key: rank_correlation(
+                [trial[key] and sign * trial[key] for trial in done],
+                accuracies,
+            )
+            for key, (_, sign) in PREDICTORS.items()
+        },
+    }
+
+
+def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
+    """Headings, and a row of text for each of the best trials."""
+    done = [t for t in result["trials"] if t["state"] == "complete"]
+    done.sort(key=lambda trial: -trial["value"])
+    fields = list(dict.fromkeys(key for t in done for key in t["params"]))
+    headings = ["trial", *fields, "minutes", "label-free", "linear %"]
+    cells = [
+        [
+            str(trial["number"]),
+            *(_text(trial["params"].get(field)) for field in fields),
+            _text(trial["minutes"]),
+            _text(trial["score"]),
+            _percent(trial["linear_accuracy"]),
+            _percent(trial["value"])
+            if result["objective"] == "knn"
+            else _text(trial["value"]),
+        ]
+        for trial in done[:SHOWN]
+    ]
+    return [*headings, _OBJECTIVES[result["objective"]]], cells
+
+
+def table(result: Mapping) -> str:
+    """The best trials, the counts and the correlations, for the terminal."""
+    headings, cells = rows(result)
+    return "\n".join([format_table(cells, headings), "", *notes(result)])
+
+
+def notes(result: Mapping) -> list[str]:
+    """What the numbers are, and what predicted the linear accuracy."""
+    states = [trial["state"] for trial in result["trials"]]
+    lines = [
+        f"{len(states)} trials: {states.count('complete')} finished, "
+        f"{states.count('pruned')} ended early, {states.count('fail')} "
+        f"failed. The best by {_OBJECTIVES[result['objective']]} is trial "
+        f"{result['best']}. Linear accuracy is that of the test images, which "
+        "chose nothing."
+    ]
+    for key, (name, _) in PREDICTORS.items():
+        found = result["predicts_linear_accuracy"][key]
+        if found:
+            lines.append(
+                f"{name} predicts linear accuracy: "
+                f"Spearman rho = {found['spearman']:.2f}, "
+                f"Kendall tau = {found['kendall']:.2f} "
+                f"over {found['trials']} trials"
+            )
+    return lines
+
+
+def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
+    """Writes tune.json, trials.csv, tune.html, pictures, best_config.py."""
+    write_text(workdir / "best_config.py", best_config)
+    write_json(workdir / "tune.json", result)
+    write_text(workdir / "trials.csv", _csv(result["trials"]))
+    pictures = {"History": workdir / "history.png"}
+    plots.history(
+        result["trials"], _OBJECTIVES[result["objective"]], pictures["History"]
+    )
+    if result["importance"]:
+        pictures["Importance"] = workdir / "importance.png"
+        plots.importance(result["importance"], pictures["Importance"])
+    headings, cells = rows(result)
+    write_report(
+        workdir / "tune.html",
+        title=f"Search: {len(result['trials'])} trials",
+        table=(headings, cells),
+        pictures={name: path.read_bytes() for name, path in pictures.items()},
+        config_text=best_config,
+        notes=notes(result),
+    )
+
+
+_OBJECTIVES = {"knn": "held-out kNN", "label_free": "label-free score"}
+
+
+def _told(trial):
+    attributes = trial.user_attrs
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value,
+        "params": trial.params,
+        "overrides": attributes.get("overrides", []),
+        "error": attributes.get("error"),
+        **{key: attributes.get(key) for key in _NUMBERS},
+    }
+
+
+def _importance(study, done):
+    """By fANOVA; empty where too few or too equal trials tell nothing."""
+    if len(done) < 4 or len({trial["value"] for trial in done}) == 1:
+        return {}
+    importance = require("optuna", "tune").importance
+    return importance.get_param_importances(
+        study, evaluator=importance.FanovaImportanceEvaluator(seed=0)
+    )
+
+
+def _csv(trials):
+    fields = list(dict.fromkeys(key for t in trials for key in t["params"]))
+    columns = ["number", "state", "value", *fields, *_NUMBERS, "error"]
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, columns, extrasaction="ignore", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows({**trial, **trial["params"]} for trial in trials)
+    return text.getvalue()
+
+
+def _text(value):
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.1f}"

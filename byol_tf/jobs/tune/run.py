@@ -1,0 +1,131 @@
+"""Searches the settings of a training with Optuna."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.extras import require
+from byol_tf.jobs import processes as child_runs
+from byol_tf.jobs.tune import results
+from byol_tf.jobs.tune.label_free import read_label_free
+from byol_tf.jobs.tune.space import Dimension
+from byol_tf.jobs.tune.trials import Trials, knn_by_epoch
+
+STORAGE, STUDY = "tune.sqlite3", "tune"
+OBJECTIVES = ("knn", "label_free")
+
+
+@dataclasses.dataclass
+class Search:
+    """A search that is ready to go.
+
+    The kNN accuracy of a trial is the last one that its training logged: of
+    held-out training images, so that the test images choose nothing.
+
+    Attributes:
+        space: what is searched.
+        train: gives the command of a training from its overrides and its run
+            folder; the same command must go on with an interrupted one.
+        measure: gives the command that writes `label_free.json` into a
+            finished run folder.
+        best_config: gives the text of a configuration file from overrides.
+        objective: what is made as large as possible, of `OBJECTIVES`.
+        trials: trainings in all, over all starts.
+        workers: trainings at a time.
+        seed: of what is tried.
+        prune: end a training whose kNN is below the median of the others at
+            the same epoch. A label-free search does not look at kNN, and ends
+            none.
+        startup_trials: finished trainings before one may be ended so.
+        warmup_epochs: epochs of a training before it may be.
+        identity: what all trials of a folder share, as texts by name.
+        watch_every: seconds between two looks at a training.
+        tell: prints a line.
+    """
+
+    space: Sequence[Dimension]
+    train: Callable[[Sequence[str], pathlib.Path], Sequence[str]]
+    measure: Callable[[pathlib.Path], Sequence[str]]
+    best_config: Callable[[Sequence[str]], str]
+    objective: str = "knn"
+    trials: int = 20
+    workers: int = 1
+    seed: int = 0
+    prune: bool = True
+    startup_trials: int = 5
+    warmup_epochs: int = 0
+    identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    watch_every: float = 5.0
+    tell: Callable[[str], None] = print
+
+    def run(self, workdir) -> dict:
+        """Runs the trials that are missing, and writes the results.
+
+        Interrupted trials go on first, in their folders. One that failed is
+        not tried again.
+
+        Returns:
+            What `tune.json` holds, see `results.summary`.
+
+        Raises:
+            ValueError: in one line, if Optuna is not installed, the folder
+                holds another search, or no trial could be finished.
+        """
+        optuna, workdir = require("optuna", "tune"), pathlib.Path(workdir)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with child_runs.locked_folder(workdir) as lock:
+            study = self._study(optuna, workdir)
+            self._check_identity(study, workdir)
+            Trials(self, study, optuna, workdir, lock).run()
+            result = results.summary(study, self.objective)
+            if result["best"] is None:
+                raise ValueError(
+                    f"none of {len(study.trials)} trials in {workdir} could "
+                    f"be finished; the last: {result['trials'][-1]['error']}"
+                )
+            overrides = result["trials"][result["best"]]["overrides"]
+            text = self.best_config(overrides)
+            results.write(workdir, result, text)
+        return result
+
+    def value(self, folder: pathlib.Path) -> float | None:
+        """What a finished run folder reaches; None if it is not known."""
+        if self.objective == "label_free":
+            return read_label_free(folder).get("score")
+        values = knn_by_epoch(folder)
+        return values[max(values)] if values else None
+
+    def _study(self, optuna, workdir):
+        study = optuna.create_study(
+            study_name=STUDY,
+            storage=f"sqlite:///{(workdir / STORAGE).resolve()}",
+            direction="maximize",
+            load_if_exists=True,
+        )
+        # After a restart other draws than at the start, which are tried.
+        draws = np.random.default_rng((self.seed, len(study.trials)))
+        study.sampler = optuna.samplers.TPESampler(
+            seed=int(draws.integers(2**31)), constant_liar=self.workers > 1
+        )
+        if self.prune and self.objective == "knn":
+            study.pruner = optuna.pruners.MedianPruner(
+                self.startup_trials, self.warmup_epochs
+            )
+        else:
+            study.pruner = optuna.pruners.NopPruner()
+        return study
+
+    def _check_identity(self, study, workdir):
+        kept = study.user_attrs.get("identity")
+        if kept is None:
+            study.set_user_attr("identity", dict(self.identity))
+            return
+        names = sorted(kept.keys() | self.identity.keys())
+        changed = [n for n in names if kept.get(n) != self.identity.get(n)]
+        if changed:
+            raise ValueError(
+                f"{workdir} holds another search: {', '.join(changed)} "
+                "changed; set it as it was, or choose another --workdir"
+            )

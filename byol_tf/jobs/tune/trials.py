@@ -1,0 +1,155 @@
+"""The trials of one start of a search, each in processes of its own."""
+
+import pathlib
+
+from byol_tf.files import read_json
+from byol_tf.jobs import processes as child_runs
+from byol_tf.jobs.tune.label_free import read_label_free
+from byol_tf.training import logs
+
+
+class Trials:
+    """Runs what is missing of a search: a training, then a measurement.
+
+    Args:
+        search: a `byol_tf.jobs.tune.run.Search`.
+        study: Optuna's record of it.
+        optuna: the library.
+        workdir: folder of the search.
+        lock: descriptor that the processes keep open.
+    """
+
+    def __init__(self, search, study, optuna, workdir, lock):
+        self.search, self.study = search, study
+        self.workdir, self.lock = workdir, lock
+        self.states = optuna.trial.TrialState
+        # Those that were running when an earlier process ended.
+        self.interrupted = [
+            optuna.trial.Trial(study, trial._trial_id)
+            for trial in study.get_trials(states=(self.states.RUNNING,))
+        ]
+        self.training = {}  # trial by child
+        self.measuring = {}  # likewise
+        self.reported = {}  # epochs that Optuna knows, by child
+        self.pruned = set()
+
+    def run(self) -> None:
+        child_runs.work(
+            self._next,
+            self._ended,
+            workers=self.search.workers,
+            watch=self._watch,
+            watch_every=self.search.watch_every,
+        )
+
+    def _next(self):
+        if self.interrupted:
+            return self._start(self.interrupted.pop(0), "goes on")
+        if len(self.study.trials) >= self.search.trials:
+            return None
+        return self._start(self.study.ask(), "started")
+
+    def _start(self, trial, told):
+        overrides = [
+            f"{dimension.field}={dimension.suggest(trial)}"
+            for dimension in self.search.space
+        ]
+        trial.set_user_attr("overrides", overrides)
+        self._tell(trial, f"{told}: {' '.join(overrides)}")
+        folder = self.workdir / trial_folder(trial.number)
+        child = self._child(self.search.train(overrides, folder), folder)
+        self.training[child] = trial
+        known = self.study.trials[trial.number].intermediate_values
+        self.reported[child] = set(known)
+        return child
+
+    def _child(self, command, folder):
+        return child_runs.ChildRun(command, folder, (self.lock,))
+
+    def _watch(self, child):
+        """Ends a training that does poorly."""
+        trial = self.training.get(child)
+        if trial and self._report(child, trial) and trial.should_prune():
+            self.pruned.add(child)
+            child_runs.stop_all([child])
+
+    def _report(self, child, trial):
+        """Reports what a training has reached; whether that was new."""
+        values = knn_by_epoch(child.folder)
+        new = sorted(values.keys() - self.reported[child])
+        for epoch in new:
+            trial.report(values[epoch], epoch)
+        self.reported[child].update(new)
+        return bool(new)
+
+    def _ended(self, child):
+        """Starts the measurement of what was trained, or tells a result."""
+        if child in self.measuring:
+            return self._finish(self.measuring.pop(child), child)
+        trial = self.training.pop(child)
+        self._report(child, trial)
+        if (child.folder / "train.json").exists() and not child.status:
+            command = self.search.measure(child.folder)
+            follower = self._child(command, child.folder)
+            self.measuring[follower] = trial
+            return follower
+        if child in self.pruned:
+            self.study.tell(trial, state=self.states.PRUNED)
+            return self._tell(trial, "ended: below the median of the others")
+        return self._fail(trial, child_runs.last_line(child.folder))
+
+    def _finish(self, trial, child):
+        value = self.search.value(child.folder)
+        if value is None:
+            reason = child_runs.last_line(child.folder)
+            return self._fail(
+                trial, f"no {self.search.objective} to go by: {reason}"
+            )
+        if child.status:
+            reason = child_runs.last_line(child.folder)
+            self._tell(trial, f"not measured without labels: {reason}")
+        for key, number in trial_numbers(child.folder).items():
+            trial.set_user_attr(key, number)
+        self.study.tell(trial, value)
+        return self._tell(trial, f"{self.search.objective} {value:.4f}")
+
+    def _fail(self, trial, reason):
+        trial.set_user_attr("error", reason)
+        self.study.tell(trial, state=self.states.FAIL)
+        return self._tell(trial, f"failed: {reason}")
+
+    def _tell(self, trial, line):
+        number, total = trial.number + 1, self.search.trials
+        self.search.tell(f"[{number}/{total}] trial {trial.number} {line}")
+
+
+def trial_folder(number: int) -> str:
+    """Name of a trial's run folder."""
+    return f"trial{number:04d}"
+
+
+def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
+    """kNN accuracy of held-out training images, by epochs done."""
+    return {
+        round(line["epoch"]): line["knn_accuracy"]
+        for line in logs.read_metrics(folder / "metrics.jsonl")
+        if line.get("knn_accuracy") is not None
+    }
+
+
+def trial_numbers(folder: pathlib.Path) -> dict[str, float | None]:
+    """What a finished trial is told by, beside its value.
+
+    Returns:
+        `held_out_knn`; `knn_accuracy` and `linear_accuracy` of the test
+        images; `minutes`; and the numbers of `label_free_numbers`.
+    """
+    result = read_json(folder / "train.json")
+    knn = knn_by_epoch(folder)
+    return {
+        "held_out_knn": knn[max(knn)] if knn else None,
+        "knn_accuracy": result["after"].get("knn_accuracy"),
+        "linear_accuracy": result["after"].get("linear_accuracy"),
+        "minutes": result["training_seconds"] / 60,
+        **read_label_free(folder),
+    }

@@ -1,0 +1,1 @@
+"""Keras layers of all encoders and heads."""

@@ -1,0 +1,182 @@
+"""A convolution that trains fast on small feature maps."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.layers import winograd
+
+# Up to this side of the output, the kernel gradient as a convolution is the
+# faster one on a CPU; beyond it, and for kernels of one pixel, the library's
+# own (see docs/performance.md).
+SMALL_MAP = {"float32": 3, "bfloat16": 8}
+# Up to this side a kernel of 3 pixels lies mostly on the padding, and a
+# product with its taps that meet pixels is the faster one.
+TINY_MAP = 2
+# TensorFlow 2.21 writes past the end of memory, on some CPUs, in the kernel
+# gradient of a strided 1x1 convolution of fewer channels and some 50 pixels of
+# a side or more. There the pixels are picked out first; with more channels
+# that would be slower, and nothing is amiss.
+FEW_CHANNELS = 16
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`, square, SAME, without bias, faster to train.
+
+    The gradient of a kernel is a convolution too: of the inputs, with batch
+    and channels changed over, by the gradient of the outputs. On a CPU the
+    library computes it slower than that convolution when the feature map is
+    small, in bfloat16 up to four times. Here the convolution is used for
+    outputs of up to `SMALL_MAP` pixels of a side where there is no
+    accelerator. Maps of up to `TINY_MAP` pixels of a side are moreover trained
+    as a dense layer whose weights are taps of the kernel, and kernels of 3x3
+    pixels and many channels in float32 with a quarter of the multiplications
+    (`winograd`), at inference too where the batch is known and not small. The
+    numbers are the same but for rounding. It has the name of Keras's layer
+    since files of weights name layers by their class.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: pixels of a side.
+        strides: of both directions.
+        kernel_initializer: as of `keras.layers.Conv2D`.
+        **kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+
+    Input: float `[batch, height, width, channels]`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        *,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=kernel_initializer,
+            **kwargs,
+        )
+
+    def call(self, inputs, training=False):
+        kernel = tf.cast(self.kernel, inputs.dtype)
+        stride = self.strides[0]
+        if self.kernel_size == (1, 1) and inputs.shape[-1] < FEW_CHANNELS:
+            inputs, stride = inputs[:, ::stride, ::stride], 1
+        side = max(side or np.inf for side in inputs.shape[1:3])
+        if _accelerated():
+            return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        many = training or (inputs.shape[0] or 0) >= winograd.MANY
+        if many and stride == 1 and winograd.pays(inputs, kernel, training):
+            return winograd.convolve(inputs, kernel)
+        small = SMALL_MAP.get(inputs.dtype.name, 0) * stride
+        if side > small or max(self.kernel_size) == 1:
+            return tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        # Spread taps pay only where gradients flow, and a frozen graph would
+        # hold them all.
+        if training and side <= TINY_MAP < max(self.kernel_size):
+            return _multiply(inputs, kernel, stride)
+        return _convolve(inputs, kernel, stride)
+
+    def get_config(self):
+        everything = super().get_config()
+        kept = ("name", "trainable", "dtype", "filters", "kernel_initializer")
+        return {
+            **{key: everything[key] for key in kept},
+            "kernel_size": self.kernel_size[0],
+            "strides": self.strides[0],
+        }
+
+
+def _accelerated():
+    return any(map(tf.config.list_physical_devices, ("GPU", "TPU")))
+
+
+def _convolve(images, kernel, stride):
+    """`tf.nn.conv2d` with SAME padding and another gradient of the kernel."""
+
+    @tf.custom_gradient
+    def convolve(images, kernel):
+        def gradient(outputs):
+            return (
+                tf.nn.conv2d_transpose(
+                    outputs, kernel, tf.shape(images), stride, "SAME"
+                ),
+                _kernel_gradient(images, outputs, kernel.shape[:2], stride),
+            )
+
+        return tf.nn.conv2d(images, kernel, stride, "SAME"), gradient
+
+    return convolve(images, kernel)
+
+
+def _kernel_gradient(images, outputs, size, stride):
+    """Gradient of the kernel: images convolved by the outputs' gradient.
+
+    A tap of the kernel meets the pixels that lie `stride` apart, hence the
+    dilation; the batch is summed over as channels are elsewhere.
+    """
+    padding = [
+        _same_padding(*sides, stride)
+        for sides in zip(images.shape[1:3], size, strict=True)
+    ]
+    taps = tf.nn.conv2d(
+        tf.transpose(images, [3, 1, 2, 0]),
+        tf.transpose(outputs, [1, 2, 0, 3]),
+        strides=1,
+        padding=[[0, 0], *padding, [0, 0]],
+        dilations=stride,
+    )
+    return tf.transpose(taps[:, : size[0], : size[1]], [1, 2, 0, 3])
+
+
+def _multiply(images, kernel, stride):
+    """`tf.nn.conv2d` with SAME padding as one matrix product a pixel.
+
+    The matrix of an output pixel holds, for every input pixel, the tap of the
+    kernel that this input meets, or zeros.
+    """
+    (*sides, channels), size = images.shape[1:], kernel.shape[0]
+    outputs = [-(-length // stride) for length in sides]
+    met = np.einsum(
+        "aix,bjy->abijxy",
+        *(_taps(length, size, stride) for length in sides),
+    )
+    spread = tf.matmul(
+        tf.constant(met.reshape(-1, size**2), kernel.dtype),
+        tf.reshape(kernel, [size**2, -1]),
+    )
+    matrices = tf.reshape(
+        spread,
+        [math.prod(outputs), math.prod(sides) * channels, kernel.shape[-1]],
+    )
+    products = tf.matmul(
+        tf.reshape(images, [1, -1, matrices.shape[1]]), matrices
+    )
+    return tf.reshape(
+        tf.transpose(products, [1, 0, 2]), [-1, *outputs, kernel.shape[-1]]
+    )
+
+
+def _taps(length, size, stride):
+    """1 where an output meets an input by a tap: `[outputs, inputs, taps]`."""
+    outputs = np.arange(-(-length // stride))[:, None, None]
+    inputs = np.arange(length)[:, None]
+    before, _ = _same_padding(length, size, stride)
+    return inputs - outputs * stride + before == np.arange(size)
+
+
+def _same_padding(length, size, stride):
+    """Pixels that SAME padding adds before and after."""
+    outputs = -(-length // stride)
+    total = max((outputs - 1) * stride + size - length, 0)
+    return [total // 2, total - total // 2]

@@ -1,0 +1,142 @@
+"""Projector and predictor, and the linear heads of other tasks."""
+
+import keras
+
+from byol_tf.layers.batch_norm import FusedBatchNormalization
+
+# Variance of the standard normal truncated at two deviations: with it the
+# Keras initialiser has the deviation 1/sqrt(fan_in) before truncation, which
+# is what the official code's layers start from.
+_TRUNCATED_VARIANCE = 0.87962566103423978**2
+
+
+def kernel_initializer() -> keras.initializers.Initializer:
+    """Truncated normal of deviation 1/sqrt(fan_in), as in the official code.
+
+    Reference: defaults of `hk.Linear` and `hk.Conv2D`.
+    """
+    return keras.initializers.VarianceScaling(
+        scale=_TRUNCATED_VARIANCE,
+        mode="fan_in",
+        distribution="truncated_normal",
+    )
+
+
+def mlp(
+    input_size: int,
+    hidden_size: int,
+    output_size: int,
+    *,
+    layers: int = 2,
+    normalized: bool = False,
+    name: str,
+    dtype=None,
+) -> keras.Sequential:
+    """Linear with bias, batch norm, ReLU, ..., linear without bias.
+
+    The projector and the predictor both have this form.
+
+    Args:
+        input_size: length of the input vectors.
+        hidden_size: width of the hidden layers (4096 in the paper).
+        output_size: length of the output vectors (256 in the paper).
+        layers: number of linear layers, at least 2.
+        normalized: a batch norm without scale and offset at the end, as
+            SimSiam and MoCo v3 have it.
+        name: of the model.
+        dtype: Keras dtype policy of the layers.
+
+    Returns:
+        A built model, `[batch, input_size]` to `[batch, output_size]`.
+
+    Raises:
+        ValueError: if a size or a number is too small, or no integer.
+
+    Reference: BYOL, section 3.3; `networks.MLP` in the official code.
+    """
+    for key, value, least in (
+        ("hidden_size", hidden_size, 1),
+        ("output_size", output_size, 1),
+        ("layers", layers, 2),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(
+                f"`{key}` of the {name} must be an integer of at least "
+                f"{least}. Received: {key}={value!r}"
+            )
+    dense = {"kernel_initializer": kernel_initializer(), "dtype": dtype}
+    stack = [keras.Input((input_size,))]
+    for index in range(1, layers):
+        # The first block has the names of a head of two layers.
+        suffix = "" if index == 1 else f"_{index}"
+        stack += [
+            keras.layers.Dense(hidden_size, name=f"hidden{suffix}", **dense),
+            FusedBatchNormalization(name=f"norm{suffix}", dtype=dtype),
+            keras.layers.Activation("relu", name=f"relu{suffix}", dtype=dtype),
+        ]
+    stack.append(
+        keras.layers.Dense(output_size, use_bias=False, name="output", **dense)
+    )
+    if normalized:
+        stack.append(_output_norm(dtype))
+    return keras.Sequential(stack, name=name)
+
+
+def _output_norm(dtype):
+    return keras.layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        center=False,
+        scale=False,
+        name="output_norm",
+        dtype=dtype,
+    )
+
+
+def vector_length(encoder: keras.Model) -> int:
+    """Length of the vectors that an encoder gives.
+
+    Raises:
+        ValueError: if it is not built, or gives anything but `[batch, n]`.
+    """
+    if not encoder.built:
+        raise ValueError(
+            "`encoder` must be built: give it a `keras.Input`. "
+            f"Received: {encoder.name}"
+        )
+    shape = getattr(encoder, "output_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2 or not shape[-1]:
+        raise ValueError(
+            "`encoder` must be a functional or sequential model that maps its "
+            "inputs to [batch, features]: wrap a subclassed one in "
+            "`keras.Model(inputs, outputs)`, and pool feature maps first (see "
+            f"`byol_tf.vector_encoder`). Received output shape: {shape}"
+        )
+    return shape[-1]
+
+
+def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
+    """A layer from representations to so many numbers, float32."""
+    return keras.layers.Dense(
+        outputs,
+        kernel_initializer=kernel_initializer(),
+        dtype="float32",
+        name=name,
+    )
+
+
+def scaled_head(outputs: int, scale, offset, *, name: str) -> keras.Sequential:
+    """A linear head whose numbers, of about unit size, are brought to units.
+
+    Args:
+        outputs: numbers that it gives.
+        scale: factor, one for all or one for each.
+        offset: added afterwards, likewise.
+        name: of the layer.
+    """
+    units = keras.layers.Rescaling(
+        scale, offset, dtype="float32", name=f"{name}_in_units"
+    )
+    return keras.Sequential(
+        [linear_head(outputs, name=f"{name}_scaled"), units], name=name
+    )

@@ -1,0 +1,1 @@
+"""BYOL and its relatives as Keras models."""

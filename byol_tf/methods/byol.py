@@ -1,0 +1,167 @@
+"""BYOL: the algorithm on one page.
+
+    view1, view2 = views(batch)
+    prediction   = predictor(projector(encoder(view)))     online network
+    projection   = target_projector(target_encoder(view))  target network
+    loss         = |prediction1 - projection2|^2 + |prediction2 - projection1|^2
+    online      <- online - optimizer(gradient of loss)
+    target      <- tau * target + (1 - tau) * online
+
+Views, online network and optimizer are those of `Pretrainer`; the target
+network, the loss and the average are here.
+
+Grill et al. 2020, "Bootstrap Your Own Latent", section 3.1 and algorithm 1.
+"""
+
+import keras
+import tensorflow as tf
+
+from byol_tf.losses.objectives import byol_loss
+from byol_tf.methods.outputs import Outputs
+from byol_tf.methods.pretrainer import Pretrainer
+from byol_tf.optim import ema
+from byol_tf.optim.schedules import check_tau
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class BYOL(Pretrainer):
+    """Pretrains an encoder to predict what its own average says.
+
+    `compile(optimizer)`, `fit(dataset)` and `predict(inputs)` as in
+    `Pretrainer`, which describes the arguments that are not here.
+
+    Args:
+        encoder: functional or built sequential Keras model, `[batch, ...]` to
+            `[batch, features]`.
+        views: `views(inputs, seed) -> (view1, view2)`, or None if the dataset
+            gives the views.
+        hidden_size: hidden width of projector and predictor.
+        projection_size: length of projections and predictions.
+        predictor_hidden_size: hidden width of the predictor, where it is not
+            `hidden_size`; 0 for no predictor, an ablation.
+        tau: decay of the target network in [0, 1], or a schedule of the
+            number of updates, such as `byol_tf.CosineTau`.
+        target_init: "independent" (random weights of its own, as in the
+            official code) or "copy" (a copy of the online network).
+        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+
+    Raises:
+        ValueError: if an argument is not one of the above.
+    """
+
+    rate_names = ("learning_rate", "tau")
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        hidden_size: int = 4096,
+        projection_size: int = 256,
+        predictor_hidden_size: int | None = None,
+        tau=0.99,
+        target_init: str = "independent",
+        name: str = "byol",
+        **kwargs,
+    ):
+        if predictor_hidden_size is None:
+            predictor_hidden_size = hidden_size
+        super().__init__(
+            encoder,
+            views,
+            hidden_size=hidden_size,
+            projection_size=projection_size,
+            predictor_hidden_size=predictor_hidden_size,
+            name=name,
+            **kwargs,
+        )
+        if target_init not in ("independent", "copy"):
+            raise ValueError(
+                "`target_init` must be 'independent' or 'copy'. "
+                f"Received: target_init={target_init!r}"
+            )
+        if target_init == "copy":
+            ema.copy_variables(self._averaged_online(), self.target_variables)
+        self.target_init = target_init
+        self.tau = check_tau(tau) if isinstance(tau, (int, float)) else tau
+
+    # ---- the algorithm ------------------------------------------------
+
+    def make_target(self) -> None:
+        """Target network: no predictor, no gradient.
+
+        It stays `trainable`, since a frozen batch norm would use its moving
+        statistics.
+        """
+        self.target_encoder = _clone(self.encoder)
+        self.target_projector = self.make_projector("target_projector")
+
+    def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
+        """Representation and projection of the target network."""
+        representation = self.target_encoder(view, training=training)
+        projection = self.target_projector(representation, training=training)
+        return Outputs(representation, projection, None).float32()
+
+    def objective(self, view1, view2, training):
+        """Every view's prediction with the target's projection of the other."""
+        online1 = self.online(view1, training)
+        online2 = self.online(view2, training)
+        target1 = self.target(view1, training)
+        target2 = self.target(view2, training)
+        loss = self.compare(
+            online1.prediction,
+            online2.prediction,
+            target1.projection,
+            target2.projection,
+        )
+        return loss, online1.representation
+
+    def compare(self, prediction1, prediction2, projection1, projection2):
+        """The loss, float32 scalar, of outputs `[batch, projection_size]`."""
+        return byol_loss(prediction1, prediction2, projection1, projection2)
+
+    def rates(self, updates):
+        """Learning rate, and tau after so many updates."""
+        tau = self.tau(updates) if callable(self.tau) else self.tau
+        return {**super().rates(updates), "tau": tau}
+
+    def after_update(self, rates, updated):
+        """Moves the target, unless the online network did not move."""
+        tau = tf.where(updated, tf.cast(rates["tau"], tf.float32), 1.0)
+        ema.update_average(self.target_variables, self._averaged_online(), tau)
+
+    # ---- variables and Keras ------------------------------------------
+
+    @property
+    def target_variables(self) -> list[keras.Variable]:
+        """Parameters of the target network."""
+        return (
+            self.target_encoder.trainable_variables
+            + self.target_projector.trainable_variables
+        )
+
+    def _averaged_online(self):
+        return (
+            self.encoder.trainable_variables
+            + self.projector.trainable_variables
+        )
+
+    def get_config(self):
+        tau = keras.saving.serialize_keras_object(self.tau)
+        own = {"tau": tau, "target_init": self.target_init}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        tau = keras.saving.deserialize_keras_object(
+            config["tau"], custom_objects=custom_objects
+        )
+        return super().from_config({**config, "tau": tau}, custom_objects)
+
+
+def _clone(encoder: keras.Model) -> keras.Model:
+    """The same architecture with random weights of its own."""
+    clone = encoder.__class__.from_config(encoder.get_config())
+    if not clone.built:
+        clone.build(encoder.input_shape)
+    return clone

@@ -1,0 +1,253 @@
+"""Joint embeddings: one network, and a loss of both views' projections.
+
+SimCLR, the triplet loss, Barlow Twins and VICReg differ in nothing but the
+loss, which keeps them from a constant without predictor or target network.
+"""
+
+import keras
+import tensorflow as tf
+
+from byol_tf.checks import check_number, check_positive
+from byol_tf.distribute.replicas import gather_replicas
+from byol_tf.losses import contrastive, decorrelation
+from byol_tf.methods.pretrainer import Pretrainer
+
+
+class JointEmbedding(Pretrainer):
+    """A method with a `compare` of the two views' projections.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        hidden_size: hidden width of the projector.
+        projection_size: length of the projections.
+        **kwargs: of `Pretrainer` (`projector_layers`, `probe_classes`, ...).
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        hidden_size: int = 2048,
+        projection_size: int = 128,
+        **kwargs,
+    ):
+        super().__init__(
+            encoder,
+            views,
+            hidden_size=hidden_size,
+            projection_size=projection_size,
+            **kwargs,
+        )
+
+    def objective(self, view1, view2, training):
+        """The loss of the projections of all replicas."""
+        online1 = self.online(view1, training)
+        online2 = self.online(view2, training)
+        loss = self.compare(
+            gather_replicas(online1.projection),
+            gather_replicas(online2.projection),
+        )
+        return loss, online1.representation
+
+    def compare(self, projection1: tf.Tensor, projection2: tf.Tensor):
+        """The loss, float32 scalar, of projections `[batch, size]`."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class SimCLR(JointEmbedding):
+    """Finds the other view of an image among all views of the batch.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        temperature: of the softmax over cosines, positive.
+        **kwargs: of `JointEmbedding`.
+
+    Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning
+    of Visual Representations", section 2. The batch norm in the projector is
+    that of the official code.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        temperature: float = 0.2,
+        name: str = "simclr",
+        **kwargs,
+    ):
+        super().__init__(encoder, views, name=name, **kwargs)
+        self.temperature = check_positive("temperature", temperature)
+
+    def compare(self, projection1, projection2):
+        """NT-Xent."""
+        return contrastive.nt_xent(projection1, projection2, self.temperature)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Triplet(JointEmbedding):
+    """Keeps the other images farther away than the other view.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        margin: by how much farther, a squared distance of unit vectors, above
+            0 and at most 4.
+        **kwargs: of `JointEmbedding`.
+
+    Reference: Schroff et al. 2015, "FaceNet", for the loss and its semi-hard
+    negatives; there with labels, here an image is its own class. The projector
+    is SimCLR's.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        margin: float = 0.2,
+        name: str = "triplet",
+        **kwargs,
+    ):
+        super().__init__(encoder, views, name=name, **kwargs)
+        self.margin = check_positive("margin", margin, 4.0)
+
+    def compare(self, projection1, projection2):
+        """The triplet loss with semi-hard negatives."""
+        return contrastive.triplet_semi_hard(
+            projection1, projection2, self.margin
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin}
+
+
+class WideEmbedding(JointEmbedding):
+    """A method that looks at every unit, and wants many of them.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        hidden_size: hidden width of the projector.
+        projection_size: length of the projections; the longer the better in
+            the paper of Barlow Twins.
+        projector_layers: linear layers of the projector.
+        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        hidden_size: int = 8192,
+        projection_size: int = 8192,
+        projector_layers: int = 3,
+        **kwargs,
+    ):
+        super().__init__(
+            encoder,
+            views,
+            hidden_size=hidden_size,
+            projection_size=projection_size,
+            projector_layers=projector_layers,
+            **kwargs,
+        )
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class BarlowTwins(WideEmbedding):
+    """Brings the correlation of the two views' units to the identity.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        off_diagonal_weight: of the correlations between different units.
+        loss_scale: factor of the whole loss, positive; 0.024 in the official
+            code.
+        **kwargs: of `WideEmbedding`.
+
+    Reference: Zbontar et al. 2021, "Barlow Twins", section 2.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        off_diagonal_weight: float = 0.005,
+        loss_scale: float = 0.024,
+        name: str = "barlow_twins",
+        **kwargs,
+    ):
+        super().__init__(encoder, views, name=name, **kwargs)
+        self.off_diagonal_weight = check_number(
+            "off_diagonal_weight", off_diagonal_weight, 0.0
+        )
+        self.loss_scale = check_positive("loss_scale", loss_scale)
+
+    def compare(self, projection1, projection2):
+        """The loss of Barlow Twins, scaled."""
+        return self.loss_scale * decorrelation.barlow_twins(
+            projection1, projection2, self.off_diagonal_weight
+        )
+
+    def get_config(self):
+        own = {
+            "off_diagonal_weight": self.off_diagonal_weight,
+            "loss_scale": self.loss_scale,
+        }
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class VICReg(WideEmbedding):
+    """Equal views, units that vary, and uncorrelated ones.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        invariance: weight of the distance of the views, not negative.
+        variance: weight of what a unit's deviation lacks to 1, likewise.
+        covariance: weight of the covariances between units, likewise.
+        **kwargs: of `WideEmbedding`.
+
+    Reference: Bardes et al. 2022, "VICReg", section 4.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        invariance: float = 25.0,
+        variance: float = 25.0,
+        covariance: float = 1.0,
+        name: str = "vicreg",
+        **kwargs,
+    ):
+        super().__init__(encoder, views, name=name, **kwargs)
+        weights = {
+            "invariance": invariance,
+            "variance": variance,
+            "covariance": covariance,
+        }
+        self.weights_of_terms = {
+            key: check_number(key, value, 0.0) for key, value in weights.items()
+        }
+
+    def compare(self, projection1, projection2):
+        """The weighted sum of the three terms."""
+        return decorrelation.vicreg(
+            projection1, projection2, **self.weights_of_terms
+        )
+
+    def get_config(self):
+        return {**super().get_config(), **self.weights_of_terms}

@@ -1,0 +1,67 @@
+"""MoCo v3: BYOL's two networks, and negatives.
+
+    loss = contrast(prediction1, projection2)
+           + contrast(prediction2, projection1)
+
+Each prediction must be nearer to the projection of its own image than to those
+of the others, so that a constant is no solution.
+"""
+
+import keras
+
+from byol_tf.checks import check_positive
+from byol_tf.distribute.replicas import gather_replicas
+from byol_tf.losses.contrastive import info_nce
+from byol_tf.methods.byol import BYOL
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class MoCoV3(BYOL):
+    """Pretrains an encoder to find its average's view of the same image.
+
+    Args:
+        encoder: as in `Pretrainer`.
+        views: likewise.
+        temperature: of the softmax over cosines, positive.
+        projector_layers: linear layers of the projector: 3 in the paper, 2
+            for ResNets in the official code.
+        normalize_projection: see `Pretrainer`.
+        target_init: as in `BYOL`; a copy in the paper.
+        **kwargs: of `BYOL` (`hidden_size`, `projection_size`, `tau`, ...).
+
+    Reference: Chen, Xie and He 2021, "An Empirical Study of Training
+    Self-Supervised Vision Transformers", section 3 and algorithm 1. The
+    predictor ends without batch norm, as it does for ResNets in the official
+    code.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        temperature: float = 0.2,
+        projector_layers: int = 3,
+        normalize_projection: bool = True,
+        target_init: str = "copy",
+        name: str = "moco_v3",
+        **kwargs,
+    ):
+        super().__init__(
+            encoder,
+            views,
+            projector_layers=projector_layers,
+            normalize_projection=normalize_projection,
+            target_init=target_init,
+            name=name,
+            **kwargs,
+        )
+        self.temperature = check_positive("temperature", temperature)
+
+    def compare(self, prediction1, prediction2, projection1, projection2):
+        """The contrastive loss, with the images of all replicas."""
+        outputs = (prediction1, prediction2, projection1, projection2)
+        return info_nce(*map(gather_replicas, outputs), self.temperature)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}

@@ -1,0 +1,330 @@
+"""What all methods of pretraining share: everything but the loss.
+
+    view1, view2   = views(batch)
+    representation = encoder(view)
+    projection     = projector(representation)
+    prediction     = predictor(projection)       where there is a predictor
+    loss           = objective(view1, view2)     of the method
+    encoder       <- encoder - optimizer(gradient of loss)
+
+A method is a subclass with an `objective`. `byol_tf.methods.byol` adds the
+target network, `byol_tf.methods.joint` has those without, and without a
+predictor.
+"""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from byol_tf.checks import check_positive
+from byol_tf.distribute.replicas import gather_replicas, on_all_replicas
+from byol_tf.layers.heads import mlp, vector_length
+from byol_tf.losses.objectives import classification, feature_spread
+from byol_tf.methods.outputs import Outputs
+from byol_tf.optim import finite_update as faults
+from byol_tf.optim.optimizers import longer_steps
+from byol_tf.seeds import step_seed
+
+
+class Pretrainer(keras.Model):
+    """Pretrains an encoder without labels.
+
+    `compile(optimizer)` and `fit(dataset)` as any Keras model; the dataset
+    gives batches of inputs, or `(inputs, labels)`. Labels, where there are
+    any, train a linear probe that shows progress and never reaches the
+    encoder. `call` is the encoder: `model.predict(x)` gives representations.
+
+    Args:
+        encoder: functional or built sequential Keras model, `[batch, ...]` to
+            `[batch, features]`.
+        views: `views(inputs, seed) -> (view1, view2)`, with `seed` int32 [2]
+            for stateless draws, such as `byol_tf.TwoViews`. None: the dataset
+            gives `(view1, view2)` in place of the inputs.
+        hidden_size: hidden width of the projector.
+        projection_size: length of projections and predictions.
+        projector_layers: linear layers of the projector.
+        predictor_hidden_size: hidden width of the predictor; 0 for none, then
+            the prediction is the projection.
+        normalize_projection: a batch norm without scale and offset at the end
+            of the projector, as SimSiam and MoCo v3 have it.
+        predictor_lr_multiplier: learning rate of the predictor, as a multiple
+            of that of the other networks; above 0. BYOL's authors raise it
+            in their appendix on near-optimal predictors.
+        probe_classes: number of classes of the linear probe; 0 for none.
+        seed: of the views.
+        dtype: Keras dtype policy of projector and predictor; the encoder has
+            its own. With "mixed_float16", `compile` scales the loss.
+
+    Raises:
+        ValueError: if an argument is not one of the above.
+    """
+
+    # Keys of `rates`, which the logs of a step have besides the losses.
+    rate_names = ("learning_rate",)
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        hidden_size: int,
+        projection_size: int,
+        projector_layers: int = 2,
+        predictor_hidden_size: int = 0,
+        normalize_projection: bool = False,
+        predictor_lr_multiplier: float = 1.0,
+        probe_classes: int = 0,
+        seed: int = 0,
+        dtype=None,
+        **kwargs,
+    ):
+        # The encoder converts its inputs itself, after normalising them.
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
+        self._features = vector_length(encoder)
+        check_positive("predictor_lr_multiplier", predictor_lr_multiplier)
+        self._sizes = {
+            "hidden_size": hidden_size,
+            "projection_size": projection_size,
+            "projector_layers": projector_layers,
+            "predictor_hidden_size": predictor_hidden_size,
+            "normalize_projection": normalize_projection,
+            "predictor_lr_multiplier": predictor_lr_multiplier,
+            "probe_classes": probe_classes,
+        }
+        self.encoder = encoder
+        self.projector = self.make_projector("projector")
+        self.predictor = self._make_predictor()
+        self.make_target()
+        self.views = views
+        self.seed = seed
+        # Counts batches, also those that an optimizer skips or accumulates.
+        self.step = self.add_weight(
+            shape=(), dtype="int64", trainable=False, name="step"
+        )
+        self.probe = None
+        if probe_classes:
+            self.probe = keras.layers.Dense(
+                probe_classes, name="probe", dtype="float32"
+            )
+            self.probe.build((None, self._features))
+        self.built = True
+
+    # ---- of a method --------------------------------------------------
+
+    def objective(self, view1, view2, training: bool):
+        """The method's loss of two views of a batch.
+
+        Each view passes each network by itself, so that batch statistics are
+        those of one view.
+
+        Returns:
+            `(loss, representation)`: float32 scalar to minimise, and the
+            online representation of view 1, float32 `[batch, features]`.
+        """
+        raise NotImplementedError
+
+    def make_target(self) -> None:
+        """Makes a target network, in a method that has one."""
+
+    def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
+        """What predictions are compared with; the online network itself."""
+        return self.online(view, training)
+
+    def rates(self, updates: tf.Tensor) -> dict:
+        """Scalars that follow a schedule, after so many updates."""
+        return {"learning_rate": self.optimizer.learning_rate}
+
+    def after_update(self, rates: dict, updated: tf.Tensor) -> None:
+        """What follows the optimizer's turn.
+
+        Args:
+            rates: of this step.
+            updated: bool scalar, false where the optimizer accumulated
+                gradients or where float16 overflowed.
+        """
+
+    # ---- of all methods -----------------------------------------------
+
+    def online(self, view: tf.Tensor, training: bool = True) -> Outputs:
+        """Representation, projection and prediction of the online network."""
+        representation = self.encoder(view, training=training)
+        projection = self.projector(representation, training=training)
+        prediction = self.predictor(projection, training=training)
+        return Outputs(representation, projection, prediction).float32()
+
+    def loss_of_views(self, view1, view2, labels=None, training=True):
+        """Loss of one batch, and what else is worth knowing of it.
+
+        Args:
+            view1: first view of the batch.
+            view2: second view.
+            labels: int `[batch]` of the probe, -1 where unknown, or None.
+            training: use batch statistics, as the algorithm does; else the
+                moving ones.
+
+        Returns:
+            `(loss, logs)`: float32 scalar to minimise, and float32 scalars.
+        """
+        loss, representation = self.objective(view1, view2, training)
+        logs = {
+            "loss": loss,
+            "batch_feature_std": feature_spread(
+                gather_replicas(tf.stop_gradient(representation))
+            ),
+        }
+        if self.probe is None or labels is None:
+            return loss, logs
+        # Labels stop here: no gradient of the probe reaches the encoder.
+        logits = self.probe(tf.stop_gradient(representation))
+        probe_loss, logs["probe_accuracy"] = classification(logits, labels)
+        logs["probe_loss"] = probe_loss
+        return loss + probe_loss, logs
+
+    def pretrain_step(self, inputs, labels=None) -> dict[str, tf.Tensor]:
+        """Views, loss, and one update of every network.
+
+        There is no update where the loss or a gradient is not finite.
+
+        Returns:
+            The logs of `loss_of_views`, with those of `rates`, and `skipped`:
+            1 where there was no update for that reason, else 0.
+        """
+        view1, view2 = self.make_views(inputs)
+        updates = tf.identity(self.optimizer.iterations)
+        rates = self.rates(updates)
+        restore = faults.remember(self._statistics())
+        with tf.GradientTape() as tape:
+            loss, logs = self.loss_of_views(view1, view2, labels)
+            # Gradients are summed over replicas.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            scaled = self.optimizer.scale_loss(loss / replicas)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        sound = on_all_replicas(faults.is_sound(loss, gradients))
+        lengthen = longer_steps(
+            self.predictor.trainable_variables,
+            self._sizes["predictor_lr_multiplier"],
+        )
+        faults.update_if(
+            sound, self.optimizer, gradients, self.trainable_variables, restore
+        )
+        lengthen()
+        self.after_update(rates, self.optimizer.iterations > updates)
+        self.step.assign_add(1)
+        rates["skipped"] = tf.logical_not(sound)
+        rates = {key: tf.cast(rate, tf.float32) for key, rate in rates.items()}
+        return {**logs, **rates}
+
+    def _statistics(self):
+        """Variables that the networks change by themselves: moving averages."""
+        return [v for v in self.variables if not v.trainable]
+
+    def make_views(self, inputs):
+        """The two views of a batch, drawn by seed, step and replica."""
+        if self.views is None:
+            return inputs
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context else 0
+        return self.views(
+            inputs, seed=step_seed(self.seed, self.step.value, replica)
+        )
+
+    def make_projector(self, name: str) -> keras.Model:
+        """A projector of the method's shape, with new weights."""
+        return mlp(
+            self._features,
+            self._sizes["hidden_size"],
+            self._sizes["projection_size"],
+            layers=self._sizes["projector_layers"],
+            normalized=self._sizes["normalize_projection"],
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def _make_predictor(self):
+        common = {"name": "predictor", "dtype": self.dtype_policy}
+        hidden_size = self._sizes["predictor_hidden_size"]
+        if hidden_size == 0:
+            return keras.layers.Identity(**common)
+        size = self._sizes["projection_size"]
+        return mlp(size, hidden_size, size, **common)
+
+    # ---- variables ----------------------------------------------------
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Parameters of the online network and the probe: never a target."""
+        networks = [self.encoder, self.projector, self.predictor]
+        networks += [self.probe] if self.probe else []
+        return [v for network in networks for v in network.trainable_variables]
+
+    @property
+    def trainable_weights(self):
+        return self.trainable_variables
+
+    @property
+    def non_trainable_variables(self):
+        trained = {id(variable) for variable in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def non_trainable_weights(self):
+        return self.non_trainable_variables
+
+    # ---- Keras --------------------------------------------------------
+
+    def call(self, inputs, training=False):
+        return self.encoder(inputs, training=training)
+
+    def make_train_function(self, force=False):
+        # A step that has to make the optimizer's variables is traced twice.
+        with self.distribute_strategy.scope():
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
+    def train_step(self, data):
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._track(self.pretrain_step(inputs, labels))
+
+    def test_step(self, data):
+        inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        view1, view2 = self.make_views(inputs)
+        _, logs = self.loss_of_views(view1, view2, labels, training=False)
+        return self._track(logs)
+
+    @functools.cached_property
+    def _trackers(self):
+        # For `fit` only. Their variables are summed over workers wherever
+        # they are read, so a worker alone could not save the model.
+        keys = ["loss", "batch_feature_std", *self.rate_names, "skipped"]
+        keys += ["probe_accuracy", "probe_loss"] if self.probe else []
+        return {key: keras.metrics.Mean(name=key) for key in keys}
+
+    def _track(self, logs):
+        for key, value in logs.items():
+            self._trackers[key].update_state(value)
+        return {key: self._trackers[key].result() for key in logs}
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoder": serialize(self.encoder),
+            "views": serialize(self.views),
+            "dtype": self.dtype_policy.name,
+            "seed": self.seed,
+            "name": self.name,
+            **self._sizes,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("encoder", "views"):
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects=custom_objects
+            )
+        return cls(**config)

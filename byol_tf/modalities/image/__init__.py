@@ -1,0 +1,1 @@
+"""Images: all that is special to them, and nothing else."""

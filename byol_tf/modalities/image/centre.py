@@ -1,0 +1,75 @@
+"""The preprocessing that every evaluation and export shares, without draws."""
+
+import keras
+import tensorflow as tf
+
+from byol_tf.checks import check_range
+from byol_tf.modalities.image import geometry
+from byol_tf.modalities.image.layer import (
+    ImageLayer,
+    check_method,
+    check_size,
+    to_float,
+)
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class CentreView(ImageLayer):
+    """The centre of every image, in the size that the encoder was trained on.
+
+    The largest centred box of the size's proportions is cut out and resized,
+    which comes to scaling the shorter side and cutting out the centre. Images
+    that have the size already are only converted.
+
+    Args:
+        size: height and width of the result, or one number for both.
+        crop_fraction: share of that box's sides that is kept, in (0, 1]; the
+            official ImageNet evaluation has 224 / 256.
+        resize: "bicubic" or "bilinear".
+
+    Input: uint8, or float in [0, 1], `[batch, height, width, channels]`; only
+    the channels need be known in advance.
+
+    Output: float32 `[batch, *size, channels]` in [0, 1].
+    """
+
+    def __init__(self, size, crop_fraction=1.0, resize="bicubic", **kwargs):
+        super().__init__(**kwargs)
+        self.size = check_size(size)
+        pair = (crop_fraction, crop_fraction)
+        self.crop_fraction = check_range("crop_fraction", pair, 0.0, 1.0)[0]
+        self.resize = check_method(resize)
+
+    def call(self, images):
+        images = to_float(images)
+        if self.crop_fraction == 1.0 and self.size == images.shape[1:3]:
+            return images
+        batch, *lengths, _ = geometry.sizes(images)
+        rows, columns = (tf.cast(length, tf.float32) for length in lengths)
+        height, width = self.size
+        box_rows = tf.minimum(rows, columns * height / width)
+        box_columns = tf.minimum(columns, rows * width / height)
+        top, box_rows = self._centred(box_rows, rows)
+        left, box_columns = self._centred(box_columns, columns)
+        box = (top, left, box_rows, box_columns)
+        return geometry.crop_and_resize(
+            images,
+            *(tf.fill([batch], side) for side in box),
+            self.size,
+            method=self.resize,
+        )
+
+    def _centred(self, side, length):
+        # Rounded as in the official code.
+        side = tf.maximum(tf.floor(side * self.crop_fraction), 1.0)
+        return tf.floor((length - side + 1.0) / 2.0), side
+
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], *self.size, images_shape[3])
+
+    def get_config(self):
+        config = super().get_config()
+        config["size"] = self.size
+        config["crop_fraction"] = self.crop_fraction
+        config["resize"] = self.resize
+        return config

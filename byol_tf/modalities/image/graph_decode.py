@@ -1,0 +1,304 @@
+"""From the bytes of image files to pixels, inside a TensorFlow graph.
+
+The counterpart of `decode.decode_square` for exported models,
+which have neither Python nor Pillow.
+"""
+
+import tensorflow as tf
+
+from byol_tf.modalities.image.decode import (
+    MAX_PIXELS,
+    ORIENTATION,
+    OVERSAMPLING,
+)
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+OK = "ok"
+NO_IMAGE = f"not an image ({', '.join(FORMATS)})"
+TOO_LARGE = "more pixels than the limit"
+UNSUPPORTED = "only BMP of 24 or 32 bits without compression can be read"
+DAMAGED = "damaged image"
+STATUSES = (OK, NO_IMAGE, TOO_LARGE, UNSUPPORTED, DAMAGED)
+
+_HEAD = 65536 + 16  # bytes at the start that are searched for EXIF
+_REDUCTIONS = (8, 4, 2, 1)  # that JPEG decoders do while decoding
+_GIF_BLOCKS = 100_000  # that are looked at; a file of more is too large
+_LUMA = (19595, 38470, 7471)  # of ITU-R 601 in 1 / 65536, as in Pillow
+
+
+def decode_squares(
+    files: tf.Tensor, size: int, channels: int, max_pixels: int = MAX_PIXELS
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes image files to squares; a bad one does not fail the others.
+
+    As `decode_square` does: centre square, bicubic with antialiasing, upright
+    by the EXIF of a JPEG or PNG, transparent PNG over white, of a GIF the
+    first frame. Other than there: WebP, and BMP with a palette or compression,
+    are refused; every CMYK JPEG is taken for inverted; the transparent parts
+    of a GIF are black; XMP, and EXIF behind 64 KiB of a JPEG, are not seen.
+
+    Args:
+        files: string `[n]`, the contents of the files; n may be 0.
+        size: pixels of a side.
+        channels: 1 or 3.
+        max_pixels: refuse a larger image before decoding it; all frames of a
+            GIF count.
+
+    Returns:
+        uint8 `[n, size, size, channels]`, zero where there is no image, and
+        string `[n]`, one of `STATUSES`.
+
+    Raises:
+        ValueError: `channels` is neither 1 nor 3.
+    """
+    if channels not in (1, 3):
+        raise ValueError(
+            "`channels` must be 1 or 3, since image files have no others. "
+            f"Received: channels={channels}"
+        )
+    count = tf.shape(files, tf.int64)[0]
+
+    def decode(index, data):
+        pixels, status = _decode(data, size, channels, max_pixels)
+        return index, pixels, status
+
+    # A graph cannot catch the error of an op, but a data set can leave out
+    # the elements that fail. Of those the status remains "damaged".
+    images = tf.data.Dataset.from_tensor_slices((tf.range(count), files))
+    images = images.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    images = images.ignore_errors()
+    # One more, so that there is one even if none can be read.
+    blank = tf.zeros([size, size, channels], tf.uint8)
+    last = tf.data.Dataset.from_tensors((count, blank, 0))
+    images = images.concatenate(last).batch(count + 1)
+    index, pixels, codes = images.get_single_element()
+    places = index[:, None]
+    shape = [count + 1, size, size, channels]
+    pixels = tf.scatter_nd(places, pixels, tf.cast(shape, tf.int64))
+    damaged = tf.fill([count + 1], STATUSES.index(DAMAGED))
+    codes = tf.tensor_scatter_nd_update(damaged, places, codes)
+    status = tf.gather(tf.constant(STATUSES), codes)
+    return tf.ensure_shape(pixels[:-1], [None, *shape[1:]]), status[:-1]
+
+
+def _decode(data, size, channels, max_pixels):
+    """Pixels and status of one file, or an error if it is damaged."""
+    kinds = [
+        _starts(data, b"\xff\xd8\xff"),
+        _starts(data, b"\x89PNG\r\n\x1a\n"),
+        _starts(data, b"GIF87a") | _starts(data, b"GIF89a"),
+        _starts(data, b"BM"),
+        True,
+    ]
+    kind = tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
+    blank = tf.zeros([size, size, channels], tf.uint8)
+
+    def limited(lengths, decode):
+        pixels = tf.reduce_prod(tf.cast(lengths, tf.int64))
+        return tf.cond(
+            pixels > max_pixels,
+            lambda: (blank, STATUSES.index(TOO_LARGE)),
+            lambda: (_square(decode(), size, channels), 0),
+        )
+
+    def jpeg():
+        lengths = tf.image.extract_jpeg_shape(data)[:2]
+        pixels, status = limited(
+            lengths, lambda: _decode_jpeg(data, lengths, size)
+        )
+        head = _bytes(data, 0, _HEAD)
+        return _upright(pixels, _orientation(head, b"Exif\0\0")), status
+
+    def png():
+        lengths = _number(_bytes(data, 16, 8), 4, big=True)
+        pixels, status = limited(lengths, lambda: _decode_png(data))
+        # This chunk may follow the pixels.
+        whole = tf.io.decode_raw(data, tf.uint8)
+        return _upright(pixels, _orientation(whole, b"eXIf")), status
+
+    def gif():
+        return limited([_gif_pixels(data)], lambda: _decode_any(data))
+
+    def bmp():
+        lengths = tf.abs(_number(_bytes(data, 18, 8), 4, signed=True))
+        bits = _number(_bytes(data, 28, 2), 2)[0]
+        plain = _number(_bytes(data, 30, 4), 4)[0] == 0
+        return tf.cond(
+            plain & ((bits == 24) | (bits == 32)),
+            lambda: limited(lengths, lambda: _decode_any(data)[..., :3]),
+            lambda: (blank, STATUSES.index(UNSUPPORTED)),
+        )
+
+    def other():
+        return blank, STATUSES.index(NO_IMAGE)
+
+    pixels, status = tf.switch_case(kind, [jpeg, png, gif, bmp, other])
+    return tf.ensure_shape(pixels, [size, size, channels]), status
+
+
+def _starts(data, magic):
+    return tf.strings.substr(data, 0, len(magic)) == magic
+
+
+def _decode_jpeg(data, lengths, size):
+    """RGB, at the reduction that Pillow takes for `decode_square`."""
+    scale = tf.reduce_min(lengths) // (OVERSAMPLING * size)
+    fits = tf.cast(scale >= tf.constant(_REDUCTIONS[:-1]), tf.int32)
+    branches = [
+        lambda ratio=ratio: tf.io.decode_jpeg(
+            data, 3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+        )
+        for ratio in _REDUCTIONS
+    ]
+    # They fit from some reduction on.
+    return tf.switch_case(len(_REDUCTIONS) - 1 - tf.reduce_sum(fits), branches)
+
+
+def _decode_png(data):
+    """RGB over white."""
+    image = tf.io.decode_png(data, 4)
+    colours, alpha = image[..., :3], image[..., 3:]
+    # The alpha that TensorFlow makes up where the file has none.
+    opaque = 2 ** tf.minimum(_number(_bytes(data, 24, 1), 1)[0], 8) - 1
+
+    def over_white():
+        share = tf.cast(alpha, tf.float32) / 255.0
+        mixed = 255.0 + share * (tf.cast(colours, tf.float32) - 255.0)
+        return tf.cast(tf.round(mixed), tf.uint8)
+
+    return tf.cond(
+        tf.reduce_all(tf.cast(alpha, tf.int64) == opaque),
+        lambda: colours,
+        over_white,
+    )
+
+
+def _decode_any(data):
+    image = tf.io.decode_image(data, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, None])
+
+
+def _gif_pixels(data):
+    """Pixels of the screen or of all frames together, if these are more.
+
+    To give the first frame, TensorFlow decodes all of them, and their sizes
+    need not be that of the screen.
+    """
+    values = tf.io.decode_raw(data, tf.uint8)
+    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
+    end = tf.strings.length(data)
+
+    def table(flags):
+        size = 3 * tf.bitwise.left_shift(2, tf.bitwise.bitwise_and(flags, 7))
+        return tf.where(flags >= 128, size, 0)
+
+    def step(place, inside, pixels, steps):
+        first = tf.cast(values[place], tf.int32)
+        # A frame: where it is, its size, and flags, in nine bytes.
+        lengths = _number(values[place + 5 : place + 9], 2)
+        frame = ~inside & (first == 0x2C)
+        extension = ~inside & (first == 0x21)
+        flags = tf.cast(values[place + 9], tf.int32)
+        ahead = tf.where(frame, 11 + table(flags), tf.where(extension, 2, end))
+        ahead = tf.where(inside, 1 + first, ahead)
+        pixels += tf.where(frame, tf.reduce_prod(lengths), 0)
+        # A frame and an extension begin a list of blocks, which 0 ends.
+        return place + ahead, ~inside | (first > 0), pixels, steps + 1
+
+    start = 13 + table(tf.cast(values[10], tf.int32))
+    place, _, pixels, _ = tf.while_loop(
+        lambda place, _, __, steps: (place < end) & (steps < _GIF_BLOCKS),
+        step,
+        (start, False, tf.constant(0, tf.int64), 0),
+    )
+    screen = tf.reduce_prod(_number(values[6:10], 2))
+    pixels = tf.maximum(pixels, screen)
+    return tf.where(place < end, tf.int64.max, pixels)
+
+
+def _square(image, size, channels):
+    """The centre square of RGB, resized; see `resize_and_centre_crop`."""
+    if channels == 1:
+        weighted = tf.cast(image, tf.int32) * tf.constant(_LUMA)
+        luma = tf.reduce_sum(weighted, -1, keepdims=True) + 32768
+        image = tf.cast(luma // 65536, tf.uint8)
+    lengths = tf.cast(tf.shape(image)[:2], tf.float32)
+    side = tf.reduce_min(lengths)
+    scale = size / side
+    resized = tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=[size, size],
+        scale=tf.stack([scale, scale]),
+        translation=-(lengths - side) / 2.0 * scale,
+        kernel_type="keyscubic",
+        antialias=True,
+    )[0]
+    resized = tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0)
+    resized = tf.cast(resized, tf.uint8)
+    return tf.ensure_shape(resized, [size, size, channels])
+
+
+def _upright(square, orientation):
+    """Turns a square as EXIF's orientation, 1 to 8, asks for."""
+
+    def among(*values):
+        return tf.reduce_any(orientation == tf.constant(values))
+
+    square = tf.cond(
+        orientation >= 5,
+        lambda: tf.transpose(square, [1, 0, 2]),
+        lambda: square,
+    )
+    square = tf.cond(among(2, 3, 6, 7), lambda: square[:, ::-1], lambda: square)
+    return tf.cond(among(3, 4, 7, 8), lambda: square[::-1], lambda: square)
+
+
+def _orientation(values, mark):
+    """EXIF's orientation, behind its mark; 1, upright, if there is none."""
+    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
+    last = tf.shape(values)[0] - 16
+    found = tf.fill([last], True)
+    for place, byte in enumerate(mark):
+        found &= values[place : last + place] == byte
+    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
+    tiff = values[start + len(mark) :]
+    return tf.cond(tf.reduce_any(found), lambda: _of_tiff(tiff), lambda: 1)
+
+
+def _of_tiff(tiff):
+    """The orientation in the first directory of a TIFF header."""
+    number = lambda values, width: tf.where(  # noqa: E731
+        tiff[0] == ord("M"),
+        _number(values, width, big=True),
+        _number(values, width),
+    )
+    # Zeros behind the end, so that a wrong offset finds nothing.
+    end = tf.shape(tiff, tf.int64)[0]
+    tiff = tf.concat([tiff, tf.zeros([16], tf.uint8)], 0)
+    start = tf.minimum(number(tiff[4:8], 4)[0], end)
+    entries = number(tiff[start : start + 2], 2)[0]
+    entries = tf.clip_by_value(entries, 0, (end - start) // 12)
+    table = tiff[start + 2 : start + 2 + 12 * entries]
+    table = table[: 12 * (tf.size(table) // 12)]
+    table = number(tf.reshape(table, [-1]), 2)
+    table = tf.reshape(table, [-1, 6])
+    values = tf.boolean_mask(table[:, 4], table[:, 0] == ORIENTATION)
+    value = tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
+    return tf.where((value >= 1) & (value <= 8), value, 1)
+
+
+def _bytes(data, start, length):
+    """uint8 of some bytes, fewer if the file ends before."""
+    return tf.io.decode_raw(tf.strings.substr(data, start, length), tf.uint8)
+
+
+def _number(values, width, *, big=False, signed=False):
+    """Integers of so many bytes each, as int64."""
+    values = tf.reshape(tf.cast(values, tf.int64), [-1, width])
+    powers = [256**place for place in range(width)]
+    powers = tf.constant(powers[::-1] if big else powers, tf.int64)
+    result = tf.reduce_sum(values * powers, 1)
+    if not signed:
+        return result
+    half = 256**width // 2
+    return tf.where(result >= half, result - 2 * half, result)

@@ -1,0 +1,188 @@
+"""Grids of images: views, and nearest neighbours."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from byol_tf.reports.drawing import BLACK, GREEN, RED, Target, save_png
+
+# Inches: of an image, from one to the next, and around them.
+_SIDE, _PITCH, _MARGIN = 0.88, 0.95, 0.1
+
+
+def views_grid(
+    originals: np.ndarray,
+    view1: np.ndarray,
+    view2: np.ndarray,
+    target: Target,
+    *,
+    columns: int = 12,
+) -> None:
+    """Shows images above their two views.
+
+    Args:
+        originals: `[n, height, width, channels]`, uint8 or float in [0, 1].
+        view1: the first views, likewise, of any size.
+        view2: the second views, likewise.
+        target: path or binary file that receives a PNG.
+        columns: images shown, at most.
+
+    Raises:
+        ValueError: no images, different numbers of them, or not images.
+    """
+    if not len(originals) == len(view1) == len(view2):
+        raise ValueError(
+            "`originals`, `view1` and `view2` must be of the same inputs. "
+            f"Received: {len(originals)}, {len(view1)}, {len(view2)} of them"
+        )
+    rows = [_displayable(x[:columns]) for x in (originals, view1, view2)]
+    page = _Page(_MARGIN + len(rows[0]) * _PITCH, 3 * _PITCH, left=0.8)
+    for y, (images, name) in enumerate(
+        zip(rows, ("original", "view 1", "view 2"), strict=True)
+    ):
+        page.write(name, -0.08, y * _PITCH + _SIDE / 2, ha="right", va="center")
+        for x, image in enumerate(images):
+            page.show(image, x * _PITCH, y * _PITCH)
+    page.save(target)
+
+
+def neighbours_grid(
+    queries: np.ndarray,
+    neighbours: np.ndarray,
+    target: Target,
+    *,
+    query_labels: np.ndarray | None = None,
+    neighbour_labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Shows images beside the images whose representations are nearest.
+
+    With labels, a neighbour of the query's class has a green frame, one of
+    another class a dashed red one.
+
+    Args:
+        queries: `[n, height, width, channels]`, uint8 or float in [0, 1].
+        neighbours: `[n, k, height, width, channels]`, the nearest first.
+        target: path or binary file that receives a PNG.
+        query_labels: None, or int `[n]`, -1 where unknown.
+        neighbour_labels: None, or int `[n, k]`, -1 where unknown.
+        class_names: None for the numbers, or a name for each label.
+
+    Raises:
+        ValueError: no images, shapes that do not fit, or not images.
+    """
+    if np.ndim(neighbours) != 5 or len(neighbours) != len(queries):
+        raise ValueError(
+            "`neighbours` must be [n, k, height, width, channels], k images "
+            f"for each of {len(queries)} queries. "
+            f"Received: neighbours.shape={np.shape(neighbours)}"
+        )
+    count, k = neighbours.shape[:2]
+    if query_labels is None or neighbour_labels is None:
+        query_labels = np.full(count, -1)
+        neighbour_labels = np.full((count, k), -1)
+    named = bool((np.asarray(query_labels) >= 0).any())
+    shown = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
+    shown = _displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
+    row = _PITCH + (0.2 if named else 0.0)
+    # A narrow gap parts the query from its neighbours.
+    columns = [0.0, *(1.2 * _PITCH + x * _PITCH for x in range(k))]
+    page = _Page((k + 1.2) * _PITCH, count * row, top=0.3)
+    for x, name in zip(columns, ("query", "nearest"), strict=False):
+        page.write(name, x + _SIDE / 2, -0.06, va="bottom", fontsize=9)
+    for y, query in enumerate(_displayable(queries)):
+        images = (query, *shown[y])
+        labels = (query_labels[y], *neighbour_labels[y])
+        for x, image, label in zip(columns, images, labels, strict=True):
+            place = (x, y * row)
+            page.show(image, *place)
+            colour = _judge(page, place, labels[0], label) if x else BLACK
+            _caption(page, place, label, class_names, colour)
+    page.save(target)
+
+
+def _judge(page, place, expected, label):
+    """Frames a neighbour where classes are known; the colour of its name."""
+    if expected < 0 or label < 0:
+        return BLACK
+    right = expected == label
+    colour = GREEN if right else RED
+    page.frame(*place, colour, dashed=not right)
+    return colour
+
+
+def _caption(page, place, label, class_names, colour):
+    if label < 0:
+        return
+    name = str(label) if class_names is None else str(class_names[label])
+    name = name if len(name) <= 12 else name[:11] + "…"
+    x, y = place[0] + _SIDE / 2, place[1] + _SIDE + 0.05
+    page.write(name, x, y, fontsize=7.5, color=colour)
+
+
+def _displayable(images):
+    """Float RGB `[n, height, width, 3]` in [0, 1].
+
+    One channel is shown gray, of two the mean, of more the first three.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or not images.size:
+        raise ValueError(
+            "Images must be [n, height, width, channels], at least one. "
+            f"Received: shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        images = images / 255
+    elif not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            "Images must be uint8 or float in [0, 1]. "
+            f"Received: dtype {images.dtype}"
+        )
+    if images.shape[-1] < 3:
+        images = np.repeat(images.mean(axis=-1, keepdims=True), 3, axis=-1)
+    images = np.nan_to_num(images[..., :3].astype(np.float32))
+    return np.clip(images, 0, 1)
+
+
+class _Page:
+    """Square cells on one pair of axes, in inches from the first one's corner.
+
+    An own pair for every image would take most of the time.
+    """
+
+    def __init__(self, width, height, left=_MARGIN, top=_MARGIN):
+        width, height = left + width, top + height
+        self.figure = Figure(figsize=(width, height))
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(-left, width - left), ylim=(height - top, -top))
+        self.axes.axis("off")
+
+    def show(self, image, x, y):
+        """Shows an image in the middle of the cell at a place."""
+        sides = np.array(image.shape[1::-1])
+        width, height = _SIDE * sides / sides.max()
+        x, y = x + (_SIDE - width) / 2, y + (_SIDE - height) / 2
+        self.axes.imshow(
+            image,
+            extent=(x, x + width, y + height, y),
+            aspect="auto",
+            interpolation="nearest" if sides.max() <= 64 else "antialiased",
+        )
+
+    def frame(self, x, y, colour, dashed):
+        """Draws the border of a cell."""
+        line = (0, (2.5, 1.5)) if dashed else "-"
+        style = {"edgecolor": colour, "linewidth": 2.2, "linestyle": line}
+        border = Rectangle((x, y), _SIDE, _SIDE, fill=False, **style)
+        self.axes.add_patch(border)
+
+    def write(self, text, x, y, **style):
+        """Writes centred below a place, unless the style says otherwise."""
+        style = {"ha": "center", "va": "top", "fontsize": 10, **style}
+        self.axes.text(x, y, text, **style)
+
+    def save(self, target):
+        """Writes the PNG."""
+        save_png(self.figure, target)

@@ -1,0 +1,290 @@
+"""Residual encoders: images in, one representation vector an image out."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from byol_tf.layers.batch_norm import FusedBatchNormalization
+from byol_tf.layers.convolution import Conv2D
+from byol_tf.layers.heads import kernel_initializer
+from byol_tf.layers.normalization import Normalization
+
+STEMS = ("small", "strided", "imagenet")
+BLOCKS = ("basic", "bottleneck")
+BOTTLENECK_EXPANSION = 4
+
+# Every encoder name with its blocks and widths; everything else is free.
+ENCODERS = {
+    "resnet18": {"blocks": (2, 2, 2, 2), "widths": (64, 128, 256, 512)},
+    "resnet34": {"blocks": (3, 4, 6, 3), "widths": (64, 128, 256, 512)},
+    "resnet50": {
+        "blocks": (3, 4, 6, 3),
+        "widths": (64, 128, 256, 512),
+        "block": "bottleneck",
+    },
+    "resnet200": {
+        "blocks": (3, 24, 36, 3),
+        "widths": (64, 128, 256, 512),
+        "block": "bottleneck",
+    },
+    "resnet20": {"blocks": (3, 3, 3), "widths": (16, 32, 64)},
+    "slim": {"blocks": (1, 1, 1, 1), "widths": (16, 32, 64, 128)},
+}
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class ResNet(keras.Model):
+    """ResNet ending in global average pooling.
+
+    Padding is SAME everywhere, as in the official code. Images come in as
+    float32 in [0, 1] and are normalised inside.
+
+    Args:
+        input_shape: `(height, width, channels)`; height and width may be
+            None, channels is 1 or more.
+        blocks: residual blocks of each stage.
+        widths: channels of each stage, before a bottleneck's expansion by 4.
+        block: "basic" (two 3x3 convolutions) or "bottleneck".
+        pre_activation: norm and ReLU before each convolution instead of after
+            it, and once more at the end (ResNet v2).
+        stem: "small" (3x3, for images up to about 64 pixels), "strided" (3x3
+            with stride 2) or "imagenet" (7x7 with stride 2, then 3x3 max
+            pooling with stride 2).
+        stem_width: channels of the stem; `widths[0]` if None.
+        always_project: give the first block of every stage a projection
+            shortcut even where the shapes agree.
+        mean: per-channel mean that is subtracted; one number serves all
+            channels.
+        std: per-channel standard deviation that is divided by.
+        dtype: Keras dtype policy of the layers; the output is float32 always.
+
+    Output: float32 `[batch, features]`.
+
+    Attributes:
+        pyramid_level_inputs: `{"P2": tensor, ...}`: the last feature map of
+            every stride, for detectors.
+
+    Raises:
+        ValueError: if an argument is not one of the above.
+
+    References: He et al. 2016a (v1), 2016b (v2); BYOL, section 3.3, which
+    uses v1.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        widths: Sequence[int] = (64, 128, 256, 512),
+        *,
+        block: str = "basic",
+        pre_activation: bool = False,
+        stem: str = "small",
+        stem_width: int | None = None,
+        always_project: bool = False,
+        mean: float | Sequence[float] = 0.5,
+        std: float | Sequence[float] = 0.25,
+        dtype=None,
+        name: str = "encoder",
+        **kwargs,
+    ):
+        blocks, widths = tuple(blocks), tuple(widths)
+        _check(input_shape, blocks, widths, block, stem)
+        build = _Builder(
+            keras.dtype_policies.get(dtype),
+            always_project,
+            block,
+            pre_activation,
+        )
+        channels = input_shape[-1]
+        mean, std = _per_channel(mean, channels), _per_channel(std, channels)
+        inputs = keras.Input(input_shape, name="images")
+        x = Normalization(
+            mean=mean,
+            variance=[value**2 for value in std],
+            name="normalize",
+            dtype=build.dtype,
+        )(inputs)
+        x = build.stem(x, stem, stem_width or widths[0])
+        levels = {build.level: x}
+        for stage, (count, width) in enumerate(
+            zip(blocks, widths, strict=True)
+        ):
+            x = build.stage(x, stage, count, width)
+            levels[build.level] = x
+        x = levels[build.level] = build.end(x)
+        outputs = layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.pyramid_level_inputs = {
+            f"P{level}": tensor for level, tensor in levels.items() if level
+        }
+        self._config = {
+            "input_shape": tuple(input_shape),
+            "blocks": blocks,
+            "widths": widths,
+            "block": block,
+            "pre_activation": pre_activation,
+            "stem": stem,
+            "stem_width": stem_width,
+            "always_project": always_project,
+            "mean": mean,
+            "std": std,
+            "dtype": build.dtype.name,
+        }
+
+    def get_config(self):
+        return {
+            **self._config,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+class _Builder:
+    """Adds stem, stages and blocks to a functional graph."""
+
+    def __init__(self, dtype, always_project, block, pre_activation):
+        self.dtype = dtype
+        self.always_project = always_project
+        self.block = block
+        self.pre_activation = pre_activation
+        self.residual = self.residual_v2 if pre_activation else self.residual_v1
+        self.level = 0  # log2 of the stride so far
+
+    def stem(self, x, kind, width):
+        size, stride = {"small": (3, 1), "strided": (3, 2), "imagenet": (7, 2)}[
+            kind
+        ]
+        x = self.convolution(x, width, size, stride, "stem")
+        if not self.pre_activation:
+            x = self.relu(self.norm(x, "stem"), "stem")
+        self.level += stride > 1
+        if kind == "imagenet":
+            x = layers.MaxPooling2D(
+                3, 2, padding="same", name="stem_pool", dtype=self.dtype
+            )(x)
+            self.level += 1
+        return x
+
+    def stage(self, x, stage, count, width):
+        for index in range(count):
+            stride = 2 if stage and not index else 1
+            project = self.always_project and not index
+            name = f"stage{stage}_block{index}"
+            plan = self.plan(width, stride)
+            changed = stride > 1 or x.shape[-1] != plan[-1][0]
+            x = self.residual(x, plan, project or changed, name)
+            self.level += stride > 1
+        return x
+
+    def plan(self, width, stride):
+        """Channels, size and stride of each convolution of a block."""
+        if self.block == "bottleneck":
+            wide = width * BOTTLENECK_EXPANSION
+            return [(width, 1, 1), (width, 3, stride), (wide, 1, 1)]
+        return [(width, 3, stride), (width, 3, 1)]
+
+    def residual_v1(self, x, plan, project, name):
+        shortcut = x
+        if project:
+            shortcut = self.shortcut(x, plan, name)
+            shortcut = self.norm(shortcut, f"{name}_shortcut")
+        for index, (channels, size, stride) in enumerate(plan):
+            if index:
+                x = self.relu(x, f"{name}_{index - 1}")
+            x = self.convolution(x, channels, size, stride, f"{name}_{index}")
+            x = self.norm(x, f"{name}_{index}")
+        x = layers.Add(name=f"{name}_add", dtype=self.dtype)([x, shortcut])
+        return self.relu(x, name)
+
+    def residual_v2(self, x, plan, project, name):
+        shortcut = x
+        for index, (channels, size, stride) in enumerate(plan):
+            x = self.norm(x, f"{name}_{index}")
+            x = self.relu(x, f"{name}_{index}")
+            if project and not index:
+                shortcut = self.shortcut(x, plan, name)
+            x = self.convolution(x, channels, size, stride, f"{name}_{index}")
+        return layers.Add(name=f"{name}_add", dtype=self.dtype)([x, shortcut])
+
+    def shortcut(self, x, plan, name):
+        stride = max(step for _, _, step in plan)
+        width = plan[-1][0]
+        return self.convolution(x, width, 1, stride, f"{name}_shortcut")
+
+    def end(self, x):
+        if self.pre_activation:
+            x = self.relu(self.norm(x, "final"), "final")
+        return x
+
+    def convolution(self, x, width, size, stride, name):
+        return Conv2D(
+            width,
+            size,
+            stride,
+            kernel_initializer=kernel_initializer(),
+            name=f"{name}_conv",
+            dtype=self.dtype,
+        )(x)
+
+    def norm(self, x, name):
+        return FusedBatchNormalization(name=f"{name}_norm", dtype=self.dtype)(x)
+
+    def relu(self, x, name):
+        return layers.Activation("relu", name=f"{name}_relu", dtype=self.dtype)(
+            x
+        )
+
+
+def make_resnet(name: str, input_shape: tuple, **overrides) -> ResNet:
+    """A ResNet by name, with any argument of `ResNet` overridden.
+
+    Args:
+        name: a key of `ENCODERS`.
+        input_shape: `(height, width, channels)`.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in ENCODERS:
+        raise ValueError(
+            f"`encoder.name` must be one of {', '.join(sorted(ENCODERS))}. "
+            f"Received: {name!r}"
+        )
+    return ResNet(input_shape, **{**ENCODERS[name], **overrides})
+
+
+def _per_channel(value, channels: int) -> list[float]:
+    values = [value] if isinstance(value, (int, float)) else list(value)
+    if len(values) == 1:
+        values *= channels
+    if len(values) != channels:
+        raise ValueError(
+            "`mean` and `std` must have one number, or one a channel "
+            f"({channels}). Received: {value}"
+        )
+    return [float(v) for v in values]
+
+
+def _check(input_shape, blocks, widths, block, stem):
+    if len(input_shape) != 3 or not input_shape[-1]:
+        raise ValueError(
+            "`input_shape` must be (height, width, channels) with channels "
+            f"known. Received: {input_shape}"
+        )
+    counts = blocks + widths
+    whole = all(isinstance(count, int) for count in counts)
+    if len(blocks) != len(widths) or not blocks or not whole or min(counts) < 1:
+        raise ValueError(
+            "`blocks` and `widths` must have one positive number a stage. "
+            f"Received: blocks={blocks}, widths={widths}"
+        )
+    if block not in BLOCKS:
+        raise ValueError(f"`block` must be one of {BLOCKS}. Received: {block}")
+    if stem not in STEMS:
+        raise ValueError(f"`stem` must be one of {STEMS}. Received: {stem}")

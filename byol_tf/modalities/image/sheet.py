@@ -1,0 +1,127 @@
+"""Contact sheets: rows of images with what there is to say of each."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from byol_tf.modalities.image.decode import (
+    ImageError,
+    decode_image,
+    resize_and_centre_crop,
+)
+from byol_tf.reports.drawing import BLACK, BLUE, GRAY, Target, save_png
+
+_SIDE = 160  # pixels of an image on a sheet
+
+
+class Shown(NamedTuple):
+    """An image on a sheet.
+
+    Attributes:
+        file: of the image.
+        name: below it, shortened to what there is room for.
+        note: below it, in bold.
+    """
+
+    file: str | os.PathLike
+    name: str
+    note: str
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[Shown]],
+    target: Target,
+    *,
+    title: str,
+    headings: Sequence[str],
+) -> None:
+    """Draws rows of images; the first of each stands apart.
+
+    Args:
+        rows: of images, the longest of them decides the width.
+        target: path or binary file that receives a PNG.
+        title: of the sheet.
+        headings: above the first image of each row.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    if not rows or not all(rows):
+        raise ValueError("`rows` must hold at least one image each")
+    columns = max(map(len, rows))
+    width, height = 1.15 * columns + 0.3, 1.6 * len(rows) + 0.55
+    width = max(width, 0.085 * len(title) + 0.3)
+    figure = Figure(figsize=(width, height))
+    figure.text(
+        *(0.1 / width, 1 - 0.12 / height, title),
+        va="top",
+        fontsize=11,
+        fontweight="bold",
+        color=BLACK,
+    )
+    for y, row in enumerate(rows):
+        for x, shown in enumerate(row):
+            left = 0.1 + 1.15 * x + (0.1 if x else 0)
+            bottom = height - 0.55 - 1.6 * y - 1.05
+            box = (left / width, bottom / height, 1.05 / width, 1.05 / height)
+            axes = figure.add_axes(box)
+            _draw(axes, shown)
+            if x == 0:
+                _mark(axes, headings[y])
+    with warnings.catch_warnings():
+        # Of letters in names that the font lacks.
+        warnings.filterwarnings("ignore", message="Glyph")
+        save_png(figure, target)
+
+
+def _draw(axes, shown):
+    axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    axes.spines[:].set_color("#d0d0d0")
+    pixels = thumbnail(shown.file, _SIDE)
+    if pixels is None:
+        _text(axes, 0.6, "cannot\nbe read", 8, GRAY)
+    else:
+        small = len(pixels) <= 64
+        axes.imshow(
+            pixels,
+            extent=(0, 1, 0, 1),
+            interpolation="nearest" if small else "antialiased",
+        )
+    _text(axes, -0.05, shown.note, 8.5, BLACK, fontweight="bold")
+    _text(axes, -0.2, shorten(shown.name, 17), 7, GRAY)
+
+
+def _text(axes, y, text, size, colour, **options):
+    options |= {"ha": "center", "va": "top", "parse_math": False}
+    axes.text(0.5, y, text, fontsize=size, color=colour, **options)
+
+
+def _mark(axes, heading):
+    axes.spines[:].set(color=BLUE, linewidth=2)
+    axes.set_title(heading, fontsize=8.5, color=BLUE, pad=3, loc="left")
+
+
+def thumbnail(file: str | os.PathLike, side: int) -> np.ndarray | None:
+    """The centre square of an image, for people to look at.
+
+    Args:
+        file: of the image.
+        side: pixels of the result, or fewer if the image has no more.
+
+    Returns:
+        uint8 `[n, n, 3]`, or None if it cannot be read.
+    """
+    try:
+        pixels = decode_image(file, channels=3, least_side=2 * side)
+    except ImageError:
+        return None
+    return resize_and_centre_crop(pixels, min(side, *pixels.shape[:2]))
+
+
+def shorten(path: str, length: int) -> str:
+    """The end of a path, with dots for what is left out."""
+    return path if len(path) <= length else "…" + path[1 - length :]

@@ -1,0 +1,262 @@
+"""One random view of every image of a batch, as a Keras layer."""
+
+import logging
+
+import keras
+import tensorflow as tf
+
+from byol_tf.checks import check_number, check_range
+from byol_tf.modalities.image import geometry, ops, sampling
+from byol_tf.modalities.image.layer import (
+    ImageLayer,
+    check_images,
+    check_method,
+    check_size,
+    to_float,
+)
+
+_log = logging.getLogger(__name__)
+_RECIPE = (
+    *("size", "area", "aspect", "resize", "flip", "jitter", "brightness"),
+    *("contrast", "saturation", "hue", "grayscale", "blur", "blur_sigma"),
+    *("blur_divider", "solarize", "solarize_threshold", "rotate", "seed"),
+)
+# How many random numbers a view of one image takes.
+_DRAWS = {
+    **{"box": 4, "flip": 1, "angle": 1, "jitter": 1, "strengths": 4},
+    **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
+}
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class View(ImageLayer):
+    """One random view of every image of a batch.
+
+    In this order: crop, resize and flip; rotation; colour jitter, its four
+    operations in random order; grayscale; blur; solarise. Every image has
+    draws of its own. An operation that cannot happen costs nothing. The
+    defaults are those of the first view in BYOL, appendix B.
+
+    `view(images, seed=seed)` with a seed of int32 `[2]` depends on nothing
+    else; without a seed, every call draws anew from the layer's own.
+
+    Args:
+        size: height and width of the view, one number for both, or None for
+            the size of the images.
+        area: range of the crop's share of the image, in (0, 1].
+        aspect: range of the crop's width by height.
+        resize: "bicubic" or "bilinear".
+        flip: probability of mirroring left and right.
+        jitter: probability of the colour jitter.
+        brightness: at most added or taken away, in [0, 1].
+        contrast: the contrast is scaled by 1 ± this at most, in [0, 1].
+        saturation: likewise the saturation, in [0, 1].
+        hue: at most added to the hue or taken away, turns in [0, 0.5].
+        grayscale: probability of dropping the colours.
+        blur: probability of the Gaussian blur.
+        blur_sigma: range of its standard deviation, pixels.
+        blur_divider: the height of the view divided by the kernel's length.
+        solarize: probability of inverting the bright pixels.
+        solarize_threshold: the darkest bright pixel, in [0, 1].
+        rotate: degrees at most to either side; 0 for no rotation.
+        seed: of the draws of calls without a seed.
+
+    Input: uint8, or float in [0, 1], `[batch, height, width, channels]`. With
+    other than 3 channels, saturation, hue and grayscale are left out, and a
+    warning says so once.
+
+    Output: float32 `[batch, *size, channels]` in [0, 1].
+    """
+
+    def __init__(
+        self,
+        size=None,
+        *,
+        area=(0.08, 1.0),
+        aspect=(3 / 4, 4 / 3),
+        resize="bicubic",
+        flip=0.5,
+        jitter=0.8,
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.2,
+        hue=0.1,
+        grayscale=0.2,
+        blur=1.0,
+        blur_sigma=(0.1, 2.0),
+        blur_divider=10.0,
+        solarize=0.0,
+        solarize_threshold=0.5,
+        rotate=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.size = None if size is None else check_size(size)
+        self.area = check_range("area", area, 0.0, 1.0)
+        self.aspect = check_range("aspect", aspect, 0.0)
+        self.resize = check_method(resize)
+        self.flip = check_number("flip", flip, 0.0, 1.0)
+        self.jitter = check_number("jitter", jitter, 0.0, 1.0)
+        self.brightness = check_number("brightness", brightness, 0.0, 1.0)
+        self.contrast = check_number("contrast", contrast, 0.0, 1.0)
+        self.saturation = check_number("saturation", saturation, 0.0, 1.0)
+        self.hue = check_number("hue", hue, 0.0, 0.5)
+        self.grayscale = check_number("grayscale", grayscale, 0.0, 1.0)
+        self.blur = check_number("blur", blur, 0.0, 1.0)
+        self.blur_sigma = check_range("blur_sigma", blur_sigma, 0.0)
+        self.blur_divider = check_number("blur_divider", blur_divider, 1.0)
+        self.solarize = check_number("solarize", solarize, 0.0, 1.0)
+        self.solarize_threshold = check_number(
+            "solarize_threshold", solarize_threshold, 0.0, 1.0
+        )
+        self.rotate = check_number("rotate", rotate, 0.0, 180.0)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.warned = False
+
+    def call(self, images, seed=None):
+        warn_of_channels(self, [self], images)
+        if seed is None:
+            seed = next_seed(self.seed_generator)
+        return self.draw(images, seed)
+
+    def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The view as a function of the images and the seed alone."""
+        return self.transform(images, random_numbers(images, seed))
+
+    def transform(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """The view that random numbers say.
+
+        Args:
+            images: as in a call.
+            numbers: a row of `random_numbers` for each of them.
+        """
+        images = check_images(images)
+        draws = _by_name(numbers)
+        images = self._crop(images, draws)
+        images = self._rotate(images, draws)
+        images = self._jitter(images, draws)
+        images = self._grayscale(images, draws)
+        images = self._blur(images, draws)
+        images = self._solarize(images, draws)
+        return tf.clip_by_value(images, 0.0, 1.0)
+
+    def _crop(self, images, draws):
+        shape = tuple(images.shape[1:3])
+        size = self.size or shape
+        if None in size:
+            raise ValueError(
+                "`size` must be given for images whose height or width is not "
+                f"known in advance. Received shape: {images.shape}"
+            )
+        square = size == shape and size[0] == size[1]
+        whole = square and self.area == self.aspect == (1.0, 1.0)
+        if whole and not self.flip:
+            return to_float(images)
+        _, height, width, _ = geometry.sizes(images)
+        box = sampling.boxes(
+            draws["box"], height, width, self.area, self.aspect
+        )
+        flip = draws["flip"] < self.flip if self.flip else None
+        return geometry.crop_and_resize(images, *box, size, flip, self.resize)
+
+    def _rotate(self, images, draws):
+        if not self.rotate:
+            return images
+        # Mirrored at the border: black corners would tell the angle.
+        angle = sampling.between(draws["angle"], -self.rotate, self.rotate)
+        return geometry.rotate(images, angle, fill="reflect")
+
+    def _jitter(self, images, draws):
+        strengths = [self.brightness, self.contrast, self.saturation, self.hue]
+        if images.shape[-1] != 3:
+            strengths[2:] = 0.0, 0.0
+        if not self.jitter or not any(strengths):
+            return images
+        done = draws["jitter"] < self.jitter
+        parameters = []
+        for i, neutral in enumerate((0.0, 1.0, 1.0, 0.0)):
+            low, high = neutral - strengths[i], neutral + strengths[i]
+            drawn = sampling.between(draws["strengths"][:, i], low, high)
+            parameters.append(tf.where(done, drawn, neutral))
+        if not any(strengths[2:]):
+            parameters[2:] = None, None
+        order = sampling.ranking(draws["order"])
+        return ops.color_jitter(images, *parameters, order)
+
+    def _grayscale(self, images, draws):
+        if not self.grayscale or images.shape[-1] != 3:
+            return images
+        done = draws["grayscale"] < self.grayscale
+        return ops.apply_where(done, ops.to_grayscale, images)
+
+    def _blur(self, images, draws):
+        kernel_size = images.shape[1] / self.blur_divider
+        if not self.blur or kernel_size < 2.0:
+            return images
+        sigma = sampling.between(draws["sigma"], *self.blur_sigma)
+        return ops.apply_where(
+            draws["blur"] < self.blur,
+            lambda images: ops.gaussian_blur(images, sigma, kernel_size),
+            images,
+        )
+
+    def _solarize(self, images, draws):
+        if not self.solarize:
+            return images
+        done = draws["solarize"] < self.solarize
+        # No pixel reaches 2.
+        threshold = tf.where(done, self.solarize_threshold, 2.0)
+        return ops.solarize(images, threshold)
+
+    def rgb_operations(self) -> list[str]:
+        """Names of the operations that need red, green and blue."""
+        jitter = ("saturation", "hue") if self.jitter else ()
+        names = (*jitter, "grayscale")
+        return [name for name in names if getattr(self, name)]
+
+    def compute_output_shape(self, images_shape, seed_shape=None):
+        size = self.size or tuple(images_shape[1:3])
+        return (images_shape[0], *size, images_shape[3])
+
+    def get_config(self):
+        config = super().get_config()
+        return config | {key: getattr(self, key) for key in _RECIPE}
+
+
+def random_numbers(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """All that a view of each image can need, float32 `[batch, n]` in [0, 1).
+
+    Needed or not: switching an operation off leaves the draws of the others
+    as they are.
+    """
+    count = tf.shape(images)[0]
+    return sampling.fractions(seed, [count, sum(_DRAWS.values())])
+
+
+def _by_name(numbers):
+    """Draws by name, each `[batch]` or `[batch, n]`."""
+    parts = tf.split(numbers, list(_DRAWS.values()), axis=1)
+    parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
+    return dict(zip(_DRAWS, parts, strict=True))
+
+
+def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
+    """The generator's next seed, int32 `[2]`."""
+    return tf.bitcast(tf.cast(generator.next(), tf.uint32), tf.int32)
+
+
+def warn_of_channels(layer: ImageLayer, views: list[View], images: tf.Tensor):
+    """Says once for the layer what its views leave out of such images."""
+    channels = images.shape[-1]
+    if channels in (3, None) or layer.warned:
+        return
+    layer.warned = True
+    names = dict.fromkeys(n for view in views for n in view.rgb_operations())
+    if names:
+        _log.warning(
+            "Images have %d channels: no %s, which need red, green and blue.",
+            channels,
+            ", ".join(names),
+        )

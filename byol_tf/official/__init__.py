@@ -1,1 +1,0 @@
-"""The official BYOL checkpoints: read, checked and made Keras encoders."""

@@ -1,0 +1,1 @@
+"""Optimizers, schedules, averages, and scaling rules."""

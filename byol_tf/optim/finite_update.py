@@ -1,0 +1,112 @@
+"""Batches that would spoil the weights are kept out of them, inside the step.
+
+A NaN reaches the state in two ways: by the gradients, and by the moving
+statistics of batch normalisation, which change before the loss is known.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from byol_tf.distribute.replicas import replica_context
+
+
+def is_sound(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Whether the loss and all gradients are finite, as a bool scalar.
+
+    Reads each gradient once, in one operation. A gradient whose squares
+    overflow float32 counts as infinite.
+
+    Args:
+        loss: float scalar.
+        gradients: of the variables; None where there is none.
+    """
+    squares = [
+        tf.nn.l2_loss(tf.cast(tf.convert_to_tensor(gradient), tf.float32))
+        for gradient in gradients
+        if gradient is not None
+    ]
+    return tf.math.is_finite(tf.add_n([tf.cast(loss, tf.float32), *squares]))
+
+
+def remember(variables: Sequence[keras.Variable]) -> Callable[[], None]:
+    """Returns a function that gives the variables their present values."""
+    values = [tf.identity(variable.value) for variable in variables]
+
+    def restore():
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return restore
+
+
+def update_if(
+    sound: tf.Tensor,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor],
+    variables: Sequence[keras.Variable],
+    restore: Callable[[], None],
+) -> None:
+    """One update of the optimizer, or else what `restore` does.
+
+    Args:
+        sound: bool scalar of `is_sound`, the same on all replicas.
+        optimizer: gets no call where the batch is not sound, except one that
+            scales the loss: it skips such a batch too, and lowers its scale.
+        gradients: of the variables.
+        variables: that are updated.
+        restore: of `remember`.
+    """
+
+    def update():
+        optimizer.apply(gradients, variables)
+        return sound
+
+    def undo():
+        restore()
+        return sound
+
+    if not optimizer.built:  # variables cannot be made in a branch
+        optimizer.build(variables)
+    if replica_context() is not None:
+        _update_replicas(sound, optimizer, gradients, variables)
+    elif isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        update()
+    else:
+        tf.cond(sound, update, undo)
+        return
+    tf.cond(sound, lambda: sound, undo)
+
+
+def _update_replicas(sound, optimizer, gradients, variables):
+    """An update on all replicas, which sum their gradients in it, or none."""
+    if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
+        # Its compiler allows no branch around a sum over replicas.
+        optimizer.apply(gradients, variables)
+        return
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        # It looks at the gradients of one replica, so all must be alike.
+        spoil = tf.where(sound, 0.0, float("nan"))
+        optimizer.apply(
+            [
+                g if g is None else g + tf.cast(spoil, g.dtype)
+                for g in gradients
+            ],
+            variables,
+        )
+        return
+
+    def merged(strategy, sound, gradients):
+        sound = strategy.experimental_local_results(sound)[0]
+
+        def update():
+            strategy.extended.call_for_each_replica(
+                optimizer.apply, args=(gradients, variables)
+            )
+            return sound
+
+        tf.cond(sound, update, lambda: sound)
+
+    # The branch is outside of the replicas, where it may hold their sum.
+    replica_context().merge_call(merged, args=(sound, gradients))

@@ -1,0 +1,255 @@
+"""Plots of numbers: the curves of a run, and maps of representations."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from byol_tf.reports.drawing import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    Target,
+    save_png,
+)
+
+_MARKERS = "os^DvPX*<"
+
+# Panel title, then (legend, key, colour, line style).
+_PANELS = (
+    ("Loss", [("loss", "loss", BLUE, "-")]),
+    (
+        "Accuracy (%)",
+        [
+            ("kNN", "knn_accuracy", GREEN, "-"),
+            ("linear probe, training", "probe_accuracy", RED, "--"),
+        ],
+    ),
+    (
+        "Feature spread (0 = collapse)",
+        [
+            ("monitor", "feature_std", BLUE, "-"),
+            ("training batch", "batch_feature_std", SKY, "--"),
+            ("projections", "projection_std", PURPLE, "-."),
+        ],
+    ),
+    ("Effective rank", [("rank", "effective_rank", PURPLE, "-")]),
+    ("Learning rate", [("rate", "learning_rate", ORANGE, "-")]),
+    ("Target momentum tau", [("tau", "tau", BLACK, "-")]),
+)
+
+
+def curves(metrics: Sequence[dict], target: Target) -> None:
+    """Draws what a run logged against its steps.
+
+    Args:
+        metrics: lines of `metrics.jsonl`: dicts with `step` and any of
+            `loss`, `learning_rate`, `tau`, `knn_accuracy`, `probe_accuracy`,
+            `feature_std`, `projection_std`, `effective_rank`. Accuracies lie
+            in [0, 1]. What no line has is left out.
+        target: path or binary file that receives a PNG.
+
+    Raises:
+        ValueError: no line has any of those.
+    """
+    panels = []
+    for title, lines in _PANELS:
+        found = [(line, *_series(metrics, line)) for line in lines]
+        found = [entry for entry in found if len(entry[1])]
+        if found:
+            panels.append((title, found))
+    if not panels:
+        raise ValueError(
+            "`metrics` must hold lines with `step` and numbers to draw. "
+            f"Received: {len(metrics)} lines without any"
+        )
+    columns = min(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(4 * columns, 2.7 * rows), layout="constrained")
+    for index, (title, found) in enumerate(panels, start=1):
+        axes = figure.add_subplot(rows, columns, index)
+        _draw_panel(axes, title, found)
+    save_png(figure, target)
+
+
+def _series(metrics, line):
+    """Steps and values of the lines that have a finite value."""
+    _, key, _, _ = line
+    points = [
+        (entry["step"], entry[key])
+        for entry in metrics
+        if entry.get(key) is not None and math.isfinite(entry[key])
+    ]
+    steps, values = np.array(points, np.float64).reshape(-1, 2).T
+    return steps, values * 100 if key.endswith("accuracy") else values
+
+
+def _draw_panel(axes, title, found):
+    for (name, _, colour, style), steps, values in found:
+        marker = "o" if len(steps) <= 30 else None
+        axes.plot(
+            steps,
+            values,
+            style,
+            color=colour,
+            label=name,
+            linewidth=1.6,
+            marker=marker,
+            markersize=3.5,
+        )
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlabel("step", fontsize=8.5, color=GRAY)
+    axes.tick_params(labelsize=8.5, color=GRAY)
+    axes.grid(color="#e4e4e4", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    if found[0][0][1] in ("feature_std", "effective_rank"):
+        axes.set_ylim(bottom=0)  # a collapse shows as a fall to zero
+    if len(found) > 1:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def before_after_scatter(
+    before: np.ndarray,
+    after: np.ndarray,
+    labels: np.ndarray | None,
+    target: Target,
+    *,
+    class_names: Sequence[str] | None = None,
+    method: str = "pca",
+    limit: int = 1000,
+) -> None:
+    """Maps the same inputs to the plane before and after training.
+
+    Each side has a projection of its own, of representations scaled to unit
+    length, as kNN compares them.
+
+    Args:
+        before: float `[n, dim]` of the untrained encoder.
+        after: float `[n, dim]` of the trained one, dims may differ.
+        labels: None, or int `[n]`, -1 where unknown.
+        target: path or binary file that receives a PNG.
+        class_names: None for the numbers, or a name for each label.
+        method: "pca" (fast, keeps distances) or "tsne" (shows clusters,
+            distances between them mean little).
+        limit: points drawn, evenly spaced over the inputs.
+
+    Raises:
+        ValueError: shapes do not fit, too few points, values that are not
+            finite, or another method.
+    """
+    before, after = np.asarray(before), np.asarray(after)
+    if len(before) != len(after) or len(before) < 3:
+        raise ValueError(
+            "`before` and `after` must be of the same inputs, at least 3. "
+            f"Received: {before.shape} and {after.shape}"
+        )
+    labels = np.full(len(before), -1) if labels is None else np.asarray(labels)
+    chosen = np.linspace(0, len(before) - 1, min(limit, len(before)))
+    chosen = np.unique(chosen.astype(int))
+    figure = Figure(figsize=(11.2, 4.8), layout="constrained")
+    sides = figure.subplots(1, 2)
+    for axes, features, name in zip(
+        sides, (before, after), ("Before training", "After"), strict=True
+    ):
+        points, axis_names = _plane(features[chosen], method)
+        _scatter(axes, points, labels[chosen])
+        axes.set_title(name, fontsize=11, loc="left")
+        axes.set_xlabel(axis_names[0], fontsize=8.5, color=GRAY)
+        axes.set_ylabel(axis_names[1], fontsize=8.5, color=GRAY)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color("#d0d0d0")
+    _class_legend(figure, np.unique(labels[chosen]), class_names)
+    save_png(figure, target)
+
+
+def _plane(features, method):
+    """Points `[n, 2]` and what their axes are called."""
+    features = np.asarray(features, np.float64)
+    if not np.isfinite(features).all():
+        raise ValueError(
+            "`before` and `after` must be finite. Received: features with "
+            "NaN or infinite values"
+        )
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    features = features / np.where(lengths > 0, lengths, 1)
+    if method == "tsne":
+        return _tsne(features), ("", "")
+    if method != "pca":
+        raise ValueError(
+            f'`method` must be "pca" or "tsne". Received: method={method!r}'
+        )
+    centred = features - features.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    points = np.zeros((len(features), 2))
+    kept = min(2, len(singular))
+    points[:, :kept] = (left * singular)[:, :kept]
+    shares = np.zeros(2)
+    shares[:kept] = singular[:kept] ** 2 / max(np.sum(singular**2), 1e-30)
+    names = [
+        f"component {i + 1} ({100 * share:.0f} % of the variance)"
+        for i, share in enumerate(shares)
+    ]
+    return points, names
+
+
+def _tsne(features):
+    # Imported here: it takes a second, and most pictures do without.
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=0)
+    # Its many short parallel loops wait for each other: on two busy cores,
+    # 1000 points took 5 s with one thread, 9 s with two, and 60 points 70
+    # times longer with two.
+    with threadpool_limits(1):
+        return tsne.fit_transform(features.astype(np.float32))
+
+
+def _style(label):
+    if label < 0:
+        return {"color": "#b0b0b0", "marker": "."}
+    # Ten colours and nine markers: 90 pairs before one comes again.
+    return {
+        "color": COLOURS[label % len(COLOURS)],
+        "marker": _MARKERS[label % len(_MARKERS)],
+    }
+
+
+def _scatter(axes, points, labels):
+    for label in np.unique(labels):
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=15, alpha=0.75, linewidths=0, **_style(label))
+
+
+def _class_legend(figure, labels, class_names):
+    if len(labels) > 24 or (len(labels) == 1 and labels[0] < 0):
+        return
+    names = dict(enumerate([] if class_names is None else class_names))
+    names[-1] = "no label"
+    handles = [
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            markersize=6,
+            label=str(names.get(int(label), label)),
+            **_style(label),
+        )
+        for label in labels
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside right upper",
+        frameon=False,
+        fontsize=8.5,
+    )

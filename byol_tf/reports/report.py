@@ -1,0 +1,127 @@
+"""The report of a run as one HTML file, and tables for the terminal."""
+
+import base64
+import importlib.resources
+import math
+import os
+from collections.abc import Mapping, Sequence
+
+import jinja2
+
+from byol_tf.files import write_text
+
+# Columns of metrics.jsonl that tell when, not what.
+_CLOCKS = ("step", "epoch", "seconds")
+
+
+def format_table(
+    rows: Sequence[Sequence], columns: Sequence[str], *, gap: int = 3
+) -> str:
+    """Lays out a table in plain text.
+
+    The first column is aligned left, the others right.
+
+    Args:
+        rows: one sequence of cells for each row: strings as they are, floats
+            with four significant digits, None as nothing.
+        columns: headings, as many as a row has cells.
+        gap: spaces between columns.
+
+    Returns:
+        Lines joined by newlines: headings, a rule, rows.
+
+    Raises:
+        ValueError: a row has another number of cells.
+    """
+    cells = [list(map(str, columns)), *_cells(rows, columns)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        aligned = [first.ljust(widths[0])]
+        pairs = zip(others, widths[1:], strict=True)
+        aligned += [cell.rjust(width) for cell, width in pairs]
+        lines.append((" " * gap).join(aligned).rstrip())
+    lines.insert(1, "-" * (sum(widths) + gap * (len(widths) - 1)))
+    return "\n".join(lines)
+
+
+def write_report(
+    path: str | os.PathLike,
+    *,
+    title: str,
+    table: tuple[Sequence[str], Sequence[Sequence]],
+    pictures: Mapping[str, bytes],
+    metrics: Sequence[Mapping[str, float]] = (),
+    config_text: str = "",
+    notes: Sequence[str] = (),
+) -> None:
+    """Writes one HTML file that needs no other file, network or script.
+
+    Args:
+        path: of the file; it is written whole or not at all.
+        title: heading.
+        table: `(columns, rows)` as for `format_table`, shown at the top.
+        pictures: PNG bytes by their headings, in order.
+        metrics: lines of `metrics.jsonl`; the report shows the first, last,
+            smallest and largest value of each number.
+        config_text: the configuration as text.
+        notes: paragraphs below the table.
+
+    Raises:
+        ValueError: a row of the table has another number of cells than there
+            are columns, or a picture is not PNG.
+    """
+    columns, rows = table
+    for name, png in pictures.items():
+        if not png.startswith(b"\x89PNG"):
+            raise ValueError(
+                "`pictures` must hold PNG bytes. "
+                f"Received: {name!r} starting with {png[:8]!r}"
+            )
+    source = importlib.resources.files("byol_tf.reports") / "report.html"
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    html = template.render(
+        title=title,
+        columns=columns,
+        rows=_cells(rows, columns),
+        notes=notes,
+        pictures={
+            name: base64.b64encode(png).decode("ascii")
+            for name, png in pictures.items()
+        },
+        ranges=_ranges(metrics),
+        config_text=config_text,
+    )
+    write_text(path, html)
+
+
+def _cells(rows, columns):
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(
+                f"Every row must have {len(columns)} cells, one for each of "
+                f"`columns`. Received: {tuple(row)}"
+            )
+    return [[_text(cell) for cell in row] for row in rows]
+
+
+def _text(value):
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _ranges(metrics):
+    """Name, first, last, smallest and largest value of each number."""
+    names = dict.fromkeys(key for line in metrics for key in line)
+    ranges = []
+    for name in names:
+        values = [line[name] for line in metrics if name in line]
+        finite = [value for value in values if math.isfinite(value)]
+        if name not in _CLOCKS and finite:
+            row = (values[0], values[-1], min(finite), max(finite))
+            ranges.append([name, *(_text(float(value)) for value in row)])
+    return ranges

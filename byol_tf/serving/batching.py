@@ -1,0 +1,201 @@
+"""Joins the requests that wait, and computes them in threads."""
+
+import asyncio
+import collections
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.serving.errors import ServingError
+from byol_tf.serving.model import Signature
+from byol_tf.serving.settings import Batching
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(eq=False)
+class _Job:
+    """A request: `due` is when it no longer waits for others."""
+
+    inputs: Arrays
+    rows: int
+    due: float
+    answer: asyncio.Future
+
+
+class _Lane:
+    """Requests that may be joined."""
+
+    def __init__(self, signature, max_batch):
+        self.signature = signature
+        self.jobs = collections.deque()
+        self._max_batch = max_batch
+        self._full = asyncio.Event()
+
+    @property
+    def is_full(self):
+        return sum(job.rows for job in self.jobs) >= self._max_batch
+
+    def add(self, job):
+        self.jobs.append(job)
+        if self.is_full:
+            self._full.set()
+
+    async def wait(self):
+        """Until a batch is full or its first request has waited enough."""
+        loop = asyncio.get_running_loop()
+        while self.jobs and not self.is_full:
+            left = self.jobs[0].due - loop.time()
+            if left <= 0:
+                return
+            self._full.clear()
+            try:
+                await asyncio.wait_for(self._full.wait(), left)
+            except asyncio.TimeoutError:
+                return
+
+    def take(self):
+        """The first requests, as many as make a batch."""
+        taken, rows = [], 0
+        while self.jobs:
+            rows += self.jobs[0].rows
+            if taken and rows > self._max_batch:
+                break
+            taken.append(self.jobs.popleft())
+        return taken
+
+
+class Batcher:
+    """Computes requests, those of one signature and shape together.
+
+    Args:
+        settings: how they are joined.
+        workers: threads that compute.
+        observe: is told the number of requests and of images of each batch.
+
+    Attributes:
+        computing: batches that are in threads.
+    """
+
+    def __init__(
+        self,
+        settings: Batching,
+        workers: int,
+        observe: Callable[[int, int], None],
+    ):
+        self._max_batch = settings.max_batch if settings.enabled else 1
+        self._wait = settings.max_wait_ms / 1000 if settings.enabled else 0.0
+        self._observe = observe
+        self._lanes = {}
+        self._tasks = set()
+        self._pool = concurrent.futures.ThreadPoolExecutor(workers, "compute")
+        self._free = asyncio.Semaphore(workers)
+        self.computing = 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait to be computed."""
+        return sum(len(lane.jobs) for lane in self._lanes.values())
+
+    async def compute(self, signature: Signature, inputs: Arrays) -> dict:
+        """The outputs of one request.
+
+        Raises:
+            ServingError: what `signature` raises for this request alone.
+        """
+        loop = asyncio.get_running_loop()
+        key, rows = object(), 1
+        if signature.batched:
+            shapes = [(name, a.shape[1:]) for name, a in inputs.items()]
+            key = (signature, tuple(sorted(shapes)))
+            rows = len(next(iter(inputs.values())))
+        if key not in self._lanes:
+            self._lanes[key] = _Lane(signature, self._max_batch)
+            self._start(self._empty(key))
+        lane = self._lanes[key]
+        job = _Job(inputs, rows, loop.time() + self._wait, loop.create_future())
+        lane.add(job)
+        try:
+            return await job.answer
+        finally:
+            if job in lane.jobs:  # cancelled
+                lane.jobs.remove(job)
+
+    def close(self) -> None:
+        """Computes no further request."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, coroutine):
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)  # else it could be collected while it runs
+        task.add_done_callback(self._tasks.discard)
+
+    async def _empty(self, key):
+        lane = self._lanes[key]
+        while lane.jobs:
+            await lane.wait()
+            await self._free.acquire()
+            self._start(self._run(lane.signature, lane.take()))
+        del self._lanes[key]
+
+    async def _run(self, signature, jobs):
+        try:
+            if not jobs:
+                return
+            self._observe(len(jobs), sum(job.rows for job in jobs))
+            results = await self._in_thread(signature, jobs)
+        finally:
+            self._free.release()
+        for job, result in zip(jobs, results, strict=True):
+            if job.answer.done():
+                continue
+            if isinstance(result, ServingError):
+                job.answer.set_exception(result)
+            else:
+                job.answer.set_result(result)
+
+    async def _in_thread(self, signature, jobs):
+        requests = [job.inputs for job in jobs]
+        loop = asyncio.get_running_loop()
+        self.computing += 1
+        # Not counted down if it is cancelled: the thread goes on.
+        results = await loop.run_in_executor(
+            self._pool, _compute, signature, requests
+        )
+        self.computing -= 1
+        return results
+
+
+def _compute(signature, requests: Sequence[Arrays]) -> list:
+    """Outputs of each request, or the error."""
+    if len(requests) > 1:
+        try:
+            return _together(signature, requests)
+        except ServingError:
+            pass  # of one of them: alone, the others are answered
+    return [_alone(signature, inputs) for inputs in requests]
+
+
+def _alone(signature, inputs):
+    try:
+        return signature(inputs)
+    except ServingError as error:
+        return error
+
+
+def _together(signature, requests):
+    joined = {
+        name: np.concatenate([inputs[name] for inputs in requests])
+        for name in requests[0]
+    }
+    outputs = signature(joined)
+    lengths = [len(next(iter(inputs.values()))) for inputs in requests]
+    if any(len(array) != sum(lengths) for array in outputs.values()):
+        raise ServingError("the outputs are not one for each input")
+    ends = np.cumsum(lengths)
+    return [
+        {name: array[end - n : end] for name, array in outputs.items()}
+        for n, end in zip(lengths, ends, strict=True)
+    ]

@@ -1,0 +1,184 @@
+"""A version of a model as it is served."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from byol_tf.lines import first_line
+from byol_tf.serving.errors import BadRequest, ServingError
+
+DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+FILE = "saved_model.pb"
+FILES, STATUS = "bytes", "status"  # input of image files, and what came of it
+_SIDE = 32  # pixels of the image that warms up
+
+
+class Spec(NamedTuple):
+    """Type and shape of an input or output.
+
+    A length of -1 is any; a shape of None is unknown.
+    """
+
+    dtype: tf.DType
+    shape: tuple[int, ...] | None
+
+    @property
+    def any_rows(self) -> bool:
+        return bool(self.shape) and self.shape[0] == -1
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of a shape may be given."""
+        if self.shape is None:
+            return True
+        pairs = zip(self.shape, shape, strict=False)
+        same = all(want in (-1, length) for want, length in pairs)
+        return same and len(self.shape) == len(shape)
+
+
+class Signature:
+    """What a version can be asked for.
+
+    Attributes:
+        name: of the signature.
+        inputs, outputs: their `Spec` by name.
+        batched: whether requests may be joined along the first axis.
+        takes_files: whether it takes the bytes of image files and says what
+            came of each.
+    """
+
+    def __init__(self, name: str, definition, function):
+        self.name = name
+        self.inputs = _specs(definition.inputs)
+        self.outputs = _specs(definition.outputs)
+        every = [*self.inputs.values(), *self.outputs.values()]
+        self.batched = all(spec.any_rows for spec in every)
+        files = Spec(tf.string, (-1,))
+        self.takes_files = (
+            self.inputs == {FILES: files} and self.outputs.get(STATUS) == files
+        )
+        self._function = function
+
+    def check(self, inputs: Mapping[str, np.ndarray]) -> None:
+        """Raises a BadRequest unless these are the inputs it takes."""
+        if set(inputs) != set(self.inputs):
+            raise BadRequest(
+                f"`{self.name}` takes the inputs {sorted(self.inputs)}. "
+                f"Received: {sorted(inputs)}"
+            )
+        for name, array in inputs.items():
+            if not self.inputs[name].fits(array.shape):
+                raise BadRequest(
+                    f"input `{name}` of `{self.name}` must have the shape "
+                    f"{list(self.inputs[name].shape)}, where -1 is any "
+                    f"length. Received: {list(array.shape)}"
+                )
+        if self.batched and len({len(a) for a in inputs.values()}) > 1:
+            raise BadRequest(
+                f"the inputs of `{self.name}` must be of one length. "
+                f"Received: { {n: len(a) for n, a in inputs.items()} }"
+            )
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict:
+        """Outputs by name, as arrays; strings are objects of bytes.
+
+        Raises:
+            BadRequest: TensorFlow finds an input invalid.
+            ServingError: whatever else goes wrong.
+        """
+        try:
+            tensors = {
+                name: tf.constant(array, self.inputs[name].dtype)
+                for name, array in inputs.items()
+            }
+            outputs = self._function(**tensors)
+            return {name: value.numpy() for name, value in outputs.items()}
+        except tf.errors.InvalidArgumentError as error:
+            raise BadRequest(_first_line(error)) from error
+        except Exception as error:
+            raise ServingError(_first_line(error)) from error
+
+
+class Version:
+    """A loaded version.
+
+    Attributes:
+        number: of the version.
+        signatures: by name.
+        definitions: the same as TensorFlow's `SignatureDef`.
+        uses: requests that hold it.
+    """
+
+    def __init__(self, number: int, folder: pathlib.Path):
+        self.number = number
+        saved = saved_model_pb2.SavedModel()
+        saved.ParseFromString((folder / FILE).read_bytes())
+        self.definitions = saved.meta_graphs[0].signature_def
+        # Held: its variables live as long as it does.
+        self._loaded = tf.saved_model.load(str(folder))
+        self.signatures = {
+            name: Signature(name, self.definitions[name], function)
+            for name, function in self._loaded.signatures.items()
+        }
+        self.uses = 0
+
+    def signature(self, name: str) -> Signature:
+        """The one of this name; "" is the default.
+
+        Raises:
+            BadRequest: there is none.
+        """
+        name = name or DEFAULT
+        if name not in self.signatures:
+            raise BadRequest(
+                f"there is no signature `{name}`; version {self.number} has "
+                f"{sorted(self.signatures)}"
+            )
+        return self.signatures[name]
+
+    def warm_up(self) -> None:
+        """Computes something by each signature, since the first time is slow.
+
+        Those that take other than images or their files are passed over.
+        """
+        for signature in self.signatures.values():
+            example = _example(signature)
+            if example is not None:
+                signature(example)
+
+
+def tiny_png(channels: int = 1) -> bytes:
+    """The file of a small grey image."""
+    image = tf.fill([2, 2, channels], tf.constant(128, tf.uint8))
+    return tf.io.encode_png(image).numpy()
+
+
+def _example(signature):
+    if signature.takes_files:
+        return {FILES: np.array([tiny_png()], object)}
+    if len(signature.inputs) != 1:
+        return None
+    (name, spec), *_ = signature.inputs.items()
+    if spec.dtype not in (tf.uint8, tf.float32) or len(spec.shape or ()) != 4:
+        return None
+    sides = (_SIDE if side == -1 else side for side in spec.shape[1:])
+    return {name: np.zeros((1, *sides), spec.dtype.as_numpy_dtype)}
+
+
+def _specs(tensors):
+    return {
+        name: Spec(
+            tf.as_dtype(info.dtype),
+            None
+            if info.tensor_shape.unknown_rank
+            else tuple(d.size for d in info.tensor_shape.dim),
+        )
+        for name, info in tensors.items()
+    }
+
+
+def _first_line(error):
+    return first_line(getattr(error, "message", None) or error)

@@ -1,0 +1,195 @@
+"""Predictions in JSON, as TensorFlow Serving's REST form has them."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.serving.errors import BadRequest
+from byol_tf.serving.model import Signature, Spec
+
+ROWS, COLUMNS = "instances", "inputs"
+_BINARY = "_bytes"  # ends the names of outputs that are not text
+
+
+def parse(body: bytes) -> dict:
+    """The object of a request's body.
+
+    Raises:
+        BadRequest: it is none, or has not just one kind of inputs.
+    """
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise BadRequest("the body must be a JSON object")
+    if (ROWS in request) == (COLUMNS in request):
+        raise BadRequest(f"give either `{ROWS}` or `{COLUMNS}`")
+    if not isinstance(request.get("signature_name", ""), str):
+        raise BadRequest("`signature_name` must be a string")
+    return request
+
+
+def inputs_of(request: Mapping, signature: Signature) -> dict[str, np.ndarray]:
+    """The inputs of a parsed request, as arrays of the signature's types.
+
+    Raises:
+        BadRequest: they are not what it takes.
+    """
+    if ROWS in request:
+        values = _columns(request[ROWS], signature)
+    else:
+        values = request[COLUMNS]
+        if not _by_name(values, signature):
+            values = {_only_name(signature): values}
+    if set(values) != set(signature.inputs):
+        raise BadRequest(
+            f"`{signature.name}` takes the inputs {sorted(signature.inputs)}. "
+            f"Received: {sorted(values)}"
+        )
+    return {
+        name: _array(name, value, signature.inputs[name])
+        for name, value in values.items()
+    }
+
+
+def answer(outputs: Mapping[str, np.ndarray], by_row: bool, nan: str) -> bytes:
+    """The body of the answer.
+
+    Args:
+        outputs: of the model.
+        by_row: as the request was.
+        nan: "null" or "NaN", what is written for those and for infinity.
+
+    Raises:
+        BadRequest: by row, but the outputs have not one for each.
+    """
+    names = sorted(outputs)
+    values = {name: _values(name, outputs[name], nan) for name in names}
+    if not by_row:
+        result = values if len(names) > 1 else values[names[0]]
+        return _dump({"outputs": result})
+    lengths = {np.shape(outputs[name])[:1] for name in names}
+    if len(lengths) > 1 or lengths == {()}:
+        raise BadRequest(
+            f"the outputs are not of one length; ask by `{COLUMNS}`"
+        )
+    if len(names) == 1:
+        return _dump({"predictions": values[names[0]]})
+    rows = zip(*values.values(), strict=True)
+    rows = [dict(zip(names, row, strict=True)) for row in rows]
+    return _dump({"predictions": rows})
+
+
+def _columns(rows, signature):
+    """Values by name of instances."""
+    if not isinstance(rows, list) or not rows:
+        raise BadRequest(f"`{ROWS}` must be a list of at least one instance")
+    if not _by_name(rows[0], signature):
+        return {_only_name(signature): rows}
+    names = set(rows[0])
+    for row in rows:
+        if not isinstance(row, dict) or set(row) != names:
+            raise BadRequest(f"all `{ROWS}` must have the same inputs")
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _by_name(value, signature):
+    """Whether it gives inputs by name, and is not the lone input itself."""
+    if not isinstance(value, dict):
+        return False
+    return set(value) != {"b64"} or "b64" in signature.inputs
+
+
+def _only_name(signature):
+    if len(signature.inputs) != 1:
+        raise BadRequest(
+            f"`{signature.name}` takes several inputs; give each by its name: "
+            f"{sorted(signature.inputs)}"
+        )
+    return next(iter(signature.inputs))
+
+
+def _array(name, value, spec: Spec):
+    try:
+        if spec.dtype == tf.string:
+            return _strings(value)
+        array = np.array(value)
+    except (ValueError, RecursionError) as error:
+        reason = f"input `{name}`: {error}"
+        if spec.dtype != tf.string:
+            reason = _wanted(name, spec)
+        raise BadRequest(reason) from error
+    if array.size and not _holds(array, spec.dtype):
+        raise BadRequest(_wanted(name, spec))
+    return array.astype(spec.dtype.as_numpy_dtype)
+
+
+def _holds(array, dtype):
+    """Whether all values are of a type."""
+    if dtype.is_floating:
+        return array.dtype.kind in "iuf"
+    if dtype.is_bool:
+        return array.dtype.kind == "b"
+    whole = dtype.is_integer and array.dtype.kind in "iu"
+    return whole and dtype.min <= array.min() and array.max() <= dtype.max
+
+
+def _wanted(name, spec):
+    return (
+        f"input `{name}` must hold values of {spec.dtype.name} in nested "
+        "lists of equal lengths"
+    )
+
+
+def _strings(value):
+    """Objects of bytes of nested lists of strings, or of {"b64": string}."""
+    if not isinstance(value, list):
+        return np.array(_bytes(value), object)
+    if not any(isinstance(entry, list) for entry in value):
+        array = np.empty(len(value), object)
+        array[:] = [_bytes(entry) for entry in value]
+        return array
+    return np.stack([_strings(entry) for entry in value])
+
+
+def _bytes(value):
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, dict) and list(value) == ["b64"]:
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except (TypeError, binascii.Error) as error:
+            raise ValueError(f"no valid base64: {error}") from error
+    raise ValueError('must hold strings or {"b64": ...}')
+
+
+def _values(name, array, nan):
+    """Nested lists of JSON's types."""
+    array = np.asarray(array)
+    if array.dtype == object:
+        encode = _base64 if name.endswith(_BINARY) else _text
+        flat = np.empty(array.size, object)
+        flat[:] = [encode(value) for value in array.flat]
+        return flat.reshape(array.shape).tolist()
+    if array.dtype.kind == "f" and nan == "null":
+        finite = np.isfinite(array)
+        if not finite.all():
+            array = np.where(finite, array.astype(object), None)
+    return array.tolist()
+
+
+def _base64(value):
+    return {"b64": base64.b64encode(value).decode("ascii")}
+
+
+def _text(value):
+    return value.decode("utf-8", errors="replace")
+
+
+def _dump(value):
+    return json.dumps(value).encode()

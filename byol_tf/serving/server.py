@@ -1,0 +1,218 @@
+"""Runs the server until it is told to stop."""
+
+import asyncio
+import contextlib
+import dataclasses
+import ipaddress
+import os
+import signal
+import socket
+
+import uvicorn
+from absl import logging
+
+from byol_tf.serving import grpc_service, rest
+from byol_tf.serving.listing import listing
+from byol_tf.serving.service import Service
+from byol_tf.serving.settings import Settings
+from byol_tf.serving.versions import Versions
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where the server listens.
+
+    Attributes:
+        host: name or number.
+        port: for REST; 0 is any free one.
+        grpc_port: for gRPC; 0 is any free one, None is none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8501
+    grpc_port: int | None = 8500
+
+
+def serve(
+    directory: str | os.PathLike,
+    name: str,
+    address: Address,
+    settings: Settings,
+) -> None:
+    """Serves a model until SIGTERM or Ctrl-C, and finishes what it began.
+
+    Once it listens, it prints where, and how to ask. If requests could not be
+    finished in the time of grace it ends the process with status 1.
+
+    Args:
+        directory: of the versions, see `Versions`.
+        name: of the model.
+        address: where to listen.
+        settings: see there.
+
+    Raises:
+        ValueError: no version can be served.
+        OSError: it cannot listen.
+    """
+    finished = asyncio.run(_serve(directory, name, address, settings))
+    print("stopped" if finished else "stopped too early", flush=True)
+    if not finished:
+        # Python would wait for the threads, however long they compute.
+        os._exit(1)
+
+
+async def _serve(directory, name, address, settings) -> bool:
+    """Whether all that was begun was finished."""
+    # Before the model is loaded, which takes longer than to find a port taken.
+    listener = _listen(address.host, address.port)
+    versions = Versions(directory, settings.versions_kept)
+    service = Service(name, versions, settings)
+    servers = [_Rest(service, listener)]
+    grpc_port = None
+    if address.grpc_port is not None:
+        host = _bracketed(address.host)
+        server, grpc_port = grpc_service.make_server(
+            service, f"{host}:{address.grpc_port}"
+        )
+        servers.append(_Grpc(server))
+    await _load(versions, directory)
+    for server in servers:
+        await server.start()
+    watch = asyncio.ensure_future(versions.watch(settings.poll_s))
+    _warn(address.host)
+    place = f"{_bracketed(address.host)}:{listener.getsockname()[1]}"
+    at = None if grpc_port is None else f"{host}:{grpc_port}"
+    # Before the listing: who has read it may ask the server to stop.
+    signals = _signals()
+    print(listing(service, directory, place, at), flush=True)
+    await _until_stopped(service, servers, settings, *signals)
+    watch.cancel()
+    return service.close()
+
+
+async def _load(versions, directory):
+    await versions.update()
+    if versions.newest is None:
+        errors = [s.error for s in versions.states.values() if s.error]
+        reason = errors[0] if errors else "there is no <number>/saved_model.pb"
+        raise ValueError(
+            f"no version of a model in {directory} can be served: {reason}; "
+            "export.py writes such a folder"
+        )
+
+
+def _signals():
+    """Events of the first signal that asks to stop, and of the second."""
+    asked, forced = asyncio.Event(), asyncio.Event()
+
+    def stop():
+        (forced if asked.is_set() else asked).set()
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    return asked, forced
+
+
+async def _until_stopped(service, servers, settings, asked, forced):
+    """Returns when all servers ended after the first signal."""
+    await asked.wait()
+    service.draining = True
+    logging.info("stopping; requests in progress are finished")
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(forced.wait(), settings.drain_s)
+    grace = settings.grace_s
+    ends = [asyncio.ensure_future(s.stop(grace)) for s in servers]
+    force = asyncio.ensure_future(forced.wait())
+    all_ended = asyncio.gather(*ends)
+    await asyncio.wait([all_ended, force], return_when="FIRST_COMPLETED")
+    if not all_ended.done():
+        logging.warning("stopping at once; some requests are not answered")
+        await asyncio.gather(*(s.stop(0) for s in servers))
+        await all_ended
+    force.cancel()
+
+
+class _Rest(uvicorn.Server):
+    """Uvicorn on a socket, without handlers of signals of its own."""
+
+    def __init__(self, service, listener):
+        super().__init__(
+            uvicorn.Config(
+                rest.make_app(service),
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                ws="none",
+                # More than clients keep idle connections, so that they are
+                # not closed just when a request is sent.
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=service.settings.grace_s,
+            )
+        )
+        self._listener = listener
+        self._running = None
+
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield
+
+    async def start(self):
+        serving = self.serve(sockets=[self._listener])
+        self._running = asyncio.ensure_future(serving)
+        while not self.started:
+            await asyncio.sleep(0.01)
+
+    async def stop(self, grace):
+        self.should_exit = True
+        self.force_exit = grace == 0
+        await self._running
+
+
+class _Grpc:
+    """gRPC's server with the same methods."""
+
+    def __init__(self, server):
+        self._server = server
+
+    async def start(self):
+        await self._server.start()
+
+    async def stop(self, grace):
+        await self._server.stop(grace)
+
+
+def _listen(host, port):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named as TCP: asyncio sends small packets of no other socket at once,
+    # and an answer is two of them.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}"
+        ) from error
+    return listener
+
+
+def _warn(host):
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    if host != "localhost":
+        logging.warning(
+            "listening on %s: whoever reaches it can use the model, there is "
+            "neither a password nor encryption",
+            host,
+        )
+
+
+def _bracketed(host):
+    return f"[{host}]" if ":" in host else host

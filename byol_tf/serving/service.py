@@ -1,0 +1,162 @@
+"""What the server does, whichever way it is asked."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.serving import limits
+from byol_tf.serving.batching import Batcher
+from byol_tf.serving.errors import NotFound, Overloaded, ServingError, TimedOut
+from byol_tf.serving.metrics import Metrics
+from byol_tf.serving.model import Signature
+from byol_tf.serving.settings import Settings
+from byol_tf.serving.versions import Versions
+
+REST, GRPC = "rest", "grpc"
+
+
+class Answer(NamedTuple):
+    """Of a prediction: who gave it, and the outputs by name."""
+
+    version: int
+    signature: str
+    outputs: dict[str, np.ndarray]
+
+
+class Service:
+    """A model that is asked by name, within limits, and counted.
+
+    Args:
+        name: of the model.
+        versions: of the model.
+        settings: see there.
+
+    Attributes:
+        draining: is it about to end.
+        metrics: see there.
+    """
+
+    def __init__(self, name: str, versions: Versions, settings: Settings):
+        self.name = name
+        self.versions = versions
+        self.settings = settings
+        self.draining = False
+        self.metrics = Metrics()
+        self._batcher = Batcher(
+            settings.batching, settings.workers, self._observe
+        )
+        self._in_progress = 0
+        self._watch()
+
+    @property
+    def ready(self) -> bool:
+        """Whether to send requests here."""
+        return not self.draining and self.versions.newest is not None
+
+    @contextlib.contextmanager
+    def admitted(self, api: str) -> Iterator[None]:
+        """Holds a place for a prediction, which its block answers in time.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        most = self.settings.limits.requests
+        if self._in_progress >= most:
+            raise Overloaded(f"{most} requests are in progress; try later")
+        self._in_progress += 1
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._in_progress -= 1
+            seconds = time.perf_counter() - start
+            self.metrics.seconds.labels(api).observe(seconds)
+
+    async def in_time(self, awaitable):
+        """Its result.
+
+        Raises:
+            TimedOut: it takes longer than a request may.
+        """
+        try:
+            return await asyncio.wait_for(awaitable, self.settings.timeout_s)
+        except asyncio.TimeoutError as error:
+            raise TimedOut(
+                f"not answered within {self.settings.timeout_s:g} s"
+            ) from error
+
+    def check_name(self, name: str) -> None:
+        """Raises a NotFound unless it is the model's."""
+        if name != self.name:
+            raise NotFound(
+                f"model `{name}` is not served here; served: {self.name}"
+            )
+
+    async def predict(
+        self,
+        name: str,
+        version: int | None,
+        signature: str,
+        inputs_of: Callable[[Signature], dict[str, np.ndarray]],
+    ) -> Answer:
+        """The model's outputs.
+
+        Args:
+            name: of the model.
+            version: its number; None is the newest.
+            signature: its name; "" is the default.
+            inputs_of: makes the inputs for a signature.
+
+        Raises:
+            ServingError: why there are none.
+        """
+        self.check_name(name)
+        with self.versions.lease(version) as asked:
+            chosen = asked.signature(signature)
+            inputs = inputs_of(chosen)
+            chosen.check(inputs)
+            inputs, reasons = limits.screen(
+                chosen, inputs, self.settings.limits, self._refused
+            )
+            outputs = await self._batcher.compute(chosen, inputs)
+            if chosen.batched:
+                self.metrics.images.inc(len(next(iter(inputs.values()))))
+            outputs = limits.restore(outputs, reasons)
+            return Answer(asked.number, chosen.name, outputs)
+
+    def close(self) -> bool:
+        """Computes no further request.
+
+        Returns:
+            Whether none is being computed still.
+        """
+        self._batcher.close()
+        return self._batcher.computing == 0
+
+    def _observe(self, requests, images):
+        self.metrics.batch_requests.observe(requests)
+        self.metrics.batch_images.observe(images)
+
+    def _refused(self, reason):
+        self.metrics.refused.labels(reason).inc()
+
+    def _watch(self):
+        states = self.versions.states
+        newest = lambda: getattr(self.versions.newest, "number", 0)  # noqa: E731
+        self.metrics.version.set_function(newest)
+        self.metrics.queue.set_function(lambda: self._batcher.waiting)
+        self.metrics.progress.set_function(lambda: self._in_progress)
+        self.metrics.broken.set_function(
+            lambda: sum(bool(state.error) for state in states.values())
+        )
+
+
+def as_serving_error(error: Exception) -> ServingError:
+    """The error, or one that says no more than that something is wrong."""
+    if isinstance(error, ServingError):
+        return error
+    return ServingError("internal error; the server's log has more")

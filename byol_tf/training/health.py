@@ -1,0 +1,251 @@
+"""What is done about steps that failed, and about runs that cannot learn."""
+
+import math
+import warnings
+import zlib
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from absl import logging
+
+from byol_tf.evaluation.collapse import Diagnosis
+from byol_tf.training.loop import Restart
+from byol_tf.training.monitors import NotFiniteWarning
+
+ACTIONS = ("skip", "rollback", "stop")
+READ_EVERY = 10  # steps; reading a number waits for the device
+BLANK_SHARE = 0.5  # of constant images, from which a warning is due
+
+
+class TrainingFault(ValueError):
+    """The training cannot go on as it is configured."""
+
+
+class NothingToLearnWarning(UserWarning):
+    """The images, or the learning rate, leave nothing to learn."""
+
+
+class FaultMonitor(keras.callbacks.Callback):
+    """Reacts to steps whose loss or gradients were not finite.
+
+    The step itself has made no update then and says so by `skipped` in its
+    logs. They are read every `READ_EVERY` steps. Overflows that float16's
+    loss scaling meets on its way are no faults.
+
+    Put it before the callbacks that report and save.
+
+    Args:
+        action: "skip" goes on with the next batch; "stop" ends the training
+            and leaves its reason in `failure`; "rollback" restores the last
+            checkpoint and goes on with the batch after the bad one.
+        in_a_row: so many skipped steps in a row raise `TrainingFault`,
+            whatever the action: then it is not the batch.
+        rollbacks: after so many the next raises `TrainingFault`.
+        roll_back: restores the last checkpoint, this monitor's part of it
+            included, and returns its step.
+
+    Attributes:
+        skipped: steps without update, over all restarts.
+        shift: how many batches the data order is ahead of the steps.
+        failure: None, or why "stop" ended the training.
+    """
+
+    def __init__(
+        self,
+        action: str = "skip",
+        *,
+        in_a_row: int = 50,
+        rollbacks: int = 3,
+        roll_back: Callable[[], int] | None = None,
+    ):
+        super().__init__()
+        if action not in ACTIONS:
+            raise ValueError(
+                f"`action` must be one of {', '.join(ACTIONS)}. "
+                f"Received: {action!r}"
+            )
+        self.action = action
+        self.most_in_a_row = in_a_row
+        self.most_rollbacks = rollbacks
+        self.roll_back = roll_back
+        self.failure = None
+        self.set_state({})
+
+    def state(self) -> dict:
+        """What a checkpoint keeps of this monitor."""
+        return {
+            "skipped": self.skipped,
+            "in_a_row": self.in_a_row,
+            "rollbacks": self.rollbacks,
+            "shift": self.shift,
+            "warned": self.warned,
+            "unread": [
+                [step, float(skipped), float(loss)]
+                for step, skipped, loss in self._unread
+            ],
+        }
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from what `state` gave; {} for a new run."""
+        self.skipped = state.get("skipped", 0)
+        self.in_a_row = state.get("in_a_row", 0)
+        self.rollbacks = state.get("rollbacks", 0)
+        self.shift = state.get("shift", 0)
+        self.warned = state.get("warned", False)
+        self._unread = [
+            (step, skipped, math.nan if loss is None else loss)
+            for step, skipped, loss in state.get("unread", [])
+        ]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._unread.append((batch, logs["skipped"], logs["loss"]))
+        if (batch + 1) % READ_EVERY == 0:
+            self._read()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._read()
+
+    def _read(self):
+        unread, self._unread = self._unread, []
+        for step, skipped, loss in unread:
+            if float(skipped):
+                self._react(step, float(loss))
+            else:
+                self.in_a_row = 0
+
+    def _react(self, step, loss):
+        self.skipped += 1
+        self.in_a_row += 1
+        if self.in_a_row >= self.most_in_a_row:
+            raise TrainingFault(
+                f"{self.in_a_row} steps in a row, up to step {step}, gave a "
+                "loss or gradients that are NaN or infinite "
+                f"(faults.in_a_row): {self._advice()}"
+            )
+        if self._scales_loss() and math.isfinite(loss):
+            return
+        what = "gradients" if math.isfinite(loss) else "loss"
+        found = f"not_finite: NaN or infinity in the {what} of step {step}"
+        if not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"{found}; the update was skipped. {self._advice()}",
+                NotFiniteWarning,
+                stacklevel=2,
+            )
+        if self.action == "stop":
+            self.failure = (
+                f"{found} (faults.action=stop). Nothing of it is in the "
+                "weights; run the same command to go on after it"
+            )
+            self.model.stop_training = True
+        if self.action == "rollback":
+            self._go_back(step, found)
+
+    def _go_back(self, step, found):
+        if self.rollbacks >= self.most_rollbacks:
+            raise TrainingFault(
+                f"{found}, after {self.rollbacks} rollbacks "
+                f"(faults.rollbacks): {self._advice()}"
+            )
+        rollbacks, skipped = self.rollbacks + 1, self.skipped
+        shift = self.shift
+        restored = self.roll_back()
+        self.rollbacks, self.skipped, self.warned = rollbacks, skipped, True
+        self.shift = max(shift, shift + step + 1 - restored)
+        self._unread = []
+        logging.warning(
+            "%s: back to step %d, on with the batches after it (rollback %d "
+            "of %d).",
+            found,
+            restored,
+            rollbacks,
+            self.most_rollbacks,
+        )
+        raise Restart
+
+    def _scales_loss(self):
+        scaling = keras.optimizers.LossScaleOptimizer
+        return isinstance(self.model.optimizer, scaling)
+
+    def _advice(self):
+        advice = (
+            "if that happens again and again, lower the learning rate "
+            "(optimizer.base_lr), lengthen the warm-up "
+            "(optimizer.warmup_epochs), and look for NaN among the inputs"
+        )
+        if self._scales_loss():
+            scale = float(self.model.optimizer.dynamic_scale.numpy())
+            advice += (
+                f"; float16 overflows at a loss scale of {scale:g}: try "
+                "precision=mixed_bfloat16 or float32"
+            )
+        return advice
+
+
+class ChangeMonitor(keras.callbacks.Callback):
+    """Warns if the first updates leave every trained kernel as it was.
+
+    So does a learning rate that is zero, or too small for the precision of
+    the weights. Looks at the end of the first epoch with two updates before
+    it: the first of a warm-up has a rate of zero.
+    """
+
+    def on_train_begin(self, logs=None):
+        self._begin = self._updates(), self._fingerprint()
+        self._looked = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        updates, before = self._begin
+        if self._looked or self._updates() < updates + 2:
+            return
+        self._looked = True
+        if self._fingerprint() == before:
+            rate = float(np.asarray(self.model.optimizer.learning_rate))
+            warnings.warn(
+                f"no_change: the updates until the end of epoch {epoch + 1} "
+                f"changed no kernel; the learning rate is {rate:g}. Raise it "
+                "(optimizer.base_lr)",
+                NothingToLearnWarning,
+                stacklevel=2,
+            )
+
+    def _updates(self):
+        return int(self.model.optimizer.iterations.numpy())
+
+    def _fingerprint(self):
+        # Not of biases: they begin at zero, which any rate changes.
+        checksum = 0
+        for variable in self.model.trainable_variables:
+            if len(variable.shape) > 1:
+                checksum = zlib.crc32(variable.numpy().tobytes(), checksum)
+        return checksum
+
+
+def diagnose_images(images: np.ndarray) -> Diagnosis | None:
+    """What makes images useless for training, or None.
+
+    Args:
+        images: `[n, ...]`, some hundreds of the training images.
+
+    Returns:
+        "identical_images" if all are the same, "constant_images" if half of
+        them or more have one value throughout.
+    """
+    flat = np.asarray(images).reshape(len(images), -1)
+    if len(flat) > 1 and (flat == flat[0]).all():
+        return Diagnosis(
+            "identical_images",
+            f"the {len(flat)} training images that were looked at are the "
+            "same. Check data.dir and how the images were written",
+        )
+    blank = float((flat == flat[:, :1]).all(axis=1).mean())
+    if blank >= BLANK_SHARE:
+        return Diagnosis(
+            "constant_images",
+            f"{blank:.0%} of the training images that were looked at have one "
+            "colour throughout. Check data.dir and how the images were "
+            "written",
+        )
+    return None

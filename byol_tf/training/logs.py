@@ -1,0 +1,300 @@
+"""Keras callbacks that report: progress bar, metrics.jsonl, TensorBoard."""
+
+import contextlib
+import json
+import math
+import pathlib
+import time
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from byol_tf.files import to_json, write_text
+from byol_tf.progress import progress_bar
+
+
+class _Window:
+    """Means of the logs since the last reading, over the finite values.
+
+    Keeps the tensors and reads them together, so that no step waits for the
+    device.
+    """
+
+    def __init__(self, sums: dict[str, list] | None = None):
+        self._logs = []
+        self._sums = sums or {}  # of every key: sum and number of values
+
+    def add(self, logs):
+        self._logs.append(logs)
+
+    def sums(self) -> dict[str, list]:
+        """Sums so far; a window made of them goes on exactly."""
+        logs, self._logs = self._logs, []
+        for entry in logs:
+            for key, value in entry.items():
+                value, pair = float(value), self._sums.setdefault(key, [0.0, 0])
+                if math.isfinite(value):
+                    pair[0] += value
+                    pair[1] += 1
+        return self._sums
+
+    def means(self) -> dict[str, float]:
+        sums, self._sums = self.sums(), {}
+        return {
+            key: total / count if count else math.nan
+            for key, (total, count) in sums.items()
+        }
+
+
+class _Windowed(keras.callbacks.Callback):
+    """Counts the steps, and has the means of so many of them written."""
+
+    def __init__(self, log_every: int):
+        super().__init__()
+        self.log_every = max(1, log_every)
+        self.window = _Window()
+        self.done = 0
+
+    def on_train_begin(self, logs=None):
+        self.done = int(self.model.step.numpy())
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.done += 1
+        self.window.add(logs)
+        if self.done % self.log_every == 0:
+            self.write_means(self.window.means())
+
+    def write_means(self, means: dict[str, float]) -> None:
+        raise NotImplementedError
+
+    def state(self) -> dict:
+        """What a checkpoint keeps: the sums since the last line."""
+        return {"window": self.window.sums()}
+
+    def set_state(self, state: dict) -> None:
+        """Goes on from what `state` gave; {} for a new run."""
+        self.window = _Window(state.get("window"))
+
+
+class MetricsFile(_Windowed):
+    """Writes `metrics.jsonl`, one JSON object a line.
+
+    Every `log_every` steps the means of the step's logs since the last line,
+    over those that are finite, and at the end of an epoch whatever the
+    monitors measured. Each line has `step` (steps done), `epoch` (as a
+    fraction) and `seconds` (of training, over all restarts).
+
+    When training resumes at an earlier step than the file reaches, the later
+    lines are dropped, since those steps are made again.
+
+    Args:
+        path: of the file.
+        steps_per_epoch: to tell the epoch.
+        log_every: steps between two lines.
+    """
+
+    def __init__(self, path, *, steps_per_epoch: int, log_every: int = 50):
+        super().__init__(log_every)
+        self.path = pathlib.Path(path)
+        self.steps_per_epoch = steps_per_epoch
+        self._spent = self.started = None
+
+    def state(self):
+        return {**super().state(), "seconds": self._seconds()}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._spent = state.get("seconds")
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        kept = [m for m in read_metrics(self.path) if m["step"] <= self.done]
+        if self._spent is None:
+            self._spent = kept[-1]["seconds"] if kept else 0.0
+        self.started = time.perf_counter() - self._spent
+        with self._writing():
+            write_text(self.path, "".join(to_json(m) + "\n" for m in kept))
+
+    def _seconds(self):
+        if self.started is None:
+            return self._spent or 0.0
+        return round(time.perf_counter() - self.started, 3)
+
+    def write_means(self, means):
+        self._append(means)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs:
+            self._append({key: float(value) for key, value in logs.items()})
+
+    def _append(self, values):
+        line = {
+            "step": self.done,
+            "epoch": round(self.done / self.steps_per_epoch, 4),
+            "seconds": self._seconds(),
+            **{key: round(value, 6) for key, value in values.items()},
+        }
+        with self._writing(), open(self.path, "a", encoding="utf-8") as file:
+            file.write(to_json(line) + "\n")
+
+    @contextlib.contextmanager
+    def _writing(self):
+        try:
+            yield
+        except OSError as error:  # on a full disk it names no file
+            raise OSError(
+                f"{self.path} cannot be written: {error.strerror}. Run the "
+                "same command again when there is room"
+            ) from error
+
+
+def read_metrics(path) -> list[dict]:
+    """The lines of a `metrics.jsonl`; a torn last line is left out."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar with loss, images a second and time left.
+
+    Args:
+        total_steps: steps of the whole run.
+        batch_size: inputs of one step.
+        refresh: steps between two readings of the loss.
+    """
+
+    def __init__(self, total_steps: int, batch_size: int, refresh: int = 10):
+        super().__init__()
+        self.total_steps = total_steps
+        self.batch_size = batch_size
+        self.refresh = refresh
+        self.shown = {}
+        self.bar = None
+
+    def on_train_begin(self, logs=None):
+        done = int(self.model.step.numpy())
+        self.bar = progress_bar(
+            "pretrain",
+            total=self.total_steps * self.batch_size,
+            initial=done * self.batch_size,
+            unit="image",
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self.refresh == 0:
+            self.shown["loss"] = f"{float(logs['loss']):.3f}"
+            if "mfu" in logs:
+                self.shown["mfu"] = f"{100 * logs['mfu']:.1f}%"
+            self.bar.set_postfix(self.shown, refresh=False)
+        self.bar.update(self.batch_size)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs and "knn_accuracy" in logs:
+            self.shown["knn"] = f"{100 * logs['knn_accuracy']:.1f}%"
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self) -> None:
+        """Ends the line of the bar, if training ended by an error."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class TensorBoardScalars(_Windowed):
+    """Writes the same numbers as `MetricsFile` as TensorBoard scalars."""
+
+    def __init__(self, directory, *, log_every: int = 50):
+        super().__init__(log_every)
+        self.directory = str(directory)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.writer = tf.summary.create_file_writer(self.directory)
+
+    def write_means(self, means):
+        self._write("train", means)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._write("monitor", logs or {})
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+    def _write(self, group, values):
+        with self.writer.as_default(step=self.done):
+            for key, value in values.items():
+                tf.summary.scalar(f"{group}/{key}", value)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the last state at times, and the best by a number of the logs.
+
+    Put it after the monitors. Weights with NaN or infinity are not saved, so
+    the state before them stays.
+
+    Args:
+        store: `byol_tf.training.checkpoints.CheckpointStore`.
+        every_seconds: time between two checkpoints. One is always written
+            at the end, and when the user interrupts.
+        best_by: key of the epoch's logs; the highest is kept as `best`.
+        at_start: write one before the first step as well.
+    """
+
+    def __init__(
+        self,
+        store,
+        *,
+        every_seconds: float = 120.0,
+        best_by: str = "knn_accuracy",
+        at_start: bool = False,
+    ):
+        super().__init__()
+        self.at_start = at_start
+        self.store = store
+        self.every_seconds = every_seconds
+        self.best_by = best_by
+
+    def on_train_begin(self, logs=None):
+        self.saved = time.monotonic()
+        if self.at_start and not self.store.steps():
+            self._save()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # Here the epoch before, if the last step ended one, is measured.
+        if time.monotonic() - self.saved >= self.every_seconds:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs and self.best_by in logs:
+            self.store.save_best(logs[self.best_by])
+
+    def on_train_end(self, logs=None):
+        self._save()
+
+    def _save(self):
+        self.saved = time.monotonic()
+        if all_finite(self.model.variables):
+            self.store.save()
+        else:
+            logging.warning(
+                "The weights are not finite; the last good checkpoint stays."
+            )
+
+
+def all_finite(variables) -> bool:
+    """Whether no variable of a floating dtype has NaN or infinity."""
+    return all(
+        bool(tf.reduce_all(tf.math.is_finite(variable.value)))
+        for variable in variables
+        if tf.as_dtype(variable.dtype).is_floating
+    )

@@ -1,0 +1,107 @@
+"""Bad images are listed in the run folder; too many of them stop the run."""
+
+import os
+
+import pytest
+
+from byol_tf.jobs.pretrain import build as builders
+from configs import base
+from tests.hostile.test_folder import SIZE, fill, read_csv
+from tests.support import hostile
+from tests.support.hostile import encoded, noise
+from tests.support.scripts import assert_one_clear_line, run_script
+
+
+def config_of(folder, **overrides):
+    config = base.get_config()
+    config.data.update(
+        source="folder", dir=str(folder), image_size=SIZE, **overrides
+    )
+    return config
+
+
+def spoil(folder, count):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (folder / f"bad{number}.jpg").write_bytes(hostile.HTML)
+
+
+def test_bad_images_of_all_splits_are_listed_in_the_run_folder(tmp_path):
+    for split in ("train", "test"):
+        fill(tmp_path / "images" / split, 19)
+        spoil(tmp_path / "images" / split, 1)
+    run = tmp_path / "run"
+    builders.data(config_of(tmp_path / "images"), run)
+    header, *rows = read_csv(run / "bad_images.csv")
+    assert header == ["path", "reason"]
+    assert [path for path, _ in rows] == [
+        str(tmp_path / "images" / split / "bad0.jpg")
+        for split in ("train", "test")
+    ]
+    assert all("not an image" in reason for _, reason in rows)
+    assert os.listdir(run) == ["bad_images.csv"]
+
+
+def test_a_list_that_no_longer_holds_is_removed(tmp_path):
+    fill(tmp_path / "images", 19)
+    spoil(tmp_path / "images", 1)
+    config = config_of(tmp_path / "images", test_split="")
+    builders.data(config, tmp_path)
+    assert (tmp_path / "bad_images.csv").exists()
+    (tmp_path / "images" / "bad0.jpg").unlink()
+    builders.data(config, tmp_path)
+    assert not (tmp_path / "bad_images.csv").exists()
+
+
+@pytest.mark.parametrize("bad,stops", [(2, False), (3, True)])
+def test_too_many_bad_images_stop_the_run(tmp_path, bad, stops):
+    fill(tmp_path / "images", 20 - bad)
+    spoil(tmp_path / "images", bad)
+    config = config_of(tmp_path / "images", test_split="", max_bad_share=0.1)
+    if not stops:
+        train, test = builders.data(config, tmp_path)
+        assert train.num_examples + test.num_examples == 18
+        return
+    with pytest.raises(ValueError, match=r"3 of the 20 images in") as error:
+        builders.data(config, tmp_path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert "data.max_bad_share=0.1" in message
+    assert str(tmp_path / "bad_images.csv") in message
+    assert len(read_csv(tmp_path / "bad_images.csv")) == 4
+
+
+def test_the_list_is_there_even_if_no_image_can_be_read(tmp_path):
+    spoil(tmp_path / "images", 2)
+    config = config_of(tmp_path / "images", max_bad_share=1.0)
+    with pytest.raises(ValueError, match="none of the 2 images in"):
+        builders.data(config, tmp_path)
+    assert len(read_csv(tmp_path / "bad_images.csv")) == 3
+
+
+def test_the_limit_of_pixels_is_that_of_the_configuration(tmp_path):
+    fill(tmp_path / "images", 20)
+    large = encoded(noise(40, 25), "PNG")  # 1000 pixels
+    (tmp_path / "images" / "large.png").write_bytes(large)
+    for megapixels, skipped in ((0.001, ()), (0.000999, ("large.png",))):
+        config = config_of(
+            tmp_path / "images", test_split="", max_megapixels=megapixels
+        )
+        train, _ = builders.data(config, tmp_path)
+        assert tuple(path for path, _ in train.skipped) == skipped
+
+
+@pytest.mark.slow
+def test_a_training_on_too_many_bad_images_ends_with_one_line(tmp_path):
+    fill(tmp_path / "images", 3)
+    spoil(tmp_path / "images", 3)
+    result = run_script(
+        "train.py",
+        "--config=configs/quickstart.py",
+        f"--workdir={tmp_path / 'run'}",
+        "--config.data.source=folder",
+        f"--config.data.dir={tmp_path / 'images'}",
+        "--config.data.image_size=8",
+    )
+    assert_one_clear_line(result, "data.max_bad_share=0.1")
+    assert len(read_csv(tmp_path / "run" / "bad_images.csv")) == 4

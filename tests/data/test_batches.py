@@ -1,0 +1,237 @@
+"""Batches: what comes, in which order, and where a run continues."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.data.batches import (
+    epoch_order,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+    with_views,
+)
+from byol_tf.data.examples import Images
+
+
+@pytest.fixture
+def images():
+    """23 images; the first two bytes of each are its label."""
+    labels = np.arange(23)
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 4, 5, 3), np.uint8)
+    pixels[:, 0, 0, 0] = labels
+    return Images(pixels, labels.astype(np.int32))
+
+
+@pytest.fixture
+def on_disk(images, tmp_path):
+    np.save(tmp_path / "images.npy", images.images)
+    pixels = np.load(tmp_path / "images.npy", mmap_mode="r")
+    return Images(pixels, images.labels)
+
+
+def labels_of(dataset):
+    return [labels.tolist() for _, labels in dataset.as_numpy_iterator()]
+
+
+def test_full_batches_of_an_epoch():
+    assert steps_per_epoch(23, 4) == 5
+    assert steps_per_epoch(4, 4) == 1
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 24])
+def test_a_batch_that_cannot_be_filled_is_an_error(images, batch_size):
+    message = f"at most the number of training images, 23.*={batch_size}"
+    with pytest.raises(ValueError, match=message):
+        training_batches(images, batch_size, seed=0)
+
+
+def test_shapes_and_types_are_known_before_the_first_batch(images):
+    assert training_batches(images, 4, seed=0).element_spec == (
+        tf.TensorSpec((4, 4, 5, 3), tf.uint8),
+        tf.TensorSpec((4,), tf.int32),
+    )
+    assert evaluation_batches(images, 4).element_spec == (
+        tf.TensorSpec((None, 4, 5, 3), tf.uint8),
+        tf.TensorSpec((None,), tf.int32),
+    )
+
+
+@pytest.mark.parametrize("source", ["images", "on_disk"])
+def test_pixels_stay_with_their_labels(source, images, request):
+    stored = request.getfixturevalue(source)
+    batches = training_batches(stored, 6, seed=1, num_steps=5)
+    for pixels, labels in batches.as_numpy_iterator():
+        np.testing.assert_array_equal(pixels, images.images[labels])
+
+
+def test_an_epoch_covers_the_set_once_but_for_the_remainder(images):
+    steps = labels_of(training_batches(images, 4, seed=0, num_steps=15))
+    for epoch in np.reshape(steps, (3, 20)):
+        assert len(set(epoch)) == 20
+
+
+def test_the_remainder_is_another_one_in_another_epoch(images):
+    steps = labels_of(training_batches(images, 4, seed=0, num_steps=50))
+    assert set(np.ravel(steps)) == set(range(23))
+
+
+def test_every_epoch_and_seed_has_an_order_of_its_own():
+    orders = [epoch_order(50, seed, e) for seed in range(3) for e in range(3)]
+    assert len({tuple(order) for order in orders}) == 9
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), np.arange(50))
+
+
+def test_orders_are_uniform():
+    # Each example is at each of 5 places 4,000 / 5 times; standard deviation
+    # sqrt(4000 * 0.2 * 0.8) = 25.
+    orders = np.array([epoch_order(5, 7, epoch) for epoch in range(4000)])
+    counts = np.array([np.bincount(place, minlength=5) for place in orders.T])
+    assert np.abs(counts - 800).max() < 5 * 25
+
+
+def test_order_is_the_same_for_ever():
+    # Sorted raw output of Philox 4x64 with ten rounds and key (3, 1), counter
+    # from 1 on; fixed here so that saved runs continue alike.
+    np.testing.assert_array_equal(
+        epoch_order(10, 3, 1), np.argsort(_philox(3, 1, 10), kind="stable")
+    )
+
+
+def _philox(key0, key1, count):
+    """Philox 4x64-10 (Salmon et al. 2011) in Python integers."""
+    mask = 2**64 - 1
+    output = []
+    for counter in range(1, count // 4 + 2):
+        x, k = [counter, 0, 0, 0], [key0, key1]
+        for _ in range(10):
+            p0 = 0xD2E7470EE14C6C93 * x[0]
+            p1 = 0xCA5A826395121157 * x[2]
+            x = [
+                (p1 >> 64) ^ x[1] ^ k[0],
+                p1 & mask,
+                (p0 >> 64) ^ x[3] ^ k[1],
+                p0 & mask,
+            ]
+            k = [
+                (k[0] + 0x9E3779B97F4A7C15) & mask,
+                (k[1] + 0xBB67AE8584CAA73B) & mask,
+            ]
+        output += x
+    return np.array(output[:count], np.uint64)
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 5, 7, 12, 19])
+def test_continuing_gives_what_an_uninterrupted_run_gets(images, start):
+    whole = training_batches(images, 4, seed=5, num_steps=22)
+    rest = training_batches(
+        images, 4, seed=5, start_step=start, num_steps=22 - start
+    )
+    whole, rest = (
+        list(whole.as_numpy_iterator()),
+        list(rest.as_numpy_iterator()),
+    )
+    assert len(rest) == 22 - start
+    for expected, got in zip(whole[start:], rest, strict=True):
+        np.testing.assert_array_equal(got[0], expected[0])
+        np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_continuing_late_reads_no_earlier_data(images):
+    class Counting:
+        shape, dtype = images.images.shape, images.images.dtype
+        reads = 0
+
+        def __len__(self):
+            return len(images.images)
+
+        def __getitem__(self, rows):
+            Counting.reads += 1
+            return images.images[rows]
+
+    counted = Images(Counting(), images.labels)
+    batches = training_batches(
+        counted, 4, seed=0, start_step=10**12 + 3, num_steps=1
+    )
+    assert len(labels_of(batches)) == 1
+    assert Counting.reads == 1
+
+
+def test_training_batches_do_not_end_by_themselves(images):
+    batches = training_batches(images, 20, seed=0)
+    assert len(labels_of(batches.take(40))) == 40
+
+
+def test_order_does_not_depend_on_the_number_of_threads(images):
+    batches = training_batches(images, 4, seed=2, num_steps=12)
+    results = []
+    for threads in (1, 8):
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        results.append(labels_of(batches.with_options(options)))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 23, 100])
+def test_evaluation_gives_every_example_once_in_order(images, batch_size):
+    batches = list(evaluation_batches(images, batch_size).as_numpy_iterator())
+    pixels, labels = (
+        np.concatenate(part) for part in zip(*batches, strict=True)
+    )
+    np.testing.assert_array_equal(labels, np.arange(23))
+    np.testing.assert_array_equal(pixels, images.images)
+
+
+def test_evaluation_batch_of_nothing_is_an_error(images):
+    with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
+        evaluation_batches(images, 0)
+
+
+def test_examples_need_not_be_images():
+    signals = np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32)
+    data = Images(signals, np.full(9, -1, np.int32))
+    (batch, labels), *_ = training_batches(data, 9, seed=0, num_steps=1)
+    assert batch.dtype == tf.float32
+    np.testing.assert_array_equal(np.sort(batch, 0), np.sort(signals, 0))
+    np.testing.assert_array_equal(labels, [-1] * 9)
+
+
+# ---- views in the pipeline ----------------------------------------------
+
+
+def shifted_views(images, seed):
+    """Stand-in for an augmentation: adds what the seed says."""
+    images = tf.cast(images, tf.int32)
+    return images + seed[0], images - seed[1]
+
+
+def view_seed(step, replica):
+    step = tf.cast(step, tf.int32) + 7 * tf.cast(replica, tf.int32)
+    return tf.stack([step * 1000, step])
+
+
+@pytest.mark.parametrize("start", [0, 3, 8])
+def test_pipeline_views_use_the_seed_of_their_step(images, start):
+    batches = training_batches(images, 4, seed=0, start_step=start, num_steps=6)
+    viewed = with_views(batches, shifted_views, view_seed, start_step=start)
+    results = list(viewed.as_numpy_iterator())
+    assert len(results) == 6
+    for i, ((view1, view2), labels) in enumerate(results):
+        step, pixels = start + i, images.images[labels].astype(int)
+        np.testing.assert_array_equal(view1, pixels + 1000 * step)
+        np.testing.assert_array_equal(view2, pixels - step)
+
+
+def test_no_thread_that_tunes_holds_up_the_end(images):
+    batches = training_batches(images, 4, seed=0)
+    viewed = with_views(batches, shifted_views, view_seed)
+    for dataset in (batches, viewed):
+        assert dataset.options().autotune.enabled is False
+
+
+def test_pipeline_views_keep_static_shapes(images):
+    batches = training_batches(images, 4, seed=0)
+    viewed = with_views(batches, shifted_views, view_seed)
+    spec = tf.TensorSpec((4, 4, 5, 3), tf.int32)
+    assert viewed.element_spec == ((spec, spec), tf.TensorSpec((4,), tf.int32))

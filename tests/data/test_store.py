@@ -1,0 +1,63 @@
+"""Decoding in threads, some items ahead of who uses them."""
+
+import threading
+
+import pytest
+
+from byol_tf.data.store import decoded_chunks
+from byol_tf.modalities.image.decode import ImageError
+
+
+def test_all_items_come_in_their_order():
+    chunks = list(decoded_chunks(range(7), lambda item: -item, 3))
+    assert chunks == [
+        [(0, 0), (1, -1), (2, -2)],
+        [(3, -3), (4, -4), (5, -5)],
+        [(6, -6)],
+    ]
+
+
+def test_nothing_comes_of_nothing():
+    assert not list(decoded_chunks([], str))
+
+
+def test_the_next_items_are_decoded_while_some_are_used():
+    begun = [threading.Event() for _ in range(6)]
+    chunks = decoded_chunks(range(6), lambda item: begun[item].set(), 2)
+    next(chunks)
+    assert all(event.wait(60) for event in begun[:4])
+    assert not any(event.is_set() for event in begun[4:])
+    chunks.close()
+
+
+def test_what_nobody_wants_is_not_decoded():
+    begun, closing = [], threading.Event()
+
+    def prepare(item):
+        begun.append(item)
+        if item >= 100:
+            closing.wait(60)
+
+    chunks = decoded_chunks(range(200), prepare, 100)
+    next(chunks)
+    threading.Timer(0.5, closing.set).start()
+    chunks.close()
+    assert len(begun) < 200
+
+
+def test_an_error_of_an_image_stands_in_its_place():
+    error = ImageError("damaged")
+
+    def prepare(item):
+        if item == 1:
+            raise error
+        return item
+
+    assert list(decoded_chunks(range(3), prepare)) == [
+        [(0, 0), (1, error), (2, 2)]
+    ]
+
+
+def test_any_other_error_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        list(decoded_chunks([0], lambda item: 1 / item))

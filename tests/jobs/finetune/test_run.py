@@ -1,0 +1,427 @@
+"""A whole fine-tuning of a tiny encoder, and what it refuses."""
+
+import csv
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_tf.data.examples import Images
+from byol_tf.data.label_fractions import parse_fractions
+from byol_tf.jobs.finetune import build as finetune_builders
+from byol_tf.jobs.finetune import results as finetune_results
+from byol_tf.jobs.finetune.run import FineTuning
+from byol_tf.jobs.finetune.settings import Settings
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.runs import encoder as encoders
+from byol_tf.runs import predictor as prediction
+from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.keypoints import Keypoints
+from byol_tf.tasks.task import Labelled, Task
+from configs import base, finetune
+from tests.jobs.evaluate.test_run import make_run
+
+TINY = {
+    "batch_size": 16,
+    "min_steps": 4,
+    "max_steps": 4,
+    "eval_every": 2,
+    "learning_rates": (0.4, 0.1),
+    "head_learning_rates": (2.0, 1.0),
+}
+
+
+def finetune_config(**overrides):
+    config = finetune.get_config()
+    config.update_from_flattened_dict({**TINY, **overrides})
+    return config
+
+
+def build(
+    workdir, task="classification", labels=("10-per-class",), **overrides
+):
+    return finetune_builders.fine_tuning(
+        finetune_config(**overrides),
+        workdir,
+        base.get_config(),
+        task=task,
+        labels=labels,
+    )
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("finetuned"))
+
+
+@pytest.fixture(scope="module")
+def finished(run_folder):
+    job = build(
+        run_folder, labels=["10-per-class", "50%"], seeds=2, grid_seeds=1
+    )
+    before = encoders.weights_digest(job.encoder)
+    fitted = {}
+    choose = job._choose
+
+    def watched(*key):
+        fitted[key[0].name, key[1]] = choose(*key)
+        return fitted[key[0].name, key[1]]
+
+    job._choose = watched
+    return job, job.run(run_folder), fitted, before
+
+
+def test_every_fraction_has_every_variant_of_every_seed(finished):
+    result = finished[1]
+    assert list(result["fractions"]) == ["10-per-class", "50%"]
+    for row in result["fractions"].values():
+        assert list(row["variants"]) == ["fine-tuned", "frozen", "scratch"]
+        for variant, numbers in row["variants"].items():
+            assert [run["seed"] for run in numbers["runs"]] == [0, 1]
+            tried = [t["learning_rate"] for t in numbers["tried"]]
+            assert tried == ([2, 1] if variant == "frozen" else [0.4, 0.1])
+            assert numbers["learning_rate"] in tried
+    row = result["fractions"]["50%"]
+    assert (row["labels"], row["learned_from"], row["chosen_by"]) == (
+        60,
+        48,
+        12,
+    )
+
+
+def test_means_deviations_and_gains_follow_from_the_runs(finished):
+    for row in finished[1]["fractions"].values():
+        values = {
+            variant: [run["test"]["accuracy"] for run in numbers["runs"]]
+            for variant, numbers in row["variants"].items()
+        }
+        for variant, numbers in row["variants"].items():
+            assert numbers["test"]["mean"] == np.mean(values[variant])
+            assert numbers["test"]["std"] == np.std(values[variant], ddof=1)
+        gains = np.subtract(values["fine-tuned"], values["scratch"])
+        assert row["gain"]["mean"] == pytest.approx(gains.mean())
+
+
+def test_the_frozen_encoder_and_the_given_one_stay_bit_for_bit(finished):
+    job, _, fitted, before = finished
+    assert encoders.weights_digest(job.encoder) == before
+    pretrained = job.encoder.get_weights()
+    for (_, variant), choice in fitted.items():
+        for training in choice.trainings:
+            same = all(
+                np.array_equal(old, new)
+                for old, new in zip(
+                    pretrained, training.weights.encoder, strict=True
+                )
+            )
+            assert same == (variant == "frozen" or training.step == 0)
+
+
+def test_the_variants_begin_where_they_should(finished):
+    job = finished[0]
+    scratch, again = (job._first_weights("scratch", seed) for seed in (0, 0))
+    other = job._first_weights("scratch", 1)
+    ours = job._first_weights("fine-tuned", 0)
+    kernels = [i for i, w in enumerate(ours) if w.ndim == 4]
+    for i in kernels:
+        np.testing.assert_array_equal(scratch[i], again[i])
+        assert (scratch[i] != other[i]).any() and (scratch[i] != ours[i]).any()
+    np.testing.assert_array_equal(ours[0], job.encoder.get_weights()[0])
+
+
+def test_the_crops_are_those_of_the_pretraining_unless_given(
+    finished, run_folder
+):
+    assert finished[1]["view"]["area"] == (0.5, 1.0)
+    job = build(run_folder, **{"view.area": (0.25, 0.75)})
+    assert job.about["view"]["area"] == (0.25, 0.75)
+
+
+def test_the_subsets_are_written_down(finished, run_folder):
+    written = json.loads((run_folder / "finetune_subsets.json").read_text())
+    labels = finished[0].train.images.labels
+    assert written["data_fingerprint"] == finished[1]["data_fingerprint"]
+    for seed in ("0", "1"):
+        parts = written["fractions"]["10-per-class"][seed]
+        learn, chosen_by = (
+            parts[key]["positions"] for key in ("learn", "validation")
+        )
+        assert np.bincount(labels[learn]).tolist() == [8, 8]
+        assert np.bincount(labels[chosen_by]).tolist() == [2, 2]
+        assert not set(learn) & set(chosen_by)
+    first, second = written["fractions"]["10-per-class"].values()
+    assert first != second
+
+
+def test_the_file_holds_the_result(finished, run_folder):
+    assert json.loads((run_folder / "finetune.json").read_text()) == (
+        json.loads(json.dumps(finished[1]))
+    )
+    assert finished[1]["settings"]["learning_rates"] == (0.4, 0.1)
+    assert len(finished[1]["encoder"]["sha256"]) == 64
+    assert Image.open(run_folder / "finetune.png").size[0] > 800
+
+
+def test_the_table_has_a_row_for_each_fraction(finished):
+    table = finetune_results.table(finished[1])
+    row = finished[1]["fractions"]["50%"]["variants"]["frozen"]["test"]
+    assert f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f} %" in table
+    assert "gain" in table and "4 of 20, 12 of 60" in table
+
+
+def test_the_classifier_is_the_best_seed_of_the_largest_fraction(
+    finished, run_folder
+):
+    job, result, _, _ = finished
+    about = json.loads((run_folder / "classifier.json").read_text())
+    assert (about["fraction"], about["variant"]) == ("50%", "fine-tuned")
+    runs = result["fractions"]["50%"]["variants"]["fine-tuned"]["runs"]
+    best = max(runs, key=lambda run: run["validation"]["accuracy"])
+    assert about["validation"]["accuracy"] == best["validation"]["accuracy"]
+    model = keras.saving.load_model(run_folder / "classifier.keras")
+    test = job.load_test().images
+    predictions = model.predict(test.images / np.float32(255), verbose=0)
+    accuracy = np.mean(predictions.argmax(axis=1) == test.labels)
+    assert accuracy == pytest.approx(about["test"]["accuracy"])
+    np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_test_images_are_loaded_once_and_last(run_folder):
+    job = build(run_folder, variants=("frozen",), head_learning_rates=(1.0,))
+    events = []
+    load, choose = job.load_test, job._choose
+    job.load_test = lambda: events.append("test") or load()
+    job._choose = lambda *key: events.append("fit") or choose(*key)
+    job.run(run_folder, "once", "once")
+    assert events == ["fit", "test"]
+
+
+def test_class_weights_follow_from_what_is_learned_from(run_folder):
+    job = build(run_folder, **{"task.class_weights": "balanced"})
+    labels = job.train.images.labels
+    job.train = dataclasses.replace(
+        job.train,
+        images=job.train.images.subset(
+            np.r_[np.flatnonzero(labels == 0), np.flatnonzero(labels)[:20]]
+        ),
+    )
+    job.fractions = parse_fractions(["10-per-class", "100%"])
+    job.__post_init__()
+    few, many = (job._tuner(f, 0).task.class_weights for f in job.fractions)
+    assert few == pytest.approx((1, 1))
+    assert many[1] / many[0] == pytest.approx(3)
+
+
+class Brightness(Task):
+    """A task of one's own: the mean of an image, in a table or not."""
+
+    name = "brightness"
+    metric = "negative_error"
+
+    @classmethod
+    def of(cls, labelled):
+        return cls(("mean",))
+
+    def targets(self, labelled):
+        means = np.mean(labelled.images.images, axis=(1, 2, 3)) / 255
+        return means[:, None].astype(np.float32)
+
+    def head(self):
+        return keras.layers.Dense(1, dtype="float32")
+
+    def activation(self):
+        return "linear"
+
+    def loss(self, targets, outputs):
+        return keras.ops.mean((targets - outputs) ** 2, axis=-1)
+
+    def metrics(self, targets, predictions):
+        return {self.metric: -float(np.abs(targets - predictions).mean())}
+
+    def strata(self, targets):
+        return np.zeros(len(targets), int)
+
+    def rows(self, predictions):
+        return [{"mean": float(row[0])} for row in predictions]
+
+
+def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 12, 12, 3), np.uint8)
+    images //= np.arange(1, 41, dtype=np.uint8)[:, None, None, None]
+    labelled = Labelled(Images(images, np.full(40, -1, np.int32)))
+    result = FineTuning(
+        encoder=encoders.load_encoder(run_folder),
+        task=Brightness.of(labelled),
+        train=labelled,
+        load_test=lambda: labelled,
+        fractions=parse_fractions(["50%"]),
+        settings=Settings(
+            **{**TINY, "variants": ("frozen",), "head_learning_rates": (1.0,)}
+        ),
+        prepare=CentreView(12),
+        image_shape=(12, 12, 3),
+    ).run(tmp_path)
+    assert result["task"]["task"] == f"{__name__}:Brightness"
+    assert result["fractions"]["50%"]["variants"]["frozen"]["test"]["mean"] < 0
+    loaded = prediction.load_classifier(
+        tmp_path, "classifier", task=f"{__name__}:Brightness"
+    )
+    assert isinstance(loaded.task, Brightness)
+
+
+def test_the_same_by_its_name_has_files_of_its_own():
+    name = f"{__name__}:Brightness"
+    assert finetune_builders.fine_tuning_names(finetune_config(), name) == (
+        "finetune_Brightness",
+        "classifier_Brightness",
+    )
+    other = finetune_config(**{"data.name": "cifar10"})
+    assert finetune_builders.fine_tuning_names(other, "classification") == (
+        "finetune_cifar10",
+        "classifier_cifar10",
+    )
+
+
+def make_points(folder, rows=20):
+    """Dark images with one bright spot, and where it is."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    with open(folder / "points.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "spot_x", "spot_y"])
+        for i in range(rows):
+            pixels = rng.integers(0, 40, (12, 12, 3), np.uint8)
+            x, y = rng.integers(1, 11, 2)
+            pixels[y - 1 : y + 2, x - 1 : x + 2] = 255
+            Image.fromarray(pixels).save(folder / f"{i:02}.png")
+            writer.writerow([f"{i:02}.png", (x + 0.5) / 12, (y + 0.5) / 12])
+    return folder
+
+
+def of_folder(folder, **overrides):
+    return {
+        "data.source": "folder",
+        "data.dir": str(folder),
+        "data.test_split": "",
+        "data.image_size": 12,
+        "data.channels": 3,
+        **overrides,
+    }
+
+
+def make_tagged(folder, combinations, each=6):
+    for combination in combinations:
+        (folder / combination).mkdir(parents=True)
+        for i in range(each):
+            level = 40 * i * ("light" in combination)
+            image = Image.new("RGB", (12, 12), (level, level, 255))
+            image.save(folder / combination / f"{i}.png")
+
+
+def test_tags_are_tested_in_other_combinations(run_folder, tmp_path):
+    make_tagged(tmp_path / "data" / "train", ["light", "blue", "light+blue"])
+    make_tagged(tmp_path / "data" / "test", ["light+blue", "+"])
+    job = build(
+        run_folder,
+        "multilabel",
+        ["100%"],
+        **of_folder(tmp_path / "data", **{"data.test_split": "test"}),
+        variants=("frozen",),
+    )
+    result = job.run(tmp_path)
+    assert result["metric"] == "mean_average_precision"
+    assert result["test_images"] == 12
+
+
+def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
+    folder = make_points(tmp_path / "spots", rows=40)
+    job = build(
+        run_folder,
+        "keypoints",
+        ["100%"],
+        **of_folder(folder, labels_file="points.csv"),
+        variants=("fine-tuned",),
+        learning_rates=(0.1,),
+    )
+    assert job.draw is None and isinstance(job.task, Keypoints)
+    result = job.run(
+        tmp_path,
+        *finetune_builders.fine_tuning_names(finetune_config(), "keypoints"),
+    )
+    assert result["metric"] == "pck" and result["test_images"] == 4
+    written = json.loads(
+        (tmp_path / "finetune_keypoints_subsets.json").read_text()
+    )
+    part = written["fractions"]["100%"]["0"]["learn"]
+    assert part["paths"][0].endswith(".png") and len(part["paths"]) == 29
+    loaded = prediction.load_classifier(tmp_path, "classifier")
+    assert loaded.task.columns == ("spot_x", "spot_y")
+
+
+# ---- what it refuses --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options,told",
+    [
+        ({"labels": ["ten"]}, "`labels` must"),
+        ({"labels": ["1%"]}, "class 1 would be left empty"),
+        ({"labels": ["1-per-class"]}, "2-per-class"),
+        ({"labels": ["900-per-class"]}, "at most 60-per-class"),
+        ({"task": "poetry"}, "poetry"),
+        ({"task": "multilabel", "task.class_weights": "balanced"},
+         "task.class_weights is not for"),
+        ({"augment.mixup": -1.0}, "augment.mixup"),
+        ({"labels_file": "labels.csv"}, "source=folder"),
+        ({"batch_norm": "none"}, "batch_norm"),
+        ({"data.channels": 1}, "channels"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_any_training(
+    run_folder, options, told
+):
+    with pytest.raises(ValueError, match=told):
+        build(run_folder, **options)
+
+
+def test_a_folder_without_an_encoder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no encoder in"):
+        build(tmp_path)
+
+
+def test_one_class_only_is_refused(run_folder):
+    train = build(run_folder).train.images
+    one = train.subset(np.flatnonzero(train.labels == 0))
+    with pytest.raises(ValueError, match="two classes or more"):
+        Classification.of(Labelled(one))
+
+
+def test_a_file_of_labels_of_other_images_is_refused(run_folder, tmp_path):
+    folder = make_points(tmp_path / "spots", rows=4)
+    (folder / "wrong.csv").write_text("path,label\na.png,x\nb.png,y\n")
+    overrides = of_folder(folder, labels_file="wrong.csv")
+    with pytest.raises(ValueError, match=r"no row of wrong\.csv belongs"):
+        build(run_folder, **overrides)
+
+
+def test_targets_that_cannot_be_mixed_are_refused(run_folder):
+    job = build(run_folder)
+    with pytest.raises(ValueError, match="keypoints cannot be mixed"):
+        dataclasses.replace(
+            job,
+            task=Keypoints(("a_x", "a_y")),
+            augment=SupervisedAugment(cutmix=1.0),
+        )
+
+
+def test_no_known_label_is_refused(run_folder):
+    job = build(run_folder)
+    images = job.train.images
+    none = dataclasses.replace(images, labels=np.full(120, -1, np.int32))
+    with pytest.raises(ValueError, match="no label for any training image"):
+        dataclasses.replace(job, train=Labelled(none))

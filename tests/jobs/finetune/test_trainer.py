@@ -1,0 +1,222 @@
+"""One step by hand, and what a step leaves alone."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.jobs.finetune.trainer import FineTuner, Update
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.resnet import ResNet
+from byol_tf.tasks.classification import Classification
+
+SHAPE = (4, 4, 1)
+
+
+def linear_encoder():
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, name="features"),
+        ]
+    )
+
+
+def resnet(dtype=None):
+    return ResNet(SHAPE, blocks=(1,), widths=(4,), dtype=dtype)
+
+
+def make(encoder, **update):
+    keras.utils.set_random_seed(0)
+    task = Classification(("a", "b", "c"))
+    return FineTuner(
+        encoder, task, SHAPE, CentreView(SHAPE[0]), update=Update(**update)
+    )
+
+
+def batch(count=6):
+    rng = np.random.default_rng(0)
+    images = rng.random((count, *SHAPE), np.float32)
+    return tf.constant(images), tf.one_hot(np.arange(count) % 3, 3)
+
+
+def gradients(weights, images, targets):
+    """Of the mean cross entropy of a linear encoder and head, in NumPy."""
+    kernel, bias, head_kernel, head_bias = weights
+    x = np.asarray(images, np.float64).reshape(len(images), -1)
+    features = x @ kernel + bias
+    logits = features @ head_kernel + head_bias
+    logits -= logits.max(axis=1, keepdims=True)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    d = (p - np.asarray(targets)) / len(x)
+    back = d @ head_kernel.T
+    return [x.T @ back, back.sum(0), features.T @ d, d.sum(0)]
+
+
+def both(tuner):
+    weights = tuner.weights()
+    return [w.astype(np.float64) for w in (*weights.encoder, *weights.head)]
+
+
+def test_two_steps_of_nesterov_with_decay_and_a_rate_for_the_head():
+    tuner = make(linear_encoder(), head_rate=5.0)
+    images, targets = batch()
+    expected, momenta = both(tuner), [0.0] * 4
+    rate, decay = 0.1, 0.3
+    for _ in range(2):
+        tuner.step(images, targets, rate=rate, decay=decay, whole=True)
+        values = gradients(expected, images, targets)
+        for i, (w, g) in enumerate(zip(expected, values, strict=True)):
+            g = g + decay * w * (w.ndim > 1)
+            own = rate * (5.0 if i >= 2 else 1.0)
+            momenta[i] = 0.9 * momenta[i] - own * g
+            expected[i] = w + 0.9 * momenta[i] - own * g
+    for found, wanted in zip(both(tuner), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-6)
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    tuner = make(linear_encoder(), optimizer="adamw")
+    images, targets = batch()
+    before = both(tuner)
+    tuner.step(images, targets, rate=0.01, decay=0.5, whole=True)
+    values = gradients(before, images, targets)
+    for found, w, g in zip(both(tuner), before, values, strict=True):
+        # The first step of Adam is the sign of the gradient.
+        wanted = w * (1 - 0.005 * (w.ndim > 1)) - 0.01 * np.sign(g)
+        np.testing.assert_allclose(found, wanted, atol=2e-4)
+
+
+def test_the_loss_is_the_mean_before_the_update():
+    tuner = make(linear_encoder())
+    images, targets = batch()
+    outputs = tuner.head(tuner.encoder(images))
+    expected = keras.losses.categorical_crossentropy(
+        targets, outputs, from_logits=True
+    )
+    loss = tuner.step(images, targets, rate=0.1, decay=0.0, whole=True)
+    assert float(loss) == pytest.approx(float(np.mean(expected)), rel=1e-6)
+
+
+def test_the_head_alone_leaves_the_encoder_bit_for_bit():
+    tuner = make(resnet())
+    before = tuner.weights()
+    for _ in range(3):
+        tuner.step(*batch(), rate=0.5, decay=0.1, whole=False)
+    after = tuner.weights()
+    for old, new in zip(before.encoder, after.encoder, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert any(
+        (a != b).any() for a, b in zip(before.head, after.head, strict=True)
+    )
+
+
+def test_the_head_alone_takes_the_rate_as_it_is():
+    tuner = make(linear_encoder(), head_rate=5.0)
+    images, targets = batch()
+    before = both(tuner)
+    tuner.step(images, targets, rate=0.1, decay=0.0, whole=False)
+    values = gradients(before, images, targets)
+    for found, w, g in zip(
+        both(tuner)[2:], before[2:], values[2:], strict=True
+    ):
+        np.testing.assert_allclose(found, w - 0.19 * g, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_norm", ["train", "frozen"])
+def test_batch_statistics_move_unless_frozen_and_the_weights_always(
+    batch_norm,
+):
+    tuner = make(resnet(), batch_norm=batch_norm)
+    names = [weight.path for weight in tuner.encoder.weights]
+    before = tuner.weights().encoder
+    tuner.step(*batch(), rate=0.5, decay=0.0, whole=True)
+    changed = {
+        name
+        for name, old, new in zip(
+            names, before, tuner.weights().encoder, strict=True
+        )
+        if (old != new).any()
+    }
+    moved = any("moving" in name for name in changed)
+    assert moved == (batch_norm == "train")
+    assert any("kernel" in name for name in changed)
+    assert any("gamma" in name for name in changed)
+
+
+def test_nothing_of_a_training_is_left_after_a_reset():
+    tuner = make(linear_encoder())
+    start = tuner.weights()
+    results = []
+    for rate in (0.1, 0.1, 0.7, 0.1):
+        tuner.reset(start)
+        for _ in range(2):
+            tuner.step(*batch(), rate=rate, decay=0.0, whole=True)
+        results.append(both(tuner))
+    for again in (results[1], results[3]):
+        for one, two in zip(results[0], again, strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert np.abs(results[2][0] - results[0][0]).max() > 1e-3
+
+
+def test_settings_do_not_trace_the_step_anew():
+    tuner = make(linear_encoder())
+    for rate in (0.1, 0.2):
+        for decay in (0.0, 0.1):
+            tuner.step(*batch(), rate=rate, decay=decay, whole=True)
+    assert tuner._updates[True].experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_takes_about_the_same_step(dtype):
+    exact, half = make(resnet()), make(resnet(dtype))
+    start = exact.weights()
+    changes = []
+    for tuner in (exact, half):
+        tuner.reset(start)
+        tuner.step(*batch(), rate=1.0, decay=0.0, whole=True)
+        after = tuner.weights()
+        changes.append(
+            np.concatenate(
+                [
+                    (new - old).ravel()
+                    for old, new in zip(
+                        (*start.encoder, *start.head),
+                        (*after.encoder, *after.head),
+                        strict=True,
+                    )
+                ]
+            )
+        )
+    error = np.linalg.norm(changes[1] - changes[0])
+    assert error < 0.05 * np.linalg.norm(changes[0])
+
+
+def test_the_classifier_gives_probabilities_and_loads_in_safe_mode(tmp_path):
+    tuner = make(resnet())
+    images = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
+    outputs = tuner.outputs(images, batch_size=2)
+    tuner.classifier.save(tmp_path / "classifier.keras")
+    loaded = keras.saving.load_model(tmp_path / "classifier.keras")
+    expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        loaded(images.astype(np.float32) / 255), expected, atol=1e-5
+    )
+
+
+def test_new_heads_follow_from_the_seed():
+    tuner = make(linear_encoder())
+    first, again, other = (tuner.new_head(seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert (first[0] != other[0]).any()
+
+
+def test_without_a_random_view_a_step_sees_whole_images():
+    tuner = make(linear_encoder())
+    images = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
+    np.testing.assert_allclose(
+        tuner.views(tf.constant(images), seed=0, step=3),
+        images / 255,
+        atol=1e-6,
+    )

@@ -1,0 +1,360 @@
+"""A whole run on a few images: what is in its folder, and what it says."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.runs import config as run_config
+from configs import (
+    base,
+    cifar10,
+    cifar10_cpu,
+    cifar10_minutes,
+    quickstart,
+)
+
+TINY = {
+    "batch_size": 16,
+    "epochs": 2,
+    "log_every": 2,
+    "data.source": "arrays",
+    # What cannot happen need not be compiled.
+    "augment.area": (0.5, 1.0),
+    "augment.aspect": (1.0, 1.0),
+    "augment.flip": 0.0,
+    "augment.jitter": 0.0,
+    "augment.grayscale": 0.0,
+    "augment.blur": (0.0, 0.0),
+    "augment.solarize": (0.5, 0.5),
+    "encoder.name": "slim",
+    "encoder.blocks": (1,),
+    "encoder.widths": (8,),
+    "heads.hidden_size": 16,
+    "heads.projection_size": 8,
+    "optimizer.name": "adamw",
+    "optimizer.base_lr": 0.01,
+    "optimizer.warmup_epochs": 0.0,
+    # As many as in a batch: no other views are compiled.
+    "monitor.samples": 16,
+    "evaluate.shots": 3,
+    "evaluate.draws": 2,
+}
+
+
+def write_arrays(path, labels=True, channels=3, count=64):
+    """Two classes of 12x12 images: horizontal and vertical stripes."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", count), ("test", 40)):
+        classes = np.arange(n) % 2
+        stripes = (np.arange(12) // 2 % 2 * 200).astype(np.uint8)
+        images = np.zeros((n, 12, 12, channels), np.uint8)
+        images[classes == 0] = stripes[None, :, None, None]
+        images[classes == 1] = stripes[None, None, :, None]
+        images += rng.integers(0, 55, images.shape, np.uint8)
+        arrays[f"{split}_images"] = images
+        if labels:
+            arrays[f"{split}_labels"] = classes
+    np.savez(path, **arrays)
+
+
+def tiny_config(path, **overrides):
+    config = base.get_config()
+    config.update_from_flattened_dict(
+        {**TINY, "data.dir": str(path), **overrides}
+    )
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write_arrays(folder / "data.npz")
+    config = tiny_config(folder / "data.npz")
+    workdir = folder / "run"
+    job = builders.pretraining(config, workdir)
+    run_config.save_config(config, workdir)
+    result = job.run(workdir)
+    return config, workdir, result, job
+
+
+def test_the_run_folder_explains_itself(finished):
+    _, workdir, _, _ = finished
+    names = {path.name for path in workdir.iterdir()}
+    assert {
+        "config.yaml",
+        "metrics.jsonl",
+        "tensorboard",
+        "checkpoints",
+        "views.png",
+        "encoder.keras",
+        "train.json",
+        "report.html",
+    } <= names
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_train_json_has_before_and_after(finished):
+    _, workdir, result, _ = finished
+    written = json.loads((workdir / "train.json").read_text())
+    assert written == result
+    for when in ("before", "after"):
+        for key in (
+            "knn_accuracy",
+            "linear_accuracy",
+            "few_shot_accuracy",
+            "few_shot_std",
+            "feature_std",
+            "effective_rank",
+        ):
+            assert np.isfinite(written[when][key])
+    assert written["steps"] == 8 and written["images"] == 64
+
+
+def test_the_table_shows_the_numbers_of_train_json(finished):
+    _, _, result, job = finished
+    table = job.table(result)
+    assert f"{100 * result['after']['knn_accuracy']:.1f} %" in table
+    assert "3 labels per class" in table
+
+
+def test_the_saved_encoder_gives_the_evaluated_features(finished):
+    _, workdir, _, job = finished
+    encoder = keras.saving.load_model(workdir / "encoder.keras")
+    x = job.test.images[:8] / np.float32(255)
+    np.testing.assert_allclose(
+        encoder.predict(x, verbose=0),
+        job.extractor(job.test.images[:8]),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_the_report_shows_the_table_and_the_pictures(finished):
+    _, workdir, result, _ = finished
+    html = (workdir / "report.html").read_text()
+    assert f"{100 * result['after']['linear_accuracy']:.1f} %" in html
+    assert html.count("data:image/png;base64") == 4
+
+
+def test_metrics_cover_all_steps(finished):
+    _, workdir, _, _ = finished
+    lines = [
+        json.loads(line)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert [line["step"] for line in lines if "loss" in line] == [2, 4, 6, 8]
+    assert [line["step"] for line in lines if "knn_accuracy" in line] == [4, 8]
+
+
+def test_a_finished_run_is_not_trained_again(finished):
+    config, workdir, result, _ = finished
+    again = builders.pretraining(config, workdir).run(workdir)
+    assert again["steps"] == 8
+    assert again["training_seconds"] == result["training_seconds"]
+    assert again["after"] == pytest.approx(result["after"])
+    assert again["before"] == result["before"]
+
+
+def test_the_folder_alone_gives_its_configuration(finished):
+    config, workdir, _, _ = finished
+    kept = run_config.config_of_run(None, workdir, base.get_config())
+    assert kept.to_dict() == config.to_dict()
+
+
+def test_another_configuration_in_the_same_folder_is_refused(finished):
+    config, workdir, _, _ = finished
+    other = tiny_config(config.data.dir, seed=7)
+    with pytest.raises(ValueError, match=r"another configuration .*seed"):
+        run_config.config_of_run(other, workdir, base.get_config())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "batch_size: many", "oops: 3", "a: [", "encoder: 3"]
+)
+def test_a_spoilt_configuration_is_refused_by_its_path(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.yaml is not"):
+        run_config.config_of_run(None, tmp_path, base.get_config())
+
+
+def test_a_folder_of_an_earlier_version_takes_the_defaults(tmp_path, finished):
+    config, _, _, _ = finished
+    values = yaml.safe_load(run_config.config_text(config))
+    del values["monitor"]["probe"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    kept = run_config.config_of_run(None, tmp_path, base.get_config())
+    assert kept.monitor.probe is True
+
+
+def test_views_in_the_pipeline_are_those_of_the_step(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    seen = {}
+    for place in ("step", "pipeline"):
+        config = tiny_config(tmp_path / "data.npz", **{"augment.place": place})
+        job = builders.pretraining(config, tmp_path)
+        batches = iter(job.batches(0))
+        seen[place] = []
+        for _ in range(3):
+            inputs, _ = next(batches)
+            seen[place].append(job.model.make_views(inputs))
+            job.model.step.assign_add(1)
+    for ours, theirs in zip(seen["step"], seen["pipeline"], strict=True):
+        np.testing.assert_allclose(ours[0], theirs[0], atol=1e-5)
+        np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
+    assert not np.allclose(seen["step"][0][0], seen["step"][1][0])
+
+
+def test_images_without_labels_are_pretrained_and_judged(tmp_path):
+    write_arrays(tmp_path / "data.npz", labels=False, channels=1)
+    config = tiny_config(tmp_path / "data.npz", epochs=1)
+    job = builders.pretraining(config, tmp_path / "run")
+    result = job.run(tmp_path / "run")
+    assert "knn_accuracy" not in result["after"]
+    assert result["after"]["feature_std"] > 0
+    assert job.model.probe is None
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        folder = tmp_path / "images" / f"class {index % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (14, 18, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    broken = folder / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    config = tiny_config(
+        tmp_path / "images",
+        epochs=1,
+        **{
+            "data.source": "folder",
+            "data.image_size": 12,
+            "data.test_split": "",
+        },
+    )
+    with caplog.at_level("WARNING"):
+        job = builders.pretraining(config, tmp_path / "run")
+    assert "broken.jpg" in caplog.text
+    result = job.run(tmp_path / "run")
+    assert result["skipped_images"] == 1
+    assert result["images"] == 36
+    assert job.train.class_names == ("class 0", "class 1")
+
+
+def test_few_labels_among_many_images_are_enough(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as file:
+        arrays = dict(file)
+    arrays["train_labels"] = np.full(64, -1)
+    arrays["train_labels"][:3] = [0, 1, 1]
+    np.savez(tmp_path / "data.npz", **arrays)
+    config = tiny_config(tmp_path / "data.npz", epochs=1)
+    job = builders.pretraining(config, tmp_path / "run")
+    result = job.run(tmp_path / "run")
+    assert 0 < result["after"]["knn_accuracy"] <= 1
+    assert "few_shot_accuracy" not in result["after"]
+
+
+def test_a_single_test_image_is_refused(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as file:
+        arrays = dict(file)
+    for key in ("test_images", "test_labels"):
+        arrays[key] = arrays[key][:1]
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(ValueError, match="at least 2 images to judge by"):
+        builders.pretraining(tiny_config(tmp_path / "data.npz"), tmp_path)
+
+
+def test_without_a_test_split_a_tenth_is_held_out(tmp_path):
+    write_arrays(tmp_path / "data.npz", count=100)
+    config = tiny_config(tmp_path / "data.npz", **{"data.test_split": ""})
+    job = builders.pretraining(config, tmp_path)
+    assert (job.train.num_examples, job.test.num_examples) == (90, 10)
+
+
+def test_accumulation_takes_smaller_steps_and_as_many_images(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(
+        tmp_path / "data.npz", **{"optimizer.accumulate_steps": 4}
+    )
+    job = builders.pretraining(config, tmp_path)
+    inputs, _ = next(iter(job.batches(0)))
+    assert len(inputs) == 4
+    assert job.total_steps == 32
+    assert job.model.optimizer.gradient_accumulation_steps == 4
+    assert job.model.tau.total_steps == 8
+
+
+@pytest.mark.parametrize(
+    "module", [base, quickstart, cifar10, cifar10_cpu, cifar10_minutes]
+)
+def test_every_configuration_builds_a_model(module, tmp_path):
+    config = module.get_config()
+    builders.check(config)
+    encoder = builders.make_encoder(config, (32, 32, 3))
+    assert len(encoder.output_shape) == 2
+    assert builders.two_views(config, 32)
+    assert "command" in module.__doc__ or "python train.py" in module.__doc__
+
+
+@pytest.mark.parametrize(
+    "field,value",
+    [
+        ("batch_size", 1),
+        ("epochs", 0),
+        ("seed", -1),
+        ("precision", "float8"),
+        ("heads.hidden_size", -1),
+        ("heads.projection_size", -1),
+        ("objective.name", "byoll"),
+        ("objective.tau", 1.5),
+        ("objective.target_init", "zeros"),
+        ("optimizer.name", "adamax"),
+        ("optimizer.base_lr", 0.0),
+        ("optimizer.warmup_epochs", 2.0),
+        ("optimizer.accumulate_steps", 3),
+        ("augment.place", "cloud"),
+        ("augment.area", (0.5, 1.5)),
+        ("augment.blur", (0.5,)),
+        ("augment.flip", 1.5),
+        ("augment.resize", "lanczos"),
+        ("encoder.name", "resnet19"),
+        ("encoder.stem", "huge"),
+        ("encoder.widths", ("a", "b")),
+        ("data.source", "cloud"),
+        ("data.labels", "maybe"),
+        ("monitor.every_epochs", 0),
+        ("checkpoint.keep", 0),
+        ("faults.action", "explode"),
+        ("faults.in_a_row", 0),
+        ("faults.rollbacks", -1),
+        ("jit_compile", "perhaps"),
+    ],
+)
+def test_an_impossible_value_is_refused_by_name(tmp_path, field, value):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(tmp_path / "data.npz", **{field: value})
+    with pytest.raises(ValueError, match=field.rpartition(".")[2]):
+        builders.pretraining(config, tmp_path)
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(tmp_path / "data.npz", batch_size=128)
+    with pytest.raises(ValueError, match=r"batch_size=128.*has 64"):
+        builders.pretraining(config, tmp_path)
+
+
+def test_labels_that_are_wanted_but_absent_are_an_error(tmp_path):
+    write_arrays(tmp_path / "data.npz", labels=False)
+    config = tiny_config(tmp_path / "data.npz", **{"data.labels": "required"})
+    with pytest.raises(ValueError, match="has no labels"):
+        builders.pretraining(config, tmp_path)

@@ -1,0 +1,78 @@
+import keras
+import numpy as np
+import pytest
+
+import byol_tf
+from byol_tf.modalities.image import adapters
+
+
+def images():
+    return np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    "name,features",
+    [
+        ("applications/MobileNetV3Small", 576),
+        ("keras_cv/resnet18_v2", 512),
+    ],
+)
+def test_a_foreign_backbone_is_pretrained_saved_and_loaded(
+    name, features, tmp_path
+):
+    if name.startswith("keras_cv"):
+        pytest.importorskip("keras_cv")
+    encoder = adapters.make_encoder(name, (32, 32, 3))
+    assert encoder.output_shape == (None, features)
+    model = byol_tf.BYOL(encoder, hidden_size=16, projection_size=8)
+    model.compile(keras.optimizers.SGD(0.01))
+    before = encoder.trainable_variables[0].numpy()
+    x = images()
+    logs = model.pretrain_step((x, x[:, :, ::-1]))
+    assert 0 < float(logs["loss"]) < 8
+    assert not np.allclose(before, encoder.trainable_variables[0].numpy())
+    encoder.save(tmp_path / "encoder.keras")
+    copy = keras.saving.load_model(tmp_path / "encoder.keras", safe_mode=True)
+    np.testing.assert_allclose(
+        copy.predict(x, verbose=0), encoder.predict(x, verbose=0), atol=1e-5
+    )
+
+
+def test_models_that_rescale_get_pixels_up_to_255():
+    encoder = adapters.from_applications("MobileNetV3Small", (32, 32, 3))
+    assert encoder.get_layer("rescale").scale == 255.0
+
+
+def test_models_that_do_not_rescale_are_fed_as_they_are():
+    encoder = adapters.from_applications("MobileNetV2", (32, 32, 3))
+    assert "rescale" not in [layer.name for layer in encoder.layers]
+
+
+def test_the_global_policy_is_left_alone():
+    before = keras.config.dtype_policy().name
+    adapters.from_applications(
+        "MobileNetV3Small", (32, 32, 3), dtype="mixed_bfloat16"
+    )
+    assert keras.config.dtype_policy().name == before
+
+
+def test_feature_maps_are_pooled():
+    maps = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3)])
+    encoder = adapters.vector_encoder(maps, scale=2.0, offset=-1.0)
+    x = images()[:, :8, :8]
+    expected = maps(2 * x - 1).numpy().mean((1, 2))
+    np.testing.assert_allclose(encoder(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["applications/NoNet", "keras_cv/resnet19", "timm/resnet18"]
+)
+def test_unknown_names_are_refused(name):
+    with pytest.raises(ValueError, match=name.rpartition("/")[2]):
+        adapters.make_encoder(name, (32, 32, 3))
+
+
+def test_sequences_are_refused():
+    model = keras.Sequential([keras.Input((8, 3)), keras.layers.Conv1D(5, 3)])
+    with pytest.raises(ValueError, match="feature maps"):
+        adapters.vector_encoder(model)

@@ -1,0 +1,165 @@
+"""A folder of images to a CSV file."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.runs.predictor import (
+    Classifier,
+    load_classifier,
+    predict_folder,
+    save_classifier,
+)
+from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.keypoints import Keypoints
+
+SIZE = 8
+
+
+def brightness_model(channels=3):
+    """Softmax of (0, 20 * (mean - 0.5)): class 1 is bright."""
+    inputs = keras.Input((SIZE, SIZE, channels))
+    mean = keras.layers.GlobalAveragePooling2D()(inputs)
+    dense = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(inputs, dense(mean))
+    kernel = np.zeros((channels, 2))
+    kernel[:, 1] = 20 / channels
+    dense.set_weights([kernel, np.array([0.0, -10.0])])
+    return model
+
+
+def classifier(channels=3):
+    return Classifier(
+        brightness_model(channels),
+        Classification(("dark", "light")),
+        CentreView(SIZE),
+        SIZE,
+    )
+
+
+def save(folder, name, value, size=(SIZE, SIZE)):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", size, (value,) * 3).save(path)
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    save(folder, "night.png", 40)
+    save(folder, "days/noon, summer.png", 240, (30, 20))
+    (folder / "broken.jpg").write_bytes(b"no image")
+    save(folder, "zenith.bmp", 255)
+    return folder
+
+
+def test_every_image_has_a_row_with_its_prediction_or_the_reason(
+    folder, tmp_path
+):
+    done = predict_folder(classifier(), folder, tmp_path / "out.csv", 2)
+    rows = {row["path"]: row for row in rows_of(tmp_path / "out.csv")}
+    assert list(rows) == [
+        "broken.jpg",
+        "days/noon, summer.png",
+        "night.png",
+        "zenith.bmp",
+    ]
+    assert list(rows["night.png"]) == [
+        *("path", "status", "label", "probability", "dark", "light")
+    ]
+    for path, value in (("days/noon, summer.png", 240), ("night.png", 40)):
+        light = 1 / (1 + np.exp(-20 * (value / 255 - 0.5)))
+        row = rows[path]
+        assert row["status"] == "ok"
+        assert row["label"] == ("light" if light > 0.5 else "dark")
+        assert float(row["light"]) == pytest.approx(light, rel=1e-4)
+        assert float(row["probability"]) == max(
+            float(row["light"]), float(row["dark"])
+        )
+    assert "not an image" in rows["broken.jpg"]["status"]
+    assert rows["broken.jpg"]["label"] == ""
+    assert done.images == 4 and [p for p, _ in done.unread] == ["broken.jpg"]
+
+
+def test_a_classifier_of_gray_images_takes_coloured_files(folder, tmp_path):
+    predict_folder(classifier(channels=1), folder, tmp_path / "out.csv")
+    rows = {row["path"]: row for row in rows_of(tmp_path / "out.csv")}
+    assert rows["zenith.bmp"]["label"] == "light"
+
+
+def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
+    # A model that always says the centre's right edge, of a wide image.
+    inputs = keras.Input((SIZE, SIZE, 3))
+    dense = keras.layers.Dense(2)
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, dense(pooled))
+    dense.set_weights([np.zeros((3, 2)), np.array([1.0, 0.25])])
+    pose = Classifier(
+        model, Keypoints(("tip_x", "tip_y")), CentreView(SIZE), SIZE
+    )
+    save(tmp_path, "wide.png", 100, (40, 20))
+    predict_folder(pose, tmp_path, tmp_path / "out.csv")
+    (row,) = rows_of(tmp_path / "out.csv")
+    assert float(row["tip_x"]) == pytest.approx(0.75)
+    assert float(row["tip_y"]) == pytest.approx(0.25)
+
+
+def test_a_saved_classifier_loads_as_it_was(tmp_path, folder):
+    given = classifier()
+    save_classifier(*given, tmp_path, "classifier", about={"seed": 3})
+    loaded = load_classifier(tmp_path, "classifier")
+    assert loaded.task.columns == ("dark", "light")
+    assert loaded.image_size == SIZE
+    for name, one in (("a.csv", given), ("b.csv", loaded)):
+        predict_folder(one, folder, tmp_path / name)
+    assert rows_of(tmp_path / "a.csv") == rows_of(tmp_path / "b.csv")
+
+
+def test_the_only_classifier_there_is_taken_whatever_its_name(tmp_path):
+    save_classifier(*classifier(), tmp_path, "classifier_birds", about={})
+    assert load_classifier(tmp_path, "classifier").image_size == SIZE
+    save_classifier(*classifier(), tmp_path, "classifier_cars", about={})
+    with pytest.raises(ValueError, match=r"classifier_birds.*choose by --task"):
+        load_classifier(tmp_path, "classifier")
+
+
+def test_prediction_before_fine_tuning_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no classifier.keras.*fine-tune"):
+        load_classifier(tmp_path, "classifier")
+
+
+def test_a_damaged_classifier_is_refused(tmp_path):
+    save_classifier(*classifier(), tmp_path, "classifier", about={})
+    (tmp_path / "classifier.keras").write_bytes(b"PK")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_classifier(tmp_path, "classifier")
+
+
+def test_folders_without_anything_to_predict_are_refused(tmp_path):
+    target = tmp_path / "out.csv"
+    with pytest.raises(ValueError, match="there is no folder"):
+        predict_folder(classifier(), tmp_path / "nowhere", target)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="no image in"):
+        predict_folder(classifier(), empty, target)
+    (empty / "bad.png").write_bytes(b"?")
+    with pytest.raises(ValueError, match=r"none of the 1 images.*bad.png"):
+        predict_folder(classifier(), empty, target)
+    assert not target.exists()
+
+
+def test_more_than_three_channels_cannot_come_from_files(tmp_path):
+    save(tmp_path, "a.png", 1)
+    with pytest.raises(ValueError, match="takes 4"):
+        predict_folder(classifier(channels=4), tmp_path, tmp_path / "o.csv")

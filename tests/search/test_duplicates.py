@@ -1,0 +1,100 @@
+"""Groups of near-duplicates."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from byol_tf.search import duplicates, parts
+from byol_tf.search.duplicates import (
+    DuplicateSettings,
+    duplicate_groups,
+    write_groups,
+)
+from byol_tf.search.index import IndexSettings
+from tests.support.embeddings import random_vectors, write_embeddings
+
+
+def at_angles(*degrees):
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+def reference_groups(vectors, threshold):
+    """Components by following neighbours, in float64."""
+    vectors = vectors.astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = vectors @ vectors.T >= threshold
+    left, groups = set(range(len(vectors))), []
+    while left:
+        group, edge = set(), {min(left)}
+        while edge:
+            group |= edge
+            edge = set(np.flatnonzero(near[list(edge)].any(axis=0))) - group
+        left -= group
+        if len(group) > 1:
+            groups.append(sorted(int(row) for row in group))
+    return sorted(groups, key=lambda rows: (-len(rows), rows[0]))
+
+
+def test_groups_are_joined_by_chains_and_sorted_by_size(tmp_path):
+    vectors = at_angles(0, 90, 3, 180, 6, 91, 270)
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    threshold = np.cos(np.radians(4))
+    found = duplicate_groups(embeddings, DuplicateSettings(threshold))
+    assert [group.rows.tolist() for group in found] == [[0, 2, 4], [1, 5]]
+    wanted = np.cos(np.radians([0, 3, 6]))
+    np.testing.assert_allclose(found[0].cosines, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("index", [IndexSettings(), IndexSettings(0)])
+def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
+    monkeypatch.setattr(parts, "ROWS", 64)
+    monkeypatch.setattr(duplicates, "_STRIP", 24)
+    monkeypatch.setattr(duplicates, "_GROUPS", 5)
+    vectors = random_vectors(200, 6)
+    copies = vectors[::3] + 0.05 * random_vectors(67, 6, seed=1)
+    vectors = np.concatenate([vectors, copies])
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    found = duplicate_groups(embeddings, DuplicateSettings(0.99), index)
+    groups = [group.rows.tolist() for group in found]
+    assert groups == reference_groups(vectors, 0.99)
+    assert len(groups) > 20
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for rows, cosines in found:
+        np.testing.assert_allclose(
+            cosines, unit[rows] @ unit[rows[0]], atol=2e-6
+        )
+
+
+def test_a_collapsed_encoder_makes_one_group(tmp_path):
+    vectors = np.ones((300, 3), np.float32)
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    (group,) = duplicate_groups(embeddings)
+    assert group.rows.tolist() == list(range(300))
+
+
+def test_without_duplicates_there_is_no_group(tmp_path):
+    embeddings = write_embeddings(tmp_path / "e.parquet", at_angles(0, 90))
+    assert duplicate_groups(embeddings) == []
+
+
+def test_the_table_names_every_image_of_every_group(tmp_path):
+    paths = ["b, é.png", "c.png", "a.png", "d.png"]
+    vectors = at_angles(0, 90, 0, 89)
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors, paths)
+    groups = duplicate_groups(embeddings)
+    write_groups(embeddings, groups, tmp_path / "d.csv")
+    with open(tmp_path / "d.csv", encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["group", "path", "cosine"],
+            ["1", "b, é.png", "1.000000"],
+            ["1", "a.png", "1.000000"],
+            ["2", "c.png", "1.000000"],
+            ["2", "d.png", f"{np.cos(np.radians(1)):.6f}"],
+        ]
+
+
+def test_a_threshold_that_is_no_cosine_is_refused():
+    with pytest.raises(ValueError, match=r"duplicates\.threshold.*1\.5"):
+        DuplicateSettings(threshold=1.5)

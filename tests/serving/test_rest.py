@@ -1,0 +1,267 @@
+"""The server's REST form, in this process."""
+
+import asyncio
+import json
+import shutil
+import weakref
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.modalities.image.graph_decode import TOO_LARGE
+from byol_tf.serving import limits
+from byol_tf.serving.settings import Batching, Limits
+from byol_tf.serving.versions import Versions
+from tests.support.serve_model import ask, b64, bomb, export, picture
+
+URL = "/v1/models/tiny"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("served") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def loaded(model):
+    return tf.saved_model.load(str(model / "1"))
+
+
+def get(model, path, **settings):
+    async def steps(client, _):
+        response = await client.get(path)
+        return response.status_code, response
+
+    return ask(model, steps, **settings)
+
+
+def post(model, body, path=f"{URL}:predict", **settings):
+    async def steps(client, _):
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        response = await client.post(path, content=content)
+        return response.status_code, response.json()
+
+    return ask(model, steps, **settings)
+
+
+def test_files_become_what_the_model_makes_of_them(model, loaded):
+    files = [picture(seed) for seed in range(3)]
+    wanted = loaded.signatures["serving_default"](bytes=tf.constant(files))
+    wanted = wanted["representations"].numpy()
+    rows = [b64(file) for file in files]
+    code, answer = post(model, {"instances": rows})
+    assert code == 200
+    assert [row["status"] for row in answer["predictions"]] == ["ok"] * 3
+    got = [row["representations"] for row in answer["predictions"]]
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+    _, answer = post(model, {"inputs": {"bytes": rows}})
+    got = answer["outputs"]["representations"]
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+def test_a_lone_output_has_no_name(model, loaded):
+    image = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+    request = {"signature_name": "images", "instances": image.tolist()}
+    wanted = loaded.signatures["images"](images=tf.constant(image))
+    path = f"{URL}/versions/1:predict"
+    _, answer = post(model, request, path)
+    np.testing.assert_allclose(
+        answer["predictions"], wanted["representations"], rtol=1e-6
+    )
+
+
+def test_a_bad_image_is_a_row_of_null_and_the_others_are_answered(model):
+    rows = [b64(picture(1)), "text", b64(bomb(2000)), b64(picture(2))]
+    _, answer = post(model, {"instances": rows})
+    told = [row["status"] for row in answer["predictions"]]
+    assert told[0] == told[3] == "ok" and "not an image" in told[1]
+    assert told[2] == TOO_LARGE
+    assert answer["predictions"][1]["representations"] == [None] * 5
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(model):
+    small = Limits(pixels=200, image_bytes=5000)
+    files = [picture(1), bomb(), picture(2, 15), picture(3, 60)]
+
+    async def steps(client, service):
+        body = {"instances": [b64(file) for file in files]}
+        response = await client.post(f"{URL}:predict", json=body)
+        metrics = (await client.get("/metrics")).text
+        return response.json()["predictions"], metrics
+
+    rows, metrics = ask(model, steps, limits=small)
+    told = [row["status"] for row in rows]
+    too_long = limits.TOO_MANY_BYTES
+    assert told == ["ok", TOO_LARGE, TOO_LARGE, too_long]
+    assert [row["representations"][0] is None for row in rows] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    refused = "byol_refused_images_total{reason="
+    assert f'{refused}"{TOO_LARGE}"}} 2.0' in metrics
+    assert f'{refused}"{too_long}"}} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    "path,body,code",
+    [
+        (f"{URL}:predict", b"{", 400),
+        (f"{URL}:predict", {"instances": []}, 400),
+        (f"{URL}:predict", {"instances": [[b64(b"")]]}, 400),
+        (f"{URL}:predict", {"instances": ["a"], "signature_name": "x"}, 400),
+        (f"{URL}:predict", {"instances": ["a"] * 1025}, 400),
+        ("/v1/models/other:predict", {"instances": ["a"]}, 404),
+        (f"{URL}/versions/2:predict", {"instances": ["a"]}, 404),
+        (f"{URL}/versions/x:predict", {"instances": ["a"]}, 404),
+        (f"{URL}:classify", {"examples": []}, 405),
+        (URL, b"", 405),
+    ],
+)
+def test_a_wrong_request_gets_an_error_in_json(model, path, body, code):
+    got, answer = post(model, body, path)
+    assert got == code
+    assert list(answer) == ["error"] and answer["error"]
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_is_read(model):
+    read = 0
+
+    async def parts():
+        nonlocal read
+        for _ in range(1000):
+            read += 1
+            yield b"x" * 1000
+
+    async def steps(client, _):
+        path = f"{URL}:predict"
+        told = await client.post(path, content=b"x" * 30_000)
+        streamed = await client.post(path, content=parts())
+        good = await client.post(path, json={"instances": ["a"]})
+        return told, streamed, good
+
+    few = Limits(request_bytes=10_000)
+    told, streamed, good = ask(model, steps, limits=few)
+    assert told.status_code == streamed.status_code == 413
+    assert "10000" in streamed.json()["error"]
+    assert read < 40
+    assert good.status_code == 200
+
+
+def slow(rounds):
+    return {"signature_name": "slow", "inputs": [rounds]}
+
+
+def test_more_requests_than_may_be_in_progress_get_503(model):
+    async def steps(client, _):
+        asks = [client.post(f"{URL}:predict", json=slow(40)) for _ in range(6)]
+        together = await asyncio.gather(*asks)
+        after = await client.post(f"{URL}:predict", json=slow(1))
+        return together, after
+
+    few = Limits(requests=2)
+    together, after = ask(model, steps, limits=few)
+    codes = sorted(response.status_code for response in together)
+    assert codes == [200, 200, 503, 503, 503, 503]
+    refused = next(r for r in together if r.status_code == 503)
+    assert refused.headers["Retry-After"] and "error" in refused.json()
+    assert after.status_code == 200
+
+
+def test_what_takes_too_long_gets_504_and_frees_its_place(model):
+    async def steps(client, service):
+        late = await client.post(f"{URL}:predict", json=slow(1000))
+        return late, (await client.get("/metrics")).text
+
+    late, metrics = ask(model, steps, timeout_s=0.05)
+    assert late.status_code == 504
+    assert "byol_requests_in_progress 0.0" in metrics
+
+
+def test_the_status_is_as_documented(model):
+    wanted = {
+        "version": "1",
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
+    for path in (URL, f"{URL}/versions/1"):
+        code, response = get(model, path)
+        assert code == 200
+        assert response.json() == {"model_version_status": [wanted]}
+    assert get(model, f"{URL}/versions/9")[0] == 404
+    assert get(model, "/v1/models/other")[0] == 404
+
+
+def test_the_metadata_tell_the_signatures(model):
+    _, response = get(model, f"{URL}/metadata")
+    about = response.json()
+    assert about["model_spec"]["version"] == "1"
+    signatures = about["metadata"]["signature_def"]["signature_def"]
+    files = signatures["serving_default"]["inputs"]["bytes"]
+    assert files["dtype"] == "DT_STRING"
+    assert [dim["size"] for dim in files["tensor_shape"]["dim"]] == ["-1"]
+    outputs = signatures["images"]["outputs"]["representations"]
+    assert [d["size"] for d in outputs["tensor_shape"]["dim"]] == ["-1", "5"]
+
+
+def test_it_is_ready_until_it_drains(model):
+    async def steps(client, service):
+        before = await client.get("/readyz")
+        service.draining = True
+        return before, await client.get("/readyz"), await client.get("/healthz")
+
+    codes = [response.status_code for response in ask(model, steps)]
+    assert codes == [200, 503, 200]
+
+
+def test_joined_requests_get_the_same_answers_as_single_ones(model):
+    files = [picture(seed, 5 + seed) for seed in range(24)]
+
+    async def steps(client, _):
+        bodies = [{"instances": [b64(file)]} for file in files]
+        asks = [client.post(f"{URL}:predict", json=body) for body in bodies]
+        responses = await asyncio.gather(*asks)
+        metrics = (await client.get("/metrics")).text
+        return [r.json()["predictions"] for r in responses], metrics
+
+    joined, metrics = ask(model, steps, workers=1)
+    single, alone = ask(model, steps, batching=Batching(enabled=False))
+    for a, b in zip(joined, single, strict=True):
+        np.testing.assert_allclose(
+            a[0]["representations"], b[0]["representations"], rtol=1e-5
+        )
+    assert "byol_images_total 24.0" in metrics
+    assert "byol_batch_requests_sum 24.0" in metrics
+    assert "byol_batch_requests_count 24.0" in alone
+    assert "byol_batch_requests_count 24.0" not in metrics
+
+
+def test_requests_are_counted_by_code(model):
+    async def steps(client, _):
+        for body in (b"{", b"{", b'{"instances": ["a"]}'):
+            await client.post(f"{URL}:predict", content=body)
+        return (await client.get("/metrics")).text
+
+    text = ask(model, steps)
+    counted = 'byol_requests_total{api="rest",code="%s",method="predict"} %s'
+    assert counted % (400, "2.0") in text and counted % (200, "1.0") in text
+    assert 'byol_request_seconds_count{api="rest"} 3.0' in text
+    assert "byol_model_version 1.0" in text
+
+
+def test_what_is_unloaded_leaves_memory(model, tmp_path):
+    directory = tmp_path / "tiny"
+    shutil.copytree(model / "1", directory / "1")
+    versions = Versions(directory)
+    asyncio.run(versions.update())
+    old = weakref.ref(versions.find())
+    with versions.lease() as version:
+        variable = weakref.ref(version._loaded.model_variables[0])
+        shutil.copytree(model / "1", directory / "2")
+        asyncio.run(versions.update())
+    del version
+    asyncio.run(versions.update())
+    assert versions.find().number == 2
+    assert old() is None and variable() is None

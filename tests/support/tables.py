@@ -1,0 +1,16 @@
+"""Labels in tables, for the tests of tasks."""
+
+import numpy as np
+
+from byol_tf.data.examples import Images
+from byol_tf.data.label_table import LabelTable
+from byol_tf.tasks.task import Labelled
+
+
+def with_table(**columns) -> Labelled:
+    """Unlabelled images with a table of these columns."""
+    count = len(next(iter(columns.values())))
+    pixels = np.zeros((count, 2, 2, 1), np.uint8)
+    paths = [f"{i}.png" for i in range(count)]
+    images = Images(pixels, np.full(count, -1, np.int32), name="photos")
+    return Labelled(images, LabelTable(paths, columns))

@@ -1,0 +1,180 @@
+"""Keypoints: columns, the centre square, loss, metrics."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from scipy.special import huber
+
+from byol_tf.data import sources
+from byol_tf.data.label_table import LabelTable
+from byol_tf.tasks.keypoints import Keypoints
+from byol_tf.tasks.task import Labelled
+from tests.support.tables import with_table
+
+NAN = np.nan
+POINTS = ("eye_x", "eye_y", "tail_x", "tail_y")
+
+
+IMAGES = with_table(
+    tail_y=("0.25", "", "0"),
+    eye_x=("0.5", "1", ""),
+    note=("a", "b", "c"),
+    tail_x=("0.75", "", "1.0"),
+    eye_y=("0.125", "0", ""),
+)
+
+
+def test_targets_are_pairs_in_fractions_of_the_side():
+    task = Keypoints.of(IMAGES)
+    assert task.columns == ("tail_x", "tail_y", "eye_x", "eye_y")
+    assert task.names == ("tail", "eye")
+    assert task.moves_with_image and not task.mixable
+    targets = task.targets(IMAGES)
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(
+        targets,
+        [[0.75, 0.25, 0.5, 0.125], [NAN, NAN, 1, 0], [1, 0, NAN, NAN]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            with_table(a_x=("0.5", "1.5"), a_y=("0", "0")),
+            "column 'a_x' must have numbers from 0 to 1.*'1.5' for 1.png",
+        ),
+        (with_table(a_x=("0", "0"), a_y=("0", "-1")), "'-1' for 1.png"),
+        (with_table(a_x=("0", "0"), a_y=("0", "")), "one of them for 1.png"),
+        (with_table(a_x=("0.5",), a_z=("0.5",)), "lacks 'a_y'"),
+        (with_table(a=("0.5",)), "need columns <name>_x and <name>_y"),
+        (with_table(a_x=("",), a_y=("",)), "'a' .* not to be seen in any"),
+        (Labelled(IMAGES.images), "keypoints need a file of labels"),
+    ],
+)
+def test_points_that_cannot_be_learned_are_an_error(images, message):
+    with pytest.raises(ValueError, match=message):
+        Keypoints.of(images)
+
+
+@pytest.mark.parametrize(
+    ("columns", "alpha", "message"),
+    [
+        (("a_y", "a_x"), 0.1, "must be pairs of <name>_x and <name>_y"),
+        (("a_x", "b"), 0.1, "must be pairs of <name>_x and <name>_y"),
+        (POINTS, 0, "`pck_alpha` must be above 0"),
+    ],
+)
+def test_options_that_do_not_fit_are_an_error(columns, alpha, message):
+    with pytest.raises(ValueError, match=message):
+        Keypoints(columns, alpha)
+
+
+def test_points_follow_the_centre_square_that_is_shown(tmp_path):
+    # A white pixel at a known place of a wide, a tall and a turned image.
+    columns = {"dot_x": [], "dot_y": []}
+    files = {"1.png": (64, 32), "2.png": (32, 64), "3.jpg": (64, 32)}
+    for name, (width, height) in files.items():
+        pixels = np.zeros((height, width), np.uint8)
+        pixels[16:20, 24:28] = 255
+        exif = Image.Exif()
+        x, y = 26 / width, 18 / height
+        if name == "3.jpg":
+            exif[0x0112] = 6  # to be turned clockwise by a quarter
+            x, y = 1 - y, x
+        Image.fromarray(pixels).save(
+            tmp_path / name, exif=exif, **({"quality": 95})
+        )
+        columns["dot_x"].append(str(x))
+        columns["dot_y"].append(str(y))
+    images = sources.load(
+        "folder", "", "train", str(tmp_path), image_size=32, channels=1
+    )
+    table = LabelTable(list(files), columns).aligned(images.paths)
+    targets = Keypoints.of(Labelled(images, table)).targets(
+        Labelled(images, table)
+    )
+    for image, target in zip(images.images[..., 0], targets, strict=True):
+        weights = np.where(image > 100, image, 0.0)
+        y, x = np.indices(image.shape) + 0.5
+        centre = [(weights * x).sum(), (weights * y).sum()]
+        np.testing.assert_allclose(
+            target, centre / weights.sum() / 32, atol=0.01
+        )
+
+
+def test_a_point_outside_of_the_square_is_not_to_be_seen(tmp_path):
+    for name in ("1.png", "2.png"):
+        Image.new("L", (40, 20)).save(tmp_path / name)
+    images = sources.load("folder", "", "train", str(tmp_path), image_size=8)
+    columns = {"a_x": ("0.2", "0.375"), "a_y": ("0.5", "1")}
+    labelled = Labelled(images, LabelTable(images.paths, columns))
+    np.testing.assert_allclose(
+        Keypoints.of(labelled).targets(labelled), [[NAN, NAN], [0.25, 1]]
+    )
+
+
+def test_predictions_go_back_to_the_whole_image():
+    predictions = np.array([[0.25, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]])
+    whole = Keypoints(POINTS).in_whole_images(
+        predictions, np.array([[40, 20], [30, 30]])
+    )
+    np.testing.assert_allclose(
+        whole, [[0.375, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]]
+    )
+
+
+def test_the_head_starts_at_the_centre():
+    outputs = Keypoints(POINTS).head()(np.zeros((3, 8), np.float32))
+    np.testing.assert_array_equal(outputs, np.full((3, 4), 0.5))
+
+
+def test_loss_is_that_of_huber_over_the_visible_points():
+    targets = np.array([[0.5, 0.25, NAN, NAN], [NAN] * 4], np.float32)
+    outputs = np.array([[0.6, 0.75, 9, 9], [0.5] * 4], np.float32)
+    # In quarters of a side: 0.4 and 2.
+    expected = (huber(1, 0.4) + huber(1, 2)) / 2
+    loss = Keypoints(POINTS).loss(targets, outputs)
+    np.testing.assert_allclose(loss, [expected, 0], rtol=1e-5)
+
+
+def test_an_invisible_point_has_no_gradient():
+    outputs = tf.Variable([[0.5, 0.5, 0.5, 0.5]])
+    with tf.GradientTape() as tape:
+        loss = Keypoints(POINTS).loss(
+            tf.constant([[0.625, 0.5, NAN, NAN]]), outputs
+        )
+    # Half a quarter too small, by the two coordinates, in quarters.
+    np.testing.assert_allclose(
+        tape.gradient(loss, outputs), [[-0.5 / 2 / 0.25, 0, 0, 0]], rtol=1e-6
+    )
+
+
+def test_metrics_by_hand():
+    targets = np.array([[0.5, 0.5, 0.1, 0.1], [0.5, 0.5, NAN, NAN]])
+    predictions = np.array([[0.53, 0.54, 0.4, 0.5], [0.5, 0.7, 0, 0]])
+    result = Keypoints(POINTS, pck_alpha=0.06).metrics(targets, predictions)
+    assert result == {
+        "pck": pytest.approx(1 / 3),
+        "mean_error": pytest.approx((0.05 + 0.5 + 0.2) / 3),
+        "pck/eye": 0.5,
+        "pck/tail": 0.0,
+    }
+
+
+def test_predictions_that_are_not_finite_are_wrong():
+    result = Keypoints(POINTS).metrics(np.zeros((2, 4)), np.full((2, 4), NAN))
+    assert result["pck"] == 0 and result["mean_error"] == np.inf
+
+
+def test_no_visible_point_to_judge_by_is_an_error():
+    with pytest.raises(ValueError, match="visible in any of 2 images"):
+        Keypoints(POINTS).metrics(np.full((2, 4), NAN), np.zeros((2, 4)))
+
+
+def test_rows_have_the_columns_of_the_table():
+    rows = Keypoints(POINTS).rows(np.array([[0.5, 0.25, 0.125, 1.0]]))
+    assert rows == [
+        {"eye_x": 0.5, "eye_y": 0.25, "tail_x": 0.125, "tail_y": 1.0}
+    ]
