@@ -6,7 +6,7 @@
 The text after the colon is the number of epochs, 100 without it; behind a
 comma may follow how many images there are where it is not ImageNet:
 `configs/imagenet.py:400,50000`. Learning rate, weight decay, tau and warm-up
-are those of `optim.scaling_rules.by_length`, the official ones at 40, 100, 300 and
+are those of `scaling_rules.by_length`, the official ones at 40, 100, 300 and
 1000 epochs, for which there are files here with what was published.
 
 Any `--config.batch_size` goes: the learning rate and tau follow it. The
