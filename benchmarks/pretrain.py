@@ -60,7 +60,7 @@ def export(directory: str, path: pathlib.Path) -> None:
     arrays = {}
     for split in ("train", "test"):
         images = sources.load("tfds", "cifar10", split, directory)
-        arrays[f"x_{split}"] = images.images
+        arrays[f"x_{split}"] = images.rows
         arrays[f"y_{split}"] = images.labels
     np.savez(path, **arrays)
 

@@ -86,7 +86,7 @@ class Run:
             for split in ("train", "test")
         )
         self.passed = tf.Variable(0.0)
-        size = config.augment.size or self.train.image_shape[0]
+        size = config.augment.size or self.train.row_shape[0]
         self.model = self._model(size)
         self.extractor = FeatureExtractor(self.model.encoder, CentreView(size))
         self.found = self._features("before")
@@ -142,8 +142,8 @@ class Run:
         queries = rng.permutation(self.test.num_examples)
         queries = queries[: self.case["queries"]]
         return {
-            f"bank_{when}": self.extractor(self.train.images[bank]),
-            f"queries_{when}": self.extractor(self.test.images[queries]),
+            f"bank_{when}": self.extractor(self.train.rows[bank]),
+            f"queries_{when}": self.extractor(self.test.rows[queries]),
             "bank_labels": self.train.labels[bank],
             "query_labels": self.test.labels[queries],
         }

@@ -6,7 +6,7 @@ from importlib import resources
 
 import numpy as np
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.modalities.image.decode import (
     check_channels,
     resize_and_centre_crop,
@@ -17,7 +17,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's
 MOST_CLASSES = 1_000_000  # more are no classes, but say, times or numbers
 
 
-def load_embedded(name: str, split: str) -> Images:
+def load_embedded(name: str, split: str) -> Examples:
     """The images that the package brings along.
 
     Raises:
@@ -34,7 +34,7 @@ def load_embedded(name: str, split: str) -> Images:
         return load_arrays(path, split)
 
 
-def load_arrays(path, split: str) -> Images:
+def load_arrays(path, split: str) -> Examples:
     """Reads one split of an `.npz` file.
 
     The images are the array `<split>_images` or `x_<split>`, with labels in
@@ -60,15 +60,15 @@ def load_arrays(path, split: str) -> Images:
         names = ()
         if "class_names" in file and (labels >= 0).any():
             names = _as_names(_read(file, "class_names", path), labels, path)
-    return Images(images, labels, names, path.stem)
+    return Examples(images, labels, names, path.stem)
 
 
 def conform(
-    images: Images, image_size: int | None, channels: int | None
-) -> Images:
+    images: Examples, image_size: int | None, channels: int | None
+) -> Examples:
     """Resizes and converts images in memory; None leaves them as they are."""
     check_channels(channels)
-    pixels = images.images
+    pixels = images.rows
     _, height, width, now = pixels.shape
     if channels not in (None, now):
         pixels = _change_channels(pixels, channels, images.name)
@@ -76,7 +76,7 @@ def conform(
         pixels = np.stack(
             [resize_and_centre_crop(image, image_size) for image in pixels]
         )
-    return Images(pixels, images.labels, images.class_names, images.name)
+    return Examples(pixels, images.labels, images.class_names, images.name)
 
 
 def _open(path):

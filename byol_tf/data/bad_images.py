@@ -4,7 +4,7 @@ import csv
 import os
 import pathlib
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.files import whole_file
 
 HEADER = ("path", "reason")
@@ -28,7 +28,7 @@ class BadImages:
         self._max_share = max_share
         self._rows = []
 
-    def add(self, images: Images) -> None:
+    def add(self, images: Examples) -> None:
         """Lists what was skipped of a split.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Images, Rows
+from byol_tf.data.examples import Examples, Rows
 from byol_tf.distribute.strategy import WHOLE, Shard
 
 FOREVER = np.iinfo(np.int64).max
@@ -72,7 +72,7 @@ def epoch_rows(
 
 
 def training_batches(
-    images: Images,
+    images: Examples,
     batch_size: int,
     *,
     seed: int,
@@ -125,7 +125,7 @@ def training_batches(
     return _gather(steps, images, part)
 
 
-def evaluation_batches(images: Images, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(images: Examples, batch_size: int) -> tf.data.Dataset:
     """Every example once, in order; the last batch may be smaller.
 
     Returns:
@@ -181,7 +181,7 @@ def _gather(indices, images, batch_size):
     Reads in NumPy: it copies rows as fast as TensorFlow would, from memory
     and from a memory map alike, and nothing is held twice.
     """
-    pixels, labels = images.images, images.labels.astype(np.int32)
+    pixels, labels = images.rows, images.labels.astype(np.int32)
     on_disk = isinstance(pixels, np.memmap | Rows)
 
     def read(rows):

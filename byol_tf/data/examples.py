@@ -1,4 +1,4 @@
-"""A set of images, as everything downstream takes it."""
+"""A set of examples, as everything downstream takes it."""
 
 import dataclasses
 import hashlib
@@ -34,11 +34,11 @@ class Rows:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Images:
-    """Images of one size with their labels.
+class Examples:
+    """Rows of one shape with their labels.
 
     Attributes:
-        images: uint8 `[N, height, width, channels]`: an array, a memory map,
+        rows: uint8 `[N, height, width, channels]`: an array, a memory map,
             or `Rows` of one.
         labels: int32 `[N]`, -1 where there is none.
         class_names: names of the labels, or () where there are none.
@@ -49,7 +49,7 @@ class Images:
         folder: that the images come from, or "".
     """
 
-    images: np.ndarray
+    rows: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...] = ()
     name: str = "images"
@@ -58,10 +58,10 @@ class Images:
     folder: str = ""
 
     def __post_init__(self):
-        if len(self.images) != len(self.labels):
+        if len(self.rows) != len(self.labels):
             raise ValueError(
-                "`images` and `labels` must have the same length. Received: "
-                f"len(images)={len(self.images)}, "
+                "`rows` and `labels` must have the same length. Received: "
+                f"len(rows)={len(self.rows)}, "
                 f"len(labels)={len(self.labels)}"
             )
         if self.paths and len(self.paths) != len(self.labels):
@@ -72,12 +72,12 @@ class Images:
 
     @property
     def num_examples(self) -> int:
-        return len(self.images)
+        return len(self.rows)
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
-        """`(height, width, channels)`."""
-        return tuple(self.images.shape[1:])
+    def row_shape(self) -> tuple[int, ...]:
+        """Of one row; `(height, width, channels)` of an image."""
+        return tuple(self.rows.shape[1:])
 
     @property
     def num_classes(self) -> int:
@@ -101,14 +101,14 @@ class Images:
             .round()
             .astype(np.int64)
         )
-        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest = hashlib.sha256(repr(tuple(self.rows.shape)).encode())
         digest.update(np.ascontiguousarray(self.labels, "<i4").tobytes())
         for start in range(0, len(chosen), 256):
-            rows = self.images[chosen[start : start + 256]]
+            rows = self.rows[chosen[start : start + 256]]
             digest.update(np.ascontiguousarray(rows).tobytes())
         return digest.hexdigest()[:16]
 
-    def numbered(self) -> "Images":
+    def numbered(self) -> "Examples":
         """The same images with their positions in place of labels.
 
         Batches of them tell which images they hold.
@@ -116,30 +116,28 @@ class Images:
         positions = np.arange(self.num_examples, dtype=np.int32)
         return dataclasses.replace(self, labels=positions)
 
-    def subset(self, index: np.ndarray) -> "Images":
+    def subset(self, index: np.ndarray) -> "Examples":
         """The images at these positions, in the given order.
 
         Images in memory are copied; of a memory map only `Rows` are kept.
         """
         index = np.asarray(index)
-        if isinstance(self.images, np.memmap):
-            images = Rows(self.images, index)
-        elif isinstance(self.images, Rows):
-            images = Rows(self.images.array, self.images.index[index])
+        if isinstance(self.rows, np.memmap):
+            rows = Rows(self.rows, index)
+        elif isinstance(self.rows, Rows):
+            rows = Rows(self.rows.array, self.rows.index[index])
         else:
-            images = self.images[index]
+            rows = self.rows[index]
         labels = self.labels[index]
         paths = self.paths
         if paths:
             paths = tuple(np.array(paths, object)[index])
-        return dataclasses.replace(
-            self, images=images, labels=labels, paths=paths
-        )
+        return dataclasses.replace(self, rows=rows, labels=labels, paths=paths)
 
 
 def split_holdout(
-    images: Images, fraction: float, seed: int
-) -> tuple[Images, Images]:
+    images: Examples, fraction: float, seed: int
+) -> tuple[Examples, Examples]:
     """Splits a set at random, with the same fraction of every class.
 
     Args:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from absl import logging
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import as_text
 from byol_tf.modalities.image.decode import (
@@ -27,7 +27,7 @@ def load_folder(
     channels: int | None,
     store: Store,
     max_pixels: int = MAX_PIXELS,
-) -> Images:
+) -> Examples:
     """Decodes all images below a folder, in the order of their paths.
 
     A sub-folder with the name of the split holds the split; without one, all
@@ -82,7 +82,7 @@ def load_folder(
         )
     unread = {path for path, _ in skipped}
     kept = tuple(path for path in paths if path not in unread)
-    return Images(
+    return Examples(
         pixels, labels, class_names, name, tuple(skipped), kept, str(root)
     )
 

@@ -57,7 +57,7 @@ class LabelTable:
         Rows without an image are left out with a warning.
 
         Args:
-            paths: of the images, as in `Images.paths`.
+            paths: of the images, as in `Examples.paths`.
 
         Raises:
             ValueError: an image has no row. A row may be empty: that is an

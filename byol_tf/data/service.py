@@ -18,7 +18,7 @@ from byol_tf.data.batches import (
     training_batches,
     with_views,
 )
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import WHOLE, Shard
 
 MOST_BYTES = 2**30  # of the images, which are sent to the workers whole
@@ -26,7 +26,7 @@ PATIENCE = 10  # seconds until an address that does not answer is an error
 
 
 def service_batches(
-    images: Images,
+    images: Examples,
     batch_size: int,
     address: str,
     *,
@@ -60,16 +60,16 @@ def service_batches(
             sent.
     """
     _check_address(address)
-    if isinstance(images.images, np.memmap) or not isinstance(
-        images.images, np.ndarray
+    if isinstance(images.rows, np.memmap) or not isinstance(
+        images.rows, np.ndarray
     ):
         raise ValueError(
             "data.service needs the images in memory: data.cache=memory"
         )
-    if images.images.nbytes > MOST_BYTES:
+    if images.rows.nbytes > MOST_BYTES:
         raise ValueError(
             f"data.service sends at most {MOST_BYTES >> 20} MiB of images. "
-            f"Received: {images.images.nbytes >> 20} MiB"
+            f"Received: {images.rows.nbytes >> 20} MiB"
         )
     count, done = images.num_examples, 0
     make = _maker(images, views, view_seed)
@@ -84,7 +84,7 @@ def service_batches(
 
 
 def make_parts(
-    images: Images,
+    images: Examples,
     batch_size: int,
     shard: Shard,
     *,
@@ -145,7 +145,7 @@ def _maker(images, views, view_seed):
     labels = images.labels.astype(np.int32)
 
     def make(part):
-        batch = tf.gather(images.images, part["rows"])
+        batch = tf.gather(images.rows, part["rows"])
         if views is not None:
             seed = view_seed(part["step"], part["replica"])
             batch = tuple(views(batch, seed=seed))

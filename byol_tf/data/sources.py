@@ -6,13 +6,13 @@ import numpy as np
 
 from byol_tf.data.arrays import conform, load_arrays, load_embedded
 from byol_tf.data.bad_images import BadImages
-from byol_tf.data.examples import Images, split_holdout
+from byol_tf.data.examples import Examples, split_holdout
 from byol_tf.data.folder import load_folder
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
 from byol_tf.modalities.image.decode import MAX_PIXELS
 
-__all__ = ["Images", "load", "split_holdout"]
+__all__ = ["Examples", "load", "split_holdout"]
 
 SOURCES = ("embedded", "tfds", "folder", "arrays")
 LABELS = ("auto", "required", "ignore")
@@ -33,7 +33,7 @@ def load(
     download: bool = False,
     max_pixels: int = MAX_PIXELS,
     bad_images: BadImages | None = None,
-) -> Images:
+) -> Examples:
     """Loads one split of a data set, decoded.
 
     Args:

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.store import Store, decode_into
 from byol_tf.modalities.image.decode import (
     MAX_PIXELS,
@@ -28,7 +28,7 @@ def load_tfds(
     store: Store,
     download: bool = False,
     max_pixels: int = MAX_PIXELS,
-) -> Images:
+) -> Examples:
     """Decodes one split of a data set that is prepared on disk.
 
     Args:
@@ -73,7 +73,7 @@ def load_tfds(
     names = ()
     if label_key and hasattr(builder.info.features[label_key], "names"):
         names = tuple(builder.info.features[label_key].names)
-    return Images(pixels, labels, names, name, tuple(skipped))
+    return Examples(pixels, labels, names, name, tuple(skipped))
 
 
 def _builder(name, directory, download):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from byol_tf.data.examples import Images, split_holdout
+from byol_tf.data.examples import Examples, split_holdout
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import LinearClassifier
 
@@ -53,10 +53,12 @@ def holdout_mask(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         ValueError: see `split_holdout`, whose rule this is.
     """
     labels = np.asarray(labels)
-    positions = Images(np.arange(len(labels)), labels, name="the training set")
+    positions = Examples(
+        np.arange(len(labels)), labels, name="the training set"
+    )
     _, held_out = split_holdout(positions, fraction, seed)
     mask = np.zeros(len(labels), bool)
-    mask[held_out.images] = True
+    mask[held_out.rows] = True
     return mask
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from byol_tf.checks import check_number
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.export.form import Form
@@ -80,14 +80,18 @@ class Comparison:
     """
 
     def __init__(
-        self, encoder: Model, train: Images, test: Images, settings: Settings
+        self,
+        encoder: Model,
+        train: Examples,
+        test: Examples,
+        settings: Settings,
     ):
         self._encoder = encoder
         self._settings = settings
         self._extractors = {}
         rng = np.random.default_rng(settings.seed)
         self._few = _some(test, settings.batch, rng)
-        self._pixels = np.asarray(self._few.images)
+        self._pixels = np.asarray(self._few.rows)
         self._voters = _voters(train, test, settings, rng)
         extract = self._extractor(encoder, settings.batch)
         self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
@@ -140,7 +144,7 @@ class Comparison:
     def _compare_files(self, form, wanted):
         few, compared = self._few, {}
         # Files are cut to squares of the size of the data; other images not.
-        if few.image_shape[:2] == (self._encoder.image_size,) * 2:
+        if few.row_shape[:2] == (self._encoder.image_size,) * 2:
             files = [png(image) for image in self._pixels]
             compared["bytes"] = compare(wanted, form.encode_files(files))
         if few.folder and few.paths:
@@ -172,7 +176,7 @@ class Comparison:
         if self._voters is None:
             return None
         bank, queries = self._voters
-        vectors = [encode(np.asarray(part.images)) for part in self._voters]
+        vectors = [encode(np.asarray(part.rows)) for part in self._voters]
         if not all(np.isfinite(part).all() for part in vectors):
             return float("nan")  # `check` refuses it by name
         return knn_accuracy(

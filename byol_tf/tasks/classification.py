@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable, some
 from byol_tf.evaluation.accuracy import top_k_hits
 from byol_tf.layers.heads import linear_head
@@ -92,9 +92,9 @@ class Classification(Task):
             )
             raise ValueError(
                 "classification needs labels of two classes or more, but in "
-                f"{labelled.images.name} {found}; a folder has labels if each "
-                "image is in one of at least two sub-folders named after the "
-                "classes, or give a file of labels"
+                f"{labelled.examples.name} {found}; a folder has labels if "
+                "each image is in one of at least two sub-folders named after "
+                "the classes, or give a file of labels"
             )
         weights = _weights(class_weights, counts)
         return cls(task.columns, label_smoothing, weights)
@@ -106,8 +106,8 @@ class Classification(Task):
         unknown = sorted(set(names) - set(index) - {""})
         if unknown:
             raise ValueError(
-                f"{labelled.images.name} has classes that the training images "
-                f"lack: {some(unknown, 5)}; the known ones are "
+                f"{labelled.examples.name} has classes that the training "
+                f"images lack: {some(unknown, 5)}; the known ones are "
                 f"{some(self.columns, 5)}"
             )
         targets = np.full((len(names), len(self.columns)), np.nan, np.float32)
@@ -195,17 +195,17 @@ def _names(labelled: Labelled) -> Sequence[str]:
     """The name of the class of each image; "" where there is none."""
     if labelled.table is not None:
         return labelled.table.columns[_label_column(labelled.table)]
-    names = ("", *_names_of_labels(labelled.images))
-    return [names[label + 1] for label in labelled.images.labels]
+    names = ("", *_names_of_labels(labelled.examples))
+    return [names[label + 1] for label in labelled.examples.labels]
 
 
 def _class_names(labelled: Labelled) -> Sequence[str]:
     if labelled.table is not None:
         return sorted(set(_names(labelled)) - {""})
-    return _names_of_labels(labelled.images)
+    return _names_of_labels(labelled.examples)
 
 
-def _names_of_labels(images: Images) -> tuple[str, ...]:
+def _names_of_labels(images: Examples) -> tuple[str, ...]:
     given = images.class_names
     return given + tuple(map(str, range(len(given), images.num_classes)))
 

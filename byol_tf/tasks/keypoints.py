@@ -104,7 +104,7 @@ class Keypoints(Task):
                 f"{self.names[point]}_y must both be numbers or both be "
                 f"empty. Received: one of them for {table.paths[row]}"
             )
-        images = labelled.images
+        images = labelled.examples
         if images.folder:
             sizes = upright_sizes(images.folder, images.paths)
             points = into_square(points, sizes)
@@ -179,8 +179,8 @@ class Keypoints(Task):
 def _table(labelled: Labelled) -> LabelTable:
     if labelled.table is None:
         raise ValueError(
-            f"keypoints need a file of labels for {labelled.images.name}, with "
-            "columns <name>_x and <name>_y"
+            f"keypoints need a file of labels for {labelled.examples.name}, "
+            "with columns <name>_x and <name>_y"
         )
     return labelled.table
 

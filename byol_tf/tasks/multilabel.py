@@ -49,9 +49,9 @@ class MultiLabel(Task):
         task = cls(tags)
         if not (task.targets(labelled) > 0).any():
             raise ValueError(
-                f"multilabel needs tags, but {labelled.images.name} has none; "
-                f"give a file of labels with a column of 0 and 1 for each "
-                f"tag, or with a column {COLUMN!r} of names joined by "
+                f"multilabel needs tags, but {labelled.examples.name} has "
+                f"none; give a file of labels with a column of 0 and 1 for "
+                f"each tag, or with a column {COLUMN!r} of names joined by "
                 f"{SEPARATOR!r}, or name the sub-folders like 'red"
                 f"{FOLDER_SEPARATOR}round'"
             )
@@ -68,7 +68,7 @@ class MultiLabel(Task):
         )
         if unknown:
             raise ValueError(
-                f"{labelled.images.name} has tags that the training images "
+                f"{labelled.examples.name} has tags that the training images "
                 f"lack: {some(unknown, 5)}"
             )
         targets = np.full((len(names), len(index)), np.nan, np.float32)
@@ -162,8 +162,8 @@ def _names(labelled):
     None instead of the list if the table has a column for each tag.
     """
     if labelled.table is None:
-        folders = labelled.images.class_names
-        known = labelled.images.labels
+        folders = labelled.examples.class_names
+        known = labelled.examples.labels
         return [
             _split(folders[label], FOLDER_SEPARATOR)
             if 0 <= label < len(folders)

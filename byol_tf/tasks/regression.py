@@ -79,7 +79,8 @@ class Regression(Task):
         """float32 `[n, columns]`, NaN where unknown."""
         if labelled.table is None:
             raise ValueError(
-                f"regression needs a file of labels for {labelled.images.name}"
+                "regression needs a file of labels for "
+                f"{labelled.examples.name}"
             )
         return read_numbers(labelled.table, self.columns).astype(np.float32)
 

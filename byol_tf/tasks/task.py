@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 
 WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
@@ -16,19 +16,19 @@ WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
 
 @dataclasses.dataclass(frozen=True)
 class Labelled:
-    """Images with what is known of them.
+    """Examples with what is known of them.
 
     Attributes:
-        images: with the class of each in `labels`, where there is one.
+        examples: with the class of each in `labels`, where there is one.
         table: a row of named values for each image, in the same order, or
             None if no file of labels was given.
     """
 
-    images: Images
+    examples: Examples
     table: LabelTable | None = None
 
     def __post_init__(self):
-        count = self.images.num_examples
+        count = self.examples.num_examples
         if self.table is not None and len(self.table) != count:
             raise ValueError(
                 "`table` must have a row for each image, see "

@@ -36,7 +36,7 @@ def test_arrays_are_found_by_their_usual_names(tmp_path, pixels, split, keys):
     labels = np.arange(6) % 3
     path = save(tmp_path / "set.npz", **{keys[0]: pixels, keys[1]: labels})
     images = load(path, split)
-    np.testing.assert_array_equal(images.images, pixels)
+    np.testing.assert_array_equal(images.rows, pixels)
     np.testing.assert_array_equal(images.labels, labels)
     assert images.labels.dtype == np.int32
     assert images.name == "set"
@@ -62,7 +62,7 @@ def test_class_names_come_with_labels(tmp_path, pixels):
 
 def test_gray_images_need_no_channel_axis(tmp_path, pixels):
     images = load(save(tmp_path / "set.npz", images=pixels[..., 0]))
-    np.testing.assert_array_equal(images.images, pixels[..., :1])
+    np.testing.assert_array_equal(images.rows, pixels[..., :1])
 
 
 def test_labels_as_a_column_are_accepted(tmp_path, pixels):
@@ -75,20 +75,20 @@ def test_labels_as_a_column_are_accepted(tmp_path, pixels):
 def test_floats_in_the_unit_interval_become_bytes(tmp_path, dtype):
     floats = np.array([0, 0.25, 0.5, 1.0], dtype).reshape(1, 2, 2)
     images = load(save(tmp_path / "set.npz", images=floats))
-    np.testing.assert_array_equal(images.images.ravel(), [0, 64, 128, 255])
+    np.testing.assert_array_equal(images.rows.ravel(), [0, 64, 128, 255])
 
 
 def test_more_than_three_channels_are_kept(tmp_path):
     five = np.zeros((2, 4, 4, 5), np.uint8)
     images = load(save(tmp_path / "set.npz", images=five))
-    assert images.image_shape == (4, 4, 5)
+    assert images.row_shape == (4, 4, 5)
 
 
 def test_arrays_are_resized_and_converted_on_request(tmp_path, pixels):
     path = save(tmp_path / "set.npz", images=pixels)
     images = load(path, image_size=8, channels=1)
-    assert images.image_shape == (8, 8, 1)
-    gray = load(path, channels=1).images[..., 0]
+    assert images.row_shape == (8, 8, 1)
+    gray = load(path, channels=1).rows[..., 0]
     expected = pixels @ np.array([0.299, 0.587, 0.114])
     assert np.abs(gray - expected).max() <= 0.5 + 1e-4
 
@@ -96,7 +96,7 @@ def test_arrays_are_resized_and_converted_on_request(tmp_path, pixels):
 def test_gray_arrays_are_repeated_to_three_channels(tmp_path, pixels):
     path = save(tmp_path / "set.npz", images=pixels[..., 0])
     np.testing.assert_array_equal(
-        load(path, channels=3).images, np.repeat(pixels[..., :1], 3, axis=-1)
+        load(path, channels=3).rows, np.repeat(pixels[..., :1], 3, axis=-1)
     )
 
 

@@ -11,7 +11,7 @@ from byol_tf.data.batches import (
     training_batches,
     with_views,
 )
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 
 
 @pytest.fixture
@@ -20,14 +20,14 @@ def images():
     labels = np.arange(23)
     pixels = np.random.default_rng(0).integers(0, 256, (23, 4, 5, 3), np.uint8)
     pixels[:, 0, 0, 0] = labels
-    return Images(pixels, labels.astype(np.int32))
+    return Examples(pixels, labels.astype(np.int32))
 
 
 @pytest.fixture
 def on_disk(images, tmp_path):
-    np.save(tmp_path / "images.npy", images.images)
+    np.save(tmp_path / "images.npy", images.rows)
     pixels = np.load(tmp_path / "images.npy", mmap_mode="r")
-    return Images(pixels, images.labels)
+    return Examples(pixels, images.labels)
 
 
 def labels_of(dataset):
@@ -62,7 +62,7 @@ def test_pixels_stay_with_their_labels(source, images, request):
     stored = request.getfixturevalue(source)
     batches = training_batches(stored, 6, seed=1, num_steps=5)
     for pixels, labels in batches.as_numpy_iterator():
-        np.testing.assert_array_equal(pixels, images.images[labels])
+        np.testing.assert_array_equal(pixels, images.rows[labels])
 
 
 def test_an_epoch_covers_the_set_once_but_for_the_remainder(images):
@@ -140,17 +140,17 @@ def test_continuing_gives_what_an_uninterrupted_run_gets(images, start):
 
 def test_continuing_late_reads_no_earlier_data(images):
     class Counting:
-        shape, dtype = images.images.shape, images.images.dtype
+        shape, dtype = images.rows.shape, images.rows.dtype
         reads = 0
 
         def __len__(self):
-            return len(images.images)
+            return len(images.rows)
 
         def __getitem__(self, rows):
             Counting.reads += 1
-            return images.images[rows]
+            return images.rows[rows]
 
-    counted = Images(Counting(), images.labels)
+    counted = Examples(Counting(), images.labels)
     batches = training_batches(
         counted, 4, seed=0, start_step=10**12 + 3, num_steps=1
     )
@@ -180,7 +180,7 @@ def test_evaluation_gives_every_example_once_in_order(images, batch_size):
         np.concatenate(part) for part in zip(*batches, strict=True)
     )
     np.testing.assert_array_equal(labels, np.arange(23))
-    np.testing.assert_array_equal(pixels, images.images)
+    np.testing.assert_array_equal(pixels, images.rows)
 
 
 def test_evaluation_batch_of_nothing_is_an_error(images):
@@ -190,7 +190,7 @@ def test_evaluation_batch_of_nothing_is_an_error(images):
 
 def test_examples_need_not_be_images():
     signals = np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32)
-    data = Images(signals, np.full(9, -1, np.int32))
+    data = Examples(signals, np.full(9, -1, np.int32))
     (batch, labels), *_ = training_batches(data, 9, seed=0, num_steps=1)
     assert batch.dtype == tf.float32
     np.testing.assert_array_equal(np.sort(batch, 0), np.sort(signals, 0))
@@ -218,7 +218,7 @@ def test_pipeline_views_use_the_seed_of_their_step(images, start):
     results = list(viewed.as_numpy_iterator())
     assert len(results) == 6
     for i, ((view1, view2), labels) in enumerate(results):
-        step, pixels = start + i, images.images[labels].astype(int)
+        step, pixels = start + i, images.rows[labels].astype(int)
         np.testing.assert_array_equal(view1, pixels + 1000 * step)
         np.testing.assert_array_equal(view2, pixels - step)
 

@@ -20,8 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 )
 def test_embedded_set_is_class_balanced(split, per_class):
     images = sources.load("embedded", "fashion_mnist", split)
-    assert images.images.shape == (10 * per_class, 28, 28, 1)
-    assert images.images.dtype == np.uint8
+    assert images.rows.shape == (10 * per_class, 28, 28, 1)
+    assert images.rows.dtype == np.uint8
     assert images.labels.dtype == np.int32
     np.testing.assert_array_equal(np.bincount(images.labels), [per_class] * 10)
     assert len(images.class_names) == images.num_classes == 10
@@ -31,7 +31,7 @@ def test_embedded_splits_share_no_image():
     train, test = (
         {
             hashlib.sha256(image).digest()
-            for image in sources.load("embedded", "fashion_mnist", split).images
+            for image in sources.load("embedded", "fashion_mnist", split).rows
         }
         for split in ("train", "test")
     )

@@ -5,27 +5,27 @@ import dataclasses
 import numpy as np
 import pytest
 
-from byol_tf.data.examples import Images, Rows, split_holdout
+from byol_tf.data.examples import Examples, Rows, split_holdout
 
 
 def make(labels, size=4, class_names=()):
     labels = np.array(labels, np.int32)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (len(labels), size, size, 3), np.uint8)
-    return Images(images, labels, class_names)
+    return Examples(images, labels, class_names)
 
 
 def mapped(images, path):
     """The same set in a memory map."""
-    np.save(path, images.images)
+    np.save(path, images.rows)
     pixels = np.load(path, mmap_mode="r")
-    return Images(pixels, images.labels, images.class_names, images.name)
+    return Examples(pixels, images.labels, images.class_names, images.name)
 
 
 def test_facts_of_a_labelled_set():
     images = make([0, 2, -1], class_names=("a", "b", "c", "d"))
     assert images.num_examples == 3
-    assert images.image_shape == (4, 4, 3)
+    assert images.row_shape == (4, 4, 3)
     assert images.num_classes == 4
     assert images.labelled
 
@@ -42,20 +42,20 @@ def test_a_set_without_labels_has_no_classes():
 
 def test_images_and_labels_of_different_number_are_an_error():
     with pytest.raises(ValueError, match="must have the same length"):
-        Images(np.zeros((3, 2, 2, 1), np.uint8), np.zeros(2, np.int32))
+        Examples(np.zeros((3, 2, 2, 1), np.uint8), np.zeros(2, np.int32))
 
 
 def test_fingerprint_changes_with_pixels_labels_and_shape():
     images = make(range(5))
-    pixels = images.images.copy()
+    pixels = images.rows.copy()
     pixels[3, 1, 2, 0] ^= 1
     labels = images.labels.copy()
     labels[2] = 4
     prints = {
         images.fingerprint(),
-        Images(pixels, images.labels).fingerprint(),
-        Images(images.images, labels).fingerprint(),
-        Images(images.images.reshape(5, 2, 8, 3), images.labels).fingerprint(),
+        Examples(pixels, images.labels).fingerprint(),
+        Examples(images.rows, labels).fingerprint(),
+        Examples(images.rows.reshape(5, 2, 8, 3), images.labels).fingerprint(),
     }
     assert len(prints) == 4
     assert make(range(5)).fingerprint() == images.fingerprint()
@@ -70,17 +70,17 @@ def test_fingerprint_does_not_depend_on_where_pixels_are(tmp_path):
 
 
 def test_fingerprint_of_many_images_sees_labels_and_some_pixels():
-    images = Images(
+    images = Examples(
         np.zeros((10_000, 1, 1, 1), np.uint8), np.zeros(10_000, int)
     )
-    last = images.images.copy()
+    last = images.rows.copy()
     last[-1] = 1
     labels = images.labels.copy()
     labels[1234] = 1
     prints = {
         images.fingerprint(),
-        Images(last, images.labels).fingerprint(),
-        Images(images.images, labels).fingerprint(),
+        Examples(last, images.labels).fingerprint(),
+        Examples(images.rows, labels).fingerprint(),
     }
     assert len(prints) == 3
 
@@ -89,15 +89,13 @@ def test_subset_of_a_memory_map_reads_only_what_is_asked_for(tmp_path):
     images = make(range(8))
     on_disk = mapped(images, tmp_path / "images.npy")
     part = on_disk.subset(np.array([6, 1, 3])).subset(np.array([2, 0]))
-    assert isinstance(part.images, Rows)
-    assert part.images.array is on_disk.images
-    assert part.image_shape == (4, 4, 3)
+    assert isinstance(part.rows, Rows)
+    assert part.rows.array is on_disk.rows
+    assert part.row_shape == (4, 4, 3)
     np.testing.assert_array_equal(part.labels, [3, 6])
-    np.testing.assert_array_equal(part.images[1], images.images[6])
-    np.testing.assert_array_equal(part.images[:1], images.images[[3]])
-    np.testing.assert_array_equal(
-        np.asarray(part.images), images.images[[3, 6]]
-    )
+    np.testing.assert_array_equal(part.rows[1], images.rows[6])
+    np.testing.assert_array_equal(part.rows[:1], images.rows[[3]])
+    np.testing.assert_array_equal(np.asarray(part.rows), images.rows[[3, 6]])
 
 
 @pytest.mark.parametrize("index", [[4, 0, 2], [True, False] * 2 + [True]])
@@ -120,10 +118,10 @@ def test_holdout_is_stratified_and_disjoint():
     rest, held_out = split_holdout(images, 0.2, seed=3)
     np.testing.assert_array_equal(np.bincount(held_out.labels), [10, 6, 4])
     np.testing.assert_array_equal(np.bincount(rest.labels), [40, 24, 16])
-    together = np.concatenate([rest.images, held_out.images])
+    together = np.concatenate([rest.rows, held_out.rows])
     assert len({image.tobytes() for image in together}) == 100
     assert {image.tobytes() for image in together} == {
-        image.tobytes() for image in images.images
+        image.tobytes() for image in images.rows
     }
 
 
@@ -138,10 +136,10 @@ def test_holdout_keeps_labels_with_their_images():
     images = make(np.arange(40) % 4)
     label_of = {
         image.tobytes(): label
-        for image, label in zip(images.images, images.labels, strict=True)
+        for image, label in zip(images.rows, images.labels, strict=True)
     }
     for part in split_holdout(images, 0.25, seed=0):
-        for image, label in zip(part.images, part.labels, strict=True):
+        for image, label in zip(part.rows, part.labels, strict=True):
             assert label_of[image.tobytes()] == label
 
 
@@ -164,7 +162,7 @@ def test_holdout_does_not_copy_a_memory_map(tmp_path):
         split_holdout(on_disk, 0.3, 1),
         strict=True,
     ):
-        assert isinstance(b.images, Rows)
+        assert isinstance(b.rows, Rows)
         assert a.fingerprint() == b.fingerprint()
 
 

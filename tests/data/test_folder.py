@@ -26,7 +26,7 @@ def load(folder, split="train", image_size=8, **options):
 
 def colours(images):
     """The colour of each image, after a check that it has but one."""
-    pixels = images.images.astype(int)
+    pixels = images.rows.astype(int)
     assert (np.ptp(pixels, axis=(1, 2)) <= 2).all()
     return pixels[:, 0, 0]
 
@@ -70,8 +70,8 @@ def test_a_mixed_folder_comes_out_right(tmp_path):
         made["i.webp"] = BLUE
         paint(tmp_path / "i.webp", BLUE, lossless=True)
     images = load(tmp_path)
-    assert images.images.dtype == np.uint8
-    assert images.images.shape == (len(made), 8, 8, 3)
+    assert images.rows.dtype == np.uint8
+    assert images.rows.shape == (len(made), 8, 8, 3)
     expected = np.array(list(made.values()))
     assert np.abs(colours(images) - expected).max() <= 3
     assert images.skipped == ()
@@ -80,7 +80,7 @@ def test_a_mixed_folder_comes_out_right(tmp_path):
 def test_one_channel_on_request(tmp_path):
     paint(tmp_path / "a.png", RED)
     images = load(tmp_path, channels=1)
-    assert images.image_shape == (8, 8, 1)
+    assert images.row_shape == (8, 8, 1)
     luma = np.dot(RED, (0.299, 0.587, 0.114))
     assert np.abs(colours(images) - luma).max() <= 1
 
@@ -235,8 +235,8 @@ def test_disk_cache_gives_what_memory_gives(many):
     folder, cache = many
     in_memory = load(folder, cache="memory")
     on_disk = load(folder, cache="disk", cache_dir=cache)
-    assert isinstance(on_disk.images, np.memmap)
-    assert not isinstance(in_memory.images, np.memmap)
+    assert isinstance(on_disk.rows, np.memmap)
+    assert not isinstance(in_memory.rows, np.memmap)
     assert on_disk.fingerprint() == in_memory.fingerprint()
     assert on_disk.skipped == in_memory.skipped
     assert on_disk.paths == in_memory.paths and len(on_disk.paths) == 9
@@ -265,9 +265,9 @@ def test_changed_files_or_options_are_decoded_anew(many):
     changed = load(folder, cache="disk", cache_dir=cache)
     assert changed.fingerprint() != first.fingerprint()
     smaller = load(folder, image_size=4, cache="disk", cache_dir=cache)
-    assert smaller.image_shape == (4, 4, 3)
+    assert smaller.row_shape == (4, 4, 3)
     gray = load(folder, channels=1, cache="disk", cache_dir=cache)
-    assert gray.image_shape == (8, 8, 1)
+    assert gray.row_shape == (8, 8, 1)
 
 
 def test_interrupted_decoding_leaves_nothing_that_passes_for_whole(
@@ -293,9 +293,9 @@ def test_auto_cache_takes_the_disk_above_the_limit(many):
     folder, cache = many
     size = 10 * 8 * 8 * 3
     fits = load(folder, cache="auto", cache_bytes=size, cache_dir=cache)
-    assert not isinstance(fits.images, np.memmap)
+    assert not isinstance(fits.rows, np.memmap)
     above = load(folder, cache="auto", cache_bytes=size - 1, cache_dir=cache)
-    assert isinstance(above.images, np.memmap)
+    assert isinstance(above.rows, np.memmap)
 
 
 def test_disk_cache_without_a_folder_is_an_error(many):

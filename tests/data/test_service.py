@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.data.batches import training_batches, with_views
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.service import service_batches
 from byol_tf.distribute.strategy import Shard
 from tests.support.workers import images
@@ -103,7 +103,7 @@ def test_an_address_where_nobody_listens_is_told(wrong):
 
 def test_images_on_the_disk_are_refused(address, tmp_path):
     pixels = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(8, 4, 4, 3))
-    on_disk = Images(pixels, np.zeros(8, np.int32))
+    on_disk = Examples(pixels, np.zeros(8, np.int32))
     batches = service_batches(
         on_disk, 4, address, seed=0, start_step=0, num_steps=1
     )

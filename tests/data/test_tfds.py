@@ -82,10 +82,10 @@ def load(folder, name="tiny", split="train", **options):
 def test_images_and_labels_are_those_written(prepared):
     folder, pixels = prepared
     train, test = load(folder), load(folder, split="test")
-    np.testing.assert_array_equal(train.images, pixels[:9])
-    np.testing.assert_array_equal(test.images, pixels[9:])
+    np.testing.assert_array_equal(train.rows, pixels[:9])
+    np.testing.assert_array_equal(test.rows, pixels[9:])
     np.testing.assert_array_equal(train.labels, np.arange(9) % 3)
-    assert train.images.dtype == np.uint8
+    assert train.rows.dtype == np.uint8
     assert train.labels.dtype == np.int32
     assert train.class_names == ("a", "b", "c")
     assert train.name == "tiny"
@@ -94,26 +94,26 @@ def test_images_and_labels_are_those_written(prepared):
 def test_a_part_of_a_split_can_be_asked_for(prepared):
     folder, pixels = prepared
     np.testing.assert_array_equal(
-        load(folder, split="train[3:5]").images, pixels[3:5]
+        load(folder, split="train[3:5]").rows, pixels[3:5]
     )
 
 
 def test_other_channels_and_sizes_are_made_from_the_files(prepared):
     folder, pixels = prepared
     gray = load(folder, channels=1)
-    assert gray.image_shape == (6, 6, 1)
+    assert gray.row_shape == (6, 6, 1)
     expected = pixels[:9] @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(gray.images[..., 0] - expected).max() <= 1
+    assert np.abs(gray.rows[..., 0] - expected).max() <= 1
     np.testing.assert_array_equal(gray.labels, np.arange(9) % 3)
-    assert load(folder, image_size=4).image_shape == (4, 4, 3)
+    assert load(folder, image_size=4).row_shape == (4, 4, 3)
     whole = load(folder, image_size=6, channels=3)
-    np.testing.assert_array_equal(whole.images, pixels[:9])
+    np.testing.assert_array_equal(whole.rows, pixels[:9])
 
 
 def test_images_of_several_sizes_are_brought_to_one(prepared):
     images = load(prepared[0], "mixed", image_size=5)
-    assert images.images.shape == (4, 5, 5, 3)
-    values = images.images.reshape(4, -1)
+    assert images.rows.shape == (4, 5, 5, 3)
+    values = images.rows.reshape(4, -1)
     np.testing.assert_array_equal(values.min(1), [0, 20, 40, 80])
     np.testing.assert_array_equal(values.max(1), [0, 20, 40, 80])
 
@@ -142,7 +142,7 @@ def test_disk_cache_gives_what_memory_gives(prepared, tmp_path, options):
     in_memory = load(folder, **options)
     for _ in range(2):
         on_disk = load(folder, cache="disk", cache_dir=tmp_path, **options)
-        assert isinstance(on_disk.images, np.memmap)
+        assert isinstance(on_disk.rows, np.memmap)
         assert on_disk.fingerprint() == in_memory.fingerprint()
     assert len(list(tmp_path.glob("*.npy"))) == 1
 

@@ -49,7 +49,7 @@ def fill(folder, count):
 def assert_none_is_lost(images, wanted):
     rows = {path: row for row, path in enumerate(images.paths)}
     for name, pixels in wanted.items():
-        np.testing.assert_array_equal(images.images[rows[name]], pixels)
+        np.testing.assert_array_equal(images.rows[rows[name]], pixels)
 
 
 def read_csv(path):

@@ -81,7 +81,7 @@ def test_a_folder_of_damaged_files_gives_its_good_ones_and_reasons(tmp_path):
     for name, data, good in zip(names, files, whole, strict=True):
         if good:
             alone = decode_square(data, SIZE, 3)
-            np.testing.assert_array_equal(images.images[rows[name]], alone)
+            np.testing.assert_array_equal(images.rows[rows[name]], alone)
 
 
 def test_a_batch_of_damaged_files_in_the_graph_loses_no_good_one():
@@ -177,7 +177,7 @@ def test_what_lies_is_put_upright_the_same_everywhere(
     (tmp_path / "photo.jpg").write_bytes(data)
     (from_folder,) = sources.load(
         "folder", directory=str(tmp_path), image_size=SIZE
-    ).images
+    ).rows
     plain = Image.open(io.BytesIO(encoded(noise(30, 20, seed=5), kind)))
     # Where EXIF 2.32 says row 0 and column 0 of what is stored are shown.
     upright = {

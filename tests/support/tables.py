@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 from byol_tf.tasks.task import Labelled
 
@@ -12,5 +12,5 @@ def with_table(**columns) -> Labelled:
     count = len(next(iter(columns.values())))
     pixels = np.zeros((count, 2, 2, 1), np.uint8)
     paths = [f"{i}.png" for i in range(count)]
-    images = Images(pixels, np.full(count, -1, np.int32), name="photos")
+    images = Examples(pixels, np.full(count, -1, np.int32), name="photos")
     return Labelled(images, LabelTable(paths, columns))

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import byol_tf
 from byol_tf.data.batches import training_batches
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import make_distribution
 from byol_tf.layers.batch_norm import FusedBatchNormalization, synchronize
 from byol_tf.training.logs import read_metrics
@@ -63,7 +63,7 @@ def images(count=IMAGES):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)
     names = tuple(map(str, range(count)))
-    return Images(pixels, np.arange(count, dtype=np.int32), names, "noise")
+    return Examples(pixels, np.arange(count, dtype=np.int32), names, "noise")
 
 
 def make_model(distribution, views, make_optimizer=None):

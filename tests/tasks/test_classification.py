@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.task import Labelled
@@ -15,7 +15,7 @@ CLASSES = ("ant", "bee", "cat")
 
 def labelled(labels, names=CLASSES, table=None):
     labels = np.array(labels, np.int32)
-    images = Images(np.zeros((len(labels), 2, 2, 1), np.uint8), labels, names)
+    images = Examples(np.zeros((len(labels), 2, 2, 1), np.uint8), labels, names)
     return Labelled(images, table)
 
 

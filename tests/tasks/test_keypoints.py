@@ -50,7 +50,7 @@ def test_targets_are_pairs_in_fractions_of_the_side():
         (with_table(a_x=("0.5",), a_z=("0.5",)), "lacks 'a_y'"),
         (with_table(a=("0.5",)), "need columns <name>_x and <name>_y"),
         (with_table(a_x=("",), a_y=("",)), "'a' .* not to be seen in any"),
-        (Labelled(IMAGES.images), "keypoints need a file of labels"),
+        (Labelled(IMAGES.examples), "keypoints need a file of labels"),
     ],
 )
 def test_points_that_cannot_be_learned_are_an_error(images, message):
@@ -95,7 +95,7 @@ def test_points_follow_the_centre_square_that_is_shown(tmp_path):
     targets = Keypoints.of(Labelled(images, table)).targets(
         Labelled(images, table)
     )
-    for image, target in zip(images.images[..., 0], targets, strict=True):
+    for image, target in zip(images.rows[..., 0], targets, strict=True):
         weights = np.where(image > 100, image, 0.0)
         y, x = np.indices(image.shape) + 0.5
         centre = [(weights * x).sum(), (weights * y).sum()]

@@ -26,7 +26,7 @@ class Brightness(Task):
         return cls(("mean",))
 
     def targets(self, labelled):
-        pixels = np.asarray(labelled.images.images, np.float32) / 255
+        pixels = np.asarray(labelled.examples.rows, np.float32) / 255
         return pixels.mean(axis=(1, 2, 3))[:, np.newaxis]
 
     def head(self):

@@ -118,7 +118,7 @@ def test_nothing_known_to_judge_by_is_an_error(task):
         (with_table(a=("1", "1,5")), "Received: '1,5' for 1.png"),
         (with_table(a=("7", "7", "")), "'a' of the label table has only 7"),
         (with_table(a=("", "")), "'a' of the label table has 0"),
-        (Labelled(IMAGES.images), "regression needs a file of labels"),
+        (Labelled(IMAGES.examples), "regression needs a file of labels"),
     ],
 )
 def test_columns_that_cannot_be_learned_are_an_error(images, message):

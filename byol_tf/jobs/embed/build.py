@@ -105,7 +105,7 @@ def _stored_size(run, workdir):
             f"the size of the run's own images is not known ({error}); give "
             "it by --config.image_size"
         ) from error
-    return min(train.image_shape[:2])
+    return min(train.row_shape[:2])
 
 
 def _embedder(encoder, origin, config, max_pixels=MAX_PIXELS):

@@ -93,7 +93,7 @@ def image_size(encoder: keras.Model, images, config, run) -> int:
     """
     return encoders.input_size(
         encoder,
-        images.image_shape,
+        images.row_shape,
         name=images.name,
         size=config.size,
         usual=run.augment.size,
@@ -143,7 +143,7 @@ def _subjects(config, encoder, workdir, size, train, crops):
     subjects = [
         Subject(
             "raw pixels",
-            encoders.pixel_encoder(pixels, train.image_shape[-1]),
+            encoders.pixel_encoder(pixels, train.row_shape[-1]),
             CentreView(pixels, config.crop_fraction),
         )
     ]

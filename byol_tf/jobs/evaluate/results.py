@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.evaluation import confusion
 from byol_tf.evaluation.accuracy import bootstrap_interval, top_k_hits
 from byol_tf.evaluation.knn import knn_predict
@@ -41,7 +41,7 @@ class Tested(NamedTuple):
     others: Mapping[int, float]
 
 
-def checked_test(test: Images, train: Images) -> Images:
+def checked_test(test: Examples, train: Examples) -> Examples:
     """The labelled images of a test set.
 
     Raises:
@@ -106,7 +106,7 @@ def tested(
 
 def summary(
     rows: Mapping[str, Mapping[str, Tested]],
-    test: Images,
+    test: Examples,
     class_names: Sequence[str],
     *,
     interval: Mapping,

@@ -17,7 +17,7 @@ import tensorflow as tf
 from absl import logging
 
 from byol_tf.data.batches import steps_per_epoch, training_batches
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.evaluation.feature_cache import FeatureCache
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.linear_probe import choose_probe
@@ -68,8 +68,8 @@ class LinearEvaluation:
     """
 
     subjects: list[Subject]
-    train: Images
-    load_test: Callable[[], Images]
+    train: Examples
+    load_test: Callable[[], Examples]
     settings: Settings
     about: Mapping = dataclasses.field(default_factory=dict)
 
@@ -180,7 +180,7 @@ class LinearEvaluation:
         def compute():
             title = f"{subject.name}: features"
             return extractor(
-                images.images, functools.partial(progress_bar, title)
+                images.rows, functools.partial(progress_bar, title)
             )
 
         if subject.identity is None:

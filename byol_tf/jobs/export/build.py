@@ -125,7 +125,7 @@ def _source(config, workdir, defaults):
     )
     size = evaluation_builders.image_size(loaded, train, config, run)
     view = CentreView(size, config.crop_fraction)
-    encoder = signatures.Model(loaded, view, min(train.image_shape[:2]))
+    encoder = signatures.Model(loaded, view, min(train.row_shape[:2]))
     classifier, without = _classifier(config, workdir)
     method = objective_builders.title(run)
     about = {
@@ -160,7 +160,7 @@ def _some(images, count, seed):
     count = min(count, images.num_examples)
     rng = np.random.default_rng(seed)
     chosen = rng.choice(images.num_examples, count, replace=False)
-    return np.asarray(images.subset(np.sort(chosen)).images)
+    return np.asarray(images.subset(np.sort(chosen)).rows)
 
 
 def _about_run(encoder, workdir, size, run, train):

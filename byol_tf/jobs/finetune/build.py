@@ -72,7 +72,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         fractions=fractions,
         settings=settings,
         prepare=CentreView(size, config.crop_fraction),
-        image_shape=(size, size, images.image_shape[-1]),
+        image_shape=(size, size, images.row_shape[-1]),
         draw=draw,
         augment=augment,
         task_of=functools.partial(kind.of, **options) if balanced else None,
@@ -162,7 +162,7 @@ def _labelled(images, file):
 
 
 def _check_shape(task, images):
-    height, width, _ = images.image_shape
+    height, width, _ = images.row_shape
     if task.moves_with_image and height != width:
         raise ValueError(
             f"{task.name} needs square images, since only the centre square "

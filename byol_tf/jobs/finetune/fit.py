@@ -11,22 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.batches import training_batches
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.settings import Setting, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.optim.schedules import WarmupCosine, scaled_learning_rate
 
 
-class Examples(NamedTuple):
-    """Images and what is to be learned of them, float32 `[n, targets]`."""
+class Targets(NamedTuple):
+    """Examples and what is to be learned of them, float32 `[n, targets]`."""
 
-    images: Images
+    examples: Examples
     targets: np.ndarray
 
-    def subset(self, index: np.ndarray) -> "Examples":
+    def subset(self, index: np.ndarray) -> "Targets":
         """The examples at these positions, in the given order."""
-        return Examples(self.images.subset(index), self.targets[index])
+        return Targets(self.examples.subset(index), self.targets[index])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +114,8 @@ def _value(metrics, name, sign=1.0):
 def fit(
     tuner: FineTuner,
     start: Weights,
-    learn: Examples,
-    validation: Examples,
+    learn: Targets,
+    validation: Targets,
     *,
     settings: Settings,
     setting: Setting,
@@ -146,8 +146,8 @@ def fit(
         on_steps: called with the number of steps done, or left out at the end.
     """
     started = time.perf_counter()
-    total = settings.steps(learn.images.num_examples)
-    by_loss = settings.chooses_by_loss(validation.images.num_examples)
+    total = settings.steps(learn.examples.num_examples)
+    by_loss = settings.chooses_by_loss(validation.examples.num_examples)
     rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
     best, best_step, looks, weights = {}, 0, 0, start
     tuner.reset(start)
@@ -176,7 +176,7 @@ def fit(
 
 def _losses(tuner, learn, settings, setting, seed, whole, augment):
     """`(steps done, loss)` of one step after the other."""
-    total = settings.steps(learn.images.num_examples)
+    total = settings.steps(learn.examples.num_examples)
     warmup = min(round(settings.warmup * total), total - 1)
     peak = scaled_learning_rate(setting.learning_rate, settings.batch_size)
     rates = WarmupCosine(peak, total, warmup)(tf.range(total)).numpy()
@@ -204,19 +204,19 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
 def _batches(learn, batch_size, seed, total):
     # Their numbers tell whose targets are wanted.
     return training_batches(
-        learn.images.numbered(),
-        min(batch_size, learn.images.num_examples),
+        learn.examples.numbered(),
+        min(batch_size, learn.examples.num_examples),
         seed=seed,
         num_steps=total,
     )
 
 
 def judge(
-    tuner: FineTuner, examples: Examples, batch_size: int
+    tuner: FineTuner, judged: Targets, batch_size: int
 ) -> dict[str, float]:
     """Metrics and `loss` of its present weights."""
-    outputs = tuner.outputs(examples.images.images, batch_size)
-    return tuner.judge(outputs, examples.targets)
+    outputs = tuner.outputs(judged.examples.rows, batch_size)
+    return tuner.judge(outputs, judged.targets)
 
 
 def _copy(tuner, start, whole):

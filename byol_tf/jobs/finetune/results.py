@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_fractions import Fraction, Part
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
@@ -59,7 +59,7 @@ def summary(
 def subsets(
     parts: Mapping[tuple[Fraction, int], Part],
     known: np.ndarray,
-    images: Images,
+    images: Examples,
 ) -> dict:
     """Which images every fraction took, by fraction, seed and part.
 

@@ -19,7 +19,7 @@ import numpy as np
 from byol_tf.data.label_fractions import Fraction, draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
-from byol_tf.jobs.finetune.fit import Choice, Examples, best_setting, fit, judge
+from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit, judge
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Update, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
@@ -110,7 +110,7 @@ class FineTuning:
         """
         workdir, started = pathlib.Path(workdir), time.perf_counter()
         subsets = finetune_results.subsets(
-            self._parts, self._known, self.train.images
+            self._parts, self._known, self.train.examples
         )
         write_json(workdir / f"{name}_subsets.json", subsets)
         choices = {
@@ -230,7 +230,7 @@ class FineTuning:
             tuner.classifier,
             tuner.task,
             self.prepare,
-            min(self.train.images.image_shape[:2]),
+            min(self.train.examples.row_shape[:2]),
             workdir,
             name,
             about={
@@ -261,14 +261,14 @@ class FineTuning:
         return counts
 
     def _circumstances(self, test):
-        images = self.train.images
+        images = self.train.examples
         return {
             "task": registry.to_json(self.task),
             "data": images.name,
             "data_fingerprint": images.fingerprint(),
-            "test_fingerprint": test.images.fingerprint(),
+            "test_fingerprint": test.examples.fingerprint(),
             "labelled_images": len(self._known),
-            "test_images": test.images.num_examples,
+            "test_images": test.examples.num_examples,
             "settings": dataclasses.asdict(self.settings),
             "augment": vars(self.augment) if self.augment else None,
             **self.about,
@@ -282,9 +282,9 @@ def _known(labelled: Labelled, task: Task, kind: str):
     known = np.flatnonzero(~np.isnan(targets).all(axis=1))
     if not len(known):
         raise ValueError(
-            f"{labelled.images.name} has no label for any {kind} image"
+            f"{labelled.examples.name} has no label for any {kind} image"
         )
-    examples = Examples(labelled.images, targets)
+    examples = Targets(labelled.examples, targets)
     if len(known) < len(targets):
         examples = examples.subset(known)
     return known, examples
@@ -293,6 +293,6 @@ def _known(labelled: Labelled, task: Task, kind: str):
 def _subset(labelled, index):
     table = labelled.table
     return Labelled(
-        labelled.images.subset(index),
+        labelled.examples.subset(index),
         None if table is None else table.subset(index),
     )

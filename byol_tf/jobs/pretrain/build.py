@@ -64,7 +64,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
             f"batch_size={config.batch_size} needs at least {micro_batch} "
             f"training images; {train.name} has {train.num_examples}"
         )
-    size, channels = _view_size(config, train), train.image_shape[-1]
+    size, channels = _view_size(config, train), train.row_shape[-1]
     views = two_views(config, size)
     in_step = config.augment.place == "step"
     updates = (
@@ -253,7 +253,7 @@ def _tau(config, updates):
 def _view_size(config, images):
     if config.augment.size:
         return config.augment.size
-    height, width, _ = images.image_shape
+    height, width, _ = images.row_shape
     if height != width:
         raise ValueError(
             f"augment.size is needed, since the images of {images.name} are "

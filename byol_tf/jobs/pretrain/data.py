@@ -54,7 +54,7 @@ def rules(config) -> tuple[tuple[str, bool, str], ...]:
 
 def data(
     config, workdir, bad_images_file: str | None = "bad_images.csv"
-) -> tuple[sources.Images, sources.Images]:
+) -> tuple[sources.Examples, sources.Examples]:
     """Training and test images; a tenth is held out if there is no test.
 
     Arguments as in `train_and_later_test`.
@@ -76,7 +76,7 @@ def train_and_later_test(
     workdir,
     same_classes: bool = True,
     bad_images_file: str | None = "bad_images.csv",
-) -> tuple[sources.Images, Callable[[], sources.Images]]:
+) -> tuple[sources.Examples, Callable[[], sources.Examples]]:
     """Training images, and a function that loads the test images.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.methods.pretrainer import Pretrainer
@@ -40,7 +40,7 @@ class Watch:
     def __init__(
         self,
         model: Pretrainer,
-        train: Images,
+        train: Examples,
         extractor: FeatureExtractor,
         views: Callable,
         *,
@@ -57,10 +57,10 @@ class Watch:
         watched = np.sort(order[:samples])
         self.collapse = monitors.CollapseMonitor(
             extractor,
-            train.images[watched],
+            train.rows[watched],
             every=every,
             stop=stop,
-            pair=_agreement(model, views, train.images[watched[:PAIRS]]),
+            pair=_agreement(model, views, train.rows[watched[:PAIRS]]),
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]
@@ -71,9 +71,9 @@ class Watch:
             self.callbacks.append(
                 monitors.KNNMonitor(
                     extractor,
-                    train.images[bank],
+                    train.rows[bank],
                     train.labels[bank],
-                    train.images[queries],
+                    train.rows[queries],
                     train.labels[queries],
                     num_classes=train.num_classes,
                     k=min(knn_k, len(bank)),

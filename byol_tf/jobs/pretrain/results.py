@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.evaluation.knn import nearest_neighbours
 from byol_tf.reports import pictures, report
 
@@ -55,8 +55,8 @@ def write(
     shots: int,
     before: np.ndarray,
     after: tuple[np.ndarray, np.ndarray],
-    train: Images,
-    test: Images,
+    train: Examples,
+    test: Examples,
 ) -> None:
     """Writes `report.html` into a run folder that has its `views.png`.
 
@@ -106,10 +106,8 @@ def _neighbours(features, train, test):
     found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
     return _png(
         pictures.neighbours_grid,
-        test.images[chosen],
-        train.images[found.ravel()].reshape(
-            found.shape + train.images.shape[1:]
-        ),
+        test.rows[chosen],
+        train.rows[found.ravel()].reshape(found.shape + train.rows.shape[1:]),
         query_labels=test.labels[chosen],
         neighbour_labels=train.labels[found],
         class_names=train.class_names or None,

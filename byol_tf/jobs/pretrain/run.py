@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from byol_tf.data.batches import epoch_order, steps_per_epoch
 from byol_tf.data.service import make_parts
-from byol_tf.data.sources import Images
+from byol_tf.data.sources import Examples
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import Protocol, summarize
@@ -60,8 +60,8 @@ class Pretraining:
     """
 
     model: Pretrainer
-    train: Images
-    test: Images
+    train: Examples
+    test: Examples
     prepare: Callable
     settings: Settings
     protocol: Protocol
@@ -225,8 +225,8 @@ class Pretraining:
 
     def _evaluate(self):
         judged = self._judged()
-        train = self.extractor(judged.images)
-        test = self.extractor(self.test.images)
+        train = self.extractor(judged.rows)
+        test = self.extractor(self.test.rows)
         numbers = summarize(
             train,
             judged.labels,
@@ -253,7 +253,7 @@ class Pretraining:
         # Of a whole batch in a function, as the step draws them: they need
         # not be compiled again for it.
         order = epoch_order(self.train.num_examples, self.settings.seed, 0)
-        images = self.train.images[order[: self.settings.batch_size]]
+        images = self.train.rows[order[: self.settings.batch_size]]
         draw = tf.function(self.views, autograph=False)
         views = draw(tf.constant(images), seed=step_seed(self.model.seed, 0))
         shown = [array[:DRAWN] for array in (images, *views)]

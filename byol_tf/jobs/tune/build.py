@@ -98,11 +98,11 @@ def measure_label_free(
     run = config_of_run(None, folder, defaults)
     _, test = data_builders.data(run, folder)
     size = encoders.input_size(
-        encoder, test.image_shape, name=test.name, usual=run.augment.size
+        encoder, test.row_shape, name=test.name, usual=run.augment.size
     )
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
-    images = test.images[np.sort(order[: section.samples])]
+    images = test.rows[np.sort(order[: section.samples])]
     views = builders.two_views(load(config.base, merged(config.common)), size)
     numbers = label_free_numbers(
         extract_features(encoder, images, prepare=CentreView(size)),

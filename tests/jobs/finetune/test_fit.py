@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from byol_tf.data.examples import Images
-from byol_tf.jobs.finetune.fit import Examples, Fitted, best_setting, fit, score
+from byol_tf.data.examples import Examples
+from byol_tf.jobs.finetune.fit import Fitted, Targets, best_setting, fit, score
 from byol_tf.jobs.finetune.settings import Setting, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.centre import CentreView
@@ -25,7 +25,9 @@ def examples(count, seed):
     labels = np.arange(count, dtype=np.int32) % 2
     images = rng.integers(0, 120, (count, *SHAPE), np.uint8)
     images[labels == 1, :, :3] += 60
-    return Examples(Images(images, labels), np.eye(2, dtype=np.float32)[labels])
+    return Targets(
+        Examples(images, labels), np.eye(2, dtype=np.float32)[labels]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def run(tuner, start, settings=SETTINGS, rate=2.0, **options):
 def judged(tuner, weights):
     tuner.restore(weights)
     validation = examples(10, seed=1)
-    outputs = tuner.outputs(validation.images.images, 4)
+    outputs = tuner.outputs(validation.examples.rows, 4)
     return tuner.judge(outputs, validation.targets)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_tf.data.examples import Images
+from byol_tf.data.examples import Examples
 from byol_tf.data.label_fractions import parse_fractions
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
@@ -143,7 +143,7 @@ def test_the_crops_are_those_of_the_pretraining_unless_given(
 
 def test_the_subsets_are_written_down(finished, run_folder):
     written = json.loads((run_folder / "finetune_subsets.json").read_text())
-    labels = finished[0].train.images.labels
+    labels = finished[0].train.examples.labels
     assert written["data_fingerprint"] == finished[1]["data_fingerprint"]
     for seed in ("0", "1"):
         parts = written["fractions"]["10-per-class"][seed]
@@ -183,8 +183,8 @@ def test_the_classifier_is_the_best_seed_of_the_largest_fraction(
     best = max(runs, key=lambda run: run["validation"]["accuracy"])
     assert about["validation"]["accuracy"] == best["validation"]["accuracy"]
     model = keras.saving.load_model(run_folder / "classifier.keras")
-    test = job.load_test().images
-    predictions = model.predict(test.images / np.float32(255), verbose=0)
+    test = job.load_test().examples
+    predictions = model.predict(test.rows / np.float32(255), verbose=0)
     accuracy = np.mean(predictions.argmax(axis=1) == test.labels)
     assert accuracy == pytest.approx(about["test"]["accuracy"])
     np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
@@ -202,10 +202,10 @@ def test_the_test_images_are_loaded_once_and_last(run_folder):
 
 def test_class_weights_follow_from_what_is_learned_from(run_folder):
     job = build(run_folder, **{"task.class_weights": "balanced"})
-    labels = job.train.images.labels
+    labels = job.train.examples.labels
     job.train = dataclasses.replace(
         job.train,
-        images=job.train.images.subset(
+        examples=job.train.examples.subset(
             np.r_[np.flatnonzero(labels == 0), np.flatnonzero(labels)[:20]]
         ),
     )
@@ -227,7 +227,7 @@ class Brightness(Task):
         return cls(("mean",))
 
     def targets(self, labelled):
-        means = np.mean(labelled.images.images, axis=(1, 2, 3)) / 255
+        means = np.mean(labelled.examples.rows, axis=(1, 2, 3)) / 255
         return means[:, None].astype(np.float32)
 
     def head(self):
@@ -253,7 +253,7 @@ def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 12, 12, 3), np.uint8)
     images //= np.arange(1, 41, dtype=np.uint8)[:, None, None, None]
-    labelled = Labelled(Images(images, np.full(40, -1, np.int32)))
+    labelled = Labelled(Examples(images, np.full(40, -1, np.int32)))
     result = FineTuning(
         encoder=encoders.load_encoder(run_folder),
         task=Brightness.of(labelled),
@@ -395,7 +395,7 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path):
 
 
 def test_one_class_only_is_refused(run_folder):
-    train = build(run_folder).train.images
+    train = build(run_folder).train.examples
     one = train.subset(np.flatnonzero(train.labels == 0))
     with pytest.raises(ValueError, match="two classes or more"):
         Classification.of(Labelled(one))
@@ -421,7 +421,7 @@ def test_targets_that_cannot_be_mixed_are_refused(run_folder):
 
 def test_no_known_label_is_refused(run_folder):
     job = build(run_folder)
-    images = job.train.images
+    images = job.train.examples
     none = dataclasses.replace(images, labels=np.full(120, -1, np.int32))
     with pytest.raises(ValueError, match="no label for any training image"):
         dataclasses.replace(job, train=Labelled(none))

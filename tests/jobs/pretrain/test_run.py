@@ -126,10 +126,10 @@ def test_the_table_shows_the_numbers_of_train_json(finished):
 def test_the_saved_encoder_gives_the_evaluated_features(finished):
     _, workdir, _, job = finished
     encoder = keras.saving.load_model(workdir / "encoder.keras")
-    x = job.test.images[:8] / np.float32(255)
+    x = job.test.rows[:8] / np.float32(255)
     np.testing.assert_allclose(
         encoder.predict(x, verbose=0),
-        job.extractor(job.test.images[:8]),
+        job.extractor(job.test.rows[:8]),
         rtol=1e-4,
         atol=1e-5,
     )
