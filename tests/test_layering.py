@@ -37,8 +37,6 @@ KNOWN = {
     "data.sources: modalities.image.decode",
     "data.store: modalities.image.decode",
     "data.tfds: modalities.image.decode",
-    "export.fold: layers.batch_norm",
-    "export.fold: layers.winograd",
     "export.signatures: modalities.image.centre",
     "export.signatures: modalities.image.decode",
     "export.signatures: modalities.image.graph_decode",

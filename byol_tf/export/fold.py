@@ -4,12 +4,8 @@ from collections import Counter
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from byol_tf.layers import winograd
-from byol_tf.layers.batch_norm import FusedBatchNormalization
-
-_NORMS = (FusedBatchNormalization, keras.layers.BatchNormalization)
+_STATISTICS = ("moving_mean", "moving_variance", "gamma", "beta", "epsilon")
 
 
 def fold_batch_norms(model: keras.Model) -> keras.Model:
@@ -17,10 +13,9 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
 
     A batch norm that has nothing but a convolution before it becomes part of
     that: its scale of the kernel, its offset of the bias, and TensorFlow runs
-    convolution, bias and ReLU as one. On a CPU, batches of many images pass
-    3x3 kernels of many channels with a quarter of the multiplications, see
-    `winograd`. Numbers differ by rounding; with layers that compute in
-    bfloat16 or float16 by so much that nothing is folded.
+    convolution, bias and ReLU as one. The convolution becomes Keras's own.
+    Numbers differ by rounding; with layers that compute in bfloat16 or
+    float16 by so much that nothing is folded.
 
     Args:
         model: any; only functional ones are changed, and those in them.
@@ -48,7 +43,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         if layer.name in norms:
             # Of Keras's own, which has a bias.
             config = keras.layers.Conv2D.get_config(layer)
-            return _Convolution.from_config({**config, "use_bias": True})
+            return keras.layers.Conv2D.from_config({**config, "use_bias": True})
         return type(layer).from_config(layer.get_config())
 
     def call(layer, *args, **kwargs):
@@ -64,31 +59,6 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         elif layer.weights and layer.name not in {*dropped, *parts}:
             twin.get_layer(layer.name).set_weights(layer.get_weights())
     return twin
-
-
-class _Convolution(keras.layers.Conv2D):
-    """Keras's, but for many images at a time on a CPU."""
-
-    def call(self, inputs):
-        plain = super().call
-        if not self._is_winograds(inputs):
-            return plain(inputs)
-        many = tf.shape(inputs)[0] >= winograd.MANY
-        # Of where the graph runs, which is not where it was made.
-        on_cpu = tf.raw_ops.DeviceIndex(device_names=["CPU"]) == 0
-        return tf.cond(
-            many & on_cpu,
-            lambda: winograd.convolve(inputs, self.kernel) + self.bias,
-            lambda: plain(inputs),
-        )
-
-    def _is_winograds(self, inputs):
-        return (
-            self.padding == "same"
-            and self.strides == self.dilation_rate == (1, 1)
-            and self.groups == 1
-            and winograd.pays(inputs, self.kernel, training=False)
-        )
 
 
 def _is_functional(model):
@@ -118,7 +88,7 @@ def _foldable(model):
     return {
         convolutions[id(norm.input)].name: norm
         for norm in model.layers
-        if isinstance(norm, _NORMS)
+        if all(hasattr(norm, name) for name in _STATISTICS)
         and getattr(norm, "axis", -1) in (-1, 3)
         and id(norm.input) in convolutions
         and taken[id(norm.input)] == 1
