@@ -135,11 +135,9 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.faults = faults = ml_collections.ConfigDict()
     # After a step whose loss or gradients are NaN or infinite, which makes no
-    # update: skip (go on), rollback (to the last checkpoint, and on after the
-    # bad batch), stop.
+    # update: skip (go on) or stop.
     faults.action = "skip"
     faults.in_a_row = 50  # such steps that end the run, whatever the action
-    faults.rollbacks = 3  # of a run; one more ends it
 
     config.evaluate = evaluate = ml_collections.ConfigDict()
     evaluate.knn_k = 20

@@ -1,12 +1,37 @@
 """The configuration that a run folder keeps."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import ml_collections
 import yaml
 
 from byol_tf.files import write_text
+
+
+class Retired(NamedTuple):
+    """A field, or one of its values, that an earlier release had.
+
+    Attributes:
+        mattered: whether a run with this value would go on in another way.
+        instead: what replaces it.
+    """
+
+    mattered: Callable[[object], bool]
+    instead: str
+
+
+RETIRED = {
+    "data.service": Retired(
+        bool, "each worker reads its own images: --strategy=multi_worker"
+    ),
+    "faults.action": Retired(
+        lambda value: value == "rollback",
+        "faults.action=skip makes no update of a bad batch and goes on",
+    ),
+    "faults.rollbacks": Retired(lambda value: False, "faults.in_a_row"),
+}
 
 
 def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
@@ -55,7 +80,8 @@ def _read_config(path, defaults):
     config = ml_collections.ConfigDict(defaults)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, value in flatten(values).items():
+        values = _without_retired(flatten(values), defaults)
+        for key, value in values.items():
             _section_of(config, key)  # raises for an unknown field
             config.update_from_flattened_dict({key: _tuple(value)})
     except (
@@ -71,6 +97,19 @@ def _read_config(path, defaults):
             f"{path} is not the configuration of a run: {reason}"
         ) from error
     return config
+
+
+def _without_retired(values, defaults):
+    """The fields without those retired; a value that mattered is refused."""
+    for key in RETIRED.keys() & values:
+        mattered, instead = RETIRED[key]
+        if mattered(values[key]):
+            raise ValueError(
+                f"{key}={values[key]!r} is retired; in its place, {instead}. "
+                "Change the line, or go on with the release that wrote it"
+            )
+    gone = RETIRED.keys() - flatten(defaults.to_dict())
+    return {key: value for key, value in values.items() if key not in gone}
 
 
 def _section_of(config, key):

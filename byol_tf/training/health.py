@@ -2,18 +2,14 @@
 
 import math
 import warnings
-import zlib
-from collections.abc import Callable
 
 import keras
 import numpy as np
-from absl import logging
 
 from byol_tf.evaluation.collapse import Diagnosis
-from byol_tf.training.loop import Restart
 from byol_tf.training.monitors import NotFiniteWarning
 
-ACTIONS = ("skip", "rollback", "stop")
+ACTIONS = ("skip", "stop")
 READ_EVERY = 10  # steps; reading a number waits for the device
 BLANK_SHARE = 0.5  # of constant images, from which a warning is due
 
@@ -37,28 +33,16 @@ class FaultMonitor(keras.callbacks.Callback):
 
     Args:
         action: "skip" goes on with the next batch; "stop" ends the training
-            and leaves its reason in `failure`; "rollback" restores the last
-            checkpoint and goes on with the batch after the bad one.
-        in_a_row: so many skipped steps in a row raise `TrainingFault`,
-            whatever the action: then it is not the batch.
-        rollbacks: after so many the next raises `TrainingFault`.
-        roll_back: restores the last checkpoint, this monitor's part of it
-            included, and returns its step.
+            and leaves its reason in `failure`.
+        in_a_row: number of skipped steps in a row that raises
+            `TrainingFault`, whatever the action: then it is not the batch.
 
     Attributes:
-        skipped: steps without update, over all restarts.
-        shift: how many batches the data order is ahead of the steps.
+        skipped: steps without update, since the beginning of the run.
         failure: None, or why "stop" ended the training.
     """
 
-    def __init__(
-        self,
-        action: str = "skip",
-        *,
-        in_a_row: int = 50,
-        rollbacks: int = 3,
-        roll_back: Callable[[], int] | None = None,
-    ):
+    def __init__(self, action: str = "skip", *, in_a_row: int = 50):
         super().__init__()
         if action not in ACTIONS:
             raise ValueError(
@@ -67,8 +51,6 @@ class FaultMonitor(keras.callbacks.Callback):
             )
         self.action = action
         self.most_in_a_row = in_a_row
-        self.most_rollbacks = rollbacks
-        self.roll_back = roll_back
         self.failure = None
         self.set_state({})
 
@@ -77,8 +59,6 @@ class FaultMonitor(keras.callbacks.Callback):
         return {
             "skipped": self.skipped,
             "in_a_row": self.in_a_row,
-            "rollbacks": self.rollbacks,
-            "shift": self.shift,
             "warned": self.warned,
             "unread": [
                 [step, float(skipped), float(loss)]
@@ -90,8 +70,6 @@ class FaultMonitor(keras.callbacks.Callback):
         """Goes on from what `state` gave; {} for a new run."""
         self.skipped = state.get("skipped", 0)
         self.in_a_row = state.get("in_a_row", 0)
-        self.rollbacks = state.get("rollbacks", 0)
-        self.shift = state.get("shift", 0)
         self.warned = state.get("warned", False)
         self._unread = [
             (step, skipped, math.nan if loss is None else loss)
@@ -140,30 +118,6 @@ class FaultMonitor(keras.callbacks.Callback):
                 "weights; run the same command to go on after it"
             )
             self.model.stop_training = True
-        if self.action == "rollback":
-            self._go_back(step, found)
-
-    def _go_back(self, step, found):
-        if self.rollbacks >= self.most_rollbacks:
-            raise TrainingFault(
-                f"{found}, after {self.rollbacks} rollbacks "
-                f"(faults.rollbacks): {self._advice()}"
-            )
-        rollbacks, skipped = self.rollbacks + 1, self.skipped
-        shift = self.shift
-        restored = self.roll_back()
-        self.rollbacks, self.skipped, self.warned = rollbacks, skipped, True
-        self.shift = max(shift, shift + step + 1 - restored)
-        self._unread = []
-        logging.warning(
-            "%s: back to step %d, on with the batches after it (rollback %d "
-            "of %d).",
-            found,
-            restored,
-            rollbacks,
-            self.most_rollbacks,
-        )
-        raise Restart
 
     def _scales_loss(self):
         scaling = keras.optimizers.LossScaleOptimizer
@@ -182,45 +136,6 @@ class FaultMonitor(keras.callbacks.Callback):
                 "precision=mixed_bfloat16 or float32"
             )
         return advice
-
-
-class ChangeMonitor(keras.callbacks.Callback):
-    """Warns if the first updates leave every trained kernel as it was.
-
-    So does a learning rate that is zero, or too small for the precision of
-    the weights. Looks at the end of the first epoch with two updates before
-    it: the first of a warm-up has a rate of zero.
-    """
-
-    def on_train_begin(self, logs=None):
-        self._begin = self._updates(), self._fingerprint()
-        self._looked = False
-
-    def on_epoch_end(self, epoch, logs=None):
-        updates, before = self._begin
-        if self._looked or self._updates() < updates + 2:
-            return
-        self._looked = True
-        if self._fingerprint() == before:
-            rate = float(np.asarray(self.model.optimizer.learning_rate))
-            warnings.warn(
-                f"no_change: the updates until the end of epoch {epoch + 1} "
-                f"changed no kernel; the learning rate is {rate:g}. Raise it "
-                "(optimizer.base_lr)",
-                NothingToLearnWarning,
-                stacklevel=2,
-            )
-
-    def _updates(self):
-        return int(self.model.optimizer.iterations.numpy())
-
-    def _fingerprint(self):
-        # Not of biases: they begin at zero, which any rate changes.
-        checksum = 0
-        for variable in self.model.trainable_variables:
-            if len(variable.shape) > 1:
-                checksum = zlib.crc32(variable.numpy().tobytes(), checksum)
-        return checksum
 
 
 def diagnose_images(images: np.ndarray) -> Diagnosis | None:

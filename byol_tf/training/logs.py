@@ -247,7 +247,6 @@ class Checkpoints(keras.callbacks.Callback):
         every_seconds: time between two checkpoints. One is always written
             at the end, and when the user interrupts.
         best_by: key of the epoch's logs; the highest is kept as `best`.
-        at_start: write one before the first step as well.
     """
 
     def __init__(
@@ -256,18 +255,14 @@ class Checkpoints(keras.callbacks.Callback):
         *,
         every_seconds: float = 120.0,
         best_by: str = "knn_accuracy",
-        at_start: bool = False,
     ):
         super().__init__()
-        self.at_start = at_start
         self.store = store
         self.every_seconds = every_seconds
         self.best_by = best_by
 
     def on_train_begin(self, logs=None):
         self.saved = time.monotonic()
-        if self.at_start and not self.store.steps():
-            self._save()
 
     def on_train_batch_begin(self, batch, logs=None):
         # Here the epoch before, if the last step ended one, is measured.

@@ -9,10 +9,6 @@ from byol_tf.distribute.strategy import Distribution
 AGREE_EVERY = 10  # steps; workers wait for each other to ask who wants to stop
 
 
-class Restart(Exception):
-    """Raised by a callback that has put the model back to an earlier step."""
-
-
 def pretrain(
     model: keras.Model,
     make_batches: Callable[[int], Iterable],
@@ -33,8 +29,7 @@ def pretrain(
         model: compiled, with `pretrain_step(inputs, labels)` and an int64
             variable `step` that the step advances.
         make_batches: gives the batches from a step on, `(inputs, labels)`,
-            as `Distribution.batches` makes them; called again after a
-            `Restart`.
+            as `Distribution.batches` makes them.
         total_steps: step at which training ends.
         steps_per_epoch: for the callbacks' epochs.
         callbacks: Keras callbacks. `on_train_batch_end(step, logs)` gets the
@@ -43,8 +38,7 @@ def pretrain(
         jit_compile: compile the step with XLA.
         distribution: devices that make the step, and the workers that do the
             same as this one; None for one device. A callback that ends the
-            training, or raises `Restart`, ends it on all workers: the first
-            may be on any of them, the second must be on all.
+            training on any worker ends it on all.
     """
     distribution = distribution or Distribution()
     callbacks = keras.callbacks.CallbackList(
@@ -55,31 +49,24 @@ def pretrain(
     )
     model.stop_training = False
     step_function = distribution.step_function(model.pretrain_step, jit_compile)
-    restart = True
-    while restart:
-        start = int(model.step.numpy())
-        batches = zip(
-            range(start, total_steps), make_batches(start), strict=False
+    start = int(model.step.numpy())
+    batches = zip(range(start, total_steps), make_batches(start), strict=False)
+    callbacks.on_train_begin()
+    try:
+        _steps(
+            model,
+            step_function,
+            batches,
+            total_steps,
+            steps_per_epoch,
+            callbacks,
+            distribution,
         )
-        callbacks.on_train_begin()
-        try:
-            _steps(
-                model,
-                step_function,
-                batches,
-                total_steps,
-                steps_per_epoch,
-                callbacks,
-                distribution,
-            )
-            restart = False
-        except Restart:
-            pass
-        except KeyboardInterrupt:
-            # Between two steps the state is whole, so it may be saved.
-            callbacks.on_train_end()
-            raise
+    except KeyboardInterrupt:
+        # Between two steps the state is whole, so it may be saved.
         callbacks.on_train_end()
+        raise
+    callbacks.on_train_end()
 
 
 def _steps(

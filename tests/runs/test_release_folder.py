@@ -1,26 +1,33 @@
-"""A run folder that release 0.1 wrote, and what is done with it today."""
+"""Run folders that earlier releases wrote, and what is done with them today."""
 
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
+import yaml
 
+from byol_tf.evaluation.features import extract_features
+from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.modalities.image.views import CentreView
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_encoder
+from byol_tf.runs.predictor import load_classifier
 from byol_tf.training import logs
-from configs import base
+from configs import base, export
 from tests.jobs.pretrain.test_run import write_arrays
 
-FOLDER = pathlib.Path(__file__).parents[1] / "data" / "run_of_release_0_1"
+DATA = pathlib.Path(__file__).parents[1] / "data"
+RELEASES = ("0_1", "0_2")
 STEPS = 16
+SIZE = 12
 
 
-@pytest.fixture
-def workdir(tmp_path, monkeypatch):
-    """A copy of the folder beside its data, as the run saw them."""
-    shutil.copytree(FOLDER, tmp_path / "run")
+@pytest.fixture(params=RELEASES)
+def workdir(request, tmp_path, monkeypatch):
+    """A copy of a folder beside its data, as the run saw them."""
+    shutil.copytree(DATA / f"run_of_release_{request.param}", tmp_path / "run")
     write_arrays(tmp_path / "data.npz")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "run"
@@ -33,7 +40,7 @@ def job_of(workdir):
 
 def test_its_encoder_loads(workdir):
     encoder = load_encoder(workdir)
-    images = np.zeros((2, 12, 12, 3), np.float32)
+    images = np.zeros((2, SIZE, SIZE, 3), np.float32)
     assert np.isfinite(encoder.predict(images, verbose=0)).all()
 
 
@@ -42,6 +49,7 @@ def test_it_continues_from_its_checkpoint_to_the_same_end(workdir):
     before = load_encoder(workdir).get_weights()
     result = job_of(workdir).run(workdir)
     assert result["steps"] == STEPS and result["skipped_steps"] == 0
+    assert "rollbacks" not in result
     for ours, theirs in zip(
         load_encoder(workdir).get_weights(), before, strict=True
     ):
@@ -49,3 +57,66 @@ def test_it_continues_from_its_checkpoint_to_the_same_end(workdir):
     lines = logs.read_metrics(workdir / "metrics.jsonl")
     losses = [line["step"] for line in lines if "loss" in line]
     assert losses == list(range(2, STEPS + 1, 2))
+
+
+def test_it_is_exported(workdir):
+    config = export.get_config()
+    small = {"verify.images": 20, "verify.batch": 8, "verify.repeats": 1}
+    config.update_from_flattened_dict(small)
+    exported = export_builders.export(
+        config, workdir, workdir.parent / "exported", base.get_config()
+    )
+    measured = exported["saved_model"]["verification"]["forms"]
+    for form in measured.values():
+        assert form["by_signature"]["images"]["smallest_cosine"] > 0.9999
+
+
+@pytest.mark.parametrize("workdir", ["0_2"], indirect=True)
+def test_its_models_give_what_they_gave_then(workdir):
+    with np.load("data.npz") as file:
+        images = file["test_images"]
+    model, _, prepare, _ = load_classifier(workdir, "classifier")
+    ours = {
+        "representations": extract_features(
+            load_encoder(workdir), images, prepare=CentreView(SIZE)
+        ),
+        "probabilities": extract_features(model, images, prepare=prepare),
+    }
+    with np.load(workdir / "reference.npz") as theirs:
+        for name, values in ours.items():
+            np.testing.assert_allclose(values, theirs[name], atol=1e-5)
+
+
+def with_fields(workdir, section, **fields):
+    path = workdir / "config.yaml"
+    values = yaml.safe_load(path.read_text())
+    values[section].update(fields)
+    path.write_text(yaml.safe_dump(values))
+    return workdir
+
+
+@pytest.mark.parametrize("workdir", ["0_2"], indirect=True)
+def test_retired_fields_that_did_nothing_are_dropped(workdir):
+    with_fields(workdir, "data", service="")
+    with_fields(workdir, "faults", rollbacks=7)
+    config = run_config.config_of_run(None, workdir, base.get_config())
+    known = run_config.flatten(base.get_config().to_dict())
+    assert run_config.flatten(config.to_dict()).keys() == known.keys()
+
+
+@pytest.mark.parametrize("workdir", ["0_2"], indirect=True)
+@pytest.mark.parametrize(
+    "section,field,value,instead",
+    [
+        ("data", "service", "grpc://host:1", "--strategy=multi_worker"),
+        ("faults", "action", "rollback", "faults.action=skip"),
+    ],
+)
+def test_a_retired_value_that_mattered_is_told_with_its_replacement(
+    workdir, section, field, value, instead
+):
+    with_fields(workdir, section, **{field: value})
+    with pytest.raises(ValueError, match=instead) as error:
+        run_config.config_of_run(None, workdir, base.get_config())
+    told = f"config.yaml is not the configuration of a run: {section}.{field}="
+    assert told in str(error.value)

@@ -11,9 +11,7 @@ import tensorflow as tf
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import (
-    ChangeMonitor,
     FaultMonitor,
-    NothingToLearnWarning,
     TrainingFault,
     diagnose_images,
 )
@@ -53,7 +51,7 @@ class Feed:
 def run(model, monitor, feed, callbacks=(), steps=STEPS):
     pretrain(
         model,
-        lambda step: feed(step + monitor.shift),
+        feed,
         total_steps=steps,
         steps_per_epoch=100,
         callbacks=[monitor, *callbacks],
@@ -84,59 +82,6 @@ def test_a_bad_batch_stops_the_run_after_it_and_says_so(tmp_path):
     assert "loss of step 13 (faults.action=stop)" in monitor.failure
     assert store.steps() == [20]
     assert logs.all_finite(model.variables)
-
-
-def rolling_back(model, folder, rollbacks=3):
-    monitor = FaultMonitor(
-        "rollback",
-        rollbacks=rollbacks,
-        roll_back=lambda: store.restore_latest(),
-    )
-    store = CheckpointStore(folder, model, parts={"faults": monitor})
-    saver = keras.callbacks.LambdaCallback(
-        on_train_batch_begin=lambda step, logs: step % 8 or store.save()
-    )
-    return monitor, store, saver
-
-
-def test_a_rollback_goes_on_after_the_bad_batch(tmp_path):
-    model, feed = fresh(), Feed([13])
-    monitor, store, saver = rolling_back(model, tmp_path)
-    done = []
-    record = keras.callbacks.LambdaCallback(
-        on_train_batch_begin=lambda step, logs: done.append(step)
-    )
-    with pytest.warns(NotFiniteWarning):
-        run(model, monitor, feed, [saver, record, logs.Checkpoints(store)])
-    assert int(model.step.numpy()) == STEPS
-    assert (monitor.rollbacks, monitor.skipped) == (1, 1)
-    # Read at step 20, when the last checkpoint was that of step 16.
-    assert done == [*range(20), *range(16, STEPS)]
-    assert monitor.shift == 0
-    resumed = FaultMonitor()
-    CheckpointStore(tmp_path, model, parts={"faults": resumed}).restore_latest()
-    assert (resumed.rollbacks, resumed.skipped) == (1, 1)
-
-
-def test_a_rollback_to_before_the_bad_batch_leaves_it_out(tmp_path):
-    model, feed = fresh(), Feed([18])
-    monitor, _, saver = rolling_back(model, tmp_path)
-    with pytest.warns(NotFiniteWarning):
-        run(model, monitor, feed, [saver])
-    # From step 16 on, the batches are those of 19 on.
-    assert monitor.shift == 3
-    assert feed.begun == [0, 19]
-    assert int(model.step.numpy()) == STEPS
-
-
-def test_the_number_of_rollbacks_is_bounded(tmp_path):
-    model = fresh()
-    monitor, _, saver = rolling_back(model, tmp_path, rollbacks=2)
-    with (
-        pytest.warns(NotFiniteWarning),
-        pytest.raises(TrainingFault, match=r"after 2 rollbacks"),
-    ):
-        run(model, monitor, Feed(range(3, 100)), [saver])
 
 
 def test_too_many_in_a_row_end_the_run_and_the_last_checkpoint_stays(tmp_path):
@@ -228,36 +173,8 @@ def test_what_was_not_read_yet_is_in_the_state():
 
 
 def test_an_unknown_action_is_refused():
-    with pytest.raises(ValueError, match="skip, rollback, stop"):
+    with pytest.raises(ValueError, match="skip, stop"):
         FaultMonitor("explode")
-
-
-@pytest.mark.parametrize("rate", [0.0, 1e-30])
-def test_a_learning_rate_that_changes_nothing_is_named_once(rate):
-    with pytest.warns(NothingToLearnWarning, match="no_change") as caught:
-        pretrain(
-            with_rate(rate),
-            Feed(),
-            total_steps=8,
-            steps_per_epoch=2,
-            callbacks=[ChangeMonitor()],
-            distribution=TracedOnce(),
-        )
-    assert len(caught) == 1
-
-
-def test_weights_that_change_give_no_warning():
-    model = fresh()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", NothingToLearnWarning)
-        pretrain(
-            model,
-            Feed(),
-            total_steps=3,
-            steps_per_epoch=1,
-            callbacks=[ChangeMonitor()],
-            distribution=TracedOnce(),
-        )
 
 
 def noise(count=10):

@@ -137,7 +137,6 @@ def check(config) -> None:
         ("faults.action", config.faults.action in ACTIONS,
          f"one of {', '.join(ACTIONS)}"),
         ("faults.in_a_row", config.faults.in_a_row >= 1, "at least 1 step"),
-        ("faults.rollbacks", config.faults.rollbacks >= 0, "0 or more"),
         ("evaluate.knn_k", config.evaluate.knn_k >= 1, "at least 1"),
         ("evaluate.knn_temperature", config.evaluate.knn_temperature > 0,
          "positive"),
@@ -278,7 +277,6 @@ def _settings(config, micro_batch, replicas):
         checkpoint_keep=config.checkpoint.keep,
         fault_action=config.faults.action,
         fault_in_a_row=config.faults.in_a_row,
-        fault_rollbacks=config.faults.rollbacks,
         data_service=config.data.service,
         jit_compile=replicas == 1 and should_compile(jit_compile),
     )

@@ -14,7 +14,6 @@ from byol_tf.jobs.pretrain.settings import Settings
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import (
-    ChangeMonitor,
     FaultMonitor,
     NothingToLearnWarning,
     TrainingFault,
@@ -26,7 +25,7 @@ from byol_tf.training.signals import stop_between_steps
 
 def train(
     model: keras.Model,
-    batches: Callable[[int, int], Iterable],
+    batches: Callable[[int], Iterable],
     workdir: pathlib.Path,
     settings: Settings,
     watch: Watch | None,
@@ -42,8 +41,7 @@ def train(
 
     Args:
         model: compiled, as `byol_tf.training.loop.pretrain` wants it.
-        batches: `batches(step, shift)`: those from a step on, as many further
-            on in the data order as rollbacks have left out.
+        batches: gives the batches from a step on.
         workdir: the run folder.
         settings: of the run.
         watch: its monitors; None for a worker that is not the chief.
@@ -64,10 +62,7 @@ def train(
     """
     distribution = distribution or Distribution()
     faults = FaultMonitor(
-        settings.fault_action,
-        in_a_row=settings.fault_in_a_row,
-        rollbacks=settings.fault_rollbacks,
-        roll_back=lambda: _restore(store, distribution),
+        settings.fault_action, in_a_row=settings.fault_in_a_row
     )
     reports = {}
     if watch is not None:
@@ -97,17 +92,15 @@ def train(
                 bar,
                 *reports.values(),
                 logs.Checkpoints(
-                    store,
-                    every_seconds=settings.checkpoint_seconds,
-                    at_start=settings.fault_action == "rollback",
+                    store, every_seconds=settings.checkpoint_seconds
                 ),
             ]
         pretrain(
             model,
-            lambda step: batches(step, faults.shift),
+            batches,
             total_steps=total_steps,
             steps_per_epoch=steps_per_epoch,
-            callbacks=[faults, ChangeMonitor(), *observers, request],
+            callbacks=[faults, *observers, request],
             jit_compile=settings.jit_compile,
             distribution=distribution,
         )

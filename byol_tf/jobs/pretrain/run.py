@@ -138,14 +138,8 @@ class Pretraining:
         """The augmentation, wherever it runs."""
         return self.pipeline_views or self.model.views
 
-    def batches(self, start_step: int, shift: int = 0) -> Iterable:
-        """Training batches from a step on, for the replicas of this worker.
-
-        Args:
-            start_step: the step.
-            shift: batches of the data order that are left out before it.
-        """
-
+    def batches(self, start_step: int) -> Iterable:
+        """Training batches from a step on, for the replicas of this worker."""
         return self.distribution.batches(
             functools.partial(
                 make_parts,
@@ -155,7 +149,7 @@ class Pretraining:
                 seed=self.settings.seed,
                 start_step=start_step,
                 num_steps=self.total_steps - start_step,
-                shift=shift,
+                shift=0,
                 views=self.pipeline_views,
                 view_seed=functools.partial(step_seed, self.model.seed),
             )
@@ -275,7 +269,6 @@ class Pretraining:
             "monitor_seconds": watch.seconds,
             **self._reached(metrics),
             "skipped_steps": faults.skipped,
-            "rollbacks": faults.rollbacks,
             "skipped_images": len(self.train.skipped),
             "data": self.train.name,
             "data_fingerprint": self.train.fingerprint(),

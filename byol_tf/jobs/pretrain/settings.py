@@ -20,9 +20,8 @@ class Settings:
         stop_on_collapse: end the run on collapse or NaN.
         checkpoint_seconds: time between two checkpoints.
         checkpoint_keep: checkpoints that stay.
-        fault_action: after a step that was not finite: skip, rollback, stop.
+        fault_action: after a step that was not finite: skip or stop.
         fault_in_a_row: such steps in a row that end the run.
-        fault_rollbacks: after so many the next ends the run.
         jit_compile: compile the whole step with XLA.
         data_service: address of a `tf.data` service; "" for none.
     """
@@ -40,6 +39,5 @@ class Settings:
     checkpoint_keep: int = 2
     fault_action: str = "skip"
     fault_in_a_row: int = 50
-    fault_rollbacks: int = 3
     jit_compile: bool = False
     data_service: str = ""

@@ -156,16 +156,14 @@ def _keys_cubic(x):
     return tf.where(x < 1.0, near, tf.where(x < 2.0, far, 0.0))
 
 
-def rotate(
-    images: tf.Tensor, angle: tf.Tensor, fill: str = "reflect"
-) -> tf.Tensor:
+def rotate(images: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     """Turns every image about its centre, with bilinear interpolation.
+
+    Outside the image lies its mirror image at the outermost pixels.
 
     Args:
         images: the images.
         angle: degrees, counter-clockwise.
-        fill: what lies outside the image: "reflect" (the image mirrored at
-            its outermost pixels) or "zero".
     """
     batch, height, width, channels = sizes(images)
     middle_y, middle_x = _middle(height), _middle(width)
@@ -182,8 +180,6 @@ def rotate(
     for row in _neighbours(source_y):
         for column in _neighbours(source_x):
             weight = _tent(source_y - row) * _tent(source_x - column)
-            if fill == "zero":
-                weight *= _within(row, height) * _within(column, width)
             index = _mirror(row, height) * width + _mirror(column, width)
             result += weight[..., None] * tf.gather(pixels, first + index)
     return tf.clip_by_value(result, 0.0, 1.0)
@@ -199,11 +195,6 @@ def _neighbours(position):
 
 def _tent(distance):
     return tf.maximum(1.0 - tf.abs(distance), 0.0)
-
-
-def _within(index, length):
-    last = tf.cast(length, tf.float32) - 1.0
-    return tf.cast((index >= 0.0) & (index <= last), tf.float32)
 
 
 def _mirror(index, length):

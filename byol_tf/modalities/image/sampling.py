@@ -20,12 +20,6 @@ def split(seed: tf.Tensor, num: int) -> tf.Tensor:
     return tf.random.split(seed, num, alg=_ALG)
 
 
-def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
-    """Another seed, int32 `[2]`, that also depends on the integer `data`."""
-    # TensorFlow's makes an int64 seed of int64 data, such as a step.
-    return tf.random.fold_in(seed, tf.cast(data, tf.int32), alg=_ALG)
-
-
 def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
     """Uniform draws in [0, 1), multiples of 2^-24.
 
@@ -41,41 +35,6 @@ def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
     )
     bits = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
-
-
-# ---- draws from a seed ------------------------------------------------
-
-
-def uniform(
-    seed: tf.Tensor, shape, low: float = 0.0, high: float = 1.0
-) -> tf.Tensor:
-    """Uniform draws in [low, high), float32 of the given shape."""
-    return between(fractions(seed, shape), low, high)
-
-
-def bernoulli(seed: tf.Tensor, shape, probability: float) -> tf.Tensor:
-    """True with the given probability; always at 1, never at 0."""
-    return fractions(seed, shape) < probability
-
-
-def permutations(seed: tf.Tensor, batch: tf.Tensor | int, n: int) -> tf.Tensor:
-    """A uniformly random permutation of 0 … n-1 per row, int32 `[batch, n]`."""
-    return ranking(fractions(seed, [batch, n]))
-
-
-def crop_boxes(
-    seed: tf.Tensor,
-    batch: tf.Tensor | int,
-    height: tf.Tensor | int,
-    width: tf.Tensor | int,
-    area: tuple[float, float] = (0.08, 1.0),
-    aspect: tuple[float, float] = (3 / 4, 4 / 3),
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """`boxes` of `batch` images."""
-    return boxes(fractions(seed, [batch, 4]), height, width, area, aspect)
-
-
-# ---- what fractions mean ----------------------------------------------
 
 
 def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:

@@ -166,7 +166,7 @@ class View(ImageLayer):
             return images
         # Mirrored at the border: black corners would tell the angle.
         angle = sampling.between(draws["angle"], -self.rotate, self.rotate)
-        return geometry.rotate(images, angle, fill="reflect")
+        return geometry.rotate(images, angle)
 
     def _jitter(self, images, draws):
         strengths = [self.brightness, self.contrast, self.saturation, self.hue]

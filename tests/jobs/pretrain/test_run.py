@@ -335,7 +335,6 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("checkpoint.keep", 0),
         ("faults.action", "explode"),
         ("faults.in_a_row", 0),
-        ("faults.rollbacks", -1),
         ("jit_compile", "perhaps"),
     ],
 )

@@ -8,12 +8,27 @@ import scipy.stats
 import tensorflow as tf
 
 from byol_tf.modalities.image import sampling
+from byol_tf.seeds import step_seed
 
 SEED = np.array([20, 7], np.int32)
 # With fixed seeds these are no chances of failure: they say how far from what
 # is expected the draws may lie, about four standard deviations.
 SIGMAS = 4.0
 P_VALUE = 1e-4
+
+
+def uniform(seed, shape, low=0.0, high=1.0):
+    return sampling.between(sampling.fractions(seed, shape), low, high)
+
+
+def permutations(seed, batch, n):
+    return sampling.ranking(sampling.fractions(seed, [batch, n]))
+
+
+def crop_boxes(seed, batch, *sizes, **ranges):
+    return sampling.boxes(
+        sampling.fractions(seed, [batch, 4]), *sizes, **ranges
+    )
 
 
 def two_ways(function, *arguments):
@@ -27,14 +42,14 @@ def two_ways(function, *arguments):
     "draw",
     [
         # Rounding that depends on the compiler shows in this range.
-        lambda seed: sampling.uniform(seed, [50000], 0.1, 2.0),
-        lambda seed: sampling.bernoulli(seed, [1000], 0.3),
-        lambda seed: sampling.permutations(seed, 1000, 4),
-        lambda seed: sampling.crop_boxes(seed, 4000, 224, 225),
+        lambda seed: uniform(seed, [50000], 0.1, 2.0),
+        lambda seed: sampling.fractions(seed, [1000]) < 0.3,
+        lambda seed: permutations(seed, 1000, 4),
+        lambda seed: crop_boxes(seed, 4000, 224, 225),
         lambda seed: sampling.split(seed, 5),
-        lambda seed: sampling.fold_in(seed, 12345),
+        lambda seed: step_seed(7, seed[0]),
     ],
-    ids=["uniform", "bernoulli", "permutations", "boxes", "split", "fold_in"],
+    ids=["uniform", "bernoulli", "permutations", "boxes", "split", "step"],
 )
 def test_draws_are_identical_bit_by_bit_however_they_run(draw):
     eager = tf.nest.map_structure(np.asarray, draw(tf.constant(SEED)))
@@ -42,16 +57,16 @@ def test_draws_are_identical_bit_by_bit_however_they_run(draw):
         tf.nest.map_structure(np.testing.assert_array_equal, other, eager)
 
 
-def test_fold_in_takes_a_step_variable_under_xla():
+def test_a_step_seed_takes_a_step_variable_under_xla():
     step = tf.Variable(5, dtype=tf.int64)
-    expected = sampling.fold_in(SEED, 5)
-    for folded in two_ways(lambda: sampling.fold_in(SEED, step)):
+    expected = step_seed(20, 5)
+    for folded in two_ways(lambda: step_seed(20, step)):
         np.testing.assert_array_equal(folded, expected)
 
 
 def test_seeds_differ():
     seeds = [*sampling.split(SEED, 4), SEED]
-    seeds += [sampling.fold_in(SEED, step) for step in range(4)]
+    seeds += [step_seed(20, step) for step in range(4)]
     assert len({tuple(np.asarray(seed)) for seed in seeds}) == 9
 
 
@@ -63,7 +78,7 @@ def test_the_same_seed_draws_the_same_and_another_differently():
 
 @pytest.mark.parametrize("low,high", [(0.0, 1.0), (-0.4, 0.4), (0.1, 2.0)])
 def test_uniform_is_uniform(low, high):
-    draws = sampling.uniform(SEED, [20000], low, high).numpy()
+    draws = uniform(SEED, [20000], low, high).numpy()
     assert draws.dtype == np.float32
     assert draws.min() >= np.float32(low) and draws.max() <= np.float32(high)
     test = scipy.stats.kstest(draws, "uniform", (low, high - low))
@@ -78,19 +93,19 @@ def test_uniform_images_are_independent():
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 0.8])
-def test_bernoulli_has_its_probability(probability):
-    draws = sampling.bernoulli(SEED, [20000], probability).numpy()
+def test_what_is_drawn_has_its_probability(probability):
+    draws = (sampling.fractions(SEED, [20000]) < probability).numpy()
     deviation = np.sqrt(probability * (1 - probability) / len(draws))
     assert abs(draws.mean() - probability) < SIGMAS * deviation
 
 
-def test_bernoulli_is_certain_at_the_ends():
-    assert np.all(sampling.bernoulli(SEED, [20000], 1.0))
-    assert not np.any(sampling.bernoulli(SEED, [20000], 0.0))
+def test_what_is_drawn_is_certain_at_the_ends():
+    assert np.all(sampling.fractions(SEED, [20000]) < 1.0)
+    assert not np.any(sampling.fractions(SEED, [20000]) < 0.0)
 
 
 def test_all_permutations_are_equally_likely():
-    draws = sampling.permutations(SEED, 24000, 4).numpy()
+    draws = permutations(SEED, 24000, 4).numpy()
     orders = list(itertools.permutations(range(4)))
     counts = [np.sum(np.all(draws == order, axis=1)) for order in orders]
     assert sum(counts) == len(draws)
@@ -98,13 +113,13 @@ def test_all_permutations_are_equally_likely():
 
 
 def boxes(count, height, width, **ranges):
-    box = sampling.crop_boxes(SEED, count, height, width, **ranges)
+    box = crop_boxes(SEED, count, height, width, **ranges)
     return np.stack(box).astype(int)
 
 
 @pytest.mark.parametrize("height,width", [(32, 32), (5, 9), (1, 1), (3, 200)])
 def test_boxes_are_whole_pixels_inside_the_image(height, width):
-    box = sampling.crop_boxes(SEED, 5000, height, width, (0.01, 1.0), (0.1, 9))
+    box = crop_boxes(SEED, 5000, height, width, (0.01, 1.0), (0.1, 9))
     for side in box:
         assert side.dtype == tf.float32 and side.shape == [5000]
         np.testing.assert_array_equal(side, np.round(side))
