@@ -42,8 +42,6 @@ KNOWN = {
     "export.signatures: modalities.image.graph_decode",
     "export.signatures: modalities.image.layer",
     "export.verify: data.examples",
-    "jobs.export.build: jobs.evaluate.build",
-    "jobs.finetune.build: jobs.evaluate.build",
     "jobs.tune.build: jobs.compare.build",
     "reports.pictures: modalities.image.grids",
     "runs.predictor: modalities.image.decode",

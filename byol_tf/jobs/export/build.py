@@ -10,7 +10,7 @@ from byol_tf.checks import check_number
 from byol_tf.export import formats, saved_model, signatures, to_litert, verify
 from byol_tf.export.model_card import model_card
 from byol_tf.files import read_json, write_json, write_text
-from byol_tf.jobs.evaluate import build as evaluation_builders
+from byol_tf.jobs import inputs
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.modalities.image.views import CentreView
@@ -115,15 +115,13 @@ def _source(config, workdir, defaults):
     samples = config.litert.calibration_images
     check_number("litert.calibration_images", samples, 1)
     loaded = encoders.load_encoder(workdir)
-    run = evaluation_builders.run_with_data(
-        config, workdir, defaults, labels="auto"
-    )
+    run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     train, load_test = data_builders.train_and_later_test(
         run,
         workdir,
-        bad_images_file=evaluation_builders.bad_images_file(config),
+        bad_images_file=inputs.bad_images_file(config),
     )
-    size = evaluation_builders.image_size(loaded, train, config, run)
+    size = inputs.image_size(loaded, train, config, run)
     view = CentreView(size, config.crop_fraction)
     encoder = signatures.Model(loaded, view, min(train.row_shape[:2]))
     classifier, without = _classifier(config, workdir)
@@ -167,7 +165,7 @@ def _about_run(encoder, workdir, size, run, train):
     """Where the encoder comes from, and what the run says of it."""
     found = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
     return {
-        "encoder": evaluation_builders.about_encoder(encoder, workdir, size),
+        "encoder": inputs.about_encoder(encoder, workdir, size),
         "parameters": encoder.count_params(),
         "config": run.to_dict(),
         "data": train.name,

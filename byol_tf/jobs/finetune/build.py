@@ -5,7 +5,7 @@ import pathlib
 
 from byol_tf.data.label_fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
-from byol_tf.jobs.evaluate import build as evaluation_builders
+from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.jobs.pretrain import data as data_builders
@@ -44,25 +44,23 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     options = _options(config, task)
     settings, augment = _settings(config), SupervisedAugment(**config.augment)
     encoder = encoders.load_encoder(workdir)
-    run = evaluation_builders.run_with_data(
-        config, workdir, defaults, labels="auto"
-    )
+    run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
     images, load_test = data_builders.train_and_later_test(
         run,
         workdir,
         same_classes=False,
-        bad_images_file=evaluation_builders.bad_images_file(config),
+        bad_images_file=inputs.bad_images_file(config),
     )
-    size = evaluation_builders.image_size(encoder, images, config, run)
+    size = inputs.image_size(encoder, images, config, run)
     train = _labelled(images, config.labels_file)
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
     _check_shape(made, images)
     crops, draw = None, None
     if not made.moves_with_image:
-        crops = evaluation_builders.crop_options(config.view, run.augment)
-        draw = evaluation_builders.crop_view(size, crops).draw
+        crops = inputs.crop_options(config.view, run.augment)
+        draw = inputs.crop_view(size, crops).draw
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
@@ -77,9 +75,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         augment=augment,
         task_of=functools.partial(kind.of, **options) if balanced else None,
         about={
-            "encoder": evaluation_builders.about_encoder(
-                encoder, workdir, size
-            ),
+            "encoder": inputs.about_encoder(encoder, workdir, size),
             "view": crops,
             "crop_fraction": config.crop_fraction,
         },
@@ -91,8 +87,7 @@ def fine_tuning_names(config, task: str) -> tuple[str, str]:
 
     Another task and another data set have files of their own.
     """
-    data = evaluation_builders.linear_evaluation_name(config)
-    suffix = data.removeprefix("eval_linear")
+    suffix = inputs.data_suffix(config)
     if task != DEFAULT_TASK:
         word = task.rpartition(":")[-1]
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
