@@ -76,7 +76,7 @@ import json, pathlib, sys, time, types
 package = types.ModuleType("byol_tf")
 package.__path__ = [sys.argv[1]]
 sys.modules["byol_tf"] = package
-from byol_tf.child_runs import ChildRun, read_cost
+from byol_tf.jobs.processes import ChildRun, read_cost
 folder, costs = pathlib.Path(sys.argv[2]), []
 codes = ["import time; time.sleep(0.3)"]
 codes += ["import os; os.urandom(1) * 60_000_000", ""]

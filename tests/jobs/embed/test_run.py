@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 # Embeds in parts of two images, and is killed when it has begun the third.
 KILLED = """
 import os, signal, sys
-from byol_tf.search.embedding import embed_folder
+from byol_tf.jobs.embed.run import embed_folder
 from tests.embeddings import Pixels, pixel_embedder
 
 class Killed(Pixels):

@@ -1,1 +1,0 @@
-"""A server of one exported model, by REST and gRPC as TensorFlow Serving."""
