@@ -12,7 +12,7 @@ from byol_tf.evaluation.keypoint_accuracy import (
     keypoint_distances,
 )
 from byol_tf.layers.heads import scaled_head
-from byol_tf.modalities.image.centre_square import (
+from byol_tf.modalities.image.points import (
     into_square,
     out_of_square,
     upright_sizes,
@@ -163,7 +163,8 @@ class Keypoints(Task):
         self, predictions: np.ndarray, sizes: np.ndarray
     ) -> np.ndarray:
         points = predictions.reshape(len(predictions), -1, 2)
-        return out_of_square(points, sizes).reshape(predictions.shape)
+        whole = out_of_square(points, sizes).numpy()
+        return whole.reshape(predictions.shape)
 
     def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
         """Both coordinates of every point, by the names of the columns."""

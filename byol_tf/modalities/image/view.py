@@ -125,6 +125,32 @@ class View(ImageLayer):
         """The view as a function of the images and the seed alone."""
         return self.transform(images, random_numbers(images, seed))
 
+    def draw_with_where(
+        self, images: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The same view, and where in the image it lies.
+
+        Returns:
+            The view, and a dict of `box`, float32 `[batch, 4]`: top, left,
+            height and width of the crop in fractions of the image's height
+            and width; and `flip`, bool `[batch]`: whether it is mirrored.
+
+        Raises:
+            ValueError: the view is rotated, which no box describes.
+        """
+        if self.rotate:
+            raise ValueError(
+                "a rotated view has no box; set rotate=0 where targets move "
+                f"along. Received: rotate={self.rotate}"
+            )
+        numbers = random_numbers(images, seed)
+        draws = _by_name(numbers)
+        _, height, width, _ = geometry.sizes(images)
+        box = tf.stack(self._box(draws, height, width), axis=-1)
+        sides = tf.cast(tf.stack([height, width] * 2), tf.float32)
+        where = {"box": box / sides, "flip": draws["flip"] < self.flip}
+        return self.transform(images, numbers), where
+
     def transform(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """The view that random numbers say.
 
@@ -155,11 +181,14 @@ class View(ImageLayer):
         if whole and not self.flip:
             return to_float(images)
         _, height, width, _ = geometry.sizes(images)
-        box = sampling.boxes(
-            draws["box"], height, width, self.area, self.aspect
-        )
+        box = self._box(draws, height, width)
         flip = draws["flip"] < self.flip if self.flip else None
         return geometry.crop_and_resize(images, *box, size, flip, self.resize)
+
+    def _box(self, draws, height, width):
+        return sampling.boxes(
+            draws["box"], height, width, self.area, self.aspect
+        )
 
     def _rotate(self, images, draws):
         if not self.rotate:

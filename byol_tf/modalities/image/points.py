@@ -1,10 +1,11 @@
-"""Points in whole images and in the centre squares that are cut from them."""
+"""Points in whole images, in their centre squares and in random views."""
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from byol_tf.modalities.image.decode import ImageError, upright_size
 
@@ -46,21 +47,42 @@ def into_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         `[n, points, 2]` in fractions of the side of the square, which is the
         shorter side of the image; NaN outside of the square.
     """
-    stretch = _sides(sizes)
+    stretch = _sides(sizes).numpy()
     points = (points - 0.5) * stretch + 0.5
     outside = ((points < 0) | (points > 1)).any(axis=-1, keepdims=True)
     return np.where(outside, np.nan, points)
 
 
-def out_of_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Points of centre squares as points of the whole images.
+def out_of_square(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Inverts `into_square`, in TensorFlow.
 
-    The inverse of `into_square`.
+    Returns:
+        float64 `[n, points, 2]`: float32 would be off by a pixel's tenth in a
+        panorama.
     """
-    return (points - 0.5) / _sides(sizes) + 0.5
+    return (tf.cast(points, tf.float64) - 0.5) / _sides(sizes) + 0.5
+
+
+def move_points(points: tf.Tensor, where: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Moves points along with random views of their images.
+
+    Args:
+        points: float32 `[batch, points, 2]`, x and y in fractions of width
+            and height.
+        where: box and flip of each view, see `View.draw_with_where`.
+
+    Returns:
+        The points in fractions of the view; NaN outside of it.
+    """
+    top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
+    x, y = (points[..., 0] - left) / width, (points[..., 1] - top) / height
+    x = tf.where(where["flip"][:, None], 1.0 - x, x)
+    moved = tf.stack([x, y], axis=-1)
+    inside = tf.reduce_all((moved >= 0) & (moved <= 1), -1, keepdims=True)
+    return tf.where(inside, moved, float("nan"))
 
 
 def _sides(sizes):
-    """Width and height in shorter sides, `[n, 1, 2]`."""
-    sizes = np.asarray(sizes, np.float64)
-    return (sizes / sizes.min(axis=1, keepdims=True))[:, np.newaxis]
+    """Width and height in shorter sides, float64 `[n, 1, 2]`."""
+    sizes = tf.cast(sizes, tf.float64)
+    return (sizes / tf.reduce_min(sizes, 1, keepdims=True))[:, None]
