@@ -33,7 +33,6 @@ ABOVE = " ".join(ROOMS)  # what a job may import; other jobs: `pretrain` alone
 KNOWN = {
     "data.arrays: modalities.image.decode",
     "data.folder: modalities.image.decode",
-    "data.label_fractions: evaluation.selection",
     "data.sources: modalities.image.decode",
     "data.store: modalities.image.decode",
     "data.tfds: modalities.image.decode",

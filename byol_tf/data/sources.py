@@ -6,13 +6,11 @@ import numpy as np
 
 from byol_tf.data.arrays import conform, load_arrays, load_embedded
 from byol_tf.data.bad_images import BadImages
-from byol_tf.data.examples import Examples, split_holdout
+from byol_tf.data.examples import Examples
 from byol_tf.data.folder import load_folder
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
 from byol_tf.modalities.image.decode import MAX_PIXELS
-
-__all__ = ["Examples", "load", "split_holdout"]
 
 SOURCES = ("embedded", "tfds", "folder", "arrays")
 LABELS = ("auto", "required", "ignore")

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from byol_tf.data.split import balanced_subset
 from byol_tf.evaluation.linear import ridge_classifier
 
 
@@ -21,46 +22,6 @@ class FewShot:
     mean: float
     std: float
     accuracies: tuple[float, ...]
-
-
-def balanced_subset(
-    labels: np.ndarray, per_class: int, seed: int
-) -> np.ndarray:
-    """Draws the same number of examples of every class.
-
-    Args:
-        labels: int `[n]`; negative ones mean no label and are never drawn.
-        per_class: examples of each class that occurs.
-        seed: of the draw; the same seed draws the same examples.
-
-    Returns:
-        int64 `[per_class * classes]`, different indices in ascending order.
-
-    Raises:
-        ValueError: a class has too few examples, or there is no label.
-    """
-    labels = np.asarray(labels)
-    if per_class < 1:
-        raise ValueError(
-            f"`per_class` must be at least 1. Received: per_class={per_class}"
-        )
-    classes = np.unique(labels[labels >= 0])
-    if not len(classes):
-        raise ValueError(
-            "`labels` must hold labels. Received: "
-            f"{len(labels)} examples, none with a label"
-        )
-    generator = np.random.default_rng(seed)
-    drawn = []
-    for label in classes:
-        members = np.flatnonzero(labels == label)
-        if len(members) < per_class:
-            raise ValueError(
-                f"`per_class` must be at most {len(members)}, the examples "
-                f"of class {label}. Received: per_class={per_class}"
-            )
-        drawn.append(generator.choice(members, per_class, replace=False))
-    return np.sort(np.concatenate(drawn))
 
 
 def few_shot_accuracy(

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from byol_tf.data.examples import Examples, split_holdout
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import LinearClassifier
 
@@ -36,30 +35,6 @@ class Choice:
 def best_setting(accuracies: Mapping[float, float]) -> float:
     """The setting with the highest accuracy; of equal ones the first."""
     return max(accuracies, key=accuracies.__getitem__)
-
-
-def holdout_mask(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Marks the same fraction of every class at random.
-
-    Args:
-        labels: int `[n]`.
-        fraction: marked, in (0, 1).
-        seed: of the choice.
-
-    Returns:
-        bool `[n]`.
-
-    Raises:
-        ValueError: see `split_holdout`, whose rule this is.
-    """
-    labels = np.asarray(labels)
-    positions = Examples(
-        np.arange(len(labels)), labels, name="the training set"
-    )
-    _, held_out = split_holdout(positions, fraction, seed)
-    mask = np.zeros(len(labels), bool)
-    mask[held_out.rows] = True
-    return mask
 
 
 def choose_neighbours(

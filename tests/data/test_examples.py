@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from byol_tf.data.examples import Examples, Rows, split_holdout
+from byol_tf.data.examples import Examples, Rows
 
 
 def make(labels, size=4, class_names=()):
@@ -111,67 +111,3 @@ def test_paths_stay_with_their_images_in_a_subset(index):
 def test_paths_must_be_as_many_as_images():
     with pytest.raises(ValueError, match="1 paths of 3 images"):
         dataclasses.replace(make(range(3)), paths=("a",))
-
-
-def test_holdout_is_stratified_and_disjoint():
-    images = make([0] * 50 + [1] * 30 + [2] * 20)
-    rest, held_out = split_holdout(images, 0.2, seed=3)
-    np.testing.assert_array_equal(np.bincount(held_out.labels), [10, 6, 4])
-    np.testing.assert_array_equal(np.bincount(rest.labels), [40, 24, 16])
-    together = np.concatenate([rest.rows, held_out.rows])
-    assert len({image.tobytes() for image in together}) == 100
-    assert {image.tobytes() for image in together} == {
-        image.tobytes() for image in images.rows
-    }
-
-
-def test_holdout_depends_on_the_seed_alone():
-    images = make([0, 1] * 50)
-    first = split_holdout(images, 0.2, seed=3)[1].fingerprint()
-    assert split_holdout(images, 0.2, seed=3)[1].fingerprint() == first
-    assert split_holdout(images, 0.2, seed=4)[1].fingerprint() != first
-
-
-def test_holdout_keeps_labels_with_their_images():
-    images = make(np.arange(40) % 4)
-    label_of = {
-        image.tobytes(): label
-        for image, label in zip(images.rows, images.labels, strict=True)
-    }
-    for part in split_holdout(images, 0.25, seed=0):
-        for image, label in zip(part.rows, part.labels, strict=True):
-            assert label_of[image.tobytes()] == label
-
-
-def test_holdout_of_an_unlabelled_set_is_a_plain_fraction():
-    rest, held_out = split_holdout(make([-1] * 30), 0.1, seed=0)
-    assert (rest.num_examples, held_out.num_examples) == (27, 3)
-
-
-def test_holdout_takes_one_and_leaves_one_of_a_small_class():
-    rest, held_out = split_holdout(make([0, 0, 1, 1, 2]), 0.01, seed=0)
-    np.testing.assert_array_equal(held_out.labels, [0, 1])
-    np.testing.assert_array_equal(rest.labels, [0, 1, 2])
-
-
-def test_holdout_does_not_copy_a_memory_map(tmp_path):
-    images = make([0, 1] * 10)
-    on_disk = mapped(images, tmp_path / "images.npy")
-    for a, b in zip(
-        split_holdout(images, 0.3, 1),
-        split_holdout(on_disk, 0.3, 1),
-        strict=True,
-    ):
-        assert isinstance(b.rows, Rows)
-        assert a.fingerprint() == b.fingerprint()
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 2.0])
-def test_impossible_holdout_fraction_is_an_error(fraction):
-    with pytest.raises(ValueError, match=r"`fraction` must be in \(0, 1\)"):
-        split_holdout(make([0, 1]), fraction, seed=0)
-
-
-def test_holdout_of_single_images_is_an_error():
-    with pytest.raises(ValueError, match="too small to hold out"):
-        split_holdout(make([0, 1, 2]), 0.5, seed=0)

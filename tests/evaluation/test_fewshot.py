@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from byol_tf.evaluation.fewshot import balanced_subset, few_shot_accuracy
+from byol_tf.data.split import balanced_subset
+from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.linear import ridge_classifier
 
 
@@ -13,37 +14,6 @@ def blobs(count, seed, noise=1.5, classes=4, dim=16):
     labels = generator.integers(0, classes, count)
     noise = noise * generator.normal(size=(count, dim))
     return centres[labels] + noise, labels
-
-
-def test_subset_is_balanced_and_without_repetition():
-    labels = np.random.default_rng(0).integers(-1, 5, 400)
-    chosen = balanced_subset(labels, 12, seed=3)
-    assert len(set(chosen)) == 60
-    np.testing.assert_array_equal(np.bincount(labels[chosen]), [12] * 5)
-
-
-def test_subset_depends_on_the_seed_alone():
-    labels = np.arange(400) % 5
-    first = balanced_subset(labels, 12, seed=3)
-    np.testing.assert_array_equal(first, balanced_subset(labels, 12, seed=3))
-    assert set(first) != set(balanced_subset(labels, 12, seed=4))
-
-
-def test_every_example_can_be_drawn():
-    labels = np.arange(40) % 2
-    drawn = [balanced_subset(labels, 5, seed) for seed in range(100)]
-    assert set(np.concatenate(drawn)) == set(range(40))
-
-
-def test_class_with_too_few_examples_is_named():
-    labels = np.array([0, 0, 0, 7, 7, 1, 1, 1])
-    with pytest.raises(ValueError, match=r"at most 2.*class 7.*per_class=3"):
-        balanced_subset(labels, 3, seed=0)
-
-
-def test_no_labels_is_an_error():
-    with pytest.raises(ValueError, match="3 examples, none with a label"):
-        balanced_subset(np.array([-1, -1, -1]), 1, seed=0)
 
 
 def test_each_draw_is_the_classifier_of_its_subset():

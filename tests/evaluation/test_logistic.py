@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from byol_tf.data.split import holdout_mask
 from byol_tf.evaluation.logistic import choose_logistic, logistic_classifiers
-from byol_tf.evaluation.selection import holdout_mask
 
 
 def problem(classes, count=600, dim=12, seed=0):

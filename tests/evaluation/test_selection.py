@@ -4,25 +4,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from byol_tf.data.split import holdout_mask
 from byol_tf.evaluation.selection import (
     Choice,
     best_setting,
     choose_neighbours,
-    holdout_mask,
 )
-
-
-def test_the_same_share_of_every_class_is_held_out():
-    labels = np.repeat([0, 1, 2], [100, 50, 10])
-    mask = holdout_mask(labels, 0.1, seed=0)
-    assert np.bincount(labels[mask]).tolist() == [10, 5, 1]
-
-
-def test_what_is_held_out_follows_the_seed():
-    labels = np.arange(100) % 4
-    first = holdout_mask(labels, 0.2, seed=0)
-    assert (first == holdout_mask(labels, 0.2, seed=0)).all()
-    assert (first != holdout_mask(labels, 0.2, seed=1)).any()
 
 
 def test_of_equally_good_settings_the_first_is_taken():

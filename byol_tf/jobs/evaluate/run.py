@@ -18,11 +18,12 @@ from absl import logging
 
 from byol_tf.data.batches import steps_per_epoch, training_batches
 from byol_tf.data.examples import Examples
+from byol_tf.data.split import holdout_mask
 from byol_tf.evaluation.feature_cache import FeatureCache
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.linear_probe import choose_probe
 from byol_tf.evaluation.logistic import choose_logistic
-from byol_tf.evaluation.selection import Choice, choose_neighbours, holdout_mask
+from byol_tf.evaluation.selection import Choice, choose_neighbours
 from byol_tf.files import write_json
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate.settings import Settings

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import numpy as np
 
-from byol_tf.data.label_fractions import Fraction, draw_part
+from byol_tf.data.split import Fraction, draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit, judge

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
+from byol_tf.data.examples import Examples
+from byol_tf.data.split import split_holdout
 from byol_tf.data.store import CACHES
 
 HOLDOUT = 0.1  # of the training images where there is no test split
@@ -30,11 +32,6 @@ def rules(config) -> tuple[tuple[str, bool, str], ...]:
             section.cache in CACHES,
             f"one of {', '.join(CACHES)}",
         ),
-        (
-            "data.service",
-            not section.service or section.service.startswith("grpc://"),
-            "empty, or grpc://host:port",
-        ),
         ("data.train_split", bool(section.train_split), "named"),
         ("data.image_size", section.image_size >= 0, "0 or more"),
         ("data.channels", section.channels in (0, 1, 3), "0, 1 or 3"),
@@ -54,7 +51,7 @@ def rules(config) -> tuple[tuple[str, bool, str], ...]:
 
 def data(
     config, workdir, bad_images_file: str | None = "bad_images.csv"
-) -> tuple[sources.Examples, sources.Examples]:
+) -> tuple[Examples, Examples]:
     """Training and test images; a tenth is held out if there is no test.
 
     Arguments as in `train_and_later_test`.
@@ -76,7 +73,7 @@ def train_and_later_test(
     workdir,
     same_classes: bool = True,
     bad_images_file: str | None = "bad_images.csv",
-) -> tuple[sources.Examples, Callable[[], sources.Examples]]:
+) -> tuple[Examples, Callable[[], Examples]]:
     """Training images, and a function that loads the test images.
 
     Args:
@@ -122,7 +119,7 @@ def train_and_later_test(
     train = load(section.train_split)
     if section.test_split:
         return train, load_test
-    train, test = sources.split_holdout(train, HOLDOUT, config.seed)
+    train, test = split_holdout(train, HOLDOUT, config.seed)
     return train, lambda: test
 
 

@@ -1,14 +1,14 @@
-"""Parts of the labels: as they are written, and the examples they take."""
+"""Parts of a set with every class in proportion, drawn by a seed."""
 
 import bisect
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.evaluation.selection import holdout_mask
+from byol_tf.data.examples import Examples
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _PER_CLASS = re.compile(r"(\d+)-per-class")
@@ -76,6 +76,123 @@ def _parse(word):
     )
 
 
+def _of_each_class(
+    labels: np.ndarray,
+    classes: np.ndarray,
+    draw: Callable[[int, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Draws from every class in turn.
+
+    Args:
+        labels: int `[n]`.
+        classes: those to draw from, in this order.
+        draw: from a class and its positions, ascending, to some of them.
+
+    Returns:
+        int64 positions, ascending.
+    """
+    drawn = [draw(label, np.flatnonzero(labels == label)) for label in classes]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
+
+
+def holdout_mask(
+    labels: np.ndarray,
+    fraction: float,
+    seed: int,
+    name: str = "the training set",
+) -> np.ndarray:
+    """Marks the same fraction of every class at random.
+
+    Args:
+        labels: int `[n]`; those below 0, without a label, are one class.
+        fraction: marked, in (0, 1). Of a class of two or more at least one is
+            marked and at least one is not; a single one is not.
+        seed: of the choice.
+        name: of the set, for messages.
+
+    Returns:
+        bool `[n]`.
+
+    Raises:
+        ValueError: the fraction is not in (0, 1), or nothing would be marked.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"`fraction` must be in (0, 1). Received: fraction={fraction}"
+        )
+    labels = np.asarray(labels)
+    rng = np.random.RandomState(seed & 0xFFFFFFFF)  # its streams never change
+
+    def draw(label, members):
+        count = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        return rng.permutation(members)[:count]
+
+    mask = np.zeros(len(labels), bool)
+    mask[_of_each_class(labels, np.unique(labels), draw)] = True
+    if not mask.any():
+        raise ValueError(
+            f"{name} is too small to hold out {fraction:.0%}: no class has two "
+            f"examples. Received: {len(labels)} examples"
+        )
+    return mask
+
+
+def split_holdout(
+    examples: Examples, fraction: float, seed: int
+) -> tuple[Examples, Examples]:
+    """Splits a set at random, see `holdout_mask`.
+
+    Returns:
+        `(rest, held_out)`, each in the original order.
+    """
+    mask = holdout_mask(examples.labels, fraction, seed, examples.name)
+    held_out = examples.subset(np.flatnonzero(mask))
+    return (
+        examples.subset(np.flatnonzero(~mask)),
+        dataclasses.replace(held_out, skipped=()),
+    )
+
+
+def balanced_subset(
+    labels: np.ndarray, per_class: int, seed: int
+) -> np.ndarray:
+    """Draws the same number of examples of every class.
+
+    Args:
+        labels: int `[n]`; negative ones mean no label and are never drawn.
+        per_class: examples of each class that occurs.
+        seed: of the draw; the same seed draws the same examples.
+
+    Returns:
+        int64 `[per_class * classes]`, different indices in ascending order.
+
+    Raises:
+        ValueError: a class has too few examples, or there is no label.
+    """
+    labels = np.asarray(labels)
+    if per_class < 1:
+        raise ValueError(
+            f"`per_class` must be at least 1. Received: per_class={per_class}"
+        )
+    classes = np.unique(labels[labels >= 0])
+    if not len(classes):
+        raise ValueError(
+            "`labels` must hold labels. Received: "
+            f"{len(labels)} examples, none with a label"
+        )
+    generator = np.random.default_rng(seed)
+
+    def draw(label, members):
+        if len(members) < per_class:
+            raise ValueError(
+                f"`per_class` must be at most {len(members)}, the examples "
+                f"of class {label}. Received: per_class={per_class}"
+            )
+        return generator.choice(members, per_class, replace=False)
+
+    return _of_each_class(labels, classes, draw)
+
+
 def choose(
     strata: np.ndarray,
     fraction: Fraction,
@@ -104,13 +221,15 @@ def choose(
     """
     strata = np.asarray(strata)
     classes, sizes = np.unique(strata, return_counts=True)
-    counts = _counts(classes, sizes, fraction, names)
-    chosen = []
-    for label, count in zip(classes, counts, strict=True):
-        members = np.flatnonzero(strata == label)
+    counts = dict(
+        zip(classes, _counts(classes, sizes, fraction, names), strict=True)
+    )
+
+    def draw(label, members):
         rng = np.random.default_rng((seed, int(label)))
-        chosen.append(rng.permutation(members)[:count])
-    return np.sort(np.concatenate(chosen))
+        return rng.permutation(members)[: counts[label]]
+
+    return _of_each_class(strata, classes, draw)
 
 
 def draw_part(
