@@ -41,7 +41,6 @@ def get_config() -> ml_collections.ConfigDict:
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
     data.cache_gb = 4.0
     data.cache_dir = ""  # of the disk cache; "": in the run folder
-    data.service = ""  # grpc://host:port of a tf.data service; "": none
     data.max_megapixels = 100.0  # larger files are not decoded; at most 178
     # Of a split: share of images that cannot be read, above which nothing is
     # trained. Damage spoils single files; where more than every tenth is bad,

@@ -125,21 +125,6 @@ def training_batches(
     return _gather(steps, images, part)
 
 
-def evaluation_batches(images: Examples, batch_size: int) -> tf.data.Dataset:
-    """Every example once, in order; the last batch may be smaller.
-
-    Returns:
-        Dataset of `(images, labels)`: uint8 `[batch, height, width,
-        channels]` and int32 `[batch]`.
-    """
-    if batch_size < 1:
-        raise ValueError(
-            f"`batch_size` must be at least 1. Received: {batch_size}"
-        )
-    indices = tf.data.Dataset.range(images.num_examples).batch(batch_size)
-    return _gather(indices, images, None)
-
-
 def with_views(
     dataset: tf.data.Dataset,
     views: Callable,

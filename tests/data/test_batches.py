@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from byol_tf.data.batches import (
     epoch_order,
-    evaluation_batches,
     steps_per_epoch,
     training_batches,
     with_views,
@@ -50,10 +49,6 @@ def test_shapes_and_types_are_known_before_the_first_batch(images):
     assert training_batches(images, 4, seed=0).element_spec == (
         tf.TensorSpec((4, 4, 5, 3), tf.uint8),
         tf.TensorSpec((4,), tf.int32),
-    )
-    assert evaluation_batches(images, 4).element_spec == (
-        tf.TensorSpec((None, 4, 5, 3), tf.uint8),
-        tf.TensorSpec((None,), tf.int32),
     )
 
 
@@ -171,21 +166,6 @@ def test_order_does_not_depend_on_the_number_of_threads(images):
         options.threading.private_threadpool_size = threads
         results.append(labels_of(batches.with_options(options)))
     assert results[0] == results[1]
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 23, 100])
-def test_evaluation_gives_every_example_once_in_order(images, batch_size):
-    batches = list(evaluation_batches(images, batch_size).as_numpy_iterator())
-    pixels, labels = (
-        np.concatenate(part) for part in zip(*batches, strict=True)
-    )
-    np.testing.assert_array_equal(labels, np.arange(23))
-    np.testing.assert_array_equal(pixels, images.rows)
-
-
-def test_evaluation_batch_of_nothing_is_an_error(images):
-    with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
-        evaluation_batches(images, 0)
 
 
 def test_examples_need_not_be_images():

@@ -277,7 +277,6 @@ def _settings(config, micro_batch, replicas):
         checkpoint_keep=config.checkpoint.keep,
         fault_action=config.faults.action,
         fault_in_a_row=config.faults.in_a_row,
-        data_service=config.data.service,
         jit_compile=replicas == 1 and should_compile(jit_compile),
     )
 

@@ -20,8 +20,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.batches import epoch_order, steps_per_epoch
-from byol_tf.data.service import make_parts
+from byol_tf.data.batches import (
+    epoch_order,
+    steps_per_epoch,
+    training_batches,
+    with_views,
+)
 from byol_tf.data.sources import Examples
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
@@ -140,20 +144,26 @@ class Pretraining:
 
     def batches(self, start_step: int) -> Iterable:
         """Training batches from a step on, for the replicas of this worker."""
-        return self.distribution.batches(
-            functools.partial(
-                make_parts,
+
+        def parts(shard):
+            batches = training_batches(
                 self.train,
                 self.settings.batch_size,
-                service=self.settings.data_service,
                 seed=self.settings.seed,
                 start_step=start_step,
                 num_steps=self.total_steps - start_step,
-                shift=0,
-                views=self.pipeline_views,
-                view_seed=functools.partial(step_seed, self.model.seed),
+                shard=shard,
             )
-        )
+            if self.pipeline_views is None:
+                return batches
+            seed = functools.partial(step_seed, self.model.seed)
+            return with_views(
+                *(batches, self.pipeline_views, seed),
+                start_step=start_step,
+                shard=shard,
+            )
+
+        return self.distribution.batches(parts)
 
     def table(self, result: dict) -> str:
         """The before/after table for the terminal."""

@@ -23,7 +23,6 @@ class Settings:
         fault_action: after a step that was not finite: skip or stop.
         fault_in_a_row: such steps in a row that end the run.
         jit_compile: compile the whole step with XLA.
-        data_service: address of a `tf.data` service; "" for none.
     """
 
     batch_size: int
@@ -40,4 +39,3 @@ class Settings:
     fault_action: str = "skip"
     fault_in_a_row: int = 50
     jit_compile: bool = False
-    data_service: str = ""
