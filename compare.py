@@ -13,11 +13,8 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.compare import build as compare_builders
-from byol_tf.jobs.compare import results
-from byol_tf.jobs.compare import run as comparison
 from configs import base, command_line
+from configs.door import importing, run_script
 
 _FOLDER = pathlib.Path(__file__).parent
 _DEFAULTS = _FOLDER / "configs" / "compare.py"
@@ -30,7 +27,11 @@ _WORKDIR = flags.DEFINE_string(
 
 
 def main():
-    job = compare_builders.comparison(
+    command_line.check_file(_CONFIG.value.base)
+    with importing(sigterm="interrupt"):
+        from byol_tf.jobs.compare import build, results, run
+
+    job = build.comparison(
         _CONFIG.value,
         _WORKDIR.value,
         load=command_line.load,
@@ -41,7 +42,7 @@ def main():
     print()
     print(results.table(result))
     print(f"\nPage: {_WORKDIR.value}/compare.html")
-    failed = comparison.failures(result)
+    failed = run.failures(result)
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(job.runs)} runs failed; their output is "

@@ -21,9 +21,8 @@ import sys
 
 from absl import flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.convert import build as convert_builders
 from configs import base
+from configs.door import check_files, importing, run_script
 
 _SOURCE = flags.DEFINE_string(
     "source",
@@ -50,6 +49,10 @@ _TOLERANCE = flags.DEFINE_float(
 def main():
     if bool(_TO.value) == bool(_WORKDIR.value):
         raise ValueError("say where to: either --to or --workdir")
+    check_files("source", [_SOURCE.value])
+    check_files("verify", [_VERIFY.value] if _VERIFY.value else [])
+    with importing():
+        from byol_tf.jobs.convert import build
     options = {
         "encoder": _ENCODER.value,
         "width": _WIDTH.value,
@@ -57,11 +60,9 @@ def main():
         "tolerance": _TOLERANCE.value,
     }
     if _TO.value:
-        about = convert_builders.convert_file(
-            _SOURCE.value, _TO.value, **options
-        )
+        about = build.convert_file(_SOURCE.value, _TO.value, **options)
     else:
-        about = convert_builders.convert_run(
+        about = build.convert_run(
             _SOURCE.value, _WORKDIR.value, base.get_config(), **options
         )
     print("\n".join(f"{name:16}{value}" for name, value in rows(about)))

@@ -18,9 +18,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.embed import build as embed_builders
-from configs import base
+from configs import base, door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "embed.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -50,22 +48,37 @@ _SHOWN = 10  # images without a representation that are named
 
 def main():
     config = _CONFIG.value
-    path = embed_builders.embeddings_path(
-        _WORKDIR.value, _OUT.value, _EMBEDDINGS.value
-    )
+    path = door.embeddings_path(_WORKDIR.value, _OUT.value, _EMBEDDINGS.value)
     searches = (_QUERY.value, _DUPLICATES.value, _MAP.value)
-    if _IMAGES.value and not _EMBEDDINGS.value:
-        embed(config, path)
-    elif not any(searches):
+    embeds = _IMAGES.value and not _EMBEDDINGS.value
+    if not embeds and not any(searches):
         raise ValueError(
             "say what to do: --images, --query, --duplicates, --map"
         )
+    check_paths(embeds, path)
+    with door.importing():
+        from byol_tf.jobs.embed import build
+
+    if embeds:
+        embed(build, config, path)
     if any(searches):
-        search(embed_builders.Search(config, path, _IMAGES.value))
+        search(build.Search(config, path, _IMAGES.value))
 
 
-def embed(config, path):
-    done = embed_builders.embed(
+def check_paths(embeds, path):
+    if embeds:
+        if not _WORKDIR.value:
+            raise ValueError("--workdir=RUN is needed to embed images")
+        door.check_encoder(_WORKDIR.value)
+    else:
+        door.check_embeddings(path)
+    if _IMAGES.value:
+        door.check_folder(_IMAGES.value)
+    door.check_files("query", _QUERY.value)
+
+
+def embed(build, config, path):
+    done = build.embed(
         config, _WORKDIR.value, _IMAGES.value, path, base.get_config()
     )
     print(f"Read {done.new} new images; {done.images} are in {done.path}")
@@ -93,4 +106,4 @@ def search(job):
 
 
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

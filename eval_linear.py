@@ -14,10 +14,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.evaluate import build as evaluation_builders
-from byol_tf.jobs.evaluate import results as linear_results
-from configs import base
+from configs import base, door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "eval_linear.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -30,16 +27,19 @@ _WORKDIR = flags.DEFINE_string(
 
 def main():
     config, workdir = _CONFIG.value, _WORKDIR.value
-    job = evaluation_builders.linear_evaluation(
-        config, workdir, base.get_config()
-    )
-    name = evaluation_builders.linear_evaluation_name(config)
+    door.check_encoder(workdir)
+    door.check_data(config.data, workdir)
+    with door.importing():
+        from byol_tf.jobs.evaluate import build, results
+
+    job = build.linear_evaluation(config, workdir, base.get_config())
+    name = build.linear_evaluation_name(config)
     result = job.run(workdir, name)
     print()
-    print(linear_results.table(result))
+    print(results.table(result))
     print(f"\nNumbers: {workdir}/{name}.json")
     print(f"Errors:  {workdir}/{name}_confusion.png")
 
 
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

@@ -16,10 +16,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.export import saved_model, verify_table
-from byol_tf.jobs.export import build as export_builders
-from configs import base
+from configs import base, door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "export.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -37,9 +34,17 @@ _FORMAT = flags.DEFINE_list(
 
 
 def main():
-    exported = export_builders.export(
-        _CONFIG.value,
-        _WORKDIR.value,
+    config, workdir = _CONFIG.value, _WORKDIR.value
+    door.check_encoder(workdir)
+    if config.data.dir:
+        door.check_data(config.data, workdir)
+    with door.importing():
+        from byol_tf.export import formats, saved_model, verify_table
+        from byol_tf.jobs.export import build
+
+    exported = build.export(
+        config,
+        workdir,
         _TO.value,
         base.get_config(),
         _FORMAT.value,
@@ -47,17 +52,14 @@ def main():
     print()
     print(verify_table.table([e["verification"] for e in exported.values()]))
     print()
+    card = f"{saved_model.EXTRA}/model_card.md"
     for name, about in exported.items():
-        print(f"{name + ':':13}{about['folder']} ({_contents(about)})")
+        other = about["format"] != formats.SAVED_MODEL
+        parts = [*about["signatures"], "model_card.md" if other else card]
+        print(f"{name + ':':13}{about['folder']} ({', '.join(parts)})")
     if reason := next(iter(exported.values()))["without_classify"]:
         print(f"Without classify: {reason}")
 
 
-def _contents(about):
-    extra = about["format"] == "saved_model"
-    card = f"{saved_model.EXTRA}/" if extra else ""
-    return ", ".join([*about["signatures"], f"{card}model_card.md"])
-
-
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

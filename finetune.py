@@ -18,10 +18,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.finetune import build as finetune_builders
-from byol_tf.jobs.finetune import results as finetune_results
-from configs import base
+from configs import base, door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "finetune.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -31,7 +28,7 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True
 )
 _TASK = flags.DEFINE_string(
-    "task", finetune_builders.DEFAULT_TASK, "What is learned of an image."
+    "task", "classification", "What is learned of an image."
 )
 _LABELS = flags.DEFINE_multi_string(
     "labels",
@@ -47,22 +44,30 @@ def main():
     config, workdir, task = _CONFIG.value, _WORKDIR.value, _TASK.value
     if _PREDICT.value is not None:
         return predict(config, workdir, task)
-    job = finetune_builders.fine_tuning(
+    door.check_encoder(workdir)
+    door.check_data(config.data, workdir)
+    with door.importing():
+        from byol_tf.jobs.finetune import build, results
+
+    job = build.fine_tuning(
         config, workdir, base.get_config(), task=task, labels=_LABELS.value
     )
-    name, classifier = finetune_builders.fine_tuning_names(config, task)
+    name, classifier = build.fine_tuning_names(config, task)
     result = job.run(workdir, name, classifier)
     print()
-    print(finetune_results.table(result))
+    print(results.table(result))
     print(f"\nNumbers: {workdir}/{name}.json")
     print(f"Picture: {workdir}/{name}.png")
     print(f"Model:   {workdir}/{classifier}.keras")
 
 
 def predict(config, workdir, task):
-    done = finetune_builders.predicted(
-        config, workdir, _PREDICT.value, task=task
-    )
+    door.check_classifier(workdir)
+    door.check_folder(_PREDICT.value)
+    with door.importing():
+        from byol_tf.jobs.finetune import build
+
+    done = build.predicted(config, workdir, _PREDICT.value, task=task)
     print(f"Predicted {done.images - len(done.unread)} images: {done.path}")
     if done.unread:
         path, reason = done.unread[0]
@@ -71,4 +76,4 @@ def predict(config, workdir, task):
 
 
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

@@ -6,13 +6,13 @@ Serves the newest version in the folder, and new ones as they come, until
 Ctrl-C or SIGTERM. See docs/serving.md.
 """
 
+import os
 import pathlib
 
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.serve import build as serve_builders
+from configs import door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "serve.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -34,8 +34,16 @@ _GRPC_PORT = flags.DEFINE_integer(
 
 
 def main():
+    if not os.path.isdir(_MODEL.value):
+        raise ValueError(
+            "--model must be a folder that export.py wrote. "
+            f"Received: {_MODEL.value}"
+        )
+    with door.importing(sigterm="stop"):
+        from byol_tf.jobs.serve import build
+
     grpc_port = None if _GRPC_PORT.value == -1 else _GRPC_PORT.value
-    serve_builders.serve(
+    build.serve(
         _CONFIG.value,
         _MODEL.value,
         _NAME.value,
@@ -46,4 +54,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

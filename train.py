@@ -13,12 +13,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.pretrain import build as builders
-from byol_tf.runs import config as run_config
-from byol_tf.runtime import share_cores
-from byol_tf.training.signals import Stopped, stop_at_once
-from configs import base
+from configs import base, door
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file; see configs/.", lock_config=True
@@ -33,21 +28,28 @@ _STRATEGY = flags.DEFINE_string(
 
 
 def main():
+    door.check_start(_CONFIG.value, _WORKDIR.value)
+    with door.importing(sigterm="stop"):
+        from byol_tf.jobs.pretrain import build
+        from byol_tf.runs import config as run_config
+        from byol_tf.runtime import share_cores
+        from byol_tf.training.signals import Stopped, stop_at_once
+
     try:
         with stop_at_once():
-            train()
+            if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+                share_cores()
+            train(build, run_config)
     except Stopped as stopped:
         print(f"\n{stopped}", flush=True)
         sys.exit(stopped.status)
 
 
-def train():
-    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
-        share_cores()
+def train(build, run_config):
     config = run_config.config_of_run(
         _CONFIG.value, _WORKDIR.value, base.get_config()
     )
-    job = builders.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+    job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
     if job.distribution.is_chief:
         run_config.save_config(config, _WORKDIR.value)
     result = job.run(_WORKDIR.value)
@@ -60,4 +62,4 @@ def train():
 
 
 if __name__ == "__main__":
-    run_script(main)
+    door.run_script(main)

@@ -17,10 +17,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from byol_tf.cli import run_script
-from byol_tf.jobs.tune import build as tune_builders
-from byol_tf.jobs.tune import results
-from configs import base, command_line
+from configs import base, command_line, door
 
 _FOLDER = pathlib.Path(__file__).parent
 _DEFAULTS = _FOLDER / "configs" / "tune.py"
@@ -38,7 +35,11 @@ def main():
         return measure(_MEASURE.value)
     if not _WORKDIR.value:
         raise ValueError("say where: --workdir, or --measure=RUN_FOLDER")
-    job = tune_builders.search(
+    command_line.check_file(_CONFIG.value.base)
+    with door.importing(sigterm="interrupt"):
+        from byol_tf.jobs.tune import build, results
+
+    job = build.search(
         _CONFIG.value,
         _WORKDIR.value,
         load=command_line.load,
@@ -53,7 +54,12 @@ def main():
 
 
 def measure(folder):
-    numbers = tune_builders.measure_label_free(
+    door.check_encoder(folder)
+    door.check_data({}, folder)
+    with door.importing(sigterm="interrupt"):
+        from byol_tf.jobs.tune import build
+
+    numbers = build.measure_label_free(
         _CONFIG.value,
         folder,
         load=command_line.load,
@@ -69,4 +75,4 @@ def _measure_command(folder):
 
 
 if __name__ == "__main__":
-    run_script(main, str(_DEFAULTS))
+    door.run_script(main, str(_DEFAULTS))

@@ -18,8 +18,7 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
         ValueError: in one line, for an unknown field or a wrong value.
         OSError: the file cannot be read.
     """
-    if not pathlib.Path(path.partition(":")[0]).is_file():
-        raise FileNotFoundError(f"no configuration file {path}")
+    check_file(path)
     arguments = ["", f"--config={path}"]
     arguments += [f"--config.{override}" for override in overrides]
     values = flags.FlagValues()
@@ -36,3 +35,9 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
     except (flags.Error, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     return holder.value
+
+
+def check_file(path: str) -> None:
+    """Raises an OSError if there is no file of `file.py:argument`."""
+    if not pathlib.Path(path.partition(":")[0]).is_file():
+        raise FileNotFoundError(f"no configuration file {path}")

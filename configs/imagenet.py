@@ -6,7 +6,7 @@
 The text after the colon is the number of epochs, 100 without it; behind a
 comma may follow how many images there are where it is not ImageNet:
 `configs/imagenet.py:400,50000`. Learning rate, weight decay, tau and warm-up
-are those of `scaling_rules.by_length`, the official ones at 40, 100, 300 and
+are those of `lengths.by_length`, the official ones at 40, 100, 300 and
 1000 epochs, for which there are files here with what was published.
 
 Any `--config.batch_size` goes: the learning rate and tau follow it. The
@@ -17,8 +17,7 @@ Not measured here. What it takes on paper is in docs/scaling.md. The pixels
 need 252 GB of disk, in `data.cache_dir` or the run folder.
 """
 
-from byol_tf.optim import scaling_rules as recipe
-from configs import base
+from configs import base, lengths
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -26,10 +25,10 @@ STD = (0.229, 0.224, 0.225)
 
 def get_config(length: str = "100"):
     epochs, images = _parse(length)
-    values = recipe.by_length(epochs, images)
+    values = lengths.by_length(epochs, images)
 
     config = base.get_config()
-    config.batch_size = recipe.BATCH
+    config.batch_size = lengths.BATCH
     config.epochs = epochs
     config.precision = "mixed_bfloat16"
 
@@ -47,7 +46,7 @@ def get_config(length: str = "100"):
     config.encoder.std = STD
 
     config.objective.tau = values.tau
-    config.objective.tau_batch = recipe.BATCH
+    config.objective.tau_batch = lengths.BATCH
 
     config.optimizer.base_lr = values.base_lr
     config.optimizer.weight_decay = values.weight_decay
@@ -61,7 +60,7 @@ def get_config(length: str = "100"):
 def _parse(length):
     epochs, _, images = length.partition(",")
     try:
-        return int(epochs), int(images or recipe.IMAGENET)
+        return int(epochs), int(images or lengths.IMAGENET)
     except ValueError:
         raise ValueError(
             "configs/imagenet.py: must be followed by a number of epochs, or "

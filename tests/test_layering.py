@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parent.parent / "byol_tf"
 
-GROUND = "checks cli extras files lines progress runtime seeds"
+GROUND = "checks extras files lines progress runtime seeds"
 JOBS = "compare convert embed evaluate export finetune pretrain serve tune"
 MEMBERS = "image"
 # What a room may import besides itself and, but for `losses`, the ground.
@@ -105,11 +105,10 @@ def test_only_one_module_knows_how_configurations_are_made(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
-def test_no_module_but_the_door_reads_flags_or_environment(path):
+def test_no_module_reads_flags_or_environment(path):
     text = path.read_text()
     assert "os.environ" not in text and "getenv" not in text
-    if name(path) != "cli":
-        assert "absl.flags" not in text and "import flags" not in text
+    assert "absl.flags" not in text and "import flags" not in text
 
 
 def test_the_top_holds_the_ground_alone():

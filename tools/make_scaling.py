@@ -15,8 +15,8 @@ from typing import NamedTuple
 from byol_tf.files import write_text
 from byol_tf.layers.heads import mlp
 from byol_tf.modalities.image.resnet import make_resnet
-from byol_tf.optim import scaling_rules as recipe
 from byol_tf.training import flops, scaling
+from configs import lengths
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "scaling.md"
 
@@ -46,7 +46,7 @@ UTILISATIONS = (0.1, 0.2, 0.3, 0.4)
 ASSUMED = 0.3  # of the bandwidths
 EPOCHS = 1000
 STORED_SIDE = 256  # pixels
-JPEG_BYTES = 147_897_477_120 / recipe.IMAGENET  # of the training archive
+JPEG_BYTES = 147_897_477_120 / lengths.IMAGENET  # of the training archive
 
 # What others published: passes, epochs, hours, devices, peak of a device.
 PUBLISHED = (
@@ -149,7 +149,7 @@ def published():
     of = counted(*IMAGENET_ENCODER)
     operations = {"supervised": 3 * of.forward, "byol": of.step}
     for what, kind, epochs, hours, devices, peak in PUBLISHED:
-        rate = recipe.IMAGENET * epochs / (hours * 3600)
+        rate = lengths.IMAGENET * epochs / (hours * 3600)
         share = scaling.utilisation(rate, operations[kind], devices * peak)
         yield _row(what, epochs, f"{hours:g}", _count(rate), _percent(share))
 
@@ -176,7 +176,7 @@ def bandwidths():
         yield _row(
             _machine(device, devices),
             _count(rate),
-            f"{1000 * recipe.BATCH / rate:.0f}",
+            f"{1000 * lengths.BATCH / rate:.0f}",
             f"{scaling.input_bandwidth(rate, pixels) / 1e9:.1f}",
             f"{scaling.input_bandwidth(rate, JPEG_BYTES) / 1e9:.1f}",
             f"{scaling.all_reduce_bytes(online, devices) / 1e6:.0f}",
@@ -203,7 +203,7 @@ def _rate(device, devices, share):
 
 
 def _rate_and_days(rate):
-    days = scaling.days(recipe.IMAGENET, EPOCHS, rate)
+    days = scaling.days(lengths.IMAGENET, EPOCHS, rate)
     taken = f"{days:.1f} days" if days >= 1 else f"{24 * days:.1f} hours"
     return f"{_count(rate)}/s, {taken}"
 

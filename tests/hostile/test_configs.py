@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ml_collections import config_flags
 
-from byol_tf import cli
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs.config import flatten
-from configs import base
+from configs import base, door
 
 EXAMPLES = 100
 TINY = """
@@ -60,7 +59,7 @@ TEXTS = {
 ANY = ("many", "", "None", "[1, 2]", "{}", "0x10", "1e400", "(1,2)", "\0")
 FIELDS = flatten(base.get_config().to_dict())
 
-# What the flags raise; `cli` makes one line of it.
+# What the flags raise; `door` makes one line of it.
 PARSING = (
     *(flags.Error, AttributeError, KeyError, OSError, SyntaxError),
     *(TypeError, ValueError),
@@ -133,8 +132,8 @@ def told(error):
     """What the user reads of an error."""
     stream = io.StringIO()
     with contextlib.redirect_stderr(stream), pytest.raises(SystemExit) as end:
-        cli._fail(error)
-    assert end.value.code == cli.USAGE_ERROR
+        door.fail(error)
+    assert end.value.code == door.USAGE_ERROR
     (line,) = stream.getvalue().splitlines()
     return line
 

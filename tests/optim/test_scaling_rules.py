@@ -14,6 +14,7 @@ from configs import (
     imagenet_100,
     imagenet_300,
     imagenet_1000,
+    lengths,
     quickstart,
 )
 
@@ -40,7 +41,7 @@ def test_presets_are_the_official_values(module, epochs, base_lr, decay, tau):
 
 
 def test_between_the_presets_the_values_lie_on_lines_of_logarithms():
-    found = recipe.by_length(200)
+    found = lengths.by_length(200)
     share = math.log(200 / 100) / math.log(300 / 100)
     assert found.base_lr == pytest.approx(
         0.45 ** (1 - share) * 0.3**share, rel=1e-5
@@ -51,31 +52,31 @@ def test_between_the_presets_the_values_lie_on_lines_of_logarithms():
 
 
 def test_below_the_presets_the_target_averages_over_the_same_share():
-    found = recipe.by_length(10)
+    found = lengths.by_length(10)
     assert found.tau == pytest.approx(0.97**4, rel=1e-5)
     assert (found.base_lr, found.weight_decay) == (0.45, 1e-6)
     assert found.warmup_epochs == 2.5
 
 
 def test_above_the_presets_the_values_stay():
-    assert recipe.by_length(5000) == recipe.PRESETS[1000]
+    assert lengths.by_length(5000) == lengths.PRESETS[1000]
 
 
 def test_what_counts_is_how_many_images_are_seen():
-    tenth = recipe.by_length(1000, recipe.IMAGENET // 10)
-    assert tenth == pytest.approx(recipe.by_length(100), rel=1e-4)
+    tenth = lengths.by_length(1000, lengths.IMAGENET // 10)
+    assert tenth == pytest.approx(lengths.by_length(100), rel=1e-4)
 
 
 @pytest.mark.parametrize("length", [(0, 1000), (10, 0)])
 def test_a_length_of_nothing_is_refused(length):
     with pytest.raises(ValueError, match="positive number of epochs"):
-        recipe.by_length(*length)
+        lengths.by_length(*length)
 
 
 def test_a_configuration_takes_its_length_and_images_after_the_colon():
     config = imagenet.get_config("400,50000")
     assert config.epochs == 400
-    assert config.objective.tau == recipe.by_length(400, 50_000).tau
+    assert config.objective.tau == lengths.by_length(400, 50_000).tau
 
 
 @pytest.mark.parametrize("length", ["many", "10,few", "10,20,30", ""])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from byol_tf.jobs.embed import build as embed_builders
 from byol_tf.runs.config import save_config
-from configs import base
+from configs import base, door
 from configs import embed as embed_config
 from tests.support.embeddings import save_image
 from tests.support.scripts import assert_one_clear_line, run_script
@@ -168,7 +168,7 @@ def test_all_of_it_by_the_command_line(run, folder, tmp_path):
 
 
 def test_the_file_is_the_one_that_was_named_or_that_of_the_run():
-    path_of = embed_builders.embeddings_path
+    path_of = door.embeddings_path
     assert path_of("run", None, None) == pathlib.Path("run/embeddings.parquet")
     assert path_of("run", "a", None) == path_of(None, None, "a")
     with pytest.raises(ValueError, match="different files"):

@@ -5,6 +5,8 @@ import functools
 import pytest
 from PIL import Image
 
+from byol_tf.runs.config import save_config
+from configs import base
 from tests.jobs.evaluate.test_run import make_run
 from tests.support.scripts import assert_one_clear_line, run_script
 
@@ -19,6 +21,8 @@ finetune = functools.partial(run_script, "finetune.py")
     ],
 )
 def test_a_wrong_command_ends_with_one_clear_line(tmp_path, flags, told):
+    (tmp_path / "encoder.keras").touch()
+    save_config(base.get_config(), tmp_path)
     result = finetune(f"--workdir={tmp_path}", *flags)
     assert_one_clear_line(result, told)
 

@@ -25,24 +25,6 @@ from byol_tf.search.index import IndexSettings, nearest
 from byol_tf.search.map import MapSettings, write_map
 from byol_tf.search.table import Embeddings
 
-FILE = "embeddings.parquet"
-
-
-def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
-    """The Parquet file that the flags name.
-
-    Raises:
-        ValueError: none of them is given, or two different files are.
-    """
-    if out and embeddings and pathlib.Path(out) != pathlib.Path(embeddings):
-        raise ValueError("--out and --embeddings name different files")
-    if not (out or embeddings or workdir):
-        raise ValueError(
-            "--workdir=RUN is needed to embed images, or "
-            f"--embeddings={FILE} to search in what was embedded"
-        )
-    return pathlib.Path(out or embeddings or pathlib.Path(workdir) / FILE)
-
 
 def embed(config, workdir, images, target, defaults) -> Embedded:
     """Embeds a folder with a run's encoder, see `embed_folder`.
@@ -59,8 +41,6 @@ def embed(config, workdir, images, target, defaults) -> Embedded:
             and the configuration do not fit together, or if the file was
             made in another way.
     """
-    if not workdir:
-        raise ValueError("--workdir=RUN is needed to embed images")
     check_number("part.images", config.part.images, 1)
     check_number("part.seconds", config.part.seconds, 0)
     encoder = encoders.load_encoder(workdir)

@@ -1,0 +1,240 @@
+"""How every script starts: flags and paths, before TensorFlow is imported.
+
+A script imports `byol_tf` inside its `main`, in a block of `importing`, after
+it has checked its paths; no module of `configs` imports it. So `--help` and
+the error of a wrong flag or path come at once.
+"""
+
+import contextlib
+import functools
+import os
+import pathlib
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import yaml
+from absl import app, flags, logging
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+ENCODER = "encoder.keras"
+EMBEDDINGS = "embeddings.parquet"
+_INTERRUPTED = "interrupted; run the same command again"
+_STOPPED = "stopped; run the same command to go on"
+
+
+def run_script(
+    main: Callable[[], None], default_config: str | None = None
+) -> None:
+    """Parses the flags, runs `main`, and turns user errors into one line.
+
+    A wrong flag, config key, value, path or data set (`ValueError`, `OSError`
+    and what the flag parsers raise) ends with `error: ...` on stderr and exit
+    status 2; `--verbosity=1` shows the traceback. Ctrl-C ends with status
+    130. Anything else is a bug and keeps its traceback.
+
+    Args:
+        main: what the script does.
+        default_config: file of the flag `--config` where it is not given. As
+            the flag's own default it would be read, with its overrides, where
+            the flag is defined: too early to catch a wrong one.
+    """
+    parse = functools.partial(_parse, default_config=default_config)
+    app.run(lambda _: _guarded(main), flags_parser=parse)
+
+
+@contextlib.contextmanager
+def importing(sigterm: str | None = None) -> Iterator[None]:
+    """Within the block, a signal ends the process at once, with one line.
+
+    An exception in the middle of an import could be swallowed there.
+
+    Args:
+        sigterm: what SIGTERM does: None leaves it as it is; "interrupt" is
+            like Ctrl-C, status 130; "stop" ends with status 0.
+    """
+    ends = {signal.SIGINT: (2, _INTERRUPTED, INTERRUPTED)}
+    if sigterm == "interrupt":
+        ends[signal.SIGTERM] = ends[signal.SIGINT]
+    if sigterm == "stop":
+        ends[signal.SIGTERM] = (1, _STOPPED, 0)
+
+    def end(number, _frame):
+        output, line, status = ends[number]
+        os.write(output, f"\n{line}\n".encode())
+        os._exit(status)
+
+    before = {number: signal.signal(number, end) for number in ends}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_encoder(workdir: str) -> None:
+    """Raises a ValueError if a run folder has no encoder."""
+    if not (pathlib.Path(workdir) / ENCODER).is_file():
+        raise ValueError(
+            f"no encoder in {workdir} (looked for {ENCODER}); pretrain one "
+            "with python train.py --config=configs/quickstart.py "
+            f"--workdir={workdir}, or wait until its training ends"
+        )
+
+
+def check_classifier(workdir: str) -> None:
+    """Raises a ValueError if nothing in a run folder was fine-tuned."""
+    if not any(pathlib.Path(workdir).glob("classifier*.keras")):
+        raise ValueError(
+            f"no classifier.keras in {workdir}; fine-tune first: "
+            f"python finetune.py --workdir={workdir}"
+        )
+
+
+def check_start(config, workdir: str) -> None:
+    """Raises a ValueError if there is nothing to train by, or its data.
+
+    Args:
+        config: of the run; None where the folder's own holds.
+        workdir: the run folder.
+    """
+    if config is None and not _config_file(workdir).is_file():
+        raise ValueError(
+            f"no run in {workdir} to continue; start one with "
+            "--config=configs/quickstart.py"
+        )
+    check_data(config.data if config else {}, workdir)
+
+
+def check_data(section: Mapping, workdir: str) -> None:
+    """Raises a ValueError if the folder or file of a data set is not there.
+
+    Args:
+        section: `data` of a configuration; None, or no such field, where the
+            run's own holds.
+        workdir: the run folder.
+    """
+    given = {key: value for key, value in section.items() if value is not None}
+    data = {**_kept_data(workdir), **given}
+    source, path = data.get("source"), data.get("dir")
+    try:
+        if source == "arrays" and not os.path.isfile(path):
+            raise ValueError(f"there is no file {path!r}; name an .npz file")
+        if source == "folder" or (source == "tfds" and path):
+            check_folder(path)
+    except ValueError as error:
+        raise ValueError(f"config.data: {error}") from error
+
+
+def check_folder(path: str) -> None:
+    """Raises a ValueError if there is no such folder."""
+    if not os.path.isdir(path):
+        raise ValueError(f"there is no folder {path!r}")
+
+
+def check_files(flag: str, paths: Sequence[str]) -> None:
+    """Raises a ValueError, naming the flag, if a file is not there."""
+    for path in paths:
+        if not os.path.isfile(path):
+            raise ValueError(f"--{flag}={path}: there is no such file")
+
+
+def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
+    """The Parquet file that the flags of embed.py name.
+
+    Raises:
+        ValueError: none of them is given, or two different files are.
+    """
+    if out and embeddings and pathlib.Path(out) != pathlib.Path(embeddings):
+        raise ValueError("--out and --embeddings name different files")
+    if not (out or embeddings or workdir):
+        raise ValueError(
+            "--workdir=RUN is needed to embed images, or "
+            f"--embeddings={EMBEDDINGS} to search in what was embedded"
+        )
+    return pathlib.Path(out or embeddings or pathlib.Path(workdir) / EMBEDDINGS)
+
+
+def check_embeddings(path: pathlib.Path) -> None:
+    """Raises a ValueError if there is nothing to search in."""
+    if not path.is_file():
+        raise ValueError(
+            f"there are no embeddings in {path}; make them with "
+            "python embed.py --workdir=RUN --images=DIR --out=FILE"
+        )
+
+
+def fail(error: BaseException) -> None:
+    """Ends the process with status 2 and `error: ...` in one line."""
+    message = str(error) or type(error).__name__
+    if isinstance(error, (KeyError, AttributeError)) and error.args:
+        reason = error.args[0]
+        while isinstance(reason, Exception) and reason.args:
+            reason = reason.args[0]
+        message = f"unknown configuration field {reason}"
+    if isinstance(error.__cause__ or error.__context__, FileNotFoundError):
+        message = str(error.__cause__ or error.__context__)
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def _parse(argv, default_config=None):
+    try:
+        if default_config:
+            flags.FLAGS.set_default("config", default_config)
+        rest = flags.FLAGS(argv)
+    except (
+        flags.Error,
+        AttributeError,
+        KeyError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        fail(error)
+    if len(rest) > 1:
+        fail(
+            ValueError(f"unexpected argument {rest[1]!r}; flags start with --")
+        )
+    return rest
+
+
+def _guarded(main):
+    logging.use_absl_handler()
+    warnings.showwarning = _show_warning
+    try:
+        main()
+    except KeyboardInterrupt:
+        print(f"\n{_INTERRUPTED}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError) as error:
+        if logging.level_debug():
+            raise
+        fail(error)
+
+
+def _show_warning(message, category, *_args, **_kwargs):
+    logging.warning("%s: %s", category.__name__, message)
+
+
+def _config_file(workdir):
+    return pathlib.Path(workdir) / "config.yaml"
+
+
+def _kept_data(workdir):
+    """The section `data` that a run folder keeps; {} if it cannot be read."""
+    try:
+        values = yaml.safe_load(_config_file(workdir).read_text("utf-8"))
+        return dict(values["data"])
+    except (
+        KeyError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        yaml.YAMLError,
+    ):
+        return {}

@@ -1,0 +1,233 @@
+"""What every script answers without TensorFlow: help, wrong flags and paths."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.scripts import ROOT
+
+SCRIPTS = (
+    *("train", "eval_linear", "finetune", "export", "embed"),
+    *("serve", "convert", "compare", "tune"),
+)
+# What each needs in order to be started at all.
+NEEDED = {
+    "serve": ["--model=."],
+    "convert": ["--source=official.pkl", "--to=encoder.keras"],
+    "export": ["--workdir=run", "--to=out"],
+}
+FAKES = ("tensorflow", "keras")
+NO_FOLDER = "there is no folder '/nowhere'"
+NO_FILE = "there is no file '/nowhere'"
+NO_CONFIG = "No such file or directory: '/nowhere.py'"
+EMPTY, RUN = "--workdir=empty", "--workdir=run"
+FOLDER = ["--config.data.source=folder", "--config.data.dir=/nowhere"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder to work in, and fakes whose import is an error of its own."""
+    folder = tmp_path_factory.mktemp("doors")
+    for name in FAKES:
+        (folder / "fakes" / name).mkdir(parents=True)
+        (folder / "fakes" / name / "__init__.py").write_text(
+            f"raise SystemExit('{name} was imported')\n"
+        )
+    for name in ("encoder.keras", "classifier.keras"):
+        (folder / "run" / name).parent.mkdir(exist_ok=True)
+        (folder / "run" / name).touch()
+    text = "data: {source: arrays, dir: /nowhere}\n"
+    (folder / "run" / "config.yaml").write_text(text)
+    (folder / "images").mkdir()
+    (folder / "official.pkl").touch()
+    return folder
+
+
+def start(place, script, *flags, fakes="fakes"):
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / f"{script}.py"), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(place / fakes)},
+    )
+
+
+def answer(place, script, *flags):
+    """Exit status and what went to stdout and stderr."""
+    process = start(place, script, *flags)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
+def assert_told(place, script, flags, told):
+    status, _, errors = answer(place, script, *flags)
+    assert status == 2, errors
+    (line,) = errors.splitlines()
+    assert line.startswith("error: ") and told in line
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_fakes_show_an_import(place, script):
+    flags = {
+        "train": ["--config", str(ROOT / "configs/base.py"), "--workdir=new"],
+        "eval_linear": [RUN, "--config.data.source=embedded"],
+        "finetune": [RUN, "--predict=images"],
+        "embed": [RUN, "--images=images"],
+        "compare": ["--workdir=new"],
+        "tune": ["--workdir=new"],
+        **NEEDED,
+    }
+    _, _, errors = answer(place, script, *flags[script])
+    assert errors.strip() in [f"{name} was imported" for name in FAKES]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_names_the_flags(place, script):
+    status, output, errors = answer(place, script, "--help")
+    assert status == 1 and not errors
+    own = "--model" if script == "serve" else "--workdir"
+    assert own in output and f"{script}.py" in output
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_wrong_flag_is_told(place, script):
+    told = "Unknown command line flag 'nothing'"
+    flags = NEEDED.get(script, [RUN])
+    assert_told(place, script, [*flags, "--nothing=1"], told)
+
+
+@pytest.mark.parametrize("script", sorted({*SCRIPTS} - {"convert", "train"}))
+def test_a_wrong_field_and_a_wrong_type_are_told(place, script):
+    flags = NEEDED.get(script, [RUN])
+    wrong = [*flags, "--config.nothing=1"]
+    assert_told(place, script, wrong, "unknown configuration field 'nothing'")
+    field = {"export": "size", "embed": "size", "finetune": "seeds"}
+    field = field.get(script, "workers")
+    field = "seed" if script == "eval_linear" else field
+    assert_told(place, script, [*flags, f"--config.{field}=many"], field)
+
+
+@pytest.mark.parametrize(
+    "script,flags,told",
+    [
+        ("train", [EMPTY], "no run in empty to continue"),
+        ("train", [RUN], f"config.data: {NO_FILE}"),
+        ("train", [RUN, "--config=/nowhere.py"], NO_CONFIG),
+        (
+            "train",
+            [RUN, f"--config={ROOT}/configs/imagenet.py:few"],
+            "followed by a number of epochs",
+        ),
+        (
+            "train",
+            [RUN, f"--config={ROOT}/configs/imagenet.py", "--config.no=1"],
+            "unknown configuration field 'no'",
+        ),
+        (
+            "train",
+            [EMPTY, f"--config={ROOT}/configs/cifar10.py", *FOLDER],
+            f"config.data: {NO_FOLDER}",
+        ),
+        ("eval_linear", [EMPTY], "no encoder in empty"),
+        ("eval_linear", [RUN], f"config.data: {NO_FILE}"),
+        ("eval_linear", [RUN, *FOLDER], f"config.data: {NO_FOLDER}"),
+        ("eval_linear", [RUN, "--config=/nowhere.py"], NO_CONFIG),
+        ("finetune", [EMPTY], "no encoder in empty"),
+        ("finetune", [RUN, *FOLDER], f"config.data: {NO_FOLDER}"),
+        ("finetune", [EMPTY, "--predict=images"], "fine-tune first"),
+        ("finetune", [RUN, "--predict=/nowhere"], NO_FOLDER),
+        ("export", [EMPTY, "--to=out"], "no encoder in empty"),
+        ("export", [RUN, "--to=out", *FOLDER], f"config.data: {NO_FOLDER}"),
+        ("embed", [EMPTY, "--images=images"], "no encoder in empty"),
+        ("embed", [RUN, "--images=/nowhere"], NO_FOLDER),
+        ("embed", [RUN, "--map=map.html"], "no embeddings in run/embed"),
+        ("embed", [RUN], "say what to do"),
+        ("embed", ["--images=images"], "--workdir=RUN is needed"),
+        (
+            "embed",
+            [RUN, "--images=images", "--query=/nowhere.png"],
+            "--query=/nowhere.png: there is no such file",
+        ),
+        ("serve", ["--model=/nowhere"], "--model must be a folder"),
+        ("serve", [], "--model"),
+        (
+            "convert",
+            ["/nowhere.pkl", "--to=a.keras"],
+            "--source=/nowhere.pkl: there is no such file",
+        ),
+        ("convert", ["official.pkl"], "either --to or --workdir"),
+        ("compare", [RUN, "--config=/nowhere.py"], NO_CONFIG),
+        (
+            "compare",
+            [RUN, "--config.base=/nowhere.py"],
+            "no configuration file /nowhere.py",
+        ),
+        (
+            "tune",
+            [RUN, "--config.base=/nowhere.py"],
+            "no configuration file /nowhere.py",
+        ),
+        ("tune", ["--measure=empty"], "no encoder in empty"),
+        ("tune", [], "--workdir"),
+    ],
+)
+def test_a_wrong_path_is_told(place, script, flags, told):
+    assert_told(place, script, flags, told)
+
+
+@pytest.fixture(scope="module")
+def slow(place):
+    """Fakes that never end, and tell by a file that their import began."""
+    for name in FAKES:
+        path = place / "slow" / name / "__init__.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            "import pathlib, time\n"
+            "pathlib.Path('began').touch()\n"
+            "try:\n    time.sleep(60)\n"
+            "except BaseException:\n    pass  # as a careless library might\n"
+            "raise ImportError('no signal came')\n"
+        )
+    return place
+
+
+STOPPED = "\nstopped; run the same command to go on\n"
+INTERRUPTED = "\ninterrupted; run the same command again\n"
+NEW = [f"--config={ROOT}/configs/base.py", "--workdir=new"]
+
+
+@pytest.mark.parametrize(
+    "script,flags,number,status,output,errors",
+    [
+        ("train", NEW, signal.SIGINT, 130, "", INTERRUPTED),
+        ("train", NEW, signal.SIGTERM, 0, STOPPED, ""),
+        ("tune", ["--workdir=new"], signal.SIGTERM, 130, "", INTERRUPTED),
+        ("finetune", [RUN, "--predict=images"], 2, 130, "", INTERRUPTED),
+        ("serve", ["--model=."], signal.SIGTERM, 0, STOPPED, ""),
+    ],
+)
+def test_a_signal_during_the_import_ends_with_its_line_and_status(
+    slow, script, flags, number, status, output, errors
+):
+    (slow / "began").unlink(missing_ok=True)
+    process = start(slow, script, *flags, fakes="slow")
+    while not (slow / "began").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    told = process.communicate(timeout=60)
+    assert (process.returncode, *told) == (status, output, errors)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem
+)
+def test_no_configuration_imports_the_package(path):
+    text = path.read_text()
+    for name in ("byol_tf", *FAKES):
+        assert f"import {name}" not in text and f"from {name}" not in text
