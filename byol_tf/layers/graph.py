@@ -1,0 +1,143 @@
+"""Functional models rebuilt layer by layer, as one flat graph."""
+
+import contextlib
+import random
+from collections.abc import Callable, Sequence
+
+import keras
+
+# Class, configuration and weights of the layer that takes a layer's place.
+Recipe = tuple[type, dict, list]
+
+
+def same(layer: keras.Operation) -> Recipe:
+    """The recipe of a copy."""
+    weights = layer.get_weights() if hasattr(layer, "get_weights") else []
+    return type(layer), layer.get_config(), weights
+
+
+def rebuild(
+    model: keras.Model,
+    recipe: Callable[[keras.Operation], Recipe] = same,
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Model:
+    """Copies a functional model, with functional models inside it spliced in.
+
+    Layers keep their names, except for those of inner models whose name is
+    taken: they get the inner model's name in front. Draws no random number.
+
+    Args:
+        model: functional or sequential, built.
+        recipe: of the layer that takes a layer's place.
+        input_shape: of one example, in place of the model's own. The number
+            of axes and the channels (last axis) must be the model's.
+
+    Returns:
+        A functional `keras.Model` of the same name with weights of its own.
+
+    Raises:
+        ValueError: the model is no graph of layers, or the shape does not fit.
+    """
+    graph = functional_graph(model)
+    if graph is None:
+        raise ValueError(
+            f"`{model.name}` must be a functional or sequential model that has "
+            f"been built. Received: {type(model).__name__}; wrap it in "
+            "keras.Model(inputs, outputs)"
+        )
+    if input_shape is not None:
+        _check_shape(model, input_shape)
+
+    def new_input(tensor):
+        shape = tensor.shape[1:] if input_shape is None else input_shape
+        return keras.Input(tuple(shape), name=tensor.name, dtype=tensor.dtype)
+
+    with _random_state_kept():
+        inputs = keras.tree.map_structure(new_input, graph.input)
+        copies = _Copies(recipe, {layer.name for layer in graph.operations})
+        outputs = copies.run(graph, inputs)
+        copies.set_weights()
+        return keras.Model(
+            inputs, outputs, name=model.name, trainable=model.trainable
+        )
+
+
+def functional_graph(layer: keras.Operation):
+    """The graph of a functional or built sequential model, None of others.
+
+    A subclass with a `call` of its own computes something else than its graph.
+    """
+    if isinstance(layer, keras.Sequential):
+        own, layer = type(layer).call, getattr(layer, "_functional", None)
+        if own is not keras.Sequential.call:
+            return None
+    if not hasattr(layer, "_run_through_graph"):
+        return None
+    functional = type(layer).call.__qualname__ == "Functional.call"
+    return layer if functional else None
+
+
+class _Copies:
+    """The new layers of a graph, each made once."""
+
+    def __init__(self, recipe, names):
+        self._recipe = recipe
+        self._names = names  # taken
+        self._made = {}
+        self._weights = []
+
+    def run(self, graph, inputs, prefix=""):
+        def copy(layer):
+            if functional_graph(layer) is not None:
+                return layer
+            if id(layer) not in self._made:
+                self._made[id(layer)] = self._make(layer, prefix)
+            return self._made[id(layer)]
+
+        def call(layer, *args, **kwargs):
+            inner = functional_graph(layer)
+            if inner is None:
+                # Layers of Keras write down masks that there are not; layers
+                # in their place need not take any.
+                given = {k: v for k, v in kwargs.items() if v is not None}
+                return layer(*args, **given)
+            return self.run(inner, *args, prefix=layer.name)
+
+        return graph._run_through_graph(inputs, copy, call)
+
+    def _make(self, layer, prefix):
+        kind, config, weights = self._recipe(layer)
+        while prefix and config["name"] in self._names:
+            config = {**config, "name": f"{prefix}_{config['name']}"}
+        self._names.add(config["name"])
+        copy = kind.from_config(config)
+        self._weights.append((copy, weights))
+        return copy
+
+    def set_weights(self):
+        for layer, weights in self._weights:
+            if weights:
+                layer.set_weights(weights)
+            if hasattr(layer, "finalize_state"):  # of preprocessing layers
+                layer.finalize_state()
+
+
+@contextlib.contextmanager
+def _random_state_kept():
+    # Keras seeds every initializer from here, used or not.
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _check_shape(model, shape):
+    own = model.input_shape
+    if not isinstance(own, tuple) or (
+        len(shape) != len(own) - 1 or shape[-1] != own[-1]
+    ):
+        raise ValueError(
+            f"`input_shape` must be {len(own) - 1} numbers with {own[-1]} at "
+            f"the end, as of `{model.name}`. Received: {tuple(shape)}"
+        )

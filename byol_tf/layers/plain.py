@@ -1,0 +1,95 @@
+"""Encoders as plain Keras for files, and with our faster layers in memory."""
+
+import math
+
+import keras
+import numpy as np
+
+from byol_tf.layers.batch_norm import FusedBatchNormalization
+from byol_tf.layers.convolution import Conv2D
+from byol_tf.layers.graph import Recipe, rebuild, same
+from byol_tf.layers.normalization import Normalization
+
+_SHARED = ("name", "trainable", "dtype")  # in the configuration of any layer
+
+
+def to_plain(model: keras.Model) -> keras.Model:
+    """Rebuilds a model from `keras.layers` alone, without classes of ours.
+
+    Once saved, it loads by `keras.saving.load_model` where neither this
+    package nor keras-cv is installed. Models inside the model become part of
+    one graph. Names, weights and dtype policies stay. Outputs differ by
+    rounding.
+
+    Args:
+        model: functional or sequential, built, of one graph.
+
+    Raises:
+        ValueError: the model is neither.
+    """
+    return rebuild(model, _plain)
+
+
+def to_fast(model: keras.Model) -> keras.Model:
+    """Rebuilds a model with our layers wherever one computes the same.
+
+    The moving statistics of the batch norms count as averaged over many
+    steps, so that training goes on from them.
+
+    Args:
+        model: functional or sequential, built; usually one of `to_plain`.
+
+    Raises:
+        ValueError: the model is neither.
+    """
+    return rebuild(model, _fast)
+
+
+def _plain(layer) -> Recipe:
+    kind, config, weights = same(layer)
+    if isinstance(layer, FusedBatchNormalization):
+        config["momentum"] = config.pop("decay")
+        return keras.layers.BatchNormalization, config, weights[:-1]
+    if isinstance(layer, Conv2D):
+        config = keras.layers.Conv2D.get_config(layer)
+        return keras.layers.Conv2D, config, weights
+    if isinstance(layer, Normalization):
+        return keras.layers.Normalization, config, weights
+    return kind, config, weights
+
+
+def _fast(layer) -> Recipe:
+    kind, config, weights = same(layer)
+    rank = len(getattr(getattr(layer, "input", None), "shape", ()))
+    if kind is keras.layers.BatchNormalization:
+        if config["axis"] == rank - 1:
+            config["axis"] = -1
+        twin = {key: config[key] for key in (*_SHARED, "epsilon")}
+        twin["decay"] = config["momentum"]
+        if _equal(FusedBatchNormalization, twin, layer, config):
+            updates = _many_updates(twin["decay"])
+            return FusedBatchNormalization, twin, [*weights, updates]
+    if kind is keras.layers.Conv2D:
+        kept = (*_SHARED, "filters", "kernel_initializer")
+        twin = {key: config[key] for key in kept}
+        twin["kernel_size"] = config["kernel_size"][0]
+        twin["strides"] = config["strides"][0]
+        if _equal(Conv2D, twin, layer, config):
+            return Conv2D, twin, weights
+    if kind is keras.layers.Normalization:
+        per_channel = tuple(config["axis"]) in ((-1,), (3,))
+        if per_channel and rank == 4 and not config["invert"]:
+            return Normalization, config, weights
+    return same(layer)
+
+
+def _equal(kind, twin, layer, config):
+    """Whether a twin of ours, made plain, has the layer's configuration."""
+    plain, back, _ = _plain(kind.from_config(twin))
+    return plain.from_config(back).get_config() == config
+
+
+def _many_updates(decay):
+    """Updates after which the debiased rate is 1 - decay in float32."""
+    count = math.ceil(math.log(2.0**-26) / math.log(decay)) if decay else 1
+    return np.float32(count)
