@@ -45,7 +45,6 @@ KNOWN = {
     "reports.pictures: modalities.image.grids",
     "runs.predictor: modalities.image.decode",
     "search.map: modalities.image.sheet",
-    "serving.limits: modalities.image.graph_decode",
     "serving.settings: modalities.image.decode",
 }
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.stem != "__init__")

@@ -15,8 +15,10 @@ from typing import NamedTuple
 from byol_tf.files import write_text
 from byol_tf.layers.heads import mlp
 from byol_tf.modalities.image.resnet import make_resnet
-from byol_tf.training import flops, scaling
+from byol_tf.training import flops
+from byol_tf.training.utilisation import utilisation
 from configs import lengths
+from tools import scaling
 
 PAGE = pathlib.Path(__file__).parent.parent / "docs" / "scaling.md"
 
@@ -150,7 +152,7 @@ def published():
     operations = {"supervised": 3 * of.forward, "byol": of.step}
     for what, kind, epochs, hours, devices, peak in PUBLISHED:
         rate = lengths.IMAGENET * epochs / (hours * 3600)
-        share = scaling.utilisation(rate, operations[kind], devices * peak)
+        share = utilisation(rate, operations[kind], devices * peak)
         yield _row(what, epochs, f"{hours:g}", _count(rate), _percent(share))
 
 

@@ -1,13 +1,11 @@
 """What is refused of a request before it is computed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from byol_tf.modalities.image.graph_decode import TOO_LARGE
 from byol_tf.serving.errors import BadRequest
-from byol_tf.serving.image_header import count_pixels
-from byol_tf.serving.model import FILES, STATUS, Signature
+from byol_tf.serving.model import FILES, OK, STATUS, Signature
 from byol_tf.serving.settings import Limits
 
 TOO_MANY_BYTES = "more bytes than the limit"
@@ -17,15 +15,15 @@ def screen(
     signature: Signature,
     inputs: Mapping[str, np.ndarray],
     limits: Limits,
-    refused: Callable[[str], None],
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
-    """Takes out the image files that are too large.
+    """Takes out the image files of too many bytes.
+
+    The model itself refuses those of too many pixels.
 
     Args:
         signature: that is asked.
         inputs: for it, checked.
-        limits: see there.
-        refused: is told the reason of each image that is taken out.
+        limits: of the server.
 
     Returns:
         The inputs, with empty files instead of those, and the reasons by
@@ -44,14 +42,14 @@ def screen(
             )
     reasons = {}
     if signature.takes_files:
-        reasons = _reasons(inputs[FILES], limits)
+        most = limits.image_bytes
+        large = [i for i, file in enumerate(inputs[FILES]) if len(file) > most]
+        reasons = dict.fromkeys(large, TOO_MANY_BYTES)
         files = inputs[FILES].copy()
         files[list(reasons)] = b""
         inputs = {FILES: files}
     else:
         _check_arrays(inputs, limits)
-    for reason in reasons.values():
-        refused(reason)
     return dict(inputs), reasons
 
 
@@ -67,14 +65,9 @@ def restore(
     return {**outputs, STATUS: status}
 
 
-def _reasons(files, limits):
-    reasons = {}
-    for row, data in enumerate(files):
-        if len(data) > limits.image_bytes:
-            reasons[row] = TOO_MANY_BYTES
-        elif count_pixels(data) > limits.pixels:
-            reasons[row] = TOO_LARGE
-    return reasons
+def refusals(outputs: Mapping[str, np.ndarray]) -> list[str]:
+    """The status of each image file that was not computed."""
+    return [s.decode() for s in outputs.get(STATUS, ()) if s != OK]
 
 
 def _check_arrays(inputs, limits):

@@ -34,7 +34,7 @@ class Metrics:
         self.images = counter("byol_images_total", "Images answered.")
         self.refused = counter(
             "byol_refused_images_total",
-            "Images that the limits kept from being decoded.",
+            "Image files that were not computed.",
             ("reason",),
         )
 

@@ -14,6 +14,7 @@ from byol_tf.serving.errors import BadRequest, ServingError
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 FILE = "saved_model.pb"
 FILES, STATUS = "bytes", "status"  # input of image files, and what came of it
+OK = b"ok"  # the status of a file that was computed
 _SIDE = 32  # pixels of the image that warms up
 
 

@@ -120,12 +120,14 @@ class Service:
             inputs = inputs_of(chosen)
             chosen.check(inputs)
             inputs, reasons = limits.screen(
-                chosen, inputs, self.settings.limits, self._refused
+                chosen, inputs, self.settings.limits
             )
             outputs = await self._batcher.compute(chosen, inputs)
             if chosen.batched:
                 self.metrics.images.inc(len(next(iter(inputs.values()))))
             outputs = limits.restore(outputs, reasons)
+            for reason in limits.refusals(outputs):
+                self.metrics.refused.labels(reason).inc()
             return Answer(asked.number, chosen.name, outputs)
 
     def close(self) -> bool:
@@ -140,9 +142,6 @@ class Service:
     def _observe(self, requests, images):
         self.metrics.batch_requests.observe(requests)
         self.metrics.batch_images.observe(images)
-
-    def _refused(self, reason):
-        self.metrics.refused.labels(reason).inc()
 
     def _watch(self):
         states = self.versions.states

@@ -39,8 +39,8 @@ class Limits:
         request_bytes: of the body of a request.
         instances: images of a request.
         image_bytes: of an image file.
-        pixels: of an image, by what its header says, all frames of a GIF
-            together.
+        pixels: of an image that comes as numbers; of files the exported
+            model has a limit of its own.
     """
 
     requests: int = 256

@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from byol_tf.training import scaling
+TERA = 1e12
 
 
 class Utilisation(keras.callbacks.Callback):
@@ -35,7 +35,7 @@ class Utilisation(keras.callbacks.Callback):
         super().__init__()
         self.flops_per_image = flops_per_image
         self.batch_size = batch_size
-        self.peak = peak_tflops * scaling.TERA
+        self.peak = peak_tflops * TERA
         self.times = collections.deque(maxlen=steps + 1)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -46,7 +46,7 @@ class Utilisation(keras.callbacks.Callback):
         self.times.append(time.perf_counter())
         seconds = self.times[-1] - self.times[0]
         rate = (len(self.times) - 1) * self.batch_size / seconds
-        logs["mfu"] = scaling.utilisation(rate, self.flops_per_image, self.peak)
+        logs["mfu"] = utilisation(rate, self.flops_per_image, self.peak)
 
 
 def reached(flops_per_image: float, images: int, seconds: float) -> dict:
@@ -62,5 +62,16 @@ def reached(flops_per_image: float, images: int, seconds: float) -> dict:
     """
     tflops = None
     if seconds:
-        tflops = flops_per_image * images / seconds / scaling.TERA
+        tflops = flops_per_image * images / seconds / TERA
     return {"flops_per_image": flops_per_image, "tflops": tflops}
+
+
+def utilisation(rate: float, flops_per_image: float, peak: float) -> float:
+    """Model-FLOPs utilisation: the share of the peak that a rate is.
+
+    Args:
+        rate: images a second of all devices together.
+        flops_per_image: of a training step.
+        peak: FLOP/s of all devices together.
+    """
+    return rate * flops_per_image / peak

@@ -81,8 +81,8 @@ def test_a_bad_image_is_a_row_of_null_and_the_others_are_answered(model):
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(model):
-    small = Limits(pixels=200, image_bytes=5000)
-    files = [picture(1), bomb(), picture(2, 15), picture(3, 60)]
+    small = Limits(image_bytes=5000)
+    files = [picture(1), bomb(), bomb(1001), picture(3, 60)]
 
     async def steps(client, service):
         body = {"instances": [b64(file) for file in files]}

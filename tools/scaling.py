@@ -7,7 +7,9 @@ makers state of their accelerators. Units are plain: FLOP/s, bytes, seconds.
 
 import dataclasses
 
-TERA, GIGA = 1e12, 1e9
+from byol_tf.training.utilisation import TERA
+
+GIGA = 1e9
 SECONDS_A_DAY = 86_400
 FLOAT32 = 4  # bytes
 
@@ -82,17 +84,6 @@ def images_per_second(
         devices: how many there are.
     """
     return devices * peak * utilisation / flops_per_image
-
-
-def utilisation(rate: float, flops_per_image: float, peak: float) -> float:
-    """Model-FLOPs utilisation: the share of the peak that a rate is.
-
-    Args:
-        rate: images a second of all devices together.
-        flops_per_image: of a training step.
-        peak: FLOP/s of all devices together.
-    """
-    return rate * flops_per_image / peak
 
 
 def days(images: int, epochs: float, rate: float) -> float:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from byol_tf.training import scaling
-from tools import make_scaling
+from byol_tf.training.utilisation import utilisation
+from tools import make_scaling, scaling
 
 
 def test_images_a_second_are_the_operations_reached_by_those_of_an_image():
@@ -13,7 +13,7 @@ def test_images_a_second_are_the_operations_reached_by_those_of_an_image():
 
 def test_utilisation_is_the_inverse_of_images_a_second():
     rate = scaling.images_per_second(3e9, 7e12, 0.3, 2)
-    assert scaling.utilisation(rate, 3e9, 2 * 7e12) == pytest.approx(0.3)
+    assert utilisation(rate, 3e9, 2 * 7e12) == pytest.approx(0.3)
 
 
 def test_days_are_images_by_rate():
