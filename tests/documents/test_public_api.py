@@ -1,0 +1,37 @@
+"""Documents and the notebook need `byol_tf` alone, and name what exists."""
+
+import pathlib
+import re
+
+import pytest
+
+import byol_tf
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("README.md", "docs/**/*.md", "notebooks/*.ipynb")
+    for path in ROOT.glob(pattern)
+)
+
+
+def names_in(text):
+    """What follows `byol_tf.`, as `byol_tf.BYOL` or `byol_tf.methods.byol`."""
+    return set(re.findall(r"byol_tf\.(\w+(?:\.\w+)*)", text))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_only_what_the_package_itself_has(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"from byol_tf\b", text)
+    for name in names_in(text) - {"__version__"}:
+        assert name.split(".")[0] in byol_tf.__all__, name
+
+
+@pytest.mark.parametrize("name", byol_tf.__all__)
+def test_what_is_public_says_what_it_does(name):
+    assert (getattr(byol_tf, name).__doc__ or "").strip()
+
+
+def test_the_documents_are_found():
+    assert {"README.md", "byol_colab.ipynb"} <= {p.name for p in DOCUMENTS}
