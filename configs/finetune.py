@@ -18,6 +18,7 @@ What it reaches is in docs/results.md.
 """
 
 import ml_collections
+from ml_collections.config_dict import placeholder
 
 from configs import sections
 
@@ -60,7 +61,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
 
     # Crops and flips of training, the run's own where None; for keypoints
-    # neither.
+    # only with task.crops.
     config.view = sections.crops()
 
     config.augment = augment = ml_collections.ConfigDict()  # of keras-cv
@@ -70,10 +71,12 @@ def get_config() -> ml_collections.ConfigDict:
     augment.mixup = 0.0  # alpha; 0: off
     augment.cutmix = 0.0  # alpha; 0: off
 
+    # Options of one task each; None leaves what is said here.
     config.task = task = ml_collections.ConfigDict()
-    task.label_smoothing = 0.0  # of classification, in [0, 1)
-    task.class_weights = "none"  # of classification; or balanced
-    task.pck_alpha = 0.1  # of keypoints: right within so many sides
+    task.label_smoothing = placeholder(float)  # of classification, [0, 1); 0
+    task.class_weights = placeholder(str)  # of it: none, or balanced; none
+    task.pck_alpha = placeholder(float)  # of keypoints: right within; 0.1 sides
+    task.crops = placeholder(bool)  # of keypoints: crop, flip, points move; no
 
     # CSV beside the images of a folder; "": labels of the data itself.
     config.labels_file = ""  # in the folder of the training images

@@ -31,7 +31,8 @@ class Classifier(NamedTuple):
     """A model with all that it takes to use it.
 
     Attributes:
-        model: float images in [0, 1] to predictions.
+        model: float images in [0, 1] to outputs by name; or, of release
+            0.2, to predictions.
         task: what the predictions mean.
         prepare: from uint8 images to what `model` takes.
         image_size: pixels of a side that files are decoded to.
@@ -41,6 +42,18 @@ class Classifier(NamedTuple):
     task: Task
     prepare: keras.layers.Layer
     image_size: int
+
+    def predictions(self, images: tf.Tensor, sizes: tf.Tensor) -> dict:
+        """What `Task.decode` gives.
+
+        Args:
+            images: uint8 `[n, height, width, channels]`.
+            sizes: int `[n, 2]`, widths and heights of the whole images.
+        """
+        outputs = self.model(self.prepare(images), training=False)
+        if not isinstance(outputs, Mapping):
+            outputs = {self.task.prediction: outputs}
+        return self.task.decode(outputs, {"size": sizes})
 
 
 class Predicted(NamedTuple):
@@ -165,11 +178,7 @@ def predict_folder(
             f"{channels}"
         )
     predict = tf.function(
-        lambda images: classifier.model(
-            classifier.prepare(images), training=False
-        ),
-        autograph=False,
-        reduce_retracing=True,
+        classifier.predictions, autograph=False, reduce_retracing=True
     )
 
     def decode(path):
@@ -196,24 +205,30 @@ def predict_folder(
 
 
 def _rows(classifier, predict, pairs):
-    """`(path, status, columns)` of each image."""
+    """`(path, status, columns)` of each image, or of each of its rows."""
     good = [(p, *d) for p, d in pairs if not isinstance(d, ImageError)]
     columns = {}
     if good:
         names, images, sizes = zip(*good, strict=True)
-        predictions = classifier.task.in_whole_images(
-            predict(tf.constant(np.stack(images))).numpy(), np.array(sizes)
+        decoded = predict(tf.constant(np.stack(images)), tf.constant(sizes))
+        rows = classifier.task.rows(
+            {name: value.numpy() for name, value in decoded.items()}
         )
-        rows = classifier.task.rows(predictions)
         columns = dict(zip(names, rows, strict=True))
     return [
-        (path, OK if path in columns else str(result), columns.get(path, {}))
+        (path, OK if path in columns else str(result), row)
         for path, result in pairs
+        for row in _several(columns.get(path))
     ]
 
 
+def _several(rows):
+    """The rows of an image: one, several, or an empty one for none."""
+    return rows if isinstance(rows, list) and rows else [rows or {}]
+
+
 def _write(target, rows):
-    columns = next(list(row) for *_, row in rows if row)
+    columns = next((list(row) for *_, row in rows if row), [])
     with (
         whole_file(target) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,

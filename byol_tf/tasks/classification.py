@@ -10,18 +10,19 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable, some
 from byol_tf.evaluation.accuracy import top_k_hits
 from byol_tf.layers.heads import linear_head
-from byol_tf.tasks.task import Labelled, Task, headings
+from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 
 COLUMN = "label"
 PROBABILITY = "probability"
 TOP = 5
 
 
-class Classification(Task):
+class Classification(VectorTask):
     """Which of several classes an image shows.
 
     Labels are those of the images, or a column of text in the table: `label`,
-    or the only one. Targets are one-hot `[n, classes]`; outputs are logits.
+    or the only one. Targets are one-hot `[n, classes]`; predictions are
+    probabilities.
 
     Args:
         columns: names of the classes.
@@ -34,6 +35,7 @@ class Classification(Task):
 
     name = "classification"
     metric = "accuracy"
+    prediction = "probabilities"
 
     def __init__(
         self,
@@ -117,13 +119,14 @@ class Classification(Task):
                 targets[row, index[name]] = 1
         return targets
 
-    def head(self) -> keras.layers.Layer:
-        return linear_head(len(self.columns), name="classes")
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """Gives `logits` and `probabilities`, `[batch, classes]`."""
+        layer = linear_head(len(self.columns), name="classes")
+        return vector_head(
+            specs, layer, {"logits": "linear", self.prediction: "softmax"}
+        )
 
-    def activation(self) -> str:
-        return "softmax"
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Cross entropy with mixed targets, smoothing and class weights.
 
         An example weighs as much as its class; of mixed targets that is the
@@ -136,7 +139,7 @@ class Classification(Task):
         # outweigh the true class of the images of the frequent ones.
         spread = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
         targets += self.label_smoothing * (spread - targets)
-        log_probabilities = tf.nn.log_softmax(tf.cast(outputs, tf.float32))
+        log_probabilities = tf.nn.log_softmax(outputs["logits"])
         return -tf.reduce_sum(targets * log_probabilities, -1)
 
     def metrics(
@@ -171,8 +174,9 @@ class Classification(Task):
         known = ~np.isnan(targets).any(axis=1)
         return np.where(known, np.nan_to_num(targets).argmax(axis=1), -1)
 
-    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """`label`, its `probability`, and the probability of every class."""
+        predictions = decoded[self.prediction]
         best = predictions.argmax(axis=1)
         columns = headings(self.columns, COLUMN, PROBABILITY)
         return [

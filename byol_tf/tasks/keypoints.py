@@ -1,5 +1,6 @@
 """Positions of named points in an image."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -14,17 +15,18 @@ from byol_tf.evaluation.keypoint_accuracy import (
 from byol_tf.layers.heads import scaled_head
 from byol_tf.modalities.image.points import (
     into_square,
+    move_points,
     out_of_square,
     upright_sizes,
 )
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
-from byol_tf.tasks.task import Labelled, Task
+from byol_tf.tasks.task import Labelled, VectorTask, vector_head
 
 AXES = ("_x", "_y")
 SPREAD = 0.25  # of the side: one unit of the loss, about a deviation
 
 
-class Keypoints(Task):
+class Keypoints(VectorTask):
     """Where the points of a pose or of a face are.
 
     The table has columns `<name>_x` and `<name>_y` for each point, in
@@ -34,19 +36,28 @@ class Keypoints(Task):
 
     Targets, outputs and predictions are in fractions of the side of the
     centre square, which is what is shown of an image that is not square. A
-    point outside of it counts as not to be seen.
+    point outside of it counts as not to be seen. Training shows it whole
+    unless `crops` is set; the points then move along, and points whose names
+    differ in `left` and `right` change places in a mirrored view.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
         pck_alpha: distance up to which a point is right, in sides.
+        crops: train on random crops and flips.
     """
 
     name = "keypoints"
     metric = "pck"
+    prediction = "points"
     moves_with_image = True
     mixable = False
 
-    def __init__(self, columns: Sequence[str], pck_alpha: float = 0.1):
+    def __init__(
+        self,
+        columns: Sequence[str],
+        pck_alpha: float = 0.1,
+        crops: bool = False,
+    ):
         super().__init__(columns)
         self.names = _names(self.columns)
         if self.columns != _columns(self.names):
@@ -60,9 +71,12 @@ class Keypoints(Task):
                 f"Received: pck_alpha={pck_alpha}"
             )
         self.pck_alpha = float(pck_alpha)
+        self.shown_whole = not crops
 
     @classmethod
-    def of(cls, labelled: Labelled, pck_alpha: float = 0.1) -> "Keypoints":
+    def of(
+        cls, labelled: Labelled, pck_alpha: float = 0.1, crops: bool = False
+    ) -> "Keypoints":
         """The points of the training images' table.
 
         Raises:
@@ -77,7 +91,7 @@ class Keypoints(Task):
                 f"{table.name} lacks {missing[0] if missing else 'both'!r}. "
                 f"Received: {', '.join(map(repr, table.columns))}"
             )
-        task = cls(columns, pck_alpha)
+        task = cls(columns, pck_alpha, crops)
         seen = (~np.isnan(task.targets(labelled))).any(axis=0)[::2]
         if not seen.all():
             raise ValueError(
@@ -110,14 +124,12 @@ class Keypoints(Task):
             points = into_square(points, sizes)
         return points.reshape(len(points), -1).astype(np.float32)
 
-    def head(self) -> keras.layers.Layer:
-        """Starts near the centre of the image."""
-        return scaled_head(len(self.columns), SPREAD, 0.5, name="points")
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """Gives `points`, `[batch, columns]`; starts near the centre."""
+        layer = scaled_head(len(self.columns), SPREAD, 0.5, name="columns")
+        return vector_head(specs, layer, {self.prediction: "linear"})
 
-    def activation(self) -> str:
-        return "linear"
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Huber's loss of both coordinates, the mean over visible points.
 
         Squared up to a quarter of the side, so that it settles; linear beyond,
@@ -125,8 +137,27 @@ class Keypoints(Task):
         another, a left for a right hand, should not outweigh the rest.
         """
         known = ~tf.math.is_nan(targets)
-        errors = tf.where(known, tf.cast(outputs, tf.float32) - targets, 0.0)
+        errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
         return mean_of_known(huber(errors / SPREAD, 1.0), known)
+
+    def move(self, targets: tf.Tensor, where: Mapping) -> tf.Tensor:
+        """Moves the points; a mirrored left eye is a right one."""
+        points = tf.reshape(targets, [-1, len(self.names), 2])
+        swapped = tf.gather(points, _mirrored(self.names), axis=1)
+        flip = where["flip"][:, None, None]
+        points = move_points(tf.where(flip, swapped, points), where)
+        return tf.reshape(points, tf.shape(targets))
+
+    def decode(
+        self, outputs: Mapping, origin: Mapping | None = None
+    ) -> dict[str, tf.Tensor]:
+        """`points` in fractions of the whole image, if given its `size`."""
+        points = outputs[self.prediction]
+        if origin is not None:
+            pairs = tf.reshape(points, [-1, len(self.names), 2])
+            whole = out_of_square(pairs, origin["size"])
+            points = tf.reshape(whole, tf.shape(points))
+        return {self.prediction: points}
 
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
@@ -156,25 +187,15 @@ class Keypoints(Task):
             },
         }
 
-    def strata(self, targets: np.ndarray) -> np.ndarray:
-        return np.zeros(len(targets), np.int64)
-
-    def in_whole_images(
-        self, predictions: np.ndarray, sizes: np.ndarray
-    ) -> np.ndarray:
-        points = predictions.reshape(len(predictions), -1, 2)
-        whole = out_of_square(points, sizes).numpy()
-        return whole.reshape(predictions.shape)
-
-    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """Both coordinates of every point, by the names of the columns."""
         return [
             dict(zip(self.columns, map(float, row), strict=True))
-            for row in predictions
+            for row in decoded[self.prediction]
         ]
 
     def options(self) -> dict[str, object]:
-        return {"pck_alpha": self.pck_alpha}
+        return {"pck_alpha": self.pck_alpha, "crops": not self.shown_whole}
 
 
 def _table(labelled: Labelled) -> LabelTable:
@@ -190,6 +211,16 @@ def _names(columns: Sequence[str]) -> tuple[str, ...]:
     """Names of the points, in the order of their first column."""
     names = [column[:-2] for column in columns if column.endswith(AXES)]
     return tuple(dict.fromkeys(names))
+
+
+def _mirrored(names: Sequence[str]) -> list[int]:
+    """For each point the one that takes its place in a mirrored image."""
+    other = {"left": "right", "right": "left"}
+    swapped = [re.sub("left|right", lambda m: other[m[0]], n) for n in names]
+    return [
+        names.index(new if new in names else old)
+        for old, new in zip(names, swapped, strict=True)
+    ]
 
 
 def _columns(names: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from byol_tf.data.label_table import some
 from byol_tf.evaluation.average_precision import average_precisions
 from byol_tf.layers.heads import linear_head
 from byol_tf.tasks.known import mean_of_known, read_numbers
-from byol_tf.tasks.task import Labelled, Task, headings
+from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 
 COLUMN = "labels"
 SEPARATOR = ";"  # of the tags in the column `labels`
@@ -18,14 +18,15 @@ FOLDER_SEPARATOR = "+"  # of the tags in the name of a sub-folder
 THRESHOLD = 0.5  # of the probability from which on a tag is given
 
 
-class MultiLabel(Task):
+class MultiLabel(VectorTask):
     """Which of several tags apply to an image.
 
     Tags come from a table with a column of 0 and 1 for each, empty where it
     is not known; from a table with a column `labels` of names joined by `;`,
     empty where none applies; or, without a table, from the names of
     sub-folders joined by `+`, as in `red+round/1.png` (a folder `+` has the
-    images without a tag). Targets are 0 or 1 `[n, tags]`, outputs are logits.
+    images without a tag). Targets are 0 or 1 `[n, tags]`, predictions are
+    probabilities.
 
     Args:
         columns: names of the tags.
@@ -33,6 +34,7 @@ class MultiLabel(Task):
 
     name = "multilabel"
     metric = "mean_average_precision"
+    prediction = "probabilities"
 
     @classmethod
     def of(cls, labelled: Labelled) -> "MultiLabel":
@@ -90,18 +92,19 @@ class MultiLabel(Task):
             )
         return values.astype(np.float32)
 
-    def head(self) -> keras.layers.Layer:
-        return linear_head(len(self.columns), name="tags")
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """Gives `logits` and `probabilities`, `[batch, tags]`."""
+        layer = linear_head(len(self.columns), name="tags")
+        return vector_head(
+            specs, layer, {"logits": "linear", self.prediction: "sigmoid"}
+        )
 
-    def activation(self) -> str:
-        return "sigmoid"
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Sigmoid cross entropy, the mean over the tags that are known."""
         known = ~tf.math.is_nan(targets)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(
             labels=tf.where(known, targets, 0.0),
-            logits=tf.cast(outputs, tf.float32),
+            logits=outputs["logits"],
         )
         return mean_of_known(losses, known)
 
@@ -139,13 +142,10 @@ class MultiLabel(Task):
             },
         }
 
-    def strata(self, targets: np.ndarray) -> np.ndarray:
-        return np.zeros(len(targets), np.int64)
-
-    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """`labels`, joined by `;`, and the probability of every tag."""
         result, columns = [], headings(self.columns, COLUMN)
-        for row in predictions:
+        for row in decoded[self.prediction]:
             given = [
                 tag
                 for tag, value in zip(self.columns, row, strict=True)

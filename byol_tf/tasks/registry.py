@@ -1,6 +1,7 @@
 """Tasks by name, built-in ones and a user's own, and as JSON."""
 
 import importlib
+import inspect
 import operator
 from collections.abc import Mapping
 
@@ -46,6 +47,7 @@ def task_class(name: str) -> type[Task]:
             f"task {name!r}: {attribute} must be a subclass of "
             f"byol_tf.tasks.task.Task. Received: {found!r}"
         )
+    _check_contract(found, name)
     return found
 
 
@@ -79,6 +81,22 @@ def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
         )
     kind = _known_class(value["task"], trusted)
     return kind(value["columns"], **value["options"])
+
+
+def _check_contract(kind, name):
+    """Refuses classes that were written for release 0.2."""
+    missing = sorted(kind.__abstractmethods__)
+    takes_specs = "specs" in inspect.signature(kind.head).parameters
+    if missing or not takes_specs or hasattr(kind, "activation"):
+        lacks = f"; {kind.__name__} lacks {', '.join(missing)}"
+        raise ValueError(
+            f"task {name!r} is not of this release's form: head(specs) gives "
+            "a model with outputs by name, loss(targets, outputs) takes those, "
+            "decode(outputs, origin) replaces activation() and "
+            "in_whole_images(), rows(decoded) takes its result, and "
+            "accumulator() replaces metrics(), which byol_tf.tasks.task."
+            f"VectorTask keeps{lacks if missing else ''}"
+        )
 
 
 def _name_of(kind):

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from byol_tf.layers.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
-from byol_tf.tasks.task import Labelled, Task, headings
+from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 
 DELTA = 3.0  # deviations from which on an error counts linearly
 
 
-class Regression(Task):
+class Regression(VectorTask):
     """Numbers that belong to an image, such as a weight and a height.
 
     The table has a column for each, empty where it is not known. Targets and
@@ -29,6 +29,7 @@ class Regression(Task):
 
     name = "regression"
     metric = "r2"
+    prediction = "numbers"
 
     def __init__(
         self,
@@ -84,25 +85,20 @@ class Regression(Task):
             )
         return read_numbers(labelled.table, self.columns).astype(np.float32)
 
-    def head(self) -> keras.layers.Layer:
-        return scaled_head(
-            len(self.columns),
-            list(self.deviation),
-            list(self.mean),
-            name="numbers",
-        )
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """Gives `numbers`, `[batch, columns]`, in the units of the table."""
+        units = list(self.deviation), list(self.mean)
+        layer = scaled_head(len(self.columns), *units, name="columns")
+        return vector_head(specs, layer, {self.prediction: "linear"})
 
-    def activation(self) -> str:
-        return "linear"
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Half the squared error in deviations, the mean over known columns.
 
         From 3 deviations on it grows linearly, so that neither a mistyped
         number nor too high a learning rate throws the network off course.
         """
         known = ~tf.math.is_nan(targets)
-        errors = tf.where(known, tf.cast(outputs, tf.float32) - targets, 0.0)
+        errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
         errors /= tf.constant(self.deviation, tf.float32)
         return mean_of_known(huber(errors, DELTA), known)
 
@@ -135,15 +131,12 @@ class Regression(Task):
                 result[f"mean_absolute_error/{column}"] = own_error
         return {key: float(value) for key, value in result.items()}
 
-    def strata(self, targets: np.ndarray) -> np.ndarray:
-        return np.zeros(len(targets), np.int64)
-
-    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """The number of every column, in the units of the table."""
         columns = headings(self.columns)
         return [
             dict(zip(columns, map(float, row), strict=True))
-            for row in predictions
+            for row in decoded[self.prediction]
         ]
 
     def options(self) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""What is to be learned of an image: a head, a loss, metrics, labels."""
+"""What is learned of an example: a head, a loss, metrics, labels."""
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -12,6 +13,11 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 
 WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
+VECTOR = "vector"  # name of the representation among an encoder's outputs
+
+# One array, or arrays by name; the first axis counts examples.
+Arrays = np.ndarray | Mapping[str, np.ndarray]
+Tensors = tf.Tensor | Mapping[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,22 +43,40 @@ class Labelled:
             )
 
 
+class Accumulator(Protocol):
+    """Metrics of predictions that come batch by batch."""
+
+    def update(self, targets: Arrays, decoded: Mapping[str, np.ndarray]):
+        """Adds a batch: its targets, and what `Task.decode` gave for it."""
+
+    def result(self) -> dict[str, float]:
+        """Metrics of all batches, `Task.metric` among them.
+
+        Raises:
+            ValueError: nothing is known to judge by.
+        """
+
+
 class Task(abc.ABC):
-    """What is to be learned of an image.
+    """What is learned of an example.
 
-    A new task is a subclass in a file of its own: the targets it reads, the
-    head and the loss that learn them, the metrics that judge it.
+    A new task is a subclass in a file of its own: the features it takes, the
+    targets it reads, the head and the loss that learn them, the metrics that
+    judge it. `VectorTask` does most of it for one number a column.
 
-    Targets are float32 `[n, targets]`, NaN where a single value is unknown;
-    outputs are float32 `[n, outputs]`, as the head makes them.
+    Targets are an array `[n, ...]`, or a dict of padded arrays by name;
+    outputs are tensors by name, as the head gives them. Where an axis of the
+    features is padded, the outputs have its `length`, int32 `[batch]`.
 
     Attributes:
         name: of the task, as in `--task=`.
-        metric: name of the metric, of those in `metrics`, that settings are
+        metric: the metric, of those of the accumulator, that settings are
             chosen by. More is better.
         columns: names of the targets, for instance of the classes.
         moves_with_image: whether the targets change when the image is
-            cropped or mirrored; it is then shown whole.
+            cropped or mirrored, see `move`.
+        shown_whole: whether a training step shows whole images, without
+            random crops and flips.
         mixable: whether the mean of two targets is the target of the mean of
             two images, as MixUp and CutMix suppose.
     """
@@ -60,6 +84,7 @@ class Task(abc.ABC):
     name: str
     metric: str
     moves_with_image: bool = False
+    shown_whole: bool = False
     mixable: bool = True
 
     def __init__(self, columns: Sequence[str]):
@@ -75,66 +100,175 @@ class Task(abc.ABC):
         """
 
     @abc.abstractmethod
-    def targets(self, labelled: Labelled) -> np.ndarray:
-        """Targets `[n, targets]`; a row of NaN where nothing is known.
+    def targets(self, labelled: Labelled) -> Arrays:
+        """Targets of all examples, see the class.
 
         Raises:
             ValueError: a label is unknown to the task.
         """
 
+    def known(self, targets: Arrays) -> np.ndarray:
+        """Whether anything is known of an example, bool `[n]`.
+
+        By default those with a number that is not NaN. Override it where
+        an example with nothing to find is known all the same.
+        """
+        arrays = [np.asarray(array) for array in tf.nest.flatten(targets)]
+        floats = [array for array in arrays if array.dtype.kind == "f"]
+        found = np.full(len(arrays[0]), not floats)
+        for array in floats:
+            found |= ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
+        return found
+
+    def strata(self, targets: Arrays) -> np.ndarray:
+        """Groups that a fraction takes alike, int `[n]`, from 0.
+
+        Classes for a classification; all 0 where there are none.
+        """
+        return np.zeros(len(tf.nest.flatten(targets)[0]), np.int64)
+
+    def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
+        """Names of the features that the head takes.
+
+        Args:
+            levels: strides of the encoder's levels by name, such as
+                `{"P2": 4, "P3": 8}`. Choose by stride: encoders differ in
+                the levels they have.
+
+        Returns:
+            "vector", or names of levels.
+        """
+        return (VECTOR,)
+
     @abc.abstractmethod
-    def head(self) -> keras.layers.Layer:
-        """A new layer from representations to outputs, float32.
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """A new model from the features to the outputs, both by name, float32.
 
         It saves and loads in safe mode.
+
+        Args:
+            specs: of the features that `consumes` names, `[None, ...]`.
         """
 
     @abc.abstractmethod
-    def activation(self) -> str:
-        """Name of the Keras activation from outputs to predictions."""
+    def loss(self, targets: Tensors, outputs: Mapping) -> tf.Tensor:
+        """Loss of each example, float32 `[batch]`."""
+
+    def move(self, targets: Tensors, where: Mapping) -> Tensors:
+        """The targets of random views, given those of the whole images.
+
+        Args:
+            targets: of a batch.
+            where: the place of each view, see `View.draw_with_where`.
+        """
+        return targets
 
     @abc.abstractmethod
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Loss of each example, float32 `[batch]`."""
+    def decode(
+        self, outputs: Mapping, origin: Mapping | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Predictions by name, in TensorFlow: exports hold it as well.
+
+        Args:
+            outputs: of a batch.
+            origin: what was prepared for the encoder: of images `size`, int
+                `[batch, 2]`, width and height of the whole image of which
+                the centre square was shown. None predicts in terms of what
+                was shown, as targets are.
+        """
+
+    @abc.abstractmethod
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list:
+        """What is written of a batch's predictions, for a person.
+
+        Returns:
+            For each example a dict by column of a CSV file, or a list of
+            such dicts where it has several predictions or none.
+        """
+
+    @abc.abstractmethod
+    def accumulator(self) -> Accumulator:
+        """A new accumulator. Predictions that are not finite are wrong."""
+
+    def options(self) -> dict[str, object]:
+        """Arguments besides `columns` that make an equal task, as JSON."""
+        return {}
+
+
+class VectorTask(Task):
+    """A task whose predictions are numbers `[n, columns]` from the vector.
+
+    A subclass says `prediction`, `metrics` and the rest of `Task`.
+
+    Attributes:
+        prediction: name of the output that holds the predictions.
+    """
+
+    prediction: str
+
+    def decode(
+        self, outputs: Mapping, origin: Mapping | None = None
+    ) -> dict[str, tf.Tensor]:
+        return {self.prediction: outputs[self.prediction]}
 
     @abc.abstractmethod
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """Metrics of predictions, `metric` among them.
+        """Metrics of all predictions at once, see `Accumulator.result`."""
 
-        Args:
-            targets: `[n, targets]`.
-            predictions: outputs after `activation`, `[n, outputs]`. Those
-                that are not finite count as wrong.
-        """
+    def accumulator(self) -> Accumulator:
+        return _Collected(self.metrics, self.prediction)
 
-    @abc.abstractmethod
-    def strata(self, targets: np.ndarray) -> np.ndarray:
-        """Groups that a fraction takes alike, int `[n]`, from 0.
 
-        Classes for a classification; all 0 where there are none.
-        """
+class _Collected:
+    """Keeps a few numbers an example: an average precision needs them all."""
 
-    def in_whole_images(
-        self, predictions: np.ndarray, sizes: np.ndarray
-    ) -> np.ndarray:
-        """Predictions for centre squares, in terms of the whole images.
+    def __init__(self, metrics: Callable, prediction: str):
+        self._metrics, self._prediction = metrics, prediction
+        self._targets, self._predictions = [], []
 
-        Args:
-            predictions: `[n, outputs]`.
-            sizes: `[n, 2]`, widths and heights of the whole images, see
-                `data.centre_square.upright_sizes`.
-        """
-        return predictions
+    def update(self, targets, decoded):
+        self._targets.append(targets)
+        self._predictions.append(decoded[self._prediction])
 
-    @abc.abstractmethod
-    def rows(self, predictions: np.ndarray) -> list[dict[str, object]]:
-        """What is written of each prediction, by column of a CSV file."""
+    def result(self):
+        parts = self._targets, self._predictions
+        return dict(self._metrics(*map(np.concatenate, parts)))
 
-    def options(self) -> dict[str, object]:
-        """Arguments besides `columns` that make an equal task, as JSON."""
-        return {}
+
+def take(arrays: Arrays, index) -> Arrays:
+    """The examples at an index or slice, of one array or of each by name."""
+    return tf.nest.map_structure(lambda array: array[index], arrays)
+
+
+def vector_head(
+    specs: Mapping[str, tf.TensorSpec],
+    layer: keras.layers.Layer,
+    activations: Mapping[str, str],
+) -> keras.Model:
+    """A head from the vector: a layer, and its outputs by name.
+
+    Args:
+        specs: see `Task.head`.
+        layer: from vectors to numbers.
+        activations: Keras activation of each output, "linear" for none.
+    """
+    inputs = head_inputs(specs)
+    values = layer(inputs[VECTOR])
+    outputs = {
+        name: keras.layers.Activation(word, dtype="float32", name=name)(values)
+        for name, word in activations.items()
+    }
+    return keras.Model(inputs, outputs, name="head")
+
+
+def head_inputs(specs: Mapping[str, tf.TensorSpec]) -> dict:
+    """Keras inputs of a head by name, float32."""
+    return {
+        name: keras.Input(spec.shape[1:], dtype="float32", name=name)
+        for name, spec in specs.items()
+    }
 
 
 def headings(names: Sequence[str], *taken: str) -> list[str]:

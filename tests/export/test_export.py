@@ -282,7 +282,8 @@ def test_classify_tells_what_the_fine_tuned_classifier_tells(exported):
     files = [verify.png(image) for image in pixels]
     told = loaded.signatures["classify"](bytes=tf.constant([*files, b"bad"]))
     kept = prediction.load_classifier(workdir, "classifier")
-    wanted = kept.model.predict(kept.prepare(pixels), verbose=0)
+    outputs = kept.model.predict(kept.prepare(pixels), verbose=0)
+    wanted = outputs["probabilities"]
     probabilities = told["probabilities"].numpy()
     np.testing.assert_allclose(probabilities[:5], wanted, atol=1e-5)
     assert not probabilities[5].any() and told["label"].numpy()[5] == b""

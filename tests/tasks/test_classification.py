@@ -102,14 +102,16 @@ def test_a_class_that_training_lacks_is_an_error_that_names_it():
 
 def test_loss_is_cross_entropy_of_mixed_targets(outputs):
     targets = np.array([[0, 1, 0], [0.3, 0, 0.7], [1, 0, 0]], np.float32)
-    loss = Classification(CLASSES).loss(targets, outputs)
+    loss = Classification(CLASSES).loss(targets, {"logits": outputs})
     expected = -(targets * log_softmax(outputs)).sum(axis=1)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
 def test_smoothing_spreads_a_share_of_the_target_evenly(outputs):
     targets = np.eye(3, dtype=np.float32)
-    loss = Classification(CLASSES, label_smoothing=0.3).loss(targets, outputs)
+    loss = Classification(CLASSES, label_smoothing=0.3).loss(
+        targets, {"logits": outputs}
+    )
     smooth = 0.7 * targets + 0.1
     expected = -(smooth * log_softmax(outputs)).sum(axis=1)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
@@ -118,8 +120,10 @@ def test_smoothing_spreads_a_share_of_the_target_evenly(outputs):
 def test_a_smoothed_example_weighs_as_much_as_its_class(outputs):
     targets = np.eye(3, dtype=np.float32)
     weights = (0.5, 4.0, 1.5)
-    plain = Classification(CLASSES, 0.2).loss(targets, outputs)
-    weighted = Classification(CLASSES, 0.2, weights).loss(targets, outputs)
+    plain = Classification(CLASSES, 0.2).loss(targets, {"logits": outputs})
+    weighted = Classification(CLASSES, 0.2, weights).loss(
+        targets, {"logits": outputs}
+    )
     np.testing.assert_allclose(weighted, plain * weights, rtol=1e-5)
 
 
@@ -127,15 +131,19 @@ def test_weighted_smoothed_loss_of_a_mix_is_the_mix_of_losses(outputs):
     task = Classification(CLASSES, 0.2, (0.5, 4.0, 1.5))
     one = np.array([[1, 0, 0]] * 3, np.float32)
     other = np.array([[0, 0, 1]] * 3, np.float32)
-    mixed = task.loss(0.25 * one + 0.75 * other, outputs)
-    expected = 0.25 * task.loss(one, outputs) + 0.75 * task.loss(other, outputs)
+    mixed = task.loss(0.25 * one + 0.75 * other, {"logits": outputs})
+    expected = 0.25 * task.loss(one, {"logits": outputs}) + 0.75 * task.loss(
+        other, {"logits": outputs}
+    )
     np.testing.assert_allclose(mixed, expected, rtol=1e-5)
 
 
 def test_an_example_without_a_label_has_neither_loss_nor_gradient():
     outputs = tf.Variable([[1.0, 2.0, 3.0]])
     with tf.GradientTape() as tape:
-        loss = Classification(CLASSES).loss(tf.fill((1, 3), np.nan), outputs)
+        loss = Classification(CLASSES).loss(
+            tf.fill((1, 3), np.nan), {"logits": outputs}
+        )
     assert loss.numpy() == [0]
     np.testing.assert_array_equal(tape.gradient(loss, outputs), [[0, 0, 0]])
 
@@ -160,8 +168,8 @@ def test_equal_weights_change_nothing(outputs):
     weighted = Classification.of(images, class_weights=(7, 7, 7))
     targets = np.eye(3, dtype=np.float32)
     np.testing.assert_allclose(
-        weighted.loss(targets, outputs),
-        Classification.of(images).loss(targets, outputs),
+        weighted.loss(targets, {"logits": outputs}),
+        Classification.of(images).loss(targets, {"logits": outputs}),
         rtol=1e-6,
     )
 
@@ -229,7 +237,9 @@ def test_no_label_to_judge_by_is_an_error():
 
 
 def test_rows_have_the_label_and_every_probability():
-    rows = Classification(CLASSES).rows(np.array([[0.25, 0.5, 0.25]]))
+    rows = Classification(CLASSES).rows(
+        {"probabilities": np.array([[0.25, 0.5, 0.25]])}
+    )
     assert rows == [
         {"label": "bee", "probability": 0.5, "ant": 0.25, "bee": 0.5}
         | {"cat": 0.25}
@@ -237,7 +247,9 @@ def test_rows_have_the_label_and_every_probability():
 
 
 def test_a_class_called_like_a_column_keeps_its_own():
-    rows = Classification(("label", "path")).rows(np.array([[0.25, 0.75]]))
+    rows = Classification(("label", "path")).rows(
+        {"probabilities": np.array([[0.25, 0.75]])}
+    )
     assert rows == [
         {"label": "path", "probability": 0.75}
         | {"label (value)": 0.25, "path (value)": 0.75}

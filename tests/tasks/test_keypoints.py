@@ -117,17 +117,18 @@ def test_a_point_outside_of_the_square_is_not_to_be_seen(tmp_path):
 
 def test_predictions_go_back_to_the_whole_image():
     predictions = np.array([[0.25, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]])
-    whole = Keypoints(POINTS).in_whole_images(
-        predictions, np.array([[40, 20], [30, 30]])
+    whole = Keypoints(POINTS).decode(
+        {"points": predictions}, {"size": np.array([[40, 20], [30, 30]])}
     )
     np.testing.assert_allclose(
-        whole, [[0.375, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]]
+        whole["points"], [[0.375, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]]
     )
 
 
 def test_the_head_starts_at_the_centre():
-    outputs = Keypoints(POINTS).head()(np.zeros((3, 8), np.float32))
-    np.testing.assert_array_equal(outputs, np.full((3, 4), 0.5))
+    head = Keypoints(POINTS).head({"vector": tf.TensorSpec([None, 8])})
+    outputs = head({"vector": np.zeros((3, 8), np.float32)})
+    np.testing.assert_array_equal(outputs["points"], np.full((3, 4), 0.5))
 
 
 def test_loss_is_that_of_huber_over_the_visible_points():
@@ -135,7 +136,7 @@ def test_loss_is_that_of_huber_over_the_visible_points():
     outputs = np.array([[0.6, 0.75, 9, 9], [0.5] * 4], np.float32)
     # In quarters of a side: 0.4 and 2.
     expected = (huber(1, 0.4) + huber(1, 2)) / 2
-    loss = Keypoints(POINTS).loss(targets, outputs)
+    loss = Keypoints(POINTS).loss(targets, {"points": outputs})
     np.testing.assert_allclose(loss, [expected, 0], rtol=1e-5)
 
 
@@ -143,7 +144,7 @@ def test_an_invisible_point_has_no_gradient():
     outputs = tf.Variable([[0.5, 0.5, 0.5, 0.5]])
     with tf.GradientTape() as tape:
         loss = Keypoints(POINTS).loss(
-            tf.constant([[0.625, 0.5, NAN, NAN]]), outputs
+            tf.constant([[0.625, 0.5, NAN, NAN]]), {"points": outputs}
         )
     # Half a quarter too small, by the two coordinates, in quarters.
     np.testing.assert_allclose(
@@ -174,7 +175,9 @@ def test_no_visible_point_to_judge_by_is_an_error():
 
 
 def test_rows_have_the_columns_of_the_table():
-    rows = Keypoints(POINTS).rows(np.array([[0.5, 0.25, 0.125, 1.0]]))
+    rows = Keypoints(POINTS).rows(
+        {"points": np.array([[0.5, 0.25, 0.125, 1.0]])}
+    )
     assert rows == [
         {"eye_x": 0.5, "eye_y": 0.25, "tail_x": 0.125, "tail_y": 1.0}
     ]

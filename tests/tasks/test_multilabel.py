@@ -76,7 +76,7 @@ def test_tags_of_another_set_must_be_those_of_training(images, message):
 def test_loss_is_the_mean_cross_entropy_of_what_is_known():
     outputs = np.array([[0.5, -2.0, 1.0], [3.0, 0.1, -1.0]], np.float32)
     targets = np.array([[1, NAN, 0.25], [NAN, NAN, NAN]], np.float32)
-    loss = MultiLabel(("a", "b", "c")).loss(targets, outputs)
+    loss = MultiLabel(("a", "b", "c")).loss(targets, {"logits": outputs})
     p = 1 / (1 + np.exp(-outputs[0].astype(float)))
     expected = (
         -np.log(p[0]) - 0.25 * np.log(p[2]) - 0.75 * np.log(1 - p[2])
@@ -88,7 +88,7 @@ def test_what_is_unknown_has_no_gradient():
     outputs = tf.Variable([[1.0, 2.0]])
     targets = tf.constant([[1.0, NAN]])
     with tf.GradientTape() as tape:
-        loss = MultiLabel(("a", "b")).loss(targets, outputs)
+        loss = MultiLabel(("a", "b")).loss(targets, {"logits": outputs})
     gradient = tape.gradient(loss, outputs).numpy()
     assert gradient[0, 0] < 0 and gradient[0, 1] == 0
 
@@ -136,7 +136,7 @@ def test_no_positive_to_judge_by_is_an_error():
 
 def test_rows_have_the_tags_and_every_probability():
     rows = MultiLabel(("red", "round", "labels")).rows(
-        np.array([[0.75, 0.5, 0.25], [0.125, 0.25, 0.25]])
+        {"probabilities": np.array([[0.75, 0.5, 0.25], [0.125, 0.25, 0.25]])}
     )
     assert rows == [
         {"labels": "red;round", "red": 0.75, "round": 0.5}

@@ -12,41 +12,8 @@ from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.registry import TASKS, from_json, task_class, to_json
 from byol_tf.tasks.regression import Regression
-from byol_tf.tasks.task import Task
-
-
-class Brightness(Task):
-    """A user's own task: the mean of an image's pixels."""
-
-    name = "brightness"
-    metric = "nearness"
-
-    @classmethod
-    def of(cls, labelled):
-        return cls(("mean",))
-
-    def targets(self, labelled):
-        pixels = np.asarray(labelled.examples.rows, np.float32) / 255
-        return pixels.mean(axis=(1, 2, 3))[:, np.newaxis]
-
-    def head(self):
-        return keras.layers.Dense(1, dtype="float32", name="mean")
-
-    def activation(self):
-        return "sigmoid"
-
-    def loss(self, targets, outputs):
-        return tf.reduce_mean((targets - tf.sigmoid(outputs)) ** 2, -1)
-
-    def metrics(self, targets, predictions):
-        return {"nearness": 1 - float(np.abs(targets - predictions).mean())}
-
-    def strata(self, targets):
-        return np.zeros(len(targets), int)
-
-    def rows(self, predictions):
-        return [{"mean": float(row[0])} for row in predictions]
-
+from byol_tf.tasks.task import VectorTask
+from tests.support.brightness import Brightness
 
 EXAMPLES = [
     Classification(("ant", "bee"), 0.1, (0.5, 1.5)),
@@ -56,6 +23,24 @@ EXAMPLES = [
     Keypoints(("eye_x", "eye_y"), 0.05),
     Brightness(("mean",)),
 ]
+
+
+SPECS = {"vector": tf.TensorSpec([None, 3])}
+
+
+class OldBrightness(VectorTask):
+    """As it was written for release 0.2."""
+
+    def head(self):
+        return keras.layers.Dense(1)
+
+    def activation(self):
+        return "sigmoid"
+
+
+class OldHead(Brightness):
+    def head(self):
+        return keras.layers.Dense(1)
 
 
 def test_every_built_in_task_has_its_name():
@@ -80,26 +65,26 @@ def test_json_makes_an_equal_task(task):
 
 @pytest.mark.parametrize("task", EXAMPLES, ids=lambda task: task.name)
 def test_a_model_with_the_head_loads_in_safe_mode(task, tmp_path):
-    inputs = keras.Input((3,))
-    outputs = keras.layers.Activation(task.activation())(task.head()(inputs))
-    model = keras.Model(inputs, outputs)
+    model = task.head(SPECS)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     features = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    predictions = model(features).numpy()
-    assert predictions.shape == (4, len(task.columns))
-    np.testing.assert_array_equal(again(features), predictions)
-    assert np.ptp(predictions) > 0
+    for name, output in model({"vector": features}).items():
+        assert output.shape == (4, len(task.columns))
+        found = again({"vector": features})[name]
+        np.testing.assert_array_equal(found, output)
+        assert np.ptp(output) > 0
 
 
 @pytest.mark.parametrize("task", EXAMPLES, ids=lambda task: task.name)
 def test_the_head_is_float32_under_mixed_precision(task):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        head = task.head()
+        head = task.head(SPECS)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert head(tf.ones((2, 3), tf.bfloat16)).dtype == tf.float32
+    outputs = head({"vector": tf.ones((2, 3), tf.bfloat16)})
+    assert {output.dtype for output in outputs.values()} == {tf.float32}
 
 
 @pytest.mark.parametrize("task", EXAMPLES, ids=lambda task: task.name)
@@ -113,15 +98,15 @@ def test_gradient_steps_lower_the_loss_in_a_compiled_step(task):
     if not task.mixable:
         targets = targets / 2 + 0.25
     keras.utils.set_random_seed(0)
-    head = task.head()
-    head.build(features.shape)
+    head = task.head({"vector": tf.TensorSpec([None, 4])})
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(head.trainable_variables)
 
     @tf.function(jit_compile=True)
     def step():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(task.loss(targets, head(features)))
+            outputs = head({"vector": features})
+            loss = tf.reduce_mean(task.loss(targets, outputs))
         weights = head.trainable_variables
         optimizer.apply(tape.gradient(loss, weights), weights)
         return loss
@@ -131,7 +116,7 @@ def test_gradient_steps_lower_the_loss_in_a_compiled_step(task):
 
 
 def test_a_users_own_task_goes_by_module_and_class():
-    name = f"{__name__}:Brightness"
+    name = "tests.support.brightness:Brightness"
     assert task_class(name) is Brightness
     assert to_json(Brightness(("mean",))) == {
         "task": name,
@@ -156,6 +141,19 @@ def test_a_users_own_task_goes_by_module_and_class():
 def test_a_name_without_a_task_is_an_error(name, message):
     with pytest.raises(ValueError, match=message) as error:
         task_class(name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (OldBrightness, r"head\(specs\).*accumulator.*lacks loss, metrics, of"),
+        (OldHead, r"head\(specs\) gives a model with outputs by name"),
+    ],
+)
+def test_a_class_for_the_old_contract_is_told_what_changed(kind, message):
+    with pytest.raises(ValueError, match=message) as error:
+        task_class(f"{__name__}:{kind.__name__}")
     assert "\n" not in str(error.value)
 
 

@@ -39,11 +39,11 @@ def test_mean_and_deviation_are_those_of_the_known_values(task):
 
 
 def test_the_head_takes_standardized_values_to_units(task):
-    head = task.head()
-    head.build((None, 3))
+    head = task.head({"vector": tf.TensorSpec([None, 3])})
     kernel, bias = np.eye(3, 2), np.array([0.5, -1.0])
     head.set_weights([kernel, bias])
-    outputs = head(np.array([[2.0, 3.0, 9.0]], np.float32))
+    outputs = head({"vector": np.array([[2.0, 3.0, 9.0]], np.float32)})
+    outputs = outputs["numbers"]
     expected = np.array([2.5, 2.0]) * task.deviation + task.mean
     np.testing.assert_allclose(outputs[0], expected, rtol=1e-6)
     assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
@@ -55,14 +55,14 @@ def test_loss_is_that_of_huber_in_deviations():
     outputs = np.array([[16, 0.25, 7], [1, 2, 3]], np.float32)
     # Six deviations, which is beyond three, and two.
     expected = (huber(3, 6) + huber(3, 2)) / 2
-    loss = task.loss(targets, outputs)
+    loss = task.loss(targets, {"numbers": outputs})
     np.testing.assert_allclose(loss, [expected, 0], rtol=1e-5)
 
 
 def test_what_is_unknown_has_no_gradient(task):
     outputs = tf.Variable([[2500.0, 0.2]])
     with tf.GradientTape() as tape:
-        loss = task.loss(tf.constant([[2000.0, NAN]]), outputs)
+        loss = task.loss(tf.constant([[2000.0, NAN]]), {"numbers": outputs})
     gradient = tape.gradient(loss, outputs).numpy()
     np.testing.assert_allclose(
         gradient, [[500 / task.deviation[0] ** 2, 0]], rtol=1e-5
@@ -138,6 +138,6 @@ def test_options_that_do_not_fit_are_an_error():
 
 
 def test_rows_have_the_columns_of_the_table(task):
-    assert task.rows(np.array([[1500.0, 0.25]])) == [
+    assert task.rows({"numbers": np.array([[1500.0, 0.25]])}) == [
         {"weight": 1500.0, "height": 0.25}
     ]

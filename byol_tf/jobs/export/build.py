@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from byol_tf.checks import check_number
@@ -194,4 +195,6 @@ def _classifier(config, workdir):
         if name:
             raise ValueError(f"--config.classifier={name}: {reason}")
         return None, reason
+    if isinstance(model.output, dict):
+        model = keras.Model(model.input, model.output[task.prediction])
     return signatures.Model(model, prepare, size, task.columns), ""

@@ -1,5 +1,6 @@
 """From configurations to fine-tunings of a run, as `builders` makes runs."""
 
+import dataclasses
 import functools
 import pathlib
 
@@ -21,7 +22,7 @@ DEFAULT_TASK = "classification"
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
-    "keypoints": ("pck_alpha",),
+    "keypoints": ("pck_alpha", "crops"),
 }
 
 
@@ -42,7 +43,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     fractions = parse_fractions(labels)
     kind = task_class(task)
     options = _options(config, task)
-    settings, augment = _settings(config), SupervisedAugment(**config.augment)
+    numbers, augment = settings(config), SupervisedAugment(**config.augment)
     encoder = encoders.load_encoder(workdir)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
@@ -56,11 +57,11 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     train = _labelled(images, config.labels_file)
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
-    _check_shape(made, images)
+    _check_shape(made, images, config)
     crops, draw = None, None
-    if not made.moves_with_image:
+    if not made.shown_whole:
         crops = inputs.crop_options(config.view, run.augment)
-        draw = inputs.crop_view(size, crops).draw
+        draw = inputs.crop_view(size, crops).draw_with_where
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
@@ -68,7 +69,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         train=train,
         load_test=lambda: _labelled(load_test(), test_file),
         fractions=fractions,
-        settings=settings,
+        settings=numbers,
         prepare=CentreView(size, config.crop_fraction),
         image_shape=(size, size, images.row_shape[-1]),
         draw=draw,
@@ -116,31 +117,24 @@ def _options(config, task):
     Raises:
         ValueError: a field is set that the task does not have.
     """
-    usual = {"label_smoothing": 0.0, "class_weights": "none", "pck_alpha": 0.1}
-    section = config.task.to_dict()
     known = _OPTIONS.get(task, ())
-    for field, value in section.items():
-        if field not in known and value != usual[field]:
+    given = {k: v for k, v in config.task.items() if v is not None}
+    for field, value in given.items():
+        if field not in known:
             raise ValueError(
                 f"task.{field} is not for --task={task}. Received: {value!r}"
             )
-    return {field: section[field] for field in known}
+    return given
 
 
-def _settings(config):
-    fields = (
-        *("variants", "seed", "seeds", "grid_seeds", "learning_rates"),
-        *("head_learning_rates", "weight_decays", "head_rate", "batch_norm"),
-        *("batch_size", "epochs"),
-        *("min_steps", "max_steps", "warmup", "validation"),
-        *("choose_by", "eval_every"),
-        *("patience", "encode_batch"),
-    )
-    return Settings(
-        **{field: config[field] for field in fields},
-        optimizer=config.optimizer.name,
-        momentum=config.optimizer.momentum,
-    )
+def settings(config) -> Settings:
+    """Settings of a fine-tuning, of its configuration."""
+    nested = {
+        "optimizer": config.optimizer.name,
+        "momentum": config.optimizer.momentum,
+    }
+    names = {field.name for field in dataclasses.fields(Settings)} - set(nested)
+    return Settings(**{name: config[name] for name in names}, **nested)
 
 
 def _labelled(images, file):
@@ -156,10 +150,16 @@ def _labelled(images, file):
     return Labelled(images, table.aligned(images.paths))
 
 
-def _check_shape(task, images):
+def _check_shape(task, images, config):
     height, width, _ = images.row_shape
     if task.moves_with_image and height != width:
         raise ValueError(
             f"{task.name} needs square images, since only the centre square "
             f"is shown. Received: {height}x{width} images of {images.name}"
+        )
+    moves = task.moves_with_image and not task.shown_whole
+    if moves and config.crop_fraction != 1:
+        raise ValueError(
+            f"the targets of {task.name} are those of the whole image; leave "
+            f"crop_fraction at 1. Received: {config.crop_fraction}"
         )

@@ -16,17 +16,18 @@ from byol_tf.jobs.finetune.settings import Setting, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.optim.schedules import WarmupCosine, scaled_learning_rate
+from byol_tf.tasks.task import Arrays, take
 
 
 class Targets(NamedTuple):
-    """Examples and what is to be learned of them, float32 `[n, targets]`."""
+    """Examples and what is to be learned of them, see `Task.targets`."""
 
     examples: Examples
-    targets: np.ndarray
+    targets: Arrays
 
     def subset(self, index: np.ndarray) -> "Targets":
         """The examples at these positions, in the given order."""
-        return Targets(self.examples.subset(index), self.targets[index])
+        return Targets(self.examples.subset(index), take(self.targets, index))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,9 @@ def fit(
         on_steps(1)
         if done % settings.eval_every and done < total:
             continue
-        metrics = judge(tuner, validation, settings.encode_batch)
+        metrics = tuner.judge(
+            validation.examples.rows, validation.targets, settings.encode_batch
+        )
         if not np.isfinite([float(loss), metrics["loss"]]).all():
             break
         looks += 1
@@ -180,15 +183,17 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
     warmup = min(round(settings.warmup * total), total - 1)
     peak = scaled_learning_rate(setting.learning_rate, settings.batch_size)
     rates = WarmupCosine(peak, total, warmup)(tf.range(total)).numpy()
-    targets = tf.constant(learn.targets)
+    targets = tf.nest.map_structure(tf.constant, learn.targets)
     change = None
     if augment is not None and augment.changes:
         change = augment.start(seed)
     for step, (images, positions) in enumerate(
         _batches(learn, settings.batch_size, seed, total)
     ):
-        views = tuner.views(images, seed, step)
-        wanted = tf.gather(targets, positions)
+        wanted = tf.nest.map_structure(
+            functools.partial(tf.gather, indices=positions), targets
+        )
+        views, wanted = tuner.views(images, wanted, seed, step)
         if change is not None:
             views, wanted = change(views, wanted)
         loss = tuner.step(
@@ -209,14 +214,6 @@ def _batches(learn, batch_size, seed, total):
         seed=seed,
         num_steps=total,
     )
-
-
-def judge(
-    tuner: FineTuner, judged: Targets, batch_size: int
-) -> dict[str, float]:
-    """Metrics and `loss` of its present weights."""
-    outputs = tuner.outputs(judged.examples.rows, batch_size)
-    return tuner.judge(outputs, judged.targets)
 
 
 def _copy(tuner, start, whole):

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from byol_tf.data.split import Fraction, draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
-from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit, judge
+from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
-from byol_tf.jobs.finetune.trainer import FineTuner, Update, Weights
+from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.progress import progress_bar
 from byol_tf.runs import encoder as encoders
@@ -47,10 +48,11 @@ class FineTuning:
         prepare: layer from uint8 images to what the encoder takes, without
             draws, such as `CentreView`.
         image_shape: `(height, width, channels)` of what `prepare` gives.
-        draw: random view of a step, see `FineTuner`; None for none.
+        draw: random views of a step, see `FineTuner`; None for none.
         augment: further augmentation, or None.
         task_of: makes the task anew of what is learned from, for class
             weights that follow from it; None keeps `task`.
+        levels: of the encoder, see `FineTuner`.
         about: JSON values that are written with the result.
 
     Raises:
@@ -69,13 +71,20 @@ class FineTuning:
     draw: Callable | None = None
     augment: SupervisedAugment | None = None
     task_of: Callable[[Labelled], Task] | None = None
+    levels: Mapping[str, tuple[str, int]] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        moves = self.task.moves_with_image
         if self.augment and self.augment.mixes and not self.task.mixable:
             raise ValueError(
                 f"the targets of {self.task.name} cannot be mixed; leave "
                 "augment.mixup and augment.cutmix at 0"
+            )
+        if self.augment and self.augment.name != "none" and moves:
+            raise ValueError(
+                f"{self.augment.name} shifts and turns images, but the targets "
+                f"of {self.task.name} would stay; leave augment.name at none"
             )
         self._known, self._examples = _known(self.train, self.task, "training")
         first, count = self.settings.seed, self.settings.seeds
@@ -183,20 +192,14 @@ class FineTuning:
             task = self.task_of(_subset(self.train, learn))
         key = json.dumps(registry.to_json(task))
         if key != self._made[0]:
-            settings = self.settings
-            update = Update(
-                settings.optimizer,
-                settings.momentum,
-                settings.head_rate,
-                settings.batch_norm,
-            )
             tuner = FineTuner(
-                encoders.fresh_encoder(self.encoder, settings.seed),
+                encoders.fresh_encoder(self.encoder, self.settings.seed),
                 task,
                 self.image_shape,
                 self.prepare,
+                self.settings,
                 self.draw,
-                update,
+                self.levels,
             )
             self._made = key, tuner
         return self._made[1]
@@ -209,7 +212,11 @@ class FineTuning:
         for fitted in choice.trainings:
             tuner = self._tuner(fraction, fitted.seed)
             tuner.restore(fitted.weights)
-            metrics.append(judge(tuner, test, self.settings.encode_batch))
+            metrics.append(
+                tuner.judge(
+                    test.examples.rows, test.targets, self.settings.encode_batch
+                )
+            )
         return metrics
 
     # ---- what is written besides --------------------------------------
@@ -278,16 +285,21 @@ class FineTuning:
 
 def _known(labelled: Labelled, task: Task, kind: str):
     """Positions of the images of which something is known, and those."""
-    targets = np.asarray(task.targets(labelled), np.float32)
-    known = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    targets = tf.nest.map_structure(_float32, task.targets(labelled))
+    known = np.flatnonzero(task.known(targets))
     if not len(known):
         raise ValueError(
             f"{labelled.examples.name} has no label for any {kind} image"
         )
-    examples = Targets(labelled.examples, targets)
-    if len(known) < len(targets):
-        examples = examples.subset(known)
-    return known, examples
+    found = Targets(labelled.examples, targets)
+    if len(known) < labelled.examples.num_examples:
+        found = found.subset(known)
+    return known, found
+
+
+def _float32(array):
+    floats = np.issubdtype(array.dtype, np.floating)
+    return array.astype(np.float32, copy=False) if floats else array
 
 
 def _subset(labelled, index):

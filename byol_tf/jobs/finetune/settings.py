@@ -64,27 +64,27 @@ class Settings:
         encode_batch: images at once without gradients.
     """
 
-    variants: tuple[str, ...] = VARIANTS
-    seed: int = 0
-    seeds: int = 1
-    grid_seeds: int = 1
-    learning_rates: tuple[float, ...] = (0.4, 0.1, 0.025)
-    head_learning_rates: tuple[float, ...] = (6.4, 1.6, 0.4, 0.1)
-    weight_decays: tuple[float, ...] = (0.0,)
-    head_rate: float = 1.0
-    optimizer: str = "sgd"
-    momentum: float = 0.9
-    batch_norm: str = "train"
-    batch_size: int = 64
-    epochs: int = 30
-    min_steps: int = 300
-    max_steps: int = 1500
-    warmup: float = 0.05
-    validation: float = 0.2
-    choose_by: str = "auto"
-    eval_every: int = 25
-    patience: int = 8
-    encode_batch: int = 512
+    variants: tuple[str, ...]
+    seed: int
+    seeds: int
+    grid_seeds: int
+    learning_rates: tuple[float, ...]
+    head_learning_rates: tuple[float, ...]
+    weight_decays: tuple[float, ...]
+    head_rate: float
+    optimizer: str
+    momentum: float
+    batch_norm: str
+    batch_size: int
+    epochs: int
+    min_steps: int
+    max_steps: int
+    warmup: float
+    validation: float
+    choose_by: str
+    eval_every: int
+    patience: int
+    encode_batch: int
 
     def __post_init__(self):
         _check_choices("variants", self.variants, VARIANTS)

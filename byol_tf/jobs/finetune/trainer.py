@@ -1,18 +1,18 @@
 """An encoder and a head that are trained together, again and again."""
 
-import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
-from byol_tf.tasks.task import Task
+from byol_tf.tasks.task import VECTOR, Arrays, Task, Tensors, take
 
 # Gradients of a loss this much larger do not vanish in float16.
 FLOAT16_LOSS_SCALE = 1024.0
@@ -23,24 +23,6 @@ class Weights(NamedTuple):
 
     encoder: list[np.ndarray]
     head: list[np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Update:
-    """What the optimizers are made of.
-
-    Attributes:
-        optimizer: "sgd" (Nesterov), "adamw" or "lars".
-        momentum: of SGD and LARS.
-        head_rate: learning rate of the head by that of the encoder, where
-            both are trained.
-        batch_norm: "train" (statistics of the batch) or "frozen".
-    """
-
-    optimizer: str = "sgd"
-    momentum: float = 0.9
-    head_rate: float = 1.0
-    batch_norm: str = "train"
 
 
 class FineTuner:
@@ -56,17 +38,24 @@ class FineTuner:
     Args:
         encoder: float images in [0, 1] to vectors; its weights are changed.
         task: gives head, loss and predictions.
-        image_shape: `(height, width, channels)` of what the encoder is given.
-        prepare: layer without draws from uint8 images to such images, such as
+        image_shape: `(height, width, channels)` of what the encoder is given;
+            or, of other inputs, a dict of `tf.TensorSpec` by name, with
+            `length` where an axis is padded.
+        prepare: layer without draws from stored rows to such inputs, such as
             `CentreView`.
-        draw: random view of a step, `draw(images, seed)` with a seed of int32
-            `[2]`; None takes `prepare`.
-        update: how an update is made.
+        settings: how an update is made.
+        draw: random views of a step and where they lie, `draw(rows, seed)`
+            with a seed of int32 `[2]`, such as `View.draw_with_where`; None
+            takes `prepare`.
+        levels: of the encoder by name: name of the layer, and stride.
 
     Attributes:
-        head: the task's layer, built.
-        classifier: functional Keras model from float images in [0, 1] to
-            predictions. It shares the weights.
+        head: the task's model.
+        classifier: functional Keras model from what the encoder takes to the
+            head's outputs by name. It shares the weights.
+
+    Raises:
+        ValueError: the task takes a level that the encoder does not have.
 
     Reference: BYOL, appendix D.2.
     """
@@ -75,29 +64,33 @@ class FineTuner:
         self,
         encoder: keras.Model,
         task: Task,
-        image_shape: tuple[int, int, int],
+        image_shape: tuple[int, int, int] | Mapping[str, tf.TensorSpec],
         prepare: Callable,
+        settings: Settings,
         draw: Callable | None = None,
-        update: Update | None = None,
+        levels: Mapping[str, tuple[str, int]] | None = None,
     ):
         self.encoder, self.task, self.prepare = encoder, task, prepare
-        self._options = update or Update()
-        self.head = task.head()
-        images = keras.Input(image_shape, name="images")
-        outputs = self.head(encoder(images))
-        self._network = keras.Model(images, outputs)
-        activation = keras.layers.Activation(
-            task.activation(), dtype="float32", name="predictions"
-        )
+        self._settings = settings
+        self._names, self._stride = _consumed(task, levels or {})
+        self._features = _feature_model(encoder, levels, self._names)
+        inputs = _inputs(image_shape)
+        features = self._by_name(self._features(inputs))
+        self._specs = {
+            name: tf.TensorSpec(feature.shape, tf.float32)
+            for name, feature in features.items()
+        }
+        self.head = task.head(self._specs)
         self.classifier = keras.Model(
-            images, activation(outputs), name="classifier"
+            inputs, self.head(features), name="classifier"
         )
         # XLA makes the views several times faster on a CPU.
         self._draw = (
             _traced(draw, jit_compile=True)
             if draw
-            else _traced(lambda images, seed: prepare(images))
+            else _traced(lambda images, seed: (prepare(images), {}))
         )
+        self._move = _traced(task.move)
         parts = (encoder, self.head)
         self._optimizers = [self._optimizer(part) for part in parts]
         self._scale = FLOAT16_LOSS_SCALE if _has_float16(encoder) else 1.0
@@ -105,11 +98,11 @@ class FineTuner:
             whole: _traced(functools.partial(self._update, whole=whole))
             for whole in (False, True)
         }
-        self._forward = _traced(self._outputs)
+        self._judged = _traced(self._judge)
 
     def _optimizer(self, part):
         optimizer = make_optimizer(
-            self._options.optimizer, 0.0, momentum=self._options.momentum
+            self._settings.optimizer, 0.0, momentum=self._settings.momentum
         )
         optimizer.build(part.trainable_variables)
         return optimizer
@@ -119,9 +112,7 @@ class FineTuner:
     def new_head(self, seed: int) -> list[np.ndarray]:
         """Weights of a head that has learned nothing."""
         set_seed(seed)
-        head = self.task.head()
-        head.build((None, self.encoder.output_shape[-1]))
-        return head.get_weights()
+        return self.task.head(self._specs).get_weights()
 
     def weights(self) -> Weights:
         """A copy of the present weights."""
@@ -141,14 +132,24 @@ class FineTuner:
 
     # ---- training -----------------------------------------------------
 
-    def views(self, images: tf.Tensor, seed: int, step: int) -> tf.Tensor:
-        """What a step sees of uint8 images, float32 in [0, 1]."""
-        return self._draw(images, step_seed(seed, step))
+    def views(self, rows, targets: Tensors, seed: int, step: int) -> tuple:
+        """The inputs of a step and their targets, moved along.
+
+        Args:
+            rows: a batch as it is stored, such as uint8 images.
+            targets: of these.
+            seed: of the training.
+            step: counted from 0.
+        """
+        views, where = self._draw(rows, step_seed(seed, step))
+        if where and self.task.moves_with_image:
+            targets = self._move(targets, where)
+        return views, targets
 
     def step(
         self,
-        images: tf.Tensor,
-        targets: tf.Tensor,
+        inputs: Tensors,
+        targets: Tensors,
         *,
         rate: float,
         decay: float,
@@ -157,8 +158,8 @@ class FineTuner:
         """One update.
 
         Args:
-            images: float32 `[batch, *image_shape]` in [0, 1].
-            targets: float32 `[batch, targets]`.
+            inputs: of the encoder, such as images in [0, 1].
+            targets: see `Task`.
             rate: learning rate of the encoder, or of the head alone.
             decay: weight decay.
             whole: False trains the head alone, and the encoder, in inference
@@ -168,15 +169,14 @@ class FineTuner:
             The mean loss of the batch before the update.
         """
         rate, decay = tf.constant(rate), tf.constant(decay)
-        return self._updates[whole](images, targets, rate, decay)
+        return self._updates[whole](inputs, targets, rate, decay)
 
-    def _update(self, images, targets, rate, decay, *, whole):
-        training = whole and self._options.batch_norm == "train"
+    def _update(self, inputs, targets, rate, decay, *, whole):
+        training = whole and self._settings.batch_norm == "train"
         parts = [self.encoder, self.head] if whole else [self.head]
         variables = [part.trainable_variables for part in parts]
         with tf.GradientTape() as tape:
-            features = self.encoder(images, training=training)
-            outputs = self.head(features, training=True)
+            outputs = self._outputs(inputs, training, head_training=True)
             loss = tf.reduce_mean(self.task.loss(targets, outputs))
             scaled = loss * self._scale
         gradients = tape.gradient(
@@ -186,13 +186,13 @@ class FineTuner:
             self._optimizers[-len(parts) :], variables, gradients, strict=True
         ):
             is_head = optimizer is self._optimizers[-1]
-            multiple = self._options.head_rate if whole and is_head else 1.0
+            multiple = self._settings.head_rate if whole and is_head else 1.0
             self._apply(optimizer, part, values, rate * multiple, decay)
         return loss
 
     def _apply(self, optimizer, variables, gradients, rate, decay):
         optimizer.learning_rate.assign(rate)
-        decoupled = self._options.optimizer == "adamw"
+        decoupled = self._settings.optimizer == "adamw"
         changes = []
         for variable, gradient in zip(variables, gradients, strict=True):
             gradient = self._unscaled(gradient)
@@ -210,41 +210,81 @@ class FineTuner:
         # What overflowed in float16 is left out of this one update.
         return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
+    def _outputs(self, inputs, training, head_training):
+        """Outputs by name, and their `length` where the input has one."""
+        features = self._by_name(self._features(inputs, training=training))
+        outputs = self.head(features, training=head_training)
+        if isinstance(inputs, Mapping) and "length" in inputs:
+            length = -(-inputs["length"] // self._stride)  # rounded up
+            outputs = {**outputs, "length": length}
+        return outputs
+
+    def _by_name(self, features):
+        if self._features is self.encoder:
+            features = {VECTOR: features}
+        return features
+
     # ---- judging ------------------------------------------------------
 
-    def outputs(
-        self, images: np.ndarray, batch_size: int, progress: Callable = iter
-    ) -> np.ndarray:
-        """Outputs of the head in inference mode.
+    def judge(self, rows, targets: Arrays, batch_size: int) -> dict[str, float]:
+        """The task's metrics of its present weights, and their mean `loss`.
 
         Args:
-            images: uint8 `[n, height, width, channels]`.
-            batch_size: images at once.
-            progress: wrapper of an iterable, such as `tqdm.tqdm`.
-
-        Returns:
-            float32 `[n, outputs]`.
+            rows: `[n, ...]` as they are stored, such as uint8 images.
+            targets: of these.
+            batch_size: rows at once.
         """
-        starts = range(0, len(images), batch_size)
-        parts = [
-            self._forward(tf.constant(np.asarray(images[i : i + batch_size])))
-            for i in progress(starts)
-        ]
-        return np.concatenate([part.numpy() for part in parts])
+        accumulator, losses = self.task.accumulator(), []
+        for start in range(0, len(rows), batch_size):
+            part = slice(start, start + batch_size)
+            batch = tf.constant(np.asarray(rows[part]))
+            wanted = take(targets, part)
+            outputs, decoded = self._judged(batch)
+            accumulator.update(wanted, {k: decoded[k].numpy() for k in decoded})
+            constants = tf.nest.map_structure(tf.constant, wanted)
+            losses.append(self.task.loss(constants, outputs))
+        loss = tf.reduce_mean(tf.concat(losses, axis=0))
+        return {**accumulator.result(), "loss": float(loss)}
 
-    def _outputs(self, images):
-        outputs = self._network(self.prepare(images), training=False)
-        return tf.cast(outputs, tf.float32)
+    def _judge(self, rows):
+        outputs = self._outputs(self.prepare(rows), False, head_training=False)
+        return outputs, self.task.decode(outputs)
 
-    def judge(
-        self, outputs: np.ndarray, targets: np.ndarray
-    ) -> dict[str, float]:
-        """The task's metrics of outputs, and their mean `loss`."""
-        activation = keras.activations.get(self.task.activation())
-        predictions = np.asarray(activation(tf.constant(outputs)))
-        losses = self.task.loss(tf.constant(targets), tf.constant(outputs))
-        metrics = self.task.metrics(targets, predictions)
-        return {**metrics, "loss": float(tf.reduce_mean(losses))}
+
+def _consumed(task, levels):
+    """Names of the features that a task takes, and the stride of the first."""
+    strides = {name: stride for name, (_, stride) in levels.items()}
+    names = tuple(task.consumes(strides))
+    missing = [n for n in names if n not in (VECTOR, *strides)]
+    if missing or not names:
+        raise ValueError(
+            f"{task.name} takes the level {(missing or ['none'])[0]!r}, but "
+            f"the encoder has {', '.join((VECTOR, *strides))}; choose another "
+            "encoder, or have `consumes` choose by stride"
+        )
+    return names, strides.get(names[0], 1)
+
+
+def _feature_model(encoder, levels, names):
+    """From the encoder's inputs to features by name; itself for the vector."""
+    if names == (VECTOR,):
+        return encoder
+    outputs = {
+        name: encoder.output
+        if name == VECTOR
+        else encoder.get_layer(levels[name][0]).output
+        for name in names
+    }
+    return keras.Model(encoder.input, outputs, name="features")
+
+
+def _inputs(shape):
+    if isinstance(shape, Mapping):
+        return {
+            name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
+            for name, spec in shape.items()
+        }
+    return keras.Input(shape, name="images")
 
 
 def _traced(function, **options):

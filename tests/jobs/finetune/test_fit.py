@@ -8,15 +8,21 @@ import pytest
 
 from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.fit import Fitted, Targets, best_setting, fit, score
-from byol_tf.jobs.finetune.settings import Setting, Settings
+from byol_tf.jobs.finetune.settings import Setting
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.resnet import ResNet
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.modalities.image.view import View
 from byol_tf.tasks.classification import Classification
+from tests.support.finetuning import make_settings
 
 SHAPE = (6, 6, 1)
+
+
+SETTINGS = make_settings(
+    batch_size=8, epochs=1, min_steps=12, max_steps=12, eval_every=3, patience=4
+)
 
 
 def examples(count, seed):
@@ -38,17 +44,14 @@ def tuner():
     )
     encoder = ResNet(SHAPE, blocks=(1,), widths=(4,))
     task = Classification(("dark", "light"))
-    return FineTuner(encoder, task, SHAPE, CentreView(6), view.draw)
+    return FineTuner(
+        encoder, task, SHAPE, CentreView(6), SETTINGS, view.draw_with_where
+    )
 
 
 @pytest.fixture(scope="module")
 def start(tuner):
     return Weights(tuner.encoder.get_weights(), tuner.new_head(0))
-
-
-SETTINGS = Settings(
-    batch_size=8, epochs=1, min_steps=12, max_steps=12, eval_every=3, patience=4
-)
 
 
 def run(tuner, start, settings=SETTINGS, rate=2.0, **options):
@@ -66,14 +69,13 @@ def run(tuner, start, settings=SETTINGS, rate=2.0, **options):
 def judged(tuner, weights):
     tuner.restore(weights)
     validation = examples(10, seed=1)
-    outputs = tuner.outputs(validation.examples.rows, 4)
-    return tuner.judge(outputs, validation.targets)
+    return tuner.judge(validation.examples.rows, validation.targets, 4)
 
 
 def test_the_weights_are_those_of_the_best_look(tuner, start, monkeypatch):
     looks = []
 
-    def look(outputs, targets):
+    def look(rows, targets, batch_size):
         # As if the second of four looks were the best.
         looks.append(tuner.weights())
         return {"accuracy": (0.5, 0.9, 0.9, 0.1)[len(looks) - 1], "loss": 1.0}
@@ -190,10 +192,10 @@ def test_settings_that_all_diverge_are_an_error_that_says_what_to_do():
 
 
 def test_few_examples_choose_by_the_loss_and_many_by_the_metric():
-    settings = Settings()
+    settings = make_settings()
     assert settings.chooses_by_loss(199) and not settings.chooses_by_loss(200)
-    assert Settings(choose_by="loss").chooses_by_loss(10_000)
-    assert not Settings(choose_by="metric").chooses_by_loss(2)
+    assert make_settings(choose_by="loss").chooses_by_loss(10_000)
+    assert not make_settings(choose_by="metric").chooses_by_loss(2)
 
 
 def test_the_step_with_the_lower_loss_is_kept_if_the_loss_chooses(
@@ -215,12 +217,12 @@ def test_nan_is_the_worst_score():
 
 
 def test_the_number_of_steps_is_that_of_the_epochs_within_the_bounds():
-    settings = Settings(batch_size=10, epochs=4, min_steps=5, max_steps=50)
+    settings = make_settings(batch_size=10, epochs=4, min_steps=5, max_steps=50)
     assert [settings.steps(n) for n in (3, 100, 1000)] == [5, 40, 50]
 
 
 def test_the_head_alone_has_rates_of_its_own():
-    settings = Settings(
+    settings = make_settings(
         learning_rates=(0.2, 0.1),
         head_learning_rates=(3.0,),
         weight_decays=(0.0, 0.5),
@@ -251,4 +253,4 @@ def test_the_head_alone_has_rates_of_its_own():
 )
 def test_impossible_settings_name_their_field(field, value):
     with pytest.raises(ValueError, match=f"`{field}"):
-        Settings(**{field: value})
+        dataclasses.replace(SETTINGS, **{field: value})

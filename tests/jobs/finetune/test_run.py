@@ -14,17 +14,18 @@ from byol_tf.data.split import parse_fractions
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning
-from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs import predictor as prediction
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
-from byol_tf.tasks.task import Labelled, Task
+from byol_tf.tasks.task import Labelled
 from configs import base, finetune
 from tests.jobs.evaluate.test_run import make_run
+from tests.support.brightness import Brightness
 
+OWN = "tests.support.brightness:Brightness"
 TINY = {
     "batch_size": 16,
     "min_steps": 4,
@@ -184,7 +185,8 @@ def test_the_classifier_is_the_best_seed_of_the_largest_fraction(
     assert about["validation"]["accuracy"] == best["validation"]["accuracy"]
     model = keras.saving.load_model(run_folder / "classifier.keras")
     test = job.load_test().examples
-    predictions = model.predict(test.rows / np.float32(255), verbose=0)
+    outputs = model.predict(test.rows / np.float32(255), verbose=0)
+    predictions = outputs["probabilities"]
     accuracy = np.mean(predictions.argmax(axis=1) == test.labels)
     assert accuracy == pytest.approx(about["test"]["accuracy"])
     np.testing.assert_allclose(predictions.sum(axis=1), 1, atol=1e-5)
@@ -216,39 +218,6 @@ def test_class_weights_follow_from_what_is_learned_from(run_folder):
     assert many[1] / many[0] == pytest.approx(3)
 
 
-class Brightness(Task):
-    """A task of one's own: the mean of an image, in a table or not."""
-
-    name = "brightness"
-    metric = "negative_error"
-
-    @classmethod
-    def of(cls, labelled):
-        return cls(("mean",))
-
-    def targets(self, labelled):
-        means = np.mean(labelled.examples.rows, axis=(1, 2, 3)) / 255
-        return means[:, None].astype(np.float32)
-
-    def head(self):
-        return keras.layers.Dense(1, dtype="float32")
-
-    def activation(self):
-        return "linear"
-
-    def loss(self, targets, outputs):
-        return keras.ops.mean((targets - outputs) ** 2, axis=-1)
-
-    def metrics(self, targets, predictions):
-        return {self.metric: -float(np.abs(targets - predictions).mean())}
-
-    def strata(self, targets):
-        return np.zeros(len(targets), int)
-
-    def rows(self, predictions):
-        return [{"mean": float(row[0])} for row in predictions]
-
-
 def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 12, 12, 3), np.uint8)
@@ -260,22 +229,20 @@ def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
         train=labelled,
         load_test=lambda: labelled,
         fractions=parse_fractions(["50%"]),
-        settings=Settings(
-            **{**TINY, "variants": ("frozen",), "head_learning_rates": (1.0,)}
+        settings=finetune_builders.settings(
+            finetune_config(variants=("frozen",), head_learning_rates=(1.0,))
         ),
         prepare=CentreView(12),
         image_shape=(12, 12, 3),
     ).run(tmp_path)
-    assert result["task"]["task"] == f"{__name__}:Brightness"
+    assert result["task"]["task"] == OWN
     assert result["fractions"]["50%"]["variants"]["frozen"]["test"]["mean"] < 0
-    loaded = prediction.load_classifier(
-        tmp_path, "classifier", task=f"{__name__}:Brightness"
-    )
+    loaded = prediction.load_classifier(tmp_path, "classifier", task=OWN)
     assert isinstance(loaded.task, Brightness)
 
 
 def test_the_same_by_its_name_has_files_of_its_own():
-    name = f"{__name__}:Brightness"
+    name = OWN
     assert finetune_builders.fine_tuning_names(finetune_config(), name) == (
         "finetune_Brightness",
         "classifier_Brightness",

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf.jobs.finetune.trainer import FineTuner, Update
+from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.resnet import ResNet
 from byol_tf.tasks.classification import Classification
+from tests.support.finetuning import make_settings
 
 SHAPE = (4, 4, 1)
 
@@ -31,7 +32,7 @@ def make(encoder, **update):
     keras.utils.set_random_seed(0)
     task = Classification(("a", "b", "c"))
     return FineTuner(
-        encoder, task, SHAPE, CentreView(SHAPE[0]), update=Update(**update)
+        encoder, task, SHAPE, CentreView(SHAPE[0]), make_settings(**update)
     )
 
 
@@ -77,7 +78,7 @@ def test_two_steps_of_nesterov_with_decay_and_a_rate_for_the_head():
 
 
 def test_adamw_decays_apart_from_the_gradient():
-    tuner = make(linear_encoder(), optimizer="adamw")
+    tuner = make(linear_encoder(), **{"optimizer.name": "adamw"})
     images, targets = batch()
     before = both(tuner)
     tuner.step(images, targets, rate=0.01, decay=0.5, whole=True)
@@ -91,7 +92,7 @@ def test_adamw_decays_apart_from_the_gradient():
 def test_the_loss_is_the_mean_before_the_update():
     tuner = make(linear_encoder())
     images, targets = batch()
-    outputs = tuner.head(tuner.encoder(images))
+    outputs = tuner.head({"vector": tuner.encoder(images)})["logits"]
     expected = keras.losses.categorical_crossentropy(
         targets, outputs, from_logits=True
     )
@@ -196,13 +197,13 @@ def test_half_precision_takes_about_the_same_step(dtype):
 def test_the_classifier_gives_probabilities_and_loads_in_safe_mode(tmp_path):
     tuner = make(resnet())
     images = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
-    outputs = tuner.outputs(images, batch_size=2)
+    vectors = tuner.encoder(images.astype(np.float32) / 255)
+    outputs = tuner.head({"vector": vectors})["logits"].numpy()
     tuner.classifier.save(tmp_path / "classifier.keras")
     loaded = keras.saving.load_model(tmp_path / "classifier.keras")
     expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(
-        loaded(images.astype(np.float32) / 255), expected, atol=1e-5
-    )
+    found = loaded(images.astype(np.float32) / 255)["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_new_heads_follow_from_the_seed():
@@ -215,8 +216,8 @@ def test_new_heads_follow_from_the_seed():
 def test_without_a_random_view_a_step_sees_whole_images():
     tuner = make(linear_encoder())
     images = np.random.default_rng(0).integers(0, 256, (5, *SHAPE), np.uint8)
-    np.testing.assert_allclose(
-        tuner.views(tf.constant(images), seed=0, step=3),
-        images / 255,
-        atol=1e-6,
+    views, targets = tuner.views(
+        tf.constant(images), tf.ones((5, 3)), seed=0, step=3
     )
+    np.testing.assert_allclose(views, images / 255, atol=1e-6)
+    np.testing.assert_array_equal(targets, np.ones((5, 3)))
