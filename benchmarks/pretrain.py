@@ -55,11 +55,11 @@ def export(directory: str, path: pathlib.Path) -> None:
     """
     import numpy as np
 
-    from byol_tf.data import sources
+    from byol_tf.modalities.image.reading import load_images
 
     arrays = {}
     for split in ("train", "test"):
-        images = sources.load("tfds", "cifar10", split, directory)
+        images = load_images("tfds", "cifar10", split, directory)
         arrays[f"x_{split}"] = images.rows
         arrays[f"y_{split}"] = images.labels
     np.savez(path, **arrays)

@@ -7,7 +7,6 @@ __version__ = "0.2.0"
 
 # Importing them registers every class, so that `import byol_tf` is enough to
 # load a model or layer in Keras's safe mode.
-from byol_tf.data.sources import load as load_examples
 from byol_tf.data.split import balanced_subset
 from byol_tf.evaluation.collapse import collapse_statistics, diagnose
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
@@ -22,6 +21,7 @@ from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.simsiam import SimSiam
 from byol_tf.modalities.image.adapters import make_encoder, vector_encoder
 from byol_tf.modalities.image.grids import neighbours_grid, views_grid
+from byol_tf.modalities.image.reading import load_images as load_examples
 from byol_tf.modalities.image.resnet import ResNet, make_resnet
 from byol_tf.modalities.image.views import CentreView, TwoViews, View
 from byol_tf.optim.optimizers import LARS

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from benchmarks.workers import protocol
 from byol_tf import TwoViews
-from byol_tf.data.folder import find_images
+from byol_tf.data.folder import find_files
 from byol_tf.data.store import decoded_chunks
-from byol_tf.modalities.image.decode import decode_square
+from byol_tf.modalities.image.decode import EXTENSIONS, decode_square
 from byol_tf.seeds import step_seed
 
 STORED = 256  # pixels of a side that files are decoded to, for 224 px views
@@ -40,7 +40,8 @@ def _of_files(draw, case):
     price of the first epoch, in which both are done.
     """
     root = pathlib.Path(case["folder"])
-    paths, batch = [root / path for path in find_images(root)], case["batch"]
+    found, batch = find_files(root, EXTENSIONS, "image"), case["batch"]
+    paths = [root / path for path in found]
 
     def piece():
         chunks = decoded_chunks(

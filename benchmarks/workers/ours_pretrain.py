@@ -9,11 +9,11 @@ import tensorflow as tf
 from benchmarks import pretrain_config
 from benchmarks.workers import protocol
 from byol_tf import CosineTau
-from byol_tf.data import sources
 from byol_tf.data.batches import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain.methods import make_model
+from byol_tf.modalities.image.reading import load_images
 from byol_tf.modalities.image.views import CentreView
 from byol_tf.runtime import dtype_policy, set_seed, share_cores, should_compile
 from byol_tf.training.loop import pretrain
@@ -82,7 +82,7 @@ class Run:
         self.case, self.config = case, config
         self.info = {"variant": dtype_policy(config.precision)}
         self.train, self.test = (
-            sources.load("arrays", split=split, directory=case["images"])
+            load_images("arrays", split=split, directory=case["images"])
             for split in ("train", "test")
         )
         self.passed = tf.Variable(0.0)

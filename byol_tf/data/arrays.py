@@ -1,24 +1,21 @@
-"""Images that come as arrays: the embedded set and `.npz` files."""
+"""Rows that come as arrays: the embedded set and `.npz` files."""
 
 import pathlib
 import zipfile
 from importlib import resources
 
 import numpy as np
+import tensorflow as tf
 
-from byol_tf.data.examples import Examples
-from byol_tf.modalities.image.decode import (
-    check_channels,
-    resize_and_centre_crop,
-)
+from byol_tf.data.decoder import Decoder
+from byol_tf.data.examples import Examples, Ragged
 
 EMBEDDED = ("fashion_mnist",)
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's
 MOST_CLASSES = 1_000_000  # more are no classes, but say, times or numbers
 
 
-def load_embedded(name: str, split: str) -> Examples:
-    """The images that the package brings along.
+def load_embedded(name: str, split: str, decoder: Decoder) -> Examples:
+    """The rows that the package brings along.
 
     Raises:
         ValueError: if there is no such set or split.
@@ -31,18 +28,19 @@ def load_embedded(name: str, split: str) -> Examples:
         )
     file = resources.files("byol_tf.data") / "embedded" / f"{name}.npz"
     with resources.as_file(file) as path:
-        return load_arrays(path, split)
+        return load_arrays(path, split, decoder)
 
 
-def load_arrays(path, split: str) -> Examples:
+def load_arrays(path, split: str, decoder: Decoder) -> Examples:
     """Reads one split of an `.npz` file.
 
-    The images are the array `<split>_images` or `x_<split>`, with labels in
-    `<split>_labels` or `y_<split>`; in a file with `images` and `labels` all
-    are training images. `class_names` is optional.
+    The rows, of images for instance, are the array `<split>_images` or
+    `x_<split>`, with labels in `<split>_labels` or `y_<split>`; in a file with
+    `images` and `labels` all are training rows. `class_names` is optional.
 
-    Images are uint8, or floats in [0, 1], `[N, height, width]` or `[N,
-    height, width, channels]`; labels are integers `[N]`, -1 for none.
+    Rows are `[N, ...]`, as `decoder.conform` takes them. Rows of free length
+    lie one after another, with `Ragged`'s offsets in `<array>_offsets`. Labels
+    are integers `[N]`, -1 for none.
 
     Raises:
         ValueError: if the file is not like that.
@@ -51,32 +49,19 @@ def load_arrays(path, split: str) -> Examples:
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}; name an .npz file")
     with _open(path) as file:
-        images_key, labels_key = _keys(file, path, split)
-        images = _as_uint8(_read(file, images_key, path), images_key, path)
+        key, labels_key = _keys(file, path, split, f"{decoder.name}s")
+        rows = decoder.conform(_read(file, key, path), f"{path}: {key!r}")
+        if f"{key}_offsets" in file:
+            rows = _ragged(rows, _read(file, f"{key}_offsets", path), path)
         if labels_key in file:
-            labels = _as_labels(_read(file, labels_key, path), images, path)
+            labels = _as_labels(_read(file, labels_key, path), rows, path)
         else:
-            labels = np.full(len(images), -1, np.int32)
+            labels = np.full(len(rows), -1, np.int32)
         names = ()
         if "class_names" in file and (labels >= 0).any():
             names = _as_names(_read(file, "class_names", path), labels, path)
-    return Examples(images, labels, names, path.stem)
-
-
-def conform(
-    images: Examples, image_size: int | None, channels: int | None
-) -> Examples:
-    """Resizes and converts images in memory; None leaves them as they are."""
-    check_channels(channels)
-    pixels = images.rows
-    _, height, width, now = pixels.shape
-    if channels not in (None, now):
-        pixels = _change_channels(pixels, channels, images.name)
-    if image_size is not None and (height, width) != (image_size, image_size):
-        pixels = np.stack(
-            [resize_and_centre_crop(image, image_size) for image in pixels]
-        )
-    return Examples(pixels, images.labels, images.class_names, images.name)
+    spec = {decoder.name: tf.TensorSpec(rows.shape[1:], rows.dtype)}
+    return Examples(rows, labels, names, path.stem, spec=spec)
 
 
 def _open(path):
@@ -96,13 +81,13 @@ def _read(file, key, path):
         raise ValueError(f"{path}: cannot read {key!r}: {error}") from error
 
 
-def _keys(file, path, split):
+def _keys(file, path, split, rows):
     pairs = [
-        (f"{split}_images", f"{split}_labels"),
+        (f"{split}_{rows}", f"{split}_labels"),
         (f"x_{split}", f"y_{split}"),
     ]
     if split == "train":
-        pairs.append(("images", "labels"))
+        pairs.append((rows, "labels"))
     for pair in pairs:
         if pair[0] in file:
             return pair
@@ -113,37 +98,20 @@ def _keys(file, path, split):
     )
 
 
-def _as_uint8(images, key, path):
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            f"{path}: {key!r} must be [N, height, width] or [N, height, "
-            f"width, channels]. Received: shape {images.shape}"
-        )
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(
-            f"{path}: {key!r} must be uint8, or floats in [0, 1]. Received: "
-            f"{images.dtype}"
-        )
-    low, high = images.min(), images.max()
-    if not (low >= 0 and high <= 1):  # also false for NaN
-        raise ValueError(
-            f"{path}: {key!r} has floats, which must be in [0, 1]. Received: "
-            f"{low:g} to {high:g}; divide by the largest value, or store uint8"
-        )
-    return np.round(images * 255).astype(np.uint8)
+def _ragged(values, offsets, path):
+    try:
+        return Ragged(values, offsets)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _as_labels(labels, images, path):
-    if labels.shape == (len(images), 1):
+def _as_labels(labels, rows, path):
+    if labels.shape == (len(rows), 1):
         labels = labels[:, 0]
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+    if labels.shape != (len(rows),) or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"{path}: labels must be integers of shape [{len(images)}], as "
-            f"many as images. Received: {labels.dtype} of shape {labels.shape}"
+            f"{path}: labels must be integers of shape [{len(rows)}], one "
+            f"a row. Received: {labels.dtype} of shape {labels.shape}"
         )
     low, high = labels.min(), labels.max()
     if low < -1 or high >= MOST_CLASSES:
@@ -161,16 +129,3 @@ def _as_names(names, labels, path):
             f"{labels.max()}. Received: shape {list(names.shape)}"
         )
     return tuple(map(str, names))
-
-
-def _change_channels(pixels, channels, name):
-    now = pixels.shape[-1]
-    if (now, channels) == (1, 3):
-        return np.repeat(pixels, 3, axis=-1)
-    if (now, channels) == (3, 1):
-        luma = pixels @ np.array(LUMA, np.float32)
-        return np.round(luma)[..., np.newaxis].astype(np.uint8)
-    raise ValueError(
-        f"{name} has {now} channels, which cannot become `channels`="
-        f"{channels}; leave it at 0 to take them as they are"
-    )

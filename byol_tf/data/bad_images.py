@@ -1,4 +1,4 @@
-"""Images that cannot be read: listed in a file, and limited in number."""
+"""Rows that cannot be read: listed in a file, and limited in number."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ HEADER = ("path", "reason")
 
 
 class BadImages:
-    """Lists the images of all splits of a data set that cannot be read.
+    """Lists the rows of all splits of a data set that cannot be read.
 
     Args:
         path: of a CSV file with the columns `HEADER`, UTF-8, written whole
@@ -28,26 +28,39 @@ class BadImages:
         self._max_share = max_share
         self._rows = []
 
-    def add(self, images: Examples) -> None:
-        """Lists what was skipped of a split.
+    def add(self, examples: Examples) -> None:
+        """Lists what was skipped of a split, and what its batches will skip.
 
         Raises:
-            ValueError: none of its images can be read, or too few.
+            ValueError: none of its rows can be read, or too few.
         """
-        skipped, folder = images.skipped, images.folder
+        skipped, folder = examples.skipped, examples.folder
         self._rows += [(os.path.join(folder, p), why) for p, why in skipped]
         if self._path:
             self._write()
-        count = len(skipped) + images.num_examples
-        where = f"{count} images in {folder or images.name!r}"
-        if not images.num_examples:
+        count = len(skipped) + examples.num_examples
+        where = f"{count} images in {folder or examples.name!r}"
+        if not examples.num_examples:
             path, reason = skipped[0]
             raise ValueError(
                 f"none of the {where} can be read; the first, {path}: {reason}"
             )
-        if len(skipped) > self._max_share * count:
+        self._check(len(skipped), count, where)
+        if examples.encoded:
+            bad = examples.rows.unreadable
+
+            def found(item, reason):
+                self._rows.append((str(item), reason))
+                if self._path:
+                    self._write()
+                self._check(len(bad), count, where)
+
+            examples.rows.listen = found
+
+    def _check(self, bad, count, where):
+        if bad > self._max_share * count:
             raise ValueError(
-                f"{len(skipped)} of the {where} cannot be read, more than "
+                f"{bad} of the {where} cannot be read, more than "
                 f"data.max_bad_share={self._max_share:g} allows: "
                 + (f"{self._path} lists them; " if self._path else "")
                 + "repair or remove them, or raise --config.data.max_bad_share"

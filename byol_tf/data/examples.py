@@ -2,60 +2,62 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import tensorflow as tf
 
-FINGERPRINT_ROWS = 4096  # images that enter a fingerprint
+from byol_tf.data.rows import (
+    Batch,
+    Encoded,
+    Ragged,
+    Rows,
+    Spec,
+    Unreadable,
+    bare,
+    pack,
+    power_of_two,
+)
 
+__all__ = ["Encoded", "Examples", "Ragged", "Rows", "Unreadable"]
 
-class Rows:
-    """Some rows of an array that is too large to copy, read when indexed.
-
-    Args:
-        array: `[N, ...]`, usually memory-mapped.
-        index: int `[M]`, the rows.
-    """
-
-    def __init__(self, array: np.ndarray, index: np.ndarray):
-        self.array = array
-        self.index = index
-        self.shape = (len(index), *array.shape[1:])
-        self.dtype = array.dtype
-        self.ndim = array.ndim
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, key) -> np.ndarray:
-        return np.asarray(self.array[self.index[key]])
-
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        return np.asarray(self[:], dtype=dtype)
+FINGERPRINT_ROWS = 4096  # rows that enter a fingerprint
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows of one shape with their labels.
+    """Rows with their labels.
+
+    Rows are *dense*, of one shape and decoded; *ragged*, decoded and of free
+    length; or *encoded*, and decoded when a batch needs them.
 
     Attributes:
-        rows: uint8 `[N, height, width, channels]`: an array, a memory map,
-            or `Rows` of one.
+        rows: `[N, ...]`: an array of any type, a memory map, `Rows` of one,
+            `Ragged` or `Encoded`.
         labels: int32 `[N]`, -1 where there is none.
         class_names: names of the labels, or () where there are none.
         name: for messages and reports.
-        skipped: `(path, reason)` of the images that could not be read.
-        paths: of the images, relative to `folder`, or () where they do not
+        skipped: `(path, reason)` of the rows that could not be read.
+        paths: of the rows, relative to `folder`, or () where they do not
             come from files.
-        folder: that the images come from, or "".
+        folder: that the rows come from, or "".
+        decode: of encoded rows: from an item to an array, or to one for each
+            name of `spec`; raises `Unreadable`. None for items that are taken
+            as they are, as strings.
+        spec: `{name: tf.TensorSpec}` of a decoded row; None for that of
+            `rows`, under the name "row".
     """
 
-    rows: np.ndarray
+    rows: np.ndarray | Rows | Ragged | Encoded
     labels: np.ndarray
     class_names: tuple[str, ...] = ()
     name: str = "images"
     skipped: tuple[tuple[str, str], ...] = ()
     paths: tuple[str, ...] = ()
     folder: str = ""
+    decode: Callable[[object], Batch] | None = None
+    spec: Spec | None = None
 
     def __post_init__(self):
         if len(self.rows) != len(self.labels):
@@ -69,15 +71,39 @@ class Examples:
                 "`paths` must be empty, or one for each image. Received: "
                 f"{len(self.paths)} paths of {len(self.labels)} images"
             )
+        if self.spec is None:
+            object.__setattr__(self, "spec", self._own_spec())
+        elif not self.encoded and self._own_spec(*self.spec) != self.spec:
+            raise ValueError(
+                "`spec` must be that of the rows, "
+                f"{self._own_spec(*self.spec)}. Received: {self.spec}"
+            )
+
+    def _own_spec(self, name="row", *_):
+        if self.encoded:
+            if self.decode is not None:
+                raise ValueError("`spec` must say what `decode` gives")
+            return {name: tf.TensorSpec((), tf.string)}
+        return {name: tf.TensorSpec(self.rows.shape[1:], self.rows.dtype)}
+
+    @property
+    def encoded(self) -> bool:
+        """Whether rows are decoded when a batch needs them."""
+        return isinstance(self.rows, Encoded)
+
+    @property
+    def dense(self) -> bool:
+        """Whether all rows are decoded and of one shape."""
+        return not isinstance(self.rows, Encoded | Ragged)
 
     @property
     def num_examples(self) -> int:
         return len(self.rows)
 
     @property
-    def row_shape(self) -> tuple[int, ...]:
-        """Of one row; `(height, width, channels)` of an image."""
-        return tuple(self.rows.shape[1:])
+    def row_shape(self) -> tuple[int | None, ...]:
+        """Of one row, None where rows differ: `(height, width, channels)`."""
+        return tuple(next(iter(self.spec.values())).shape)
 
     @property
     def num_classes(self) -> int:
@@ -90,10 +116,11 @@ class Examples:
         return bool((self.labels >= 0).any())
 
     def fingerprint(self) -> str:
-        """16 hex digits of shape, labels and pixels.
+        """16 hex digits of shape, labels and contents.
 
-        Pixels are those of all images of a set of at most 4,096, else of
-        4,096 images at equal distances.
+        Contents are those of all rows of a set of at most 4,096, else of
+        4,096 rows at equal distances; of encoded rows the bytes of the items,
+        wherever the files lie.
         """
         count = self.num_examples
         chosen = np.unique(
@@ -104,9 +131,93 @@ class Examples:
         digest = hashlib.sha256(repr(tuple(self.rows.shape)).encode())
         digest.update(np.ascontiguousarray(self.labels, "<i4").tobytes())
         for start in range(0, len(chosen), 256):
-            rows = self.rows[chosen[start : start + 256]]
-            digest.update(np.ascontiguousarray(rows).tobytes())
+            for part in self._contents(chosen[start : start + 256]):
+                digest.update(part)
         return digest.hexdigest()[:16]
+
+    def _contents(self, index):
+        """Bytes that are the same where the rows are."""
+        if self.dense:
+            yield np.ascontiguousarray(self.rows[index]).tobytes()
+            return
+        for row in index:
+            data = (
+                self.rows.data(row)
+                if self.encoded
+                else np.ascontiguousarray(self.rows[row]).tobytes()
+            )
+            yield len(data).to_bytes(8, "little")
+            yield data
+
+    def read(self, row: int) -> dict[str, np.ndarray]:
+        """Decodes one row, by name of the spec.
+
+        Raises:
+            Unreadable: it cannot be decoded.
+            ValueError: what `decode` gives is not as in the spec.
+        """
+        value = self.rows[row]
+        if self.encoded:
+            if (reason := self.rows.reason(row)) is not None:
+                raise Unreadable(reason)
+            if self.decode is not None:
+                value = self.decode(value)
+            else:
+                value = np.array(self.rows.data(row), object)
+        if not isinstance(value, dict):
+            value = {next(iter(self.spec)): value}
+        row = {name: np.asarray(value[name]) for name in self.spec}
+        for name, spec in self.spec.items():
+            shape, dtype = row[name].shape, row[name].dtype
+            fits = spec.shape.is_compatible_with(shape)
+            if not fits or tf.as_dtype(dtype) != spec.dtype:
+                raise ValueError(
+                    f"{name} of a decoded row must be {spec.dtype.name} of "
+                    f"shape {spec.shape}. Received: {dtype} of shape {shape}"
+                )
+        return row
+
+    def take(self, index: np.ndarray) -> Batch:
+        """Decodes the rows at these positions, as one batch.
+
+        Axes that differ are padded with zeros, and the batch has `length`:
+        to the lengths of `Ragged.padded_lengths`, or for encoded rows to
+        powers of two.
+
+        Returns:
+            Arrays by name of the spec; the array where there is one name.
+
+        Raises:
+            Unreadable: one of them cannot be decoded, see `readable`.
+        """
+        index = np.asarray(index)
+        if self.dense:
+            return np.asarray(self.rows[index])
+        if self.encoded:
+            with ThreadPoolExecutor() as pool:
+                rows = list(pool.map(self.read, index))
+            return bare(pack(rows, self.spec, power_of_two))
+        rows = list(map(self.read, index))
+        return bare(pack(rows, self.spec, self.rows.padded))
+
+    def readable(self) -> "Examples":
+        """Tries every encoded row; leaves out and lists those that fail."""
+        if not self.encoded:
+            return self
+        with ThreadPoolExecutor() as pool:
+            reasons = list(pool.map(self._reason, range(self.num_examples)))
+        bad = [row for row, reason in enumerate(reasons) if reason is not None]
+        names = self.paths or [f"row {i}" for i in range(self.num_examples)]
+        skipped = tuple((names[row], reasons[row]) for row in bad)
+        kept = self.subset(np.delete(np.arange(self.num_examples), bad))
+        return dataclasses.replace(kept, skipped=self.skipped + skipped)
+
+    def _reason(self, row):
+        try:
+            self.read(row)
+        except Unreadable as error:
+            self.rows.list_unreadable(row, str(error))
+            return str(error)
 
     def numbered(self) -> "Examples":
         """The same images with their positions in place of labels.
@@ -117,15 +228,15 @@ class Examples:
         return dataclasses.replace(self, labels=positions)
 
     def subset(self, index: np.ndarray) -> "Examples":
-        """The images at these positions, in the given order.
+        """The examples at these positions, in the given order.
 
-        Images in memory are copied; of a memory map only `Rows` are kept.
+        Rows in memory are copied; of others only the positions are kept.
         """
-        index = np.asarray(index)
+        index = np.arange(self.num_examples)[np.asarray(index)]
         if isinstance(self.rows, np.memmap):
             rows = Rows(self.rows, index)
-        elif isinstance(self.rows, Rows):
-            rows = Rows(self.rows.array, self.rows.index[index])
+        elif isinstance(self.rows, Rows | Ragged | Encoded):
+            rows = self.rows.subset(index)
         else:
             rows = self.rows[index]
         labels = self.labels[index]

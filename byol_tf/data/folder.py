@@ -1,94 +1,105 @@
-"""Images in the files of a folder."""
+"""Rows in the files of a folder."""
 
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Collection
 
+import numpy as np
 from absl import logging
 
-from byol_tf.data.examples import Examples
+from byol_tf.data.decoder import Decoder
+from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import as_text
-from byol_tf.modalities.image.decode import (
-    EXTENSIONS,
-    MAX_PIXELS,
-    check_channels,
-    decode_square,
-)
 
 SPLIT = "train"  # what a folder without sub-folders for splits holds
 GONE = (-1, -1)  # in place of size and time
 
 
 def load_folder(
-    directory: str | os.PathLike,
-    split: str,
-    image_size: int | None,
-    channels: int | None,
-    store: Store,
-    max_pixels: int = MAX_PIXELS,
+    directory: str | os.PathLike, split: str, decoder: Decoder, store: Store
 ) -> Examples:
-    """Decodes all images below a folder, in the order of their paths.
+    """Takes all files below a folder, in the order of their paths.
 
     A sub-folder with the name of the split holds the split; without one, all
-    is "train". If every image lies in one of at least two sub-folders of the
+    is "train". If every file lies in one of at least two sub-folders of the
     first level, their names are the labels, else there are none. Hidden files
-    and folders are left out. What is there but cannot be read, or is gone
-    when its turn comes, is skipped.
+    and folders are left out.
+
+    Rows whose shape is known are decoded here, once, and files that cannot be
+    read, or are gone when their turn comes, are skipped. Other rows stay
+    encoded, and are decoded when a batch needs them.
 
     Args:
         directory: the folder.
         split: name of the split.
-        image_size: pixels of a side, see `sources.load`.
-        channels: 1 or 3; None for 3.
-        store: where the pixels go.
-        max_pixels: larger images are not decoded but skipped.
+        decoder: of the files.
+        store: where decoded rows go.
 
     Raises:
-        ValueError: if there is no such folder or split, if no image is in it,
-            or if `image_size` is missing.
+        ValueError: if there is no such folder or split, or no file is in it.
     """
-    check_channels(channels)
-    channels = channels or 3
     root = _split_folder(directory, split)
-    if image_size is None:
-        raise ValueError(
-            f"the images of a folder need `image_size`, the pixels of a side "
-            f"that all are brought to. Received: image_size=None for {root}"
+    name = pathlib.Path(directory).resolve().name or f"{decoder.name}s"
+    paths = find_files(root, decoder.extensions, decoder.name)
+    known = _known_classes(root, directory, decoder)
+    labels, class_names = labels_of(paths, known)
+    if decoder.shape is None:
+        rows, skipped = Encoded([root / path for path in paths]), []
+        labels, decode = np.array(labels, np.int32), decoder.decode
+    else:
+        rows, labels, skipped = _decoded(
+            root, paths, labels, decoder, store, name
         )
-    name = pathlib.Path(directory).resolve().name or "images"
-    paths = find_images(root)
-    labels, class_names = labels_of(paths, _known_classes(root, directory))
+        decode = None
+    unread = {path for path, _ in skipped}
+    return Examples(
+        *(rows, labels, class_names, name, tuple(skipped)),
+        paths=tuple(path for path in paths if path not in unread),
+        folder=str(root),
+        decode=decode,
+        spec=decoder.spec,
+    )
 
-    def prepare(path):
-        return decode_square(root / path, image_size, channels, max_pixels)
 
+def _decoded(root, paths, labels, decoder, store, name):
     def write(array):
-        items = zip(paths, paths, labels, strict=True)
-        return decode_into(array, items, prepare, description=name)
+        return decode_into(
+            array,
+            zip(paths, paths, labels, strict=True),
+            lambda path: decoder.decode(root / path),
+            description=name,
+            unit=decoder.name,
+        )
 
-    pixels, labels, skipped = store.fill(
+    rows, labels, skipped = store.fill(
         len(paths),
-        (image_size, image_size, channels),
+        decoder.shape,
         write,
         name=name,
-        key=_key(root, paths, labels, max_pixels),
+        key=_key(root, paths, labels, decoder.key),
+        dtype=decoder.dtype,
     )
     if skipped:
         logging.warning(
-            "Skipped %d of %d images in %s, which could not be read; the "
+            "Skipped %d of %d %ss in %s, which could not be read; the "
             "first: %s: %s.",
-            *(len(skipped), len(paths), root, *map(as_text, skipped[0])),
+            *(len(skipped), len(paths), decoder.name, root),
+            *map(as_text, skipped[0]),
         )
-    unread = {path for path, _ in skipped}
-    kept = tuple(path for path in paths if path not in unread)
-    return Examples(
-        pixels, labels, class_names, name, tuple(skipped), kept, str(root)
-    )
+    return rows, labels, skipped
 
 
-def find_images(root: pathlib.Path) -> list[str]:
-    """Relative paths of the images below a folder, sorted.
+def find_files(
+    root: pathlib.Path, extensions: Collection[str], name: str
+) -> list[str]:
+    """Relative paths of the files of one kind below a folder, sorted.
+
+    Args:
+        root: the folder.
+        extensions: of the files, in lower case, with the dot.
+        name: of such a file, for messages.
 
     Raises:
         ValueError: if there is none.
@@ -106,21 +117,22 @@ def find_images(root: pathlib.Path) -> list[str]:
             extension = os.path.splitext(file)[1].lower()
             if file[0] == ".":
                 continue
-            if extension in EXTENSIONS:
+            if extension in extensions:
                 path = pathlib.Path(folder, file).relative_to(root)
                 paths.append(path.as_posix())
             else:
                 others[extension or "no extension"] += 1
     if others:
         logging.info(
-            "Left out %d files in %s that are not images: %s.",
-            *(others.total(), root),
+            "Left out %d files in %s that are not %ss: %s.",
+            *(others.total(), root, name),
             ", ".join(f"{n} {ext}" for ext, n in others.most_common(5)),
         )
     if not paths:
         raise ValueError(
-            f"no image in {str(root)!r} (looked for {', '.join(EXTENSIONS)} "
-            f"in it and below; other files: {others.total()})"
+            f"no {name} in {str(root)!r} (looked for "
+            f"{', '.join(extensions)} in it and below; other files: "
+            f"{others.total()})"
         )
     return sorted(paths)
 
@@ -172,12 +184,12 @@ def _split_folder(directory, split):
     )
 
 
-def _known_classes(root, directory):
+def _known_classes(root, directory, decoder):
     # A test split that lacks a class must count like the training split.
     train = pathlib.Path(directory) / SPLIT
     if root == train or root == pathlib.Path(directory) or not train.is_dir():
         return ()
-    return labels_of(find_images(train))[1]
+    return labels_of(find_files(train, decoder.extensions, decoder.name))[1]
 
 
 def _warn_of_folder(error):
@@ -187,8 +199,8 @@ def _warn_of_folder(error):
     )
 
 
-def _key(root, paths, labels, max_pixels):
-    return max_pixels, [
+def _key(root, paths, labels, key):
+    return key, [
         (path, label, *size_and_time(root / path))
         for path, label in zip(paths, labels, strict=True)
     ]

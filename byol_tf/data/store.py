@@ -1,4 +1,4 @@
-"""Decodes images once, into memory or into a file that is mapped."""
+"""Decodes files once, into memory or into a file that is mapped."""
 
 import dataclasses
 import hashlib
@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from absl import logging
 
+from byol_tf.data.rows import Unreadable
 from byol_tf.files import whole_file
 from byol_tf.lines import as_text
-from byol_tf.modalities.image.decode import ImageError
 from byol_tf.progress import progress_bar
 
+UINT8 = np.dtype(np.uint8)
 CACHES = ("auto", "memory", "disk")
 CHUNK = 256  # images handed to the threads at a time
 Pairs = list[tuple[str, str]]
@@ -24,7 +25,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """Where decoded images are kept.
+    """Where decoded rows are kept.
 
     Attributes:
         cache: "memory", "disk" (a memory-mapped file that later runs use
@@ -47,45 +48,49 @@ class Store:
     def fill(
         self,
         count: int,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         write: Callable[[np.ndarray], tuple[np.ndarray, Pairs]],
         *,
         name: str,
         key: object,
+        dtype: np.dtype = UINT8,
     ) -> tuple[np.ndarray, np.ndarray, Pairs]:
         """Gives an array to write to, unless an earlier run has written it.
 
         Args:
-            count: most images there can be.
-            shape: of one image.
-            write: gets a uint8 array `[count, *shape]`, fills its first `k`
-                rows and returns `k` labels and the skipped images.
+            count: most rows there can be.
+            shape: of one row.
+            write: gets an array `[count, *shape]`, fills its first `k` rows
+                and returns `k` labels and the skipped rows.
             name: for the file.
-            key: everything the pixels depend on; its `repr` is hashed.
+            key: everything the rows depend on; its `repr` is hashed.
+            dtype: of the rows.
 
         Returns:
-            uint8 `[k, *shape]`, int32 `[k]`, and `(path, reason)` of the
-            skipped images.
+            `[k, *shape]`, int32 `[k]`, and `(path, reason)` of the skipped
+            rows.
         """
         shape = (count, *shape)
-        if not self._on_disk(math.prod(shape)):
-            array = np.empty(shape, np.uint8)
+        if not self._on_disk(math.prod(shape) * dtype.itemsize):
+            array = np.empty(shape, dtype)
             labels, skipped = write(array)
             return array[: len(labels)], labels, skipped
+        if dtype != UINT8:  # whose files have names without it
+            key = key, dtype.name
         digest = hashlib.sha256(repr((shape, key)).encode()).hexdigest()
         path = self._folder() / f"{name}-{digest[:16]}.npy"
         if path.exists():
             try:
-                found = _read_files(path, shape)
-                logging.info("Using the decoded images in %s.", path)
+                found = _read_files(path, shape, dtype)
+                logging.info("Using the decoded rows in %s.", path)
                 return found
             except Exception as error:  # damaged files raise nearly anything
                 logging.warning(
-                    "%s is damaged (%s); the images are decoded again.",
+                    "%s is damaged (%s); the rows are decoded again.",
                     *(path, " ".join(str(error).split())),
                 )
-        _write_files(path, shape, write)
-        return _read_files(path, shape)
+        _write_files(path, shape, dtype, write)
+        return _read_files(path, shape, dtype)
 
     def _on_disk(self, size):
         if self.cache == "auto":
@@ -95,27 +100,27 @@ class Store:
     def _folder(self):
         if not self.cache_dir:
             raise ValueError(
-                "these images need a disk cache, so `cache_dir` must name a "
+                "these rows need a disk cache, so `cache_dir` must name a "
                 f"folder. Received: cache={self.cache!r}, "
                 f"cache_bytes={self.cache_bytes}, cache_dir={self.cache_dir!r}"
             )
         return pathlib.Path(self.cache_dir)
 
 
-def _read_files(path, shape):
+def _read_files(path, shape, dtype):
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
         labels = file["labels"]
         skipped = [tuple(pair) for pair in file["skipped"].tolist()]
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if (array.shape, array.dtype) != (shape, np.uint8):
+    if (array.shape, array.dtype) != (shape, dtype):
         raise ValueError(f"it holds {array.dtype} of shape {array.shape}")
     return array[: len(labels)], labels, skipped
 
 
-def _write_files(path, shape, write):
+def _write_files(path, shape, dtype, write):
     # The pixels come to their place last, so where they are, all is.
     with whole_file(path) as pixels:
-        array = np.lib.format.open_memmap(pixels, "w+", np.uint8, shape)
+        array = np.lib.format.open_memmap(pixels, "w+", dtype, shape)
         labels, skipped = write(array)
         array.flush()
         with whole_file(path.with_suffix(".npz")) as rest:
@@ -132,27 +137,27 @@ def decode_into(
     prepare: Callable[[object], np.ndarray],
     *,
     description: str,
+    unit: str = "image",
 ) -> tuple[np.ndarray, Pairs]:
     """Decodes in threads, with a progress bar, and skips what is damaged.
 
     Args:
-        array: uint8 `[count, height, width, channels]`, filled from the top.
+        array: `[count, ...]`, filled from the top.
         items: at most `count` of `(name, source, label)`.
-        prepare: from a source to the pixels, or an `ImageError`.
+        prepare: from a source to the row, or an `Unreadable`.
         description: for the progress bar.
+        unit: of the progress bar.
 
     Returns:
-        int32 labels of the images that were decoded, in order, and
+        int32 labels of the rows that were decoded, in order, and
         `(name, reason)` of those that were not.
     """
     labels, skipped = [], []
-    with progress_bar(
-        description, total=len(array), unit="image", delay=1
-    ) as bar:
+    with progress_bar(description, total=len(array), unit=unit, delay=1) as bar:
         for chunk in decoded_chunks(items, lambda item: prepare(item[1])):
             for (name, _, label), pixels in chunk:
                 bar.update()
-                if isinstance(pixels, ImageError):
+                if isinstance(pixels, Unreadable):
                     reason = str(pixels)
                     shown = map(as_text, (name, reason))
                     logging.warning("Skipped %s: %s.", *shown)
@@ -167,25 +172,25 @@ def decoded_chunks(
     items: Iterable,
     prepare: Callable[[object], np.ndarray],
     size: int = CHUNK,
-) -> Iterator[list[tuple[object, np.ndarray | ImageError]]]:
+) -> Iterator[list[tuple[object, np.ndarray | Unreadable]]]:
     """Decodes in threads, some items at a time, and the next ones meanwhile.
 
     While some are used, the threads decode as many more.
 
     Args:
         items: whatever `prepare` takes.
-        prepare: from an item to the pixels, or an `ImageError`.
+        prepare: from an item to the row, or an `Unreadable`.
         size: items at a time.
 
     Yields:
-        Up to `size` pairs of an item and its pixels, or the error that tells
-        why there are none.
+        Up to `size` pairs of an item and its row, or the error that says why
+        there is none.
     """
 
     def attempt(item):
         try:
             return prepare(item)
-        except ImageError as error:
+        except Unreadable as error:
             return error
 
     items = iter(items)

@@ -1,4 +1,4 @@
-"""Image sets of TensorFlow Datasets."""
+"""Sets of TensorFlow Datasets."""
 
 import os
 import pathlib
@@ -6,15 +6,9 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.store import Store, decode_into
-from byol_tf.modalities.image.decode import (
-    MAX_PIXELS,
-    ImageError,
-    check_channels,
-    decode_image,
-    decode_square,
-)
 
 BATCH = 1024  # examples read at a time
 
@@ -23,11 +17,9 @@ def load_tfds(
     name: str,
     split: str,
     directory: str | os.PathLike,
-    image_size: int | None,
-    channels: int | None,
+    decoder: Decoder,
     store: Store,
     download: bool = False,
-    max_pixels: int = MAX_PIXELS,
 ) -> Examples:
     """Decodes one split of a data set that is prepared on disk.
 
@@ -36,44 +28,45 @@ def load_tfds(
             "imagenet2012_subset/10pct".
         split: as `tfds.load` takes it, such as "train" or "train[:10%]".
         directory: the `data_dir`; "" for the default of TensorFlow Datasets.
-        image_size: pixels of a side, see `sources.load`.
-        channels: 1 or 3; None for those of the set.
-        store: where the pixels go.
+        decoder: of the rows, unless they are as wanted already.
+        store: where the rows go.
         download: fetch and prepare the set if it is not there.
-        max_pixels: larger images are not decoded but skipped, unless they are
-            as wanted already.
 
     Raises:
-        ValueError: if there is no such set or split, if the set has no
-            images, or if they differ in size and `image_size` is missing.
+        ValueError: if there is no such set or split, if the set has no such
+            rows, or if they differ in shape and none is asked for.
     """
-    check_channels(channels)
     builder = _builder(name, directory, download)
     count = _count(builder, split)
-    image_key, label_key = _feature_keys(builder)
-    feature = builder.info.features[image_key]
-    shape = _shape(name, feature, image_size, channels)
-    plain = tuple(feature.shape) == shape and feature.np_dtype == np.uint8
-    keys = image_key, label_key
-
-    def write(array):
-        if plain:
-            return _read_plain(builder, split, *keys, array)
-        return _read_encoded(
-            builder, split, *keys, array, image_size, max_pixels
+    keys = row_key, label_key = _feature_keys(builder, decoder)
+    feature = builder.info.features[row_key]
+    stored, dtype = tuple(feature.shape), np.dtype(feature.np_dtype)
+    if decoder.of_stored is not None:
+        decoder = decoder.of_stored(name, stored, dtype)
+    if decoder.shape is None:
+        raise ValueError(
+            f"the {decoder.name}s of {name} differ in shape, and those of "
+            "tfds need one; name the size that all are brought to"
         )
-
-    pixels, labels, skipped = store.fill(
+    plain = (stored, dtype) == (decoder.shape, decoder.dtype)
+    read = _read_plain if plain else _read_encoded
+    rows, labels, skipped = store.fill(
         count,
-        shape,
-        write,
+        decoder.shape,
+        lambda array: read(builder, split, *keys, array, decoder),
         name=name.replace("/", "-").replace(":", "-"),
-        key=(str(builder.data_path), builder.info.full_name, split, max_pixels),
+        key=(
+            str(builder.data_path),
+            *(builder.info.full_name, split, decoder.key),
+        ),
+        dtype=decoder.dtype,
     )
     names = ()
     if label_key and hasattr(builder.info.features[label_key], "names"):
         names = tuple(builder.info.features[label_key].names)
-    return Examples(pixels, labels, names, name, tuple(skipped))
+    return Examples(
+        *(rows, labels, names, name, tuple(skipped)), spec=decoder.spec
+    )
 
 
 def _builder(name, directory, download):
@@ -133,20 +126,21 @@ def _count(builder, split):
             "train[:10%]"
         ) from error
     if not count:
-        raise ValueError(f"{builder.name} has no images in {split!r}")
+        raise ValueError(f"{builder.name} has no examples in {split!r}")
     return count
 
 
-def _feature_keys(builder):
-    """Keys of the image and of the label, None where there is no label."""
+def _feature_keys(builder, decoder):
+    """Keys of the row and of the label, None where there is no label."""
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features.items())
-    images = [k for k, f in features.items() if type(f) is tfds.features.Image]
-    image = "image" if "image" in images else next(iter(images), None)
-    if image is None or (image != "image" and len(images) > 1):
+    kind, wanted = getattr(tfds.features, decoder.feature), decoder.name
+    found = [key for key, one in features.items() if type(one) is kind]
+    row = wanted if wanted in found else next(iter(found), None)
+    if row is None or (row != wanted and len(found) > 1):
         raise ValueError(
-            f"{builder.name} must have one image, or one named 'image'. "
+            f"{builder.name} must have one {wanted}, or one named {wanted!r}. "
             f"Received the features {', '.join(features)}"
         )
     labels = [
@@ -160,73 +154,50 @@ def _feature_keys(builder):
         )
     ]
     label = "label" if "label" in labels else next(iter(labels), None)
-    return image, label
+    return row, label
 
 
-def _shape(name, feature, image_size, channels):
-    height, width, stored = feature.shape
-    channels = channels or (1 if stored == 1 else 3)
-    if feature.np_dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"{name} must have images of 8 or 16 bits. Received: "
-            f"{np.dtype(feature.np_dtype).name}"
-        )
-    if image_size is not None:
-        return image_size, image_size, channels
-    if height is None or width is None:
-        raise ValueError(
-            f"the images of {name} differ in size, so `image_size`, the "
-            "pixels of a side that all are brought to, is needed. "
-            "Received: image_size=None"
-        )
-    return height, width, channels
-
-
-def _read_plain(builder, split, image_key, label_key, array):
-    """Copies images that already are as wanted; TensorFlow decodes them."""
+def _read_plain(builder, split, row_key, label_key, array, decoder):
+    """Copies rows that already are as wanted; TensorFlow decodes them."""
     labels = np.full(len(array), -1, np.int32)
     start = 0
-    for batch in _examples(builder, split, image_key, label_key, None):
-        rows = slice(start, start + len(batch[image_key]))
-        array[rows] = batch[image_key]
+    for batch in _examples(builder, split, row_key, label_key, None):
+        rows = slice(start, start + len(batch[row_key]))
+        array[rows] = batch[row_key]
         if label_key:
             labels[rows] = batch[label_key]
         start = rows.stop
     return labels[:start], []
 
 
-def _read_encoded(
-    builder, split, image_key, label_key, array, image_size, max_pixels
-):
-    """Decodes images that differ in size, depth or channels from the set."""
+def _read_encoded(builder, split, row_key, label_key, array, decoder):
+    """Decodes rows that differ in shape or type from what is wanted."""
     import tensorflow_datasets as tfds
 
-    skip = {image_key: tfds.decode.SkipDecoding()}
+    skip = {row_key: tfds.decode.SkipDecoding()}
 
     def items():
         number = 0
-        for batch in _examples(builder, split, image_key, label_key, skip):
+        for batch in _examples(builder, split, row_key, label_key, skip):
             labels = batch[label_key] if label_key else [-1] * BATCH
-            for data, label in zip(batch[image_key], labels, strict=False):
+            for data, label in zip(batch[row_key], labels, strict=False):
                 yield f"{split} example {number}", data, int(label)
                 number += 1
 
-    def prepare(data):
-        if image_size is not None:
-            return decode_square(data, image_size, array.shape[-1], max_pixels)
-        image = decode_image(data, array.shape[-1], max_pixels=max_pixels)
-        if image.shape != array.shape[1:]:
-            raise ImageError(f"shape {image.shape}, not {array.shape[1:]}")
-        return image
-
-    return decode_into(array, items(), prepare, description=builder.name)
+    return decode_into(
+        array,
+        items(),
+        decoder.decode,
+        description=builder.name,
+        unit=decoder.name,
+    )
 
 
-def _examples(builder, split, image_key, label_key, decoders):
+def _examples(builder, split, row_key, label_key, decoders):
     """Batches of the two features as NumPy arrays, always in one order."""
     import tensorflow_datasets as tfds
 
-    wanted = {key: True for key in (image_key, label_key) if key}
+    wanted = {key: True for key in (row_key, label_key) if key}
     try:
         examples = builder.as_dataset(
             split=split,

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.folder import find_images
+from byol_tf.data.folder import find_files
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import loading, read_json, save_model, whole_file, write_json
 from byol_tf.lines import as_text
 from byol_tf.modalities.image.decode import (
+    EXTENSIONS,
     MAX_PIXELS,
     ImageError,
     decode_square,
@@ -188,7 +189,7 @@ def predict_folder(
         )
         return pixels, upright_size(file)
 
-    paths = find_images(directory)
+    paths = find_files(directory, EXTENSIONS, "image")
     rows = []
     with progress_bar("predict", total=len(paths), unit="image") as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):

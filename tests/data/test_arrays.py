@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from byol_tf.data import sources
+from byol_tf.modalities.image.reading import load_images
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def save(path, **arrays):
 
 
 def load(path, split="train", **options):
-    return sources.load("arrays", "", split, path, **options)
+    return load_images("arrays", "", split, path, **options)
 
 
 # ---- .npz files -----------------------------------------------------------
@@ -186,7 +186,7 @@ def test_wrong_argument_is_an_error_that_names_the_right_ones(
 ):
     arguments = {"source": "embedded", "name": "fashion_mnist", **arguments}
     with pytest.raises(ValueError, match=message):
-        sources.load(**arguments)
+        load_images(**arguments)
 
 
 def test_required_labels_that_are_absent_are_an_error(tmp_path, pixels):

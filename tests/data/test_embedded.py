@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from byol_tf.data import sources
+from byol_tf.modalities.image.reading import load_images
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
     ("split", "per_class"), [("train", 1000), ("test", 200)]
 )
 def test_embedded_set_is_class_balanced(split, per_class):
-    images = sources.load("embedded", "fashion_mnist", split)
+    images = load_images("embedded", "fashion_mnist", split)
     assert images.rows.shape == (10 * per_class, 28, 28, 1)
     assert images.rows.dtype == np.uint8
     assert images.labels.dtype == np.int32
@@ -31,7 +31,7 @@ def test_embedded_splits_share_no_image():
     train, test = (
         {
             hashlib.sha256(image).digest()
-            for image in sources.load("embedded", "fashion_mnist", split).rows
+            for image in load_images("embedded", "fashion_mnist", split).rows
         }
         for split in ("train", "test")
     )
@@ -73,7 +73,7 @@ def test_embedded_images_are_the_originals_at_the_kept_positions():
 )
 def test_unknown_embedded_name_or_split_is_an_error(name, split, message):
     with pytest.raises(ValueError, match=message):
-        sources.load("embedded", name, split)
+        load_images("embedded", name, split)
 
 
 def test_embedded_file_is_made_from_idx_files_alike_every_time(tmp_path):

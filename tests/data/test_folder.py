@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from byol_tf.data import sources
+from byol_tf.modalities.image import reading
+from byol_tf.modalities.image.reading import load_images
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
 
@@ -19,7 +20,7 @@ def paint(path, colour=RED, size=(24, 16), mode="RGB", **options):
 
 
 def load(folder, split="train", image_size=8, **options):
-    return sources.load(
+    return load_images(
         "folder", "", split, str(folder), image_size=image_size, **options
     )
 
@@ -250,7 +251,9 @@ def test_disk_cache_is_used_again(many, monkeypatch):
     def no_decoding(*_):
         raise AssertionError("decoded a second time")
 
-    monkeypatch.setattr("byol_tf.data.folder.decode_square", no_decoding)
+    monkeypatch.setattr(
+        "byol_tf.modalities.image.reading.decode_square", no_decoding
+    )
     second = load(folder, cache="disk", cache_dir=cache)
     assert second.fingerprint() == first.fingerprint()
     assert (
@@ -274,7 +277,7 @@ def test_interrupted_decoding_leaves_nothing_that_passes_for_whole(
     many, monkeypatch
 ):
     folder, cache = many
-    decode = sources.load_folder.__globals__["decode_square"]
+    decode = reading.decode_square
 
     def interrupted(path, *arguments):
         if path.name == "3.png":
@@ -282,7 +285,7 @@ def test_interrupted_decoding_leaves_nothing_that_passes_for_whole(
         return decode(path, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("byol_tf.data.folder.decode_square", interrupted)
+        patch.setattr(reading, "decode_square", interrupted)
         with pytest.raises(KeyboardInterrupt):
             load(folder, cache="disk", cache_dir=cache)
     assert list(cache.iterdir()) == []

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from byol_tf.data.examples import Unreadable
 from byol_tf.data.store import decoded_chunks
-from byol_tf.modalities.image.decode import ImageError
 
 
 def test_all_items_come_in_their_order():
@@ -46,7 +46,7 @@ def test_what_nobody_wants_is_not_decoded():
 
 
 def test_an_error_of_an_image_stands_in_its_place():
-    error = ImageError("damaged")
+    error = Unreadable("damaged")
 
     def prepare(item):
         if item == 1:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_tf.data import sources
+from byol_tf.modalities.image.reading import load_images
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -76,7 +76,7 @@ def prepared(tmp_path_factory):
 
 
 def load(folder, name="tiny", split="train", **options):
-    return sources.load("tfds", name, split, folder, **options)
+    return load_images("tfds", name, split, folder, **options)
 
 
 def test_images_and_labels_are_those_written(prepared):

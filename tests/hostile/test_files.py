@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from byol_tf.data import sources
 from byol_tf.data.label_table import read_label_table
 from byol_tf.data.store import Store
 from byol_tf.evaluation.feature_cache import FeatureCache
 from byol_tf.files import sha256, write_json
+from byol_tf.modalities.image.reading import load_images
 from byol_tf.runs import config as run_config
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs import predictor as prediction
@@ -241,7 +241,7 @@ def evil_arrays(path, marker, *names):
 def test_pickled_objects_in_arrays(tmp_path, marker):
     path = tmp_path / "images.npz"
     evil_arrays(path, marker, "train_images", "train_labels")
-    load = lambda: sources.load("arrays", directory=str(path))  # noqa: E731
+    load = lambda: load_images("arrays", directory=str(path))  # noqa: E731
     refused(load, "images.npz: cannot read 'train_images'")
     for content in (pickle.dumps(Payload(marker)), b"PK\3\4", b""):
         path.write_bytes(content)
@@ -271,7 +271,7 @@ def test_odd_arrays(tmp_path, arrays, told):
     }
     path = tmp_path / "images.npz"
     np.savez(path, **{**whole, **arrays})
-    refused(lambda: sources.load("arrays", directory=str(path)), told)
+    refused(lambda: load_images("arrays", directory=str(path)), told)
 
 
 def test_pickled_objects_in_the_caches(tmp_path, marker):
@@ -445,6 +445,6 @@ def test_images_as_pickles(tmp_path, marker):
     pickle.dump(Payload(marker), evil)
     (tmp_path / "a.png").write_bytes(evil.getvalue())
     refused(
-        lambda: sources.load("folder", directory=str(tmp_path), image_size=8),
+        lambda: load_images("folder", directory=str(tmp_path), image_size=8),
         "not an image",
     )

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from byol_tf.data import folder as folder_module
-from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
 from byol_tf.jobs.embed.run import embed_folder
 from byol_tf.lines import as_text
+from byol_tf.modalities.image import reading
 from byol_tf.modalities.image.decode import decode_square
+from byol_tf.modalities.image.reading import load_images
 from byol_tf.runs.predictor import predict_folder
 from tests.runs.test_predictor import classifier, rows_of
 from tests.support import hostile
@@ -33,7 +34,7 @@ def save(path, seed=0):
 
 def load(folder, **options):
     options = {"image_size": SIZE, "directory": str(folder), **options}
-    return hostile.within(60, lambda: sources.load("folder", **options))
+    return hostile.within(60, lambda: load_images("folder", **options))
 
 
 def fill(folder, count):
@@ -164,11 +165,11 @@ def test_any_name_will_do(tmp_path, name):
 def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
     wanted = fill(tmp_path, 40)
     gone = [f"{number:04}.png" for number in range(30, 36)]
-    find, decode = folder_module.find_images, folder_module.decode_square
+    find, decode = folder_module.find_files, reading.decode_square
     lock = threading.Lock()
 
-    def find_and_change(root):
-        found = find(root)
+    def find_and_change(root, *kind):
+        found = find(root, *kind)
         for name in gone[:3]:  # between the listing and the reading
             (tmp_path / name).unlink()
         save(tmp_path / "late.png")
@@ -180,8 +181,8 @@ def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
                 (tmp_path / name).unlink(missing_ok=True)
         return decode(path, *arguments)
 
-    monkeypatch.setattr(folder_module, "find_images", find_and_change)
-    monkeypatch.setattr(folder_module, "decode_square", change_and_decode)
+    monkeypatch.setattr(folder_module, "find_files", find_and_change)
+    monkeypatch.setattr(reading, "decode_square", change_and_decode)
     images = load(tmp_path)
     for name in gone:
         del wanted[name]

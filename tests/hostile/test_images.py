@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image, features
 
-from byol_tf.data import sources
 from byol_tf.modalities.image import graph_decode as graph
 from byol_tf.modalities.image.decode import (
     MAX_PIXELS,
@@ -19,6 +18,7 @@ from byol_tf.modalities.image.decode import (
     decode_image,
     decode_square,
 )
+from byol_tf.modalities.image.reading import load_images
 from tests.support import hostile
 from tests.support.hostile import encoded, noise, turned
 
@@ -69,9 +69,7 @@ def test_a_folder_of_damaged_files_gives_its_good_ones_and_reasons(tmp_path):
         (tmp_path / names[-1]).write_bytes(data)
     images = hostile.within(
         120,
-        lambda: sources.load(
-            "folder", directory=str(tmp_path), image_size=SIZE
-        ),
+        lambda: load_images("folder", directory=str(tmp_path), image_size=SIZE),
     )
     rows = {path: row for row, path in enumerate(images.paths)}
     reasons = dict(images.skipped)
@@ -175,7 +173,7 @@ def test_what_lies_is_put_upright_the_same_everywhere(
 ):
     data = encoded(noise(30, 20, seed=5), kind, exif=turned(orientation))
     (tmp_path / "photo.jpg").write_bytes(data)
-    (from_folder,) = sources.load(
+    (from_folder,) = load_images(
         "folder", directory=str(tmp_path), image_size=SIZE
     ).rows
     plain = Image.open(io.BytesIO(encoded(noise(30, 20, seed=5), kind)))

@@ -6,8 +6,8 @@ import tensorflow as tf
 from PIL import Image
 from scipy.special import huber
 
-from byol_tf.data import sources
 from byol_tf.data.label_table import LabelTable
+from byol_tf.modalities.image.reading import load_images
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
 from tests.support.tables import with_table
@@ -88,7 +88,7 @@ def test_points_follow_the_centre_square_that_is_shown(tmp_path):
         )
         columns["dot_x"].append(str(x))
         columns["dot_y"].append(str(y))
-    images = sources.load(
+    images = load_images(
         "folder", "", "train", str(tmp_path), image_size=32, channels=1
     )
     table = LabelTable(list(files), columns).aligned(images.paths)
@@ -107,7 +107,7 @@ def test_points_follow_the_centre_square_that_is_shown(tmp_path):
 def test_a_point_outside_of_the_square_is_not_to_be_seen(tmp_path):
     for name in ("1.png", "2.png"):
         Image.new("L", (40, 20)).save(tmp_path / name)
-    images = sources.load("folder", "", "train", str(tmp_path), image_size=8)
+    images = load_images("folder", "", "train", str(tmp_path), image_size=8)
     columns = {"a_x": ("0.2", "0.375"), "a_y": ("0.5", "1")}
     labelled = Labelled(images, LabelTable(images.paths, columns))
     np.testing.assert_allclose(

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.folder import find_images, size_and_time
+from byol_tf.data.folder import find_files, size_and_time
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.lines import as_text
 from byol_tf.modalities.image.decode import (
+    EXTENSIONS,
     MAX_PIXELS,
     ImageError,
     decode_square,
@@ -125,7 +126,7 @@ def embed_folder(
 def _files(directory):
     """Size and time of the last change of every image."""
     files = {}
-    for path in find_images(directory):
+    for path in find_files(directory, EXTENSIONS, "image"):
         text = as_text(path)
         nameless = text != path
         files[text] = _NAMELESS if nameless else size_and_time(directory / path)

@@ -8,6 +8,7 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.examples import Examples
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import CACHES
+from byol_tf.modalities.image.reading import load_images
 
 HOLDOUT = 0.1  # of the training images where there is no test split
 MOST_MEGAPIXELS = 178  # that Pillow opens
@@ -93,7 +94,7 @@ def train_and_later_test(
 
     def load(split):
         try:
-            return sources.load(
+            return load_images(
                 section.source,
                 name=section.name,
                 split=split,

@@ -26,7 +26,7 @@ from byol_tf.data.batches import (
     training_batches,
     with_views,
 )
-from byol_tf.data.sources import Examples
+from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import Protocol, summarize

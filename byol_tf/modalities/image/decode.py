@@ -7,6 +7,8 @@ import stat
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
 
+from byol_tf.data.rows import Unreadable
+
 ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 EXTENSIONS = (
@@ -35,7 +37,7 @@ _TURNS = {
 _SIDEWAYS = (5, 6, 7, 8)
 
 
-class ImageError(ValueError):
+class ImageError(Unreadable):
     """An image that cannot be used; the message is the reason."""
 
 

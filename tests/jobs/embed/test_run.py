@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
 from byol_tf.jobs.embed.run import embed_folder
-from tests.embeddings import Pixels, pixel_embedder
+from tests.support.embeddings import Pixels, pixel_embedder
 
 class Killed(Pixels):
     def __call__(self, images):

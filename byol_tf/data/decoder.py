@@ -1,0 +1,59 @@
+"""What a modality hands in so that its rows can be read."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from byol_tf.data.rows import Batch, Spec
+
+
+def _as_it_is(array, where):
+    return array
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """How one kind of row is read from files and arrays.
+
+    Attributes:
+        spec: `{name: tf.TensorSpec}` of a decoded row. Files whose rows have
+            a known shape are decoded once, into a store; others when a batch
+            needs them.
+        decode: from the path or the bytes of a file to an array, or to one
+            for each name of the spec; raises `Unreadable`.
+        extensions: of the files in a folder, in lower case: ".png".
+        conform: `conform(array, where)`: rows that come as one array as they
+            are wanted, or a ValueError about `where`.
+        of_stored: `of_stored(name, shape, dtype)`: the decoder of a set whose
+            rows are stored with that shape, None for axes that differ; None
+            for this decoder.
+        feature: name of the class in `tfds.features` of such rows.
+        key: what the rows depend on besides their spec; with it change the
+            names of stores.
+    """
+
+    spec: Spec
+    decode: Callable[[object], Batch]
+    extensions: tuple[str, ...] = ()
+    conform: Callable[[np.ndarray, str], np.ndarray] = _as_it_is
+    of_stored: Callable[[str, tuple, np.dtype], "Decoder"] | None = None
+    feature: str = ""
+    key: object = None
+
+    @property
+    def name(self) -> str:
+        """Of a row, such as "image": the first name of the spec."""
+        return next(iter(self.spec))
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of a row; None unless it is known and the only one."""
+        shape = self.spec[self.name].shape
+        known = len(self.spec) == 1 and shape.is_fully_defined()
+        return tuple(shape) if known else None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy's, of a row."""
+        return np.dtype(self.spec[self.name].dtype.as_numpy_dtype)

@@ -1,0 +1,279 @@
+"""Rows that are not one array in memory: part of one, ragged, or encoded."""
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from byol_tf.lines import as_text
+
+MOST_LENGTHS = 8  # that batches of ragged rows are padded to
+LENGTH = "length"  # of the rows of a padded batch, beside the names of a spec
+Spec = Mapping[str, tf.TensorSpec]
+Batch = np.ndarray | dict[str, np.ndarray]
+
+
+class Unreadable(ValueError):
+    """A row that cannot be used; the message is the reason."""
+
+
+class Rows:
+    """Some rows of an array that is too large to copy, read when indexed.
+
+    Args:
+        array: `[N, ...]`, usually memory-mapped.
+        index: int `[M]`, the rows.
+    """
+
+    def __init__(self, array: np.ndarray, index: np.ndarray):
+        self.array = array
+        self.index = index
+        self.shape = (len(index), *array.shape[1:])
+        self.dtype = array.dtype
+        self.ndim = array.ndim
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key) -> np.ndarray:
+        return np.asarray(self.array[self.index[key]])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype=dtype)
+
+    def subset(self, index: np.ndarray) -> "Rows":
+        return Rows(self.array, self.index[index])
+
+
+class Ragged:
+    """Rows of free length, one after another in one array.
+
+    Args:
+        values: `[total, ...]`, an array or a memory map.
+        offsets: int `[N + 1]`; row `i` is `values[offsets[i]:offsets[i + 1]]`.
+        index: int `[M]`, the rows that are meant; None for all.
+
+    Raises:
+        ValueError: the offsets do not cut the values into rows.
+    """
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        offsets: np.ndarray,
+        index: np.ndarray | None = None,
+    ):
+        self.values = values
+        self.offsets = np.asarray(offsets, np.int64)
+        cuts = np.concatenate([[0], self.offsets, [len(values)]])
+        if not len(self.offsets) or (np.diff(cuts) < 0).any():
+            raise ValueError(
+                "`offsets` must ascend from 0 to the number of values, "
+                f"{len(values)}. Received: {some(self.offsets)}"
+            )
+        count = len(self.offsets) - 1
+        self.index = np.arange(count) if index is None else index
+        self.shape = (len(self.index), None, *values.shape[1:])
+        self.dtype = values.dtype
+
+    @classmethod
+    def of(cls, rows: Sequence[np.ndarray]) -> "Ragged":
+        """Copies arrays `[length, ...]` that differ in length alone."""
+        offsets = np.cumsum([0, *map(len, rows)])
+        return cls(np.concatenate(rows), offsets)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key):
+        """One row, or a list of the rows of an index."""
+        rows = self.index[key]
+        if np.ndim(rows):
+            return [self._row(row) for row in rows]
+        return self._row(rows)
+
+    def _row(self, row):
+        start, stop = self.offsets[row : row + 2]
+        return np.asarray(self.values[start:stop])
+
+    def subset(self, index: np.ndarray) -> "Ragged":
+        return Ragged(self.values, self.offsets, self.index[index])
+
+    @functools.cached_property
+    def lengths(self) -> np.ndarray:
+        """int64 `[M]`."""
+        return np.diff(self.offsets)[self.index]
+
+    @functools.cached_property
+    def padded_lengths(self) -> np.ndarray:
+        """Lengths that batches are padded to: few, since a graph each.
+
+        An eighth of the rows lies between one and the next.
+        """
+        shares = np.arange(1, MOST_LENGTHS + 1) / MOST_LENGTHS
+        return np.unique(np.quantile(self.lengths, shares, method="higher"))
+
+    def padded(self, length: int) -> int:
+        """The length that rows of this length at most are padded to."""
+        lengths = self.padded_lengths
+        return int(lengths[np.searchsorted(lengths, length)])
+
+
+class Encoded:
+    """Rows as they are stored, decoded when a batch needs them.
+
+    Args:
+        items: one a row: `pathlib.Path` of a file, bytes, or a text.
+        index: int `[M]`, the rows that are meant; None for all.
+
+    Attributes:
+        unreadable: reasons by position in `items`, of the rows that were
+            found to be unreadable; shared with all subsets.
+        listen: called once with the item and the reason of each.
+    """
+
+    dtype = np.dtype(object)
+
+    def __init__(
+        self,
+        items: Sequence,
+        index: np.ndarray | None = None,
+        listen: Callable[[object, str], object] = lambda item, reason: None,
+    ):
+        self.items = items
+        self.index = np.arange(len(items)) if index is None else index
+        self.shape = (len(self.index),)
+        self.unreadable: dict[int, str] = {}
+        self.listen = listen
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key):
+        """One item, or a list of the items of an index."""
+        rows = self.index[key]
+        if np.ndim(rows):
+            return [self.items[row] for row in rows]
+        return self.items[rows]
+
+    def subset(self, index: np.ndarray) -> "Encoded":
+        part = Encoded(self.items, self.index[index], self.listen)
+        part.unreadable, part._lock = self.unreadable, self._lock
+        return part
+
+    def reason(self, row: int) -> str | None:
+        """Why a row was found to be unreadable; None if it was not."""
+        return self.unreadable.get(int(self.index[row]))
+
+    def list_unreadable(self, row: int, reason: str) -> None:
+        """Remembers and reports a row, the first time."""
+        number = int(self.index[row])
+        with self._lock:
+            if number in self.unreadable:
+                return
+            self.unreadable[number] = reason
+            item = self.items[number]
+            shown = f"row {number}" if isinstance(item, bytes) else str(item)
+            logging.warning("Skipped %s: %s.", *map(as_text, (shown, reason)))
+            self.listen(item, reason)
+
+    def data(self, row: int) -> bytes:
+        """The bytes of a row; b"" for a file that cannot be opened."""
+        item = self[row]
+        if isinstance(item, os.PathLike):
+            try:
+                with open(item, "rb") as file:
+                    return file.read()
+            except OSError:
+                return b""
+        return item.encode() if isinstance(item, str) else item
+
+
+def some(values) -> str:
+    """Values for a message, cut short."""
+    text = ", ".join(map(str, values[:5]))
+    return f"[{text}, ...]" if len(values) > 5 else f"[{text}]"
+
+
+def free_axes(spec: tf.TensorSpec) -> list[int]:
+    """Axes of a row that differ from row to row."""
+    return [i for i, size in enumerate(spec.shape) if size is None]
+
+
+def batch_spec(spec: Spec, count: int | None) -> dict[str, tf.TensorSpec]:
+    """Spec of a batch of rows, with the `length` of padded axes.
+
+    `length` is int32 `[batch]` of one free axis, `[batch, axes]` of several.
+    """
+    batch = {
+        name: tf.TensorSpec((count, *one.shape), one.dtype)
+        for name, one in spec.items()
+    }
+    axes = max(map(len, map(free_axes, spec.values())))
+    if axes:
+        shape = (count,) if axes == 1 else (count, axes)
+        batch[LENGTH] = tf.TensorSpec(shape, tf.int32)
+    return batch
+
+
+def bare(batch: dict) -> object:
+    """The only value of a dictionary, or else the dictionary."""
+    return next(iter(batch.values())) if len(batch) == 1 else batch
+
+
+def pack(
+    rows: Sequence[Mapping[str, np.ndarray]],
+    spec: Spec,
+    padded: Callable[[int], int],
+) -> dict[str, np.ndarray]:
+    """Stacks decoded rows, with zeros where an axis is shorter.
+
+    Args:
+        rows: by name of the spec.
+        spec: of a row.
+        padded: from the longest of a free axis to the length of the batch.
+
+    Returns:
+        Arrays as in `batch_spec`.
+
+    Raises:
+        ValueError: the free axes of a row differ from name to name.
+    """
+    batch, lengths = {}, None
+    for name, one in spec.items():
+        values, axes = [row[name] for row in rows], free_axes(one)
+        batch[name] = _stack(values, axes, padded)
+        if not axes:
+            continue
+        own = np.array([[v.shape[a] for a in axes] for v in values], np.int32)
+        if lengths is not None and not np.array_equal(own, lengths):
+            raise ValueError(
+                f"{name} must be as long as the other parts of its row. "
+                f"Received: {some(own.tolist())}, not {some(lengths.tolist())}"
+            )
+        lengths = own
+    if lengths is not None:
+        batch[LENGTH] = lengths[:, 0] if lengths.shape[1] == 1 else lengths
+    return batch
+
+
+def power_of_two(length: int) -> int:
+    """The next power of two, so that few lengths of batches occur."""
+    return 1 << max(int(length) - 1, 0).bit_length()
+
+
+def _stack(values, axes, padded):
+    if not axes:
+        return np.stack(values)
+    shape = np.max([value.shape for value in values], axis=0)
+    for axis in axes:
+        shape[axis] = padded(shape[axis])
+    stacked = np.zeros((len(values), *map(int, shape)), values[0].dtype)
+    for place, value in zip(stacked, values, strict=True):
+        place[tuple(map(slice, value.shape))] = value
+    return stacked
