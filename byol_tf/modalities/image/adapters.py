@@ -10,6 +10,8 @@ import inspect
 import keras
 from keras import layers
 
+from byol_tf.layers.graph import functional_graph
+
 # keras-cv's named presets look for weights on the network even when none are
 # wanted; these are the same architectures built from explicit arguments.
 KERAS_CV = {
@@ -18,6 +20,8 @@ KERAS_CV = {
     "resnet50_v2": {"blocks": (3, 4, 6, 3), "block_type": "block"},
 }
 _STAGE_FILTERS = (64, 128, 256, 512)
+# Models of keras.applications that begin with a layer `Rescaling`.
+_RESCALING = ("EfficientNet", "MobileNetV3")
 
 
 def make_encoder(name: str, input_shape: tuple, dtype=None) -> keras.Model:
@@ -60,14 +64,19 @@ def from_applications(name: str, input_shape: tuple, dtype=None) -> keras.Model:
             f"keras.applications has no model {name!r}; see keras.io/api/"
             "applications for the names"
         )
+    # Models that rescale by themselves expect pixels in [0, 255]; the others
+    # are fed as they are, having no trained weights to match.
+    scale = 255.0 if name.startswith(_RESCALING) else 1.0
+    images = keras.Input(tuple(input_shape), name="images")
     with _policy(dtype):
         model = function(
             include_top=False,
             weights=None,
+            input_tensor=_rescaled(images, scale, 0.0),
             input_shape=tuple(input_shape),
             pooling="avg",
         )
-    return vector_encoder(model, scale=_input_scale(model))
+    return vector_encoder(model)
 
 
 def from_keras_cv(name: str, input_shape: tuple, dtype=None) -> keras.Model:
@@ -101,7 +110,7 @@ def from_keras_cv(name: str, input_shape: tuple, dtype=None) -> keras.Model:
             stackwise_strides=[1, 2, 2, 2],
             block_type=plan["block_type"],
             include_rescaling=False,
-            input_shape=tuple(input_shape),
+            input_tensor=keras.Input(tuple(input_shape), name="images"),
         )
     return vector_encoder(backbone)
 
@@ -121,11 +130,13 @@ def vector_encoder(
     Raises:
         ValueError: if the output is neither of the two.
     """
-    inputs = keras.Input(model.input_shape[1:], name="images")
-    x = inputs
-    if (scale, offset) != (1.0, 0.0):
-        x = layers.Rescaling(scale, offset, name="rescale", dtype="float32")(x)
-    x = model(x)
+    graph = functional_graph(model)
+    if graph and (scale, offset) == (1.0, 0.0) and _has_no_pool(graph):
+        # One graph, in which feature maps can be found by name.
+        inputs, x = model.inputs[0], model.outputs[0]
+    else:
+        inputs = keras.Input(model.input_shape[1:], name="images")
+        x = model(_rescaled(inputs, scale, offset))
     rank = len(x.shape)
     if rank == 4:
         x = layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
@@ -139,11 +150,15 @@ def vector_encoder(
     return keras.Model(inputs, x, name="encoder")
 
 
-def _input_scale(model: keras.Model) -> float:
-    # Models that rescale by themselves expect pixels in [0, 255]; the others
-    # are fed as they are, having no trained weights to match.
-    inner = (type(layer).__name__ for layer in model.layers[:4])
-    return 255.0 if "Rescaling" in inner else 1.0
+def _has_no_pool(graph):
+    return all(layer.name != "pool" for layer in graph.operations)
+
+
+def _rescaled(images, scale, offset):
+    if (scale, offset) == (1.0, 0.0):
+        return images
+    rescale = layers.Rescaling(scale, offset, name="rescale", dtype="float32")
+    return rescale(images)
 
 
 @contextlib.contextmanager

@@ -65,6 +65,38 @@ def test_feature_maps_are_pooled():
 
 
 @pytest.mark.parametrize(
+    "name", ["applications/MobileNetV3Small", "keras_cv/resnet18_v2"]
+)
+def test_all_layers_lie_in_one_graph_of_keras_layers(name):
+    if name.startswith("keras_cv"):
+        pytest.importorskip("keras_cv")
+    encoder = adapters.make_encoder(name, (32, 32, 3))
+    assert encoder.input.name == "images"
+    assert not [x for x in encoder.layers if isinstance(x, keras.Model)]
+    modules = {type(layer).__module__.split(".")[0] for layer in encoder.layers}
+    assert modules == {"keras"}
+
+
+def test_a_wrapped_model_shares_its_layers_with_the_encoder():
+    maps = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3)])
+    encoder = adapters.vector_encoder(maps)
+    assert maps.layers[0] in encoder.layers
+    x = images()[:, :8, :8]
+    expected = maps(x).numpy().mean((1, 2))
+    np.testing.assert_allclose(encoder(x), expected, atol=1e-5)
+
+
+def test_a_wrapped_model_may_have_a_layer_of_the_name_pool():
+    pool = keras.layers.MaxPooling2D(name="pool")
+    encoder = adapters.vector_encoder(
+        keras.Sequential([keras.Input((8, 8, 3)), pool])
+    )
+    x = images()[:, :8, :8]
+    expected = pool(x).numpy().mean((1, 2))
+    np.testing.assert_allclose(encoder(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
     "name", ["applications/NoNet", "keras_cv/resnet19", "timm/resnet18"]
 )
 def test_unknown_names_are_refused(name):

@@ -1,0 +1,169 @@
+"""Feature maps inside an encoder, named by their stride."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import keras
+
+from byol_tf.layers.batch_norm import FusedBatchNormalization
+from byol_tf.layers.graph import functional_graph, rebuild
+
+# Pixels of a side at which strides are read off: padding hardly shows there.
+_SIDE = 1024
+_ROUNDING = 0.2  # of log2 of a stride, for padding other than SAME
+_BORDERS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+_NORMS = (
+    FusedBatchNormalization,
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+)
+_POINTWISE = (*_NORMS, keras.layers.Activation, keras.layers.ReLU)
+
+
+def find_levels(model: keras.Model) -> dict[str, tuple[str, int]]:
+    """The last feature map of every stride, found from the graph.
+
+    "P3" is the last map whose sides are 1/8 of the input's. Where branches
+    run in parallel, it is the last map that all of them meet in. The sum that
+    ends a pre-activated stage counts as its last map, since the norm behind it
+    belongs to the next stage.
+
+    Args:
+        model: functional, of one input `[batch, height, width, channels]` (or
+            with another number of axes between).
+
+    Returns:
+        `{"P1": (name of the layer, 2), "P2": (name, 4), ...}`, by stride;
+        empty where there are no such maps.
+    """
+    if functional_graph(model) is None or len(model.inputs) != 1:
+        return {}
+    steps = _steps(model)
+    found = {}
+    for index, step in enumerate(steps):
+        known = found.get(step.level)
+        if step.level > 0 and (
+            step.meets or known is None or not steps[known].meets
+        ):
+            found[step.level] = index
+    last = max(found, default=0)
+    return {
+        f"P{level}": (steps[_end(steps, index, level == last)].name, 2**level)
+        for level, index in sorted(found.items())
+    }
+
+
+def outputs_of(
+    model: keras.Model,
+    levels: Mapping[str, tuple[str, int]],
+    names: Sequence[str],
+    input_shape: Sequence[int | None] | None = None,
+) -> keras.Model:
+    """A model from the encoder's input to some of its levels.
+
+    Args:
+        model: functional.
+        levels: of the model, see `find_levels`.
+        names: of the levels wanted, at least one.
+        input_shape: of one example, such as `(height, width, channels)`, or
+            None for the encoder's own.
+
+    Returns:
+        A model whose output is a dict from names to feature maps, in the
+        layers' dtype. It shares its layers with `model`, but has copies of
+        their weights if it is of another input shape.
+
+    Raises:
+        ValueError: a level is missing, or the shape does not fit.
+    """
+    missing = [name for name in names if name not in levels]
+    if missing or not names:
+        known = ", ".join(f"{key} (stride {levels[key][1]})" for key in levels)
+        raise ValueError(
+            f"`{model.name}` has the levels: {known or 'none'}. Received: "
+            f"{', '.join(missing) or 'no name'}; ask for some of those"
+        )
+    if input_shape and tuple(input_shape) != model.input_shape[1:]:
+        model = rebuild(model, input_shape=input_shape)
+    layers = {layer.name: layer for layer in model.operations}
+    outputs = {name: layers[levels[name][0]].output for name in names}
+    return keras.Model(model.input, outputs, name=f"{model.name}_levels")
+
+
+class _Step(NamedTuple):
+    """A layer of a graph, in the order in which they run."""
+
+    layer: keras.Operation
+    reads: list[int]  # steps whose outputs it takes
+    level: int  # log2 of the stride; 0 where its output is no such map
+    meets: bool  # whether every path from input to output passes here
+
+    @property
+    def name(self):
+        return self.layer.name
+
+
+def _steps(model):
+    try:
+        traced = _trace(model, _SIDE)
+    except ValueError:  # raised by layers that take one size alone
+        traced = _trace(model, None)
+    last_read = {}
+    for index, (_, reads, _) in enumerate(traced):
+        last_read |= dict.fromkeys(reads, index)
+    # What was computed so far is read up to here, at first the input.
+    steps, open_until = [], last_read.get(-1, 0)
+    for index, (layer, reads, level) in enumerate(traced):
+        steps.append(_Step(layer, reads, level, open_until <= index))
+        open_until = max(open_until, last_read.get(index, 0))
+    return steps
+
+
+def _trace(model, side):
+    """Layer, steps that it reads (-1 is the input) and level of every step."""
+    image = model.inputs[0]
+    _, *sides, channels = image.shape
+    probe = keras.KerasTensor(
+        (None, *([side] * len(sides) if side else sides), channels), image.dtype
+    )
+    # Tensors are kept, since a lost one's id may be another's.
+    steps, origin = [], {id(probe): (-1, probe)}
+
+    def run(layer, *args, **kwargs):
+        outputs = layer.compute_output_spec(*args, **kwargs)
+        flat = keras.tree.flatten((args, kwargs))
+        reads = [origin[id(x)][0] for x in flat if id(x) in origin]
+        for tensor in keras.tree.flatten(outputs):
+            origin[id(tensor)] = len(steps), tensor
+        steps.append((layer, reads, _level(layer, outputs, probe)))
+        return outputs
+
+    functional_graph(model)._run_through_graph(probe, call_fn=run)
+    return steps
+
+
+def _level(layer, outputs, probe):
+    """log2 of the stride of a map that a level may be, or 0."""
+    shape = getattr(outputs, "shape", ())
+    # What is run twice has no one output.
+    if isinstance(layer, _BORDERS) or not hasattr(layer, "output"):
+        return 0
+    sides = list(zip(probe.shape[1:-1], shape[1:-1], strict=False))
+    known = sides and all(whole and part for whole, part in sides)
+    if len(shape) != len(probe.shape) or not known:
+        return 0
+    exact = [math.log2(whole / part) for whole, part in sides]
+    level = round(exact[0])
+    fits = all(abs(value - level) < _ROUNDING for value in exact)
+    return level if fits and min(shape[1:-1]) > 1 else 0
+
+
+def _end(steps, index, last):
+    """The sum before a norm and activation that open the next stage."""
+    before, normed = index, False
+    while before >= 0 and isinstance(steps[before].layer, _POINTWISE):
+        normed |= isinstance(steps[before].layer, _NORMS)
+        before = steps[before].reads[0]
+    ends = normed and before >= 0 and len(steps[before].reads) > 1
+    return before if ends and not last else index
