@@ -20,12 +20,12 @@ from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.simsiam import SimSiam
 from byol_tf.modalities.image.adapters import make_encoder, vector_encoder
-from byol_tf.modalities.image.grids import neighbours_grid, views_grid
 from byol_tf.modalities.image.reading import load_images as load_examples
 from byol_tf.modalities.image.resnet import ResNet, make_resnet
 from byol_tf.modalities.image.views import CentreView, TwoViews, View
 from byol_tf.optim.optimizers import LARS
 from byol_tf.optim.schedules import CosineTau, WarmupCosine
+from byol_tf.reports.grids import neighbours_grid, views_grid
 from byol_tf.reports.plots import curves
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.tasks.task import Task

@@ -37,7 +37,7 @@ KNOWN = {
     "export.signatures: modalities.image.layer",
     "export.verify: data.examples",
     "jobs.tune.build: jobs.compare.build",
-    "reports.pictures: modalities.image.grids",
+    "reports.pictures: reports.grids",
     "runs.predictor: modalities.image.decode",
     "search.map: modalities.image.sheet",
     "serving.settings: modalities.image.decode",

@@ -28,7 +28,9 @@ class CentreView(ImageLayer):
         resize: "bicubic" or "bilinear".
 
     Input: uint8, or float in [0, 1], `[batch, height, width, channels]`; only
-    the channels need be known in advance.
+    the channels need be known in advance. Or a dict of images of several sizes,
+    `image` on a canvas and `length`, int32 `[batch, 2]`, their own heights and
+    widths.
 
     Output: float32 `[batch, *size, channels]` in [0, 1].
     """
@@ -41,11 +43,22 @@ class CentreView(ImageLayer):
         self.resize = check_method(resize)
 
     def call(self, images):
+        if isinstance(images, dict):
+            return self._of_canvas(images["image"], images["length"])
         images = to_float(images)
         if self.crop_fraction == 1.0 and self.size == images.shape[1:3]:
             return images
-        batch, *lengths, _ = geometry.sizes(images)
-        rows, columns = (tf.cast(length, tf.float32) for length in lengths)
+        batch, rows, columns, _ = geometry.sizes(images)
+        return self._cut(
+            images, tf.fill([batch], rows), tf.fill([batch], columns)
+        )
+
+    def _of_canvas(self, images, lengths):
+        rows, columns = tf.unstack(lengths, axis=1)
+        return self._cut(to_float(images), rows, columns)
+
+    def _cut(self, images, rows, columns):
+        rows, columns = tf.cast(rows, tf.float32), tf.cast(columns, tf.float32)
         height, width = self.size
         box_rows = tf.minimum(rows, columns * height / width)
         box_columns = tf.minimum(columns, rows * width / height)
@@ -53,10 +66,7 @@ class CentreView(ImageLayer):
         left, box_columns = self._centred(box_columns, columns)
         box = (top, left, box_rows, box_columns)
         return geometry.crop_and_resize(
-            images,
-            *(tf.fill([batch], side) for side in box),
-            self.size,
-            method=self.resize,
+            images, *box, self.size, method=self.resize
         )
 
     def _centred(self, side, length):

@@ -154,6 +154,33 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     return np.stack([resize(image[..., i]) for i in range(channels)], axis=-1)
 
 
+def resize_box(
+    image: np.ndarray,
+    box: tuple[int, int, int, int],
+    size: tuple[int, int],
+    method: str,
+) -> np.ndarray:
+    """Resizes a part of one image, averaging where it shrinks.
+
+    Args:
+        image: uint8 `[height, width, channels]`.
+        box: top, left, height and width of the part, pixels.
+        size: height and width of the result.
+        method: "bicubic" or "bilinear".
+    """
+    top, left, rows, columns = box
+    part = image[top : top + rows, left : left + columns]
+    filters = Image.Resampling
+    how = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
+    if part.shape[-1] == 3:
+        return np.asarray(Image.fromarray(part).resize(size[::-1], how))
+    channels = [
+        np.asarray(Image.fromarray(channel).resize(size[::-1], how))
+        for channel in np.moveaxis(part, -1, 0)
+    ]
+    return np.stack(channels, axis=-1)
+
+
 def _centre_square(image, size):
     """Of a Pillow image, as an array of so many pixels of a side."""
     width, height = image.size

@@ -84,6 +84,30 @@ def boxes(
     return tuple(tf.cast(side, tf.float32) for side in box)
 
 
+def box(
+    fraction: np.ndarray,
+    height: int,
+    width: int,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+) -> tuple[int, int, int, int]:
+    """One of `boxes` without TensorFlow, for an image that is cut by itself.
+
+    Args:
+        fraction: float32 `[4]`; the others as in `boxes`.
+
+    Returns:
+        `(top, left, height, width)` in pixels.
+    """
+    share, log_ratio, down, across = np.asarray(fraction, np.float64)
+    pixels = _scaled(share, *area) * height * width
+    ratio = math.exp(_scaled(log_ratio, *map(math.log, aspect)))
+    rows = min(max(round(math.sqrt(pixels / ratio)), 1), height)
+    columns = min(max(round(math.sqrt(pixels * ratio)), 1), width)
+    top, left = down * (height - rows + 1), across * (width - columns + 1)
+    return int(top), int(left), rows, columns
+
+
 def _side(length, limit):
     return tf.clip_by_value(tf.round(length), 1.0, limit)
 
@@ -94,7 +118,11 @@ def _offset(fraction, largest):
 
 
 def _between64(fraction, low, high):
+    return _scaled(tf.cast(fraction, tf.float64), low, high)
+
+
+def _scaled(fraction, low, high):
     # From float32 bounds and a 24-bit fraction, float64 computes this without
     # rounding: whether a compiler fuses product and sum does not matter.
     low, high = (float(np.float32(bound)) for bound in (low, high))
-    return low + (high - low) * tf.cast(fraction, tf.float64)
+    return low + (high - low) * fraction

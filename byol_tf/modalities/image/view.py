@@ -3,10 +3,12 @@
 import logging
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_number, check_range
 from byol_tf.modalities.image import geometry, ops, sampling
+from byol_tf.modalities.image.decode import resize_box
 from byol_tf.modalities.image.layer import (
     ImageLayer,
     check_images,
@@ -123,7 +125,7 @@ class View(ImageLayer):
 
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The view as a function of the images and the seed alone."""
-        return self.transform(images, random_numbers(images, seed))
+        return self.transform(images, random_numbers(tf.shape(images)[0], seed))
 
     def draw_with_where(
         self, images: tf.Tensor, seed: tf.Tensor
@@ -143,7 +145,7 @@ class View(ImageLayer):
                 "a rotated view has no box; set rotate=0 where targets move "
                 f"along. Received: rotate={self.rotate}"
             )
-        numbers = random_numbers(images, seed)
+        numbers = random_numbers(tf.shape(images)[0], seed)
         draws = _by_name(numbers)
         _, height, width, _ = geometry.sizes(images)
         box = tf.stack(self._box(draws, height, width), axis=-1)
@@ -160,7 +162,41 @@ class View(ImageLayer):
         """
         images = check_images(images)
         draws = _by_name(numbers)
-        images = self._crop(images, draws)
+        return self._change(self._crop(images, draws), draws)
+
+    def cut(self, image: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Cuts the crop of a view out of one image of any size.
+
+        Args:
+            image: uint8 `[height, width, channels]`.
+            numbers: `[n]`, its row of `random_numbers`.
+
+        Returns:
+            uint8 `[*size, channels]`, not mirrored: see `change`.
+
+        Raises:
+            ValueError: the view has no size of its own.
+        """
+        if self.size is None:
+            raise ValueError("`size` must be given for images of any size")
+        fraction = np.split(numbers, np.cumsum(list(_DRAWS.values())))[0]
+        box = sampling.box(fraction, *image.shape[:2], self.area, self.aspect)
+        return resize_box(image, box, self.size, self.resize)
+
+    def change(self, crops: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """Does to crops what a view does besides: mirrors, colours, blurs.
+
+        Args:
+            crops: of `cut`, `[batch, *size, channels]`.
+            numbers: a row of `random_numbers` for each of them.
+        """
+        crops, draws = to_float(crops), _by_name(numbers)
+        if self.flip:
+            flip = (draws["flip"] < self.flip)[:, None, None, None]
+            crops = tf.where(flip, tf.reverse(crops, [2]), crops)
+        return self._change(crops, draws)
+
+    def _change(self, images, draws):
         images = self._rotate(images, draws)
         images = self._jitter(images, draws)
         images = self._grayscale(images, draws)
@@ -254,13 +290,12 @@ class View(ImageLayer):
         return config | {key: getattr(self, key) for key in _RECIPE}
 
 
-def random_numbers(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """All that a view of each image can need, float32 `[batch, n]` in [0, 1).
+def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """All that a view of each image can need, float32 `[count, n]` in [0, 1).
 
     Needed or not: switching an operation off leaves the draws of the others
     as they are.
     """
-    count = tf.shape(images)[0]
     return sampling.fractions(seed, [count, sum(_DRAWS.values())])
 
 

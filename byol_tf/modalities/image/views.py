@@ -1,6 +1,7 @@
 """The two views of BYOL as a Keras layer, and the package's other layers."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from byol_tf.modalities.image import sampling
@@ -74,12 +75,13 @@ class TwoViews(ImageLayer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.warned = False
-        self._batch, self._one = self._draw, self._transform
+        pieces = (self._draw, self._transform, self._change_all)
         if self.jit_compile:
-            self._batch, self._one = (
+            pieces = (
                 tf.function(each, jit_compile=True, autograph=False)
-                for each in (self._draw, self._transform)
+                for each in pieces
             )
+        self._batch, self._one, self._change = pieces
         self._each = tf.function(self._draw_each, autograph=False)
 
     @classmethod
@@ -115,12 +117,38 @@ class TwoViews(ImageLayer):
         )
 
     def call(self, images, seed=None):
-        warn_of_channels(self, [self.view1, self.view2], images)
+        first = images[0] if isinstance(images, tuple | list) else images
+        warn_of_channels(self, [self.view1, self.view2], first)
         if seed is None:
             seed = next_seed(self.seed_generator)
+        if isinstance(images, tuple | list):
+            return self._change(tuple(map(check_images, images)), seed)
         images = check_images(images)
         draw = self._each if self._is_one_by_one(images) else self._batch
         return draw(images, seed)
+
+    def numbers(self, seed: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+        """Draws all random numbers of both views, float32 `[count, k]`."""
+        return tf.concat(_numbers(count, seed), axis=1)
+
+    def cut(self, image: np.ndarray, numbers: np.ndarray) -> tuple:
+        """Cuts both views' crops out of one image of any size.
+
+        `views(crops, seed=seed)` of a batch of them does the rest. Crops are
+        resized with Pillow's filter, which averages pixels where a crop
+        shrinks; in a batch of one size they are interpolated, as in the
+        official code.
+
+        Args:
+            image: uint8 `[height, width, channels]`.
+            numbers: `[k]`, its row of `numbers(seed, count)`.
+
+        Returns:
+            Two uint8 arrays `[*size, channels]`.
+        """
+        views = (self.view1, self.view2)
+        parts = zip(views, np.split(numbers, 2), strict=True)
+        return tuple(view.cut(image, part) for view, part in parts)
 
     def _is_one_by_one(self, images):
         if self.one_by_one != "auto":
@@ -134,13 +162,21 @@ class TwoViews(ImageLayer):
         )
 
     def _draw(self, images, seed):
-        return self._transform(images, *_numbers(images, seed))
+        return self._transform(images, *_numbers(tf.shape(images)[0], seed))
+
+    def _change_all(self, crops, seed):
+        views = (self.view1, self.view2)
+        numbers = _numbers(tf.shape(crops[0])[0], seed)
+        return tuple(
+            view.change(*parts)
+            for view, *parts in zip(views, crops, numbers, strict=True)
+        )
 
     def _draw_each(self, images, seed):
         shapes = self.compute_output_shape(images.shape)
         return tf.map_fn(
             lambda row: [v[0] for v in self._one(*(x[None] for x in row))],
-            (images, *_numbers(images, seed)),
+            (images, *_numbers(tf.shape(images)[0], seed)),
             fn_output_signature=[
                 tf.TensorSpec(shape[1:], tf.float32) for shape in shapes
             ],
@@ -176,7 +212,7 @@ class TwoViews(ImageLayer):
         return cls(**config)
 
 
-def _numbers(images, seed):
+def _numbers(count, seed):
     """Random numbers of both views."""
     seeds = tf.unstack(sampling.split(seed, 2))
-    return tuple(random_numbers(images, seed) for seed in seeds)
+    return tuple(random_numbers(count, seed) for seed in seeds)

@@ -37,7 +37,7 @@ def views_grid(
             "`originals`, `view1` and `view2` must be of the same inputs. "
             f"Received: {len(originals)}, {len(view1)}, {len(view2)} of them"
         )
-    rows = [_displayable(x[:columns]) for x in (originals, view1, view2)]
+    rows = [displayable(x[:columns]) for x in (originals, view1, view2)]
     page = _Page(_MARGIN + len(rows[0]) * _PITCH, 3 * _PITCH, left=0.8)
     for y, (images, name) in enumerate(
         zip(rows, ("original", "view 1", "view 2"), strict=True)
@@ -85,14 +85,14 @@ def neighbours_grid(
         neighbour_labels = np.full((count, k), -1)
     named = bool((np.asarray(query_labels) >= 0).any())
     shown = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
-    shown = _displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
+    shown = displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
     row = _PITCH + (0.2 if named else 0.0)
     # A narrow gap parts the query from its neighbours.
     columns = [0.0, *(1.2 * _PITCH + x * _PITCH for x in range(k))]
     page = _Page((k + 1.2) * _PITCH, count * row, top=0.3)
     for x, name in zip(columns, ("query", "nearest"), strict=False):
         page.write(name, x + _SIDE / 2, -0.06, va="bottom", fontsize=9)
-    for y, query in enumerate(_displayable(queries)):
+    for y, query in enumerate(displayable(queries)):
         images = (query, *shown[y])
         labels = (query_labels[y], *neighbour_labels[y])
         for x, image, label in zip(columns, images, labels, strict=True):
@@ -122,7 +122,7 @@ def _caption(page, place, label, class_names, colour):
     page.write(name, x, y, fontsize=7.5, color=colour)
 
 
-def _displayable(images):
+def displayable(images):
     """Float RGB `[n, height, width, 3]` in [0, 1].
 
     One channel is shown gray, of two the mean, of more the first three.

@@ -1,0 +1,81 @@
+"""Views cut one by one out of images of any size, and the rest in a batch."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf import CentreView, TwoViews
+from byol_tf.modalities.image import sampling
+
+SIZE, SEED = 32, tf.constant([3, 7])
+PLAIN = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, "solarize": 0.0}
+
+
+def images_of(*shape):
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (shape[0], 6, 8, shape[-1]))
+    return np.asarray(tf.image.resize(coarse, shape[1:3])).astype(np.uint8)
+
+
+def cut_all(views, images):
+    numbers = views.numbers(SEED, len(images)).numpy()
+    cuts = [views.cut(*pair) for pair in zip(images, numbers, strict=True)]
+    return [np.stack(crops) for crops in zip(*cuts, strict=True)]
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (33, 17), (1, 9), (224, 224)])
+def test_a_box_by_itself_is_that_of_the_batch(shape):
+    fractions = sampling.fractions(SEED, [2000, 4])
+    area, aspect = (0.08, 1.0), (3 / 4, 4 / 3)
+    together = np.stack(sampling.boxes(fractions, *shape, area, aspect), 1)
+    alone = [sampling.box(row, *shape, area, aspect) for row in fractions]
+    np.testing.assert_array_equal(alone, together)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_cut_views_are_those_of_the_batch(channels):
+    # Crops that grow: there the filter averages nothing.
+    views = TwoViews.byol(SIZE, area=(0.2, 0.4), **PLAIN)
+    images = images_of(8, 36, 36, channels)
+    expected = views(tf.constant(images), seed=SEED)
+    found = views(tuple(map(tf.constant, cut_all(views, images))), seed=SEED)
+    for ours, theirs in zip(found, expected, strict=True):
+        # Crops are rounded to whole levels, and so is the filter's first way.
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2.1 / 255)
+
+
+def test_colours_of_cut_views_are_drawn_as_in_the_batch():
+    options = {"area": (1.0, 1.0), "aspect": (1.0, 1.0)}
+    views = TwoViews.byol(SIZE, **options)
+    images = images_of(8, SIZE, SIZE, 3)
+    expected = views(tf.constant(images), seed=SEED)
+    found = views((tf.constant(images),) * 2, seed=SEED)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_crops_come_from_the_whole_of_an_image():
+    image = np.zeros((60, 240, 3), np.uint8)
+    image[:, :40] = image[:, -40:] = 255  # outside of the centre square
+    views = TwoViews.byol(SIZE, area=(0.05, 0.2), **PLAIN)
+    crops = cut_all(views, [image] * 64)[0]
+    assert (crops.mean(axis=(1, 2, 3)) > 200).sum() > 5
+
+
+def test_a_view_without_a_size_cannot_be_cut():
+    views = TwoViews.byol()
+    with pytest.raises(ValueError, match="`size` must be given"):
+        cut_all(views, images_of(1, 8, 8, 3))
+
+
+def test_the_centre_of_a_canvas_is_that_of_the_image_alone():
+    images = [images_of(1, *shape, 3)[0] for shape in ((20, 30), (40, 24))]
+    canvas = np.full((2, 40, 40, 3), 99, np.uint8)
+    for place, image in zip(canvas, images, strict=True):
+        place[: image.shape[0], : image.shape[1]] = image
+    lengths = np.array([image.shape[:2] for image in images], np.int32)
+    view = CentreView(16)
+    found = view({"image": tf.constant(canvas), "length": lengths})
+    for ours, image in zip(found, images, strict=True):
+        alone = view(tf.constant(image[None]))[0]
+        np.testing.assert_allclose(ours, alone, rtol=0, atol=1e-6)
