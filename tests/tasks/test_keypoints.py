@@ -181,3 +181,22 @@ def test_rows_have_the_columns_of_the_table():
     assert rows == [
         {"eye_x": 0.5, "eye_y": 0.25, "tail_x": 0.125, "tail_y": 1.0}
     ]
+
+
+def test_points_move_with_crops_and_sides_change_in_a_mirror():
+    columns = [
+        f"{n}_{a}" for n in ("left_eye", "nose", "right_eye") for a in "xy"
+    ]
+    targets = np.float32(
+        [[0.2, 0.5, 0.5, 0.9, 0.8, 0.5], [0.2, 0.5, NAN, NAN, 0.4, 0.4]]
+    )
+    where = {
+        "box": tf.constant([[0.0, 0.0, 1.0, 1.0], [0.25, 0.25, 0.5, 0.5]]),
+        "flip": tf.constant([True, False]),
+    }
+    moved = Keypoints(columns).move(tf.constant(targets), where)
+    np.testing.assert_allclose(
+        moved,
+        [[0.2, 0.5, 0.5, 0.9, 0.8, 0.5], [NAN, NAN, NAN, NAN, 0.3, 0.3]],
+        atol=1e-6,
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.jobs.finetune.settings import Settings
+from byol_tf.modalities.levels import find_levels, outputs_of
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
@@ -47,7 +48,8 @@ class FineTuner:
         draw: random views of a step and where they lie, `draw(rows, seed)`
             with a seed of int32 `[2]`, such as `View.draw_with_where`; None
             takes `prepare`.
-        levels: of the encoder by name: name of the layer, and stride.
+        levels: of the encoder by name: name of the layer, and stride; None
+            finds them, see `find_levels`.
 
     Attributes:
         head: the task's model.
@@ -72,8 +74,9 @@ class FineTuner:
     ):
         self.encoder, self.task, self.prepare = encoder, task, prepare
         self._settings = settings
-        self._names, self._stride = _consumed(task, levels or {})
-        self._features = _feature_model(encoder, levels, self._names)
+        levels = find_levels(encoder) if levels is None else levels
+        names, self._stride = _consumed(task, levels)
+        self._features = _feature_model(encoder, levels, names)
         inputs = _inputs(image_shape)
         features = self._by_name(self._features(inputs))
         self._specs = {
@@ -269,13 +272,11 @@ def _feature_model(encoder, levels, names):
     """From the encoder's inputs to features by name; itself for the vector."""
     if names == (VECTOR,):
         return encoder
-    outputs = {
-        name: encoder.output
-        if name == VECTOR
-        else encoder.get_layer(levels[name][0]).output
-        for name in names
-    }
-    return keras.Model(encoder.input, outputs, name="features")
+    maps = outputs_of(encoder, levels, [n for n in names if n != VECTOR])
+    vector = {VECTOR: encoder.output} if VECTOR in names else {}
+    return keras.Model(
+        encoder.input, {**maps.output, **vector}, name="features"
+    )
 
 
 def _inputs(shape):

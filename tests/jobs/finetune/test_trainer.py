@@ -9,6 +9,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.resnet import ResNet
 from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.task import VectorTask, head_inputs
 from tests.support.finetuning import make_settings
 
 SHAPE = (4, 4, 1)
@@ -221,3 +222,64 @@ def test_without_a_random_view_a_step_sees_whole_images():
     )
     np.testing.assert_allclose(views, images / 255, atol=1e-6)
     np.testing.assert_array_equal(targets, np.ones((5, 3)))
+
+
+def test_metrics_and_loss_do_not_depend_on_the_batches():
+    tuner = make(resnet())
+    rows = np.random.default_rng(0).integers(0, 256, (7, *SHAPE), np.uint8)
+    targets = np.eye(3, dtype=np.float32)[np.arange(7) % 3]
+    whole = tuner.judge(rows, targets, 7)
+    assert tuner.judge(rows, targets, 3) == pytest.approx(whole, rel=1e-6)
+    logits = tuner.head({"vector": tuner.encoder(np.float32(rows) / 255)})
+    expected = keras.losses.categorical_crossentropy(
+        targets, logits["logits"], from_logits=True
+    )
+    assert whole["loss"] == pytest.approx(float(np.mean(expected)), rel=1e-5)
+
+
+class Frames(VectorTask):
+    """The mean of each frame of a signal, as many as it has."""
+
+    name = "frames"
+    metric = "nearness"
+    prediction = "frames"
+    lengths = None
+
+    of = targets = metrics = rows = None
+
+    def consumes(self, levels):
+        return tuple(name for name in levels if levels[name] == 4)
+
+    def head(self, specs):
+        inputs = head_inputs(specs)
+        (frames,) = inputs.values()
+        frames = keras.layers.Dense(1, dtype="float32")(frames)
+        return keras.Model(inputs, {"frames": frames[..., 0]})
+
+    def loss(self, targets, outputs):
+        self.lengths.assign(outputs["length"])
+        inside = tf.sequence_mask(outputs["length"], 3, tf.float32)
+        return tf.reduce_sum(inside * (outputs["frames"] - targets) ** 2, -1)
+
+
+def test_outputs_of_a_padded_axis_have_its_length():
+    signal = keras.Input((12, 1), name="signal")
+    length = keras.Input((), dtype="int32", name="length")
+    frames = keras.layers.Conv1D(2, 4, 4, name="frames")(signal)
+    vector = keras.layers.GlobalAveragePooling1D()(frames)
+    encoder = keras.Model({"signal": signal, "length": length}, vector)
+    task = Frames(("mean",))
+    task.lengths = tf.Variable([0, 0, 0])
+    spec = {
+        "signal": tf.TensorSpec([None, 12, 1]),
+        "length": tf.TensorSpec([None], tf.int32),
+    }
+    levels = {"frames": ("frames", 4)}
+    tuner = FineTuner(
+        encoder, task, spec, lambda rows: rows, make_settings(), levels=levels
+    )
+    batch = {"signal": tf.ones([3, 12, 1]), "length": tf.constant([12, 5, 4])}
+    before = tuner.weights().head
+    tuner.step(batch, tf.ones([3, 3]), rate=0.1, decay=0.0, whole=False)
+    assert task.lengths.numpy().tolist() == [3, 2, 1]
+    assert (before[0] != tuner.weights().head[0]).any()
