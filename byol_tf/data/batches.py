@@ -1,11 +1,15 @@
-"""Batches of images for training and for evaluation, as `tf.data`."""
+"""Batches of training examples, as `tf.data`."""
 
+import functools
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Examples, Rows
+from byol_tf.data.examples import Examples, Rows, Unreadable
+from byol_tf.data.rows import bare, batch_spec, pack, power_of_two
 from byol_tf.distribute.strategy import WHOLE, Shard
 
 FOREVER = np.iinfo(np.int64).max
@@ -42,7 +46,7 @@ def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def part_size(batch_size: int, shard: Shard) -> int:
-    """Images of a batch that one replica gets.
+    """Examples of a batch that one replica gets.
 
     Raises:
         ValueError: if the batch cannot be divided by the replicas.
@@ -56,73 +60,98 @@ def part_size(batch_size: int, shard: Shard) -> int:
     return part
 
 
-def epoch_rows(
-    num_examples: int, batch_size: int, seed: int, epoch: int, shard: Shard
-) -> np.ndarray:
-    """The examples of every step of an epoch, for the replicas of a shard.
+def places(num_examples: int, batch_size: int, shard: Shard) -> np.ndarray:
+    """Where the examples of a shard's steps stand in the order of an epoch.
 
     Returns:
         int64 `[steps, replicas of the shard, part]`; those of all shards,
         put together in order, are the batches of one device.
     """
     steps = steps_per_epoch(num_examples, batch_size)
-    rows = epoch_order(num_examples, seed, epoch)[: steps * batch_size]
-    rows = rows.reshape(steps, shard.replicas, part_size(batch_size, shard))
-    return rows[:, shard.first : shard.first + shard.count]
+    part = part_size(batch_size, shard)
+    every = np.arange(steps * batch_size)
+    every = every.reshape(steps, shard.replicas, part)
+    return every[:, shard.first : shard.first + shard.count]
 
 
 def training_batches(
-    images: Examples,
+    examples: Examples,
     batch_size: int,
     *,
     seed: int,
     start_step: int = 0,
     num_steps: int | None = None,
     shard: Shard = WHOLE,
+    views=None,
+    view_seed: Callable | None = None,
 ) -> tf.data.Dataset:
     """Shuffled full batches from a step on.
 
-    Which images a step gets is a pure function of `(seed, step)`, so a run
+    Which examples a step gets is a pure function of `(seed, step)`, so a run
     that continues at `start_step` gets what it would have got without the
     interruption, and no data is read to come to that place. Every epoch has
-    an order of its own and holds an image at most once.
+    an order of its own and holds an example at most once, but for those in
+    place of others: where an encoded row cannot be read, the next readable
+    one of the epoch's order takes its place.
 
     Args:
-        images: the training set.
-        batch_size: images of a batch.
+        examples: the training set.
+        batch_size: examples of a batch.
         seed: of the order, 0 or more.
         start_step: first step, counted from the beginning of training.
         num_steps: number of batches; None for no end.
         shard: which parts of every batch are read, one after another. Those
             of all shards, put together in order, are the batch.
+        views: the `Views` of a modality, to cut every row here as
+            `views.cut(row, numbers)` with its row of `views.numbers(seed,
+            part)`; None to leave rows whole.
+        view_seed: with `views`: see `with_views`.
 
     Returns:
-        Dataset of `(images, labels)`: uint8 `[part, height, width, channels]`
-        and int32 `[part]`, `part` being `batch_size` over the replicas.
+        Dataset of `(batch, labels)`, `part` being `batch_size` over the
+        replicas: arrays `[part, ...]` by name of `examples.spec`, or the only
+        one, padded as `Examples.take` says; with `views` the tuple of what
+        `cut` gives, each `[part, ...]`. Labels are int32 `[part]`.
 
     Raises:
         ValueError: if there is not one full batch, or it cannot be divided by
             the replicas.
     """
-    count = images.num_examples
+    count = examples.num_examples
     per_epoch = steps_per_epoch(count, batch_size)
     part = part_size(batch_size, shard)
     first_epoch, first_step = divmod(start_step, per_epoch)
 
     def order(epoch):
-        rows = epoch_rows(count, batch_size, seed, int(epoch), shard)
-        rows = rows[first_step if epoch == first_epoch else 0 :]
-        return rows.reshape(-1, part)
+        chosen = places(count, batch_size, shard)
+        chosen = chosen[first_step if epoch == first_epoch else 0 :]
+        chosen = chosen.reshape(-1, part)
+        return chosen, epoch_order(count, seed, int(epoch))[chosen]
 
     def steps_of_epoch(epoch):
-        steps = tf.numpy_function(order, [epoch], tf.int64, stateful=False)
-        steps.set_shape([None, part])
-        return tf.data.Dataset.from_tensor_slices(steps)
+        steps = tf.numpy_function(
+            order, [epoch], (tf.int64, tf.int64), stateful=False
+        )
+        for tensor in steps:
+            tensor.set_shape([None, part])
+        steps = tf.data.Dataset.from_tensor_slices(tuple(steps))
+        return steps.map(lambda places, rows: (epoch, places, rows))
 
     steps = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(steps_of_epoch)
     if num_steps is not None:
         steps = steps.take(num_steps * shard.count)
-    return _gather(steps, images, part)
+    if views is not None:
+        seed_of = _seed_of(view_seed, start_step, shard)
+        batches = _cut(steps, _Reader(examples, seed), views, seed_of, part)
+    elif examples.dense:
+        batches = _gather(steps, examples, part)
+    else:
+        batches = _padded(steps, _Reader(examples, seed), part)
+    # Copying rows needs no tuning, and the thread that tunes holds up the end
+    # of an iteration by up to a minute: it sleeps for longer and longer.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(AHEAD).with_options(options)
 
 
 def with_views(
@@ -147,11 +176,11 @@ def with_views(
         Dataset of `((view1, view2), labels)`.
     """
 
+    seed_of = _seed_of(view_seed, start_step, shard)
+
     def draw(number, batch):
         images, labels = batch
-        step = start_step + number // shard.count
-        seed = view_seed(step, shard.first + number % shard.count)
-        return tuple(views(images, seed=seed)), labels
+        return tuple(views(images, seed=seed_of(number))), labels
 
     return (
         dataset.enumerate()
@@ -160,37 +189,120 @@ def with_views(
     )
 
 
-def _gather(indices, images, batch_size):
-    """Batches of indices to batches of images and labels.
+def _seed_of(view_seed, start_step, shard):
+    """From the number of a part of the batches to the seed of its views."""
+
+    def seed_of(number):
+        step = start_step + number // shard.count
+        return view_seed(step, shard.first + number % shard.count)
+
+    return seed_of
+
+
+def _gather(steps, examples, part):
+    """Batches of dense rows.
 
     Reads in NumPy: it copies rows as fast as TensorFlow would, from memory
     and from a memory map alike, and nothing is held twice.
     """
-    pixels, labels = images.rows, images.labels.astype(np.int32)
-    on_disk = isinstance(pixels, np.memmap | Rows)
+    stored, labels = examples.rows, examples.labels.astype(np.int32)
+    on_disk = isinstance(stored, np.memmap | Rows)
 
     def read(rows):
         if not on_disk:
-            return pixels[rows], labels[rows]
+            return stored[rows], labels[rows]
         order = np.argsort(rows)  # ascending: fewest jumps on the disk
-        batch = np.empty((len(rows), *pixels.shape[1:]), pixels.dtype)
-        batch[order] = pixels[rows[order]]
+        batch = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
+        batch[order] = stored[rows[order]]
         return batch, labels[rows]
 
-    def batch(rows):
-        values = tf.numpy_function(
-            read, [rows], (pixels.dtype, tf.int32), stateful=False
-        )
-        values[0].set_shape([batch_size, *pixels.shape[1:]])
-        values[1].set_shape([batch_size])
-        return tuple(values)
+    def batch(epoch, places, rows):
+        spec = batch_spec(examples.spec, part)
+        return _call(read, [rows], spec, tf.TensorSpec([part], tf.int32))
 
-    # Copying rows needs no tuning, and the thread that tunes holds up the end
-    # of an iteration by up to a minute: it sleeps for longer and longer.
-    options = tf.data.Options()
-    options.autotune.enabled = False
+    return steps.map(batch, num_parallel_calls=READERS, deterministic=True)
+
+
+def _padded(steps, reader, part):
+    """Batches of ragged or encoded rows, whole."""
+    examples = reader.examples
+    padded = power_of_two if examples.encoded else examples.rows.padded
+
+    def read(epoch, places, rows):
+        with ThreadPoolExecutor() as pool:
+            found = list(pool.map(lambda *at: reader(epoch, *at), places, rows))
+        batch = pack([row for _, row in found], examples.spec, padded)
+        labels = [examples.labels[number] for number, _ in found]
+        return (*batch.values(), np.array(labels, np.int32))
+
+    def batch(*step):
+        spec = batch_spec(examples.spec, part)
+        return _call(read, step, spec, tf.TensorSpec([part], tf.int32))
+
+    return steps.map(batch, num_parallel_calls=READERS, deterministic=True)
+
+
+def _cut(steps, reader, views, seed_of, part):
+    """Batches of views, each row cut by itself."""
+    examples = reader.examples
+
+    def read(epoch, place, row):
+        number, values = reader(epoch, place, row)
+        return (*values.values(), examples.labels[number].astype(np.int32))
+
+    def rows_of(number, step):
+        epoch, *places_and_rows = step
+        numbers = views.numbers(seed_of(number), part)
+        return tf.data.Dataset.from_tensor_slices(
+            (tf.fill([part], epoch), *places_and_rows, numbers)
+        )
+
+    def cut(epoch, place, row, numbers):
+        spec = tf.TensorSpec([], tf.int32)
+        row, label = _call(read, [epoch, place, row], examples.spec, spec)
+        return tuple(views.cut(row, numbers)), label
+
     return (
-        indices.map(batch, num_parallel_calls=READERS, deterministic=True)
-        .prefetch(AHEAD)
-        .with_options(options)
+        steps.enumerate()
+        .flat_map(rows_of)
+        .map(cut, num_parallel_calls=os.cpu_count(), deterministic=True)
+        .batch(part, drop_remainder=True)
     )
+
+
+def _call(read, arguments, spec, label_spec):
+    """`(arrays by name or the only one, labels)` of a NumPy function."""
+    specs = [*spec.values(), label_spec]
+    tensors = tf.numpy_function(
+        read, arguments, [one.dtype for one in specs], stateful=False
+    )
+    for tensor, one in zip(tensors, specs, strict=True):
+        tensor.set_shape(one.shape)
+    *values, labels = tensors
+    return bare(dict(zip(spec, values, strict=True))), labels
+
+
+class _Reader:
+    """Reads one row of a set, or the next in an epoch's order that it can."""
+
+    def __init__(self, examples, seed):
+        self.examples = examples
+        self._order = functools.lru_cache(2)(
+            functools.partial(epoch_order, examples.num_examples, seed)
+        )
+
+    def __call__(self, epoch, place, row):
+        """`(row that was read, arrays by name)`."""
+        count = self.examples.num_examples
+        for further in range(count):
+            if further:
+                row = self._order(int(epoch))[(place + further) % count]
+            try:
+                return row, self.examples.read(row)
+            except Unreadable as error:
+                reason = str(error)
+                self.examples.rows.list_unreadable(row, reason)
+        raise ValueError(
+            f"none of the {count} rows of {self.examples.name} can be read; "
+            f"of the last: {reason}"
+        )

@@ -1,5 +1,7 @@
 """Batches: what comes, in which order, and where a run continues."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +12,8 @@ from byol_tf.data.batches import (
     training_batches,
     with_views,
 )
-from byol_tf.data.examples import Examples
+from byol_tf.data.examples import Encoded, Examples, Ragged, Unreadable
+from byol_tf.distribute.strategy import Shard
 
 
 @pytest.fixture
@@ -215,3 +218,211 @@ def test_pipeline_views_keep_static_shapes(images):
     viewed = with_views(batches, shifted_views, view_seed)
     spec = tf.TensorSpec((4, 4, 5, 3), tf.int32)
     assert viewed.element_spec == ((spec, spec), tf.TensorSpec((4,), tf.int32))
+
+
+# ---- rows that are not dense --------------------------------------------
+
+SIGNAL = {"signal": tf.TensorSpec([None], tf.float32)}
+
+
+def write_signals(folder, count=23, damaged=()):
+    """Files of 5 to 40 numbers: the first is that of the file."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for number in range(count):
+        array = rng.normal(size=rng.integers(5, 41)).astype(np.float32)
+        array[0] = number
+        data = b"damaged" if number in damaged else array.tobytes()
+        (folder / f"{number:02}.sig").write_bytes(data)
+        arrays.append(array)
+    return arrays
+
+
+def read_signal(path):
+    data = path.read_bytes()
+    if data == b"damaged":
+        raise Unreadable("it says so")
+    return np.frombuffer(data, np.float32)
+
+
+def files(folder, count=23):
+    return Examples(
+        Encoded([folder / f"{number:02}.sig" for number in range(count)]),
+        np.arange(count, dtype=np.int32),
+        decode=read_signal,
+        spec=SIGNAL,
+    )
+
+
+class Windows:
+    """Two windows of 4 numbers, wherever the draws say, and the draws."""
+
+    def numbers(self, seed, count):
+        return tf.random.stateless_uniform([count, 2], seed)
+
+    def cut(self, row, numbers):
+        free = tf.cast(tf.size(row) - 4, tf.float32)
+        starts = tf.cast(numbers * free, tf.int32)
+        one, two = (row[starts[i] : starts[i] + 4] for i in range(2))
+        return tf.ensure_shape(one, [4]), tf.ensure_shape(two, [4])
+
+
+def windows_of(folder, **options):
+    options = {"seed": 3, "num_steps": 12, **options}
+    batches = training_batches(
+        files(folder), 4, views=Windows(), view_seed=view_seed, **options
+    )
+    return list(batches.as_numpy_iterator())
+
+
+def assert_equal(a, b):
+    for one, two in zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_ragged_batches_are_the_rows_of_dense_ones_padded(images, tmp_path):
+    arrays = write_signals(tmp_path)
+    ragged = Examples(Ragged.of(arrays), images.labels, spec=SIGNAL)
+    dense = labels_of(training_batches(images, 4, seed=3, num_steps=12))
+    batches = training_batches(ragged, 4, seed=3, num_steps=12)
+    assert batches.element_spec == (
+        {
+            "signal": tf.TensorSpec([4, None], tf.float32),
+            "length": tf.TensorSpec([4], tf.int32),
+        },
+        tf.TensorSpec([4], tf.int32),
+    )
+    for (batch, labels), expected in zip(
+        batches.as_numpy_iterator(), dense, strict=True
+    ):
+        assert labels.tolist() == expected
+        assert batch["signal"].shape[1] in ragged.rows.padded_lengths
+        for row, length, label in zip(
+            batch["signal"], batch["length"], labels, strict=True
+        ):
+            np.testing.assert_array_equal(row[:length], arrays[label])
+            assert not row[length:].any()
+
+
+def test_files_are_decoded_in_the_order_of_dense_rows(images, tmp_path):
+    arrays = write_signals(tmp_path)
+    dense = labels_of(training_batches(images, 4, seed=3, num_steps=7))
+    batches = training_batches(files(tmp_path), 4, seed=3, num_steps=7)
+    for (batch, labels), expected in zip(
+        batches.as_numpy_iterator(), dense, strict=True
+    ):
+        assert labels.tolist() == expected
+        for row, length, label in zip(
+            batch["signal"], batch["length"], labels, strict=True
+        ):
+            np.testing.assert_array_equal(row[:length], arrays[label])
+
+
+def test_each_row_is_cut_by_its_row_of_the_draws_of_its_step(images, tmp_path):
+    arrays = write_signals(tmp_path)
+    dense = labels_of(training_batches(images, 4, seed=3, num_steps=12))
+    for step, (views, labels) in enumerate(windows_of(tmp_path)):
+        assert labels.tolist() == dense[step]
+        draws = Windows().numbers(view_seed(step, 0), 4).numpy()
+        for i, label in enumerate(labels):
+            whole = arrays[label]
+            for view, draw in zip(views, draws[i], strict=True):
+                start = int(draw * np.float32(len(whole) - 4))
+                np.testing.assert_array_equal(view[i], whole[start : start + 4])
+
+
+@pytest.mark.parametrize("start", [1, 5, 9])
+def test_cut_batches_go_on_bit_for_bit(tmp_path, start):
+    write_signals(tmp_path, damaged=[3, 8])
+    whole = windows_of(tmp_path)
+    rest = windows_of(tmp_path, start_step=start, num_steps=12 - start)
+    assert_equal(whole[start:], rest)
+
+
+@pytest.mark.parametrize("damaged", [(), (3, 8, 20)])
+def test_shards_put_together_are_the_labels_of_one_device(tmp_path, damaged):
+    write_signals(tmp_path, damaged=damaged)
+    whole = windows_of(tmp_path)
+    parts = [
+        windows_of(tmp_path, shard=Shard(first, 1, 2)) for first in range(2)
+    ]
+    for step in range(12):
+        labels = [part[step][1] for part in parts]
+        np.testing.assert_array_equal(np.concatenate(labels), whole[step][1])
+
+
+def test_two_replicas_of_one_worker_are_two_workers(tmp_path):
+    write_signals(tmp_path, damaged=[3])
+    both = windows_of(tmp_path, shard=Shard(0, 2, 2))
+    for first in range(2):
+        assert_equal(
+            both[first::2], windows_of(tmp_path, shard=Shard(first, 1, 2))
+        )
+
+
+def test_dense_rows_can_be_cut_too(images):
+    class Corner:
+        numbers = Windows.numbers
+
+        def cut(self, row, numbers):
+            return row[:2, :2], numbers
+
+    batches = training_batches(
+        images, 6, seed=1, num_steps=3, views=Corner(), view_seed=view_seed
+    )
+    for (corner, _), labels in batches.as_numpy_iterator():
+        np.testing.assert_array_equal(corner, images.rows[labels, :2, :2])
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_the_next_readable_row_of_the_order_takes_the_place(tmp_path, cut):
+    damaged = [3, 8, 20]
+    write_signals(tmp_path, damaged=damaged)
+    options = {"views": Windows(), "view_seed": view_seed} if cut else {}
+    examples = files(tmp_path)
+    got = labels_of(
+        training_batches(examples, 4, seed=3, num_steps=10, **options)
+    )
+    for epoch in range(2):
+        order = epoch_order(23, 3, epoch).tolist()
+        for place in range(20):
+            following = (order + order)[place:]
+            expected = next(row for row in following if row not in damaged)
+            step = 5 * epoch + place // 4
+            assert got[step][place % 4] == expected
+
+
+def test_unreadable_rows_are_listed_once(tmp_path):
+    write_signals(tmp_path, damaged=[3, 8])
+    listed = []
+    examples = files(tmp_path)
+    examples.rows.listen = lambda *found: listed.append(found)
+    batches = training_batches(examples, 4, seed=3, num_steps=25)
+    assert len(labels_of(batches)) == len(labels_of(batches)) == 25
+    assert sorted(listed) == [
+        (tmp_path / "03.sig", "it says so"),
+        (tmp_path / "08.sig", "it says so"),
+    ]
+
+
+def test_a_set_without_a_readable_row_ends_with_the_reason(tmp_path):
+    write_signals(tmp_path, damaged=range(23))
+    batches = training_batches(files(tmp_path), 4, seed=3, num_steps=1)
+    with pytest.raises(tf.errors.OpError, match=r"none of the 23 .*says so"):
+        labels_of(batches)
+
+
+def test_each_file_is_read_once_for_its_batch(tmp_path):
+    write_signals(tmp_path)
+    read = []
+
+    def counted(path):
+        read.append(path.name)
+        return read_signal(path)
+
+    examples = dataclasses.replace(files(tmp_path), decode=counted)
+    batches = training_batches(
+        examples, 4, seed=3, num_steps=2, views=Windows(), view_seed=view_seed
+    )
+    labels = np.ravel(labels_of(batches))
+    assert sorted(read) == sorted(f"{label:02}.sig" for label in labels)

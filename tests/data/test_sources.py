@@ -1,0 +1,136 @@
+"""Sources of a kind of row that is no image: a decoder is handed in."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.data.bad_images import BadImages
+from byol_tf.data.batches import training_batches
+from byol_tf.data.examples import Encoded, Ragged, Unreadable
+from byol_tf.data.sources import Decoder, load
+
+
+def read(path):
+    data = path.read_bytes()
+    if data.startswith(b"?"):
+        raise Unreadable("it begins with ?")
+    return np.frombuffer(data, np.float32)
+
+
+FREE = Decoder(
+    spec={"signal": tf.TensorSpec([None], tf.float32)},
+    decode=read,
+    extensions=(".sig",),
+)
+FIXED = dataclasses.replace(
+    FREE, spec={"signal": tf.TensorSpec([4], tf.float32)}
+)
+
+
+def write(folder, count, length=lambda number: 4, damaged=()):
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = []
+    for number in range(count):
+        array = np.arange(length(number), dtype=np.float32) / 7 + number
+        data = b"????" if number in damaged else array.tobytes()
+        (folder / f"{number:02}.sig").write_bytes(data)
+        arrays.append(array)
+    return arrays
+
+
+def late(folder, bad_images):
+    """Reads all rows that `load` has left encoded."""
+    examples = load(
+        "folder", directory=folder, decoder=FREE, bad_images=bad_images
+    )
+    for _ in training_batches(examples, 10, seed=0, num_steps=2):
+        pass
+
+
+def test_files_of_free_length_stay_encoded(tmp_path):
+    arrays = write(tmp_path / "a", 3, length=lambda number: number + 2)
+    arrays += write(tmp_path / "b", 2)
+    (tmp_path / "notes.txt").write_text("no signal")
+    examples = load("folder", directory=tmp_path, decoder=FREE)
+    assert isinstance(examples.rows, Encoded)
+    assert examples.spec == FREE.spec
+    assert examples.paths == (
+        *("a/00.sig", "a/01.sig", "a/02.sig"),
+        *("b/00.sig", "b/01.sig"),
+    )
+    assert examples.labels.tolist() == [0, 0, 0, 1, 1]
+    assert examples.class_names == ("a", "b")
+    for row, array in enumerate(arrays):
+        np.testing.assert_array_equal(examples.read(row)["signal"], array)
+
+
+@pytest.mark.parametrize("cache", ["memory", "disk"])
+def test_files_of_one_length_are_decoded_once_as_floats(tmp_path, cache):
+    arrays = write(tmp_path / "x", 5, damaged=[1])
+    folder = {"directory": tmp_path / "x", "decoder": FIXED, "cache": cache}
+    for _ in range(2):  # the second from the cache
+        examples = load("folder", cache_dir=tmp_path / "cache", **folder)
+        assert examples.dense
+        assert examples.skipped == (("01.sig", "it begins with ?"),)
+        assert examples.rows.dtype == np.float32
+        np.testing.assert_array_equal(
+            examples.rows, np.delete(arrays, 1, axis=0)
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint16, np.int8])
+def test_arrays_keep_their_type(tmp_path, dtype):
+    values = (np.arange(12).reshape(4, 3) * 1.5).astype(dtype)
+    np.savez(tmp_path / "set.npz", train_signals=values)
+    examples = load("arrays", directory=tmp_path / "set.npz", decoder=FREE)
+    assert examples.rows.dtype == dtype
+    assert examples.spec == {"signal": tf.TensorSpec([3], dtype)}
+    np.testing.assert_array_equal(examples.rows, values)
+
+
+def test_arrays_with_offsets_are_ragged(tmp_path):
+    values = np.arange(7, dtype=np.float32)
+    np.savez(
+        tmp_path / "set.npz",
+        x_train=values,
+        x_train_offsets=[0, 2, 2, 7],
+        y_train=[1, 0, 1],
+    )
+    examples = load("arrays", directory=tmp_path / "set.npz", decoder=FREE)
+    assert isinstance(examples.rows, Ragged)
+    assert examples.spec == FREE.spec
+    rows = [row.tolist() for row in examples.rows[[0, 1, 2]]]
+    assert rows == [[0, 1], [], [2, 3, 4, 5, 6]]
+
+
+def test_offsets_of_other_values_are_refused(tmp_path):
+    np.savez(tmp_path / "set.npz", x_train=np.zeros(3), x_train_offsets=[0, 9])
+    with pytest.raises(ValueError, match=r"set\.npz: `offsets` must ascend"):
+        load("arrays", directory=tmp_path / "set.npz", decoder=FREE)
+
+
+def test_a_folder_without_such_files_says_what_was_looked_for(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(ValueError, match=r"no signal in.*\.sig.*files: 1"):
+        load("folder", directory=tmp_path, decoder=FREE)
+
+
+def test_rows_found_unreadable_by_a_batch_are_listed(tmp_path):
+    write(tmp_path / "x", 20, damaged=[3, 11])
+    late(tmp_path / "x", BadImages(tmp_path / "bad.csv", 0.1))
+    with open(tmp_path / "bad.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["path", "reason"]
+    assert sorted(rows) == [
+        [str(tmp_path / "x" / f"{number:02}.sig"), "it begins with ?"]
+        for number in (3, 11)
+    ]
+
+
+def test_too_many_unreadable_rows_in_batches_end_the_run(tmp_path):
+    write(tmp_path / "x", 20, damaged=[3, 11, 12])
+    with pytest.raises(tf.errors.OpError, match=r"3 of the 20 .*bad_share"):
+        late(tmp_path / "x", BadImages(None, 0.1))
