@@ -1,8 +1,24 @@
 """Checks of settings, with an error that names the setting."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 MOST = 2**31 - 1  # of any number in a configuration
+
+
+@contextlib.contextmanager
+def in_section(name: str) -> Iterator[None]:
+    """Puts a section before the argument that a ValueError begins with.
+
+    "`base_lr` must be ..." of a constructor becomes "optimizer.base_lr must
+    be ...", as the field of a configuration is called.
+    """
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"^`([\w.]+)`", rf"{name}.\1", str(error))
+        raise ValueError(text) from error
 
 
 def check_number(
@@ -10,11 +26,34 @@ def check_number(
 ) -> float:
     """The value, if it is a number in [low, high]; else a ValueError."""
     if not isinstance(value, (int, float)) or not low <= value <= high:
+        bounded = high < float("inf")
+        wanted = (
+            f"in [{low:g}, {high:g}]" if bounded else f"of at least {low:g}"
+        )
         raise ValueError(
-            f"`{name}` must be a number in [{low:g}, {high:g}]. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be a number {wanted}. Received: {name}={value!r}"
         )
     return float(value)
+
+
+def check_integer(name: str, value: int, low: int) -> int:
+    """The value, if it is an integer of at least `low`; else a ValueError."""
+    if not isinstance(value, int) or value < low:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {low}. "
+            f"Received: {name}={value!r}"
+        )
+    return value
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """The value, if it is one of `choices`; else a ValueError."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(map(str, choices))}. "
+            f"Received: {name}={value!r}"
+        )
+    return value
 
 
 def check_positive(
@@ -22,8 +61,9 @@ def check_positive(
 ) -> float:
     """The value, if it is a number above 0, at most `high`."""
     if not isinstance(value, (int, float)) or not 0 < value <= high:
+        most = f" and at most {high:g}" if high < float("inf") else ""
         raise ValueError(
-            f"`{name}` must be a number above 0 and at most {high:g}. "
+            f"`{name}` must be a number above 0{most}. "
             f"Received: {name}={value!r}"
         )
     return float(value)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 import tensorflow as tf
 from absl import logging
 
+from byol_tf.checks import check_choice
 from byol_tf.lines import first_line
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
@@ -189,6 +190,11 @@ class Distribution:
         return context.all_reduce(operation, value)
 
 
+def check_strategy(name: str) -> str:
+    """The name of a strategy; a ValueError for any other."""
+    return check_choice("strategy", name, STRATEGIES)
+
+
 def make_distribution(name: str) -> Distribution:
     """The devices by the name of a strategy.
 
@@ -204,11 +210,7 @@ def make_distribution(name: str) -> Distribution:
     Raises:
         ValueError: there is no such strategy, or not what it needs.
     """
-    if name not in STRATEGIES:
-        raise ValueError(
-            f"strategy must be one of {', '.join(STRATEGIES)}. "
-            f"Received: {name!r}"
-        )
+    check_strategy(name)
     if name == "auto":
         name = _found()
     if name != "one":

@@ -9,9 +9,6 @@ from absl import logging
 from byol_tf.evaluation.linear import LinearClassifier
 from byol_tf.evaluation.selection import Choice, best_setting
 
-# Half decades; the mean loss plus penalty / 2 times the squared weights of
-# standardised features.
-DEFAULT_PENALTIES = tuple(10.0 ** (-exponent / 2) for exponent in range(2, 11))
 MAX_ITERATIONS = 500
 PATIENCE = 3  # weaker penalties tried in vain
 
@@ -78,7 +75,7 @@ def choose_logistic(
     held_out: np.ndarray,
     *,
     num_classes: int,
-    penalties: Sequence[float] = DEFAULT_PENALTIES,
+    penalties: Sequence[float],
 ) -> Choice:
     """Chooses the penalty on the held-out part and fits all examples with it.
 

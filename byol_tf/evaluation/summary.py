@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from absl import logging
 
+from byol_tf.checks import check_number, check_positive
 from byol_tf.evaluation.collapse import collapse_statistics
 from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy
@@ -25,13 +26,22 @@ class Protocol:
         seed: of every choice.
     """
 
-    knn_k: int = 20
-    knn_temperature: float = 0.07
-    knn_bank: int = 5000
-    shots: int = 10
-    draws: int = 5
-    max_train: int = 50_000
-    seed: int = 0
+    knn_k: int
+    knn_temperature: float
+    knn_bank: int
+    shots: int
+    draws: int
+    max_train: int
+    seed: int
+
+    def __post_init__(self):
+        check_number("knn_k", self.knn_k, 1)
+        check_positive("knn_temperature", self.knn_temperature)
+        check_number("knn_bank", self.knn_bank, 1)
+        check_number("shots", self.shots, 1)
+        check_number("draws", self.draws, 2)
+        check_number("max_train", self.max_train, 2)
+        check_number("seed", self.seed, 0)
 
 
 def summarize(

@@ -51,17 +51,17 @@ class Settings:
         int8: as well.
     """
 
-    images: int = 1000
-    batch: int = 64
-    repeats: int = 5
-    neighbours: int = 20
-    temperature: float = 0.07
-    seed: int = 0
-    max_knn_loss: float = 0.02
-    min_cosine_files: float = 0.95
-    float32: Tolerance = Tolerance(1e-3, 0.9999)
-    float16: Tolerance = Tolerance(1e-2, 0.999)
-    int8: Tolerance = Tolerance(0.2, 0.98)
+    images: int
+    batch: int
+    repeats: int
+    neighbours: int
+    temperature: float
+    seed: int
+    max_knn_loss: float
+    min_cosine_files: float
+    float32: Tolerance
+    float16: Tolerance
+    int8: Tolerance
 
     def __post_init__(self):
         for field in ("images", "batch", "repeats", "neighbours"):

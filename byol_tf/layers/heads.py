@@ -2,6 +2,7 @@
 
 import keras
 
+from byol_tf.checks import check_integer
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 
 # Variance of the standard normal truncated at two deviations: with it the
@@ -54,16 +55,9 @@ def mlp(
 
     Reference: BYOL, section 3.3; `networks.MLP` in the official code.
     """
-    for key, value, least in (
-        ("hidden_size", hidden_size, 1),
-        ("output_size", output_size, 1),
-        ("layers", layers, 2),
-    ):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(
-                f"`{key}` of the {name} must be an integer of at least "
-                f"{least}. Received: {key}={value!r}"
-            )
+    check_integer("hidden_size", hidden_size, 1)
+    check_integer("output_size", output_size, 1)
+    check_integer("layers", layers, 2)
     dense = {"kernel_initializer": kernel_initializer(), "dtype": dtype}
     stack = [keras.Input((input_size,))]
     for index in range(1, layers):

@@ -13,14 +13,18 @@ network, the loss and the average are here.
 Grill et al. 2020, "Bootstrap Your Own Latent", section 3.1 and algorithm 1.
 """
 
+import functools
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 
+from byol_tf.checks import check_choice
 from byol_tf.losses.objectives import byol_loss
 from byol_tf.methods.outputs import Outputs
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.optim import ema
-from byol_tf.optim.schedules import check_tau
+from byol_tf.optim.schedules import check_tau_or_schedule
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -51,6 +55,14 @@ class BYOL(Pretrainer):
 
     rate_names = ("learning_rate", "tau")
 
+    checks: ClassVar = {
+        **Pretrainer.checks,
+        "tau": check_tau_or_schedule,
+        "target_init": functools.partial(
+            check_choice, choices=("independent", "copy")
+        ),
+    }
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -75,15 +87,11 @@ class BYOL(Pretrainer):
             name=name,
             **kwargs,
         )
-        if target_init not in ("independent", "copy"):
-            raise ValueError(
-                "`target_init` must be 'independent' or 'copy'. "
-                f"Received: target_init={target_init!r}"
-            )
+        self.check(target_init=target_init, tau=tau)
         if target_init == "copy":
             ema.copy_variables(self._averaged_online(), self.target_variables)
         self.target_init = target_init
-        self.tau = check_tau(tau) if isinstance(tau, (int, float)) else tau
+        self.tau = float(tau) if isinstance(tau, (int, float)) else tau
 
     # ---- the algorithm ------------------------------------------------
 

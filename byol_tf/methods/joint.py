@@ -4,6 +4,9 @@ SimCLR, the triplet loss, Barlow Twins and VICReg differ in nothing but the
 loss, which keeps them from a constant without predictor or target network.
 """
 
+import functools
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 
@@ -71,6 +74,8 @@ class SimCLR(JointEmbedding):
     that of the official code.
     """
 
+    checks: ClassVar = {**Pretrainer.checks, "temperature": check_positive}
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -81,7 +86,8 @@ class SimCLR(JointEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.temperature = check_positive("temperature", temperature)
+        self.check(temperature=temperature)
+        self.temperature = float(temperature)
 
     def compare(self, projection1, projection2):
         """NT-Xent."""
@@ -107,6 +113,11 @@ class Triplet(JointEmbedding):
     is SimCLR's.
     """
 
+    checks: ClassVar = {
+        **Pretrainer.checks,
+        "margin": functools.partial(check_positive, high=4.0),
+    }
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -117,7 +128,8 @@ class Triplet(JointEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.margin = check_positive("margin", margin, 4.0)
+        self.check(margin=margin)
+        self.margin = float(margin)
 
     def compare(self, projection1, projection2):
         """The triplet loss with semi-hard negatives."""
@@ -177,6 +189,12 @@ class BarlowTwins(WideEmbedding):
     Reference: Zbontar et al. 2021, "Barlow Twins", section 2.
     """
 
+    checks: ClassVar = {
+        **Pretrainer.checks,
+        "off_diagonal_weight": functools.partial(check_number, low=0.0),
+        "loss_scale": check_positive,
+    }
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -188,10 +206,11 @@ class BarlowTwins(WideEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.off_diagonal_weight = check_number(
-            "off_diagonal_weight", off_diagonal_weight, 0.0
+        self.check(
+            off_diagonal_weight=off_diagonal_weight, loss_scale=loss_scale
         )
-        self.loss_scale = check_positive("loss_scale", loss_scale)
+        self.off_diagonal_weight = float(off_diagonal_weight)
+        self.loss_scale = float(loss_scale)
 
     def compare(self, projection1, projection2):
         """The loss of Barlow Twins, scaled."""
@@ -222,6 +241,14 @@ class VICReg(WideEmbedding):
     Reference: Bardes et al. 2022, "VICReg", section 4.
     """
 
+    checks: ClassVar = {
+        **Pretrainer.checks,
+        **dict.fromkeys(
+            ("invariance", "variance", "covariance"),
+            functools.partial(check_number, low=0.0),
+        ),
+    }
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -239,8 +266,9 @@ class VICReg(WideEmbedding):
             "variance": variance,
             "covariance": covariance,
         }
+        self.check(**weights)
         self.weights_of_terms = {
-            key: check_number(key, value, 0.0) for key, value in weights.items()
+            key: float(value) for key, value in weights.items()
         }
 
     def compare(self, projection1, projection2):

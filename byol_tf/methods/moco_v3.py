@@ -7,6 +7,8 @@ Each prediction must be nearer to the projection of its own image than to those
 of the others, so that a constant is no solution.
 """
 
+from typing import ClassVar
+
 import keras
 
 from byol_tf.checks import check_positive
@@ -35,6 +37,8 @@ class MoCoV3(BYOL):
     code.
     """
 
+    checks: ClassVar = {**BYOL.checks, "temperature": check_positive}
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -56,7 +60,8 @@ class MoCoV3(BYOL):
             name=name,
             **kwargs,
         )
-        self.temperature = check_positive("temperature", temperature)
+        self.check(temperature=temperature)
+        self.temperature = float(temperature)
 
     def compare(self, prediction1, prediction2, projection1, projection2):
         """The contrastive loss, with the images of all replicas."""

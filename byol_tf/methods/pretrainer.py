@@ -13,11 +13,12 @@ predictor.
 """
 
 import functools
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
-from byol_tf.checks import check_positive
+from byol_tf.checks import check_integer, check_positive
 from byol_tf.distribute.replicas import gather_replicas, on_all_replicas
 from byol_tf.layers.heads import mlp, vector_length
 from byol_tf.losses.objectives import classification, feature_spread
@@ -60,6 +61,14 @@ class Pretrainer(keras.Model):
         ValueError: if an argument is not one of the above.
     """
 
+    # Checks of arguments by name, `check(name, value)`; a method adds its own.
+    checks: ClassVar = {
+        "hidden_size": functools.partial(check_integer, low=1),
+        "projection_size": functools.partial(check_integer, low=1),
+        "projector_layers": functools.partial(check_integer, low=2),
+        "predictor_hidden_size": functools.partial(check_integer, low=0),
+        "predictor_lr_multiplier": check_positive,
+    }
     # Keys of `rates`, which the logs of a step have besides the losses.
     rate_names = ("learning_rate",)
 
@@ -82,7 +91,6 @@ class Pretrainer(keras.Model):
         # The encoder converts its inputs itself, after normalising them.
         super().__init__(dtype=dtype, autocast=False, **kwargs)
         self._features = vector_length(encoder)
-        check_positive("predictor_lr_multiplier", predictor_lr_multiplier)
         self._sizes = {
             "hidden_size": hidden_size,
             "projection_size": projection_size,
@@ -92,6 +100,7 @@ class Pretrainer(keras.Model):
             "predictor_lr_multiplier": predictor_lr_multiplier,
             "probe_classes": probe_classes,
         }
+        self.check(**self._sizes)
         self.encoder = encoder
         self.projector = self.make_projector("projector")
         self.predictor = self._make_predictor()
@@ -109,6 +118,19 @@ class Pretrainer(keras.Model):
             )
             self.probe.build((None, self._features))
         self.built = True
+
+    @classmethod
+    def check(cls, **arguments) -> None:
+        """Raises a ValueError for an argument that the constructor refuses.
+
+        Needs no encoder, so that a configuration can be checked early.
+
+        Args:
+            **arguments: some of the constructor's.
+        """
+        for name, value in arguments.items():
+            if name in cls.checks:
+                cls.checks[name](name, value)
 
     # ---- of a method --------------------------------------------------
 

@@ -7,7 +7,8 @@ length of a run is in `configs/lengths.py`.
 
 import math
 
-from byol_tf.optim.schedules import scaled_learning_rate
+from byol_tf.checks import check_choice, check_number, check_positive
+from byol_tf.optim.schedules import check_tau, scaled_learning_rate
 
 RULES = ("linear", "sqrt")
 
@@ -25,6 +26,8 @@ def scaled_tau(tau: float, batch_size: int, tau_batch: int) -> float:
 
     Reference: Busbridge et al. 2023, "How to Scale Your EMA".
     """
+    check_tau(tau)
+    check_number("tau_batch", tau_batch, 0)
     return tau ** (batch_size / tau_batch) if tau_batch else tau
 
 
@@ -47,6 +50,9 @@ def learning_rate_and_decay(
     References: Goyal et al. 2017; Malladi et al. 2022; Wang and Aitchison
     2024.
     """
+    check_positive("base_lr", base_lr)
+    check_number("weight_decay", weight_decay, 0)
+    check_choice("lr_rule", rule, RULES)
     linear = scaled_learning_rate(base_lr, batch_size)
     if rule == "linear":
         return linear, weight_decay

@@ -108,3 +108,9 @@ def check_tau(tau: float) -> float:
             f"Received: tau={tau}"
         )
     return float(tau)
+
+
+def check_tau_or_schedule(_name: str, tau: object) -> None:
+    """Raises a ValueError for a number outside [0, 1]; schedules pass."""
+    if isinstance(tau, (int, float)):
+        check_tau(tau)

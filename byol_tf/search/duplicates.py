@@ -29,8 +29,8 @@ class DuplicateSettings:
         neighbours: of each image that an approximate index is asked for.
     """
 
-    threshold: float = 0.998
-    neighbours: int = 64
+    threshold: float
+    neighbours: int
 
     def __post_init__(self):
         check_number("duplicates.threshold", self.threshold, -1.0, 1.0)
@@ -51,8 +51,8 @@ class Group(NamedTuple):
 
 def duplicate_groups(
     embeddings: Embeddings,
-    settings: DuplicateSettings | None = None,
-    index: IndexSettings | None = None,
+    settings: DuplicateSettings,
+    index: IndexSettings,
 ) -> list[Group]:
     """Connected components of the pairs at or above a cosine.
 
@@ -68,8 +68,6 @@ def duplicate_groups(
     Returns:
         Groups of at least two, the largest first.
     """
-    settings = settings or DuplicateSettings()
-    index = index or IndexSettings()
     if len(embeddings) <= index.exact_below:
         pairs = _pairs_of_all(embeddings, settings.threshold)
     else:

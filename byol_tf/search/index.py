@@ -29,10 +29,10 @@ class IndexSettings:
     nearest neighbor search using Hierarchical Navigable Small World graphs".
     """
 
-    exact_below: int = 100_000
-    connectivity: int = 16
-    expansion_add: int = 128
-    expansion_search: int = 128
+    exact_below: int
+    connectivity: int
+    expansion_add: int
+    expansion_search: int
 
     def __post_init__(self):
         check_number("index.exact_below", self.exact_below, 0)
@@ -45,7 +45,7 @@ def nearest(
     embeddings: Embeddings,
     queries: np.ndarray,
     k: int,
-    settings: IndexSettings | None = None,
+    settings: IndexSettings,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The images whose representations are most similar to some vectors.
 
@@ -62,7 +62,6 @@ def nearest(
     Raises:
         ValueError: the shapes do not fit, or `k` is less than 1.
     """
-    settings = settings or IndexSettings()
     queries = np.asarray(queries, np.float32)
     if queries.ndim != 2 or queries.shape[1] != embeddings.features:
         raise ValueError(

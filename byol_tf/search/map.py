@@ -37,11 +37,11 @@ class MapSettings:
         seed: of t-SNE.
     """
 
-    images: int = 2000
-    thumbnail: int = 56
-    components: int = 50
-    perplexity: float = 30.0
-    seed: int = 0
+    images: int
+    thumbnail: int
+    components: int
+    perplexity: float
+    seed: int
 
     def __post_init__(self):
         check_number("map.images", self.images, LEAST)
@@ -104,7 +104,7 @@ def write_map(
     embeddings: Embeddings,
     folder: str | os.PathLike,
     target: str | os.PathLike,
-    settings: MapSettings | None = None,
+    settings: MapSettings,
     progress: Callable | None = None,
 ) -> int:
     """Draws some images on a map, coloured by their sub-folders.
@@ -126,7 +126,6 @@ def write_map(
     Raises:
         ValueError: see `plane`.
     """
-    settings = settings or MapSettings()
     rows = chosen_rows(len(embeddings), settings.images)
     places = plane(embeddings.rows(rows), settings)
     paths = [embeddings.path_of(row) for row in rows]

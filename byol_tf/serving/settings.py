@@ -3,7 +3,6 @@
 import dataclasses
 
 from byol_tf.checks import check_number
-from byol_tf.modalities.image.decode import MAX_PIXELS
 
 NANS = ("null", "NaN")
 
@@ -21,9 +20,9 @@ class Batching:
             are joined anyhow.
     """
 
-    enabled: bool = True
-    max_batch: int = 64
-    max_wait_ms: float = 0.0
+    enabled: bool
+    max_batch: int
+    max_wait_ms: float
 
     def __post_init__(self):
         check_number("batching.max_batch", self.max_batch, 1)
@@ -43,11 +42,11 @@ class Limits:
             model has a limit of its own.
     """
 
-    requests: int = 256
-    request_bytes: int = 32 * 2**20
-    instances: int = 1024
-    image_bytes: int = 16 * 2**20
-    pixels: int = MAX_PIXELS
+    requests: int
+    request_bytes: int
+    instances: int
+    image_bytes: int
+    pixels: int
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -70,15 +69,15 @@ class Settings:
         grace_s: seconds that requests in progress get after that.
     """
 
-    workers: int = 2
-    timeout_s: float = 30.0
-    poll_s: float = 2.0
-    versions_kept: int = 1
-    nan: str = "null"
-    drain_s: float = 0.0
-    grace_s: float = 30.0
-    batching: Batching = dataclasses.field(default_factory=Batching)
-    limits: Limits = dataclasses.field(default_factory=Limits)
+    workers: int
+    timeout_s: float
+    poll_s: float
+    versions_kept: int
+    nan: str
+    drain_s: float
+    grace_s: float
+    batching: Batching
+    limits: Limits
 
     def __post_init__(self):
         check_number("workers", self.workers, 1, 256)

@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 
+from byol_tf.checks import check_choice
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.training.monitors import NotFiniteWarning
 
@@ -44,12 +45,7 @@ class FaultMonitor(keras.callbacks.Callback):
 
     def __init__(self, action: str = "skip", *, in_a_row: int = 50):
         super().__init__()
-        if action not in ACTIONS:
-            raise ValueError(
-                f"`action` must be one of {', '.join(ACTIONS)}. "
-                f"Received: {action!r}"
-            )
-        self.action = action
+        self.action = check_choice("action", action, ACTIONS)
         self.most_in_a_row = in_a_row
         self.failure = None
         self.set_state({})

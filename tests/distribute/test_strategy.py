@@ -37,7 +37,10 @@ def test_a_cpu_is_one_device_of_the_default_strategy():
 @pytest.mark.parametrize(
     "name,told",
     [
-        ("two", "auto, one, mirrored, multi_worker, tpu. Received: 'two'"),
+        (
+            "two",
+            "auto, one, mirrored, multi_worker, tpu. Received: strategy='two'",
+        ),
         ("mirrored", "needs two GPUs or more"),
         ("multi_worker", "TF_CONFIG"),
         ("tpu", "needs a TPU VM"),

@@ -26,6 +26,7 @@ from byol_tf.runs import predictor as prediction
 from configs import base, export
 from tests.jobs.evaluate.test_run import make_run
 from tests.jobs.finetune.test_run import build
+from tests.support.settings import verify_settings
 
 
 def picture(height, width, channels=3):
@@ -273,7 +274,7 @@ def test_nan_is_no_agreement():
         "knn": None,
     }
     with pytest.raises(ValueError, match="differs"):
-        verify.check("saved_model", numbers, verify.Settings())
+        verify.check("saved_model", numbers, verify_settings())
 
 
 def test_classify_tells_what_the_fine_tuned_classifier_tells(exported):

@@ -371,7 +371,7 @@ def test_the_encoder_alone_saves_and_loads_in_safe_mode(tmp_path):
     [
         ({"tau": 1.5}, "tau"),
         ({"hidden_size": 0}, "hidden_size"),
-        ({"projection_size": -1}, "output_size"),
+        ({"projection_size": -1}, "projection_size"),
         ({"target_init": "zeros"}, "target_init"),
     ],
 )

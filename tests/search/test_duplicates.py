@@ -7,12 +7,11 @@ import pytest
 
 from byol_tf.search import duplicates, parts
 from byol_tf.search.duplicates import (
-    DuplicateSettings,
     duplicate_groups,
     write_groups,
 )
-from byol_tf.search.index import IndexSettings
 from tests.support.embeddings import random_vectors, write_embeddings
+from tests.support.settings import duplicate_settings, index_settings
 
 
 def at_angles(*degrees):
@@ -41,13 +40,17 @@ def test_groups_are_joined_by_chains_and_sorted_by_size(tmp_path):
     vectors = at_angles(0, 90, 3, 180, 6, 91, 270)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
     threshold = np.cos(np.radians(4))
-    found = duplicate_groups(embeddings, DuplicateSettings(threshold))
+    found = duplicate_groups(
+        embeddings, duplicate_settings(threshold=threshold), index_settings()
+    )
     assert [group.rows.tolist() for group in found] == [[0, 2, 4], [1, 5]]
     wanted = np.cos(np.radians([0, 3, 6]))
     np.testing.assert_allclose(found[0].cosines, wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("index", [IndexSettings(), IndexSettings(0)])
+@pytest.mark.parametrize(
+    "index", [index_settings(), index_settings(exact_below=0)]
+)
 def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
     monkeypatch.setattr(parts, "ROWS", 64)
     monkeypatch.setattr(duplicates, "_STRIP", 24)
@@ -56,7 +59,9 @@ def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
     copies = vectors[::3] + 0.05 * random_vectors(67, 6, seed=1)
     vectors = np.concatenate([vectors, copies])
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    found = duplicate_groups(embeddings, DuplicateSettings(0.99), index)
+    found = duplicate_groups(
+        embeddings, duplicate_settings(threshold=0.99), index
+    )
     groups = [group.rows.tolist() for group in found]
     assert groups == reference_groups(vectors, 0.99)
     assert len(groups) > 20
@@ -70,20 +75,27 @@ def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
 def test_a_collapsed_encoder_makes_one_group(tmp_path):
     vectors = np.ones((300, 3), np.float32)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    (group,) = duplicate_groups(embeddings)
+    (group,) = duplicate_groups(
+        embeddings, duplicate_settings(), index_settings()
+    )
     assert group.rows.tolist() == list(range(300))
 
 
 def test_without_duplicates_there_is_no_group(tmp_path):
     embeddings = write_embeddings(tmp_path / "e.parquet", at_angles(0, 90))
-    assert duplicate_groups(embeddings) == []
+    assert (
+        duplicate_groups(embeddings, duplicate_settings(), index_settings())
+        == []
+    )
 
 
 def test_the_table_names_every_image_of_every_group(tmp_path):
     paths = ["b, é.png", "c.png", "a.png", "d.png"]
     vectors = at_angles(0, 90, 0, 89)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors, paths)
-    groups = duplicate_groups(embeddings)
+    groups = duplicate_groups(
+        embeddings, duplicate_settings(), index_settings()
+    )
     write_groups(embeddings, groups, tmp_path / "d.csv")
     with open(tmp_path / "d.csv", encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
@@ -97,4 +109,4 @@ def test_the_table_names_every_image_of_every_group(tmp_path):
 
 def test_a_threshold_that_is_no_cosine_is_refused():
     with pytest.raises(ValueError, match=r"duplicates\.threshold.*1\.5"):
-        DuplicateSettings(threshold=1.5)
+        duplicate_settings(threshold=1.5)

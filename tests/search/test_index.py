@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from byol_tf.search import parts
-from byol_tf.search.index import IndexSettings, index_path, load_index, nearest
+from byol_tf.search.index import index_path, load_index, nearest
 from tests.support.embeddings import random_vectors, write_embeddings
+from tests.support.settings import index_settings
 
-APPROXIMATE = IndexSettings(exact_below=0)
+EXACT, APPROXIMATE = index_settings(), index_settings(exact_below=0)
 
 
 def brute_force(vectors, queries, k):
@@ -31,7 +32,7 @@ def test_exact_search_equals_brute_force(
     vectors = random_vectors(301, 24) + 0.5
     queries = random_vectors(count, 24, seed=1) * 3
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    rows, cosines = nearest(embeddings, queries, 12)
+    rows, cosines = nearest(embeddings, queries, 12, EXACT)
     wanted_rows, wanted = brute_force(vectors, queries, 12)
     np.testing.assert_array_equal(rows, wanted_rows)
     np.testing.assert_allclose(cosines, wanted, atol=2e-6)
@@ -40,7 +41,7 @@ def test_exact_search_equals_brute_force(
 def test_more_neighbours_than_images_are_all_images(tmp_path):
     vectors = random_vectors(5, 4)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    for settings in (IndexSettings(), APPROXIMATE):
+    for settings in (EXACT, APPROXIMATE):
         rows, _ = nearest(embeddings, vectors[:2], 50, settings)
         assert np.sort(rows).tolist() == [[0, 1, 2, 3, 4]] * 2
 
@@ -82,8 +83,8 @@ def test_a_damaged_index_is_refused(tmp_path):
 def test_queries_of_another_length_are_refused(tmp_path):
     embeddings = write_embeddings(tmp_path / "e.parquet", random_vectors(9, 4))
     with pytest.raises(ValueError, match=r"must be \[n, 4\].*\(2, 5\)"):
-        nearest(embeddings, random_vectors(2, 5), 3)
+        nearest(embeddings, random_vectors(2, 5), 3, EXACT)
     with pytest.raises(ValueError, match="`k` must be"):
-        nearest(embeddings, random_vectors(2, 4), 0)
+        nearest(embeddings, random_vectors(2, 4), 0, EXACT)
     with pytest.raises(ValueError, match=r"index\.connectivity"):
-        IndexSettings(connectivity=1)
+        index_settings(connectivity=1)

@@ -12,9 +12,10 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from byol_tf.reports.drawing import COLOURS
-from byol_tf.search.map import MapSettings, chosen_rows, plane, write_map
+from byol_tf.search.map import chosen_rows, plane, write_map
 from tests.support.browser import CHROMIUM, new_page
 from tests.support.embeddings import random_vectors, write_embeddings
+from tests.support.settings import map_settings
 
 NAMES = ("cats", "dogs", "</script> & $")
 
@@ -44,7 +45,7 @@ def drawn(tmp_path):
     (folder / paths[7]).unlink()  # a lost image keeps its point
     target = tmp_path / "e.parquet"
     embeddings = write_embeddings(target, vectors, paths, folder)
-    count = write_map(embeddings, folder, tmp_path / "map.html")
+    count = write_map(embeddings, folder, tmp_path / "map.html", map_settings())
     return tmp_path / "map.html", paths, count
 
 
@@ -63,12 +64,12 @@ def test_rows_are_chosen_at_equal_distances():
 
 def test_similar_images_lie_near_each_other():
     vectors, group = three_groups(60)
-    places = plane(vectors, MapSettings(perplexity=8))
+    places = plane(vectors, map_settings(perplexity=8))
     assert places.min() >= 0 and places.max() == 1
     distances = np.linalg.norm(places[:, None] - places, axis=-1)
     np.fill_diagonal(distances, np.inf)
     assert (group[distances.argmin(axis=1)] == group).all()
-    again = plane(vectors, MapSettings(perplexity=8))
+    again = plane(vectors, map_settings(perplexity=8))
     np.testing.assert_array_equal(places, again)
 
 
@@ -81,7 +82,7 @@ def test_similar_images_lie_near_each_other():
 )
 def test_what_cannot_be_a_map_is_refused(vectors, told):
     with pytest.raises(ValueError, match=told):
-        plane(vectors, MapSettings())
+        plane(vectors, map_settings())
 
 
 def test_the_page_holds_paths_classes_and_thumbnails(drawn):
@@ -110,7 +111,7 @@ def test_the_page_asks_for_nothing_else(drawn):
 def test_images_without_sub_folders_have_one_colour(tmp_path):
     vectors, _ = three_groups(6)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    write_map(embeddings, tmp_path, tmp_path / "map.html")
+    write_map(embeddings, tmp_path, tmp_path / "map.html", map_settings())
     data = data_of(tmp_path / "map.html")
     assert data["classes"] == [] and data["labels"] == [0] * 6
 

@@ -8,7 +8,7 @@ import pytest
 
 from byol_tf.serving.batching import Batcher
 from byol_tf.serving.errors import BadRequest
-from byol_tf.serving.settings import Batching
+from tests.support.settings import batching_settings
 
 
 class Doubling:
@@ -35,7 +35,7 @@ def run(test, settings=None, workers=1, **about):
 
     async def main():
         batcher = Batcher(
-            settings or Batching(), workers, lambda *b: seen.append(b)
+            settings or batching_settings(), workers, lambda *b: seen.append(b)
         )
         try:
             return await asyncio.wait_for(test(batcher, signature), 30)
@@ -68,7 +68,7 @@ def test_requests_that_wait_are_computed_together():
 
 
 def test_a_batch_holds_no_more_than_it_may():
-    _, signature, seen = run(ask_many(8), Batching(max_batch=5))
+    _, signature, seen = run(ask_many(8), batching_settings(max_batch=5))
     assert signature.sizes == [4] * 4 and seen == [(2, 4)] * 4
 
 
@@ -76,12 +76,12 @@ def test_a_request_that_is_larger_is_computed_alone():
     async def test(batcher, signature):
         return await ask(batcher, signature, *range(9))
 
-    answer, signature, _ = run(test, Batching(max_batch=4))
+    answer, signature, _ = run(test, batching_settings(max_batch=4))
     assert signature.sizes == [9] and len(answer["y"]) == 9
 
 
 def test_without_batching_each_is_computed_alone():
-    answers, signature, _ = run(ask_many(8), Batching(enabled=False))
+    answers, signature, _ = run(ask_many(8), batching_settings(enabled=False))
     assert signature.sizes == [2] * 8
     assert [a["y"].tolist() for a in answers] == [
         [2 * n, -2 * n] for n in range(8)
@@ -138,8 +138,10 @@ def test_a_request_waits_for_others_as_long_as_it_may():
         await asyncio.sleep(0.05)
         await asyncio.gather(first, ask(batcher, signature, 2))
 
-    assert run(test, Batching(max_wait_ms=5000, max_batch=2))[1].sizes == [2]
-    assert run(test, Batching(max_wait_ms=1))[1].sizes == [1, 1]
+    assert run(test, batching_settings(max_wait_ms=5000, max_batch=2))[
+        1
+    ].sizes == [2]
+    assert run(test, batching_settings(max_wait_ms=1))[1].sizes == [1, 1]
 
 
 def test_a_request_that_is_given_up_is_not_computed():

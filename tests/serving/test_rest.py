@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from byol_tf.modalities.image.graph_decode import TOO_LARGE
 from byol_tf.serving import limits
-from byol_tf.serving.settings import Batching, Limits
 from byol_tf.serving.versions import Versions
 from tests.support.serve_model import ask, b64, bomb, export, picture
+from tests.support.settings import batching_settings, limit_settings
 
 URL = "/v1/models/tiny"
 
@@ -81,7 +81,7 @@ def test_a_bad_image_is_a_row_of_null_and_the_others_are_answered(model):
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(model):
-    small = Limits(image_bytes=5000)
+    small = limit_settings(image_bytes=5000)
     files = [picture(1), bomb(), bomb(1001), picture(3, 60)]
 
     async def steps(client, service):
@@ -142,7 +142,7 @@ def test_a_body_that_is_too_large_is_refused_while_it_is_read(model):
         good = await client.post(path, json={"instances": ["a"]})
         return told, streamed, good
 
-    few = Limits(request_bytes=10_000)
+    few = limit_settings(request_bytes=10_000)
     told, streamed, good = ask(model, steps, limits=few)
     assert told.status_code == streamed.status_code == 413
     assert "10000" in streamed.json()["error"]
@@ -161,7 +161,7 @@ def test_more_requests_than_may_be_in_progress_get_503(model):
         after = await client.post(f"{URL}:predict", json=slow(1))
         return together, after
 
-    few = Limits(requests=2)
+    few = limit_settings(requests=2)
     together, after = ask(model, steps, limits=few)
     codes = sorted(response.status_code for response in together)
     assert codes == [200, 200, 503, 503, 503, 503]
@@ -227,7 +227,7 @@ def test_joined_requests_get_the_same_answers_as_single_ones(model):
         return [r.json()["predictions"] for r in responses], metrics
 
     joined, metrics = ask(model, steps, workers=1)
-    single, alone = ask(model, steps, batching=Batching(enabled=False))
+    single, alone = ask(model, steps, batching=batching_settings(enabled=False))
     for a, b in zip(joined, single, strict=True):
         np.testing.assert_allclose(
             a[0]["representations"], b[0]["representations"], rtol=1e-5

@@ -1,9 +1,10 @@
 """From a configuration to a server, and what is told before it starts."""
 
+import dataclasses
+
 import pytest
 
 from byol_tf.jobs.serve import build as serve_builders
-from byol_tf.serving.settings import Settings
 from configs import serve
 
 
@@ -23,8 +24,10 @@ def test_settings_that_make_no_sense_are_refused(settings, told):
         serve_builders.settings(config)
 
 
-def test_the_settings_are_those_of_the_configuration_by_default():
-    assert serve_builders.settings(serve.get_config()) == Settings()
+def test_every_setting_comes_from_the_configuration():
+    config = serve.get_config()
+    settings = dataclasses.asdict(serve_builders.settings(config))
+    assert settings == config.to_dict()
 
 
 @pytest.mark.parametrize(

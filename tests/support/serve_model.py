@@ -23,9 +23,9 @@ from byol_tf.export import saved_model, signatures
 from byol_tf.serving.model import Version
 from byol_tf.serving.rest import make_app
 from byol_tf.serving.service import Service
-from byol_tf.serving.settings import Settings
 from byol_tf.serving.versions import Versions
 from tests.support.scripts import start_script
+from tests.support.settings import server_settings
 
 SIZE, FEATURES = 8, 5
 # Flags that make limits easy to exceed.
@@ -91,7 +91,7 @@ def b64(data: bytes) -> dict:
 def make_service(directory: pathlib.Path, **settings) -> Service:
     """A service named `tiny`, without a version yet."""
     versions = Versions(directory, load=_load)
-    return Service("tiny", versions, Settings(**settings))
+    return Service("tiny", versions, server_settings(**settings))
 
 
 @functools.lru_cache

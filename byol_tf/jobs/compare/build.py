@@ -28,10 +28,6 @@ def comparison(
             an impossible value, or if its folder holds another run.
     """
     runs = plan(config.variants, config.grid, config.seeds, config.common)
-    if config.workers < 1:
-        raise ValueError(
-            f"workers must be at least 1. Received: {config.workers}"
-        )
     for run in runs:
         try:
             loaded = load(config.base, run.overrides)

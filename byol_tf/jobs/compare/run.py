@@ -5,6 +5,7 @@ import pathlib
 import time
 from collections.abc import Callable, Sequence
 
+from byol_tf.checks import check_number
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.compare import results
 from byol_tf.jobs.compare.plan import PlannedRun
@@ -25,9 +26,12 @@ class Comparison:
 
     runs: Sequence[PlannedRun]
     command: Callable[[Sequence[str], pathlib.Path], Sequence[str]]
-    workers: int = 1
+    workers: int
     config_text: str = ""
     tell: Callable[[str], None] = print
+
+    def __post_init__(self):
+        check_number("workers", self.workers, 1)
 
     def run(self, workdir) -> dict:
         """Runs what is not finished, and writes the tables.

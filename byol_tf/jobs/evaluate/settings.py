@@ -3,7 +3,6 @@
 import dataclasses
 
 from byol_tf.checks import check_list, check_number
-from byol_tf.evaluation.logistic import DEFAULT_PENALTIES
 
 LEAST = 1e-12  # of numbers that must be positive
 
@@ -22,11 +21,11 @@ class SGDSettings:
     Reference: BYOL, appendix D.1.
     """
 
-    epochs: int = 80
-    batch_size: int = 256
-    learning_rates: tuple[float, ...] = (0.4, 0.3, 0.2, 0.1, 0.05)
-    momentum: float = 0.9
-    random_encoder: bool = True
+    epochs: int
+    batch_size: int
+    learning_rates: tuple[float, ...]
+    momentum: float
+    random_encoder: bool
 
     def __post_init__(self):
         check_number("sgd.epochs", self.epochs, 0)
@@ -53,16 +52,16 @@ class Settings:
         jit_compile: compile the step of SGD with XLA, encoder included.
     """
 
-    sgd: SGDSettings = dataclasses.field(default_factory=SGDSettings)
-    holdout: float = 0.1
-    penalties: tuple[float, ...] = DEFAULT_PENALTIES
-    neighbours: tuple[int, ...] = (1, 5, 10, 20, 50, 200)
-    temperature: float = 0.07
-    resamples: int = 2000
-    level: float = 0.95
-    encode_batch: int = 512
-    seed: int = 0
-    jit_compile: bool = False
+    sgd: SGDSettings
+    holdout: float
+    penalties: tuple[float, ...]
+    neighbours: tuple[int, ...]
+    temperature: float
+    resamples: int
+    level: float
+    encode_batch: int
+    seed: int
+    jit_compile: bool
 
     def __post_init__(self):
         check_number("holdout", self.holdout, 0.001, 0.999)

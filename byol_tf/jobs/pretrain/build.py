@@ -1,8 +1,8 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
-from byol_tf.checks import check_fields
+from byol_tf.checks import check_fields, in_section
 from byol_tf.data.batches import steps_per_epoch
-from byol_tf.distribute.strategy import STRATEGIES, make_distribution
+from byol_tf.distribute.strategy import check_strategy, make_distribution
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import methods as objective_builders
@@ -23,7 +23,6 @@ from byol_tf.runtime import (
     set_seed,
     should_compile,
 )
-from byol_tf.training.health import ACTIONS
 
 # Sizes above which it is a slip, that most machines have no memory for.
 MOST = {
@@ -58,7 +57,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     set_seed(config.seed)
     bad_images_file = "bad_images.csv" if distribution.is_chief else None
     train, test = data(config, workdir, bad_images_file)
-    micro_batch = config.batch_size // config.optimizer.accumulate_steps
+    micro_batch = _micro_batch(config)
     if train.num_examples < micro_batch:
         raise ValueError(
             f"batch_size={config.batch_size} needs at least {micro_batch} "
@@ -90,7 +89,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         train=train,
         test=test,
         prepare=CentreView(size),
-        settings=_settings(config, micro_batch, distribution.replicas),
+        settings=_settings(config, _jit_compile(config, distribution.replicas)),
         protocol=_protocol(config),
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
@@ -102,60 +101,36 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
 def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
     check_fields(flatten(config.to_dict()), MOST)
-    tests = (
-        ("batch_size", config.batch_size >= 2, "at least 2, since batch "
-         "normalisation compares the images of a batch"),
-        ("epochs", config.epochs >= 1, "at least 1"),
-        ("seed", config.seed >= 0, "0 or more"),
-        ("log_every", config.log_every >= 1, "at least 1 step"),
-        ("peak_tflops", config.peak_tflops >= 0, "0 or more"),
-        *objective_builders.rules(config),
-        ("optimizer.base_lr", config.optimizer.base_lr > 0, "positive"),
-        ("objective.tau_batch", config.objective.tau_batch >= 0, "0 or more"),
-        ("optimizer.lr_rule", config.optimizer.lr_rule in recipe.RULES,
-         " or ".join(recipe.RULES)),
-        ("optimizer.weight_decay", config.optimizer.weight_decay >= 0,
-         "0 or more"),
-        ("optimizer.warmup_epochs",
-         0 <= config.optimizer.warmup_epochs < config.epochs,
-         f"0 or more and below epochs={config.epochs}"),
-        ("optimizer.accumulate_steps",
-         config.optimizer.accumulate_steps >= 1
-         and config.batch_size % config.optimizer.accumulate_steps == 0
-         and config.batch_size // config.optimizer.accumulate_steps >= 2,
-         f"a divisor of batch_size={config.batch_size} that leaves 2 images "
-         "or more a step"),
-        ("augment.place", config.augment.place in ("step", "pipeline"),
-         "step or pipeline"),
-        *data_builders.rules(config),
-        ("monitor.every_epochs", config.monitor.every_epochs >= 1,
-         "at least 1"),
-        ("monitor.samples", config.monitor.samples >= 2, "at least 2"),
-        ("checkpoint.every_seconds", config.checkpoint.every_seconds > 0,
-         "positive"),
-        ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
-        ("faults.action", config.faults.action in ACTIONS,
-         f"one of {', '.join(ACTIONS)}"),
-        ("faults.in_a_row", config.faults.in_a_row >= 1, "at least 1 step"),
-        ("evaluate.knn_k", config.evaluate.knn_k >= 1, "at least 1"),
-        ("evaluate.knn_temperature", config.evaluate.knn_temperature > 0,
-         "positive"),
-        ("evaluate.knn_bank", config.evaluate.knn_bank >= 1, "at least 1"),
-        ("evaluate.shots", config.evaluate.shots >= 1, "at least 1"),
-        ("evaluate.draws", config.evaluate.draws >= 2, "at least 2"),
-        ("evaluate.max_train", config.evaluate.max_train >= 2, "at least 2"),
-        ("strategy", config.strategy in STRATEGIES,
-         f"one of {', '.join(STRATEGIES)}"),
-        ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
-         "auto, yes or no"),
-    )  # fmt: skip
-    for field, fine, rule in tests:
+    _settings(config)
+    with in_section("evaluate"):
+        _protocol(config)
+    objective_builders.check(config)
+    with in_section("optimizer"):
+        _peak_and_decay(config.optimizer, config.batch_size)
+    with in_section("objective"):
+        _tau(config, updates=1)
+    check_strategy(config.strategy)
+    check_precision(config.precision)
+    rules = _relations(config) + data_builders.rules(config)
+    for field, fine, rule in rules:
         if not fine:
             value = config
             for part in field.split("."):
                 value = value[part]
             raise ValueError(f"{field} must be {rule}. Received: {value!r}")
-    check_precision(config.precision)
+
+
+def _relations(config):
+    """(field, is valid, requirement) of what no constructor can check."""
+    return (
+        ("optimizer.warmup_epochs",
+         0 <= config.optimizer.warmup_epochs < config.epochs,
+         f"0 or more and below epochs={config.epochs}"),
+        ("augment.place", config.augment.place in ("step", "pipeline"),
+         "step or pipeline"),
+        ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
+         "auto, yes or no"),
+    )  # fmt: skip
 
 
 def check_replicas(config, replicas):
@@ -261,10 +236,20 @@ def _view_size(config, images):
     return height
 
 
-def _settings(config, micro_batch, replicas):
-    jit_compile = {"yes": True, "no": False}.get(config.jit_compile, "auto")
+def _micro_batch(config):
+    """Images of a step: the batch, or its part where several are summed."""
+    batch, steps = config.batch_size, config.optimizer.accumulate_steps
+    if steps != 1 and (steps < 1 or batch % steps or batch // steps < 2):
+        raise ValueError(
+            f"optimizer.accumulate_steps must be a divisor of batch_size="
+            f"{batch} that leaves 2 images or more a step. Received: {steps}"
+        )
+    return batch // steps
+
+
+def _settings(config, jit_compile=False):
     return Settings(
-        batch_size=micro_batch,
+        batch_size=_micro_batch(config),
         epochs=config.epochs,
         seed=config.seed,
         log_every=config.log_every,
@@ -277,18 +262,14 @@ def _settings(config, micro_batch, replicas):
         checkpoint_keep=config.checkpoint.keep,
         fault_action=config.faults.action,
         fault_in_a_row=config.faults.in_a_row,
-        jit_compile=replicas == 1 and should_compile(jit_compile),
+        jit_compile=jit_compile,
     )
 
 
 def _protocol(config):
-    section = config.evaluate
-    return Protocol(
-        knn_k=section.knn_k,
-        knn_temperature=section.knn_temperature,
-        knn_bank=section.knn_bank,
-        shots=section.shots,
-        draws=section.draws,
-        max_train=section.max_train,
-        seed=config.seed,
-    )
+    return Protocol(**config.evaluate, seed=config.seed)
+
+
+def _jit_compile(config, replicas):
+    choice = {"yes": True, "no": False}.get(config.jit_compile, "auto")
+    return replicas == 1 and should_compile(choice)

@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
+from byol_tf.checks import check_choice, in_section
 from byol_tf.methods.byol import BYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.methods.simsiam import SimSiam
 from byol_tf.runtime import dtype_policy
+
+TAU_SCHEDULES = ("cosine", "constant")
 
 
 class Method(NamedTuple):
@@ -88,37 +91,20 @@ def title(config) -> str:
     return METHODS[config.objective.name].title
 
 
-def rules(config) -> tuple[tuple[str, bool, str], ...]:
-    """The fields, whether their values are possible, and what would be."""
-    heads, objective = config.heads, config.objective
-    own = "0 for the method's own, or"
-    return (
-        ("objective.name", objective.name in METHODS,
-         f"one of {', '.join(METHODS)}"),
-        ("heads.hidden_size", heads.hidden_size >= 0, f"{own} at least 1"),
-        ("heads.projection_size", heads.projection_size >= 0,
-         f"{own} at least 1"),
-        ("heads.projector_layers",
-         heads.projector_layers == 0 or heads.projector_layers >= 2,
-         f"{own} at least 2"),
-        ("heads.predictor_hidden_size", heads.predictor_hidden_size >= 0,
-         f"{own} at least 1"),
-        ("objective.tau", 0 <= objective.tau <= 1, "in [0, 1]"),
-        ("objective.tau_schedule",
-         objective.tau_schedule in ("cosine", "constant"),
-         "cosine or constant"),
-        ("objective.target_init",
-         objective.target_init in ("independent", "copy"),
-         "independent or copy"),
-        ("objective.predictor_lr_multiplier",
-         objective.predictor_lr_multiplier > 0, "above 0"),
-        ("objective.temperature", objective.temperature > 0, "above 0"),
-        ("objective.margin", 0 < objective.margin <= 4,
-         "above 0 and at most 4, the largest squared distance of unit vectors"),
-        ("objective.off_diagonal_weight", objective.off_diagonal_weight >= 0,
-         "0 or more"),
-        ("objective.loss_scale", objective.loss_scale > 0, "above 0"),
-        ("objective.invariance", objective.invariance >= 0, "0 or more"),
-        ("objective.variance", objective.variance >= 0, "0 or more"),
-        ("objective.covariance", objective.covariance >= 0, "0 or more"),
-    )  # fmt: skip
+def check(config) -> None:
+    """Raises a ValueError, naming the field, for what a method refuses.
+
+    Fields of other methods than the configured one are checked as well.
+    """
+    section = config.objective
+    with in_section("objective"):
+        check_choice("name", section.name, tuple(METHODS))
+        check_choice("tau_schedule", section.tau_schedule, TAU_SCHEDULES)
+        multiplier = section.predictor_lr_multiplier
+        Pretrainer.check(predictor_lr_multiplier=multiplier)
+        for method in METHODS.values():
+            method.model.check(**{key: section[key] for key in method.fields})
+    with in_section("heads"):
+        # What is 0 is left to the method.
+        sizes = {key: size for key, size in config.heads.items() if size}
+        Pretrainer.check(**sizes)

@@ -2,6 +2,9 @@
 
 import dataclasses
 
+from byol_tf.checks import check_choice, check_number, check_positive
+from byol_tf.training.health import ACTIONS
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -27,15 +30,28 @@ class Settings:
 
     batch_size: int
     epochs: int
-    seed: int = 0
-    log_every: int = 50
-    peak_tflops: float = 0.0
-    monitor_every: int = 1
-    monitor_knn: bool = True
-    monitor_samples: int = 1000
-    stop_on_collapse: bool = False
-    checkpoint_seconds: float = 120.0
-    checkpoint_keep: int = 2
-    fault_action: str = "skip"
-    fault_in_a_row: int = 50
-    jit_compile: bool = False
+    seed: int
+    log_every: int
+    peak_tflops: float
+    monitor_every: int
+    monitor_knn: bool
+    monitor_samples: int
+    stop_on_collapse: bool
+    checkpoint_seconds: float
+    checkpoint_keep: int
+    fault_action: str
+    fault_in_a_row: int
+    jit_compile: bool
+
+    def __post_init__(self):
+        check_number("batch_size", self.batch_size, 2)  # for batch statistics
+        check_number("epochs", self.epochs, 1)
+        check_number("seed", self.seed, 0)
+        check_number("log_every", self.log_every, 1)
+        check_number("peak_tflops", self.peak_tflops, 0)
+        check_number("monitor.every_epochs", self.monitor_every, 1)
+        check_number("monitor.samples", self.monitor_samples, 2)
+        check_positive("checkpoint.every_seconds", self.checkpoint_seconds)
+        check_number("checkpoint.keep", self.checkpoint_keep, 1)
+        check_choice("faults.action", self.fault_action, ACTIONS)
+        check_number("faults.in_a_row", self.fault_in_a_row, 1)

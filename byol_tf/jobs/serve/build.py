@@ -61,17 +61,11 @@ def settings(config) -> Settings:
     Raises:
         ValueError: one cannot be used.
     """
-    return Settings(
-        workers=config.workers,
-        timeout_s=config.timeout_s,
-        poll_s=config.poll_s,
-        versions_kept=config.versions_kept,
-        nan=config.nan,
-        drain_s=config.drain_s,
-        grace_s=config.grace_s,
-        batching=Batching(**config.batching),
-        limits=Limits(**config.limits),
-    )
+    sections = {
+        "batching": Batching(**config.batching),
+        "limits": Limits(**config.limits),
+    }
+    return Settings(**{**config, **sections})
 
 
 def _name(directory):

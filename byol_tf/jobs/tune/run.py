@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from byol_tf.checks import check_choice, check_number
 from byol_tf.extras import require
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.tune import results
@@ -49,16 +50,24 @@ class Search:
     train: Callable[[Sequence[str], pathlib.Path], Sequence[str]]
     measure: Callable[[pathlib.Path], Sequence[str]]
     best_config: Callable[[Sequence[str]], str]
-    objective: str = "knn"
-    trials: int = 20
-    workers: int = 1
-    seed: int = 0
-    prune: bool = True
-    startup_trials: int = 5
-    warmup_epochs: int = 0
+    objective: str
+    trials: int
+    workers: int
+    seed: int
+    prune: bool
+    startup_trials: int
+    warmup_epochs: int
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
     watch_every: float = 5.0
     tell: Callable[[str], None] = print
+
+    def __post_init__(self):
+        check_choice("objective", self.objective, OBJECTIVES)
+        check_number("trials", self.trials, 1)
+        check_number("workers", self.workers, 1)
+        check_number("seed", self.seed, 0)
+        check_number("prune.startup_trials", self.startup_trials, 0)
+        check_number("prune.warmup_epochs", self.warmup_epochs, 0)
 
     def run(self, workdir) -> dict:
         """Runs the trials that are missing, and writes the results.

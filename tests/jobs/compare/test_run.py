@@ -26,7 +26,10 @@ def compare(workdir, variants, seeds=(0,), **options):
     """The result and the lines that were told."""
     lines = []
     job = Comparison(
-        plan(variants, [], seeds), command, tell=lines.append, **options
+        plan(variants, [], seeds),
+        command,
+        tell=lines.append,
+        **{"workers": 1, **options},
     )
     return job.run(workdir), lines
 

@@ -11,10 +11,21 @@ from byol_tf.files import read_json
 from byol_tf.jobs.tune import results
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
+from configs import tune
 from tests.support.signals import sigterm_when
 
 optuna = pytest.importorskip("optuna")
 
+CONFIG = tune.get_config()
+SETTINGS = {
+    "objective": CONFIG.objective,
+    "trials": CONFIG.trials,
+    "workers": CONFIG.workers,
+    "seed": CONFIG.seed,
+    "prune": CONFIG.prune.enabled,
+    "startup_trials": CONFIG.prune.startup_trials,
+    "warmup_epochs": CONFIG.prune.warmup_epochs,
+}
 FAKE = pathlib.Path(__file__).parents[2] / "support" / "fake_train.py"
 SPACE = (("quality", "float", 0.1, 0.9), ("unused", "choice", 1.0, 2.0))
 MEASURE = """
@@ -41,7 +52,7 @@ def search(workdir, *common, space=SPACE, **options):
         best_config=lambda overrides: f"# {' '.join(overrides)}\n",
         watch_every=0.0,
         tell=lines.append,
-        **options,
+        **{**SETTINGS, **options},
     )  # fmt: skip
     return job.run(workdir), lines
 
