@@ -28,7 +28,7 @@ from byol_tf.optim.schedules import CosineTau, WarmupCosine
 from byol_tf.reports.grids import neighbours_grid, views_grid
 from byol_tf.reports.plots import curves
 from byol_tf.runs.encoder import load_encoder
-from byol_tf.tasks.task import Task
+from byol_tf.tasks.task import Task, VectorTask
 from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
 
@@ -49,6 +49,7 @@ __all__ = [
     "Triplet",
     "TwoViews",
     "VICReg",
+    "VectorTask",
     "View",
     "WarmupCosine",
     "balanced_subset",

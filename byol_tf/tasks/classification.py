@@ -35,6 +35,7 @@ class Classification(VectorTask):
 
     name = "classification"
     metric = "accuracy"
+    percent = True
     prediction = "probabilities"
 
     def __init__(

@@ -48,6 +48,7 @@ class Keypoints(VectorTask):
 
     name = "keypoints"
     metric = "pck"
+    percent = True
     prediction = "points"
     moves_with_image = True
     mixable = False

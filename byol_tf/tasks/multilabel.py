@@ -34,6 +34,7 @@ class MultiLabel(VectorTask):
 
     name = "multilabel"
     metric = "mean_average_precision"
+    percent = True
     prediction = "probabilities"
 
     @classmethod

@@ -72,6 +72,7 @@ class Task(abc.ABC):
         name: of the task, as in `--task=`.
         metric: the metric, of those of the accumulator, that settings are
             chosen by. More is better.
+        percent: whether `metric` is a share, which tables show in percent.
         columns: names of the targets, for instance of the classes.
         moves_with_image: whether the targets change when the image is
             cropped or mirrored, see `move`.
@@ -83,6 +84,7 @@ class Task(abc.ABC):
 
     name: str
     metric: str
+    percent: bool = False
     moves_with_image: bool = False
     shown_whole: bool = False
     mixable: bool = True

@@ -159,9 +159,7 @@ def fit(
         on_steps(1)
         if done % settings.eval_every and done < total:
             continue
-        metrics = tuner.judge(
-            validation.examples.rows, validation.targets, settings.encode_batch
-        )
+        metrics = tuner.judge(*validation, settings.encode_batch)
         if not np.isfinite([float(loss), metrics["loss"]]).all():
             break
         looks += 1

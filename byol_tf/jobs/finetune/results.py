@@ -13,8 +13,6 @@ from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png
 from byol_tf.reports.report import format_table
 from byol_tf.tasks.task import Task
 
-# Metrics that are told in percent.
-_SHARES = ("accuracy", "mean_average_precision", "pck")
 _STYLES = {
     FINE_TUNED: {"color": BLUE, "marker": "o", "linestyle": "-"},
     FROZEN: {"color": GREEN, "marker": "^", "linestyle": "-."},
@@ -35,13 +33,14 @@ def summary(
     Args:
         choices: the trainings of the chosen settings.
         tested: metrics on the test images of each training.
-        counts: of each fraction, what `draw` and `table` tell: `labels`,
+        counts: of each fraction, what `draw` and `table` show: `labels`,
             `learned_from`, `chosen_by`, `steps`.
-        task: whose metric is told.
+        task: whose metric is shown.
 
     Returns:
-        `metric`; `fractions`, by name, with the numbers of each variant and
-        the gain of the fine-tuned over the one from scratch, seed by seed.
+        `metric`; `percent`, whether it is shown in percent; `fractions`, by
+        name, with the numbers of each variant and the gain of the fine-tuned
+        over the one from scratch, seed by seed.
     """
     fractions = {}
     for (fraction, variant), choice in choices.items():
@@ -53,7 +52,11 @@ def summary(
         )
     for row in fractions.values():
         row["gain"] = _gain(row["variants"], task.metric)
-    return {"metric": task.metric, "fractions": fractions}
+    return {
+        "metric": task.metric,
+        "percent": task.percent,
+        "fractions": fractions,
+    }
 
 
 def subsets(
@@ -69,7 +72,7 @@ def subsets(
         images: all of them.
     """
 
-    def told(positions):
+    def described(positions):
         positions = known[positions].tolist()
         if not images.paths:
             return {"positions": positions}
@@ -79,7 +82,7 @@ def subsets(
     fractions = {}
     for (fraction, seed), part in parts.items():
         fractions.setdefault(fraction.name, {})[str(seed)] = {
-            field: told(positions)
+            field: described(positions)
             for field, positions in part._asdict().items()
         }
     return {
@@ -92,18 +95,19 @@ def subsets(
 def table(result: Mapping) -> str:
     """A row for each fraction and a column for each variant, as text."""
     metric, fractions = result["metric"], result["fractions"]
+    percent = result["percent"]
     variants = list(next(iter(fractions.values()))["variants"])
     gains = all(row["gain"] for row in fractions.values())
     columns = ["labels", "images", *variants, *(["gain"] if gains else [])]
     cells = []
     for name, row in fractions.items():
-        told = [
-            _told(row["variants"][variant]["test"], metric)
+        shown = [
+            _shown(row["variants"][variant]["test"], percent)
             for variant in variants
         ]
         if gains:
-            told.append(_told(row["gain"], metric, sign="+"))
-        cells.append([name, str(row["labels"]), *told])
+            shown.append(_shown(row["gain"], percent, sign="+"))
+        cells.append([name, str(row["labels"]), *shown])
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
     gain = f" The gain is that of {FINE_TUNED} over {SCRATCH}." if gains else ""
@@ -133,7 +137,7 @@ def draw(result: Mapping, target: Target) -> None:
         target: path or binary file that receives a PNG.
     """
     metric, fractions = result["metric"], result["fractions"]
-    scale = 100 if metric in _SHARES else 1
+    scale = 100 if result["percent"] else 1
     rows = sorted(fractions.values(), key=lambda row: row["labels"])
     labels = [row["labels"] for row in rows]
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
@@ -205,9 +209,9 @@ def _statistics(values):
     return {"mean": float(np.mean(values)), "std": std}
 
 
-def _told(statistics, metric, sign=""):
+def _shown(statistics, percent, sign=""):
     mean, std = statistics["mean"], statistics["std"]
-    if metric in _SHARES:
+    if percent:
         spread = "" if std is None else f" ± {100 * std:.1f}"
         return f"{100 * mean:{sign}.1f}{spread} %"
     spread = "" if std is None else f" ± {std:.3f}"

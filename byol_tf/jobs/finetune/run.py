@@ -212,11 +212,7 @@ class FineTuning:
         for fitted in choice.trainings:
             tuner = self._tuner(fraction, fitted.seed)
             tuner.restore(fitted.weights)
-            metrics.append(
-                tuner.judge(
-                    test.examples.rows, test.targets, self.settings.encode_batch
-                )
-            )
+            metrics.append(tuner.judge(*test, self.settings.encode_batch))
         return metrics
 
     # ---- what is written besides --------------------------------------

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.modalities.levels import find_levels, outputs_of
 from byol_tf.optim.optimizers import make_optimizer
@@ -229,23 +230,24 @@ class FineTuner:
 
     # ---- judging ------------------------------------------------------
 
-    def judge(self, rows, targets: Arrays, batch_size: int) -> dict[str, float]:
+    def judge(
+        self, examples: Examples, targets: Arrays, batch_size: int
+    ) -> dict[str, float]:
         """The task's metrics of its present weights, and their mean `loss`.
 
         Args:
-            rows: `[n, ...]` as they are stored, such as uint8 images.
+            examples: to predict.
             targets: of these.
-            batch_size: rows at once.
+            batch_size: examples at once.
         """
         accumulator, losses = self.task.accumulator(), []
-        for start in range(0, len(rows), batch_size):
-            part = slice(start, start + batch_size)
-            batch = tf.constant(np.asarray(rows[part]))
+        every = np.arange(examples.num_examples)
+        for start in range(0, len(every), batch_size):
+            part = every[start : start + batch_size]
             wanted = take(targets, part)
-            outputs, decoded = self._judged(batch)
+            outputs, decoded = self._judged(_constants(examples.take(part)))
             accumulator.update(wanted, {k: decoded[k].numpy() for k in decoded})
-            constants = tf.nest.map_structure(tf.constant, wanted)
-            losses.append(self.task.loss(constants, outputs))
+            losses.append(self.task.loss(_constants(wanted), outputs))
         loss = tf.reduce_mean(tf.concat(losses, axis=0))
         return {**accumulator.result(), "loss": float(loss)}
 
@@ -286,6 +288,10 @@ def _inputs(shape):
             for name, spec in shape.items()
         }
     return keras.Input(shape, name="images")
+
+
+def _constants(arrays):
+    return tf.nest.map_structure(tf.constant, arrays)
 
 
 def _traced(function, **options):

@@ -69,13 +69,13 @@ def run(tuner, start, settings=SETTINGS, rate=2.0, **options):
 def judged(tuner, weights):
     tuner.restore(weights)
     validation = examples(10, seed=1)
-    return tuner.judge(validation.examples.rows, validation.targets, 4)
+    return tuner.judge(*validation, 4)
 
 
 def test_the_weights_are_those_of_the_best_look(tuner, start, monkeypatch):
     looks = []
 
-    def look(rows, targets, batch_size):
+    def look(examples, targets, batch_size):
         # As if the second of four looks were the best.
         looks.append(tuner.weights())
         return {"accuracy": (0.5, 0.9, 0.9, 0.1)[len(looks) - 1], "loss": 1.0}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.resnet import ResNet
@@ -228,8 +229,9 @@ def test_metrics_and_loss_do_not_depend_on_the_batches():
     tuner = make(resnet())
     rows = np.random.default_rng(0).integers(0, 256, (7, *SHAPE), np.uint8)
     targets = np.eye(3, dtype=np.float32)[np.arange(7) % 3]
-    whole = tuner.judge(rows, targets, 7)
-    assert tuner.judge(rows, targets, 3) == pytest.approx(whole, rel=1e-6)
+    examples = Examples(rows, np.full(7, -1, np.int32))
+    whole = tuner.judge(examples, targets, 7)
+    assert tuner.judge(examples, targets, 3) == pytest.approx(whole, rel=1e-6)
     logits = tuner.head({"vector": tuner.encoder(np.float32(rows) / 255)})
     expected = keras.losses.categorical_crossentropy(
         targets, logits["logits"], from_logits=True
