@@ -10,6 +10,7 @@ from byol_tf.layers.normalization import Normalization
 from byol_tf.layers.plain import to_fast, to_plain
 from byol_tf.modalities.image.adapters import vector_encoder
 from byol_tf.modalities.image.resnet import ResNet
+from tests.support.norms import randomise_norms
 
 
 def images(count=8, size=16, seed=0):
@@ -194,6 +195,31 @@ def test_models_within_the_model_become_one_graph():
     names = [layer.name for layer in plain.layers]
     assert names == ["images", "rescale", f"{inner.name}_pool", "dense", "pool"]
     np.testing.assert_allclose(plain(images()), encoder(images()), atol=1e-6)
+
+
+def test_a_keras_cv_backbone_of_release_0_2_becomes_plain(tmp_path):
+    keras_cv = pytest.importorskip("keras_cv")
+    backbone = keras_cv.models.ResNetV2Backbone(
+        stackwise_filters=[64, 8],
+        stackwise_blocks=[2, 2],
+        stackwise_strides=[1, 2],
+        block_type="basic_block",
+        include_rescaling=False,
+        input_shape=(16, 16, 3),
+    )
+    # Adapters of 0.2 called the backbone as one layer.
+    inputs = keras.Input((16, 16, 3), name="images")
+    maps = backbone(inputs)
+    outputs = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
+    keras.Model(inputs, outputs).save(tmp_path / "encoder.keras")
+    encoder = keras.saving.load_model(tmp_path / "encoder.keras")
+    randomise_norms(encoder.layers[1])
+    plain = to_plain(encoder)
+    inner = [layer.name for layer in backbone.layers[1:]]
+    assert [x.name for x in plain.layers] == ["images", *inner, "pool"]
+    assert {type(x).__module__.split(".")[0] for x in plain.layers} == {"keras"}
+    for copy in plain, to_fast(plain):
+        np.testing.assert_allclose(copy(images()), encoder(images()), atol=1e-5)
 
 
 def test_a_layer_used_twice_stays_one_layer():
