@@ -4,6 +4,7 @@ import csv
 import os
 import pathlib
 
+from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
 from byol_tf.files import whole_file
 
@@ -17,15 +18,15 @@ class BadImages:
         path: of a CSV file with the columns `HEADER`, UTF-8, written whole
             where there are such images and removed where there are none; None
             for no file.
-        max_share: of the images of a split, in [0, 1], above which `add`
+        max_bad_share: of the images of a split, in [0, 1], above which `add`
             raises.
     """
 
     def __init__(
-        self, path: str | os.PathLike | None = None, max_share: float = 1.0
+        self, path: str | os.PathLike | None = None, max_bad_share: float = 1.0
     ):
         self._path = pathlib.Path(path) if path else None
-        self._max_share = max_share
+        self._max_share = check_number("max_bad_share", max_bad_share, 0.0, 1.0)
         self._rows = []
 
     def add(self, examples: Examples) -> None:

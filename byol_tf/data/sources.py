@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from byol_tf.checks import check_choice
 from byol_tf.data.arrays import load_arrays, load_embedded
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.decoder import Decoder
@@ -59,10 +60,8 @@ def load(
         ValueError: in one line, if there is no such source, set, split or
             label, no row that can be read, or too many that cannot.
     """
-    _check("source", source, SOURCES)
-    _check("labels", labels, LABELS)
-    if not split:
-        raise ValueError("`split` must not be empty")
+    check_source(source, labels)
+    check_split("split", split)
     store = Store(cache, cache_bytes, cache_dir)
     if source == "embedded":
         examples = load_embedded(name, split, decoder)
@@ -78,12 +77,16 @@ def load(
     return _with_labels(examples, labels)
 
 
-def _check(argument, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"`{argument}` must be one of {', '.join(allowed)}. "
-            f"Received: {argument}={value!r}"
-        )
+def check_source(source: str, labels: str) -> None:
+    """Raises a ValueError for a source, or a use of labels, that is none."""
+    check_choice("source", source, SOURCES)
+    check_choice("labels", labels, LABELS)
+
+
+def check_split(name: str, split: str) -> None:
+    """Raises a ValueError, naming the argument, unless it names a split."""
+    if not split:
+        raise ValueError(f"`{name}` must not be empty. Received: {split!r}")
 
 
 def _with_labels(images, labels):

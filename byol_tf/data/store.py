@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from absl import logging
 
+from byol_tf.checks import check_choice
 from byol_tf.data.rows import Unreadable
 from byol_tf.files import whole_file
 from byol_tf.lines import as_text
@@ -39,11 +40,7 @@ class Store:
     cache_dir: str | os.PathLike | None = None
 
     def __post_init__(self):
-        if self.cache not in CACHES:
-            raise ValueError(
-                f"`cache` must be one of {', '.join(CACHES)}. "
-                f"Received: cache={self.cache!r}"
-            )
+        check_choice("cache", self.cache, CACHES)
 
     def fill(
         self,

@@ -111,8 +111,8 @@ def check(config) -> None:
         _tau(config, updates=1)
     check_strategy(config.strategy)
     check_precision(config.precision)
-    rules = _relations(config) + data_builders.rules(config)
-    for field, fine, rule in rules:
+    data_builders.check(config)
+    for field, fine, rule in _relations(config):
         if not fine:
             value = config
             for part in field.split("."):

@@ -3,51 +3,30 @@
 import pathlib
 from collections.abc import Callable
 
+from byol_tf.checks import check_number, check_positive, in_section
 from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.examples import Examples
 from byol_tf.data.split import split_holdout
-from byol_tf.data.store import CACHES
-from byol_tf.modalities.image.reading import load_images
+from byol_tf.data.store import Store
+from byol_tf.modalities.image.reading import image_decoder, load_images
 
 HOLDOUT = 0.1  # of the training images where there is no test split
 MOST_MEGAPIXELS = 178  # that Pillow opens
 
 
-def rules(config) -> tuple[tuple[str, bool, str], ...]:
-    """Fields with whether their value is possible, and what would be."""
+def check(config) -> None:
+    """Raises a ValueError that names the field of an impossible value."""
     section = config.data
-    return (
-        (
-            "data.source",
-            section.source in sources.SOURCES,
-            f"one of {', '.join(sources.SOURCES)}",
-        ),
-        (
-            "data.labels",
-            section.labels in sources.LABELS,
-            f"one of {', '.join(sources.LABELS)}",
-        ),
-        (
-            "data.cache",
-            section.cache in CACHES,
-            f"one of {', '.join(CACHES)}",
-        ),
-        ("data.train_split", bool(section.train_split), "named"),
-        ("data.image_size", section.image_size >= 0, "0 or more"),
-        ("data.channels", section.channels in (0, 1, 3), "0, 1 or 3"),
-        ("data.cache_gb", section.cache_gb >= 0, "0 or more"),
-        (
-            "data.max_megapixels",
-            0 < section.max_megapixels <= MOST_MEGAPIXELS,
-            f"above 0 and at most {MOST_MEGAPIXELS}, where Pillow ends",
-        ),
-        (
-            "data.max_bad_share",
-            0 <= section.max_bad_share <= 1,
-            "in [0, 1]",
-        ),
-    )
+    with in_section("data"):
+        sources.check_source(section.source, section.labels)
+        sources.check_split("train_split", section.train_split)
+        check_number("cache_gb", section.cache_gb, 0)
+        Store(section.cache)
+        most = MOST_MEGAPIXELS  # where Pillow ends
+        check_positive("max_megapixels", section.max_megapixels, most)
+        image_decoder(section.image_size or None, section.channels or None)
+        BadImages(max_bad_share=section.max_bad_share)
 
 
 def data(

@@ -331,6 +331,27 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("encoder.widths", ("a", "b")),
         ("data.source", "cloud"),
         ("data.labels", "maybe"),
+        ("data.cache", "tape"),
+        ("data.cache_gb", -1.0),
+        ("data.train_split", ""),
+        ("data.image_size", -1),
+        ("data.channels", 2),
+        ("data.max_megapixels", 179.0),
+        ("data.max_bad_share", 1.5),
+        ("strategy", "two"),
+        ("log_every", 0),
+        ("peak_tflops", -1.0),
+        ("optimizer.lr_rule", "cubic"),
+        ("optimizer.weight_decay", -1.0),
+        ("objective.tau_batch", -1),
+        ("monitor.samples", 1),
+        ("checkpoint.every_seconds", 0.0),
+        ("evaluate.knn_k", 0),
+        ("evaluate.knn_temperature", 0.0),
+        ("evaluate.knn_bank", 0),
+        ("evaluate.shots", 0),
+        ("evaluate.draws", 1),
+        ("evaluate.max_train", 1),
         ("monitor.every_epochs", 0),
         ("checkpoint.keep", 0),
         ("faults.action", "explode"),
@@ -343,6 +364,35 @@ def test_an_impossible_value_is_refused_by_name(tmp_path, field, value):
     config = tiny_config(tmp_path / "data.npz", **{field: value})
     with pytest.raises(ValueError, match=field.rpartition(".")[2]):
         builders.pretraining(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "field,value,told",
+    [
+        (
+            "optimizer.base_lr",
+            -1.0,
+            "optimizer.base_lr must be a number above 0. "
+            "Received: base_lr=-1.0",
+        ),
+        (
+            "evaluate.draws",
+            1,
+            "evaluate.draws must be a number of at least 2. Received: draws=1",
+        ),
+        (
+            "data.cache",
+            "tape",
+            "data.cache must be one of auto, memory, disk. "
+            "Received: cache='tape'",
+        ),
+    ],
+)
+def test_a_constructors_error_has_the_name_of_the_field(field, value, told):
+    config = tiny_config("data.npz", **{field: value})
+    with pytest.raises(ValueError) as error:
+        builders.check(config)
+    assert str(error.value) == told
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):
