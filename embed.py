@@ -18,7 +18,7 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, door
+from configs import door
 
 _DEFAULTS = pathlib.Path(__file__).parent / "configs" / "embed.py"
 _CONFIG = config_flags.DEFINE_config_file(
@@ -78,9 +78,7 @@ def check_paths(embeds, path):
 
 
 def embed(build, config, path):
-    done = build.embed(
-        config, _WORKDIR.value, _IMAGES.value, path, base.get_config()
-    )
+    done = build.embed(config, _WORKDIR.value, _IMAGES.value, path)
     print(f"Read {done.new} new images; {done.images} are in {done.path}")
     for name, reason in done.unread[:_SHOWN]:
         print(f"  not read: {name}: {reason}")

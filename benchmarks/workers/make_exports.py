@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.export import saved_model, signatures
+from byol_tf.export.simple import ImageModel
 from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.views import CentreView
 
@@ -49,7 +50,7 @@ def write(encoder: keras.Model, folder: pathlib.Path) -> None:
     folder.mkdir()
     encoder.save(folder / "encoder.keras")
     module, calls = signatures.make_module(
-        signatures.Model(encoder, CentreView(SIZE), SIZE)
+        ImageModel(encoder, CentreView(SIZE), SIZE)
     )
     saved_model.save(module, calls, folder / "saved_model")
 

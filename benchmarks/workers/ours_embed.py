@@ -8,7 +8,6 @@ from benchmarks.workers import protocol
 from benchmarks.workers.checked import Embedding
 from benchmarks.workers.make_exports import PRECISIONS
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.modalities.image.views import CentreView
 from byol_tf.runs.encoder import load_encoder
 
 
@@ -36,8 +35,7 @@ def _saved(folder, case):
 
 def _keras(folder, case):
     encoder = load_encoder(folder)
-    prepare = CentreView(encoder.input_shape[1:3])
-    return FeatureExtractor(encoder, prepare, case["batch"])
+    return FeatureExtractor(encoder.model, encoder.preprocessor, case["batch"])
 
 
 if __name__ == "__main__":

@@ -9,49 +9,47 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.export import saved_model, signatures, to_litert, to_onnx
+from byol_tf.export import freeze, saved_model, signatures, to_litert, to_onnx
 from byol_tf.export.form import Form
-from byol_tf.export.freeze import in_float32
 from byol_tf.export.quiet import quiet
-from byol_tf.export.signatures import Model
+from byol_tf.modalities.signature import Source
 
 REPRESENTATIONS, PROBABILITIES = "representations", "probabilities"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
+class Plan:
     """What is exported, and how.
 
     Attributes:
         encoder: gives representations.
         classifier: None, or gives probabilities of its classes.
-        size: pixels of a side that the encoder takes.
-        max_pixels: of an image file; larger ones are not decoded.
         precisions: of LiteRT.
-        samples: uint8 images, on which the ranges of 8 bits are measured.
+        samples: stored rows, on which the ranges of 8 bits are measured.
         threads: that ONNX Runtime and LiteRT use when they are compared.
         metadata: texts that go into ONNX files.
     """
 
-    encoder: Model
-    classifier: Model | None
-    size: int
-    max_pixels: int
+    encoder: Source
+    classifier: Source | None
     precisions: Sequence[str]
     samples: np.ndarray
     threads: int
     metadata: Mapping[str, str]
 
     @functools.cached_property
-    def plain_encoder(self) -> Model:
+    def plain_encoder(self) -> Source:
         """The encoder in float32, as other runtimes compute it."""
-        return self.encoder._replace(model=in_float32(self.encoder.model))
+        return _in_float32(self.encoder)
 
     @functools.cached_property
-    def plain_classifier(self) -> Model | None:
-        """As well of the classifier, if there is one."""
-        kept = self.classifier
-        return kept and kept._replace(model=in_float32(kept.model))
+    def plain_classifier(self) -> Source | None:
+        """The classifier in float32, if there is one."""
+        return self.classifier and _in_float32(self.classifier)
+
+
+def _in_float32(source):
+    return dataclasses.replace(source, model=freeze.in_float32(source.model))
 
 
 class Written(NamedTuple):
@@ -62,50 +60,48 @@ class Written(NamedTuple):
         signatures: inputs and outputs in words, as of `signatures.describe`.
     """
 
-    forms: list[tuple[Form, Model]]
+    forms: list[tuple[Form, Source]]
     signatures: dict
 
 
-def write_saved_model(source: Source, folder: pathlib.Path) -> Written:
+def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
     """A SavedModel, see `signatures.make_module`."""
-    module, calls = signatures.make_module(
-        source.encoder, source.classifier, source.max_pixels
-    )
+    module, calls = signatures.make_module(plan.encoder, plan.classifier)
     with quiet():
         saved_model.save(module, calls, folder)
     return Written(
-        [(saved_model.load(folder), source.encoder)],
-        signatures.describe(source.encoder, source.classifier),
+        [(saved_model.load(folder, plan.encoder), plan.encoder)],
+        signatures.describe(plan.encoder, plan.classifier),
     )
 
 
-def write_onnx(source: Source, folder: pathlib.Path) -> Written:
+def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:
     """`model.onnx`, and `classifier.onnx` where there is a classifier."""
-    parts = [("encoder", "model", REPRESENTATIONS, source.plain_encoder)]
-    if source.plain_classifier:
+    parts = [("encoder", "model", REPRESENTATIONS, plan.plain_encoder)]
+    if plan.plain_classifier:
         parts.append(
-            ("classifier", "classifier", PROBABILITIES, source.plain_classifier)
+            ("classifier", "classifier", PROBABILITIES, plan.plain_classifier)
         )
     forms, described = [], {}
     for name, stem, output, entry in parts:
         path = folder / f"{stem}.onnx"
-        metadata = dict(source.metadata)
+        metadata = dict(plan.metadata)
         if entry.classes:
             metadata["classes"] = json.dumps(list(entry.classes))
         to_onnx.save(entry, name, output, path, metadata)
         title = "onnx" if name == "encoder" else f"onnx {name}"
-        forms.append((to_onnx.load(path, source.threads, title), entry))
+        forms.append((to_onnx.load(path, entry, plan.threads, title), entry))
         described[path.name] = _describe(entry, output)
     return Written(forms, described)
 
 
-def write_litert(source: Source, folder: pathlib.Path) -> Written:
+def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
     """`model_<precision>.tflite` for each precision."""
-    entry = source.plain_encoder
-    paths = {p: folder / f"model_{p}.tflite" for p in source.precisions}
-    to_litert.save(entry, REPRESENTATIONS, source.size, paths, source.samples)
+    entry = plan.plain_encoder
+    paths = {p: folder / f"model_{p}.tflite" for p in plan.precisions}
+    to_litert.save(entry, REPRESENTATIONS, paths, plan.samples)
     forms = [
-        (to_litert.load(path, precision, source.threads), entry)
+        (to_litert.load(path, entry, precision, plan.threads), entry)
         for precision, path in paths.items()
     ]
     described = _describe(entry, REPRESENTATIONS)
@@ -113,16 +109,16 @@ def write_litert(source: Source, folder: pathlib.Path) -> Written:
 
 
 def _describe(entry, output):
-    images = f"float32 [n, height, width, {entry.channels}] of any size"
+    _, signature = freeze.signature(entry)
     width = entry.model.output_shape[-1]
     return {
-        "inputs": {"images": f"{images}, in [0, 1]"},
+        "inputs": dict(signature.words),
         "outputs": {output: f"float32 [n, {width}]"},
     }
 
 
 SAVED_MODEL = "saved_model"
-WRITERS: dict[str, Callable[[Source, pathlib.Path], Written]] = {
+WRITERS: dict[str, Callable[[Plan, pathlib.Path], Written]] = {
     SAVED_MODEL: write_saved_model,
     "onnx": write_onnx,
     "litert": write_litert,

@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from byol_tf.export.signatures import Model
+from byol_tf.modalities.signature import Signature, Source
 
-IMAGES = "images"
+FORM = "graph"  # of the inputs
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -53,44 +53,67 @@ def _is_float(dtype):
     return isinstance(dtype, str) and "float" in dtype
 
 
-def frozen(
-    entry: Model,
-    output: str,
-    *,
-    prepare: bool = True,
-    model: bool = True,
-    size: int | None = None,
-):
-    """A function without variables: every weight is a constant of its graph.
+def signature(source: Source) -> tuple[str, Signature]:
+    """Name and signature of the one input."""
+    ((name, found),) = source.inputs(FORM).items()
+    return name, found
+
+
+def frozen(source: Source, output: str):
+    """The whole model as a function without variables.
+
+    Every weight is a constant of its graph.
 
     Args:
-        entry: the model and its preparation; it computes in float32.
-        output: name of what is returned, float32 `[n, d]` (or images
-            `[n, size, size, channels]` without the model).
-        prepare: whether the preparation is part of it.
-        model: whether the model is.
-        size: pixels of a side of the images that it takes; None for any.
+        source: the model, which computes in float32.
+        output: name of what is returned, float32 `[n, d]`.
 
     Returns:
-        A `tf.ConcreteFunction` of `images`, float32 `[n, height, width,
-        channels]` in [0, 1], that returns a dict of one tensor.
+        A `tf.ConcreteFunction` of the input that returns a dict of one
+        tensor.
     """
+    encode = _encode(source)
+    _, entry = signature(source)
+    return _concrete(
+        lambda *tensors: encode(entry.read(*tensors)[0]), entry.specs, output
+    )
+
+
+def frozen_parts(source: Source, output: str) -> tuple:
+    """The preparation and the model, each as of `frozen`."""
+    name, entry = signature(source)
+    head = _concrete(
+        lambda *tensors: entry.read(*tensors)[0], entry.specs, name
+    )
+    shape = head.structured_outputs[name].shape
+    spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
+    return head, _concrete(_encode(source), {name: spec}, output)
+
+
+def _encode(source):
+    model = source.model
     weights = [
         [variable.numpy() for variable in variables]
         for variables in (
-            entry.model.trainable_variables,
-            entry.model.non_trainable_variables,
+            model.trainable_variables,
+            model.non_trainable_variables,
         )
     ]
 
-    def call(images):
-        result = entry.prepare(images) if prepare else images
-        if model:
-            constants = [[tf.constant(w) for w in part] for part in weights]
-            result, _ = entry.model.stateless_call(
-                *constants, result, training=False
-            )
-        return {output: tf.cast(result, tf.float32)}
+    def encode(batch):
+        constants = [[tf.constant(w) for w in part] for part in weights]
+        result, _ = model.stateless_call(*constants, batch, training=False)
+        return result
 
-    spec = tf.TensorSpec([None, size, size, entry.channels], tf.float32, IMAGES)
-    return tf.function(call, autograph=False).get_concrete_function(spec)
+    return encode
+
+
+def _concrete(function, specs, output):
+    named = [
+        tf.TensorSpec(spec.shape, spec.dtype, name)
+        for name, spec in specs.items()
+    ]
+    return tf.function(
+        lambda *tensors: {output: tf.cast(function(*tensors), tf.float32)},
+        autograph=False,
+    ).get_concrete_function(*named)

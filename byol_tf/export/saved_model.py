@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.export.form import Form
-from byol_tf.export.signatures import DEFAULT, IMAGES
+from byol_tf.export.signatures import FORM
+from byol_tf.modalities.signature import Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
 _UNFINISHED = ".unfinished-"  # not a number: servers pass over it
@@ -66,18 +67,36 @@ def size_on_disk(directory: str | os.PathLike) -> int:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def load(directory: str | os.PathLike) -> Form:
-    """Loads a SavedModel for the comparison, by two of its signatures."""
+def load(directory: str | os.PathLike, source: Source) -> Form:
+    """Loads a SavedModel for the comparison.
+
+    Args:
+        directory: of the SavedModel.
+        source: what it was made of, whose signatures say how it is called.
+    """
     loaded = tf.saved_model.load(str(directory))
-    name, size = "saved_model", size_on_disk(directory)
+    rows = files = None, None
+    for name, signature in source.inputs(FORM).items():
+        ((key, spec),) = signature.specs.items()
+        call = _call(loaded, name, key)
+        if spec.dtype == tf.string:
+            files = call, signature.of_rows
+        elif signature.of_rows:
+            rows = call, signature.of_rows
+    call, of_rows = rows
+    return Form(
+        "saved_model",
+        size_on_disk(directory),
+        lambda batch: call(of_rows(batch)),
+        encode_files=files[0],
+        as_files=files[1],
+    )
 
-    # Both hold `loaded`: its variables live as long as it does.
-    def encode(images: np.ndarray) -> np.ndarray:
-        call = loaded.signatures[IMAGES]
-        return call(images=tf.constant(images))["representations"].numpy()
 
-    def encode_files(files) -> np.ndarray:
-        call = loaded.signatures[DEFAULT]
-        return call(bytes=tf.constant(files))["representations"].numpy()
+def _call(loaded, name, key):
+    # Holds `loaded`: its variables live as long as it does.
+    def call(values) -> np.ndarray:
+        outputs = loaded.signatures[name](**{key: tf.constant(values)})
+        return outputs["representations"].numpy()
 
-    return Form(name, size, encode, encode_files=encode_files)
+    return call

@@ -1,48 +1,20 @@
 """What an exported model can be asked for."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from byol_tf.export.fold import fold_batch_norms
-from byol_tf.modalities.image.centre import CentreView
-from byol_tf.modalities.image.decode import MAX_PIXELS
-from byol_tf.modalities.image.graph_decode import OK, decode_squares
-from byol_tf.modalities.image.layer import to_float
+from byol_tf.modalities.signature import DEFAULT, OK, Signature, Source
 
-DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-IMAGES, IMAGES_FLOAT, CLASSIFY = "images", "images_float", "classify"
-_BYTES = tf.TensorSpec([None], tf.string, "bytes")
-_FILES = "string [n], the bytes of JPEG, PNG, GIF or BMP files of any size"
-_STATUS = 'string [n], "ok" or why the image could not be read'
-
-
-class Model(NamedTuple):
-    """A Keras model with the preparation of what it takes.
-
-    Attributes:
-        model: float32 images in [0, 1] to vectors `[n, d]`.
-        prepare: from images, uint8 or float in [0, 1], to what `model` takes.
-        image_size: pixels of a side that files are decoded to.
-        classes: names of the vectors' values, if they are probabilities.
-    """
-
-    model: keras.Model
-    prepare: Callable[[tf.Tensor], tf.Tensor]
-    image_size: int
-    classes: Sequence[str] = ()
-
-    @property
-    def channels(self) -> int:
-        return self.model.input_shape[-1]
+CLASSIFY = "classify"
+FORM = "saved_model"
+_STATUS = 'string [n], "ok" or why the {} could not be read'
 
 
 def make_module(
-    encoder: Model,
-    classifier: Model | None = None,
-    max_pixels: int = MAX_PIXELS,
+    encoder: Source, classifier: Source | None = None
 ) -> tuple[tf.Module, dict[str, Callable]]:
     """A module with the variables, and its signatures by name.
 
@@ -51,118 +23,88 @@ def make_module(
     Args:
         encoder: gives representations.
         classifier: None, or gives probabilities of its classes.
-        max_pixels: of an image file; larger ones are not decoded.
 
     Raises:
-        ValueError: a model takes other than 1 or 3 channels.
+        ValueError: the inputs cannot be read in a graph.
     """
-    encoder, classifier = map(_folded, (encoder, classifier))
-    models = {"encoder": encoder}
-    if classifier is not None:
-        models["classifier"] = classifier
-    for name, (model, *_) in models.items():
-        if model.input_shape[-1] not in (1, 3):
-            raise ValueError(
-                f"the {name} must take images of 1 or 3 channels, since the "
-                "signature of bytes decodes image files, which have no "
-                f"others. Received: {model.input_shape[-1]} channels"
-            )
+    encoder = _folded(encoder)
     module = tf.Module()
     # Only the variables: a Keras model would need its classes on loading.
-    module.model_variables = [
-        variable.value
-        for entry in models.values()
-        for variable in entry.model.variables
-    ]
-    module.serve = _serve(encoder, max_pixels)
-    module.serve_images = _serve_images(encoder, tf.uint8)
-    module.serve_images_float = _serve_images(encoder, tf.float32)
+    module.model_variables = [v.value for v in encoder.model.variables]
     signatures = {
-        DEFAULT: module.serve,
-        IMAGES: module.serve_images,
-        IMAGES_FLOAT: module.serve_images_float,
+        name: _represent(encoder, signature)
+        for name, signature in encoder.inputs(FORM).items()
     }
     if classifier is not None:
-        module.classify = _classify(classifier, max_pixels)
-        signatures[CLASSIFY] = module.classify
+        classifier = _folded(classifier)
+        module.model_variables += [v.value for v in classifier.model.variables]
+        signature = classifier.inputs(FORM)[DEFAULT]
+        signatures[CLASSIFY] = _classify(classifier, signature)
+    for name, function in signatures.items():
+        setattr(module, f"serve_{name}", function)
     return module, signatures
 
 
-def describe(encoder: Model, classifier: Model | None = None) -> dict:
+def describe(encoder: Source, classifier: Source | None = None) -> dict:
     """Inputs and outputs of every signature in words, as JSON values."""
-    features, channels = encoder.model.output_shape[-1], encoder.channels
-    representations = f"float32 [n, {features}]"
-    images = f"[n, height, width, {channels}] of any size"
-    described = {
-        DEFAULT: {
-            "inputs": {"bytes": _FILES},
-            "outputs": {
-                "representations": f"{representations}, NaN where the image "
+    words = f"float32 [n, {encoder.model.output_shape[-1]}]"
+    described = {}
+    for name, signature in encoder.inputs(FORM).items():
+        outputs = {"representations": words}
+        if any(spec.dtype == tf.string for spec in signature.specs.values()):
+            outputs = {
+                "representations": f"{words}, NaN where the {encoder.noun} "
                 "could not be read",
-                "status": _STATUS,
-            },
-        },
-        IMAGES: {
-            "inputs": {"images": f"uint8 {images}"},
-            "outputs": {"representations": representations},
-        },
-        IMAGES_FLOAT: {
-            "inputs": {"images": f"float32 {images}, in [0, 1]"},
-            "outputs": {"representations": representations},
-        },
-    }
+                "status": _STATUS.format(encoder.noun),
+            }
+        described[name] = {
+            "inputs": dict(signature.words),
+            "outputs": outputs,
+        }
     if classifier is not None:
         count = len(classifier.classes)
         described[CLASSIFY] = {
-            "inputs": {"bytes": _FILES},
+            "inputs": dict(classifier.inputs(FORM)[DEFAULT].words),
             "outputs": {
                 "classes": f"string [n, {count}], the names",
-                "probabilities": f"float32 [n, {count}], 0 where the image "
-                "could not be read",
+                "probabilities": f"float32 [n, {count}], 0 where the "
+                f"{classifier.noun} could not be read",
                 "label": 'string [n], the likeliest class, or ""',
-                "status": _STATUS,
+                "status": _STATUS.format(classifier.noun),
             },
         }
     return described
 
 
-def _folded(entry):
-    return entry and entry._replace(model=fold_batch_norms(entry.model))
+def _folded(source):
+    return dataclasses.replace(source, model=fold_batch_norms(source.model))
 
 
-def _serve(encoder, max_pixels):
-    @tf.function(input_signature=[_BYTES], autograph=False)
-    def serve(files):
-        vectors, status = _from_files(encoder, files, max_pixels)
-        good = (status == OK)[:, None]
-        vectors = tf.where(good, vectors, float("nan"))
+def _represent(encoder, signature):
+    @_traced(signature)
+    def represent(*tensors):
+        vectors, status = _call(encoder, signature, tensors)
+        if status is None:
+            return {"representations": vectors}
+        vectors = tf.where((status == OK)[:, None], vectors, float("nan"))
         return {"representations": vectors, "status": status}
 
-    return serve
+    return represent
 
 
-def _serve_images(encoder, dtype):
-    shape = [None, None, None, encoder.channels]
-    spec = tf.TensorSpec(shape, dtype, "images")
-
-    @tf.function(input_signature=[spec], autograph=False)
-    def serve_images(images):
-        return {"representations": _call(encoder, images)}
-
-    return serve_images
-
-
-def _classify(classifier, max_pixels):
+def _classify(classifier, signature):
     names = tf.constant(list(classifier.classes))
 
-    @tf.function(input_signature=[_BYTES], autograph=False)
-    def classify(files):
-        probabilities, status = _from_files(classifier, files, max_pixels)
+    @_traced(signature)
+    def classify(*tensors):
+        probabilities, status = _call(classifier, signature, tensors)
+        count = tf.shape(probabilities)[0]
+        if status is None:
+            status = tf.fill([count], OK)
         good = status == OK
         label = tf.gather(names, tf.argmax(probabilities, -1))
-        shape = [tf.shape(files)[0], len(classifier.classes)]
         return {
-            "classes": tf.broadcast_to(names, shape),
+            "classes": tf.broadcast_to(names, [count, len(classifier.classes)]),
             "probabilities": tf.where(good[:, None], probabilities, 0.0),
             "label": tf.where(good, label, ""),
             "status": status,
@@ -171,36 +113,26 @@ def _classify(classifier, max_pixels):
     return classify
 
 
-def _from_files(entry, files, max_pixels):
-    images, status = decode_squares(
-        files, entry.image_size, entry.channels, max_pixels
-    )
-    return _call(entry, images), status
+def _traced(signature: Signature):
+    specs = [
+        tf.TensorSpec(spec.shape, spec.dtype, name)
+        for name, spec in signature.specs.items()
+    ]
+    return tf.function(input_signature=specs, autograph=False)
 
 
-def _call(entry, images):
-    # Convolutions refuse a batch of no image: it gets one, which is cut off.
-    count = tf.shape(images)[0]
+def _call(source, signature, tensors):
+    # Convolutions refuse a batch of no row: it gets one, which is cut off.
+    count = tf.shape(tensors[0])[0]
     missing = tf.cast(count == 0, tf.int32)
-    padded = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-    padded = tf.ensure_shape(padded, [None, *images.shape[1:]])
-    prepared = _prepare(entry.prepare, padded)
-    vectors = entry.model(prepared, training=False)[:count]
-    return tf.cast(vectors, tf.float32)  # of whatever precision it computes in
+    batch, status = signature.read(*(_padded(t, missing) for t in tensors))
+    vectors = source.model(batch, training=False)[:count]
+    if status is not None:
+        status = status[:count]
+    # Of whatever precision it computes in.
+    return tf.cast(vectors, tf.float32), status
 
 
-def _prepare(prepare, images):
-    """What `prepare` makes, without a resize of images that have the size."""
-    if (
-        None not in images.shape[1:3]  # then it sees for itself
-        or not isinstance(prepare, CentreView)
-        or prepare.crop_fraction < 1
-    ):
-        return prepare(images)
-    return tf.cond(
-        tf.reduce_all(tf.shape(images)[1:3] == prepare.size),
-        lambda: tf.ensure_shape(
-            to_float(images), [None, *prepare.size, images.shape[-1]]
-        ),
-        lambda: prepare(images),
-    )
+def _padded(tensor, rows):
+    after = [[0, rows], *[[0, 0]] * (len(tensor.shape) - 1)]
+    return tf.ensure_shape(tf.pad(tensor, after), [None, *tensor.shape[1:]])

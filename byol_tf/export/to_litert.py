@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.export.form import Form, as_floats
-from byol_tf.export.freeze import IMAGES, frozen
+from byol_tf.export.form import Form
+from byol_tf.export.freeze import frozen_parts, signature
 from byol_tf.export.join_litert import EXTRA, join
 from byol_tf.export.quiet import converting, quiet
-from byol_tf.export.signatures import Model
 from byol_tf.extras import require
+from byol_tf.modalities.signature import Source
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -34,11 +34,10 @@ def check_precisions(precisions: str) -> tuple[str, ...]:
 
 
 def save(
-    entry: Model,
+    source: Source,
     output: str,
-    size: int,
     paths: Mapping[str, str | os.PathLike],
-    images: np.ndarray,
+    rows: np.ndarray,
 ) -> None:
     """Writes a model with its preparation, a file for each precision.
 
@@ -46,23 +45,22 @@ def save(
     "float16" halves the weights; "int8" computes the model in 8 bits.
 
     Args:
-        entry: a model that computes in float32, see `freeze.in_float32`.
+        source: a model that computes in float32, see `freeze.in_float32`.
         output: name of the result.
-        size: pixels of a side that the preparation brings images to.
         paths: of the files, by precision.
-        images: uint8 `[n, height, width, channels]`, on which the ranges of
-            the 8 bits are measured.
+        rows: stored rows `[n, ...]`, on which the ranges of the 8 bits are
+            measured.
 
     Raises:
         ValueError: in one line, if LiteRT has no counterpart of the model.
     """
     with converting("encoder", "LiteRT"):
-        head = _convert(frozen(entry, IMAGES, model=False))
-        function = frozen(entry, output, prepare=False, size=size)
+        head, function = frozen_parts(source, output)
+        head = _convert(head)
 
     def samples():
-        for image in images:
-            yield [entry.prepare(tf.constant(image[None]))]
+        for row in rows:
+            yield [source.preprocessor(tf.constant(row[None]))]
 
     for precision, path in paths.items():
         with converting("encoder", f"LiteRT {precision}"):
@@ -87,11 +85,14 @@ def _convert(function, precision="float32", samples=None):
     return converter.convert()
 
 
-def load(path: str | os.PathLike, precision: str, threads: int) -> Form:
+def load(
+    path: str | os.PathLike, source: Source, precision: str, threads: int
+) -> Form:
     """Loads a LiteRT file of representations for the comparison.
 
     Args:
         path: of the file.
+        source: what it was made of.
         precision: that it was converted to.
         threads: that one call uses.
     """
@@ -101,8 +102,10 @@ def load(path: str | os.PathLike, precision: str, threads: int) -> Form:
         interpreter.allocate_tensors()
         call = interpreter.get_signature_runner()
 
-    def encode(images: np.ndarray) -> np.ndarray:
-        (vectors,) = call(**{IMAGES: as_floats(images)}).values()
+    taken, entry = signature(source)
+
+    def encode(rows: np.ndarray) -> np.ndarray:
+        (vectors,) = call(**{taken: entry.of_rows(rows)}).values()
         return np.array(vectors)  # not the runtime's own memory
 
     size = pathlib.Path(path).stat().st_size

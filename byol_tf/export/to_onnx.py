@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byol_tf.export.form import Form, as_floats
-from byol_tf.export.freeze import IMAGES, frozen
+from byol_tf.export.form import Form
+from byol_tf.export.freeze import frozen, signature
 from byol_tf.export.quiet import converting
-from byol_tf.export.signatures import Model
 from byol_tf.extras import require
 from byol_tf.files import loading
+from byol_tf.modalities.signature import Source
 
 EXTRA = "onnx"  # of this package
 OPSET = 17  # of 2022: what runtimes in use have
 _LIBRARIES = ("onnx", "onnxruntime", "tf2onnx")
-_AXES = ("n", "height", "width")
+_AXES = {4: ("n", "height", "width")}  # by rank
 
 
 def check_installed() -> None:
@@ -26,7 +26,7 @@ def check_installed() -> None:
 
 
 def save(
-    entry: Model,
+    source: Source,
     name: str,
     output: str,
     path: str | os.PathLike,
@@ -35,7 +35,7 @@ def save(
     """Writes a model with its preparation as one ONNX file.
 
     Args:
-        entry: a model that computes in float32, see `freeze.in_float32`.
+        source: a model that computes in float32, see `freeze.in_float32`.
         name: of the model, for messages.
         output: name of the result.
         path: of the file.
@@ -47,18 +47,21 @@ def save(
     onnx = require("onnx", EXTRA)
     convert = require("tf2onnx.convert", EXTRA)
     with converting(name, "ONNX"):
-        function = frozen(entry, output)
+        function = frozen(source, output)
+        taken, _ = signature(source)
         (inside,) = [tensor.name for tensor in function.outputs]
         proto, _ = convert.from_graph_def(
             function.graph.as_graph_def(),
             name=name,
-            input_names=[f"{IMAGES}:0"],
+            input_names=[f"{taken}:0"],
             output_names=[inside],
             opset=OPSET,
-            tensors_to_rename={f"{IMAGES}:0": IMAGES, inside: output},
+            tensors_to_rename={f"{taken}:0": taken, inside: output},
         )
-        _name_axes(proto.graph.input[0], _AXES)
-        _name_axes(proto.graph.output[0], _AXES[:1])
+        rank = len(function.inputs[0].shape)
+        axes = _AXES.get(rank, ("n", "length"))
+        _name_axes(proto.graph.input[0], axes)
+        _name_axes(proto.graph.output[0], axes[:1])
         onnx.helper.set_model_props(proto, dict(metadata))
         onnx.checker.check_model(proto)
     pathlib.Path(path).write_bytes(proto.SerializeToString())
@@ -73,11 +76,14 @@ def _name_axes(value, names):
             axis.dim_param = name
 
 
-def load(path: str | os.PathLike, threads: int, name: str = "onnx") -> Form:
+def load(
+    path: str | os.PathLike, source: Source, threads: int, name: str = "onnx"
+) -> Form:
     """Loads an ONNX file for the comparison.
 
     Args:
         path: of the file.
+        source: what it was made of.
         threads: that one call uses.
         name: in tables and messages.
     """
@@ -89,7 +95,9 @@ def load(path: str | os.PathLike, threads: int, name: str = "onnx") -> Form:
             str(path), options, providers=["CPUExecutionProvider"]
         )
 
-    def encode(images: np.ndarray) -> np.ndarray:
-        return session.run(None, {IMAGES: as_floats(images)})[0]
+    taken, entry = signature(source)
+
+    def encode(rows: np.ndarray) -> np.ndarray:
+        return session.run(None, {taken: entry.of_rows(rows)})[0]
 
     return Form(name, pathlib.Path(path).stat().st_size, encode)

@@ -1,23 +1,41 @@
 """Exported models beside the Keras model that they were made of."""
 
 import dataclasses
-import io
-import pathlib
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from byol_tf.checks import check_number
-from byol_tf.data.examples import Examples
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.export.form import Form
-from byol_tf.export.signatures import Model
+from byol_tf.modalities.signature import Source
 
 TIMED = 64  # images of a batch whose throughput is measured
+
+
+class Labelled(NamedTuple):
+    """Stored rows `[n, ...]` with their labels, int `[n]`, all known."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+class Samples(NamedTuple):
+    """What is compared on.
+
+    Attributes:
+        rows: stored rows `[n, ...]`, compared one by one.
+        files: contents of the files that the rows come from, or none.
+        folds: for kNN: pairs of rows that vote and rows that are voted on.
+    """
+
+    rows: np.ndarray
+    files: Sequence[bytes] = ()
+    folds: Sequence[tuple[Labelled, Labelled]] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +56,7 @@ class Settings:
     """How much is compared, and how far it may differ.
 
     Attributes:
-        images: of the training and of the test images, for kNN.
+        images: of a data set's training and of its test images, for kNN.
         batch: images that are compared one by one.
         repeats: of each timing; the median counts.
         neighbours: of kNN, at most.
@@ -70,33 +88,23 @@ class Settings:
 
 
 class Comparison:
-    """Forms of one encoder, all on the same images.
+    """Forms of one encoder, all on the same rows.
 
     Args:
         encoder: what the forms were made of.
-        train: images that vote in kNN; unused without labels.
-        test: images to compare on.
-        settings: see there.
+        samples: to compare on; without labels there is no kNN.
+        settings: how much is compared.
     """
 
-    def __init__(
-        self,
-        encoder: Model,
-        train: Examples,
-        test: Examples,
-        settings: Settings,
-    ):
+    def __init__(self, encoder: Source, samples: Samples, settings: Settings):
         self._encoder = encoder
-        self._settings = settings
+        self.settings = settings
         self._extractors = {}
-        rng = np.random.default_rng(settings.seed)
-        self._few = _some(test, settings.batch, rng)
-        self._pixels = np.asarray(self._few.rows)
-        self._voters = _voters(train, test, settings, rng)
+        self._samples = samples
         extract = self._extractor(encoder, settings.batch)
         self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
 
-    def measure(self, form: Form, reference: Model | None = None) -> dict:
+    def measure(self, form: Form, reference: Source | None = None) -> dict:
         """Numbers of a form, as JSON values.
 
         Args:
@@ -116,14 +124,15 @@ class Comparison:
             without labels, and `timing`.
         """
         reference = reference or self._encoder
-        extract = self._extractor(reference, self._settings.batch)
-        wanted = extract(self._pixels)
-        compared = {"images": compare(wanted, form.encode(self._pixels))}
-        timing = self._time(form.encode, self._pixels)
-        if form.encode_files:
-            compared |= self._compare_files(form, wanted)
-            files = [png(image) for image in self._pixels]
-            timing["files"] = self._time(form.encode_files, files)
+        extract = self._extractor(reference, self.settings.batch)
+        rows = self._samples.rows
+        wanted = extract(rows)
+        compared = {"images": compare(wanted, form.encode(rows))}
+        timing = self._time(form.encode, rows)
+        for kind, files in self._files(form).items():
+            compared[kind] = compare(wanted, form.encode_files(files))
+            if "files" not in timing:
+                timing["files"] = self._time(form.encode_files, files)
         return {
             "precision": form.precision,
             "bytes_on_disk": form.bytes_on_disk,
@@ -137,46 +146,51 @@ class Comparison:
         key = id(entry.model), batch
         if key not in self._extractors:
             self._extractors[key] = FeatureExtractor(
-                entry.model, entry.prepare, batch
+                entry.model, entry.preprocessor, batch
             )
         return self._extractors[key]
 
-    def _compare_files(self, form, wanted):
-        few, compared = self._few, {}
-        # Files are cut to squares of the size of the data; other images not.
-        if few.row_shape[:2] == (self._encoder.image_size,) * 2:
-            files = [png(image) for image in self._pixels]
-            compared["bytes"] = compare(wanted, form.encode_files(files))
-        if few.folder and few.paths:
-            folder = pathlib.Path(few.folder)
-            originals = [(folder / path).read_bytes() for path in few.paths]
-            compared["files"] = compare(wanted, form.encode_files(originals))
-        return compared
+    def _files(self, form):
+        """Rows written as files, and the files that they come from."""
+        kinds = {}
+        if form.as_files:
+            kinds["bytes"] = form.as_files(self._samples.rows)
+        if form.encode_files and len(self._samples.files):
+            kinds["files"] = self._samples.files
+        return kinds
 
     def _beside_keras(self, form):
         if self.keras["knn"] is None:
             return None
-        size = self._settings.batch
+        size = self.settings.batch
 
-        def encode(images):
-            starts = range(0, len(images), size)
-            parts = [form.encode(images[s : s + size]) for s in starts]
+        def encode(rows):
+            starts = range(0, len(rows), size)
+            parts = [form.encode(rows[s : s + size]) for s in starts]
             return np.concatenate(parts)
 
-        bank, queries = self._voters
+        bank, _ = self._samples.folds[0]
         return {
             "exported": self._knn(encode),
             "keras": self.keras["knn"],
             "k": self._neighbours(bank),
-            "bank": bank.num_examples,
-            "queries": queries.num_examples,
+            "bank": len(bank.rows),
+            "queries": sum(len(q.rows) for _, q in self._samples.folds),
         }
 
     def _knn(self, encode):
-        if self._voters is None:
+        """Share of all queries whose class the neighbours name."""
+        folds = self._samples.folds
+        if not folds:
             return None
-        bank, queries = self._voters
-        vectors = [encode(np.asarray(part.rows)) for part in self._voters]
+        right = sum(
+            len(queries.rows) * self._accuracy(encode, bank, queries)
+            for bank, queries in folds
+        )
+        return right / sum(len(queries.rows) for _, queries in folds)
+
+    def _accuracy(self, encode, bank, queries):
+        vectors = [encode(part.rows) for part in (bank, queries)]
         if not all(np.isfinite(part).all() for part in vectors):
             return float("nan")  # `check` refuses it by name
         return knn_accuracy(
@@ -184,24 +198,24 @@ class Comparison:
             bank.labels,
             vectors[1],
             queries.labels,
-            num_classes=max(bank.num_classes, queries.num_classes),
+            num_classes=1 + max(max(p.labels) for p in (bank, queries)),
             k=self._neighbours(bank),
-            temperature=self._settings.temperature,
+            temperature=self.settings.temperature,
         )
 
     def _neighbours(self, bank):
-        return min(self._settings.neighbours, bank.num_examples)
+        return min(self.settings.neighbours, len(bank.rows))
 
     def _time_keras(self):
         one = self._extractor(self._encoder, 1)
         many = self._extractor(self._encoder, TIMED)
         return self._time(
             lambda images: (one if len(images) == 1 else many)(images),
-            self._pixels,
+            self._samples.rows,
         )
 
     def _time(self, encode, inputs):
-        repeats = self._settings.repeats
+        repeats = self.settings.repeats
         many = [inputs[i % len(inputs)] for i in range(TIMED)]
         if isinstance(inputs, np.ndarray):
             many = np.stack(many)
@@ -264,32 +278,6 @@ def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
         "smallest_cosine": float(cosine.min()),
         "images": len(wanted),
     }
-
-
-def png(image: np.ndarray) -> bytes:
-    """The PNG file of uint8 `[height, width, 1 or 3]`."""
-    plain = image[..., 0] if image.shape[-1] == 1 else image
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(plain)).save(file, "PNG")
-    return file.getvalue()
-
-
-def _some(images, count, rng):
-    if images.num_examples <= count:
-        return images
-    chosen = rng.choice(images.num_examples, count, replace=False)
-    return images.subset(np.sort(chosen))
-
-
-def _voters(train, test, settings, rng):
-    """Labelled images that vote, and that are voted on; None without."""
-    parts = []
-    for images in (train, test):
-        labelled = images.subset(np.flatnonzero(images.labels >= 0))
-        if not labelled.num_examples:
-            return None
-        parts.append(_some(labelled, settings.images, rng))
-    return tuple(parts)
 
 
 def _seconds(encode: Callable, inputs, repeats: int) -> float:

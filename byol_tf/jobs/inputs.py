@@ -2,11 +2,9 @@
 
 import pathlib
 
-import keras
-
 from byol_tf.modalities.image.view import View
-from byol_tf.runs import encoder as encoders
 from byol_tf.runs.config import config_of_run
+from byol_tf.runs.encoder import Encoder, weights_digest
 
 
 def data_suffix(config) -> str:
@@ -41,37 +39,21 @@ def run_with_data(config, workdir, defaults, *, labels: str):
     return run
 
 
-def image_size(encoder: keras.Model, images, config, run) -> int:
-    """Pixels of a side that images are brought to, see `input_size`.
-
-    Args:
-        encoder: of the run.
-        images: set of images.
-        config: with the field `size`.
-        run: configuration of the run.
-    """
-    return encoders.input_size(
-        encoder,
-        images.row_shape,
-        name=images.name,
-        size=config.size,
-        usual=run.augment.size,
-    )
-
-
-def about_encoder(encoder: keras.Model, workdir, size: int) -> dict:
+def about_encoder(encoder: Encoder) -> dict:
     """Which encoder it was, as JSON values."""
     return {
-        "sha256": encoders.file_digest(workdir),
-        "weights_sha256": encoders.weights_digest(encoder),
-        "features": encoder.output_shape[-1],
-        "image_size": size,
+        "sha256": encoder.about["sha256"],
+        "weights_sha256": weights_digest(encoder.model),
+        "features": encoder.features,
+        "image_size": encoder.sizes.get("view_size"),
     }
 
 
-def crop_options(section, augment) -> dict:
+def crop_options(section, encoder: Encoder) -> dict:
     """Crop and flip: as configured, else as in the run's own views."""
-    return {field: augment[field] for field in section} | _given(section)
+    kept = encoder.about.get("crops", {})
+    kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+    return {**kept, **_given(section)}
 
 
 def crop_view(size: int, options) -> View:

@@ -8,6 +8,7 @@ import ml_collections
 import yaml
 
 from byol_tf.files import write_text
+from byol_tf.lines import first_line
 
 
 class Retired(NamedTuple):
@@ -64,6 +65,26 @@ def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
                 "or choose another --workdir"
             )
     return config
+
+
+def read_values(workdir) -> dict:
+    """The values of a run's `config.yaml` as they stand; {} without one.
+
+    Raises:
+        ValueError: the file is no configuration.
+    """
+    path = pathlib.Path(workdir) / "config.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ValueError(
+            f"{path} is not the configuration of a run: {first_line(error)}"
+        ) from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not the configuration of a run")
+    return values
 
 
 def save_config(config, workdir) -> None:

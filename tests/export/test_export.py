@@ -21,8 +21,8 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_square,
 )
+from byol_tf.modalities.image.inputs import png
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
 from configs import base, export
 from tests.jobs.evaluate.test_run import make_run
 from tests.jobs.finetune.test_run import build
@@ -172,7 +172,7 @@ def test_a_bad_image_is_a_row_of_nan(exported):
     vectors = outputs["representations"].numpy()
     assert outputs["status"].numpy()[1].decode() == decode.NO_IMAGE
     assert np.isnan(vectors[1]).all() and vectors.dtype == np.float32
-    encoder = encoders.load_encoder(workdir)
+    encoder = encoders.load_encoder(workdir).model
     wanted = encoder(decode_square(good, 12, 3)[None] / np.float32(255))
     np.testing.assert_allclose(vectors[[0, 2]], np.repeat(wanted, 2, 0), 1e-5)
 
@@ -189,7 +189,7 @@ def test_an_empty_batch_gives_no_rows(exported):
 def test_images_of_any_size_are_taken_as_bytes_and_floats(exported, size):
     workdir, _, _, loaded = exported
     images = np.asarray(picture(*size))[None]
-    encoder = encoders.load_encoder(workdir)
+    encoder = encoders.load_encoder(workdir).model
     wanted = encoder(CentreView(12)(images))
     for name, given in (
         ("images", images),
@@ -205,7 +205,7 @@ def test_files_are_decoded_larger_than_what_the_encoder_sees(tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "to" / str(result["version"])))
     file = encoded(picture(12, 12), "PNG")
     got = loaded.signatures["serving_default"](bytes=tf.constant([file]))
-    wanted = encoders.load_encoder(workdir)(
+    wanted = encoders.load_encoder(workdir).model(
         CentreView(8)(decode_square(file, 12, 3)[None])
     )
     np.testing.assert_allclose(got["representations"], wanted, 1e-4, 1e-5)
@@ -280,10 +280,10 @@ def test_nan_is_no_agreement():
 def test_classify_tells_what_the_fine_tuned_classifier_tells(exported):
     workdir, _, result, loaded = exported
     pixels = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), np.uint8)
-    files = [verify.png(image) for image in pixels]
+    files = [png(image) for image in pixels]
     told = loaded.signatures["classify"](bytes=tf.constant([*files, b"bad"]))
-    kept = prediction.load_classifier(workdir, "classifier")
-    outputs = kept.model.predict(kept.prepare(pixels), verbose=0)
+    kept = encoders.load_classifier(workdir, "classifier")
+    outputs = kept.model.predict(kept.preprocessor(pixels), verbose=0)
     wanted = outputs["probabilities"]
     probabilities = told["probabilities"].numpy()
     np.testing.assert_allclose(probabilities[:5], wanted, atol=1e-5)

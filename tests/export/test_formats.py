@@ -11,16 +11,15 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from byol_tf.export import card_calls, formats, freeze, verify, verify_table
-from byol_tf.export.signatures import Model
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
 from configs import base
 from tests.export.test_export import options, picture
 from tests.jobs.evaluate.test_run import make_run
 from tests.jobs.finetune.test_run import build
+from tests.support.encoders import image_encoder
 
 SHAPES = ((1, 12, 12, 3), (4, 12, 12, 3), (3, 31, 20, 3))
 
@@ -40,7 +39,7 @@ def floats(shape):
 
 def wanted(workdir, images):
     """What the run's encoder gives, computed in float32."""
-    encoder = freeze.in_float32(encoders.load_encoder(workdir))
+    encoder = freeze.in_float32(encoders.load_encoder(workdir).model)
     return np.asarray(encoder(CentreView(12)(images)))
 
 
@@ -93,7 +92,7 @@ def test_int8_keeps_the_direction_of_real_images(exported):
 
 
 def test_bfloat16_is_computed_in_float32_elsewhere(exported):
-    encoder = encoders.load_encoder(exported[0])
+    encoder = encoders.load_encoder(exported[0]).model
     plain = freeze.in_float32(encoder)
     policies = {layer.compute_dtype for layer in encoder.layers}
     assert "bfloat16" in policies
@@ -108,9 +107,9 @@ def test_the_classifier_tells_probabilities_and_the_file_its_classes(exported):
     session = onnxruntime.InferenceSession(target / "onnx/1/classifier.onnx")
     images = floats((5, 12, 12, 3))
     (got,) = session.run(["probabilities"], {"images": images})
-    kept = prediction.load_classifier(workdir, "classifier")
+    kept = encoders.load_classifier(workdir, "classifier")
     plain = freeze.in_float32(kept.model)
-    expected = plain(kept.prepare(images))["probabilities"]
+    expected = plain(kept.preprocessor(images))["probabilities"]
     np.testing.assert_allclose(got, expected, atol=1e-5)
     np.testing.assert_allclose(got.sum(1), 1, atol=1e-5)
     texts = session.get_modelmeta().custom_metadata_map
@@ -239,16 +238,14 @@ class Eigenvalues(keras.layers.Layer):
 def test_what_cannot_be_converted_ends_in_one_line(tmp_path, name):
     inputs = keras.Input((12, 12, 3))
     odd = keras.Model(inputs, Eigenvalues()(inputs))
-    source = formats.Source(
-        encoder=Model(odd, CentreView(12), 12),
+    plan = formats.Plan(
+        encoder=image_encoder(odd, 12),
         classifier=None,
-        size=12,
-        max_pixels=100,
         precisions=("float32",),
         samples=np.zeros((1, 12, 12, 3), np.uint8),
         threads=1,
         metadata={},
     )
     with pytest.raises(ValueError, match="cannot be") as raised:
-        formats.WRITERS[name](source, tmp_path)
+        formats.WRITERS[name](plan, tmp_path)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400

@@ -24,7 +24,6 @@ from byol_tf.files import sha256, write_json
 from byol_tf.modalities.image.reading import load_images
 from byol_tf.runs import config as run_config
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
 from byol_tf.search.table import Embeddings, schema
 from byol_tf.training.checkpoints import CheckpointStore
 from configs import base
@@ -166,10 +165,10 @@ def test_other_content_as_an_encoder(tmp_path, marker, content):
 
 
 def saved_classifier(folder, **changes):
-    prediction.save_classifier(*classifier(), folder, "classifier", about={})
+    classifier().save(folder, "classifier")
     path = folder / "classifier.json"
     write_json(path, {**json.loads(path.read_text()), **changes})
-    return lambda: prediction.load_classifier(folder, "classifier")
+    return lambda: encoders.load_classifier(folder, "classifier")
 
 
 def test_a_task_of_a_classifier_is_not_imported(tmp_path, marker, monkeypatch):
@@ -183,7 +182,7 @@ def test_a_task_of_a_classifier_is_not_imported(tmp_path, marker, monkeypatch):
 @pytest.mark.parametrize("kind", functions("ran"))
 def test_code_named_as_the_preparation_of_a_classifier(tmp_path, marker, kind):
     evil = functions(marker)[kind]
-    refused(saved_classifier(tmp_path, preparation=evil), "classifier.keras")
+    refused(saved_classifier(tmp_path, preparation=evil), "classifier.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "3", '{"task": []}'])

@@ -21,7 +21,7 @@ from byol_tf.modalities.image.reading import load_images
 from byol_tf.runs.predictor import predict_folder
 from tests.runs.test_predictor import classifier, rows_of
 from tests.support import hostile
-from tests.support.embeddings import pixel_embedder
+from tests.support.embeddings import pixel_encoder
 from tests.support.hostile import encoded, noise
 
 SIZE = 8
@@ -86,7 +86,7 @@ def test_embedding_and_prediction_pass_over_a_pipe(tmp_path):
     embedded = hostile.within(
         60,
         lambda: embed_folder(
-            pixel_embedder(), images, tmp_path / "out.parquet", {}
+            pixel_encoder(), images, tmp_path / "out.parquet", {}
         ),
     )
     assert embedded.images == 3
@@ -239,7 +239,7 @@ def test_a_file_that_goes_before_its_size_is_read_is_no_prediction(
         return pixels
 
     monkeypatch.setattr(
-        "byol_tf.runs.predictor.decode_square", decode_and_remove
+        "byol_tf.modalities.image.inputs.decode_square", decode_and_remove
     )
     done = predict_folder(
         classifier(), tmp_path / "images", tmp_path / "out.csv"

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_tf.modalities.image.centre import CentreView
-from byol_tf.runs.predictor import (
-    Classifier,
-    load_classifier,
-    predict_folder,
-    save_classifier,
-)
+from byol_tf.runs.encoder import load_classifier
+from byol_tf.runs.predictor import predict_folder
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
+from tests.support.encoders import image_encoder
 
 SIZE = 8
 
@@ -33,12 +29,8 @@ def brightness_model(channels=3):
 
 
 def classifier(channels=3):
-    return Classifier(
-        brightness_model(channels),
-        Classification(("dark", "light")),
-        CentreView(SIZE),
-        SIZE,
-    )
+    task = Classification(("dark", "light"))
+    return image_encoder(brightness_model(channels), SIZE, channels, task)
 
 
 def save(folder, name, value, size=(SIZE, SIZE)):
@@ -104,9 +96,7 @@ def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     model = keras.Model(inputs, dense(pooled))
     dense.set_weights([np.zeros((3, 2)), np.array([1.0, 0.25])])
-    pose = Classifier(
-        model, Keypoints(("tip_x", "tip_y")), CentreView(SIZE), SIZE
-    )
+    pose = image_encoder(model, SIZE, task=Keypoints(("tip_x", "tip_y")))
     save(tmp_path, "wide.png", 100, (40, 20))
     predict_folder(pose, tmp_path, tmp_path / "out.csv")
     (row,) = rows_of(tmp_path / "out.csv")
@@ -116,19 +106,19 @@ def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
 
 def test_a_saved_classifier_loads_as_it_was(tmp_path, folder):
     given = classifier()
-    save_classifier(*given, tmp_path, "classifier", about={"seed": 3})
+    given.save(tmp_path, "classifier", seed=3)
     loaded = load_classifier(tmp_path, "classifier")
     assert loaded.task.columns == ("dark", "light")
-    assert loaded.image_size == SIZE
+    assert loaded.sizes["image_size"] == SIZE and loaded.about["seed"] == 3
     for name, one in (("a.csv", given), ("b.csv", loaded)):
         predict_folder(one, folder, tmp_path / name)
     assert rows_of(tmp_path / "a.csv") == rows_of(tmp_path / "b.csv")
 
 
 def test_the_only_classifier_there_is_taken_whatever_its_name(tmp_path):
-    save_classifier(*classifier(), tmp_path, "classifier_birds", about={})
-    assert load_classifier(tmp_path, "classifier").image_size == SIZE
-    save_classifier(*classifier(), tmp_path, "classifier_cars", about={})
+    classifier().save(tmp_path, "classifier_birds")
+    assert load_classifier(tmp_path, "classifier").sizes["image_size"] == SIZE
+    classifier().save(tmp_path, "classifier_cars")
     with pytest.raises(ValueError, match=r"classifier_birds.*choose by --task"):
         load_classifier(tmp_path, "classifier")
 
@@ -139,7 +129,7 @@ def test_prediction_before_fine_tuning_is_refused(tmp_path):
 
 
 def test_a_damaged_classifier_is_refused(tmp_path):
-    save_classifier(*classifier(), tmp_path, "classifier", about={})
+    classifier().save(tmp_path, "classifier")
     (tmp_path / "classifier.keras").write_bytes(b"PK")
     with pytest.raises(ValueError, match="cannot be loaded"):
         load_classifier(tmp_path, "classifier")

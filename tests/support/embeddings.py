@@ -1,17 +1,21 @@
 """Folders of images and files of embeddings, for the tests of search."""
 
+import dataclasses
+
+import keras
 import numpy as np
 from PIL import Image
 
-from byol_tf.jobs.embed.run import Embedder
+from byol_tf.runs.encoder import Encoder
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Embeddings, Row
+from tests.support.encoders import image_encoder
 
 SIDE = 4
 
 
 class Pixels:
-    """In place of an encoder: the pixels, and a count of what was seen."""
+    """In place of the encoder's model: pixels, and how many were seen."""
 
     batch_size = 3
 
@@ -23,10 +27,13 @@ class Pixels:
         return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
-def pixel_embedder(channels=3, encoder="a" * 64) -> Embedder:
+def pixel_encoder(channels=3, sha256="a" * 64) -> Encoder:
     """Represents an image by its pixels."""
-    origin = {"encoder": encoder, "image_size": SIDE, "channels": channels}
-    return Embedder(Pixels(), SIDE * SIDE * channels, SIDE, channels, origin)
+    images = keras.Input((SIDE, SIDE, channels))
+    model = keras.Model(images, keras.layers.Flatten()(images))
+    encoder = image_encoder(model, SIDE, channels)
+    about = {**encoder.about, "sha256": sha256}
+    return dataclasses.replace(encoder, about=about)
 
 
 def save_image(folder, name, seed, size=(SIDE, SIDE)) -> np.ndarray:

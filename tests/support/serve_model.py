@@ -24,6 +24,7 @@ from byol_tf.serving.model import Version
 from byol_tf.serving.rest import make_app
 from byol_tf.serving.service import Service
 from byol_tf.serving.versions import Versions
+from tests.support.encoders import image_encoder
 from tests.support.scripts import start_script
 from tests.support.settings import server_settings
 
@@ -46,7 +47,7 @@ def export(directory: pathlib.Path, seed: int = 0) -> pathlib.Path:
     flat = keras.layers.Flatten()(inputs)
     encoder = keras.Model(inputs, keras.layers.Dense(FEATURES)(flat))
     module, functions = signatures.make_module(
-        signatures.Model(encoder, _prepare, SIZE), max_pixels=10**6
+        image_encoder(encoder, SIZE, prepare=_prepare)
     )
     module.slow = functions["slow"] = _slow
     with saved_model.new_version(directory) as folder:

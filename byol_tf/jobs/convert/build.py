@@ -4,6 +4,8 @@ import os
 import pathlib
 
 from byol_tf.jobs.convert import architecture, conversion
+from byol_tf.jobs.pretrain import artifact
+from byol_tf.modalities.image.centre import CentreView
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.config import save_config
 
@@ -71,7 +73,14 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
     about = convert_file(
         source, pathlib.Path(workdir) / encoders.FILE, **options
     )
-    save_config(_run_config(about, defaults), workdir)
+    config = _run_config(about, defaults)
+    save_config(config, workdir)
+    shape = [architecture.STORED_SIZE] * 2 + [config.data.channels]
+    encoders.describe_encoder(
+        workdir,
+        preprocessor=CentreView(about["image_size"]),
+        **artifact.describe(config, shape, about["image_size"]),
+    )
     return about
 
 

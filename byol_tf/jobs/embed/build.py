@@ -6,15 +6,13 @@ import pathlib
 from collections.abc import Sequence
 
 from byol_tf.checks import check_number
+from byol_tf.data.examples import Unreadable
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.jobs.embed.run import Embedded, Embedder, embed_folder
-from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.modalities.image.decode import MAX_PIXELS, ImageError
+from byol_tf.jobs.embed.run import Embedded, embed_folder
 from byol_tf.modalities.image.sheet import Shown, contact_sheet
-from byol_tf.modalities.image.views import CentreView
 from byol_tf.progress import progress_bar
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs.config import config_of_run
+from byol_tf.runs.encoder import load_encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.search.duplicates import (
     DuplicateSettings,
@@ -26,7 +24,7 @@ from byol_tf.search.map import MapSettings, write_map
 from byol_tf.search.table import Embeddings
 
 
-def embed(config, workdir, images, target, defaults) -> Embedded:
+def embed(config, workdir, images, target) -> Embedded:
     """Embeds a folder with a run's encoder, see `embed_folder`.
 
     Args:
@@ -34,7 +32,6 @@ def embed(config, workdir, images, target, defaults) -> Embedded:
         workdir: the run folder.
         images: the folder.
         target: the Parquet file.
-        defaults: a configuration of a run with every field.
 
     Raises:
         ValueError: in one line, if there is no encoder or no image, if they
@@ -43,66 +40,23 @@ def embed(config, workdir, images, target, defaults) -> Embedded:
     """
     check_number("part.images", config.part.images, 1)
     check_number("part.seconds", config.part.seconds, 0)
-    encoder = encoders.load_encoder(workdir)
-    run = config_of_run(None, workdir, defaults)
-    channels = encoder.input_shape[-1] or run.data.channels or 3
-    stored = config.image_size or _stored_size(run, workdir)
-    size = encoders.input_size(
-        encoder,
-        (stored, stored, channels),
-        name=str(images),
+    encoder = load_encoder(
+        workdir,
         size=config.size,
-        usual=run.augment.size,
+        image_size=config.image_size,
+        crop_fraction=config.crop_fraction,
     )
-    origin = {
-        "encoder": encoders.file_digest(workdir),
-        "image_size": stored,
-        "size": size,
-        "channels": channels,
-        "crop_fraction": config.crop_fraction,
-    }
     return embed_folder(
-        _embedder(encoder, origin, config, data_builders.max_pixels(run)),
+        encoder,
         images,
         target,
         {
             "workdir": str(pathlib.Path(workdir).resolve()),
             "versions": describe_machine()["versions"],
         },
+        batch_size=config.encode_batch,
         part_images=config.part.images,
         part_seconds=config.part.seconds,
-    )
-
-
-def _stored_size(run, workdir):
-    """Pixels of a side of the run's own images, which may have to be read."""
-    if run.data.image_size:
-        return run.data.image_size
-    try:
-        train, _ = data_builders.train_and_later_test(run, workdir)
-    except (ValueError, OSError) as error:
-        raise ValueError(
-            f"the size of the run's own images is not known ({error}); give "
-            "it by --config.image_size"
-        ) from error
-    return min(train.row_shape[:2])
-
-
-def _embedder(encoder, origin, config, max_pixels=MAX_PIXELS):
-    channels = origin["channels"]
-    if channels not in (1, 3):
-        raise ValueError(
-            "image files have 1 or 3 channels, but the encoder takes "
-            f"{channels}"
-        )
-    view = CentreView(origin["size"], origin["crop_fraction"])
-    return Embedder(
-        FeatureExtractor(encoder, view, config.encode_batch),
-        encoder.output_shape[-1],
-        origin["image_size"],
-        channels,
-        origin,
-        max_pixels,
     )
 
 
@@ -148,9 +102,12 @@ class Search:
         Raises:
             ValueError: a query cannot be read, or the encoder is another one.
         """
-        embedder = self._same_embedder(workdir)
-        images = [_decoded(embedder, query) for query in queries]
-        vectors = [embedder.extract(image[None])[0] for image in images]
+        encoder = self._same_encoder(workdir)
+        extract = FeatureExtractor(
+            encoder.model, encoder.preprocessor, self._config.encode_batch
+        )
+        images = [_decoded(encoder, query) for query in queries]
+        vectors = [extract(image[None])[0] for image in images]
         wanted = self._config.neighbours
         rows, cosines = nearest(
             self.embeddings, vectors, wanted + 1, self._index
@@ -192,17 +149,22 @@ class Search:
         bar = functools.partial(progress_bar, "thumbnails", unit="image")
         return write_map(self.embeddings, self._folder, target, self._map, bar)
 
-    def _same_embedder(self, workdir):
+    def _same_encoder(self, workdir):
         about = self.embeddings.about
-        workdir = workdir or about["workdir"]
-        encoder = encoders.load_encoder(workdir)
-        if encoders.file_digest(workdir) != about["origin"]["encoder"]:
+        workdir, origin = workdir or about["workdir"], about["origin"]
+        encoder = load_encoder(workdir)
+        if encoder.about["sha256"] != origin["encoder"]:
             raise ValueError(
                 f"{self.embeddings.path} was made with another encoder than "
                 f"{workdir}/{encoders.FILE}; embed the images anew, or name "
                 "the right --workdir"
             )
-        return _embedder(encoder, about["origin"], self._config)
+        return load_encoder(
+            workdir,
+            size=origin["size"],
+            image_size=origin["image_size"],
+            crop_fraction=origin["crop_fraction"],
+        )
 
     def _is(self, path, query):
         file = self._folder / path
@@ -239,8 +201,8 @@ class Search:
         )
 
 
-def _decoded(embedder, query):
+def _decoded(encoder, query):
     try:
-        return embedder.decode(query)
-    except ImageError as error:
+        return encoder.decode(query)
+    except Unreadable as error:
         raise ValueError(f"--query={query}: {error}") from error

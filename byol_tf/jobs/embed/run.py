@@ -1,6 +1,5 @@
 """A folder of images to embeddings, in bounded memory, resumable."""
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
@@ -8,50 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byol_tf.data.examples import Unreadable
 from byol_tf.data.folder import find_files, size_and_time
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.lines import as_text
-from byol_tf.modalities.image.decode import (
-    EXTENSIONS,
-    MAX_PIXELS,
-    ImageError,
-    decode_square,
-)
 from byol_tf.progress import progress_bar
+from byol_tf.runs.encoder import Encoder
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row
 
 # In place of size and time.
 _NAMELESS = (-2, -2)  # no text can hold the file's name
-
-
-@dataclasses.dataclass(frozen=True)
-class Embedder:
-    """An encoder with all that it takes to use it on files.
-
-    Attributes:
-        extract: from uint8 images to representations.
-        features: length of a representation.
-        image_size: pixels of a side that files are decoded to.
-        channels: 1 or 3.
-        origin: all that the representations follow from, besides the files,
-            as JSON values.
-        max_pixels: of a file; larger ones are not decoded.
-    """
-
-    extract: FeatureExtractor
-    features: int
-    image_size: int
-    channels: int
-    origin: Mapping
-    max_pixels: int = MAX_PIXELS
-
-    def decode(self, path: str | os.PathLike) -> np.ndarray:
-        """uint8 `[image_size, image_size, channels]`, or an `ImageError`."""
-        return decode_square(
-            path, self.image_size, self.channels, self.max_pixels
-        )
 
 
 class Embedded(NamedTuple):
@@ -71,11 +38,13 @@ class Embedded(NamedTuple):
 
 
 def embed_folder(
-    embedder: Embedder,
+    encoder: Encoder,
     directory: str | os.PathLike,
     target: str | os.PathLike,
     about: Mapping,
     *,
+    extract: FeatureExtractor | None = None,
+    batch_size: int = 256,
     part_images: int = 4096,
     part_seconds: float = 60.0,
 ) -> Embedded:
@@ -88,11 +57,14 @@ def embed_folder(
     gone.
 
     Args:
-        embedder: the encoder.
+        encoder: with what its files are decoded and prepared by.
         directory: with images in it or below.
         target: the Parquet file, see `table.Row` for its columns; written
             whole or not at all, from parts in `<target>.parts`.
         about: metadata besides `origin` and `folder`.
+        extract: from stored rows to representations; None is the encoder's
+            own, of `batch_size` rows at once.
+        batch_size: see `extract`.
         part_images: rows of a part, at most.
         part_seconds: after which a part is written, however small.
 
@@ -104,47 +76,52 @@ def embed_folder(
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         raise ValueError(f"there is no folder {str(directory)!r}")
+    extract = extract or FeatureExtractor(
+        encoder.model, encoder.preprocessor, batch_size
+    )
     folder = str(directory.resolve())
-    about = {**about, "origin": {**embedder.origin, "folder": folder}}
+    origin = {**encoder.origin_of_vectors, "folder": folder}
+    about = {**about, "origin": origin}
     parts.check_origin(target, about)
-    files = _files(directory)
+    files = _files(encoder, directory)
     known = parts.known_files(target)
     new = [path for path in files if known.get(path) != files[path]]
     writer = parts.PartWriter(
-        target, embedder.features, about, part_images, part_seconds
+        target, encoder.features, about, part_images, part_seconds
     )
     done = len(files) - len(new)
     bar = progress_bar("embed", total=len(files), initial=done, unit="image")
     with bar, writer:
-        for row in _rows(embedder, directory, files, new):
+        for row in _rows(encoder, extract, directory, files, new):
             writer.add(row)
             bar.update()
-    finished = parts.join(target, files, embedder.features, about)
+    finished = parts.join(target, files, encoder.features, about)
     return Embedded(pathlib.Path(target), *finished, len(new))
 
 
-def _files(directory):
+def _files(encoder, directory):
     """Size and time of the last change of every image."""
     files = {}
-    for path in find_files(directory, EXTENSIONS, "image"):
+    for path in find_files(
+        directory, encoder.modality.extensions, encoder.noun
+    ):
         text = as_text(path)
         nameless = text != path
         files[text] = _NAMELESS if nameless else size_and_time(directory / path)
     return files
 
 
-def _rows(embedder, directory, files, new):
+def _rows(encoder, extract, directory, files, new):
     """A row for each of the new images, in their order."""
 
     def decode(path):
         if files[path] == _NAMELESS:
-            raise ImageError("its name is not UTF-8")
-        return embedder.decode(directory / path)
+            raise Unreadable("its name is not UTF-8")
+        return encoder.decode(directory / path)
 
-    size = embedder.extract.batch_size
-    for pairs in decoded_chunks(new, decode, size):
+    for pairs in decoded_chunks(new, decode, extract.batch_size):
         good = [image for _, image in pairs if not _failed(image)]
-        vectors = iter(embedder.extract(np.stack(good)) if good else ())
+        vectors = iter(extract(np.stack(good)) if good else ())
         for path, image in pairs:
             vector, status = None, str(image)
             if not _failed(image):
@@ -155,4 +132,4 @@ def _rows(embedder, directory, files, new):
 
 
 def _failed(image):
-    return isinstance(image, ImageError)
+    return isinstance(image, Unreadable)

@@ -1,6 +1,6 @@
 """From configurations to evaluations of a run, as `builders` makes runs."""
 
-import json
+import dataclasses
 
 import keras
 import numpy as np
@@ -10,8 +10,10 @@ from byol_tf.jobs.evaluate.run import LinearEvaluation, Subject
 from byol_tf.jobs.evaluate.settings import Settings, SGDSettings
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.image.views import CentreView
-from byol_tf.runs import encoder as encoders
+from byol_tf.runs.encoder import Encoder, load_encoder
 from byol_tf.runtime import should_compile
+
+MOST_PIXELS = 32  # of a side of images that are vectors as they are
 
 
 def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
@@ -26,21 +28,23 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
         ValueError: in one line, if there is no encoder, or if it, the data
             and the configuration do not fit together.
     """
-    encoder = encoders.load_encoder(workdir)
+    encoder = load_encoder(
+        workdir, size=config.size, crop_fraction=config.crop_fraction
+    )
     settings = _linear_settings(config)
     run = inputs.run_with_data(config, workdir, defaults, labels="required")
     train, load_test = data_builders.train_and_later_test(
         run, workdir, bad_images_file=inputs.bad_images_file(config)
     )
-    size = inputs.image_size(encoder, train, config, run)
-    crops = inputs.crop_options(config.view, run.augment)
+    encoder.check_rows(train.row_shape, train.name)
+    crops = inputs.crop_options(config.view, encoder)
     return LinearEvaluation(
-        subjects=_subjects(config, encoder, workdir, size, train, crops),
+        subjects=_subjects(config, encoder, train, crops),
         train=_labelled(train, config.max_train, config.seed),
         load_test=load_test,
         settings=settings,
         about={
-            "encoder": inputs.about_encoder(encoder, workdir, size),
+            "encoder": inputs.about_encoder(encoder),
             "view": crops,
             "crop_fraction": config.crop_fraction,
         },
@@ -67,41 +71,31 @@ def _linear_settings(config):
     )
 
 
-def _subjects(config, encoder, workdir, size, train, crops):
+def _subjects(config, encoder, train, crops):
     """Raw pixels, a random encoder and the pretrained one."""
-    pixels = min(size, encoders.MOST_PIXELS)
-    view = inputs.crop_view(size, crops)
-    centre = CentreView(size, config.crop_fraction)
-    subjects = [
+    view = inputs.crop_view(encoder.sizes["view_size"], crops)
+    fresh = encoder.fresh(config.seed)
+    return [
+        Subject("raw pixels", _pixels(encoder, train.row_shape[-1])),
         Subject(
-            "raw pixels",
-            encoders.pixel_encoder(pixels, train.row_shape[-1]),
-            CentreView(pixels, config.crop_fraction),
-        )
+            "random encoder", fresh, view if config.sgd.random_encoder else None
+        ),
+        Subject("pretrained", encoder, view),
     ]
-    fresh = encoders.fresh_encoder(encoder, config.seed)
-    for name, model in (("random encoder", fresh), ("pretrained", encoder)):
-        trained = model is encoder or config.sgd.random_encoder
-        subjects.append(
-            Subject(
-                name,
-                model,
-                centre,
-                view if trained else None,
-                _identity(model, workdir, centre),
-            )
-        )
-    return subjects
 
 
-def _identity(model: keras.Model, workdir, prepare):
-    preparation = prepare.get_config()
-    preparation.pop("name")
-    return {
-        "file": encoders.file_digest(workdir),
-        "weights": encoders.weights_digest(model),
-        "preparation": json.loads(json.dumps(preparation)),
-    }
+def _pixels(encoder, channels) -> Encoder:
+    """Images to their pixels as vectors, prepared as for another encoder."""
+    size = min(encoder.sizes["view_size"], MOST_PIXELS)
+    images = keras.Input((size, size, channels))
+    flat = keras.layers.Flatten()(images)
+    config = encoder.preprocessor.get_config()
+    return dataclasses.replace(
+        encoder,
+        model=keras.Model(images, flat, name="pixels"),
+        preprocessor=CentreView.from_config({**config, "size": size}),
+        about={},
+    )
 
 
 def _labelled(images, limit, seed):

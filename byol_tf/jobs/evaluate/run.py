@@ -10,8 +10,8 @@ import functools
 import pathlib
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -30,29 +30,24 @@ from byol_tf.jobs.evaluate.settings import Settings
 from byol_tf.modalities.image.view import View
 from byol_tf.optim.schedules import scaled_learning_rate
 from byol_tf.progress import progress_bar
+from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 
 
-@dataclasses.dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """An encoder to be judged.
 
     Attributes:
         name: heading of its row.
-        encoder: Keras model, float images in [0, 1] to vectors; stays as it
-            is.
-        prepare: preprocessing of a batch without draws, such as `CentreView`.
+        encoder: stays as it is; the features of one that was never saved are
+            not kept on disk.
         view: random view of SGD; None leaves that protocol out.
-        identity: what its features follow from besides the data, as JSON
-            values; None does not keep them on disk.
     """
 
     name: str
-    encoder: keras.Model
-    prepare: Callable
+    encoder: Encoder
     view: View | None = None
-    identity: Mapping | None = None
 
 
 @dataclasses.dataclass
@@ -175,7 +170,9 @@ class LinearEvaluation:
 
     def _features(self, subject, images, cache):
         extractor = FeatureExtractor(
-            subject.encoder, subject.prepare, self.settings.encode_batch
+            subject.encoder.model,
+            subject.encoder.preprocessor,
+            self.settings.encode_batch,
         )
 
         def compute():
@@ -184,10 +181,11 @@ class LinearEvaluation:
                 images.rows, functools.partial(progress_bar, title)
             )
 
-        if subject.identity is None:
+        identity = subject.encoder.identity
+        if identity is None:
             features = compute()
         else:
-            identity = {**subject.identity, "data": images.fingerprint()}
+            identity = {**identity, "data": images.fingerprint()}
             features = cache.get(identity, images.num_examples, compute)
         if not np.isfinite(features).all():
             raise ValueError(
@@ -209,7 +207,7 @@ class LinearEvaluation:
 
         def encode(images, step):
             images = draw(images, step_seed(self.settings.seed, step))
-            return subject.encoder(images, training=False)
+            return subject.encoder.model(images, training=False)
 
         images = self._steps * settings.batch_size
         with progress_bar(

@@ -4,19 +4,14 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import keras
-import numpy as np
-
 from byol_tf.checks import check_number
-from byol_tf.export import formats, saved_model, signatures, to_litert, verify
+from byol_tf.export import formats, saved_model, to_litert, verify
 from byol_tf.export.model_card import model_card
 from byol_tf.files import read_json, write_json, write_text
 from byol_tf.jobs import inputs
-from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.jobs.pretrain import methods as objective_builders
-from byol_tf.modalities.image.views import CentreView
-from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
+from byol_tf.jobs.export import samples
+from byol_tf.layers.plain import to_plain
+from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks.classification import Classification
 
@@ -51,15 +46,11 @@ def export(
             tolerated.
     """
     formats.check_formats(names)
-    settings = verify_settings(config.verify)
-    source, about, train, test = _source(config, workdir, defaults)
-    comparison = verify.Comparison(source.encoder, train, test, settings)
+    plan, about, comparison = _plan(config, workdir, defaults)
     exported = {}
     for name in names:
         other = "" if name == formats.SAVED_MODEL else name
-        exported[name] = _write(
-            name, source, comparison, settings, about, target, other
-        )
+        exported[name] = _write(name, plan, comparison, about, target, other)
         _keep(pathlib.Path(workdir) / FILE, name, exported[name])
     return exported
 
@@ -72,11 +63,11 @@ def verify_settings(section) -> verify.Settings:
     return verify.Settings(**fields)
 
 
-def _write(name, source, comparison, settings, about, target, other):
+def _write(name, plan, comparison, about, target, other):
     """Writes one format as a new version, unless it is not like Keras."""
-    directory = pathlib.Path(target) / other
+    directory, settings = pathlib.Path(target) / other, comparison.settings
     with saved_model.new_version(directory) as folder:
-        written = formats.WRITERS[name](source, folder)
+        written = formats.WRITERS[name](plan, folder)
         measured = {}
         for form, reference in written.forms:
             numbers = comparison.measure(form, reference)
@@ -92,7 +83,7 @@ def _write(name, source, comparison, settings, about, target, other):
             "verification": {
                 "keras": comparison.keras,
                 "forms": measured,
-                "threads": source.threads,
+                "threads": plan.threads,
                 "settings": dataclasses.asdict(settings),
             },
         }
@@ -110,41 +101,34 @@ def _keep(path, name, about):
     write_json(path, {**kept, name: about})
 
 
-def _source(config, workdir, defaults):
-    """What is exported, what is told of it, and the images to compare on."""
+def _plan(config, workdir, defaults):
+    """What is exported, what is said of it, and what it is compared on."""
     precisions = to_litert.check_precisions(config.litert.precisions)
-    samples = config.litert.calibration_images
-    check_number("litert.calibration_images", samples, 1)
-    loaded = encoders.load_encoder(workdir)
-    run = inputs.run_with_data(config, workdir, defaults, labels="auto")
-    train, load_test = data_builders.train_and_later_test(
-        run,
-        workdir,
-        bad_images_file=inputs.bad_images_file(config),
-    )
-    size = inputs.image_size(loaded, train, config, run)
-    view = CentreView(size, config.crop_fraction)
-    encoder = signatures.Model(loaded, view, min(train.row_shape[:2]))
+    count = config.litert.calibration_images
+    check_number("litert.calibration_images", count, 1)
+    encoder = load_encoder(
+        workdir, size=config.size, crop_fraction=config.crop_fraction
+    ).resized(max_pixels=config.max_pixels)
+    found = samples.find(config, workdir, encoder, defaults)
+    encoder = found.encoder
     classifier, without = _classifier(config, workdir)
-    method = objective_builders.title(run)
     about = {
-        "title": f"{method} on {train.name}",
-        "method": method,
+        "title": encoder.about["title"],
+        "method": encoder.about["method"],
         "without_classify": without,
         "classes": list(classifier.classes) if classifier else [],
-        "image_size": encoder.image_size,
-        "channels": encoder.channels,
+        "image_size": encoder.sizes.get("image_size"),
+        "channels": encoder.sizes.get("channels"),
         "crop_fraction": config.crop_fraction,
         "max_pixels": config.max_pixels,
-        **_about_run(loaded, workdir, size, run, train),
+        "compared_on": found.name,
+        **_about_run(encoder, workdir),
     }
-    source = formats.Source(
-        encoder=encoder,
-        classifier=classifier,
-        size=size,
-        max_pixels=config.max_pixels,
+    plan = formats.Plan(
+        encoder=_plain(encoder),
+        classifier=classifier and _plain(classifier),
         precisions=precisions,
-        samples=_some(train, samples, config.verify.seed),
+        samples=found.calibration,
         threads=about["machine"]["cores"],
         metadata={
             "title": about["title"],
@@ -152,25 +136,24 @@ def _source(config, workdir, defaults):
             "data_fingerprint": about["data_fingerprint"],
         },
     )
-    return source, about, train, load_test()
+    settings = verify_settings(config.verify)
+    return plan, about, verify.Comparison(encoder, found.compared, settings)
 
 
-def _some(images, count, seed):
-    count = min(count, images.num_examples)
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(images.num_examples, count, replace=False)
-    return np.asarray(images.subset(np.sort(chosen)).rows)
+def _plain(source):
+    """The same of Keras's own layers, which every format has."""
+    return dataclasses.replace(source, model=to_plain(source.model))
 
 
-def _about_run(encoder, workdir, size, run, train):
+def _about_run(encoder, workdir):
     """Where the encoder comes from, and what the run says of it."""
     found = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
     return {
-        "encoder": inputs.about_encoder(encoder, workdir, size),
-        "parameters": encoder.count_params(),
-        "config": run.to_dict(),
-        "data": train.name,
-        "data_fingerprint": train.fingerprint(),
+        "encoder": inputs.about_encoder(encoder),
+        "parameters": encoder.model.count_params(),
+        "config": encoder.about["config"],
+        "data": encoder.about["data"],
+        "data_fingerprint": encoder.about["data_fingerprint"],
         "results": {
             name: read_json(path)
             for name, path in found.items()
@@ -189,12 +172,12 @@ def _classifier(config, workdir):
     path = pathlib.Path(workdir) / f"{name or 'classifier'}.keras"
     if not path.is_file():
         raise ValueError(f"--config.classifier={name}: there is no {path}")
-    model, task, prepare, size = prediction.load_classifier(workdir, path.stem)
-    if not isinstance(task, Classification):
-        reason = f"{path.name} is of {task.name}, not of classes"
+    classifier = load_classifier(workdir, path.stem)
+    if not isinstance(classifier.task, Classification):
+        reason = f"{path.name} is of {classifier.task.name}, not of classes"
         if name:
             raise ValueError(f"--config.classifier={name}: {reason}")
         return None, reason
-    if isinstance(model.output, dict):
-        model = keras.Model(model.input, model.output[task.prediction])
-    return signatures.Model(model, prepare, size, task.columns), ""
+    if isinstance(classifier.model.output, dict):
+        classifier = classifier.giving(classifier.task.prediction)
+    return classifier.resized(max_pixels=config.max_pixels), ""

@@ -10,11 +10,9 @@ from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.modalities.image.decode import MAX_PIXELS
 from byol_tf.modalities.image.supervised import SupervisedAugment
-from byol_tf.modalities.image.views import CentreView
-from byol_tf.runs import encoder as encoders
 from byol_tf.runs import predictor as prediction
+from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import Labelled
 
@@ -44,7 +42,9 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     kind = task_class(task)
     options = _options(config, task)
     numbers, augment = settings(config), SupervisedAugment(**config.augment)
-    encoder = encoders.load_encoder(workdir)
+    encoder = load_encoder(
+        workdir, size=config.size, crop_fraction=config.crop_fraction
+    )
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
     images, load_test = data_builders.train_and_later_test(
@@ -53,14 +53,15 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         same_classes=False,
         bad_images_file=inputs.bad_images_file(config),
     )
-    size = inputs.image_size(encoder, images, config, run)
+    encoder.check_rows(images.row_shape, images.name)
     train = _labelled(images, config.labels_file)
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
     _check_shape(made, images, config)
     crops, draw = None, None
     if not made.shown_whole:
-        crops = inputs.crop_options(config.view, run.augment)
+        crops = inputs.crop_options(config.view, encoder)
+        size = encoder.sizes["view_size"]
         draw = inputs.crop_view(size, crops).draw_with_where
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
@@ -70,13 +71,12 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         load_test=lambda: _labelled(load_test(), test_file),
         fractions=fractions,
         settings=numbers,
-        prepare=CentreView(size, config.crop_fraction),
-        image_shape=(size, size, images.row_shape[-1]),
+        levels=encoder.level_layers,
         draw=draw,
         augment=augment,
         task_of=functools.partial(kind.of, **options) if balanced else None,
         about={
-            "encoder": inputs.about_encoder(encoder, workdir, size),
+            "encoder": inputs.about_encoder(encoder),
             "view": crops,
             "crop_fraction": config.crop_fraction,
         },
@@ -99,15 +99,14 @@ def fine_tuning_names(config, task: str) -> tuple[str, str]:
 def predicted(config, workdir, directory, *, task) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned: `predictions.csv`."""
     _, name = fine_tuning_names(config, task)
-    classifier = prediction.load_classifier(workdir, name, task)
+    classifier = load_classifier(workdir, name, task)
     target = pathlib.Path(workdir) / "predictions.csv"
-    limit = config.data.max_megapixels
+    limit = int((config.data.max_megapixels or 0) * 10**6)
     return prediction.predict_folder(
-        classifier,
+        classifier.resized(max_pixels=limit),
         directory,
         target,
         config.encode_batch,
-        max_pixels=int(limit * 10**6) if limit else MAX_PIXELS,
     )
 
 

@@ -13,7 +13,6 @@ import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,8 +24,7 @@ from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.progress import progress_bar
-from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
+from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import Labelled, Task
@@ -37,7 +35,7 @@ class FineTuning:
     """A fine-tuning that is ready to go.
 
     Attributes:
-        encoder: pretrained, float images in [0, 1] to vectors; stays as it
+        encoder: pretrained, with its preparation without draws; stays as it
             is.
         task: what is to be learned.
         train: training images with what is known of them; those of which
@@ -45,9 +43,6 @@ class FineTuning:
         load_test: gives the test images; called once, when all is fitted.
         fractions: parts of the labels, see `parse_fractions`.
         settings: numbers.
-        prepare: layer from uint8 images to what the encoder takes, without
-            draws, such as `CentreView`.
-        image_shape: `(height, width, channels)` of what `prepare` gives.
         draw: random views of a step, see `FineTuner`; None for none.
         augment: further augmentation, or None.
         task_of: makes the task anew of what is learned from, for class
@@ -60,14 +55,12 @@ class FineTuning:
             choose by, or targets cannot be mixed as `augment` would.
     """
 
-    encoder: keras.Model
+    encoder: Encoder
     task: Task
     train: Labelled
     load_test: Callable[[], Labelled]
     fractions: Sequence[Fraction]
     settings: Settings
-    prepare: keras.layers.Layer
-    image_shape: tuple[int, int, int]
     draw: Callable | None = None
     augment: SupervisedAugment | None = None
     task_of: Callable[[Labelled], Task] | None = None
@@ -96,7 +89,7 @@ class FineTuning:
             for fraction in self.fractions
             for seed in self._seeds
         }
-        self._pretrained = self.encoder.get_weights()
+        self._pretrained = self.encoder.model.get_weights()
         self._fresh = functools.lru_cache(self._fresh_weights)
         self._made = None, None
 
@@ -182,7 +175,7 @@ class FineTuning:
         return self._fresh(seed) if variant == SCRATCH else self._pretrained
 
     def _fresh_weights(self, seed):
-        return encoders.fresh_encoder(self.encoder, seed).get_weights()
+        return self.encoder.fresh(seed).model.get_weights()
 
     def _tuner(self, fraction, seed) -> FineTuner:
         """One for all trainings, as long as the task stays the same."""
@@ -193,10 +186,10 @@ class FineTuning:
         key = json.dumps(registry.to_json(task))
         if key != self._made[0]:
             tuner = FineTuner(
-                encoders.fresh_encoder(self.encoder, self.settings.seed),
+                self.encoder.fresh(self.settings.seed).model,
                 task,
-                self.image_shape,
-                self.prepare,
+                self._prepared_shape(),
+                self.encoder.preprocessor,
                 self.settings,
                 self.draw,
                 self.levels,
@@ -229,23 +222,27 @@ class FineTuning:
         fitted = trainings[best]
         tuner = self._tuner(fraction, fitted.seed)
         tuner.restore(fitted.weights)
-        prediction.save_classifier(
-            tuner.classifier,
-            tuner.task,
-            self.prepare,
-            min(self.train.examples.row_shape[:2]),
+        classifier = self._as_stored(tuner.classifier, tuner.task)
+        classifier.save(
             workdir,
             name,
-            about={
-                "fraction": fraction.name,
-                "variant": variant,
-                "seed": fitted.seed,
-                **fitted.setting._asdict(),
-                "validation": fitted.metrics,
-                "test": tested[fraction, variant][best],
-                **self.about,
-            },
+            fraction=fraction.name,
+            variant=variant,
+            seed=fitted.seed,
+            **fitted.setting._asdict(),
+            validation=fitted.metrics,
+            test=tested[fraction, variant][best],
+            **self.about,
         )
+
+    def _prepared_shape(self):
+        rows = (None, *self.train.examples.row_shape)
+        return self.encoder.preprocessor.compute_output_shape(rows)[1:]
+
+    def _as_stored(self, model, task) -> Encoder:
+        """A model of rows as these training images are stored."""
+        shape = self.train.examples.row_shape
+        return self.encoder.of_rows(shape, model, task)
 
     def _learned(self, fraction):
         return len(self._parts[fraction, self._seeds[0]].learn)

@@ -4,6 +4,7 @@ from byol_tf.checks import check_fields, in_section
 from byol_tf.data.batches import steps_per_epoch
 from byol_tf.distribute.strategy import check_strategy, make_distribution
 from byol_tf.evaluation.summary import Protocol
+from byol_tf.jobs.pretrain import artifact
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
@@ -94,6 +95,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
         title=f"{objective_builders.title(config)} on {train.name}",
+        about=artifact.describe(config, train.row_shape, size),
         distribution=distribution,
     )
 

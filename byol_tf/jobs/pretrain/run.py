@@ -8,6 +8,8 @@ The folder explains itself:
     checkpoints/    the last states and the best by kNN
     views.png       the first views
     encoder.keras   the result
+    preprocessor.json   what it takes
+    samples.npz     some training inputs, to compare exports on
     train.json      before and after, in numbers
     report.html     all of it to look at
 """
@@ -15,7 +17,7 @@ The folder explains itself:
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -30,13 +32,15 @@ from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import Protocol, summarize
-from byol_tf.files import read_json, save_model, whole_file, write_json
+from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.jobs.pretrain import results as reporting
 from byol_tf.jobs.pretrain import resume as resumable
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.settings import Settings
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.reports.pictures import views_grid
+from byol_tf.runs.encoder import save_encoder
+from byol_tf.runs.samples import draw_samples, save_samples
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 from byol_tf.training import flops, logs, utilisation
@@ -59,6 +63,7 @@ class Pretraining:
             they are drawn in the `tf.data` pipeline.
         config_text: shown in the report.
         title: of the report.
+        about: what is said of the encoder, as of `artifact.describe`.
         distribution: devices and workers that train; those that are not the
             chief only make the steps.
     """
@@ -72,6 +77,7 @@ class Pretraining:
     pipeline_views: Callable | None = None
     config_text: str = ""
     title: str = "pretraining"
+    about: Mapping = dataclasses.field(default_factory=dict)
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
 
     @property
@@ -111,7 +117,7 @@ class Pretraining:
             self._draw_views(workdir / "views.png")
         watch = self._watch()
         faults = self._train(workdir, watch)
-        save_model(self.model.encoder, workdir / "encoder.keras")
+        self._save(workdir)
         numbers, features = self._evaluate()
         metrics = logs.read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
@@ -170,6 +176,18 @@ class Pretraining:
         return reporting.table(result, self.protocol.shots)
 
     # ---- pieces -------------------------------------------------------
+
+    def _save(self, workdir):
+        save_encoder(
+            self.model.encoder,
+            workdir,
+            preprocessor=self.prepare,
+            title=self.title,
+            data=self.train.name,
+            data_fingerprint=self.train.fingerprint(),
+            **self.about,
+        )
+        save_samples(draw_samples(self.train, self.settings.seed), workdir)
 
     def _watch(self):
         settings = self.settings

@@ -18,9 +18,8 @@ from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
-from byol_tf.modalities.image.views import CentreView
-from byol_tf.runs import encoder as encoders
 from byol_tf.runs.config import config_of_run, config_text
+from byol_tf.runs.encoder import load_encoder
 from byol_tf.seeds import step_seed
 
 _BATCH = 256  # images whose views are drawn at once
@@ -94,19 +93,18 @@ def measure_label_free(
     Raises:
         ValueError: in one line, if there is no encoder.
     """
-    encoder = encoders.load_encoder(folder)
+    encoder = load_encoder(folder)
     run = config_of_run(None, folder, defaults)
     _, test = data_builders.data(run, folder)
-    size = encoders.input_size(
-        encoder, test.row_shape, name=test.name, usual=run.augment.size
-    )
+    encoder.check_rows(test.row_shape, test.name)
+    size = encoder.sizes["view_size"]
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
     images = test.rows[np.sort(order[: section.samples])]
     views = builders.two_views(load(config.base, merged(config.common)), size)
     numbers = label_free_numbers(
-        extract_features(encoder, images, prepare=CentreView(size)),
-        *_of_two_views(encoder, images, views, section.seed),
+        extract_features(encoder.model, images, prepare=encoder.preprocessor),
+        *_of_two_views(encoder.model, images, views, section.seed),
     )
     write_json(pathlib.Path(folder) / FILE, numbers)
     return numbers

@@ -1,5 +1,6 @@
 """A folder of images to a Parquet file."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -12,19 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.jobs.embed.run import Embedder, embed_folder
+from byol_tf.jobs.embed.run import embed_folder
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.search import parts
-from tests.support.embeddings import SIDE, pixel_embedder, save_image
+from tests.support.embeddings import SIDE, Pixels, pixel_encoder, save_image
 
 ROOT = pathlib.Path(__file__).parents[3]
 # Embeds in parts of two images, and is killed when it has begun the third.
 KILLED = """
 import os, signal, sys
 from byol_tf.jobs.embed.run import embed_folder
-from tests.support.embeddings import Pixels, pixel_embedder
+from tests.support.embeddings import Pixels, pixel_encoder
 
 class Killed(Pixels):
     def __call__(self, images):
@@ -32,9 +32,9 @@ class Killed(Pixels):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(images)
 
-embedder = pixel_embedder()
-object.__setattr__(embedder, "extract", Killed())
-embed_folder(embedder, sys.argv[1], sys.argv[2], {}, part_images=2)
+embed_folder(
+    pixel_encoder(), *sys.argv[1:], {}, extract=Killed(), part_images=2
+)
 """
 
 
@@ -44,9 +44,10 @@ def rows_of(target):
 
 def embed(folder, target, **options):
     """What was done, and how many images were encoded for it."""
-    embedder = options.pop("embedder", None) or pixel_embedder()
-    done = embed_folder(embedder, folder, target, {}, **options)
-    return done, embedder.extract.seen
+    encoder = options.pop("encoder", None) or pixel_encoder()
+    extract = options.pop("extract", None) or Pixels()
+    done = embed_folder(encoder, folder, target, {}, extract=extract, **options)
+    return done, extract.seen
 
 
 @pytest.fixture
@@ -136,13 +137,13 @@ def test_later_only_new_and_changed_images_are_embedded(folder, tmp_path):
 def test_what_another_encoder_made_is_refused(folder, tmp_path):
     target = tmp_path / "e.parquet"
     embed(folder, target)
-    other = pixel_embedder(encoder="b" * 64)
+    other = pixel_encoder(sha256="b" * 64)
     with pytest.raises(ValueError, match=r"another encoder \(aaa.*, now bbb"):
-        embed(folder, target, embedder=other)
+        embed(folder, target, encoder=other)
     parts.parts_folder(target).mkdir()
     target.rename(parts.parts_folder(target) / "part-00000000.parquet")
     with pytest.raises(ValueError, match=r"part-0.*another encoder"):
-        embed(folder, target, embedder=other)
+        embed(folder, target, encoder=other)
 
 
 def test_another_folder_is_refused(folder, tmp_path):
@@ -152,17 +153,13 @@ def test_another_folder_is_refused(folder, tmp_path):
 
 
 def test_representations_that_are_not_finite_are_left_out(folder, tmp_path):
-    embedder = pixel_embedder()
-    extract = embedder.extract
-
-    class Diverged(type(extract)):
+    class Diverged(Pixels):
         def __call__(self, images):
             vectors = super().__call__(images)
             vectors[0, 0] = np.nan
             return vectors
 
-    object.__setattr__(embedder, "extract", Diverged())
-    done, _ = embed(folder, tmp_path / "e.parquet", embedder=embedder)
+    done, _ = embed(folder, tmp_path / "e.parquet", extract=Diverged())
     assert len(done.unread) == 4  # one of every batch
     assert "not finite" in done.unread[0][1]
 
@@ -172,10 +169,10 @@ def test_images_are_prepared_as_in_evaluation(folder, tmp_path, channels):
     inputs = keras.Input((3, 3, channels))
     encoder = keras.Model(inputs, keras.layers.Flatten()(inputs))
     view = CentreView(3, 0.75)
-    embedder = Embedder(
-        FeatureExtractor(encoder, view, 4), 9 * channels, SIDE, channels, {}
+    made = dataclasses.replace(
+        pixel_encoder(channels), model=encoder, preprocessor=view
     )
-    embed_folder(embedder, folder, tmp_path / "e.parquet", {})
+    embed_folder(made, folder, tmp_path / "e.parquet", {}, batch_size=4)
     image = decode_square(folder / "sub2/05.png", SIDE, channels)
     wanted = encoder(view(image[None]))[0]
     row = rows_of(tmp_path / "e.parquet")["sub2/05.png"]

@@ -12,10 +12,13 @@ from byol_tf.files import save_model
 from byol_tf.jobs.evaluate import build as evaluation_builders
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate import run as linear_evaluation
+from byol_tf.jobs.pretrain import artifact
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.modalities.image.centre import CentreView
 from byol_tf.runs import config as run_config
 from byol_tf.runs import encoder as encoders
+from byol_tf.runs import samples
 from configs import base, eval_linear
 from tests.jobs.pretrain.test_run import tiny_config, write_arrays
 
@@ -26,7 +29,17 @@ def make_run(folder, channels=3, size=12, **overrides):
     config = tiny_config(folder / "data.npz", **overrides)
     keras.utils.set_random_seed(1)
     encoder = builders.make_encoder(config, (size, size, channels))
-    save_model(encoder, folder / "run" / "encoder.keras")
+    train, _ = data_builders.data(config, folder / "run", None)
+    encoders.save_encoder(
+        encoder,
+        folder / "run",
+        preprocessor=CentreView(size),
+        title="BYOL on stripes",
+        data=train.name,
+        data_fingerprint=train.fingerprint(),
+        **artifact.describe(config, train.row_shape, size),
+    )
+    samples.save_samples(samples.draw_samples(train, 0), folder / "run")
     run_config.save_config(config, folder / "run")
     return folder / "run"
 
@@ -57,7 +70,7 @@ def build(workdir, **overrides):
 def finished(tmp_path_factory):
     workdir = make_run(tmp_path_factory.mktemp("evaluated"))
     job = build(workdir)
-    before = encoders.weights_digest(job.subjects[-1].encoder)
+    before = encoders.weights_digest(job.subjects[-1].encoder.model)
     file_before = encoders.file_digest(workdir)
     result = job.run(workdir)
     return workdir, job, result, (before, file_before)
@@ -127,12 +140,12 @@ def test_the_table_has_a_row_for_each_encoder(finished):
 
 def test_the_encoder_stays_bit_for_bit_as_it_was(finished):
     workdir, job, _, (before, file_before) = finished
-    assert encoders.weights_digest(job.subjects[-1].encoder) == before
+    assert encoders.weights_digest(job.subjects[-1].encoder.model) == before
     assert encoders.file_digest(workdir) == file_before
 
 
 def test_the_random_encoder_has_other_weights_and_the_same_form(finished):
-    fresh, pretrained = (s.encoder for s in finished[1].subjects[1:])
+    fresh, pretrained = (s.encoder.model for s in finished[1].subjects[1:])
     shapes = [[w.shape for w in m.get_weights()] for m in (fresh, pretrained)]
     assert shapes[0] == shapes[1]
     assert encoders.weights_digest(fresh) != (
@@ -329,7 +342,7 @@ def test_a_test_label_that_training_lacks_is_refused(tmp_path):
 def test_features_that_are_not_finite_are_refused(tmp_path):
     workdir = make_run(tmp_path)
     job = build(workdir)
-    for weight in job.subjects[-1].encoder.weights:
+    for weight in job.subjects[-1].encoder.model.weights:
         weight.assign(weight * np.nan)
     with pytest.raises(ValueError, match="pretrained have NaN"):
         job.run(workdir)

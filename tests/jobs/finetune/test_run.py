@@ -14,10 +14,8 @@ from byol_tf.data.split import parse_fractions
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning
-from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs import predictor as prediction
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
@@ -64,7 +62,7 @@ def finished(run_folder):
     job = build(
         run_folder, labels=["10-per-class", "50%"], seeds=2, grid_seeds=1
     )
-    before = encoders.weights_digest(job.encoder)
+    before = encoders.weights_digest(job.encoder.model)
     fitted = {}
     choose = job._choose
 
@@ -109,8 +107,8 @@ def test_means_deviations_and_gains_follow_from_the_runs(finished):
 
 def test_the_frozen_encoder_and_the_given_one_stay_bit_for_bit(finished):
     job, _, fitted, before = finished
-    assert encoders.weights_digest(job.encoder) == before
-    pretrained = job.encoder.get_weights()
+    assert encoders.weights_digest(job.encoder.model) == before
+    pretrained = job.encoder.model.get_weights()
     for (_, variant), choice in fitted.items():
         for training in choice.trainings:
             same = all(
@@ -131,7 +129,7 @@ def test_the_variants_begin_where_they_should(finished):
     for i in kernels:
         np.testing.assert_array_equal(scratch[i], again[i])
         assert (scratch[i] != other[i]).any() and (scratch[i] != ours[i]).any()
-    np.testing.assert_array_equal(ours[0], job.encoder.get_weights()[0])
+    np.testing.assert_array_equal(ours[0], job.encoder.model.get_weights()[0])
 
 
 def test_the_crops_are_those_of_the_pretraining_unless_given(
@@ -232,12 +230,10 @@ def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
         settings=finetune_builders.settings(
             finetune_config(variants=("frozen",), head_learning_rates=(1.0,))
         ),
-        prepare=CentreView(12),
-        image_shape=(12, 12, 3),
     ).run(tmp_path)
     assert result["task"]["task"] == OWN
     assert result["fractions"]["50%"]["variants"]["frozen"]["test"]["mean"] < 0
-    loaded = prediction.load_classifier(tmp_path, "classifier", task=OWN)
+    loaded = encoders.load_classifier(tmp_path, "classifier", task=OWN)
     assert isinstance(loaded.task, Brightness)
 
 
@@ -326,7 +322,7 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
     )
     part = written["fractions"]["100%"]["0"]["learn"]
     assert part["paths"][0].endswith(".png") and len(part["paths"]) == 29
-    loaded = prediction.load_classifier(tmp_path, "classifier")
+    loaded = encoders.load_classifier(tmp_path, "classifier")
     assert loaded.task.columns == ("spot_x", "spot_y")
 
 

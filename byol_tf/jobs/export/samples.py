@@ -1,0 +1,124 @@
+"""What exports are compared and calibrated on."""
+
+import dataclasses
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.export.verify import Labelled, Samples
+from byol_tf.jobs import inputs
+from byol_tf.jobs.pretrain import artifact
+from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.runs.encoder import Encoder
+from byol_tf.runs.samples import load_samples
+
+
+class Found(NamedTuple):
+    """Rows to compare on.
+
+    Attributes:
+        encoder: with what earlier releases did not say of it.
+        compared: see `verify.Comparison`.
+        calibration: stored rows, for the ranges of 8 bits.
+        name: of where they come from.
+    """
+
+    encoder: Encoder
+    compared: Samples
+    calibration: np.ndarray
+    name: str
+
+
+def find(config, workdir, encoder: Encoder, defaults) -> Found:
+    """The rows that pretraining kept, or those of a data set.
+
+    A data set is read where `config.data` names one, and in run folders of
+    earlier releases, which kept no rows: then the training images vote in kNN
+    and the test images are compared. Of the rows that were kept, each half
+    votes on the other one.
+
+    Args:
+        config: of the export.
+        workdir: the run folder.
+        encoder: of the run.
+        defaults: a configuration of a run with every field.
+
+    Raises:
+        ValueError: rows do not fit the encoder, or there is neither.
+    """
+    kept = load_samples(workdir)
+    if kept is None or any(v is not None for v in config.data.values()):
+        return _of_data_set(config, workdir, encoder, defaults)
+    verify, limit = config.verify, config.litert.calibration_images
+    order = np.random.default_rng(verify.seed).permutation(len(kept.rows))
+    compared = Samples(
+        kept.rows[np.sort(order[: verify.batch])],
+        folds=_folds(kept.rows, kept.labels, order),
+    )
+    name = f"{len(kept.rows)} training rows"
+    return Found(encoder, compared, kept.rows[np.sort(order[:limit])], name)
+
+
+def _folds(rows, labels, order):
+    """Two halves of the labelled rows, each voting on the other one."""
+    known = order[labels[order] >= 0]
+    if len(known) < 2:
+        return ()
+    halves = known[::2], known[1::2]
+    first, second = (Labelled(rows[half], labels[half]) for half in halves)
+    return (first, second), (second, first)
+
+
+def _of_data_set(config, workdir, encoder, defaults):
+    run = inputs.run_with_data(config, workdir, defaults, labels="auto")
+    train, load_test = data_builders.train_and_later_test(
+        run, workdir, bad_images_file=inputs.bad_images_file(config)
+    )
+    encoder.check_rows(train.row_shape, train.name)
+    test = load_test()
+    verify = config.verify
+    rng = np.random.default_rng(verify.seed)
+    few = _some(test, verify.batch, rng)
+    parts = [
+        _some(part.subset(np.flatnonzero(part.labels >= 0)), verify.images, rng)
+        for part in (train, test)
+    ]
+    labelled = [Labelled(np.asarray(p.rows), p.labels) for p in parts]
+    folds = [tuple(labelled)] if all(len(x.rows) for x in labelled) else ()
+    few_files = ()
+    if few.folder and few.paths:
+        folder = pathlib.Path(few.folder)
+        few_files = [(folder / path).read_bytes() for path in few.paths]
+    rng = np.random.default_rng(verify.seed)
+    some = _some(train, config.litert.calibration_images, rng)
+    return Found(
+        _completed(encoder, run, train),
+        Samples(np.asarray(few.rows), few_files, folds),
+        np.asarray(some.rows),
+        test.name,
+    )
+
+
+def _completed(encoder, run, train):
+    """With what `preprocessor.json` says since release 0.3."""
+    size = encoder.sizes["view_size"]
+    said = artifact.describe(run, train.row_shape, size)
+    about = {
+        "title": f"{said['method']} on {train.name}",
+        "method": said["method"],
+        "config": said["config"],
+        "data": train.name,
+        "data_fingerprint": train.fingerprint(),
+        **{k: v for k, v in encoder.about.items() if v},
+    }
+    known = {key: value for key, value in encoder.sizes.items() if value}
+    sizes = {**said["sizes"], **known}
+    return dataclasses.replace(encoder, about={**about, "sizes": sizes})
+
+
+def _some(part, count, rng):
+    if part.num_examples <= count:
+        return part
+    chosen = rng.choice(part.num_examples, count, replace=False)
+    return part.subset(np.sort(chosen))

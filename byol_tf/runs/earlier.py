@@ -1,0 +1,115 @@
+"""What is known of the models in run folders of releases 0.1 and 0.2.
+
+They hold no `preprocessor.json`. What it would say follows from the model's
+own shape and the fields of `config.yaml`.
+"""
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+import keras
+from absl import logging
+
+from byol_tf.files import sha256
+from byol_tf.runs.config import read_values
+
+MAX_MEGAPIXELS = 100.0
+CROPS = ("area", "aspect", "resize", "flip")
+NO_IMAGE_SIZE = (
+    "the size that image files are decoded to is not known: the run folder is "
+    "of an earlier release and config.yaml leaves it to the data; give it by "
+    "--config.image_size=PIXELS"
+)
+
+
+def describe(
+    path: str | os.PathLike, model: keras.Model, size: int = 0
+) -> dict:
+    """What `preprocessor.json` would hold of an encoder.
+
+    Args:
+        path: of its file.
+        model: the encoder, of square images.
+        size: pixels of a side that images are brought to; 0 for the model's
+            own, or the configuration's.
+
+    Raises:
+        ValueError: neither of them says a size, or images are not square.
+    """
+    config = read_values(pathlib.Path(path).parent)
+    augment, data = config.get("augment", {}), config.get("data", {})
+    _, height, width, channels = _image_shape(path, model)
+    view = height or size or augment.get("size") or data.get("image_size")
+    if not view or height != width:
+        raise ValueError(
+            f"{path} must take square images of a known size. Received: an "
+            f"encoder of {height}x{width}; if it takes any, give one by "
+            "--config.size=PIXELS"
+        )
+    # Without a size of its own, a view has that of the images.
+    image_size = data.get("image_size") or (
+        0 if augment.get("size") else height or 0
+    )
+    logging.warning(
+        "%s has no preprocessor.json: what its encoder takes follows from "
+        "config.yaml. Only folders of earlier releases have none.",
+        pathlib.Path(path).parent,
+    )
+    return {
+        **_description(path, view, channels or data.get("channels") or 3),
+        "sizes": {
+            "image_size": image_size,
+            "channels": channels or data.get("channels") or 3,
+            "view_size": view,
+            "max_pixels": int(
+                data.get("max_megapixels", MAX_MEGAPIXELS) * 10**6
+            ),
+        },
+        "crops": {key: augment[key] for key in CROPS if key in augment},
+        "config": config,
+    }
+
+
+def describe_classifier(
+    path: str | os.PathLike, described: Mapping, model: keras.Model
+) -> dict:
+    """The same of a classifier, whose JSON file says most of it."""
+    size, channels = described["image_size"], model.input_shape[-1]
+    return {
+        **described,
+        **_description(path, size, channels),
+        "preparation": described["preparation"],
+        "sizes": {
+            "image_size": size,
+            "channels": channels,
+            "view_size": model.input_shape[1],
+            "max_pixels": int(MAX_MEGAPIXELS * 10**6),
+        },
+    }
+
+
+def _description(path, size, channels):
+    shape = [None, None, channels]
+    return {
+        "modality": "image",
+        "spec": {"image": {"shape": shape, "dtype": "uint8"}},
+        "preparation": {
+            "module": "byol_tf",
+            "class_name": "CentreView",
+            "registered_name": "byol_tf>CentreView",
+            "config": {"name": "centre_view", "size": [size, size]},
+        },
+        "sha256": sha256(path),
+    }
+
+
+def _image_shape(path, model):
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        raise ValueError(
+            f"{path} must map images [batch, height, width, channels] to "
+            f"vectors [batch, features]. Received: {shape} to "
+            f"{model.output_shape}"
+        )
+    return shape
