@@ -40,7 +40,8 @@ class BadImages:
         if self._path:
             self._write()
         count = len(skipped) + examples.num_examples
-        where = f"{count} images in {folder or examples.name!r}"
+        kind = next(iter(examples.spec))
+        where = f"{count} {kind}s in {folder or examples.name!r}"
         if not examples.num_examples:
             path, reason = skipped[0]
             raise ValueError(

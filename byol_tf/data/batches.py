@@ -1,77 +1,27 @@
 """Batches of training examples, as `tf.data`."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples, Rows, Unreadable
+from byol_tf.data.order import (
+    epoch_order,
+    part_size,
+    places,
+    steps_per_epoch,
+)
 from byol_tf.data.rows import bare, batch_spec, pack, power_of_two
 from byol_tf.distribute.strategy import WHOLE, Shard
 
 FOREVER = np.iinfo(np.int64).max
 READERS = 4  # batches that are made at a time
 AHEAD = 4  # batches that are kept ready
-
-
-def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Full batches of one epoch; the remainder is dropped.
-
-    Raises:
-        ValueError: if there is not one full batch.
-    """
-    if not 1 <= batch_size <= num_examples:
-        raise ValueError(
-            "`batch_size` must be at least 1 and at most the number of "
-            f"training images, {num_examples}. Received: "
-            f"batch_size={batch_size}"
-        )
-    return num_examples // batch_size
-
-
-def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    """A random order of the examples, a pure function of its arguments.
-
-    Sorts the raw output of the Philox counter generator, whose stream is
-    fixed for all versions of NumPy.
-
-    Returns:
-        int64 `[num_examples]`, a permutation.
-    """
-    draws = np.random.Philox(key=[seed, epoch]).random_raw(num_examples)
-    return np.argsort(draws, kind="stable")
-
-
-def part_size(batch_size: int, shard: Shard) -> int:
-    """Examples of a batch that one replica gets.
-
-    Raises:
-        ValueError: if the batch cannot be divided by the replicas.
-    """
-    part, rest = divmod(batch_size, shard.replicas)
-    if rest:
-        raise ValueError(
-            "`batch_size` must be a multiple of the number of replicas, "
-            f"{shard.replicas}. Received: batch_size={batch_size}"
-        )
-    return part
-
-
-def places(num_examples: int, batch_size: int, shard: Shard) -> np.ndarray:
-    """Where the examples of a shard's steps stand in the order of an epoch.
-
-    Returns:
-        int64 `[steps, replicas of the shard, part]`; those of all shards,
-        put together in order, are the batches of one device.
-    """
-    steps = steps_per_epoch(num_examples, batch_size)
-    part = part_size(batch_size, shard)
-    every = np.arange(steps * batch_size)
-    every = every.reshape(steps, shard.replicas, part)
-    return every[:, shard.first : shard.first + shard.count]
 
 
 def training_batches(
@@ -152,6 +102,18 @@ def training_batches(
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.prefetch(AHEAD).with_options(options)
+
+
+@contextlib.contextmanager
+def plain_errors(examples: Examples) -> Iterator[None]:
+    """Within the block, what ends the reading of rows is a ValueError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        failure = examples.rows.failure if examples.encoded else None
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def with_views(
@@ -302,7 +264,7 @@ class _Reader:
             except Unreadable as error:
                 reason = str(error)
                 self.examples.rows.list_unreadable(row, reason)
-        raise ValueError(
+        self.examples.rows.fail(
             f"none of the {count} rows of {self.examples.name} can be read; "
             f"of the last: {reason}"
         )

@@ -68,8 +68,8 @@ class Examples:
             )
         if self.paths and len(self.paths) != len(self.labels):
             raise ValueError(
-                "`paths` must be empty, or one for each image. Received: "
-                f"{len(self.paths)} paths of {len(self.labels)} images"
+                "`paths` must be empty, or one for each row. Received: "
+                f"{len(self.paths)} paths of {len(self.labels)} rows"
             )
         if self.spec is None:
             object.__setattr__(self, "spec", self._own_spec())

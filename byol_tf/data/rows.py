@@ -133,7 +133,10 @@ class Encoded:
     Attributes:
         unreadable: reasons by position in `items`, of the rows that were
             found to be unreadable; shared with all subsets.
-        listen: called once with the item and the reason of each.
+        listen: called once with the item and the reason of each; a ValueError
+            of it ends the reading.
+        failure: the ValueError that ended the reading in a pipeline, which
+            can raise errors of TensorFlow alone; else None.
     """
 
     dtype = np.dtype(object)
@@ -149,6 +152,7 @@ class Encoded:
         self.shape = (len(self.index),)
         self.unreadable: dict[int, str] = {}
         self.listen = listen
+        self.failure: ValueError | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -180,7 +184,15 @@ class Encoded:
             item = self.items[number]
             shown = f"row {number}" if isinstance(item, bytes) else str(item)
             logging.warning("Skipped %s: %s.", *map(as_text, (shown, reason)))
-            self.listen(item, reason)
+            try:
+                self.listen(item, reason)
+            except ValueError as error:
+                self.fail(error)
+
+    def fail(self, error: ValueError | str):
+        """Raises a ValueError, and keeps it as `failure`."""
+        self.failure = ValueError(error) if isinstance(error, str) else error
+        raise self.failure
 
     def data(self, row: int) -> bytes:
         """The bytes of a row; b"" for a file that cannot be opened."""

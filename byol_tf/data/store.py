@@ -134,7 +134,7 @@ def decode_into(
     prepare: Callable[[object], np.ndarray],
     *,
     description: str,
-    unit: str = "image",
+    unit: str = "row",
 ) -> tuple[np.ndarray, Pairs]:
     """Decodes in threads, with a progress bar, and skips what is damaged.
 

@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf.data.batches import (
-    epoch_order,
-    steps_per_epoch,
-    training_batches,
-    with_views,
-)
+from byol_tf.data.batches import plain_errors, training_batches, with_views
 from byol_tf.data.examples import Encoded, Examples, Ragged, Unreadable
+from byol_tf.data.order import epoch_order, steps_per_epoch
 from byol_tf.distribute.strategy import Shard
 
 
@@ -43,7 +39,7 @@ def test_full_batches_of_an_epoch():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 24])
 def test_a_batch_that_cannot_be_filled_is_an_error(images, batch_size):
-    message = f"at most the number of training images, 23.*={batch_size}"
+    message = f"at most the number of training examples, 23.*={batch_size}"
     with pytest.raises(ValueError, match=message):
         training_batches(images, batch_size, seed=0)
 
@@ -407,9 +403,16 @@ def test_unreadable_rows_are_listed_once(tmp_path):
 
 def test_a_set_without_a_readable_row_ends_with_the_reason(tmp_path):
     write_signals(tmp_path, damaged=range(23))
-    batches = training_batches(files(tmp_path), 4, seed=3, num_steps=1)
-    with pytest.raises(tf.errors.OpError, match=r"none of the 23 .*says so"):
+    examples = files(tmp_path)
+    batches = training_batches(examples, 4, seed=3, num_steps=1)
+    message = r"^none of the 23 rows .*says so$"
+    with pytest.raises(ValueError, match=message), plain_errors(examples):
         labels_of(batches)
+
+
+def test_another_error_of_a_pipeline_stays_as_it_is(images):
+    with pytest.raises(tf.errors.NotFoundError), plain_errors(images):
+        tf.io.read_file("nowhere")
 
 
 def test_each_file_is_read_once_for_its_batch(tmp_path):

@@ -109,5 +109,5 @@ def test_paths_stay_with_their_images_in_a_subset(index):
 
 
 def test_paths_must_be_as_many_as_images():
-    with pytest.raises(ValueError, match="1 paths of 3 images"):
+    with pytest.raises(ValueError, match="1 paths of 3 rows"):
         dataclasses.replace(make(range(3)), paths=("a",))

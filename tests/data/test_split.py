@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from byol_tf.data.examples import Examples, Rows
+from byol_tf.data.fractions import Fraction, parse_fractions
 from byol_tf.data.split import (
-    Fraction,
     balanced_subset,
     choose,
     draw_part,
     holdout_mask,
-    parse_fractions,
     split_holdout,
 )
 

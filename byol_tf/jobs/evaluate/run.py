@@ -16,8 +16,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from byol_tf.data.batches import steps_per_epoch, training_batches
+from byol_tf.data.batches import training_batches
 from byol_tf.data.examples import Examples
+from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.split import holdout_mask
 from byol_tf.evaluation.feature_cache import FeatureCache
 from byol_tf.evaluation.features import FeatureExtractor

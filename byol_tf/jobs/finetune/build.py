@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import pathlib
 
+from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
-from byol_tf.data.split import parse_fractions
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings

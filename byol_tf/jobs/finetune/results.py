@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from byol_tf.data.examples import Examples
-from byol_tf.data.split import Fraction, Part
+from byol_tf.data.fractions import Fraction
+from byol_tf.data.split import Part
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
 from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.split import Fraction, draw_part
+from byol_tf.data.fractions import Fraction
+from byol_tf.data.split import draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit

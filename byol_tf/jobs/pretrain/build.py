@@ -1,7 +1,7 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
 from byol_tf.checks import check_fields, in_section
-from byol_tf.data.batches import steps_per_epoch
+from byol_tf.data.order import steps_per_epoch
 from byol_tf.distribute.strategy import check_strategy, make_distribution
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import artifact

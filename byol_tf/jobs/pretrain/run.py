@@ -23,12 +23,12 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.batches import (
-    epoch_order,
-    steps_per_epoch,
+    plain_errors,
     training_batches,
     with_views,
 )
 from byol_tf.data.examples import Examples
+from byol_tf.data.order import epoch_order, steps_per_epoch
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import Protocol, summarize
@@ -100,7 +100,7 @@ class Pretraining:
             WorkerLostError: another worker of the run died.
         """
         workdir = pathlib.Path(workdir)
-        with self.distribution.watched():
+        with self.distribution.watched(), plain_errors(self.train):
             if self.distribution.is_chief:
                 result = self._lead(workdir)
             else:
@@ -152,6 +152,7 @@ class Pretraining:
         """Training batches from a step on, for the replicas of this worker."""
 
         def parts(shard):
+            seed = functools.partial(step_seed, self.model.seed)
             batches = training_batches(
                 self.train,
                 self.settings.batch_size,
@@ -159,10 +160,11 @@ class Pretraining:
                 start_step=start_step,
                 num_steps=self.total_steps - start_step,
                 shard=shard,
+                views=None if self.train.dense else self.views,
+                view_seed=seed,
             )
             if self.pipeline_views is None:
                 return batches
-            seed = functools.partial(step_seed, self.model.seed)
             return with_views(
                 *(batches, self.pipeline_views, seed),
                 start_step=start_step,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from byol_tf.data.examples import Examples
-from byol_tf.data.split import parse_fractions
+from byol_tf.data.fractions import parse_fractions
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning

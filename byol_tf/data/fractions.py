@@ -1,0 +1,58 @@
+"""Parts of the labels as they are written, such as 1% or 25-per-class."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_PER_CLASS = re.compile(r"(\d+)-per-class")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fraction:
+    """A part of the labelled examples; one of the two numbers is given.
+
+    Attributes:
+        name: as in `--labels=`, such as "1%" or "25-per-class".
+        share: of all examples, in (0, 1].
+        per_class: examples of every class.
+    """
+
+    name: str
+    share: float | None = None
+    per_class: int | None = None
+
+
+def parse_fractions(texts: Sequence[str]) -> tuple[Fraction, ...]:
+    """Reads "1%", "0.5%", "25-per-class" and "all", separated by commas.
+
+    Args:
+        texts: one or more of them in each.
+
+    Returns:
+        The fractions in the given order, each once.
+
+    Raises:
+        ValueError: there is none, or one cannot be read.
+    """
+    words = [w.strip() for text in texts for w in text.split(",")]
+    words = [word for word in words if word]
+    if not words:
+        raise ValueError(
+            "`labels` must name a part of the labels, such as 1% or "
+            f"25-per-class. Received: {list(texts)!r}"
+        )
+    return tuple(dict.fromkeys(map(_parse, words)))
+
+
+def _parse(word):
+    if word == "all":
+        word = "100%"
+    if (match := _SHARE.fullmatch(word)) and 0 < float(match[1]) <= 100:
+        return Fraction(f"{float(match[1]):g}%", share=float(match[1]) / 100)
+    if (match := _PER_CLASS.fullmatch(word)) and int(match[1]):
+        return Fraction(f"{int(match[1])}-per-class", per_class=int(match[1]))
+    raise ValueError(
+        "`labels` must be shares above 0% up to 100%, such as 1% or 0.5%, or "
+        f"numbers such as 25-per-class, separated by commas. Received: {word!r}"
+    )
