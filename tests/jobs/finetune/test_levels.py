@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from byol_tf.jobs.finetune import build as finetune_builders
+from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
@@ -78,6 +79,30 @@ def test_a_heat_map_of_a_level_is_learned_from_moving_targets(finished):
         for run in variants[variant]["runs"]:
             assert np.isfinite(run["validation"]["loss"])
     assert result["metric"] == "hits"
+
+
+def test_a_step_sees_targets_where_the_spots_are(finished, monkeypatch):
+    _, job, _ = finished
+    seen, step = [], FineTuner.step
+
+    def watched(self, inputs, targets, **options):
+        seen.append((inputs.numpy(), targets["points"].numpy()))
+        return step(self, inputs, targets, **options)
+
+    monkeypatch.setattr(FineTuner, "step", watched)
+    other = dataclasses.replace(
+        job,
+        settings=dataclasses.replace(
+            job.settings, variants=("frozen",), min_steps=5, max_steps=5
+        ),
+    )
+    other._choose(other.fractions[0], "frozen")
+    views, points = map(np.concatenate, zip(*seen, strict=True))
+    row, spot = np.nonzero(~np.isnan(points[..., 0]))
+    x, y = np.minimum(points[row, spot] * SIDE, SIDE - 1).astype(int).T
+    assert (views[row, y, x].mean(axis=-1) > 0.6).mean() > 0.95
+    whole = job._examples.targets["points"]
+    assert len(row) / len(views) < 0.95 * np.isfinite(whole[..., 0]).sum() / 72
 
 
 def test_metrics_come_batch_by_batch(finished):
