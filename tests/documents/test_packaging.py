@@ -77,6 +77,18 @@ def test_the_newest_entry_of_the_changelog_is_this_version():
     assert set(re.findall(r"^### (.+)$", text, re.M)) <= allowed
 
 
+def test_the_changelog_names_modules_that_are_there():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    table = text.split("| before | now |")[1].split("\n\n")[0]
+    now = [line.split("|")[2] for line in table.splitlines()[2:]]
+    found = re.findall(r"`(byol_tf[\w.]*)\.?(?:\{(.*?)\})?`", "".join(now))
+    assert len(found) > 30
+    for room, modules in found:
+        for module in modules.split(", "):
+            path = ROOT / f"{room}.{module}".strip(".").replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").is_file(), path
+
+
 def test_all_holds_every_extra_and_dev_holds_all():
     single = set(EXTRAS) - {"all", "dev"}
     names = {extra: {r.name for r in requirements(extra)} for extra in EXTRAS}
