@@ -1,11 +1,14 @@
 # make demo   pretrain on the images inside the package; a table and a report
 # make test   all tests
+# make test-fast  all but the slow ones
 # make lint   style
 # make peers  what `python -m benchmarks` compares with: several GB
 # Each makes the virtual environment first, if there is none.
 PYTHON ?= python3
 VENV := .venv
 RUN := TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
+# Whole files, in the order of tests/conftest.py: the slow ones first.
+PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint peers clean
 
@@ -13,10 +16,10 @@ demo: $(VENV)/.installed
 	$(RUN) train.py --config=configs/quickstart.py --workdir=runs/quickstart
 
 test: $(VENV)/.installed
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 test-fast: $(VENV)/.installed
-	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
