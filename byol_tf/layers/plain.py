@@ -1,5 +1,6 @@
 """Encoders as plain Keras for files, and with our faster layers in memory."""
 
+import functools
 import math
 
 import keras
@@ -61,32 +62,42 @@ def _plain(layer) -> Recipe:
 def _fast(layer) -> Recipe:
     kind, config, weights = same(layer)
     rank = len(getattr(getattr(layer, "input", None), "shape", ()))
-    if kind is keras.layers.BatchNormalization:
-        if config["axis"] == rank - 1:
-            config["axis"] = -1
+    if kind is keras.layers.BatchNormalization and _is_usual(layer, rank):
         twin = {key: config[key] for key in (*_SHARED, "epsilon")}
         twin["decay"] = config["momentum"]
-        if _equal(FusedBatchNormalization, twin, layer, config):
-            updates = _many_updates(twin["decay"])
-            return FusedBatchNormalization, twin, [*weights, updates]
-    if kind is keras.layers.Conv2D:
+        updates = _many_updates(twin["decay"])
+        return FusedBatchNormalization, twin, [*weights, updates]
+    if kind is keras.layers.Conv2D and _is_usual(layer, rank):
         kept = (*_SHARED, "filters", "kernel_initializer")
         twin = {key: config[key] for key in kept}
-        twin["kernel_size"] = config["kernel_size"][0]
-        twin["strides"] = config["strides"][0]
-        if _equal(Conv2D, twin, layer, config):
+        twin["kernel_size"], *other = set(config["kernel_size"])
+        twin["strides"], *others = set(config["strides"])
+        if not (other or others):
             return Conv2D, twin, weights
     if kind is keras.layers.Normalization:
         per_channel = tuple(config["axis"]) in ((-1,), (3,))
         if per_channel and rank == 4 and not config["invert"]:
             return Normalization, config, weights
-    return same(layer)
+    return kind, config, weights
 
 
-def _equal(kind, twin, layer, config):
-    """Whether a twin of ours, made plain, has the layer's configuration."""
-    plain, back, _ = _plain(kind.from_config(twin))
-    return plain.from_config(back).get_config() == config
+def _is_usual(layer, rank):
+    """Whether all options are as in the layers that our twins stand for."""
+    usual, free = _usual(type(layer))
+    config = layer.get_config()
+    if config.get("axis") == rank - 1:
+        config["axis"] = -1
+    return all(config[key] == usual[key] for key in config if key not in free)
+
+
+@functools.cache
+def _usual(kind):
+    """Configuration of such a layer, and the options that may differ."""
+    if kind is keras.layers.BatchNormalization:
+        return kind().get_config(), {*_SHARED, "momentum", "epsilon"}
+    free = {"filters", "kernel_size", "strides", "kernel_initializer"}
+    layer = kind(1, 1, padding="same", use_bias=False)
+    return layer.get_config(), {*_SHARED, *free}
 
 
 def _many_updates(decay):

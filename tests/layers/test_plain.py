@@ -257,3 +257,13 @@ def test_what_is_no_graph_of_layers_is_refused():
 
     with pytest.raises(ValueError, match="functional or sequential"):
         to_plain(Subclassed())
+
+
+def test_initializers_stay():
+    encoder = resnet()
+    for copy in to_plain(encoder), to_fast(to_plain(encoder)):
+        for layer in copy.layers:
+            if isinstance(layer, keras.layers.Conv2D):
+                twin = encoder.get_layer(layer.name)
+                config = layer.get_config()["kernel_initializer"]
+                assert config == twin.get_config()["kernel_initializer"]
