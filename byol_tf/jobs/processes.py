@@ -206,3 +206,23 @@ def last_line(folder: pathlib.Path) -> str:
     lines = [line for line in lines if line]
     told = [line for line in lines[-20:] if line.startswith("error:")]
     return (told or lines or ["no output"])[-1]
+
+
+def train_command(train: pathlib.Path, base: str) -> Callable:
+    """Gives the command of a training from its overrides and run folder."""
+
+    def command(overrides, folder):
+        return [
+            sys.executable,
+            str(train),
+            f"--config={base}",
+            *(f"--config.{override}" for override in overrides),
+            f"--workdir={folder}",
+        ]
+
+    return command
+
+
+def tell(line: str) -> None:
+    """Prints a line at once, also into a file."""
+    print(line, flush=True)

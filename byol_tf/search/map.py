@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import importlib.resources
 import io
 import math
@@ -17,7 +18,6 @@ from PIL import Image
 from byol_tf.checks import check_number
 from byol_tf.data.folder import labels_of
 from byol_tf.files import write_text
-from byol_tf.modalities.image.sheet import thumbnail
 from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
@@ -105,6 +105,7 @@ def write_map(
     folder: str | os.PathLike,
     target: str | os.PathLike,
     settings: MapSettings,
+    thumbnail: Callable,
     progress: Callable | None = None,
 ) -> int:
     """Draws some images on a map, coloured by their sub-folders.
@@ -118,6 +119,8 @@ def write_map(
             drawn without a thumbnail.
         target: the HTML file; written whole or not at all.
         settings: see there.
+        thumbnail: `thumbnail(file, side)` gives a picture of a file, uint8
+            `[height, width, 3]` of at most `side` pixels, or None.
         progress: None, or a wrapper of an iterable of images.
 
     Returns:
@@ -134,7 +137,11 @@ def write_map(
         "places": places.round(4).tolist(),
         "paths": paths,
         **_classes(paths),
-        **_sprite(progress(files) if progress else files, settings.thumbnail),
+        **_sprite(
+            progress(files) if progress else files,
+            functools.partial(thumbnail, side=settings.thumbnail),
+            settings.thumbnail,
+        ),
     }
     title = f"{len(rows):,} images of {pathlib.Path(folder).resolve().name}"
     of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
@@ -173,11 +180,11 @@ def _colour(label):
     return f"hsl({hue:.0f} 55% {38 + 12 * (label % 3)}%)"
 
 
-def _sprite(files, side) -> dict:
+def _sprite(files, thumbnail, side) -> dict:
     """All thumbnails in one JPEG, row by row, as a data URI."""
     tiles = []
     for file in files:
-        pixels = thumbnail(file, side)
+        pixels = thumbnail(file)
         tile = Image.new("RGB", (side, side), "#e8e8e8")
         if pixels is not None:
             # Small images are enlarged without blur.

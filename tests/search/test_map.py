@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from byol_tf.modalities.image.sheet import thumbnail
 from byol_tf.reports.drawing import COLOURS
 from byol_tf.search.map import chosen_rows, plane, write_map
 from tests.support.browser import CHROMIUM, new_page
@@ -45,7 +46,9 @@ def drawn(tmp_path):
     (folder / paths[7]).unlink()  # a lost image keeps its point
     target = tmp_path / "e.parquet"
     embeddings = write_embeddings(target, vectors, paths, folder)
-    count = write_map(embeddings, folder, tmp_path / "map.html", map_settings())
+    count = write_map(
+        embeddings, folder, tmp_path / "map.html", map_settings(), thumbnail
+    )
     return tmp_path / "map.html", paths, count
 
 
@@ -111,7 +114,9 @@ def test_the_page_asks_for_nothing_else(drawn):
 def test_images_without_sub_folders_have_one_colour(tmp_path):
     vectors, _ = three_groups(6)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    write_map(embeddings, tmp_path, tmp_path / "map.html", map_settings())
+    write_map(
+        embeddings, tmp_path, tmp_path / "map.html", map_settings(), thumbnail
+    )
     data = data_of(tmp_path / "map.html")
     assert data["classes"] == [] and data["labels"] == [0] * 6
 

@@ -2,12 +2,12 @@
 
 import pathlib
 import pprint
-import sys
 from collections.abc import Callable
 
 from byol_tf.jobs.compare.plan import plan
 from byol_tf.jobs.compare.run import Comparison
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.processes import tell, train_command
 from byol_tf.runs.config import config_of_run
 
 
@@ -42,23 +42,3 @@ def comparison(
         config_text=pprint.pformat(config.to_dict(), sort_dicts=False),
         tell=tell,
     )
-
-
-def train_command(train: pathlib.Path, base: str) -> Callable:
-    """Gives the command of a training from its overrides and run folder."""
-
-    def command(overrides, folder):
-        return [
-            sys.executable,
-            str(train),
-            f"--config={base}",
-            *(f"--config.{override}" for override in overrides),
-            f"--workdir={folder}",
-        ]
-
-    return command
-
-
-def tell(line: str) -> None:
-    """Prints a line at once, also into a file."""
-    print(line, flush=True)

@@ -9,7 +9,7 @@ from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
-from byol_tf.modalities.image.sheet import Shown, contact_sheet
+from byol_tf.modalities.image.sheet import Shown, contact_sheet, thumbnail
 from byol_tf.progress import progress_bar
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.encoder import load_encoder
@@ -147,7 +147,8 @@ class Search:
     def map(self, target: str | os.PathLike) -> int:
         """Draws a map, see `write_map`; gives the number of images on it."""
         bar = functools.partial(progress_bar, "thumbnails", unit="image")
-        return write_map(self.embeddings, self._folder, target, self._map, bar)
+        place = self._folder, target
+        return write_map(self.embeddings, *place, self._map, thumbnail, bar)
 
     def _same_encoder(self, workdir):
         about = self.embeddings.about

@@ -11,10 +11,10 @@ import tensorflow as tf
 from byol_tf.checks import check_number
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
 from byol_tf.files import write_json
-from byol_tf.jobs.compare.build import tell, train_command
 from byol_tf.jobs.overrides import merged
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.processes import tell, train_command
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
