@@ -39,7 +39,7 @@ def find_levels(model: keras.Model) -> dict[str, tuple[str, int]]:
     """
     if functional_graph(model) is None or len(model.inputs) != 1:
         return {}
-    steps = _steps(model)
+    steps = _steps(_flat(model))
     found = {}
     for index, step in enumerate(steps):
         known = found.get(step.level)
@@ -72,7 +72,8 @@ def outputs_of(
     Returns:
         A model whose output is a dict from names to feature maps, in the
         layers' dtype. It shares its layers with `model`, but has copies of
-        their weights if it is of another input shape.
+        their weights if it is of another input shape, or if `model` holds
+        models in its turn.
 
     Raises:
         ValueError: a level is missing, or the shape does not fit.
@@ -86,9 +87,17 @@ def outputs_of(
         )
     if input_shape and tuple(input_shape) != model.input_shape[1:]:
         model = rebuild(model, input_shape=input_shape)
+    model = _flat(model)
     layers = {layer.name: layer for layer in model.operations}
     outputs = {name: layers[levels[name][0]].output for name in names}
     return keras.Model(model.input, outputs, name=f"{model.name}_levels")
+
+
+def _flat(model):
+    """The model with those inside it spliced in, as `to_plain` has them."""
+    graph = functional_graph(model)
+    nested = any(functional_graph(layer) for layer in graph.operations)
+    return rebuild(model) if nested else model
 
 
 class _Step(NamedTuple):

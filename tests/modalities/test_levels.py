@@ -190,6 +190,19 @@ def test_an_encoder_of_one_size_alone_has_levels():
     assert found == {"P1": ("half", 2), "P2": ("quarter", 4)}
 
 
+def test_levels_of_a_model_inside_the_model_are_found():
+    inner = small_resnet()
+    outer = vector_encoder(inner, scale=2.0)
+    levels = find_levels(outer)
+    assert levels == find_levels(to_plain(outer))
+    assert levels == find_levels(inner)
+    names = list(levels)
+    maps = outputs_of(outer, levels, names)(images())
+    expected = outputs_of(inner, levels, names)(2 * images())
+    for level, value in expected.items():
+        np.testing.assert_allclose(maps[level], value, atol=1e-5)
+
+
 def test_vectors_have_no_levels():
     inputs = keras.Input((8,))
     assert find_levels(keras.Model(inputs, keras.layers.Dense(3)(inputs))) == {}
