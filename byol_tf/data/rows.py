@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from byol_tf.data.label_table import some
 from byol_tf.lines import as_text
 
 MOST_LENGTHS = 8  # that batches of ragged rows are padded to
@@ -73,7 +74,7 @@ class Ragged:
         if not len(self.offsets) or (np.diff(cuts) < 0).any():
             raise ValueError(
                 "`offsets` must ascend from 0 to the number of values, "
-                f"{len(values)}. Received: {some(self.offsets)}"
+                f"{len(values)}. Received: {some(self.offsets.tolist())}"
             )
         count = len(self.offsets) - 1
         self.index = np.arange(count) if index is None else index
@@ -204,12 +205,6 @@ class Encoded:
             except OSError:
                 return b""
         return item.encode() if isinstance(item, str) else item
-
-
-def some(values) -> str:
-    """Values for a message, cut short."""
-    text = ", ".join(map(str, values[:5]))
-    return f"[{text}, ...]" if len(values) > 5 else f"[{text}]"
 
 
 def free_axes(spec: tf.TensorSpec) -> list[int]:

@@ -45,8 +45,9 @@ def load_tfds(
         decoder = decoder.of_stored(name, stored, dtype)
     if decoder.shape is None:
         raise ValueError(
-            f"the {decoder.name}s of {name} differ in shape, and those of "
-            "tfds need one; name the size that all are brought to"
+            f"the {decoder.name}s of {name} must be decoded to one shape. "
+            f"Received: {decoder.spec[decoder.name].shape}; free shapes come "
+            "from source 'folder' or 'arrays'"
         )
     plain = (stored, dtype) == (decoder.shape, decoder.dtype)
     read = _read_plain if plain else _read_encoded
@@ -135,7 +136,12 @@ def _feature_keys(builder, decoder):
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features.items())
-    kind, wanted = getattr(tfds.features, decoder.feature), decoder.name
+    wanted = decoder.name
+    if not decoder.feature:
+        raise ValueError(
+            f"{wanted}s come from source 'folder' or 'arrays', not from 'tfds'"
+        )
+    kind = getattr(tfds.features, decoder.feature)
     found = [key for key, one in features.items() if type(one) is kind]
     row = wanted if wanted in found else next(iter(found), None)
     if row is None or (row != wanted and len(found) > 1):

@@ -1,12 +1,16 @@
 """Data sets of TensorFlow Datasets, prepared in a temporary folder."""
 
+import dataclasses
 import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from byol_tf.modalities.image.reading import load_images
+from byol_tf.data import sources
+from byol_tf.modalities.image.decode import upright_size
+from byol_tf.modalities.image.reading import image_decoder, load_images
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -32,7 +36,6 @@ def _prepare(folder, name, features, splits):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """Two sets: images of one size, and of several with a broken one."""
-    tf = pytest.importorskip("tensorflow")
     folder = tmp_path_factory.mktemp("tfds")
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (12, 6, 6, 3), np.uint8)
@@ -166,3 +169,32 @@ def test_unknown_set_or_split_is_one_line(prepared, name, split, message):
 def test_missing_folder_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="there is no folder"):
         load(str(tmp_path / "missing"))
+
+
+def handed_in(prepared, **changes):
+    decoder = dataclasses.replace(
+        image_decoder(), of_stored=None, feature="Image"
+    )
+    decoder = dataclasses.replace(decoder, **changes)
+    return sources.load("tfds", "mixed", directory=prepared[0], decoder=decoder)
+
+
+def test_rows_without_a_feature_of_tfds_are_refused(prepared):
+    with pytest.raises(ValueError, match="images come from source 'folder'"):
+        handed_in(prepared, feature="")
+
+
+def test_rows_of_free_shape_are_refused(prepared):
+    with pytest.raises(ValueError, match=r"one shape.*\(None, None, 3\)"):
+        handed_in(prepared)
+
+
+def test_another_kind_of_row_is_decoded_by_what_is_handed_in(prepared):
+    spec = {"sizes": tf.TensorSpec([2], tf.float32)}
+
+    def sizes(data):
+        return np.array(upright_size(data), np.float32)
+
+    examples = handed_in(prepared, spec=spec, decode=sizes)
+    assert examples.rows.tolist() == [[9, 7], [9, 8], [9, 9], [9, 10], [9, 11]]
+    assert examples.spec == spec
