@@ -10,6 +10,7 @@ from absl import logging
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
+from byol_tf.data.rows import Files
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import as_text
 
@@ -46,7 +47,7 @@ def load_folder(
     known = _known_classes(root, directory, decoder)
     labels, class_names = labels_of(paths, known)
     if decoder.shape is None:
-        rows, skipped = Encoded([root / path for path in paths]), []
+        rows, skipped = Encoded(Files(root, paths)), []
         labels, decode = np.array(labels, np.int32), decoder.decode
     else:
         rows, labels, skipped = _decoded(

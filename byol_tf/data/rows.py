@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -124,11 +125,24 @@ class Ragged:
         return int(lengths[np.searchsorted(lengths, length)])
 
 
+class Files(Sequence):
+    """Files below a folder: a million paths are small as long as unjoined."""
+
+    def __init__(self, root: pathlib.Path, paths: Sequence[str]):
+        self.root, self.paths = root, paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number) -> pathlib.Path:
+        return self.root / self.paths[number]
+
+
 class Encoded:
     """Rows as they are stored, decoded when a batch needs them.
 
     Args:
-        items: one a row: `pathlib.Path` of a file, bytes, or a text.
+        items: one a row: `pathlib.Path` of a file, bytes, or a text; `Files`.
         index: int `[M]`, the rows that are meant; None for all.
 
     Attributes:
@@ -278,8 +292,7 @@ def _stack(values, axes, padded):
     if not axes:
         return np.stack(values)
     shape = np.max([value.shape for value in values], axis=0)
-    for axis in axes:
-        shape[axis] = padded(shape[axis])
+    shape[axes] = padded(shape[axes].max())  # as long as wide: few shapes
     stacked = np.zeros((len(values), *map(int, shape)), values[0].dtype)
     for place, value in zip(stacked, values, strict=True):
         place[tuple(map(slice, value.shape))] = value
