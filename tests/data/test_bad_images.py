@@ -6,10 +6,10 @@ import pytest
 
 from byol_tf.jobs.pretrain import build as builders
 from configs import base
-from tests.hostile.test_folder import SIZE, fill, read_csv
 from tests.support import hostile
-from tests.support.hostile import encoded, noise
+from tests.support.hostile import SIZE, encoded, fill, noise
 from tests.support.scripts import assert_one_clear_line, run_script
+from tests.support.tables import read_csv
 
 
 def config_of(folder, **overrides):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from byol_tf.training import logs
-from tests.jobs.pretrain.test_run import write_arrays
 from tests.support import killing, workers
+from tests.support.runs import write_arrays
 
 pytestmark = pytest.mark.slow
 

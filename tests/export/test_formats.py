@@ -16,10 +16,10 @@ from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.runs import encoder as encoders
 from configs import base
-from tests.export.test_export import options, picture
-from tests.jobs.evaluate.test_run import make_run
-from tests.jobs.finetune.test_run import build
 from tests.support.encoders import image_encoder
+from tests.support.exporting import options, picture
+from tests.support.finetuning import build
+from tests.support.runs import make_run
 
 SHAPES = ((1, 12, 12, 3), (4, 12, 12, 3), (3, 31, 20, 3))
 

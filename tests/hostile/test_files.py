@@ -27,7 +27,7 @@ from byol_tf.runs import encoder as encoders
 from byol_tf.search.table import Embeddings, schema
 from byol_tf.training.checkpoints import CheckpointStore
 from configs import base
-from tests.runs.test_predictor import classifier
+from tests.support.encoders import classifier
 
 
 class Payload:

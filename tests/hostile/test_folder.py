@@ -1,6 +1,5 @@
 """Folders that hold anything, and change while they are read."""
 
-import csv
 import logging
 import os
 import pathlib
@@ -19,17 +18,11 @@ from byol_tf.modalities.image import reading
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.modalities.image.reading import load_images
 from byol_tf.runs.predictor import predict_folder
-from tests.runs.test_predictor import classifier, rows_of
 from tests.support import hostile
 from tests.support.embeddings import pixel_encoder
-from tests.support.hostile import encoded, noise
-
-SIZE = 8
-
-
-def save(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(noise(12, 10, seed=seed), "PNG"))
+from tests.support.encoders import classifier
+from tests.support.hostile import SIZE, encoded, fill, noise, save
+from tests.support.tables import read_csv, rows_of
 
 
 def load(folder, **options):
@@ -37,25 +30,10 @@ def load(folder, **options):
     return hostile.within(60, lambda: load_images("folder", **options))
 
 
-def fill(folder, count):
-    """Good images, and what they must become, by path."""
-    for number in range(count):
-        save(folder / f"{number:04}.png", seed=number)
-    return {
-        path.name: decode_square(path, SIZE, 3)
-        for path in sorted(folder.iterdir())
-    }
-
-
 def assert_none_is_lost(images, wanted):
     rows = {path: row for row, path in enumerate(images.paths)}
     for name, pixels in wanted.items():
         np.testing.assert_array_equal(images.rows[rows[name]], pixels)
-
-
-def read_csv(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.reader(file))
 
 
 # ---- what is no image file -----------------------------------------------

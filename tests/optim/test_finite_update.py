@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import byol_tf
 from byol_tf.optim import finite_update as faults
-from tests.training.test_loop import LENGTH, signals
+from tests.support.waves import LENGTH, signals
 
 
 def make_model(optimizer=None, **kwargs):

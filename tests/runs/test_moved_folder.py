@@ -16,10 +16,10 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_encoder
 from configs import base, embed
-from tests.export.test_export import options
-from tests.jobs.finetune.test_run import build, finetune_config
-from tests.jobs.pretrain.test_run import tiny_config, write_arrays
 from tests.support.embeddings import save_image
+from tests.support.exporting import options
+from tests.support.finetuning import build, finetune_config
+from tests.support.runs import tiny_config, write_arrays
 
 SIZE = 12
 

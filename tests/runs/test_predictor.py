@@ -1,7 +1,5 @@
 """A folder of images to a CSV file."""
 
-import csv
-
 import keras
 import numpy as np
 import pytest
@@ -9,39 +7,15 @@ from PIL import Image
 
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
-from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
-from tests.support.encoders import image_encoder
-
-SIZE = 8
-
-
-def brightness_model(channels=3):
-    """Softmax of (0, 20 * (mean - 0.5)): class 1 is bright."""
-    inputs = keras.Input((SIZE, SIZE, channels))
-    mean = keras.layers.GlobalAveragePooling2D()(inputs)
-    dense = keras.layers.Dense(2, activation="softmax")
-    model = keras.Model(inputs, dense(mean))
-    kernel = np.zeros((channels, 2))
-    kernel[:, 1] = 20 / channels
-    dense.set_weights([kernel, np.array([0.0, -10.0])])
-    return model
-
-
-def classifier(channels=3):
-    task = Classification(("dark", "light"))
-    return image_encoder(brightness_model(channels), SIZE, channels, task)
+from tests.support.encoders import SIZE, classifier, image_encoder
+from tests.support.tables import rows_of
 
 
 def save(folder, name, value, size=(SIZE, SIZE)):
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     Image.new("RGB", size, (value,) * 3).save(path)
-
-
-def rows_of(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture

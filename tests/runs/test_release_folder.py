@@ -14,7 +14,7 @@ from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.training import logs
 from configs import base, export
-from tests.jobs.pretrain.test_run import write_arrays
+from tests.support.runs import write_arrays
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
 RELEASES = ("0_1", "0_2")

@@ -10,20 +10,10 @@ from byol_tf.jobs.compare.plan import plan
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs import config as run_config
 from configs import base, command_line, compare
-from tests.jobs.evaluate.test_run import make_run
-from tests.jobs.pretrain.test_run import write_arrays
-from tests.support.scripts import ROOT, assert_one_clear_line, run_script
+from tests.support.runs import make_run, write_arrays
+from tests.support.scripts import ROOT, TINY, assert_one_clear_line, run_script
 
 run_compare = functools.partial(run_script, "compare.py")
-TINY = (
-    *("epochs=1", "batch_size=40", "optimizer.warmup_epochs=0.0"),
-    *("precision=float32", "data.source=arrays", "augment.size=12"),
-    *("augment.jitter=0.0", "augment.blur=(0.0,0.0)"),
-    *("augment.solarize=(0.0,0.0)", "encoder.blocks=(1,)"),
-    *("encoder.widths=(4,)", "encoder.mean=()", "encoder.std=()"),
-    *("heads.hidden_size=8", "heads.projection_size=4"),
-    *("monitor.samples=40", "monitor.every_epochs=1", "evaluate.draws=2"),
-)
 
 
 @pytest.mark.parametrize("preset", ["", "objectives", "ablations", "batch"])

@@ -10,8 +10,8 @@ from PIL import Image
 
 from byol_tf.jobs.convert.build import convert_file
 from byol_tf.jobs.convert.conversion import relative_difference
-from tests.jobs.convert.test_conversion import TINY
 from tests.support import official_file
+from tests.support.official_file import TINY
 from tests.support.scripts import assert_one_clear_line, run_script
 
 

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from tests.jobs.evaluate.test_run import make_run
+from tests.support.runs import make_run
 from tests.support.scripts import assert_one_clear_line, run_script
 
 evaluate = functools.partial(run_script, "eval_linear.py")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from byol_tf.runs.config import save_config
 from configs import base
-from tests.jobs.evaluate.test_run import make_run
+from tests.support.runs import make_run
 from tests.support.scripts import assert_one_clear_line, run_script
 
 finetune = functools.partial(run_script, "finetune.py")

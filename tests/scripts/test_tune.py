@@ -8,10 +8,8 @@ import pytest
 from byol_tf.jobs.tune import build as tune_builders
 from byol_tf.runs import config as run_config
 from configs import base, command_line, quickstart, tune
-from tests.jobs.evaluate.test_run import make_run
-from tests.jobs.pretrain.test_run import write_arrays
-from tests.scripts.test_compare import TINY
-from tests.support.scripts import assert_one_clear_line, run_script
+from tests.support.runs import make_run, write_arrays
+from tests.support.scripts import TINY, assert_one_clear_line, run_script
 
 run_tune = functools.partial(run_script, "tune.py")
 

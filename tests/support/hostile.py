@@ -10,8 +10,11 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, features
 
+from byol_tf.modalities.image.decode import decode_square
+
 HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 ORIENTATION = 0x0112
+SIZE = 8  # of decoded squares
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -156,3 +159,19 @@ def within(seconds: float, function: Callable):
     if error is not None:
         raise error
     return value
+
+
+def save(path, seed=0):
+    """Writes a good image, and the folders that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(noise(12, 10, seed=seed), "PNG"))
+
+
+def fill(folder, count):
+    """Good images, and what they must become, by path."""
+    for number in range(count):
+        save(folder / f"{number:04}.png", seed=number)
+    return {
+        path.name: decode_square(path, SIZE, 3)
+        for path in sorted(folder.iterdir())
+    }

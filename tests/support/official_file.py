@@ -5,12 +5,16 @@ without a line of the package.
 """
 
 import collections
+import pathlib
 import pickle
 import sys
 import types
 from unittest import mock
 
 import numpy as np
+
+DATA = pathlib.Path(__file__).parents[1] / "data"
+TINY = DATA / "official_tiny_checkpoint.pkl"
 
 HEADS = {"projector/linear": {"w": (8, 4), "b": (4,)}}
 

@@ -8,6 +8,17 @@ import subprocess
 import sys
 import tempfile
 
+# Overrides that make a training of `configs/quickstart.py` a matter of seconds.
+TINY = (
+    *("epochs=1", "batch_size=40", "optimizer.warmup_epochs=0.0"),
+    *("precision=float32", "data.source=arrays", "augment.size=12"),
+    *("augment.jitter=0.0", "augment.blur=(0.0,0.0)"),
+    *("augment.solarize=(0.0,0.0)", "encoder.blocks=(1,)"),
+    *("encoder.widths=(4,)", "encoder.mean=()", "encoder.std=()"),
+    *("heads.hidden_size=8", "heads.projection_size=4"),
+    *("monitor.samples=40", "monitor.every_epochs=1", "evaluate.draws=2"),
+)
+
 ROOT = pathlib.Path(__file__).parents[2]
 TIMEOUT = 300  # seconds
 

@@ -1,4 +1,6 @@
-"""Labels in tables, for the tests of tasks."""
+"""Labels in tables, for the tests of tasks, and tables that were written."""
+
+import csv
 
 import numpy as np
 
@@ -14,3 +16,15 @@ def with_table(**columns) -> Labelled:
     paths = [f"{i}.png" for i in range(count)]
     images = Examples(pixels, np.full(count, -1, np.int32), name="photos")
     return Labelled(images, LabelTable(paths, columns))
+
+
+def rows_of(path):
+    """Every row of a CSV file by the names of its columns."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_csv(path):
+    """Every line of a CSV file, with the header."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))

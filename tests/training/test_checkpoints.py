@@ -13,7 +13,7 @@ import tensorflow as tf
 from byol_tf.training import checkpoints
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.logs import MetricsFile, read_metrics
-from tests.training.test_loop import make_model
+from tests.support.waves import make_model
 
 
 class Counter:

@@ -17,7 +17,7 @@ from byol_tf.training.health import (
 )
 from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import NotFiniteWarning
-from tests.training.test_loop import TracedOnce, fresh, make_model, signals
+from tests.support.waves import TracedOnce, fresh, make_model, signals
 
 STEPS = 30
 NAN = float("nan")

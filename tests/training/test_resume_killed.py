@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from byol_tf.training import logs
-from tests.jobs.pretrain.test_run import write_arrays
 from tests.support import killing
+from tests.support.runs import write_arrays
 
 KILLS = int(os.environ.get("BYOL_KILLS", "3"))
 

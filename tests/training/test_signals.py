@@ -10,7 +10,7 @@ import pytest
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.signals import Stopped, stop_at_once, stop_between_steps
-from tests.training.test_loop import make_model, run
+from tests.support.waves import make_model, run
 
 
 def at_step(step, number):

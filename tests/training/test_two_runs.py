@@ -7,7 +7,7 @@ import pytest
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import FaultMonitor
-from tests.training.test_loop import make_model, run
+from tests.support.waves import make_model, run
 
 KINDS = {
     "a": {"tau": 0.9},

@@ -6,7 +6,7 @@ import pytest
 
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.training import flops, utilisation
-from tests.jobs.pretrain.test_run import tiny_config, write_arrays
+from tests.support.runs import tiny_config, write_arrays
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Official checkpoints become encoders that compute what theirs did."""
 
 import json
-import pathlib
 
 import keras
 import numpy as np
@@ -11,9 +10,8 @@ from byol_tf.jobs.convert import build as convert_builders
 from byol_tf.jobs.convert import conversion, unpickle
 from byol_tf.jobs.convert.architecture import DEPTHS, detect, our_name
 from tests.support import official, official_file
+from tests.support.official_file import TINY
 
-DATA = pathlib.Path(__file__).parents[2] / "data"
-TINY = DATA / "official_tiny_checkpoint.pkl"
 VECTORS = official.load()
 SMALL = {"blocks": (1, 1, 2), "widths": (4, 8, 8), "bottleneck": True}
 

@@ -12,36 +12,10 @@ from byol_tf.files import save_model
 from byol_tf.jobs.evaluate import build as evaluation_builders
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate import run as linear_evaluation
-from byol_tf.jobs.pretrain import artifact
-from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.modalities.image.centre import CentreView
-from byol_tf.runs import config as run_config
 from byol_tf.runs import encoder as encoders
-from byol_tf.runs import samples
 from configs import base, eval_linear
-from tests.jobs.pretrain.test_run import tiny_config, write_arrays
-
-
-def make_run(folder, channels=3, size=12, **overrides):
-    """A run folder with an encoder that has not been trained."""
-    write_arrays(folder / "data.npz", channels=channels, count=120)
-    config = tiny_config(folder / "data.npz", **overrides)
-    keras.utils.set_random_seed(1)
-    encoder = builders.make_encoder(config, (size, size, channels))
-    train, _ = data_builders.data(config, folder / "run", None)
-    encoders.save_encoder(
-        encoder,
-        folder / "run",
-        preprocessor=CentreView(size),
-        title="BYOL on stripes",
-        data=train.name,
-        data_fingerprint=train.fingerprint(),
-        **artifact.describe(config, train.row_shape, size),
-    )
-    samples.save_samples(samples.draw_samples(train, 0), folder / "run")
-    run_config.save_config(config, folder / "run")
-    return folder / "run"
+from tests.support.runs import make_run, write_arrays
 
 
 def evaluation_config(**overrides):

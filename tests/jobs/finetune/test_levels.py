@@ -12,7 +12,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
-from tests.jobs.evaluate.test_run import make_run
+from tests.support.runs import make_run
 from tests.support.spots import make_spots
 
 TASK = "tests.support.spots:Spots"

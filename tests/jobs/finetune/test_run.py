@@ -19,37 +19,11 @@ from byol_tf.runs import encoder as encoders
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
-from configs import base, finetune
-from tests.jobs.evaluate.test_run import make_run
 from tests.support.brightness import Brightness
+from tests.support.finetuning import build, finetune_config
+from tests.support.runs import make_run
 
 OWN = "tests.support.brightness:Brightness"
-TINY = {
-    "batch_size": 16,
-    "min_steps": 4,
-    "max_steps": 4,
-    "eval_every": 2,
-    "learning_rates": (0.4, 0.1),
-    "head_learning_rates": (2.0, 1.0),
-}
-
-
-def finetune_config(**overrides):
-    config = finetune.get_config()
-    config.update_from_flattened_dict({**TINY, **overrides})
-    return config
-
-
-def build(
-    workdir, task="classification", labels=("10-per-class",), **overrides
-):
-    return finetune_builders.fine_tuning(
-        finetune_config(**overrides),
-        workdir,
-        base.get_config(),
-        task=task,
-        labels=labels,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain.methods import METHODS
-from tests.jobs.pretrain.test_run import tiny_config, write_arrays
+from tests.support.runs import tiny_config, write_arrays
 
 RECIPES = [name for name in METHODS if name != "byol"]
 # A step that compiles no views.

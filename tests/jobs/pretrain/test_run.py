@@ -17,58 +17,7 @@ from configs import (
     cifar10_minutes,
     quickstart,
 )
-
-TINY = {
-    "batch_size": 16,
-    "epochs": 2,
-    "log_every": 2,
-    "data.source": "arrays",
-    # What cannot happen need not be compiled.
-    "augment.area": (0.5, 1.0),
-    "augment.aspect": (1.0, 1.0),
-    "augment.flip": 0.0,
-    "augment.jitter": 0.0,
-    "augment.grayscale": 0.0,
-    "augment.blur": (0.0, 0.0),
-    "augment.solarize": (0.5, 0.5),
-    "encoder.name": "slim",
-    "encoder.blocks": (1,),
-    "encoder.widths": (8,),
-    "heads.hidden_size": 16,
-    "heads.projection_size": 8,
-    "optimizer.name": "adamw",
-    "optimizer.base_lr": 0.01,
-    "optimizer.warmup_epochs": 0.0,
-    # As many as in a batch: no other views are compiled.
-    "monitor.samples": 16,
-    "evaluate.shots": 3,
-    "evaluate.draws": 2,
-}
-
-
-def write_arrays(path, labels=True, channels=3, count=64):
-    """Two classes of 12x12 images: horizontal and vertical stripes."""
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for split, n in (("train", count), ("test", 40)):
-        classes = np.arange(n) % 2
-        stripes = (np.arange(12) // 2 % 2 * 200).astype(np.uint8)
-        images = np.zeros((n, 12, 12, channels), np.uint8)
-        images[classes == 0] = stripes[None, :, None, None]
-        images[classes == 1] = stripes[None, None, :, None]
-        images += rng.integers(0, 55, images.shape, np.uint8)
-        arrays[f"{split}_images"] = images
-        if labels:
-            arrays[f"{split}_labels"] = classes
-    np.savez(path, **arrays)
-
-
-def tiny_config(path, **overrides):
-    config = base.get_config()
-    config.update_from_flattened_dict(
-        {**TINY, "data.dir": str(path), **overrides}
-    )
-    return config
+from tests.support.runs import tiny_config, write_arrays
 
 
 @pytest.fixture(scope="module")

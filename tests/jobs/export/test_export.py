@@ -23,17 +23,11 @@ from byol_tf.modalities.image.decode import (
 )
 from byol_tf.modalities.image.inputs import png
 from byol_tf.runs import encoder as encoders
-from configs import base, export
-from tests.jobs.evaluate.test_run import make_run
-from tests.jobs.finetune.test_run import build
+from configs import base
+from tests.support.exporting import options, picture
+from tests.support.finetuning import build
+from tests.support.runs import make_run
 from tests.support.settings import verify_settings
-
-
-def picture(height, width, channels=3):
-    rng = np.random.default_rng(height)
-    small = rng.integers(0, 256, (4, 5, channels), np.uint8)
-    image = Image.fromarray(small)
-    return image.resize((width, height), Image.BICUBIC)
 
 
 def encoded(image, kind, **options):
@@ -60,13 +54,6 @@ def decoded(files, channels=3, max_pixels=MAX_PIXELS):
         tf.constant(files, tf.string), tf.constant(max_pixels, tf.int64)
     )
     return pixels.numpy(), [text.decode() for text in status.numpy()]
-
-
-def options(**overrides):
-    config = export.get_config()
-    small = {"verify.images": 20, "verify.batch": 8, "verify.repeats": 1}
-    config.update_from_flattened_dict({**small, **overrides})
-    return config
 
 
 def run_export(workdir, target, **overrides):
