@@ -39,7 +39,7 @@ def find_levels(model: keras.Model) -> dict[str, tuple[str, int]]:
     """
     if functional_graph(model) is None or len(model.inputs) != 1:
         return {}
-    steps = _steps(_flat(model))
+    steps = _steps(flat(model))
     found = {}
     for index, step in enumerate(steps):
         known = found.get(step.level)
@@ -87,14 +87,18 @@ def outputs_of(
         )
     if input_shape and tuple(input_shape) != model.input_shape[1:]:
         model = rebuild(model, input_shape=input_shape)
-    model = _flat(model)
+    model = flat(model)
     layers = {layer.name: layer for layer in model.operations}
     outputs = {name: layers[levels[name][0]].output for name in names}
     return keras.Model(model.input, outputs, name=f"{model.name}_levels")
 
 
-def _flat(model):
-    """The model with those inside it spliced in, as `to_plain` has them."""
+def flat(model: keras.Model) -> keras.Model:
+    """The model with those inside it spliced in, as `to_plain` has them.
+
+    Returns:
+        A copy with weights of its own; the model itself if it holds none.
+    """
     graph = functional_graph(model)
     nested = any(functional_graph(layer) for layer in graph.operations)
     return rebuild(model) if nested else model

@@ -71,7 +71,6 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         load_test=lambda: _labelled(load_test(), test_file),
         fractions=fractions,
         settings=numbers,
-        levels=encoder.level_layers,
         draw=draw,
         augment=augment,
         task_of=functools.partial(kind.of, **options) if balanced else None,

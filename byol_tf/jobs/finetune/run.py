@@ -24,11 +24,12 @@ from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.modalities.levels import flat
 from byol_tf.progress import progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
-from byol_tf.tasks.task import Labelled, Task
+from byol_tf.tasks.task import VECTOR, Labelled, Task
 
 
 @dataclasses.dataclass
@@ -48,7 +49,6 @@ class FineTuning:
         augment: further augmentation, or None.
         task_of: makes the task anew of what is learned from, for class
             weights that follow from it; None keeps `task`.
-        levels: of the encoder, see `FineTuner`.
         about: JSON values that are written with the result.
 
     Raises:
@@ -65,10 +65,13 @@ class FineTuning:
     draw: Callable | None = None
     augment: SupervisedAugment | None = None
     task_of: Callable[[Labelled], Task] | None = None
-    levels: Mapping[str, tuple[str, int]] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        if tuple(self.task.consumes(self.encoder.levels)) != (VECTOR,):
+            # Levels of a model inside the encoder must share its weights.
+            whole = flat(self.encoder.model)
+            self.encoder = dataclasses.replace(self.encoder, model=whole)
         moves = self.task.moves_with_image
         if self.augment and self.augment.mixes and not self.task.mixable:
             raise ValueError(
@@ -193,7 +196,7 @@ class FineTuning:
                 self.encoder.preprocessor,
                 self.settings,
                 self.draw,
-                self.levels,
+                self.encoder.level_layers,
             )
             self._made = key, tuner
         return self._made[1]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.settings import Settings
-from byol_tf.modalities.levels import find_levels, outputs_of
+from byol_tf.modalities.levels import outputs_of
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
@@ -49,8 +49,7 @@ class FineTuner:
         draw: random views of a step and where they lie, `draw(rows, seed)`
             with a seed of int32 `[2]`, such as `View.draw_with_where`; None
             takes `prepare`.
-        levels: of the encoder by name: name of the layer, and stride; None
-            finds them, see `find_levels`.
+        levels: of the encoder by name: name of the layer, and stride.
 
     Attributes:
         head: the task's model.
@@ -75,7 +74,7 @@ class FineTuner:
     ):
         self.encoder, self.task, self.prepare = encoder, task, prepare
         self._settings = settings
-        levels = find_levels(encoder) if levels is None else levels
+        levels = levels or {}
         names, self._stride = _consumed(task, levels)
         self._features = _feature_model(encoder, levels, names)
         inputs = _inputs(image_shape)

@@ -3,12 +3,13 @@
 import csv
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from byol_tf.jobs.finetune import build as finetune_builders
-from byol_tf.jobs.finetune.trainer import FineTuner
+from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
@@ -144,6 +145,28 @@ def test_a_level_that_is_missing_is_refused_with_those_there_are(
     other = dataclasses.replace(job)
     with pytest.raises(ValueError, match=r"'P7', but .* vector, P1, P2"):
         other._tuner(other.fractions[0], 0)
+
+
+def test_the_weights_of_an_encoder_within_another_are_trained(finished):
+    _, job, _ = finished
+    inner = job.encoder.model
+    inputs = keras.Input(inner.input_shape[1:])
+    about = {k: v for k, v in job.encoder.about.items() if k != "levels"}
+    nested = dataclasses.replace(
+        job.encoder, model=keras.Model(inputs, inner(inputs)), about=about
+    )
+    other = dataclasses.replace(job, encoder=nested)
+    tuner = other._tuner(other.fractions[0], 0)
+    weights = Weights(other._first_weights("fine-tuned", 0), tuner.new_head(0))
+    tuner.reset(weights)
+    found = tuner.judge(*other._examples, 16)
+    original = job._tuner(job.fractions[0], 0)
+    original.reset(weights)
+    assert found == pytest.approx(original.judge(*job._examples, 16), rel=1e-5)
+    batch = other._examples.subset(np.arange(8))
+    views, targets = tuner.views(batch.examples.rows, batch.targets, 0, 0)
+    tuner.step(views, targets, rate=0.1, decay=0.0, whole=True)
+    assert (tuner.weights().encoder[0] != weights.encoder[0]).any()
 
 
 def test_keypoints_learn_from_crops_if_told(run_folder, spots):
