@@ -101,7 +101,7 @@ class Encoder:
         return self.modality.decode_row(data, self.sizes)
 
     def origin(self, data: bytes | str | os.PathLike):
-        """What results are turned back by; of an image its width, height."""
+        """What results are turned back by, by name; of an image its `size`."""
         return self.modality.origin(data)
 
     def inputs(self, form: str) -> dict[str, Signature]:

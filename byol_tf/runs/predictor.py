@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.examples import Unreadable
 from byol_tf.data.folder import find_files
+from byol_tf.data.rows import Unreadable, bare, pack, power_of_two
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import whole_file
 from byol_tf.lines import as_text
@@ -42,19 +42,20 @@ def predict_folder(
     target: str | os.PathLike,
     batch_size: int = 256,
 ) -> Predicted:
-    """Predicts all images of a folder and writes a CSV file.
+    """Predicts all files of a folder and writes a CSV file.
 
-    A row for each image: `path` within the folder, `status` ("ok", or why it
-    could not be read), and the columns of the task.
+    A row for each file, or for each of its predictions: `path` within the
+    folder, `status` ("ok", or why it could not be read), and the columns of
+    the task.
 
     Args:
         classifier: a model with a task, see `load_classifier`.
-        directory: with images in it or below.
+        directory: with files in it or below.
         target: the CSV file; written whole or not at all.
-        batch_size: images at once.
+        batch_size: files at once.
 
     Raises:
-        ValueError: there is no such folder, no image in it, none that can be
+        ValueError: there is no such folder, no file in it, none that can be
             read, or the model takes other than gray or coloured images.
     """
     directory = pathlib.Path(directory)
@@ -74,27 +75,28 @@ def predict_folder(
         directory, classifier.modality.extensions, classifier.noun
     )
     rows = []
-    with progress_bar("predict", total=len(paths), unit="image") as bar:
+    with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
             rows += _rows(classifier, predict, pairs)
             bar.update(len(pairs))
     unread = [(path, status) for path, status, _ in rows if status != OK]
     if len(unread) == len(paths):
         raise ValueError(
-            f"none of the {len(paths)} images in {str(directory)!r} can be "
+            f"none of the {len(paths)} {classifier.noun}s in "
+            f"{str(directory)!r} can be "
             f"read; the first, {unread[0][0]}: {unread[0][1]}"
         )
     _write(target, rows)
     return Predicted(pathlib.Path(target), len(paths), unread)
 
 
-def _predictions(classifier, rows, origins):
-    """What `Task.decode` gives, of stored rows and sizes of their images."""
+def _predictions(classifier, rows, origin):
+    """What `Task.decode` gives, of a batch of stored rows."""
     prepared = classifier.preprocessor(rows)
     outputs = classifier.model(prepared, training=False)
     if not isinstance(outputs, Mapping):  # of release 0.2
         outputs = {classifier.task.prediction: outputs}
-    return classifier.task.decode(outputs, {"size": origins})
+    return classifier.task.decode(outputs, origin)
 
 
 def _rows(classifier, predict, pairs):
@@ -103,7 +105,9 @@ def _rows(classifier, predict, pairs):
     columns = {}
     if good:
         names, inputs, origins = zip(*good, strict=True)
-        decoded = predict(tf.constant(np.stack(inputs)), tf.constant(origins))
+        batch = _batch(classifier.spec, inputs)
+        origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
+        decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
         rows = classifier.task.rows(
             {name: value.numpy() for name, value in decoded.items()}
         )
@@ -113,6 +117,13 @@ def _rows(classifier, predict, pairs):
         for path, result in pairs
         for row in _several(columns.get(path))
     ]
+
+
+def _batch(spec, rows):
+    """Decoded rows as a batch, padded where they differ."""
+    name = next(iter(spec))
+    named = [row if isinstance(row, dict) else {name: row} for row in rows]
+    return bare(pack(named, spec, power_of_two))
 
 
 def _several(rows):

@@ -87,7 +87,7 @@ def test_files_are_decoded_to_stored_rows(workdir, tmp_path):
     wanted = decode_square(path, SIZE, 3)
     np.testing.assert_array_equal(encoder.decode(path), wanted)
     np.testing.assert_array_equal(encoder.decode(path.read_bytes()), wanted)
-    assert encoder.origin(path) == (40, 30)
+    assert encoder.origin(path) == {"size": (40, 30)}
     smaller = load_encoder(workdir, image_size=9)
     assert smaller.decode(path).shape == (9, 9, 3)
 

@@ -84,9 +84,8 @@ class FineTuner:
             for name, feature in features.items()
         }
         self.head = task.head(self._specs)
-        self.classifier = keras.Model(
-            inputs, self.head(features), name="classifier"
-        )
+        outputs = self._with_length(self.head(features), inputs)
+        self.classifier = keras.Model(inputs, outputs, name="classifier")
         # XLA makes the views several times faster on a CPU.
         self._draw = (
             _traced(draw, jit_compile=True)
@@ -214,9 +213,12 @@ class FineTuner:
         return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
     def _outputs(self, inputs, training, head_training):
-        """Outputs by name, and their `length` where the input has one."""
         features = self._by_name(self._features(inputs, training=training))
         outputs = self.head(features, training=head_training)
+        return self._with_length(outputs, inputs)
+
+    def _with_length(self, outputs, inputs):
+        """Outputs by name, and their `length` where the input has one."""
         if isinstance(inputs, Mapping) and "length" in inputs:
             length = -(-inputs["length"] // self._stride)  # rounded up
             outputs = {**outputs, "length": length}

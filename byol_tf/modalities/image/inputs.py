@@ -52,9 +52,9 @@ def decode_row(data, sizes: Mapping[str, int]) -> np.ndarray:
     )
 
 
-def origin(data) -> tuple[int, int]:
-    """Width and height of a file's image as it is shown."""
-    return upright_size(data)
+def origin(data) -> dict[str, tuple[int, int]]:
+    """`size`: width and height of a file's image as it is shown."""
+    return {"size": upright_size(data)}
 
 
 def inputs(

@@ -285,3 +285,4 @@ def test_outputs_of_a_padded_axis_have_its_length():
     tuner.step(batch, tf.ones([3, 3]), rate=0.1, decay=0.0, whole=False)
     assert task.lengths.numpy().tolist() == [3, 2, 1]
     assert (before[0] != tuner.weights().head[0]).any()
+    assert tuner.classifier(batch)["length"].numpy().tolist() == [3, 2, 1]
