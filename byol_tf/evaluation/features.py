@@ -1,11 +1,13 @@
 """Representations of arrays of inputs from a frozen encoder."""
 
+import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.examples import Examples
 from byol_tf.runtime import has_accelerator
 
 Prepare = Callable[[tf.Tensor], tf.Tensor]
@@ -59,14 +61,15 @@ class FeatureExtractor:
         )
 
     def __call__(
-        self, inputs: np.ndarray, progress: Callable | None = None
+        self, inputs: np.ndarray | Examples, progress: Callable | None = None
     ) -> np.ndarray:
         """Encodes all inputs, in their order.
 
         Args:
             inputs: array `[n, ...]` of any dtype `prepare` takes (the encoder,
                 if there is no `prepare`), also a memory map: one batch at a
-                time is read. Wider floats are cast to float32.
+                time is read. Wider floats are cast to float32. Or examples,
+                whose rows are decoded a batch at a time where they are not.
             progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
 
         Returns:
@@ -77,6 +80,9 @@ class FeatureExtractor:
             ValueError: there are no inputs, or the encoder does not return
                 one vector for each of them.
         """
+        read = inputs.__getitem__
+        if isinstance(inputs, Examples):
+            read, inputs = _reader(inputs), inputs.rows
         count = len(inputs)
         if count == 0:
             raise ValueError(
@@ -87,7 +93,7 @@ class FeatureExtractor:
         features = None
         for start in progress(starts) if progress else starts:
             encoded = self._encode_batch(
-                inputs[start : start + self.batch_size]
+                read(slice(start, start + self.batch_size))
             )
             if features is None:
                 features = np.empty((count, encoded.shape[1]), np.float32)
@@ -95,14 +101,11 @@ class FeatureExtractor:
         return features
 
     def _encode_batch(self, batch):
-        batch = np.asarray(batch)
-        if np.issubdtype(batch.dtype, np.floating):
-            batch = batch.astype(np.float32, copy=False)
-        size = len(batch)
-        missing = self.batch_size - size
-        if missing:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, 0)])
-        encoded = self._encode(tf.convert_to_tensor(batch))
+        size = len(keras.tree.flatten(batch)[0])
+        batch = keras.tree.map_structure(
+            functools.partial(_filled, count=self.batch_size), batch
+        )
+        encoded = self._encode(batch)
         shape = getattr(encoded, "shape", None)
         if shape is None or len(shape) != 2 or shape[0] != self.batch_size:
             raise ValueError(
@@ -112,6 +115,25 @@ class FeatureExtractor:
                 "pooling or a Flatten layer, or pick one of its outputs."
             )
         return tf.cast(encoded, tf.float32).numpy()[:size]
+
+
+def _reader(examples):
+    """From a slice to a batch of rows."""
+    if examples.dense:
+        return examples.rows.__getitem__
+    places = np.arange(examples.num_examples)
+    return lambda part: examples.take(places[part])
+
+
+def _filled(batch, count):
+    """A batch as a tensor, with its last row repeated up to `count`."""
+    batch = np.asarray(batch)
+    if np.issubdtype(batch.dtype, np.floating):
+        batch = batch.astype(np.float32, copy=False)
+    missing = count - len(batch)
+    if missing:
+        batch = np.concatenate([batch, np.repeat(batch[-1:], missing, 0)])
+    return tf.convert_to_tensor(batch)
 
 
 def extract_features(

@@ -3,7 +3,6 @@
 import logging
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_number, check_range
@@ -164,22 +163,33 @@ class View(ImageLayer):
         draws = _by_name(numbers)
         return self._change(self._crop(images, draws), draws)
 
-    def cut(self, image: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    def cut(self, image: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Cuts the crop of a view out of one image of any size.
 
         Args:
-            image: uint8 `[height, width, channels]`.
-            numbers: `[n]`, its row of `random_numbers`.
+            image: uint8 or float `[height, width, channels]`.
+            numbers: float32 `[n]`, its row of `random_numbers`.
 
         Returns:
-            uint8 `[*size, channels]`, not mirrored: see `change`.
+            `[*size, channels]`, uint8 of uint8 and float32 in [0, 1] of
+            floats, not mirrored: see `change`.
 
         Raises:
             ValueError: the view has no size of its own.
         """
         if self.size is None:
             raise ValueError("`size` must be given for images of any size")
-        fraction = np.split(numbers, np.cumsum(list(_DRAWS.values())))[0]
+        fraction = _by_name(numbers[None])["box"]
+        if image.dtype != tf.uint8:
+            box = self._box({"box": fraction}, *tf.unstack(tf.shape(image))[:2])
+            crops = (image[None], *box, self.size, None, self.resize)
+            return geometry.crop_and_resize(*crops)[0]
+        crop = tf.numpy_function(
+            self._cut, [image, fraction[0]], tf.uint8, stateful=False
+        )
+        return tf.ensure_shape(crop, (*self.size, image.shape[-1]))
+
+    def _cut(self, image, fraction):
         box = sampling.box(fraction, *image.shape[:2], self.area, self.aspect)
         return resize_box(image, box, self.size, self.resize)
 

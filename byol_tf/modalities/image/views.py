@@ -1,7 +1,6 @@
 """The two views of BYOL as a Keras layer, and the package's other layers."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from byol_tf.modalities.image import sampling
@@ -131,7 +130,7 @@ class TwoViews(ImageLayer):
         """Draws all random numbers of both views, float32 `[count, k]`."""
         return tf.concat(_numbers(count, seed), axis=1)
 
-    def cut(self, image: np.ndarray, numbers: np.ndarray) -> tuple:
+    def cut(self, image: tf.Tensor, numbers: tf.Tensor) -> tuple:
         """Cuts both views' crops out of one image of any size.
 
         `views(crops, seed=seed)` of a batch of them does the rest. Crops are
@@ -140,14 +139,14 @@ class TwoViews(ImageLayer):
         official code.
 
         Args:
-            image: uint8 `[height, width, channels]`.
-            numbers: `[k]`, its row of `numbers(seed, count)`.
+            image: uint8 or float `[height, width, channels]`.
+            numbers: float32 `[k]`, its row of `numbers(seed, count)`.
 
         Returns:
-            Two uint8 arrays `[*size, channels]`.
+            Two tensors `[*size, channels]`, see `View.cut`.
         """
         views = (self.view1, self.view2)
-        parts = zip(views, np.split(numbers, 2), strict=True)
+        parts = zip(views, tf.split(numbers, 2), strict=True)
         return tuple(view.cut(image, part) for view, part in parts)
 
     def _is_one_by_one(self, images):

@@ -18,8 +18,9 @@ def images_of(*shape):
 
 
 def cut_all(views, images):
-    numbers = views.numbers(SEED, len(images)).numpy()
-    cuts = [views.cut(*pair) for pair in zip(images, numbers, strict=True)]
+    numbers = views.numbers(SEED, len(images))
+    tensors = map(tf.constant, images)
+    cuts = [views.cut(*pair) for pair in zip(tensors, numbers, strict=True)]
     return [np.stack(crops) for crops in zip(*cuts, strict=True)]
 
 
@@ -42,6 +43,15 @@ def test_cut_views_are_those_of_the_batch(channels):
     for ours, theirs in zip(found, expected, strict=True):
         # Crops are rounded to whole levels, and so is the filter's first way.
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=2.1 / 255)
+
+
+def test_floats_are_cut_as_in_the_batch():
+    views = TwoViews.byol(SIZE, **PLAIN)
+    images = images_of(8, 50, 70, 3).astype(np.float32) / 255
+    expected = views(tf.constant(images), seed=SEED)
+    found = views(tuple(map(tf.constant, cut_all(views, images))), seed=SEED)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
 
 
 def test_colours_of_cut_views_are_drawn_as_in_the_batch():

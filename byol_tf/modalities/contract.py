@@ -1,0 +1,189 @@
+"""What the engine knows of a kind of input, and all that it knows.
+
+A modality is a folder beside this file: images, and whatever comes next. It
+says what a stored row is, how a file becomes one, which views are drawn of it,
+which encoder takes them, and how a row is shown to a person. Training,
+evaluation, export, serving and search see only what is named here.
+
+May be imported by everything above `data`; imports no member.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.decoder import Decoder
+from byol_tf.data.examples import Examples
+from byol_tf.modalities.signature import Signature
+
+Sizes = Mapping[str, Any]  # numbers that decoding and preparation follow from
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview:
+    """A row as a person sees it.
+
+    Attributes:
+        picture: uint8 `[height, width, 3]`.
+        html: an element for reports and maps in place of the picture, such as
+            a player or a snippet; "" for the picture.
+    """
+
+    picture: np.ndarray
+    html: str = ""
+
+
+class Raw(NamedTuple):
+    """Inputs as they are, as vectors: the baseline that learned nothing.
+
+    Attributes:
+        name: of its row in tables, such as "raw pixels".
+        model: from prepared batches to vectors.
+        prepare: from batches of rows to what `model` takes.
+    """
+
+    name: str
+    model: keras.Model
+    prepare: Callable
+
+
+@runtime_checkable
+class Views(Protocol):
+    """The augmentation.
+
+    Rows of one shape in memory are augmented wholly in the training step.
+    Encoded rows are cut first, one by one, in the input pipeline: `cut` cuts
+    each view out of the decoded original, and the step does the rest.
+    """
+
+    def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        """Draws all random numbers of a part of a batch.
+
+        Args:
+            seed: int32 `[2]`, see `seeds.step_seed`.
+            count: rows of the part.
+
+        Returns:
+            float32 `[count, k]` in [0, 1).
+        """
+
+    def cut(self, row, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Cuts each view out of one row, in a graph of `tf.data`.
+
+        Args:
+            row: decoded, a tensor, or a dict of tensors by name of the spec.
+            numbers: float32 `[k]`, its row of `numbers`.
+
+        Returns:
+            A tensor a view, of the same shapes for all rows.
+        """
+
+    def __call__(self, batch, seed: tf.Tensor):
+        """Makes the views of a batch, in the training step.
+
+        Args:
+            batch: rows `[batch, ...]`, or a tuple of what `cut` gave, one
+                tensor a view.
+            seed: int32 `[2]`; the same seed gives the same views.
+
+        Returns:
+            `(view1, view2)`, float32 `[batch, ...]`.
+        """
+
+
+@runtime_checkable
+class Modality(Protocol):
+    """A kind of input; `section` is a configuration of a run throughout.
+
+    Attributes:
+        name: "image"; also of a row in texts.
+        extensions: of the files of one, in lower case: ".png".
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+
+    # ---- rows ---------------------------------------------------------
+
+    def decoder(self, section) -> Decoder:
+        """Returns how files and arrays become rows, as configured."""
+
+    def sizes(self, shape: Sequence[int | None]) -> dict:
+        """Returns what later jobs need to know of rows of a shape, as JSON."""
+
+    def decode_row(self, data, sizes: Sizes) -> np.ndarray:
+        """Decodes the path or the bytes of a file to a row.
+
+        Raises:
+            Unreadable: it cannot be decoded.
+        """
+
+    def origin(self, data):
+        """Returns what results are turned back by, such as a size."""
+
+    # ---- models -------------------------------------------------------
+
+    def fit(self, examples: Examples, section) -> keras.layers.Layer:
+        """Makes the preprocessor, with what is learned before step 0.
+
+        Returns:
+            A serialisable layer without draws, from a batch of rows to what
+            the encoder takes.
+        """
+
+    def views(self, section, preprocessor: keras.layers.Layer) -> Views:
+        """Makes the augmentation of pretraining."""
+
+    def crops(self, section) -> dict:
+        """Returns the options of `train_view` as configured, as JSON."""
+
+    def train_view(
+        self, preprocessor: keras.layers.Layer, crops: Mapping
+    ) -> Callable | None:
+        """Makes the mild augmentation of training with labels.
+
+        Returns:
+            `view(rows, seed)`, from a batch of rows to what the encoder
+            takes; None for none.
+        """
+
+    def encoder(
+        self,
+        section,
+        preprocessor: keras.layers.Layer,
+        row_shape: Sequence[int | None],
+    ) -> keras.Model:
+        """Makes an encoder with random weights, `[batch, ...]` to vectors."""
+
+    def levels(self, model: keras.Model) -> dict[str, tuple[str, int]]:
+        """Finds intermediate outputs: by name the layer and its stride."""
+
+    def raw(self, preprocessor: keras.layers.Layer, sizes: Sizes) -> Raw:
+        """Makes the baseline of inputs as they are."""
+
+    # ---- exports and pictures -----------------------------------------
+
+    def inputs(
+        self, preprocessor: keras.layers.Layer, sizes: Sizes, form: str
+    ) -> Mapping[str, Signature]:
+        """Returns the signatures of an export by name.
+
+        Args:
+            preprocessor: see `fit`.
+            sizes: see `sizes`.
+            form: "saved_model", or "graph" for formats that hold no strings,
+                which have one signature.
+        """
+
+    def preview(self, row) -> Preview:
+        """Draws a decoded row."""
+
+    def draw_views(
+        self, rows: Sequence, pair: Sequence, path: pathlib.Path
+    ) -> None:
+        """Draws decoded rows above their two views into a PNG file."""

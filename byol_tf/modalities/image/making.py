@@ -1,0 +1,110 @@
+"""From a configuration to what pretraining takes of images."""
+
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from byol_tf.data.decoder import Decoder
+from byol_tf.data.examples import Examples
+from byol_tf.modalities import levels as graph_levels
+from byol_tf.modalities.contract import Preview
+from byol_tf.modalities.image import adapters
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.reading import image_decoder
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.views import TwoViews
+from byol_tf.reports.grids import displayable, views_grid
+from byol_tf.runtime import dtype_policy
+
+
+def decoder(section) -> Decoder:
+    """Returns how files and arrays become images, as `section.data` says."""
+    data = section.data
+    return image_decoder(
+        data.image_size or None,
+        data.channels or None,
+        int(data.max_megapixels * 10**6),
+    )
+
+
+def fit(examples: Examples, section) -> CentreView:
+    """Makes the preprocessor: the centre square at the size of the views.
+
+    Raises:
+        ValueError: the size of the views follows from nothing.
+    """
+    if section.augment.size:
+        return CentreView(section.augment.size)
+    height, width, _ = examples.row_shape
+    if height is None or height != width:
+        found = "of several sizes" if height is None else f"{height}x{width}"
+        raise ValueError(
+            f"augment.size is needed, since the images of {examples.name} are "
+            f"not square. Received: images {found}"
+        )
+    return CentreView(height)
+
+
+def views(section, preprocessor: CentreView) -> TwoViews:
+    """Makes BYOL's two views at the preprocessor's size.
+
+    Raises:
+        ValueError: an option that has one value a view has not two.
+    """
+    options = section.augment.to_dict()
+    options.pop("place")
+    options["size"] = preprocessor.size
+    for key in ("blur", "solarize"):
+        if len(options[key]) != 2:
+            raise ValueError(
+                f"augment.{key} must have one probability for each view. "
+                f"Received: {options[key]!r}"
+            )
+    return TwoViews.byol(**options)
+
+
+def encoder(
+    section, preprocessor: CentreView, row_shape: Sequence[int | None]
+) -> keras.Model:
+    """Makes the configured encoder with random weights.
+
+    Args:
+        section: a configuration of a run, with `encoder` and `precision`.
+        preprocessor: gives the size.
+        row_shape: of a stored row, channels last.
+    """
+    input_shape = (*preprocessor.size, row_shape[-1])
+    options, name = section.encoder, section.encoder.name
+    dtype = dtype_policy(section.precision)
+    if "/" in name:
+        return adapters.make_encoder(name, input_shape, dtype=dtype)
+    overrides = {
+        key: options[key]
+        for key in ("blocks", "widths", "mean", "std")
+        if options[key]
+    }
+    return make_resnet(
+        name, input_shape, stem=options.stem, dtype=dtype, **overrides
+    )
+
+
+def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
+    """Finds "P1" to "P5", the last feature map of every stride."""
+    return graph_levels.find_levels(model)
+
+
+def preview(row: np.ndarray) -> Preview:
+    """Shows a stored image as it is.
+
+    Args:
+        row: `[height, width, channels]`, uint8 or float in [0, 1].
+    """
+    (picture,) = displayable(np.asarray(row)[None])
+    return Preview(np.round(picture * 255).astype(np.uint8))
+
+
+def draw_views(rows, pair, path: pathlib.Path) -> None:
+    """Draws images above their two views into a PNG file."""
+    views_grid(rows, *pair, path)
