@@ -13,6 +13,9 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
+    # What the data are: image, or module:object for a kind of your own, see
+    # byol_tf/modalities/contract.py.
+    config.modality = "image"
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
     config.epochs = 100  # passes over the training images

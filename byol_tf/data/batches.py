@@ -151,6 +151,33 @@ def with_views(
     )
 
 
+def rows_for_views(
+    examples: Examples, index: np.ndarray, views, seed: tf.Tensor
+):
+    """Makes what `views(..., seed)` takes of some examples, outside a step.
+
+    Args:
+        examples: the set.
+        index: int `[n]`, the examples.
+        views: the `Views` of a modality.
+        seed: int32 `[2]`, of the draws.
+
+    Returns:
+        The rows `[n, ...]` of a dense set; else the tuple of what
+        `views.cut` gives of each, `[n, ...]`.
+    """
+    if examples.dense:
+        return tf.constant(examples.rows[index])
+    numbers = tf.unstack(views.numbers(seed, len(index)))
+    cuts = [
+        views.cut(
+            tf.nest.map_structure(tf.constant, bare(examples.read(row))), drawn
+        )
+        for row, drawn in zip(index, numbers, strict=True)
+    ]
+    return tuple(map(tf.stack, zip(*cuts, strict=True)))
+
+
 def _seed_of(view_seed, start_step, shard):
     """From the number of a part of the batches to the seed of its views."""
 

@@ -80,9 +80,8 @@ class FeatureExtractor:
             ValueError: there are no inputs, or the encoder does not return
                 one vector for each of them.
         """
-        read = inputs.__getitem__
-        if isinstance(inputs, Examples):
-            read, inputs = _reader(inputs), inputs.rows
+        read = _reader(inputs)
+        inputs = inputs.rows if isinstance(inputs, Examples) else inputs
         count = len(inputs)
         if count == 0:
             raise ValueError(
@@ -117,12 +116,14 @@ class FeatureExtractor:
         return tf.cast(encoded, tf.float32).numpy()[:size]
 
 
-def _reader(examples):
+def _reader(inputs):
     """From a slice to a batch of rows."""
-    if examples.dense:
-        return examples.rows.__getitem__
-    places = np.arange(examples.num_examples)
-    return lambda part: examples.take(places[part])
+    if not isinstance(inputs, Examples):
+        return inputs.__getitem__
+    if inputs.dense:
+        return inputs.rows.__getitem__
+    places = np.arange(inputs.num_examples)
+    return lambda part: inputs.take(places[part])
 
 
 def _filled(batch, count):

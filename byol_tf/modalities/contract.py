@@ -113,8 +113,19 @@ class Modality(Protocol):
     def decoder(self, section) -> Decoder:
         """Returns how files and arrays become rows, as configured."""
 
-    def sizes(self, shape: Sequence[int | None]) -> dict:
-        """Returns what later jobs need to know of rows of a shape, as JSON."""
+    def sizes(
+        self,
+        shape: Sequence[int | None],
+        section=None,
+        preprocessor: keras.layers.Layer | None = None,
+    ) -> dict:
+        """Returns what later jobs need to know of rows, as JSON.
+
+        Args:
+            shape: of a row.
+            section: of the run; None if the shape alone is known.
+            preprocessor: likewise.
+        """
 
     def decode_row(self, data, sizes: Sizes) -> np.ndarray:
         """Decodes the path or the bytes of a file to a row.

@@ -122,7 +122,23 @@ def _caption(page, place, label, class_names, colour):
     page.write(name, x, y, fontsize=7.5, color=colour)
 
 
-def displayable(images):
+def on_canvas(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Stacks pictures, each in the middle of a white canvas if they differ.
+
+    Args:
+        pictures: uint8 `[height, width, 3]` each.
+    """
+    sides = np.array([picture.shape[:2] for picture in pictures])
+    height, width = sides.max(axis=0)
+    canvas = np.full((len(pictures), height, width, 3), 255, np.uint8)
+    for place, picture in zip(canvas, pictures, strict=True):
+        rows, columns = picture.shape[:2]
+        top, left = (height - rows) // 2, (width - columns) // 2
+        place[top : top + rows, left : left + columns] = picture
+    return canvas
+
+
+def displayable(images: np.ndarray) -> np.ndarray:
     """Float RGB `[n, height, width, 3]` in [0, 1].
 
     One channel is shown gray, of two the mean, of more the first three.

@@ -1,12 +1,15 @@
 """Stored rows that a run folder keeps, on which exports are compared."""
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from byol_tf.data.examples import Examples
+from byol_tf.data.rows import Ragged, Unreadable
 from byol_tf.files import loading, whole_file
 
 FILE = "samples.npz"
@@ -14,31 +17,61 @@ KEPT = 256  # rows, at most
 
 
 class Samples(NamedTuple):
-    """Some rows `[n, ...]` as stored, and int labels `[n]`, -1 where none."""
+    """Some rows as stored, and int labels `[n]`, -1 where none.
 
-    rows: np.ndarray
+    Rows are an array `[n, ...]`, or `Ragged` where they differ in length.
+    """
+
+    rows: np.ndarray | Ragged
     labels: np.ndarray
 
 
-def draw_samples(examples: Examples, seed: int, count: int = KEPT) -> Samples:
+def draw_samples(
+    examples: Examples,
+    seed: int,
+    count: int = KEPT,
+    decode: Callable | None = None,
+) -> Samples:
     """Draws rows without replacement, in the order of the set.
 
     Args:
         examples: the set.
         seed: of the draw.
         count: rows, at most.
+        decode: from an encoded row to an array; rows that it cannot read are
+            left out.
     """
     rng = np.random.default_rng((seed, 3))
     count = min(count, examples.num_examples)
     chosen = rng.choice(examples.num_examples, count, replace=False)
     part = examples.subset(np.sort(chosen))
-    return Samples(np.asarray(part.rows), np.asarray(part.labels))
+    if part.encoded:
+        return _decoded(part, decode)
+    rows = np.asarray(part.rows) if part.dense else part.rows
+    return Samples(rows, np.asarray(part.labels))
+
+
+def _decoded(part, decode):
+    rows, labels = [], []
+    for row, label in zip(part.rows, part.labels, strict=True):
+        with contextlib.suppress(Unreadable):
+            rows.append(decode(row))
+            labels.append(label)
+    same = len({row.shape for row in rows}) == 1
+    return Samples(
+        np.stack(rows) if same else Ragged.of(rows), np.array(labels)
+    )
 
 
 def save_samples(samples: Samples, workdir: str | os.PathLike) -> None:
     """Writes `samples.npz` into a run folder, whole or not at all."""
+    parts = samples._asdict()
+    if isinstance(samples.rows, Ragged):
+        rows = list(samples.rows)
+        parts["rows"] = np.concatenate(rows)
+        parts["offsets"] = np.cumsum([0, *map(len, rows)])
     with whole_file(pathlib.Path(workdir) / FILE) as temporary:
-        np.savez(temporary, **samples._asdict())
+        np.savez(temporary, **parts)
 
 
 def load_samples(workdir: str | os.PathLike) -> Samples | None:
@@ -51,7 +84,10 @@ def load_samples(workdir: str | os.PathLike) -> Samples | None:
     if not path.is_file():
         return None
     with loading(path), np.load(path, allow_pickle=False) as file:
-        samples = Samples(file["rows"], file["labels"])
+        rows = file["rows"]
+        if "offsets" in file:
+            rows = Ragged(rows, file["offsets"])
+        samples = Samples(rows, file["labels"])
         if not 0 < len(samples.rows) == len(samples.labels):
             raise ValueError(
                 f"it holds {len(samples.rows)} rows and "

@@ -1,4 +1,4 @@
-"""byol_tf.reports.pictures."""
+"""byol_tf.reports.grids and byol_tf.reports.plots."""
 
 import io
 import math
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from byol_tf.reports import pictures
+from byol_tf.reports import grids, plots
 from byol_tf.reports.drawing import GREEN, RED
 
 
@@ -39,7 +39,7 @@ def uniform(count, colour, size=12):
 @pytest.mark.parametrize("channels", [1, 2, 3, 7])
 def test_views_of_any_number_of_channels(channels):
     shown = images(5, channels)
-    picture = drawn(pictures.views_grid, shown, shown[:, :8, :8], shown / 255)
+    picture = drawn(grids.views_grid, shown, shown[:, :8, :8], shown / 255)
     height, width = picture.shape[:2]
     assert 400 < height < 600
     assert 600 < width < 1000
@@ -47,7 +47,7 @@ def test_views_of_any_number_of_channels(channels):
 
 def test_views_show_the_pixels_of_each_row():
     picture = drawn(
-        pictures.views_grid,
+        grids.views_grid,
         uniform(3, (255, 0, 0)),
         uniform(3, (0, 255, 0)) / np.float32(255),
         uniform(3, (0, 0, 255), size=6),
@@ -59,20 +59,20 @@ def test_views_show_the_pixels_of_each_row():
 
 def test_gray_images_are_shown_in_absolute_brightness():
     shown = uniform(2, (51,))
-    picture = drawn(pictures.views_grid, shown, shown, shown)
+    picture = drawn(grids.views_grid, shown, shown, shown)
     assert pixels_of(picture, (0.2, 0.2, 0.2)) > 6 * 100 * 100
 
 
 def test_more_than_three_channels_show_the_first_three():
     shown = uniform(2, (255, 0, 0, 99, 99))
-    picture = drawn(pictures.views_grid, shown, shown, shown)
+    picture = drawn(grids.views_grid, shown, shown, shown)
     assert pixels_of(picture, "#f00") > 6 * 100 * 100
 
 
 def test_views_are_limited_to_the_given_columns():
     shown = images(9)
-    few = drawn(pictures.views_grid, shown, shown, shown, columns=4)
-    many = drawn(pictures.views_grid, shown, shown, shown)
+    few = drawn(grids.views_grid, shown, shown, shown, columns=4)
+    many = drawn(grids.views_grid, shown, shown, shown)
     assert few.shape[1] < many.shape[1]
 
 
@@ -87,7 +87,7 @@ def test_views_are_limited_to_the_given_columns():
 )
 def test_views_of_something_else_are_an_error(arguments, match):
     with pytest.raises(ValueError, match=match):
-        pictures.views_grid(*arguments, io.BytesIO())
+        grids.views_grid(*arguments, io.BytesIO())
 
 
 def test_neighbours_are_framed_by_their_class():
@@ -95,7 +95,7 @@ def test_neighbours_are_framed_by_their_class():
 
     def frames(labels):
         picture = drawn(
-            pictures.neighbours_grid,
+            grids.neighbours_grid,
             images(2),
             found,
             query_labels=np.array([4, -1]),
@@ -111,14 +111,14 @@ def test_neighbours_are_framed_by_their_class():
 
 def test_neighbours_without_labels_have_no_frames():
     found = images(6, 1).reshape(2, 3, 12, 12, 1)
-    picture = drawn(pictures.neighbours_grid, images(2, 1), found)
+    picture = drawn(grids.neighbours_grid, images(2, 1), found)
     np.testing.assert_array_equal(picture[..., 0], picture[..., 1])
 
 
 def test_neighbours_of_other_queries_are_an_error():
     found = images(6).reshape(2, 3, 12, 12, 3)
     with pytest.raises(ValueError, match=r"3 queries.*\(2, 3, 12, 12, 3\)"):
-        pictures.neighbours_grid(images(3), found, io.BytesIO())
+        grids.neighbours_grid(images(3), found, io.BytesIO())
 
 
 def training(steps=40):
@@ -134,8 +134,8 @@ def training(steps=40):
 
 
 def test_curves_have_a_panel_for_each_kind_of_number():
-    everything = drawn(pictures.curves, training())
-    loss_only = drawn(pictures.curves, [{"step": 1, "loss": 2.0}])
+    everything = drawn(plots.curves, training())
+    loss_only = drawn(plots.curves, [{"step": 1, "loss": 2.0}])
     assert everything.shape[1] == 3 * loss_only.shape[1]
     assert everything.shape[0] // 2 == loss_only.shape[0]
 
@@ -144,13 +144,13 @@ def test_curves_leave_out_values_that_are_not_finite():
     lines = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]
     broken = [*lines, {"step": 3, "loss": math.nan}]
     np.testing.assert_array_equal(
-        drawn(pictures.curves, broken), drawn(pictures.curves, lines)
+        drawn(plots.curves, broken), drawn(plots.curves, lines)
     )
 
 
 def test_curves_without_numbers_are_an_error():
     with pytest.raises(ValueError, match="1 lines without any"):
-        pictures.curves([{"step": 3, "seconds": 1.0}], io.BytesIO())
+        plots.curves([{"step": 3, "seconds": 1.0}], io.BytesIO())
 
 
 def features(count=60, dim=5, seed=0):
@@ -160,7 +160,7 @@ def features(count=60, dim=5, seed=0):
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_scatter_of_two_representations(method):
     picture = drawn(
-        pictures.before_after_scatter,
+        plots.before_after_scatter,
         features(),
         features(dim=8, seed=1),
         np.arange(60) % 3,
@@ -173,11 +173,11 @@ def test_scatter_of_two_representations(method):
 
 @pytest.mark.parametrize("labels", [None, np.full(60, -1), np.arange(60)])
 def test_scatter_of_any_labels(labels):
-    drawn(pictures.before_after_scatter, features(), features(), labels)
+    drawn(plots.before_after_scatter, features(), features(), labels)
 
 
 def test_scatter_of_collapsed_features_is_drawn():
-    drawn(pictures.before_after_scatter, features(), np.ones((60, 5)), None)
+    drawn(plots.before_after_scatter, features(), np.ones((60, 5)), None)
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_scatter_of_collapsed_features_is_drawn():
 )
 def test_scatter_of_something_else_is_an_error(after, method, match):
     with pytest.raises(ValueError, match=match):
-        pictures.before_after_scatter(
+        plots.before_after_scatter(
             features(), after, None, io.BytesIO(), method=method
         )
 
 
 def test_file_equals_buffer_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "run" / "curves.png"
-    pictures.curves(training(), path)
+    plots.curves(training(), path)
     buffer = io.BytesIO()
-    pictures.curves(training(), buffer)
+    plots.curves(training(), buffer)
     assert path.read_bytes() == buffer.getvalue()
     assert list(path.parent.iterdir()) == [path]

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from byol_tf.reports import pictures
+from byol_tf.reports import grids
 from byol_tf.reports.report import format_table, write_report
 
 
@@ -31,7 +31,7 @@ class Page(html.parser.HTMLParser):
 def png():
     buffer = io.BytesIO()
     shown = np.zeros((1, 4, 4, 1), np.uint8)
-    pictures.views_grid(shown, shown, shown, buffer)
+    grids.views_grid(shown, shown, shown, buffer)
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ import pathlib
 from byol_tf.jobs.convert import architecture, conversion
 from byol_tf.jobs.pretrain import artifact
 from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.registry import load_modality
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.config import save_config
 
@@ -75,11 +76,12 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
     )
     config = _run_config(about, defaults)
     save_config(config, workdir)
-    shape = [architecture.STORED_SIZE] * 2 + [config.data.channels]
+    spec = load_modality(config.modality).decoder(config).spec
+    prepare = CentreView(about["image_size"])
     encoders.describe_encoder(
         workdir,
-        preprocessor=CentreView(about["image_size"]),
-        **artifact.describe(config, shape, about["image_size"]),
+        preprocessor=prepare,
+        **artifact.describe(config, spec, prepare),
     )
     return about
 

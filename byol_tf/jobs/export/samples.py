@@ -102,8 +102,7 @@ def _of_data_set(config, workdir, encoder, defaults):
 
 def _completed(encoder, run, train):
     """With what `preprocessor.json` says since release 0.3."""
-    size = encoder.sizes["view_size"]
-    said = artifact.describe(run, train.row_shape, size)
+    said = artifact.describe(run, train.spec, encoder.preprocessor)
     about = {
         "title": f"{said['method']} on {train.name}",
         "method": said["method"],

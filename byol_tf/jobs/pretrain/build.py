@@ -10,16 +10,13 @@ from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
 from byol_tf.layers.batch_norm import synchronize
-from byol_tf.modalities.image import adapters
-from byol_tf.modalities.image.resnet import make_resnet
-from byol_tf.modalities.image.views import CentreView, TwoViews
+from byol_tf.modalities.registry import load_modality
 from byol_tf.optim import scaling_rules as recipe
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.optim.schedules import CosineTau, WarmupCosine
 from byol_tf.runs.config import config_text, flatten
 from byol_tf.runtime import (
     check_precision,
-    dtype_policy,
     make_deterministic,
     set_seed,
     should_compile,
@@ -64,8 +61,9 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
             f"batch_size={config.batch_size} needs at least {micro_batch} "
             f"training images; {train.name} has {train.num_examples}"
         )
-    size, channels = _view_size(config, train), train.row_shape[-1]
-    views = two_views(config, size)
+    modality = load_modality(config.modality)
+    prepare = modality.fit(train, config)
+    views = modality.views(config, prepare)
     in_step = config.augment.place == "step"
     updates = (
         config.epochs
@@ -76,7 +74,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     with distribution.strategy.scope():
         model = objective_builders.make_model(
             config,
-            make_encoder(config, (size, size, channels)),
+            modality.encoder(config, prepare, train.row_shape),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,
@@ -89,13 +87,14 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         model=model,
         train=train,
         test=test,
-        prepare=CentreView(size),
+        modality=modality,
+        prepare=prepare,
         settings=_settings(config, _jit_compile(config, distribution.replicas)),
         protocol=_protocol(config),
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
         title=f"{objective_builders.title(config)} on {train.name}",
-        about=artifact.describe(config, train.row_shape, size),
+        about=artifact.describe(config, train.spec, prepare),
         distribution=distribution,
     )
 
@@ -153,41 +152,6 @@ def check_replicas(config, replicas):
             )
 
 
-def two_views(config, size: int) -> TwoViews:
-    """The augmentation."""
-    section = config.augment.to_dict()
-    section.pop("place")
-    section["size"] = size
-    pairs = {key: section.pop(key) for key in ("blur", "solarize")}
-    for key, value in pairs.items():
-        if len(value) != 2:
-            raise ValueError(
-                f"augment.{key} must have one probability for each view. "
-                f"Received: {value!r}"
-            )
-    return TwoViews.byol(**section, **pairs)
-
-
-def make_encoder(config, input_shape: tuple):
-    """The encoder by name."""
-    section, name = config.encoder, config.encoder.name
-    dtype = dtype_policy(config.precision)
-    if "/" in name:
-        return adapters.make_encoder(name, input_shape, dtype=dtype)
-    overrides = {
-        key: section[key]
-        for key in ("blocks", "widths", "mean", "std")
-        if section[key]
-    }
-    return make_resnet(
-        name,
-        input_shape,
-        stem=section.stem,
-        dtype=dtype,
-        **overrides,
-    )
-
-
 def optimizer(config, model, updates: int):
     """The optimizer with its schedule, for so many updates in all."""
     section = config.optimizer
@@ -224,18 +188,6 @@ def _tau(config, updates):
     if section.tau_schedule == "constant":
         return tau
     return CosineTau(tau, updates)
-
-
-def _view_size(config, images):
-    if config.augment.size:
-        return config.augment.size
-    height, width, _ = images.row_shape
-    if height != width:
-        raise ValueError(
-            f"augment.size is needed, since the images of {images.name} are "
-            f"not square ({height}x{width})"
-        )
-    return height
 
 
 def _micro_batch(config):

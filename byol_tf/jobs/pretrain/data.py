@@ -9,7 +9,7 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.examples import Examples
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
-from byol_tf.modalities.image.reading import image_decoder, load_images
+from byol_tf.modalities.registry import load_modality
 
 HOLDOUT = 0.1  # of the training images where there is no test split
 MOST_MEGAPIXELS = 178  # that Pillow opens
@@ -25,7 +25,7 @@ def check(config) -> None:
         Store(section.cache)
         most = MOST_MEGAPIXELS  # where Pillow ends
         check_positive("max_megapixels", section.max_megapixels, most)
-        image_decoder(section.image_size or None, section.channels or None)
+        load_modality(config.modality).decoder(config)
         BadImages(max_bad_share=section.max_bad_share)
 
 
@@ -65,6 +65,7 @@ def train_and_later_test(
             None for no file.
     """
     section, workdir = config.data, pathlib.Path(workdir)
+    decoder = load_modality(config.modality).decoder(config)
     cache_dir = section.cache_dir or str(workdir / "cache")
     bad_images = BadImages(
         workdir / bad_images_file if bad_images_file else None,
@@ -73,18 +74,16 @@ def train_and_later_test(
 
     def load(split):
         try:
-            return load_images(
+            return sources.load(
                 section.source,
                 name=section.name,
                 split=split,
                 directory=section.dir,
-                image_size=section.image_size or None,
-                channels=section.channels or None,
+                decoder=decoder,
                 labels=section.labels,
                 cache=section.cache,
                 cache_bytes=int(section.cache_gb * 2**30),
                 cache_dir=cache_dir,
-                max_pixels=max_pixels(config),
                 bad_images=bad_images,
             )
         except (OSError, ValueError) as error:
@@ -101,11 +100,6 @@ def train_and_later_test(
         return train, load_test
     train, test = split_holdout(train, HOLDOUT, config.seed)
     return train, lambda: test
-
-
-def max_pixels(config) -> int:
-    """Pixels of an image file above which it is not decoded."""
-    return int(config.data.max_megapixels * 10**6)
 
 
 def _check_classes(train, test):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.batches import rows_for_views
 from byol_tf.data.examples import Examples
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
@@ -55,12 +56,13 @@ class Watch:
         rng = np.random.default_rng((seed, 1))
         order = rng.permutation(train.num_examples)
         watched = np.sort(order[:samples])
+        some = train.rows.__getitem__ if train.dense else train.subset
         self.collapse = monitors.CollapseMonitor(
             extractor,
-            train.rows[watched],
+            some(watched),
             every=every,
             stop=stop,
-            pair=_agreement(model, views, train.rows[watched[:PAIRS]]),
+            pair=_agreement(model, views, train, watched[:PAIRS]),
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]
@@ -71,9 +73,9 @@ class Watch:
             self.callbacks.append(
                 monitors.KNNMonitor(
                     extractor,
-                    train.rows[bank],
+                    some(bank),
                     train.labels[bank],
-                    train.rows[queries],
+                    some(queries),
                     train.labels[queries],
                     num_classes=train.num_classes,
                     k=min(knn_k, len(bank)),
@@ -97,17 +99,18 @@ class Watch:
         return round(sum(monitor.seconds for monitor in self.callbacks), 3)
 
 
-def _agreement(model, views, inputs):
+def _agreement(model, views, train, index):
     """What the loss compares, of the two views of some inputs.
 
     Predictions and target projections; those of the online network where
     there is no target, and projections where there is no predictor.
     """
-    inputs = tf.constant(inputs)
+    seed = step_seed(model.seed, -1)
+    batch = rows_for_views(train, index, views, seed)
 
     @tf.function(autograph=False)
     def outputs():
-        view1, view2 = views(inputs, seed=step_seed(model.seed, -1))
+        view1, view2 = views(batch, seed=seed)
         online = model.online(view1, training=False)
         target = model.target(view2, training=False)
         return online.prediction, target.projection

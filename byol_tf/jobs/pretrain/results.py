@@ -2,13 +2,15 @@
 
 import io
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from byol_tf.data.examples import Examples
+from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
-from byol_tf.reports import pictures, report
+from byol_tf.modalities.contract import Preview
+from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
 NEIGHBOURS = 8
@@ -57,6 +59,7 @@ def write(
     after: tuple[np.ndarray, np.ndarray],
     train: Examples,
     test: Examples,
+    preview: Callable[[np.ndarray], Preview],
 ) -> None:
     """Writes `report.html` into a run folder that has its `views.png`.
 
@@ -71,19 +74,20 @@ def write(
             the random encoder.
         after: representations of `train` and of `test`, pretrained.
         train: images whose representations are in `after`.
-        test: likewise.
+        test: examples whose representations are in `after`, too.
+        preview: draws a decoded row.
     """
     parts = {"First views": (workdir / "views.png").read_bytes()}
     if metrics:
-        parts["Curves"] = _png(pictures.curves, metrics)
+        parts["Curves"] = _png(plots.curves, metrics)
     finite = all(np.isfinite(part).all() for part in (before, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
         parts["Nearest neighbours of test images"] = _neighbours(
-            after, train, test
+            after, train, test, preview
         )
     if finite and len(before) >= 3:
         parts["Representations in the plane"] = _png(
-            pictures.before_after_scatter,
+            plots.before_after_scatter,
             before,
             after[1][: len(before)],
             test.labels[: len(before)],
@@ -100,14 +104,20 @@ def write(
     )
 
 
-def _neighbours(features, train, test):
+def _neighbours(features, train, test, preview):
     chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
     chosen = np.unique(chosen)
     found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
+    drawn = [
+        preview(bare(examples.read(row))).picture
+        for examples, rows in ((test, chosen), (train, found.ravel()))
+        for row in rows
+    ]
+    queries, neighbours = np.split(grids.on_canvas(drawn), [len(chosen)])
     return _png(
-        pictures.neighbours_grid,
-        test.rows[chosen],
-        train.rows[found.ravel()].reshape(found.shape + train.rows.shape[1:]),
+        grids.neighbours_grid,
+        queries,
+        neighbours.reshape(*found.shape, *neighbours.shape[1:]),
         query_labels=test.labels[chosen],
         neighbour_labels=train.labels[found],
         class_names=train.class_names or None,

@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import keras
+import numpy as np
 from absl import logging
 
+from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.settings import Settings
@@ -21,6 +23,8 @@ from byol_tf.training.health import (
 )
 from byol_tf.training.loop import pretrain
 from byol_tf.training.signals import stop_between_steps
+
+WARNED_BY = 256  # encoded rows that are looked at for being useless
 
 
 def train(
@@ -143,8 +147,11 @@ def _restore(store, distribution):
     return step
 
 
-def _warn_of(images):
-    found = diagnose_images(images)
+def _warn_of(inputs):
+    if isinstance(inputs, Examples):  # decoded one by one: a few will do
+        few = inputs.take(np.arange(min(inputs.num_examples, WARNED_BY)))
+        inputs = next(iter(few.values())) if isinstance(few, dict) else few
+    found = diagnose_images(inputs)
     if found:
         warnings.warn(
             f"{found.name}: {found.advice}", NothingToLearnWarning, stacklevel=3

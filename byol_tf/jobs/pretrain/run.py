@@ -24,11 +24,13 @@ import tensorflow as tf
 
 from byol_tf.data.batches import (
     plain_errors,
+    rows_for_views,
     training_batches,
     with_views,
 )
 from byol_tf.data.examples import Examples
 from byol_tf.data.order import epoch_order, steps_per_epoch
+from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import Protocol, summarize
@@ -38,7 +40,7 @@ from byol_tf.jobs.pretrain import resume as resumable
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.settings import Settings
 from byol_tf.methods.pretrainer import Pretrainer
-from byol_tf.reports.pictures import views_grid
+from byol_tf.modalities.contract import Modality
 from byol_tf.runs.encoder import save_encoder
 from byol_tf.runs.samples import draw_samples, save_samples
 from byol_tf.runtime import describe_machine
@@ -56,7 +58,8 @@ class Pretraining:
         model: compiled, such as `byol_tf.BYOL`.
         train: inputs to pretrain on; labels are used for measuring only.
         test: inputs to judge by.
-        prepare: evaluation preprocessing of a batch, such as `CentreView`.
+        modality: what the rows are.
+        prepare: preprocessing of a batch of rows without draws.
         settings: numbers of the run.
         protocol: how the representation is judged.
         pipeline_views: None, or the views if `model.views` is None: then
@@ -71,6 +74,7 @@ class Pretraining:
     model: Pretrainer
     train: Examples
     test: Examples
+    modality: Modality
     prepare: Callable
     settings: Settings
     protocol: Protocol
@@ -135,6 +139,7 @@ class Pretraining:
             after=features,
             train=self._judged(),
             test=self.test,
+            preview=self.modality.preview,
         )
         return result
 
@@ -189,7 +194,11 @@ class Pretraining:
             data_fingerprint=self.train.fingerprint(),
             **self.about,
         )
-        save_samples(draw_samples(self.train, self.settings.seed), workdir)
+        decode = functools.partial(
+            self.modality.decode_row, sizes=self.about["sizes"]
+        )
+        samples = draw_samples(self.train, self.settings.seed, decode=decode)
+        save_samples(samples, workdir)
 
     def _watch(self):
         settings = self.settings
@@ -249,8 +258,8 @@ class Pretraining:
 
     def _evaluate(self):
         judged = self._judged()
-        train = self.extractor(judged.rows)
-        test = self.extractor(self.test.rows)
+        train = self.extractor(judged)
+        test = self.extractor(self.test)
         numbers = summarize(
             train,
             judged.labels,
@@ -277,11 +286,13 @@ class Pretraining:
         # Of a whole batch in a function, as the step draws them: they need
         # not be compiled again for it.
         order = epoch_order(self.train.num_examples, self.settings.seed, 0)
-        images = self.train.rows[order[: self.settings.batch_size]]
+        order = order[: self.settings.batch_size]
+        seed = step_seed(self.model.seed, 0)
+        batch = rows_for_views(self.train, order, self.views, seed)
         draw = tf.function(self.views, autograph=False)
-        views = draw(tf.constant(images), seed=step_seed(self.model.seed, 0))
-        shown = [array[:DRAWN] for array in (images, *views)]
-        views_grid(*map(np.asarray, shown), path)
+        pair = [np.asarray(view[:DRAWN]) for view in draw(batch, seed=seed)]
+        rows = [bare(self.train.read(row)) for row in order[:DRAWN]]
+        self.modality.draw_views(rows, pair, path)
 
     def _result(self, before, after, metrics, watch, faults):
         return {

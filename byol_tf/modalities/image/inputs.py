@@ -21,14 +21,25 @@ IMAGES, IMAGES_FLOAT, FILES = "images", "images_float", "bytes"
 _FILES = "string [n], the bytes of JPEG, PNG, GIF or BMP files of any size"
 
 
-def sizes(shape: Sequence[int]) -> dict:
-    """Sizes of stored images `[height, width, channels]`."""
+def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
+    """Sizes of stored images `[height, width, channels]`.
+
+    Images of several sizes are taken to be squares of twice the views' side
+    by what needs a size.
+    """
+    known = {"max_pixels": MAX_PIXELS}
+    if preprocessor is not None:
+        known["view_size"] = preprocessor.size[0]
+    if section is not None:
+        known["max_pixels"] = int(section.data.max_megapixels * 10**6)
     height, width, channels = shape
+    if height is None:
+        height = width = 2 * known["view_size"]
     return {
         "image_shape": [height, width, channels],
         "image_size": min(height, width),
         "channels": channels,
-        "max_pixels": MAX_PIXELS,
+        **known,
     }
 
 

@@ -1,7 +1,7 @@
 """From a configuration to what pretraining takes of images."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -9,14 +9,18 @@ import numpy as np
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.modalities import levels as graph_levels
-from byol_tf.modalities.contract import Preview
+from byol_tf.modalities.contract import Preview, Raw
 from byol_tf.modalities.image import adapters
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.view import View
 from byol_tf.modalities.image.views import TwoViews
-from byol_tf.reports.grids import displayable, views_grid
+from byol_tf.reports.grids import displayable, on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
+
+CROPS = ("area", "aspect", "resize", "flip")  # options of `train_view`
+MOST_PIXELS = 32  # of a side of what `raw` gives
 
 
 def decoder(section) -> Decoder:
@@ -65,6 +69,31 @@ def views(section, preprocessor: CentreView) -> TwoViews:
     return TwoViews.byol(**options)
 
 
+def crops(section) -> dict:
+    """Returns the crop and flip of the run's own views."""
+    return {key: section.augment[key] for key in CROPS}
+
+
+def train_view(preprocessor: CentreView, crops: Mapping) -> Callable:
+    """Makes a view that only crops and flips.
+
+    Args:
+        preprocessor: gives the size.
+        crops: options of `View`: `area`, `aspect`, `resize`, `flip`.
+    """
+    options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
+    return View(preprocessor.size, **options).draw
+
+
+def raw(preprocessor: CentreView, sizes: Mapping) -> Raw:
+    """Makes the baseline of pixels, at most 32 of a side."""
+    side = min(*preprocessor.size, MOST_PIXELS)
+    inputs = keras.Input((side, side, sizes["channels"]))
+    model = keras.Model(inputs, keras.layers.Flatten()(inputs), name="pixels")
+    prepare = CentreView(side, preprocessor.crop_fraction)
+    return Raw("raw pixels", model, prepare)
+
+
 def encoder(
     section, preprocessor: CentreView, row_shape: Sequence[int | None]
 ) -> keras.Model:
@@ -107,4 +136,5 @@ def preview(row: np.ndarray) -> Preview:
 
 def draw_views(rows, pair, path: pathlib.Path) -> None:
     """Draws images above their two views into a PNG file."""
-    views_grid(rows, *pair, path)
+    drawn = [[preview(row).picture for row in rows], *pair]
+    views_grid(on_canvas(drawn[0]), *drawn[1:], path)

@@ -1,11 +1,11 @@
-"""Images as a modality."""
+"""Images as a modality: what `modalities.contract` asks for, from this room."""
 
-from byol_tf.modalities.image import inputs
+from byol_tf.modalities.image import inputs, making
 from byol_tf.modalities.image.decode import EXTENSIONS
 
 
 class ImageModality:
-    """All that is special to images."""
+    """All that is special to images; see `modalities.contract.Modality`."""
 
     name = "image"
     extensions = EXTENSIONS
@@ -13,6 +13,16 @@ class ImageModality:
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)
     inputs = staticmethod(inputs.inputs)
+    decoder = staticmethod(making.decoder)
+    fit = staticmethod(making.fit)
+    views = staticmethod(making.views)
+    crops = staticmethod(making.crops)
+    train_view = staticmethod(making.train_view)
+    encoder = staticmethod(making.encoder)
+    levels = staticmethod(making.levels)
+    raw = staticmethod(making.raw)
+    preview = staticmethod(making.preview)
+    draw_views = staticmethod(making.draw_views)
 
 
 IMAGE = ImageModality()
