@@ -19,9 +19,11 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
+from byol_tf import CentreView
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.modalities.image import views
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runtime import set_seed
 from byol_tf.training import flops
 from configs import cifar10, imagenet
@@ -77,8 +79,8 @@ def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
     set_seed(config.seed)
     model = objective_builders.make_model(
         config,
-        builders.make_encoder(config, (size, size, 3)),
-        builders.two_views(config, size) if drawn else None,
+        IMAGE.encoder(config, CentreView(size), (size, size, 3)),
+        IMAGE.views(config, CentreView(size)) if drawn else None,
         tau=config.objective.tau,
         probe_classes=0,
     )

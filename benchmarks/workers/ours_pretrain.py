@@ -13,6 +13,7 @@ from byol_tf.data.batches import training_batches
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain.methods import make_model
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.modalities.image.reading import load_images
 from byol_tf.modalities.image.views import CentreView
 from byol_tf.runtime import dtype_policy, set_seed, share_cores, should_compile
@@ -97,8 +98,8 @@ class Run:
         tau = CosineTau(config.objective.tau, UNITS)
         model = make_model(
             config,
-            builders.make_encoder(config, (size, size, 3)),
-            builders.two_views(config, size),
+            IMAGE.encoder(config, CentreView(size), (size, size, 3)),
+            IMAGE.views(config, CentreView(size)),
             tau=lambda updates: tau(passed),
             probe_classes=0,
         )

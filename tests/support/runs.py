@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from byol_tf.jobs.pretrain import artifact
-from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs import config as run_config
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs import samples
@@ -71,7 +71,7 @@ def make_run(folder, channels=3, size=12, **overrides):
     write_arrays(folder / "data.npz", channels=channels, count=120)
     config = tiny_config(folder / "data.npz", **overrides)
     keras.utils.set_random_seed(1)
-    encoder = builders.make_encoder(config, (size, size, channels))
+    encoder = IMAGE.encoder(config, CentreView(size), (size, size, channels))
     train, _ = data_builders.data(config, folder / "run", None)
     encoders.save_encoder(
         encoder,
@@ -80,7 +80,7 @@ def make_run(folder, channels=3, size=12, **overrides):
         title="BYOL on stripes",
         data=train.name,
         data_fingerprint=train.fingerprint(),
-        **artifact.describe(config, train.row_shape, size),
+        **artifact.describe(config, train.spec, CentreView(size)),
     )
     samples.save_samples(samples.draw_samples(train, 0), folder / "run")
     run_config.save_config(config, folder / "run")

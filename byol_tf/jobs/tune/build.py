@@ -97,11 +97,11 @@ def measure_label_free(
     run = config_of_run(None, folder, defaults)
     _, test = data_builders.data(run, folder)
     encoder.check_rows(test.row_shape, test.name)
-    size = encoder.sizes["view_size"]
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
     images = test.rows[np.sort(order[: section.samples])]
-    views = builders.two_views(load(config.base, merged(config.common)), size)
+    base = load(config.base, merged(config.common))
+    views = encoder.modality.views(base, encoder.preprocessor)
     numbers = label_free_numbers(
         extract_features(encoder.model, images, prepare=encoder.preprocessor),
         *_of_two_views(encoder.model, images, views, section.seed),

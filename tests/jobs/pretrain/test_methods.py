@@ -5,8 +5,10 @@ import importlib
 import numpy as np
 import pytest
 
+from byol_tf import CentreView
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain.methods import METHODS
+from byol_tf.modalities.image.modality import IMAGE
 from tests.support.runs import tiny_config, write_arrays
 
 RECIPES = [name for name in METHODS if name != "byol"]
@@ -155,7 +157,7 @@ def test_every_recipe_says_where_it_is_from_and_is_possible(name):
     config = module.get_config()
     builders.check(config)
     assert config.objective.name == name
-    assert builders.two_views(config, 32)
+    assert IMAGE.views(config, CentreView(32))
     text = " ".join(module.__doc__.split())
     assert f"--config=configs/cifar10_{name}.py" in text
     assert "Not measured here." in text

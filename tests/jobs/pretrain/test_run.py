@@ -8,7 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from byol_tf import CentreView
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs import config as run_config
 from configs import (
     base,
@@ -248,9 +250,9 @@ def test_accumulation_takes_smaller_steps_and_as_many_images(tmp_path):
 def test_every_configuration_builds_a_model(module, tmp_path):
     config = module.get_config()
     builders.check(config)
-    encoder = builders.make_encoder(config, (32, 32, 3))
+    encoder = IMAGE.encoder(config, CentreView(32), (32, 32, 3))
     assert len(encoder.output_shape) == 2
-    assert builders.two_views(config, 32)
+    assert IMAGE.views(config, CentreView(32))
     assert "command" in module.__doc__ or "python train.py" in module.__doc__
 
 
