@@ -31,6 +31,11 @@ _TO = flags.DEFINE_string(
 _FORMAT = flags.DEFINE_list(
     "format", ["saved_model"], "Some of saved_model, onnx and litert."
 )
+flags.register_validator(
+    _FORMAT,
+    lambda names: set(names) <= {"saved_model", "onnx", "litert"},
+    "--format must be some of saved_model,onnx,litert",
+)
 
 
 def main():

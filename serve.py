@@ -27,9 +27,11 @@ _NAME = flags.DEFINE_string(
 _HOST = flags.DEFINE_string(
     "host", "127.0.0.1", "Where to listen; 0.0.0.0: everywhere."
 )
-_PORT = flags.DEFINE_integer("port", 8501, "For REST; 0: any free one.")
+_PORT = flags.DEFINE_integer(
+    "port", 8501, "For REST; 0: any free one.", 0, 65535
+)
 _GRPC_PORT = flags.DEFINE_integer(
-    "grpc_port", 8500, "For gRPC; 0: any free one; -1: none."
+    "grpc_port", 8500, "For gRPC; 0: any free one; -1: none.", -1, 65535
 )
 
 

@@ -19,11 +19,11 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file; see configs/.", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
-_STRATEGY = flags.DEFINE_string(
+_STRATEGY = flags.DEFINE_enum(
     "strategy",
     None,
-    "Devices of this start, in place of config.strategy: auto, one, mirrored, "
-    "multi_worker, tpu.",
+    ["auto", "one", "mirrored", "multi_worker", "tpu"],
+    "Devices of this start, in place of config.strategy.",
 )
 
 

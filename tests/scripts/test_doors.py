@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from byol_tf.distribute.strategy import STRATEGIES
+from byol_tf.export.formats import WRITERS
 from tests.support.scripts import ROOT
 
 SCRIPTS = (
@@ -21,9 +23,11 @@ NEEDED = {
     "export": ["--workdir=run", "--to=out"],
 }
 FAKES = ("tensorflow", "keras")
+IMPORTED = [f"{name} was imported" for name in FAKES]
 NO_FOLDER = "there is no folder '/nowhere'"
 NO_FILE = "there is no file '/nowhere'"
 NO_CONFIG = "No such file or directory: '/nowhere.py'"
+NEW = [f"--config={ROOT}/configs/base.py", "--workdir=new"]
 EMPTY, RUN = "--workdir=empty", "--workdir=run"
 FOLDER = ["--config.data.source=folder", "--config.data.dir=/nowhere"]
 
@@ -75,7 +79,7 @@ def assert_told(place, script, flags, told):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_fakes_show_an_import(place, script):
     flags = {
-        "train": ["--config", str(ROOT / "configs/base.py"), "--workdir=new"],
+        "train": NEW,
         "eval_linear": [RUN, "--config.data.source=embedded"],
         "finetune": [RUN, "--predict=images"],
         "embed": [RUN, "--images=images"],
@@ -84,7 +88,7 @@ def test_the_fakes_show_an_import(place, script):
         **NEEDED,
     }
     _, _, errors = answer(place, script, *flags[script])
-    assert errors.strip() in [f"{name} was imported" for name in FAKES]
+    assert errors.strip() in IMPORTED
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -100,6 +104,32 @@ def test_a_wrong_flag_is_told(place, script):
     told = "Unknown command line flag 'nothing'"
     flags = NEEDED.get(script, [RUN])
     assert_told(place, script, [*flags, "--nothing=1"], told)
+
+
+@pytest.mark.parametrize(
+    "script,flags,told",
+    [
+        ("train", [RUN, "--strategy=two"], "--strategy"),
+        ("export", [RUN, "--to=out", "--format=tflite"], "--format must be"),
+        ("serve", ["--model=.", "--port=70000"], "--port"),
+        ("serve", ["--model=.", "--grpc_port=-2"], "--grpc_port"),
+        ("train", [RUN, "something"], "unexpected argument 'something'"),
+    ],
+)
+def test_a_wrong_value_of_a_flag_is_told(place, script, flags, told):
+    assert_told(place, script, flags, told)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_of_the_package_may_be_asked_for(place, name):
+    _, _, errors = answer(place, "train", *NEW, f"--strategy={name}")
+    assert errors.strip() in IMPORTED
+
+
+def test_every_format_of_the_package_may_be_asked_for(place):
+    flags = [RUN, "--to=out", f"--format={','.join(WRITERS)}"]
+    _, _, errors = answer(place, "export", *flags)
+    assert errors.strip() in IMPORTED
 
 
 @pytest.mark.parametrize("script", sorted({*SCRIPTS} - {"convert", "train"}))
@@ -199,7 +229,6 @@ def slow(place):
 
 STOPPED = "\nstopped; run the same command to go on\n"
 INTERRUPTED = "\ninterrupted; run the same command again\n"
-NEW = [f"--config={ROOT}/configs/base.py", "--workdir=new"]
 
 
 @pytest.mark.parametrize(

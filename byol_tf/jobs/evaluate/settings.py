@@ -65,10 +65,10 @@ class Settings:
 
     def __post_init__(self):
         check_number("holdout", self.holdout, 0.001, 0.999)
-        check_number("temperature", self.temperature, 1e-6)
-        check_number("resamples", self.resamples, 1)
-        check_number("level", self.level, 0.001, 0.999)
+        check_number("knn.temperature", self.temperature, 1e-6)
+        check_number("bootstrap.resamples", self.resamples, 1)
+        check_number("bootstrap.level", self.level, 0.001, 0.999)
         check_number("encode_batch", self.encode_batch, 1)
         check_number("seed", self.seed, 0)
-        check_list("penalties", self.penalties, LEAST)
-        check_list("neighbours", self.neighbours, LEAST)
+        check_list("logistic.penalties", self.penalties, LEAST)
+        check_list("knn.neighbours", self.neighbours, LEAST)
