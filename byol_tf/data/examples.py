@@ -201,7 +201,14 @@ class Examples:
         return bare(pack(rows, self.spec, self.rows.padded))
 
     def readable(self) -> "Examples":
-        """Tries every encoded row; leaves out and lists those that fail."""
+        """Tries every encoded row; leaves out and lists those that fail.
+
+        For sets that results are measured on, where no row may take the place
+        of another.
+
+        Raises:
+            ValueError: no row can be read.
+        """
         if not self.encoded:
             return self
         with ThreadPoolExecutor() as pool:
@@ -209,6 +216,11 @@ class Examples:
         bad = [row for row, reason in enumerate(reasons) if reason is not None]
         names = self.paths or [f"row {i}" for i in range(self.num_examples)]
         skipped = tuple((names[row], reasons[row]) for row in bad)
+        if bad and len(bad) == self.num_examples:
+            raise ValueError(
+                f"none of the {len(bad)} rows of {self.name} can be read; the "
+                f"first, {names[0]}: {reasons[0]}"
+            )
         kept = self.subset(np.delete(np.arange(self.num_examples), bad))
         return dataclasses.replace(kept, skipped=self.skipped + skipped)
 
