@@ -211,25 +211,37 @@ class Examples:
         """
         if not self.encoded:
             return self
-        with ThreadPoolExecutor() as pool:
-            reasons = list(pool.map(self._reason, range(self.num_examples)))
-        bad = [row for row, reason in enumerate(reasons) if reason is not None]
-        names = self.paths or [f"row {i}" for i in range(self.num_examples)]
-        skipped = tuple((names[row], reasons[row]) for row in bad)
-        if bad and len(bad) == self.num_examples:
+        every = np.arange(self.num_examples)
+        good = self.readable_rows(every)
+        names = self.paths or [f"row {row}" for row in every]
+        skipped = tuple(
+            (names[row], self.rows.reason(row))
+            for row in np.setdiff1d(every, good)
+        )
+        if skipped and not len(good):
+            path, reason = skipped[0]
             raise ValueError(
-                f"none of the {len(bad)} rows of {self.name} can be read; the "
-                f"first, {names[0]}: {reasons[0]}"
+                f"none of the {len(every)} rows of {self.name} can be read; "
+                f"the first, {path}: {reason}"
             )
-        kept = self.subset(np.delete(np.arange(self.num_examples), bad))
-        return dataclasses.replace(kept, skipped=self.skipped + skipped)
+        skipped = self.skipped + skipped
+        return dataclasses.replace(self.subset(good), skipped=skipped)
 
-    def _reason(self, row):
+    def readable_rows(self, index: np.ndarray) -> np.ndarray:
+        """Those of some positions whose rows can be read; lists the others."""
+        if not self.encoded:
+            return index
+        with ThreadPoolExecutor() as pool:
+            good = list(pool.map(self._is_readable, index))
+        return index[good]
+
+    def _is_readable(self, row):
         try:
             self.read(row)
         except Unreadable as error:
             self.rows.list_unreadable(row, str(error))
-            return str(error)
+            return False
+        return True
 
     def numbered(self) -> "Examples":
         """The same images with their positions in place of labels.

@@ -216,6 +216,14 @@ def test_readable_rows_stay_with_their_labels_and_paths(tmp_path):
     np.testing.assert_array_equal(kept.take([1])["signal"][0], arrays[3])
 
 
+def test_rows_that_can_be_read_are_told_from_others_in_their_order():
+    examples = encoded(signals([3, 1, 5, 2]), damaged=[1, 3])
+    index = np.array([3, 2, 1, 0])
+    assert examples.readable_rows(index).tolist() == [2, 0]
+    dense = unlabelled(np.zeros((4, 2)))
+    assert dense.readable_rows(index) is index
+
+
 def test_a_set_without_a_readable_row_is_refused_with_the_reason():
     with pytest.raises(ValueError, match=r"none of the 2 rows .*row 0: it beg"):
         encoded(signals([3, 1]), damaged=[0, 1]).readable()

@@ -37,7 +37,7 @@ def data(
     Arguments as in `train_and_later_test`.
     """
     train, load_test = train_and_later_test(
-        config, workdir, bad_images_file=bad_images_file
+        config, workdir, bad_images_file=bad_images_file, whole=False
     )
     test = load_test()
     if test.num_examples < 2:
@@ -53,6 +53,7 @@ def train_and_later_test(
     workdir,
     same_classes: bool = True,
     bad_images_file: str | None = "bad_images.csv",
+    whole: bool = True,
 ) -> tuple[Examples, Callable[[], Examples]]:
     """Training images, and a function that loads the test images.
 
@@ -63,6 +64,8 @@ def train_and_later_test(
             error; without it the labels must be compared by name.
         bad_images_file: in the run folder, for those that cannot be read;
             None for no file.
+        whole: whether training files that cannot be read are left out here;
+            without it others take their places in the batches.
     """
     section, workdir = config.data, pathlib.Path(workdir)
     decoder = load_modality(config.modality).decoder(config)
@@ -90,16 +93,17 @@ def train_and_later_test(
             raise ValueError(f"config.data: {error}") from error
 
     def load_test():
-        test = load(section.test_split)
+        test = load(section.test_split).readable()
         if same_classes and train.labelled and test.labelled:
             _check_classes(train, test)
         return test
 
     train = load(section.train_split)
+    train = train.readable() if whole else train
     if section.test_split:
         return train, load_test
     train, test = split_holdout(train, HOLDOUT, config.seed)
-    return train, lambda: test
+    return train, test.readable
 
 
 def _check_classes(train, test):

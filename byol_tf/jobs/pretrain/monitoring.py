@@ -55,7 +55,7 @@ class Watch:
     ):
         rng = np.random.default_rng((seed, 1))
         order = rng.permutation(train.num_examples)
-        watched = np.sort(order[:samples])
+        watched = train.readable_rows(np.sort(order[:samples]))
         some = train.rows.__getitem__ if train.dense else train.subset
         self.collapse = monitors.CollapseMonitor(
             extractor,
@@ -69,7 +69,8 @@ class Watch:
         queries = known[: min(samples, len(known) // 2)]
         bank = known[len(queries) :][: BANK_RATIO * samples]
         if knn and len(queries):
-            queries, bank = np.sort(queries), np.sort(bank)
+            queries = train.readable_rows(np.sort(queries))
+            bank = train.readable_rows(np.sort(bank))
             self.callbacks.append(
                 monitors.KNNMonitor(
                     extractor,

@@ -137,7 +137,7 @@ class Pretraining:
             shots=self.protocol.shots,
             before=features_before,
             after=features,
-            train=self._judged(),
+            train=self._judged,
             test=self.test,
             preview=self.modality.preview,
         )
@@ -257,7 +257,7 @@ class Pretraining:
         return read_json(path)
 
     def _evaluate(self):
-        judged = self._judged()
+        judged = self._judged
         train = self.extractor(judged)
         test = self.extractor(self.test)
         numbers = summarize(
@@ -270,6 +270,7 @@ class Pretraining:
         )
         return numbers, (train, test)
 
+    @functools.cached_property
     def _judged(self):
         """Training images that the evaluation uses: labelled if any are."""
         limit = self.protocol.max_train
@@ -278,6 +279,7 @@ class Pretraining:
         if len(usable) > limit:
             rng = np.random.default_rng((self.settings.seed, 2))
             usable = np.sort(rng.permutation(usable)[:limit])
+        usable = self.train.readable_rows(usable)
         if len(usable) == self.train.num_examples:
             return self.train
         return self.train.subset(usable)
@@ -286,7 +288,7 @@ class Pretraining:
         # Of a whole batch in a function, as the step draws them: they need
         # not be compiled again for it.
         order = epoch_order(self.train.num_examples, self.settings.seed, 0)
-        order = order[: self.settings.batch_size]
+        order = self.train.readable_rows(order[: self.settings.batch_size])
         seed = step_seed(self.model.seed, 0)
         batch = rows_for_views(self.train, order, self.views, seed)
         draw = tf.function(self.views, autograph=False)
