@@ -1,8 +1,8 @@
 """From configurations to what the jobs after pretraining start from."""
 
 import pathlib
+from collections.abc import Callable, Mapping
 
-from byol_tf.modalities.image.view import View
 from byol_tf.runs.config import config_of_run
 from byol_tf.runs.encoder import Encoder, weights_digest
 
@@ -56,9 +56,9 @@ def crop_options(section, encoder: Encoder) -> dict:
     return {**kept, **_given(section)}
 
 
-def crop_view(size: int, options) -> View:
-    """A view that only crops and flips."""
-    return View(size, **options, jitter=0.0, grayscale=0.0, blur=0.0)
+def train_view(encoder: Encoder, crops: Mapping) -> Callable | None:
+    """The views of training with labels, see `Modality.train_view`."""
+    return encoder.modality.train_view(encoder.preprocessor, crops)
 
 
 def _given(section):

@@ -160,7 +160,8 @@ class Modality(Protocol):
 
         Returns:
             `view(rows, seed)`, from a batch of rows to what the encoder
-            takes; None for none.
+            takes, and where it lies in each row: of an image `box` and
+            `flip`, by which tasks move their targets. None for none.
         """
 
     def encoder(

@@ -2,18 +2,14 @@
 
 import dataclasses
 
-import keras
 import numpy as np
 
 from byol_tf.jobs import inputs
 from byol_tf.jobs.evaluate.run import LinearEvaluation, Subject
 from byol_tf.jobs.evaluate.settings import Settings, SGDSettings
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.modalities.image.views import CentreView
-from byol_tf.runs.encoder import Encoder, load_encoder
+from byol_tf.runs.encoder import load_encoder
 from byol_tf.runtime import should_compile
-
-MOST_PIXELS = 32  # of a side of images that are vectors as they are
 
 
 def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
@@ -72,11 +68,11 @@ def _linear_settings(config):
 
 
 def _subjects(config, encoder, train, crops):
-    """Raw pixels, a random encoder and the pretrained one."""
-    view = inputs.crop_view(encoder.sizes["view_size"], crops)
+    """Raw inputs, a random encoder and the pretrained one."""
+    view = inputs.train_view(encoder, crops)
     fresh = encoder.fresh(config.seed)
     return [
-        Subject("raw pixels", _pixels(encoder, train.row_shape[-1])),
+        _raw(encoder, train.row_shape),
         Subject(
             "random encoder", fresh, view if config.sgd.random_encoder else None
         ),
@@ -84,18 +80,14 @@ def _subjects(config, encoder, train, crops):
     ]
 
 
-def _pixels(encoder, channels) -> Encoder:
-    """Images to their pixels as vectors, prepared as for another encoder."""
-    size = min(encoder.sizes["view_size"], MOST_PIXELS)
-    images = keras.Input((size, size, channels))
-    flat = keras.layers.Flatten()(images)
-    config = encoder.preprocessor.get_config()
-    return dataclasses.replace(
-        encoder,
-        model=keras.Model(images, flat, name="pixels"),
-        preprocessor=CentreView.from_config({**config, "size": size}),
-        about={},
+def _raw(encoder, row_shape) -> Subject:
+    """Rows as they are, as vectors, prepared as for the encoder."""
+    sizes = {**encoder.sizes, "channels": row_shape[-1]}
+    name, model, prepare = encoder.modality.raw(encoder.preprocessor, sizes)
+    plain = dataclasses.replace(
+        encoder, model=model, preprocessor=prepare, about={}
     )
+    return Subject(name, plain)
 
 
 def _labelled(images, limit, seed):

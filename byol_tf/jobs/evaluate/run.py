@@ -28,7 +28,6 @@ from byol_tf.evaluation.selection import Choice, choose_neighbours
 from byol_tf.files import write_json
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate.settings import Settings
-from byol_tf.modalities.image.view import View
 from byol_tf.optim.schedules import scaled_learning_rate
 from byol_tf.progress import progress_bar
 from byol_tf.runs.encoder import Encoder
@@ -43,12 +42,13 @@ class Subject(NamedTuple):
         name: heading of its row.
         encoder: stays as it is; the features of one that was never saved are
             not kept on disk.
-        view: random view of SGD; None leaves that protocol out.
+        view: random views of SGD, see `Modality.train_view`; None leaves that
+            protocol out.
     """
 
     name: str
     encoder: Encoder
-    view: View | None = None
+    view: Callable | None = None
 
 
 @dataclasses.dataclass
@@ -204,7 +204,10 @@ class LinearEvaluation:
             seed=self.settings.seed,
             num_steps=self._steps,
         )
-        draw = tf.function(subject.view.draw, jit_compile=True, autograph=False)
+
+        @functools.partial(tf.function, jit_compile=True, autograph=False)
+        def draw(rows, seed):
+            return subject.view(rows, seed)[0]
 
         def encode(images, step):
             images = draw(images, step_seed(self.settings.seed, step))

@@ -61,8 +61,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     crops, draw = None, None
     if not made.shown_whole:
         crops = inputs.crop_options(config.view, encoder)
-        size = encoder.sizes["view_size"]
-        draw = inputs.crop_view(size, crops).draw_with_where
+        draw = inputs.train_view(encoder, crops)
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
@@ -149,14 +148,15 @@ def _labelled(images, file):
 
 
 def _check_shape(task, images, config):
+    if not task.moves_with_image:
+        return
     height, width, _ = images.row_shape
-    if task.moves_with_image and height != width:
+    if height != width:
         raise ValueError(
             f"{task.name} needs square images, since only the centre square "
             f"is shown. Received: {height}x{width} images of {images.name}"
         )
-    moves = task.moves_with_image and not task.shown_whole
-    if moves and config.crop_fraction != 1:
+    if not task.shown_whole and config.crop_fraction != 1:
         raise ValueError(
             f"the targets of {task.name} are those of the whole image; leave "
             f"crop_fraction at 1. Received: {config.crop_fraction}"

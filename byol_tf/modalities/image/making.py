@@ -82,7 +82,7 @@ def train_view(preprocessor: CentreView, crops: Mapping) -> Callable:
         crops: options of `View`: `area`, `aspect`, `resize`, `flip`.
     """
     options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
-    return View(preprocessor.size, **options).draw
+    return View(preprocessor.size, **options).draw_with_where
 
 
 def raw(preprocessor: CentreView, sizes: Mapping) -> Raw:
