@@ -3,8 +3,8 @@
     python export.py --workdir=runs/quickstart --to=exported/quickstart \
         --format=saved_model,onnx,litert
 
-Verified on the run's own images, or on others by `--config.data.*` as in
-configs/eval_linear.py.
+Verified on the images that pretraining kept in the run folder, or on a data
+set by `--config.data.*` as in configs/eval_linear.py.
 """
 
 import ml_collections
@@ -28,7 +28,9 @@ def get_config() -> ml_collections.ConfigDict:
     litert.calibration_images = 200
 
     config.verify = verify = ml_collections.ConfigDict()
-    verify.images = 1000  # of the test and of the training images, for kNN
+    # Of the training and of the test images of a data set, for kNN; of the
+    # images that were kept, each half votes on the other.
+    verify.images = 1000
     verify.batch = 64  # images that are compared one by one, and timed
     verify.repeats = 5  # of each timing; the median counts
     verify.neighbours = 20  # of kNN, at most

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 from byol_tf.runs.config import config_of_run
-from byol_tf.runs.encoder import Encoder, weights_digest
+from byol_tf.runs.description import weights_digest
+from byol_tf.runs.encoder import Encoder
 
 
 def data_suffix(config) -> str:

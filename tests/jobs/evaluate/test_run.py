@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_tf.files import save_model
+from byol_tf.files import save_model, sha256
 from byol_tf.jobs.evaluate import build as evaluation_builders
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate import run as linear_evaluation
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.runs import encoder as encoders
+from byol_tf.runs.description import weights_digest
 from configs import base, eval_linear
 from tests.support.runs import make_run, write_arrays
 
@@ -44,8 +44,8 @@ def build(workdir, **overrides):
 def finished(tmp_path_factory):
     workdir = make_run(tmp_path_factory.mktemp("evaluated"))
     job = build(workdir)
-    before = encoders.weights_digest(job.subjects[-1].encoder.model)
-    file_before = encoders.file_digest(workdir)
+    before = weights_digest(job.subjects[-1].encoder.model)
+    file_before = sha256(workdir / "encoder.keras")
     result = job.run(workdir)
     return workdir, job, result, (before, file_before)
 
@@ -114,21 +114,19 @@ def test_the_table_has_a_row_for_each_encoder(finished):
 
 def test_the_encoder_stays_bit_for_bit_as_it_was(finished):
     workdir, job, _, (before, file_before) = finished
-    assert encoders.weights_digest(job.subjects[-1].encoder.model) == before
-    assert encoders.file_digest(workdir) == file_before
+    assert weights_digest(job.subjects[-1].encoder.model) == before
+    assert sha256(workdir / "encoder.keras") == file_before
 
 
 def test_the_random_encoder_has_other_weights_and_the_same_form(finished):
     fresh, pretrained = (s.encoder.model for s in finished[1].subjects[1:])
     shapes = [[w.shape for w in m.get_weights()] for m in (fresh, pretrained)]
     assert shapes[0] == shapes[1]
-    assert encoders.weights_digest(fresh) != (
-        encoders.weights_digest(pretrained)
-    )
-    again = encoders.fresh_encoder(pretrained, 0)
-    assert encoders.weights_digest(again) == encoders.weights_digest(fresh)
-    other = encoders.fresh_encoder(pretrained, 1)
-    assert encoders.weights_digest(other) != encoders.weights_digest(fresh)
+    assert weights_digest(fresh) != (weights_digest(pretrained))
+    again = finished[1].subjects[-1].encoder.fresh(0).model
+    assert weights_digest(again) == weights_digest(fresh)
+    other = finished[1].subjects[-1].encoder.fresh(1).model
+    assert weights_digest(other) != weights_digest(fresh)
 
 
 def test_features_are_kept_and_read_again(finished, monkeypatch):

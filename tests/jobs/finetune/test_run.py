@@ -16,6 +16,7 @@ from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import encoder as encoders
+from byol_tf.runs.description import weights_digest
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
@@ -36,7 +37,7 @@ def finished(run_folder):
     job = build(
         run_folder, labels=["10-per-class", "50%"], seeds=2, grid_seeds=1
     )
-    before = encoders.weights_digest(job.encoder.model)
+    before = weights_digest(job.encoder.model)
     fitted = {}
     choose = job._choose
 
@@ -81,7 +82,7 @@ def test_means_deviations_and_gains_follow_from_the_runs(finished):
 
 def test_the_frozen_encoder_and_the_given_one_stay_bit_for_bit(finished):
     job, _, fitted, before = finished
-    assert encoders.weights_digest(job.encoder.model) == before
+    assert weights_digest(job.encoder.model) == before
     pretrained = job.encoder.model.get_weights()
     for (_, variant), choice in fitted.items():
         for training in choice.trainings:

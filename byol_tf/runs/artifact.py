@@ -1,0 +1,252 @@
+"""A trained model with all that it takes to use it."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.files import save_model, sha256, write_json
+from byol_tf.layers.plain import to_plain
+from byol_tf.modalities.levels import outputs_of
+from byol_tf.modalities.registry import load_modality
+from byol_tf.modalities.signature import Signature
+from byol_tf.runs import description, earlier
+from byol_tf.runtime import describe_machine, set_seed
+from byol_tf.tasks import registry
+from byol_tf.tasks.task import Task
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoder:
+    """A trained model with all that it takes to use it.
+
+    Attributes:
+        model: Keras model from a prepared batch to vectors
+            `[batch, features]`, or to outputs of a task by name.
+        preprocessor: Keras layer from a batch of stored rows to what `model`
+            takes.
+        about: what `preprocessor.json` holds, as JSON values: `modality`,
+            `spec`, `sizes`, `crops`, `levels`, `precision`, `sha256`, `data`,
+            `config` and more.
+        task: None, or what the model's outputs mean.
+    """
+
+    model: keras.Model
+    preprocessor: keras.layers.Layer
+    about: Mapping
+    task: Task | None = None
+
+    # ---- what it takes ------------------------------------------------
+
+    @functools.cached_property
+    def modality(self):
+        """The kind of its inputs."""
+        return load_modality(self.about["modality"])
+
+    @property
+    def noun(self) -> str:
+        """What one row is, for texts: "image"."""
+        return self.modality.name
+
+    @property
+    def sizes(self) -> Mapping:
+        """Numbers that rows and batches follow from, by name."""
+        return self.about["sizes"]
+
+    @property
+    def spec(self) -> dict[str, tf.TensorSpec]:
+        """Of a stored row, by name."""
+        return description.spec_from_json(self.about["spec"])
+
+    def decode(self, data: bytes | str | os.PathLike) -> np.ndarray:
+        """Decodes a file to a stored row, as `spec` says.
+
+        Args:
+            data: path of the file, or its bytes.
+
+        Raises:
+            Unreadable: the file cannot be read.
+            ValueError: the size of stored rows is not known, see
+                `load_encoder`, or there are no such files.
+        """
+        if self.sizes.get("image_size") == 0:
+            raise ValueError(earlier.NO_IMAGE_SIZE)
+        return self.modality.decode_row(data, self.sizes)
+
+    def origin(self, data: bytes | str | os.PathLike):
+        """What results are turned back by, by name; of an image its `size`."""
+        return self.modality.origin(data)
+
+    def inputs(self, form: str) -> Mapping[str, Signature]:
+        """Ways to feed an export, see `modalities.signature.Source`."""
+        return self.modality.inputs(self.preprocessor, self.sizes, form)
+
+    def check_rows(self, shape: Sequence[int | None], name: str) -> None:
+        """Raises a ValueError if rows of another set do not fit.
+
+        Args:
+            shape: of a row, channels last.
+            name: of the set, for messages.
+        """
+        channels = self.sizes.get("channels")
+        if channels not in (None, shape[-1]):
+            raise ValueError(
+                f"the encoder takes {channels} channels, but the rows of "
+                f"{name} have {shape[-1]}; convert them with "
+                f"--config.data.channels={channels}, or choose another encoder"
+            )
+
+    # ---- what it gives ------------------------------------------------
+
+    @functools.cached_property
+    def level_layers(self) -> dict[str, tuple[str, int]]:
+        """Name of the layer and stride of each level, by the level's name."""
+        if "levels" not in self.about:
+            return self.modality.levels(self.model)
+        return {
+            name: (level["layer"], level["stride"])
+            for name, level in self.about["levels"].items()
+        }
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Stride of each level by name, such as `{"P2": 4, "P3": 8}`."""
+        return {name: stride for name, (_, stride) in self.level_layers.items()}
+
+    def outputs_of(
+        self, *names: str, input_shape: Sequence[int | None] | None = None
+    ) -> keras.Model:
+        """A model from prepared batches to a dict of levels by name.
+
+        Args:
+            *names: of the levels, at least one.
+            input_shape: of a prepared row, or None for the encoder's own.
+
+        Raises:
+            ValueError: a level is missing, or the shape does not fit.
+        """
+        return outputs_of(self.model, self.level_layers, names, input_shape)
+
+    @property
+    def features(self) -> int | None:
+        """Length of a vector; None of a model with outputs by name."""
+        shape = self.model.output_shape
+        return shape[-1] if isinstance(shape, tuple) else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs, if the model tells them apart."""
+        return self.task.columns if self.task else ()
+
+    # ---- which one it is ----------------------------------------------
+
+    @property
+    def identity(self) -> dict | None:
+        """What vectors follow from besides rows; None of an unsaved model."""
+        if "sha256" not in self.about:
+            return None
+        return {
+            "file": self.about["sha256"],
+            "weights": description.weights_digest(self.model),
+            "preparation": description.options_of(self.preprocessor),
+        }
+
+    @property
+    def origin_of_vectors(self) -> dict:
+        """What files of embeddings are known by."""
+        return {
+            "encoder": self.about["sha256"],
+            "image_size": self.sizes.get("image_size"),
+            "size": self.sizes.get("view_size"),
+            "channels": self.sizes.get("channels"),
+            "crop_fraction": getattr(self.preprocessor, "crop_fraction", 1.0),
+        }
+
+    # ---- others of its kind -------------------------------------------
+
+    def fresh(self, seed: int) -> "Encoder":
+        """Of the same architecture, as if it had never been trained.
+
+        Args:
+            seed: of the weights; seeds Python, NumPy and TensorFlow as well.
+        """
+        set_seed(seed)
+        model = type(self.model).from_config(self.model.get_config())
+        return dataclasses.replace(self, model=model)
+
+    def giving(self, output: str) -> "Encoder":
+        """With one of its outputs by name as the only one."""
+        model = keras.Model(self.model.input, self.model.output[output])
+        return dataclasses.replace(self, model=model)
+
+    def of_rows(
+        self, shape: Sequence[int | None], model: keras.Model, task: Task
+    ) -> "Encoder":
+        """A model that was fine-tuned on rows of a shape.
+
+        Args:
+            shape: of a stored row, channels last.
+            model: to the task's outputs.
+            task: what the outputs mean.
+        """
+        name, *_ = self.about["spec"]
+        spec = {**self.about["spec"][name], "shape": list(shape)}
+        sizes = self.modality.sizes(shape, preprocessor=self.preprocessor)
+        about = {**self.about, "spec": {name: spec}, "sizes": sizes}
+        made = Encoder(model, self.preprocessor, about, task)
+        return made.resized(max_pixels=self.sizes.get("max_pixels"))
+
+    def resized(self, **sizes: int) -> "Encoder":
+        """With other sizes, such as `max_pixels`; 0 keeps what there is."""
+        given = {key: value for key, value in sizes.items() if value}
+        about = {**self.about, "sizes": {**self.sizes, **given}}
+        return dataclasses.replace(self, about=about)
+
+    # ---- saving -------------------------------------------------------
+
+    def save(
+        self, workdir: str | os.PathLike, name: str = "encoder", **about
+    ) -> "Encoder":
+        """Writes the model and what is known of it, each whole or not at all.
+
+        Args:
+            workdir: the run folder.
+            name: of the model's file, without `.keras`.
+            **about: further JSON values.
+
+        Returns:
+            The encoder with what was written as `about`.
+        """
+        path = pathlib.Path(workdir) / f"{name}.keras"
+        plain = dataclasses.replace(self, model=to_plain(self.model))
+        save_model(plain.model, path)
+        written = plain.describe(path, **about).about
+        return dataclasses.replace(self, about=written)
+
+    def describe(self, path: pathlib.Path, **about) -> "Encoder":
+        """Writes the JSON file beside a saved model; see `save`."""
+        levels = {} if self.task else self.modality.levels(self.model)
+        written = {
+            **self.about,
+            **(registry.to_json(self.task) if self.task else {}),
+            **about,
+            "schema": description.SCHEMA,
+            "levels": {
+                name: {"layer": layer, "stride": stride}
+                for name, (layer, stride) in levels.items()
+            },
+            "preparation": keras.saving.serialize_keras_object(
+                self.preprocessor
+            ),
+            "features": self.features,
+            "precision": description.precision_of(self.model),
+            "versions": describe_machine()["versions"],
+            "sha256": sha256(path),
+        }
+        write_json(description.description_of(path), written)
+        return dataclasses.replace(self, about=written)
