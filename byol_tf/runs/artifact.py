@@ -176,7 +176,11 @@ class Encoder:
             seed: of the weights; seeds Python, NumPy and TensorFlow as well.
         """
         set_seed(seed)
-        model = type(self.model).from_config(self.model.get_config())
+        saved = self.about.get("architecture")
+        if saved:
+            model = keras.saving.deserialize_keras_object(saved)
+        else:
+            model = type(self.model).from_config(self.model.get_config())
         return dataclasses.replace(self, model=model)
 
     def giving(self, output: str) -> "Encoder":
@@ -198,6 +202,7 @@ class Encoder:
         spec = {**self.about["spec"][name], "shape": list(shape)}
         sizes = self.modality.sizes(shape, preprocessor=self.preprocessor)
         about = {**self.about, "spec": {name: spec}, "sizes": sizes}
+        about.pop("architecture", None)  # of the encoder alone
         made = Encoder(model, self.preprocessor, about, task)
         return made.resized(max_pixels=self.sizes.get("max_pixels"))
 
@@ -223,6 +228,7 @@ class Encoder:
             The encoder with what was written as `about`.
         """
         path = pathlib.Path(workdir) / f"{name}.keras"
+        about = {**description.architecture_of(self.model), **about}
         plain = dataclasses.replace(self, model=to_plain(self.model))
         save_model(plain.model, path)
         written = plain.describe(path, **about).about

@@ -63,6 +63,20 @@ def preparation(path: pathlib.Path, about: Mapping) -> keras.layers.Layer:
     return layer
 
 
+def architecture_of(model: keras.Model) -> dict:
+    """What a plain file does not keep of a model of our own class.
+
+    Such a class draws its first weights layer by layer in an order of its own,
+    and a random encoder of the same seed is to have the same ones.
+
+    Returns:
+        `{"architecture": ...}` as `keras.saving` has it, or {}.
+    """
+    own = keras.saving.get_registered_name(type(model)).startswith("byol_tf>")
+    serialize = keras.saving.serialize_keras_object
+    return {"architecture": serialize(model)} if own else {}
+
+
 def spec_to_json(spec: Mapping[str, tf.TensorSpec]) -> dict:
     """Shapes and types by name, as JSON values."""
     return {

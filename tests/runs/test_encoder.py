@@ -14,6 +14,7 @@ from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.runs import samples
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_encoder
+from byol_tf.runtime import set_seed
 from configs import base
 from tests.support.embeddings import save_image
 from tests.support.encoders import image_encoder
@@ -21,9 +22,14 @@ from tests.support.encoders import image_encoder
 SIZE = 16
 
 
+def network_of_class():
+    # Draws the weights of shortcuts before those of the blocks around them.
+    return make_resnet("slim", (SIZE, SIZE, 3), blocks=(1, 1), widths=(4, 8))
+
+
 def network():
     keras.utils.set_random_seed(0)
-    return make_resnet("slim", (SIZE, SIZE, 3), blocks=(1, 1), widths=(4, 8))
+    return network_of_class()
 
 
 @pytest.fixture
@@ -79,6 +85,29 @@ def test_the_first_training_step_keeps_the_statistics(workdir):
     for norm in norms:
         # Of a batch the variance is near 1: 0.9 * 7 stays, with decay 0.9.
         assert np.asarray(norm.moving_variance).min() > 6.2
+
+
+def test_a_fresh_one_is_drawn_as_the_original_class_draws(workdir):
+    set_seed(3)
+    expected = network_of_class().get_weights()
+    fresh = load_encoder(workdir).fresh(3).model.get_weights()
+    for ours, theirs in zip(fresh, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_fresh_one_of_a_foreign_class_keeps_its_form(tmp_path):
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Conv2D(4, 3)(inputs)
+    model = keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(x))
+    image_encoder(model, SIZE).save(tmp_path)
+    loaded = load_encoder(tmp_path)
+    shapes = [weight.shape for weight in loaded.model.get_weights()]
+    one, again, other = (
+        loaded.fresh(seed).model.get_weights() for seed in (1, 1, 2)
+    )
+    assert [weight.shape for weight in one] == shapes
+    np.testing.assert_array_equal(one[0], again[0])
+    assert np.abs(one[0] - other[0]).max() > 0.01
 
 
 def test_files_are_decoded_to_stored_rows(workdir, tmp_path):
