@@ -1,0 +1,68 @@
+"""A run on photos that stay files: views from originals of several sizes."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_tf.jobs.pretrain import build as builders
+from tests.support.runs import tiny_config
+
+CLASSES, EACH, BAD = ("dark", "bright"), 14, "03.png"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """28 photos of several sizes in two classes; one is damaged."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("photos")
+    for number, name in enumerate(CLASSES):
+        (folder / name).mkdir()
+        for each in range(EACH):
+            shape = (*rng.integers(9, 30, 2), 3)
+            pixels = rng.integers(0, 100, shape) + 150 * number
+            image = Image.fromarray(pixels.astype(np.uint8))
+            image.save(folder / name / f"{each:02}.png")
+    (folder / "dark" / BAD).write_bytes(b"<html>")
+    return folder
+
+
+def run(photos, workdir):
+    config = tiny_config("")
+    config.data.update(
+        source="folder", dir=str(photos), image_size=0, test_split=""
+    )
+    config.augment.size = 8
+    job = builders.pretraining(config, workdir)
+    return job, job.run(workdir)
+
+
+@pytest.fixture(scope="module")
+def finished(photos, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    return (*run(photos, workdir), workdir)
+
+
+def test_photos_stay_files_and_are_learned_from(finished):
+    job, result, workdir = finished
+    assert job.train.encoded and job.train.row_shape == (None, None, 3)
+    assert np.isfinite(result["after"]["knn_accuracy"])
+    for name in ("encoder.keras", "views.png", "report.html"):
+        assert (workdir / name).stat().st_size
+
+
+def test_the_damaged_photo_is_listed_once(photos, finished):
+    with open(finished[2] / "bad_images.csv", newline="") as file:
+        _, *rows = csv.reader(file)
+    assert [path for path, _ in rows] == [str(photos / "dark" / BAD)]
+
+
+def test_the_same_run_gives_the_same_weights(photos, finished, tmp_path):
+    job, _ = run(photos, tmp_path)
+    for ours, theirs in zip(
+        job.model.encoder.get_weights(),
+        finished[0].model.encoder.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
