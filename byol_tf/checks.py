@@ -1,6 +1,7 @@
 """Checks of settings, with an error that names the setting."""
 
 import contextlib
+import numbers
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,7 +18,7 @@ def in_section(name: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        text = re.sub(r"^`([\w.]+)`", rf"{name}.\1", str(error))
+        text = re.sub(rf"^`(?:{name}\.)?([\w.]+)`", rf"{name}.\1", str(error))
         raise ValueError(text) from error
 
 
@@ -25,7 +26,7 @@ def check_number(
     name: str, value: float, low: float, high: float = float("inf")
 ) -> float:
     """The value, if it is a number in [low, high]; else a ValueError."""
-    if not isinstance(value, (int, float)) or not low <= value <= high:
+    if not isinstance(value, numbers.Real) or not low <= value <= high:
         bounded = high < float("inf")
         wanted = (
             f"in [{low:g}, {high:g}]" if bounded else f"of at least {low:g}"
@@ -38,7 +39,7 @@ def check_number(
 
 def check_integer(name: str, value: int, low: int) -> int:
     """The value, if it is an integer of at least `low`; else a ValueError."""
-    if not isinstance(value, int) or value < low:
+    if not isinstance(value, numbers.Integral) or value < low:
         raise ValueError(
             f"`{name}` must be an integer of at least {low}. "
             f"Received: {name}={value!r}"
@@ -60,7 +61,7 @@ def check_positive(
     name: str, value: float, high: float = float("inf")
 ) -> float:
     """The value, if it is a number above 0, at most `high`."""
-    if not isinstance(value, (int, float)) or not 0 < value <= high:
+    if not isinstance(value, numbers.Real) or not 0 < value <= high:
         most = f" and at most {high:g}" if high < float("inf") else ""
         raise ValueError(
             f"`{name}` must be a number above 0{most}. "
@@ -87,7 +88,7 @@ def check_fields(
             raise ValueError(f"{name} must have a value. Received: {value}")
         several = isinstance(value, tuple | list)
         for entry in value if several else [value]:
-            number = isinstance(entry, (int, float))
+            number = isinstance(entry, numbers.Real)
             if several and not number:
                 raise ValueError(
                     f"{name} must hold numbers. Received: {value!r}"

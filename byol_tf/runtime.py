@@ -9,6 +9,8 @@ import time
 import keras
 import tensorflow as tf
 
+from byol_tf.checks import check_choice
+
 PACKAGES = ("byol-tf", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
@@ -16,12 +18,7 @@ _PROCESSORS = pathlib.Path("/proc/cpuinfo")
 
 def check_precision(precision: str) -> str:
     """Returns the name of a precision, or raises a ValueError."""
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(PRECISIONS)}. "
-            f"Received: {precision!r}"
-        )
-    return precision
+    return check_choice("precision", precision, PRECISIONS)
 
 
 def dtype_policy(precision: str) -> str:

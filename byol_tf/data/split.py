@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import Fraction
 
@@ -117,10 +118,7 @@ def balanced_subset(
         ValueError: a class has too few examples, or there is no label.
     """
     labels = np.asarray(labels)
-    if per_class < 1:
-        raise ValueError(
-            f"`per_class` must be at least 1. Received: per_class={per_class}"
-        )
+    check_number("per_class", per_class, 1)
     classes = np.unique(labels[labels >= 0])
     if not len(classes):
         raise ValueError(

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
 from byol_tf.runtime import has_accelerator
 
@@ -38,11 +39,7 @@ class FeatureExtractor:
         prepare: Prepare | None = None,
         batch_size: int = 512,
     ):
-        if batch_size < 1:
-            raise ValueError(
-                "`batch_size` must be at least 1. "
-                f"Received: batch_size={batch_size}"
-            )
+        check_number("batch_size", batch_size, 1)
         self.encoder = encoder
         self.prepare = prepare
         self.batch_size = batch_size

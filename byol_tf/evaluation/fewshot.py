@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from byol_tf.checks import check_number
 from byol_tf.data.split import balanced_subset
 from byol_tf.evaluation.linear import ridge_classifier
 
@@ -57,8 +58,7 @@ def few_shot_accuracy(
         ValueError: `draws` is less than 1, or see `balanced_subset` and
             `ridge_classifier`.
     """
-    if draws < 1:
-        raise ValueError(f"`draws` must be at least 1. Received: draws={draws}")
+    check_number("draws", draws, 1)
     train_labels = np.asarray(train_labels)
     accuracies = []
     for draw in range(draws):

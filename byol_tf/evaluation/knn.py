@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from byol_tf.checks import check_number, check_positive
+
 
 def knn_predict(
     bank: np.ndarray,
@@ -206,10 +208,5 @@ def _check_options(bank, queries, ks, temperature, chunk):
             f"`k` must be between 1 and the size of the bank, {len(bank)}. "
             f"Received: k={ks if len(ks) != 1 else ks[0]}"
         )
-    if not temperature > 0:
-        raise ValueError(
-            "`temperature` must be positive. "
-            f"Received: temperature={temperature}"
-        )
-    if chunk < 1:
-        raise ValueError(f"`chunk` must be at least 1. Received: chunk={chunk}")
+    check_positive("temperature", temperature)
+    check_number("chunk", chunk, 1)

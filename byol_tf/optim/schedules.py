@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from byol_tf.checks import check_number
+
 
 def scaled_learning_rate(base_lr: float, batch_size: int) -> float:
     """Linear scaling rule: `base_lr` is the rate for a batch of 256.
@@ -84,12 +86,7 @@ class CosineTau(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, base: float, total_steps: int):
         super().__init__()
         self.base = check_tau(base)
-        if total_steps < 1:
-            raise ValueError(
-                "`total_steps` must be at least 1. "
-                f"Received: total_steps={total_steps}"
-            )
-        self.total_steps = int(total_steps)
+        self.total_steps = int(check_number("total_steps", total_steps, 1))
 
     def __call__(self, step):
         passed = tf.cast(step, tf.float32) / self.total_steps

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from byol_tf.checks import check_number
+from byol_tf.checks import check_choice, check_number
 
 NANS = ("null", "NaN")
 
@@ -86,8 +86,4 @@ class Settings:
         check_number("versions_kept", self.versions_kept, 1)
         check_number("drain_s", self.drain_s, 0)
         check_number("grace_s", self.grace_s, 0)
-        if self.nan not in NANS:
-            raise ValueError(
-                f"`nan` must be one of {', '.join(NANS)}. "
-                f"Received: nan={self.nan!r}"
-            )
+        check_choice("nan", self.nan, NANS)

@@ -15,6 +15,7 @@ from typing import Protocol
 import tensorflow as tf
 from absl import logging
 
+from byol_tf.checks import check_number
 from byol_tf.files import read_json, sha256, write_json
 from byol_tf.lines import first_line
 
@@ -51,10 +52,7 @@ class CheckpointStore:
         keep: int = 2,
         parts: Mapping[str, Part] | None = None,
     ):
-        if keep < 1:
-            raise ValueError(
-                f"`keep` must be at least 1. Received: keep={keep}"
-            )
+        check_number("keep", keep, 1)
         self.directory = pathlib.Path(directory)
         self.model = model
         self.keep = keep

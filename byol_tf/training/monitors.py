@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from byol_tf.checks import check_number
 from byol_tf.evaluation.collapse import collapse_statistics, diagnose
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
@@ -29,10 +30,7 @@ class _EveryEpochs(keras.callbacks.Callback):
 
     def __init__(self, every: int = 1):
         super().__init__()
-        if every < 1:
-            raise ValueError(
-                f"`every` must be at least 1 epoch. Received: every={every}"
-            )
+        check_number("every", every, 1)
         self.every = every
         self.seconds = 0.0
 

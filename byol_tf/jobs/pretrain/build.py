@@ -156,16 +156,17 @@ def optimizer(config, model, updates: int):
     """The optimizer with its schedule, for so many updates in all."""
     section = config.optimizer
     _, weight_decay = _peak_and_decay(section, config.batch_size)
-    return make_optimizer(
-        section.name,
-        learning_rate(config, updates),
-        weight_decay=weight_decay,
-        momentum=section.momentum,
-        trust_coefficient=section.trust_coefficient,
-        clip_trust_ratio=section.clip_trust_ratio,
-        exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
-        accumulate_steps=section.accumulate_steps,
-    )
+    with in_section("optimizer"):
+        return make_optimizer(
+            section.name,
+            learning_rate(config, updates),
+            weight_decay=weight_decay,
+            momentum=section.momentum,
+            trust_coefficient=section.trust_coefficient,
+            clip_trust_ratio=section.clip_trust_ratio,
+            exempt=[v for v in model.trainable_variables if len(v.shape) <= 1],
+            accumulate_steps=section.accumulate_steps,
+        )
 
 
 def learning_rate(config, updates: int) -> WarmupCosine:

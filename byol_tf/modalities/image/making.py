@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import numpy as np
 
+from byol_tf.checks import in_section
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.modalities import levels as graph_levels
@@ -66,7 +67,8 @@ def views(section, preprocessor: CentreView) -> TwoViews:
                 f"augment.{key} must have one probability for each view. "
                 f"Received: {options[key]!r}"
             )
-    return TwoViews.byol(**options)
+    with in_section("augment"):
+        return TwoViews.byol(**options)
 
 
 def crops(section) -> dict:
@@ -114,9 +116,10 @@ def encoder(
         for key in ("blocks", "widths", "mean", "std")
         if options[key]
     }
-    return make_resnet(
-        name, input_shape, stem=options.stem, dtype=dtype, **overrides
-    )
+    with in_section("encoder"):
+        return make_resnet(
+            name, input_shape, stem=options.stem, dtype=dtype, **overrides
+        )
 
 
 def levels(model: keras.Model) -> dict[str, tuple[str, int]]:

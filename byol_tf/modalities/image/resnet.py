@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from byol_tf.checks import check_choice
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 from byol_tf.layers.convolution import Conv2D
 from byol_tf.layers.heads import kernel_initializer
@@ -251,11 +252,7 @@ def make_resnet(name: str, input_shape: tuple, **overrides) -> ResNet:
     Raises:
         ValueError: for an unknown name.
     """
-    if name not in ENCODERS:
-        raise ValueError(
-            f"`encoder.name` must be one of {', '.join(sorted(ENCODERS))}. "
-            f"Received: {name!r}"
-        )
+    check_choice("encoder.name", name, sorted(ENCODERS))
     return ResNet(input_shape, **{**ENCODERS[name], **overrides})
 
 
@@ -284,7 +281,5 @@ def _check(input_shape, blocks, widths, block, stem):
             "`blocks` and `widths` must have one positive number a stage. "
             f"Received: blocks={blocks}, widths={widths}"
         )
-    if block not in BLOCKS:
-        raise ValueError(f"`block` must be one of {BLOCKS}. Received: {block}")
-    if stem not in STEMS:
-        raise ValueError(f"`stem` must be one of {STEMS}. Received: {stem}")
+    check_choice("block", block, BLOCKS)
+    check_choice("stem", stem, STEMS)

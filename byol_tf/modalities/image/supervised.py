@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from byol_tf.checks import check_number
+from byol_tf.checks import check_choice, check_number
 
 NAMES = ("none", "randaugment")
 Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -40,12 +40,7 @@ class SupervisedAugment:
         mixup: float = 0.0,
         cutmix: float = 0.0,
     ):
-        if name not in NAMES:
-            raise ValueError(
-                f"`augment.name` must be one of {', '.join(NAMES)}. "
-                f"Received: {name!r}"
-            )
-        self.name = name
+        self.name = check_choice("augment.name", name, NAMES)
         self.magnitude = check_number("augment.magnitude", magnitude, 0.0, 1.0)
         self.operations = int(check_number("augment.operations", operations, 1))
         self.mixup = check_number("augment.mixup", mixup, 0.0)

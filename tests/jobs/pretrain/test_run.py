@@ -339,11 +339,30 @@ def test_an_impossible_value_is_refused_by_name(tmp_path, field, value):
         ),
     ],
 )
-def test_a_constructors_error_has_the_name_of_the_field(field, value, told):
+def test_a_settings_error_has_the_name_of_the_field(field, value, told):
     config = tiny_config("data.npz", **{field: value})
     with pytest.raises(ValueError) as error:
         builders.check(config)
     assert str(error.value) == told
+
+
+@pytest.mark.parametrize(
+    "field,value",
+    [
+        ("augment.flip", 1.5),
+        ("augment.area", (0.5, 1.5)),
+        ("encoder.name", "resnet19"),
+        ("encoder.stem", "huge"),
+        ("optimizer.name", "adamax"),
+        ("optimizer.momentum", 1.0),
+    ],
+)
+def test_a_constructors_error_has_the_name_of_the_field(tmp_path, field, value):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(tmp_path / "data.npz", **{field: value})
+    config.optimizer.name = value if field == "optimizer.name" else "lars"
+    with pytest.raises(ValueError, match=rf"^{field} must be .*Received: "):
+        builders.pretraining(config, tmp_path)
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path):
