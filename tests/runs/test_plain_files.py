@@ -12,6 +12,7 @@ from byol_tf.modalities.image.adapters import make_encoder
 from byol_tf.modalities.image.resnet import make_resnet
 from tests.support.norms import randomise_norms
 
+pytestmark = pytest.mark.slow
 NAMES = [
     "slim",
     "resnet18",
