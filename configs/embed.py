@@ -10,6 +10,9 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
+    # A kind of input of your own that the run names, module:object; it is
+    # imported. "" for those of the package.
+    config.modality = ""
     # Pixels of a side that files are decoded to, by centre crop; 0: as the
     # run's own images were.
     config.image_size = 0

@@ -21,6 +21,9 @@ from configs import sections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
+    # A kind of input of your own that the run names, module:object; it is
+    # imported. "" for those of the package.
+    config.modality = ""
     config.seed = 0  # held-out part, batches, crops, random encoder, bootstrap
     config.holdout = 0.1  # of the training images: chooses every setting
     config.max_train = 0  # labelled training images; 0: all

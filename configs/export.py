@@ -14,6 +14,9 @@ from configs import sections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
+    # A kind of input of your own that the run names, module:object; it is
+    # imported. "" for those of the package.
+    config.modality = ""
     config.size = 0  # pixels of a side; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
     # Name of <name>.keras in the run folder, for the signature `classify` and

@@ -25,6 +25,9 @@ from configs import sections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
+    # A kind of input of your own that the run names, module:object; it is
+    # imported. "" for those of the package.
+    config.modality = ""
     config.variants = ("fine-tuned", "frozen", "scratch")
     config.seed = 0  # of the first repetition: labels, head, order, views
     config.seeds = 1  # repetitions, each with a subset of its own

@@ -283,6 +283,21 @@ def pack(
     return batch
 
 
+def batch_of(rows: Sequence, spec: Spec) -> Batch:
+    """Stacks decoded rows, padded where they differ.
+
+    Args:
+        rows: arrays, or dictionaries of arrays by name.
+        spec: of a row.
+
+    Returns:
+        As `pack`, padded to powers of two; the only array where there is one.
+    """
+    name = next(iter(spec))
+    named = [row if isinstance(row, dict) else {name: row} for row in rows]
+    return bare(pack(named, spec, power_of_two))
+
+
 def power_of_two(length: int) -> int:
     """The next power of two, so that few lengths of batches occur."""
     return 1 << max(int(length) - 1, 0).bit_length()

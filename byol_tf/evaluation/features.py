@@ -79,7 +79,7 @@ class FeatureExtractor:
         """
         read = _reader(inputs)
         inputs = inputs.rows if isinstance(inputs, Examples) else inputs
-        count = len(inputs)
+        count = len(keras.tree.flatten(inputs)[0])
         if count == 0:
             raise ValueError(
                 "`inputs` must hold at least one example. "
@@ -115,6 +115,8 @@ class FeatureExtractor:
 
 def _reader(inputs):
     """From a slice to a batch of rows."""
+    if isinstance(inputs, dict):
+        return lambda part: {k: rows[part] for k, rows in inputs.items()}
     if not isinstance(inputs, Examples):
         return inputs.__getitem__
     if inputs.dense:

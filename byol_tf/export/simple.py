@@ -27,6 +27,10 @@ class ImageModel:
     classes: tuple[str, ...] = ()
     noun: str = "image"
 
+    def batch(self, rows):
+        """See `Source`."""
+        return rows
+
     def inputs(self, form: str):
         """See `Source`."""
         modality = load_modality(self.noun)

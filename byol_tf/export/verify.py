@@ -145,9 +145,8 @@ class Comparison:
         """Traced once for each model and size of batch."""
         key = id(entry.model), batch
         if key not in self._extractors:
-            self._extractors[key] = FeatureExtractor(
-                entry.model, entry.preprocessor, batch
-            )
+            extract = FeatureExtractor(entry.model, entry.preprocessor, batch)
+            self._extractors[key] = lambda rows: extract(entry.batch(rows))
         return self._extractors[key]
 
     def _files(self, form):

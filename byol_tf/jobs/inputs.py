@@ -33,7 +33,7 @@ def run_with_data(config, workdir, defaults, *, labels: str):
         defaults: a configuration of a run with every field.
         labels: what `data.labels` becomes.
     """
-    run = config_of_run(None, workdir, defaults)
+    run = config_of_run(None, workdir, defaults, config.modality)
     with run.unlocked():
         run.data.update(_given(config.data))
         run.data.labels = labels
@@ -51,7 +51,7 @@ def about_encoder(encoder: Encoder) -> dict:
 
 
 def crop_options(section, encoder: Encoder) -> dict:
-    """Crop and flip: as configured, else as in the run's own views."""
+    """Options of the views of training: as configured, else as in the run."""
     kept = encoder.about.get("crops", {})
     kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
     return {**kept, **_given(section)}

@@ -134,8 +134,8 @@ class Modality(Protocol):
             Unreadable: it cannot be decoded.
         """
 
-    def origin(self, data):
-        """Returns what results are turned back by, such as a size."""
+    def origin(self, data) -> dict:
+        """Returns what results are turned back by, such as sizes, by name."""
 
     # ---- models -------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import importlib
 import operator
+import sys
 
 from byol_tf.modalities.contract import Modality
 
@@ -44,3 +45,24 @@ def load_modality(name: str) -> Modality:
             f"{', '.join(missing)}"
         )
     return found
+
+
+def load_named(name: str, trusted: str = "") -> Modality:
+    """Gives the modality that a file of a run names.
+
+    A file alone imports nothing: that would run what it names.
+
+    Args:
+        name: as in the file.
+        trusted: name of a modality that may be imported.
+
+    Raises:
+        ValueError: it would have to be imported and is not trusted.
+    """
+    module = str(name).partition(":")[0]
+    if name in MEMBERS or name == trusted or module in sys.modules:
+        return load_modality(name)
+    raise ValueError(
+        f"it names the modality {name!r}, which would have to be imported; if "
+        f"you know that code, allow it by --config.modality={name}"
+    )

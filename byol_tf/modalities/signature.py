@@ -46,6 +46,9 @@ class Source(Protocol):
     classes: tuple[str, ...]
     noun: str
 
+    def batch(self, rows) -> object:
+        """Stacks stored rows to a batch as `preprocessor` takes it."""
+
     def inputs(self, form: str) -> Mapping[str, Signature]:
         """Signatures of an export.
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.rows import Batch, batch_of
 from byol_tf.files import save_model, sha256, write_json
 from byol_tf.layers.plain import to_plain
 from byol_tf.modalities.levels import outputs_of
@@ -77,6 +78,12 @@ class Encoder:
         if self.sizes.get("image_size") == 0:
             raise ValueError(earlier.NO_IMAGE_SIZE)
         return self.modality.decode_row(data, self.sizes)
+
+    def batch(self, rows: Sequence) -> Batch:
+        """Stacks stored rows as `preprocessor` takes them; see `batch_of`."""
+        if isinstance(rows, np.ndarray):
+            return rows
+        return batch_of(rows, self.spec)
 
     def origin(self, data: bytes | str | os.PathLike):
         """What results are turned back by, by name; of an image its `size`."""

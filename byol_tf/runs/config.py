@@ -9,6 +9,7 @@ import yaml
 
 from byol_tf.files import write_text
 from byol_tf.lines import first_line
+from byol_tf.modalities.registry import load_named
 
 
 class Retired(NamedTuple):
@@ -35,7 +36,9 @@ RETIRED = {
 }
 
 
-def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
+def config_of_run(
+    config, workdir, defaults, trusted: str = ""
+) -> ml_collections.ConfigDict:
     """The configuration of a run folder, kept there from its first start.
 
     Args:
@@ -43,6 +46,7 @@ def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
         workdir: the run folder.
         defaults: a configuration with every field, for those that a folder
             of an earlier version lacks.
+        trusted: name of a modality of one's own that may be imported.
 
     Raises:
         ValueError: if there is neither, or if the two differ.
@@ -55,6 +59,7 @@ def config_of_run(config, workdir, defaults) -> ml_collections.ConfigDict:
             "--config=configs/quickstart.py"
         )
     if config is None:
+        load_named(kept.modality, trusted)
         return kept
     if kept is not None:
         changed = _differences(kept.to_dict(), config.to_dict())

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from byol_tf.files import loading
 from byol_tf.layers.plain import to_fast
+from byol_tf.modalities.registry import load_named
 from byol_tf.runs import description, earlier
 from byol_tf.runs.artifact import Encoder
 from byol_tf.tasks import registry
@@ -70,6 +71,7 @@ def load_encoder(
     size: int = 0,
     image_size: int = 0,
     crop_fraction: float = 1.0,
+    modality: str = "",
 ) -> Encoder:
     """Loads the encoder of a run folder in Keras's safe mode.
 
@@ -80,6 +82,8 @@ def load_encoder(
         image_size: pixels of a side that files are decoded to; 0 as the
             training images were.
         crop_fraction: share of the centre square that is kept.
+        modality: name of a modality of one's own that may be imported, see
+            `load_named`.
 
     Raises:
         ValueError: there is none, it cannot be read, it does not make vectors,
@@ -98,14 +102,17 @@ def load_encoder(
     _check_vectors(path, model)
     if description.description_of(path).is_file():
         about = description.read_description(path)
-        loaded = _described(path, to_fast(model), about)
+        loaded = _described(path, to_fast(model), about, modality)
     else:
         loaded = _described(path, model, earlier.describe(path, model, size))
     return _adapted(loaded, size, crop_fraction).resized(image_size=image_size)
 
 
 def load_classifier(
-    workdir: str | os.PathLike, name: str, task: str | None = None
+    workdir: str | os.PathLike,
+    name: str,
+    task: str | None = None,
+    modality: str = "",
 ) -> Encoder:
     """Loads what fine-tuning wrote, in Keras's safe mode.
 
@@ -115,6 +122,7 @@ def load_classifier(
             that one is taken.
         task: name of a task of one's own that may be imported, see
             `registry.from_json`.
+        modality: likewise a modality, see `load_encoder`.
 
     Raises:
         ValueError: there is none, it cannot be read, or its task is another
@@ -133,7 +141,8 @@ def load_classifier(
     else:
         with loading(file):
             about = earlier.describe_classifier(path, about, model)
-    return dataclasses.replace(_described(path, model, about), task=task)
+    described = _described(path, model, about, modality)
+    return dataclasses.replace(described, task=task)
 
 
 # ---- pieces -----------------------------------------------------------
@@ -144,9 +153,10 @@ def _about(*, modality, spec, sizes, **about):
     return {"modality": modality, "spec": spec, "sizes": dict(sizes), **about}
 
 
-def _described(path, model, about):
+def _described(path, model, about, trusted=""):
     """A model with what is said of it."""
     with loading(description.description_of(path)):
+        load_named(about["modality"], trusted)  # registers its layers
         loaded = Encoder(model, description.preparation(path, about), about)
         # Whatever cannot be used is found here, not later.
         _ = loaded.spec, loaded.modality, dict(loaded.sizes)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.folder import find_files
-from byol_tf.data.rows import Unreadable, bare, pack, power_of_two
+from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import whole_file
 from byol_tf.lines import as_text
@@ -105,7 +105,7 @@ def _rows(classifier, predict, pairs):
     columns = {}
     if good:
         names, inputs, origins = zip(*good, strict=True)
-        batch = _batch(classifier.spec, inputs)
+        batch = classifier.batch(inputs)
         origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
         decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
         rows = classifier.task.rows(
@@ -117,13 +117,6 @@ def _rows(classifier, predict, pairs):
         for path, result in pairs
         for row in _several(columns.get(path))
     ]
-
-
-def _batch(spec, rows):
-    """Decoded rows as a batch, padded where they differ."""
-    name = next(iter(spec))
-    named = [row if isinstance(row, dict) else {name: row} for row in rows]
-    return bare(pack(named, spec, power_of_two))
 
 
 def _several(rows):

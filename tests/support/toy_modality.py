@@ -105,17 +105,18 @@ class Signals:
         spec = {"signal": tf.TensorSpec((None,), tf.float32)}
         return Decoder(spec=spec, decode=read, extensions=self.extensions)
 
-    def sizes(self, shape):
+    def sizes(self, shape, section=None, preprocessor=None):
         return {"window": WINDOW}
 
     def decode_row(self, data, sizes):
         return read(data)
 
     def origin(self, data):
-        return len(read(data))
+        return {"length": len(read(data))}
 
     def fit(self, examples, section):
-        few = examples.take(np.arange(min(examples.num_examples, 64)))
+        few = np.arange(min(examples.num_examples, 64))
+        few = examples.take(examples.readable_rows(few))
         signals = few["signal"] if isinstance(few, dict) else few
         return Middle(float(np.std(signals[signals != 0])))
 

@@ -45,6 +45,7 @@ def embed(config, workdir, images, target) -> Embedded:
         size=config.size,
         image_size=config.image_size,
         crop_fraction=config.crop_fraction,
+        modality=config.modality,
     )
     return embed_folder(
         encoder,
@@ -107,7 +108,7 @@ class Search:
             encoder.model, encoder.preprocessor, self._config.encode_batch
         )
         images = [_decoded(encoder, query) for query in queries]
-        vectors = [extract(image[None])[0] for image in images]
+        vectors = [extract(encoder.batch([image]))[0] for image in images]
         wanted = self._config.neighbours
         rows, cosines = nearest(
             self.embeddings, vectors, wanted + 1, self._index
@@ -153,7 +154,8 @@ class Search:
     def _same_encoder(self, workdir):
         about = self.embeddings.about
         workdir, origin = workdir or about["workdir"], about["origin"]
-        encoder = load_encoder(workdir)
+        modality = self._config.modality
+        encoder = load_encoder(workdir, modality=modality)
         if encoder.about["sha256"] != origin["encoder"]:
             raise ValueError(
                 f"{self.embeddings.path} was made with another encoder than "
@@ -162,9 +164,10 @@ class Search:
             )
         return load_encoder(
             workdir,
-            size=origin["size"],
-            image_size=origin["image_size"],
+            size=origin["size"] or 0,
+            image_size=origin["image_size"] or 0,
             crop_fraction=origin["crop_fraction"],
+            modality=modality,
         )
 
     def _is(self, path, query):

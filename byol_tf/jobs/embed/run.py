@@ -121,7 +121,7 @@ def _rows(encoder, extract, directory, files, new):
 
     for pairs in decoded_chunks(new, decode, extract.batch_size):
         good = [image for _, image in pairs if not _failed(image)]
-        vectors = iter(extract(np.stack(good)) if good else ())
+        vectors = iter(extract(encoder.batch(good)) if good else ())
         for path, image in pairs:
             vector, status = None, str(image)
             if not _failed(image):

@@ -25,7 +25,10 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
             and the configuration do not fit together.
     """
     encoder = load_encoder(
-        workdir, size=config.size, crop_fraction=config.crop_fraction
+        workdir,
+        size=config.size,
+        crop_fraction=config.crop_fraction,
+        modality=config.modality,
     )
     settings = _linear_settings(config)
     run = inputs.run_with_data(config, workdir, defaults, labels="required")

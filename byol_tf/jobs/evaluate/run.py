@@ -178,9 +178,7 @@ class LinearEvaluation:
 
         def compute():
             title = f"{subject.name}: features"
-            return extractor(
-                images.rows, functools.partial(progress_bar, title)
-            )
+            return extractor(images, functools.partial(progress_bar, title))
 
         identity = subject.encoder.identity
         if identity is None:

@@ -107,7 +107,10 @@ def _plan(config, workdir, defaults):
     count = config.litert.calibration_images
     check_number("litert.calibration_images", count, 1)
     encoder = load_encoder(
-        workdir, size=config.size, crop_fraction=config.crop_fraction
+        workdir,
+        size=config.size,
+        crop_fraction=config.crop_fraction,
+        modality=config.modality,
     ).resized(max_pixels=config.max_pixels)
     found = samples.find(config, workdir, encoder, defaults)
     encoder = found.encoder
@@ -172,7 +175,7 @@ def _classifier(config, workdir):
     path = pathlib.Path(workdir) / f"{name or 'classifier'}.keras"
     if not path.is_file():
         raise ValueError(f"--config.classifier={name}: there is no {path}")
-    classifier = load_classifier(workdir, path.stem)
+    classifier = load_classifier(workdir, path.stem, modality=config.modality)
     if not isinstance(classifier.task, Classification):
         reason = f"{path.name} is of {classifier.task.name}, not of classes"
         if name:

@@ -43,7 +43,10 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     options = _options(config, task)
     numbers, augment = settings(config), SupervisedAugment(**config.augment)
     encoder = load_encoder(
-        workdir, size=config.size, crop_fraction=config.crop_fraction
+        workdir,
+        size=config.size,
+        crop_fraction=config.crop_fraction,
+        modality=config.modality,
     )
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
@@ -97,7 +100,7 @@ def fine_tuning_names(config, task: str) -> tuple[str, str]:
 def predicted(config, workdir, directory, *, task) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned: `predictions.csv`."""
     _, name = fine_tuning_names(config, task)
-    classifier = load_classifier(workdir, name, task)
+    classifier = load_classifier(workdir, name, task, config.modality)
     target = pathlib.Path(workdir) / "predictions.csv"
     limit = int((config.data.max_megapixels or 0) * 10**6)
     return prediction.predict_folder(

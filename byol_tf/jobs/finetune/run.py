@@ -240,8 +240,8 @@ class FineTuning:
         )
 
     def _prepared_shape(self):
-        rows = (None, *self.train.examples.row_shape)
-        return self.encoder.preprocessor.compute_output_shape(rows)[1:]
+        row = self.train.examples.take(self._known[:1])
+        return tuple(self.encoder.preprocessor(row).shape[1:])
 
     def _as_stored(self, model, task) -> Encoder:
         """A model of rows as these training images are stored."""

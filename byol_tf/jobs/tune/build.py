@@ -99,7 +99,7 @@ def measure_label_free(
     encoder.check_rows(test.row_shape, test.name)
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
-    images = test.rows[np.sort(order[: section.samples])]
+    images = test.take(np.sort(order[: section.samples]))
     base = load(config.base, merged(config.common))
     views = encoder.modality.views(base, encoder.preprocessor)
     numbers = label_free_numbers(
