@@ -9,16 +9,21 @@ MOST = 2**31 - 1  # of any number in a configuration
 
 
 @contextlib.contextmanager
-def in_section(name: str) -> Iterator[None]:
-    """Puts a section before the argument that a ValueError begins with.
+def in_section(name: str = "") -> Iterator[None]:
+    """Calls the argument that a ValueError begins with as its field is called.
 
     "`base_lr` must be ..." of a constructor becomes "optimizer.base_lr must
-    be ...", as the field of a configuration is called.
+    be ...". Also a decorator.
+
+    Args:
+        name: of the section; "" for a field without.
     """
+    prefix = f"{name}." if name else ""
     try:
         yield
     except ValueError as error:
-        text = re.sub(rf"^`(?:{name}\.)?([\w.]+)`", rf"{name}.\1", str(error))
+        pattern = rf"^`(?:{re.escape(prefix)})?([\w.]+)`"
+        text = re.sub(pattern, rf"{prefix}\1", str(error))
         raise ValueError(text) from error
 
 

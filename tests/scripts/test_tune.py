@@ -32,7 +32,7 @@ def built(workdir, **changes):
         ({"space": (("no.field", "float", 0.1, 1.0),)}, "no field"),
         ({"space": (("batch_size", "float", 1.5, 9.5),)}, "batch_size"),
         ({"common": ("batch_size=1",)}, "batch_size must be"),
-        ({"trials": 0}, "`trials` must be"),
+        ({"trials": 0}, "trials must be"),
         ({"objective": "accuracy"}, "objective must be one of"),
         ({"common": ("monitor.knn=False",)}, "needs monitor.knn"),
     ],

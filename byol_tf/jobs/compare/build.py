@@ -4,6 +4,7 @@ import pathlib
 import pprint
 from collections.abc import Callable
 
+from byol_tf.checks import in_section
 from byol_tf.jobs.compare.plan import plan
 from byol_tf.jobs.compare.run import Comparison
 from byol_tf.jobs.pretrain import build as builders
@@ -11,6 +12,7 @@ from byol_tf.jobs.processes import tell, train_command
 from byol_tf.runs.config import config_of_run
 
 
+@in_section()
 def comparison(
     config, workdir, *, load: Callable, train: pathlib.Path, defaults
 ) -> Comparison:

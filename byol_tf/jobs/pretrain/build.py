@@ -99,6 +99,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     )
 
 
+@in_section()
 def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
     check_fields(flatten(config.to_dict()), MOST)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.checks import check_number
+from byol_tf.checks import check_number, in_section
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
 from byol_tf.files import write_json
 from byol_tf.jobs.overrides import merged
@@ -25,6 +25,7 @@ from byol_tf.seeds import step_seed
 _BATCH = 256  # images whose views are drawn at once
 
 
+@in_section()
 def search(
     config, workdir, *, load: Callable, train: pathlib.Path, measure: Callable
 ) -> Search:
