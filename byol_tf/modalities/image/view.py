@@ -124,7 +124,8 @@ class View(ImageLayer):
 
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The view as a function of the images and the seed alone."""
-        return self.transform(images, random_numbers(tf.shape(images)[0], seed))
+        count = tf.shape(_sizes(images)[0])[0]
+        return self.transform(images, random_numbers(count, seed))
 
     def draw_with_where(
         self, images: tf.Tensor, seed: tf.Tensor
@@ -144,11 +145,11 @@ class View(ImageLayer):
                 "a rotated view has no box; set rotate=0 where targets move "
                 f"along. Received: rotate={self.rotate}"
             )
-        numbers = random_numbers(tf.shape(images)[0], seed)
+        pixels, height, width = _sizes(images)
+        numbers = random_numbers(tf.shape(pixels)[0], seed)
         draws = _by_name(numbers)
-        _, height, width, _ = geometry.sizes(images)
         box = tf.stack(self._box(draws, height, width), axis=-1)
-        sides = tf.cast(tf.stack([height, width] * 2), tf.float32)
+        sides = tf.cast(tf.stack([height, width] * 2, axis=-1), tf.float32)
         where = {"box": box / sides, "flip": draws["flip"] < self.flip}
         return self.transform(images, numbers), where
 
@@ -156,10 +157,10 @@ class View(ImageLayer):
         """The view that random numbers say.
 
         Args:
-            images: as in a call.
+            images: as in a call, or images of several sizes as `CentreView`
+                takes them.
             numbers: a row of `random_numbers` for each of them.
         """
-        images = check_images(images)
         draws = _by_name(numbers)
         return self._change(self._crop(images, draws), draws)
 
@@ -215,7 +216,9 @@ class View(ImageLayer):
         return tf.clip_by_value(images, 0.0, 1.0)
 
     def _crop(self, images, draws):
-        shape = tuple(images.shape[1:3])
+        several = isinstance(images, dict)
+        images, height, width = _sizes(images)
+        shape = (None, None) if several else tuple(images.shape[1:3])
         size = self.size or shape
         if None in size:
             raise ValueError(
@@ -226,7 +229,6 @@ class View(ImageLayer):
         whole = square and self.area == self.aspect == (1.0, 1.0)
         if whole and not self.flip:
             return to_float(images)
-        _, height, width, _ = geometry.sizes(images)
         box = self._box(draws, height, width)
         flip = draws["flip"] < self.flip if self.flip else None
         return geometry.crop_and_resize(images, *box, size, flip, self.resize)
@@ -298,6 +300,15 @@ class View(ImageLayer):
     def get_config(self):
         config = super().get_config()
         return config | {key: getattr(self, key) for key in _RECIPE}
+
+
+def _sizes(images):
+    """The pixels of a batch, and its height and width or each image's own."""
+    if isinstance(images, dict):
+        height, width = tf.unstack(images["length"], axis=1)
+        return check_images(images["image"]), height, width
+    images = check_images(images)
+    return images, *geometry.sizes(images)[1:3]
 
 
 def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf import CentreView, TwoViews
+from byol_tf import CentreView, TwoViews, View
 from byol_tf.modalities.image import sampling
+from byol_tf.modalities.image.view import random_numbers
 
 SIZE, SEED = 32, tf.constant([3, 7])
 PLAIN = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, "solarize": 0.0}
@@ -89,3 +90,30 @@ def test_the_centre_of_a_canvas_is_that_of_the_image_alone():
     for ours, image in zip(found, images, strict=True):
         alone = view(tf.constant(image[None]))[0]
         np.testing.assert_allclose(ours, alone, rtol=0, atol=1e-6)
+
+
+def test_a_view_on_a_canvas_is_that_of_the_image_alone():
+    images = [images_of(1, *shape, 3)[0] for shape in ((20, 30), (40, 24))]
+    canvas = np.full((2, 40, 40, 3), 99, np.uint8)
+    for place, image in zip(canvas, images, strict=True):
+        place[: image.shape[0], : image.shape[1]] = image
+    lengths = np.array([image.shape[:2] for image in images], np.int32)
+    rows = {"image": tf.constant(canvas), "length": tf.constant(lengths)}
+    view = View(16)
+    numbers = random_numbers(2, SEED)
+    found, where = view.draw_with_where(rows, SEED)
+    np.testing.assert_array_equal(found, view.draw(rows, SEED))
+    for i, image in enumerate(images):
+        alone = view.transform(tf.constant(image[None]), numbers[i : i + 1])
+        np.testing.assert_allclose(found[i], alone[0], rtol=0, atol=1e-6)
+        box = sampling.box(
+            numbers[i, :4], *image.shape[:2], view.area, view.aspect
+        )
+        expected = np.array(box) / np.tile(image.shape[:2], 2)
+        np.testing.assert_allclose(where["box"][i], expected, atol=1e-6)
+
+
+def test_a_view_on_a_canvas_needs_a_size():
+    rows = {"image": tf.zeros([1, 8, 8, 3]), "length": tf.constant([[8, 8]])}
+    with pytest.raises(ValueError, match="`size` must be given"):
+        View().draw(rows, SEED)
