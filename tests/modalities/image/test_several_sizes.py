@@ -1,0 +1,97 @@
+"""Images stored as files of several sizes, cut from their originals."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from byol_tf import load_encoder
+from byol_tf.data.batches import training_batches
+from byol_tf.jobs.pretrain import build, data
+from byol_tf.modalities.image.modality import IMAGE
+from byol_tf.runs.config import save_config
+from byol_tf.seeds import step_seed
+from tests.support.runs import tiny_config
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Of stripes of two directions, no two files of one size."""
+    folder = tmp_path_factory.mktemp("sizes")
+    rng = np.random.default_rng(0)
+    for number in range(48):
+        height, width = 20 + number, 70 - number
+        lines = np.arange((height, width)[number % 2]) // 4 % 2
+        lines = (lines * 200).astype(np.uint8)
+        image = np.zeros((height, width, 3), np.uint8)
+        image += lines[:, None, None] if number % 2 == 0 else lines[:, None]
+        image += rng.integers(0, 55, image.shape, np.uint8)
+        split = "test" if number >= 32 else "train"
+        path = folder / "data" / split / ("down", "across")[number % 2]
+        path.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path / f"{number:02}.png")
+    overrides = {"data.source": "folder", "augment.size": SIZE}
+    return tiny_config(folder / "data", **overrides)
+
+
+@pytest.fixture(scope="module")
+def run(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    build.pretraining(config, folder).run(folder)
+    save_config(config, folder)
+    return folder
+
+
+def batches_of(config, folder, **options):
+    train, _ = data.data(config, folder, None)
+    views = IMAGE.views(config, IMAGE.fit(train, config))
+    seed = functools.partial(step_seed, 0)
+    batches = training_batches(
+        train, 16, seed=0, views=views, view_seed=seed, **options
+    )
+    return views, list(batches)
+
+
+def test_a_resumed_run_gets_the_same_crops(config, tmp_path):
+    _, whole = batches_of(config, tmp_path, num_steps=4)
+    _, rest = batches_of(config, tmp_path, start_step=3, num_steps=1)
+    for ours, theirs in zip(
+        tf.nest.flatten(rest), tf.nest.flatten(whole[3:]), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_both_views_have_crops_of_their_own(config, tmp_path):
+    views, ((crops, _),) = batches_of(config, tmp_path, num_steps=1)
+    first, second = views(crops, seed=step_seed(0, 0))
+    assert first.shape == second.shape == (16, SIZE, SIZE, 3)
+    same = np.all(np.equal(*crops), axis=(1, 2, 3))
+    assert not same.any()
+
+
+def test_the_run_learns_and_explains_itself(run):
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"encoder.keras", "samples.npz", "report.html", "views.png"}
+
+
+def test_a_file_is_encoded_by_its_centre_square(run, config):
+    encoder = load_encoder(run)
+    _, test = data.data(config, run, None)
+    together = encoder.model(
+        encoder.preprocessor(test.take(np.arange(3))), training=False
+    )
+    for row, ours in enumerate(together):
+        image = test.read(row)["image"][None]
+        alone = encoder.model(encoder.preprocessor(image), training=False)
+        np.testing.assert_allclose(ours, alone[0], atol=1e-5)
+
+
+def test_a_size_of_the_views_is_asked_for(config, tmp_path):
+    without = config.copy_and_resolve_references()
+    without.augment.size = 0
+    with pytest.raises(ValueError, match=r"augment.size is needed"):
+        build.pretraining(without, tmp_path)
