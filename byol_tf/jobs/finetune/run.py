@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.fractions import Fraction
+from byol_tf.data.rows import bare, batch_spec
 from byol_tf.data.split import draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
@@ -192,7 +193,7 @@ class FineTuning:
             tuner = FineTuner(
                 self.encoder.fresh(self.settings.seed).model,
                 task,
-                self._prepared_shape(),
+                self._prepared(),
                 self.encoder.preprocessor,
                 self.settings,
                 self.draw,
@@ -239,9 +240,11 @@ class FineTuning:
             **self.about,
         )
 
-    def _prepared_shape(self):
-        row = self.train.examples.take(self._known[:1])
-        return tuple(self.encoder.preprocessor(row).shape[1:])
+    def _prepared(self):
+        """Specs of what the encoder is given."""
+        rows = bare(batch_spec(self.train.examples.spec, None))
+        prepare = tf.function(self.encoder.preprocessor, autograph=False)
+        return prepare.get_concrete_function(rows).structured_outputs
 
     def _as_stored(self, model, task) -> Encoder:
         """A model of rows as these training images are stored."""

@@ -40,9 +40,8 @@ class FineTuner:
     Args:
         encoder: float images in [0, 1] to vectors; its weights are changed.
         task: gives head, loss and predictions.
-        image_shape: `(height, width, channels)` of what the encoder is given;
-            or, of other inputs, a dict of `tf.TensorSpec` by name, with
-            `length` where an axis is padded.
+        spec: of what the encoder is given, `[None, ...]`; a dict by name
+            where there are several, with `length` where an axis is padded.
         prepare: layer without draws from stored rows to such inputs, such as
             `CentreView`.
         settings: how an update is made.
@@ -66,7 +65,7 @@ class FineTuner:
         self,
         encoder: keras.Model,
         task: Task,
-        image_shape: tuple[int, int, int] | Mapping[str, tf.TensorSpec],
+        spec: tf.TensorSpec | Mapping[str, tf.TensorSpec],
         prepare: Callable,
         settings: Settings,
         draw: Callable | None = None,
@@ -77,7 +76,7 @@ class FineTuner:
         levels = levels or {}
         names, self._stride = _consumed(task, levels)
         self._features = _feature_model(encoder, levels, names)
-        inputs = _inputs(image_shape)
+        inputs = _inputs(spec)
         features = self._by_name(self._features(inputs))
         self._specs = {
             name: tf.TensorSpec(feature.shape, tf.float32)
@@ -282,13 +281,14 @@ def _feature_model(encoder, levels, names):
     )
 
 
-def _inputs(shape):
-    if isinstance(shape, Mapping):
-        return {
-            name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
-            for name, spec in shape.items()
-        }
-    return keras.Input(shape, name="images")
+def _inputs(spec):
+    if isinstance(spec, Mapping):
+        return {name: _input(one, name) for name, one in spec.items()}
+    return _input(spec, "images")
+
+
+def _input(spec, name):
+    return keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
 
 
 def _constants(arrays):

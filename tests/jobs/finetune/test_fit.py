@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.fit import Fitted, Targets, best_setting, fit, score
@@ -18,6 +19,7 @@ from byol_tf.tasks.classification import Classification
 from tests.support.finetuning import make_settings
 
 SHAPE = (6, 6, 1)
+SPEC = tf.TensorSpec([None, *SHAPE])
 
 
 SETTINGS = make_settings(
@@ -45,7 +47,7 @@ def tuner():
     encoder = ResNet(SHAPE, blocks=(1,), widths=(4,))
     task = Classification(("dark", "light"))
     return FineTuner(
-        encoder, task, SHAPE, CentreView(6), SETTINGS, view.draw_with_where
+        encoder, task, SPEC, CentreView(6), SETTINGS, view.draw_with_where
     )
 
 

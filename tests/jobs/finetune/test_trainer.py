@@ -14,6 +14,7 @@ from byol_tf.tasks.task import VectorTask, head_inputs
 from tests.support.finetuning import make_settings
 
 SHAPE = (4, 4, 1)
+SPEC = tf.TensorSpec([None, *SHAPE])
 
 
 def linear_encoder():
@@ -34,7 +35,7 @@ def make(encoder, **update):
     keras.utils.set_random_seed(0)
     task = Classification(("a", "b", "c"))
     return FineTuner(
-        encoder, task, SHAPE, CentreView(SHAPE[0]), make_settings(**update)
+        encoder, task, SPEC, CentreView(SHAPE[0]), make_settings(**update)
     )
 
 
