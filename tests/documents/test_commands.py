@@ -15,6 +15,7 @@ from tests.support.docs_commands import NOT_RUN, ROOT, kind
 
 DOCUMENTS = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *sorted(ROOT.glob("docs/**/*.md")),
 ]
 SHELLS, PYTHON = "sh|bash|shell|console", "python|py"

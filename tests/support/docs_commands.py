@@ -21,6 +21,9 @@ from tests.support.scripts import CONTEXT, ROOT, redirect, run_here
 NOT_RUN = {
     "make demo": "takes five minutes; the same script runs here, shorter",
     "make test": "runs these tests",
+    "ONEDNN_MAX_CPU_ISA=": "runs these tests",
+    "TF_ENABLE_ONEDNN_OPTS=": "runs these tests",
+    "TF_NUM_INTRAOP_THREADS=": "runs these tests",
     "make peers": "downloads 6 GB",
     "python -m benchmarks": "minutes each; they have tests of their own",
     "python benchmarks/compiled": "needs a GPU, and JAX or PyTorch",
@@ -213,6 +216,10 @@ def _in_child(folder, text, log):
     if kind(text):
         run_here(shlex.split(os.path.expandvars(shorter(text)))[1:])
     else:
+        import tensorflow as tf
+
+        # One batch is done sooner than a step is compiled.
+        tf.config.run_functions_eagerly(True)
         exec(compile(text, "document", "exec"), given())
 
 

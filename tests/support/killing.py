@@ -8,7 +8,7 @@ from byol_tf.training.logs import read_metrics
 from tests.support.scripts import CONTEXT, ROOT, redirect, run_here
 
 # Longer, where another number of kills is asked for than the usual few.
-EPOCHS = 30 if "BYOL_KILLS" in os.environ else 15
+EPOCHS = 30 if "BYOL_KILLS" in os.environ else 10
 STEPS = EPOCHS * 8  # of half a batch
 FLAGS = {
     "config": ROOT / "configs" / "base.py",

@@ -7,17 +7,14 @@ import pytest
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import FaultMonitor
-from tests.support.waves import make_model, run
+from tests.support.waves import fresh, make_model, run
 
-KINDS = {
-    "a": {"tau": 0.9},
-    "b": {"tau": 0.5, "dtype": "mixed_bfloat16"},
-}
+KINDS = {"a": (0.9, None), "b": (0.5, "mixed_bfloat16")}  # tau, dtype
 
 
 def start(kind, folder):
-    """A model with callbacks of its own."""
-    model = make_model(**KINDS[kind])
+    """A model as it was when made, with callbacks of its own."""
+    model = fresh(make_model, *KINDS[kind])
     metrics = logs.MetricsFile(
         folder / f"{kind}.jsonl", steps_per_epoch=4, log_every=2
     )
