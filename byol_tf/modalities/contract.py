@@ -195,6 +195,17 @@ class Modality(Protocol):
     def preview(self, row) -> Preview:
         """Draws a decoded row."""
 
+    def thumbnail(self, data, side: int) -> np.ndarray | None:
+        """Draws the path or the bytes of a file, for sheets and maps.
+
+        Args:
+            data: see `decode_row`.
+            side: pixels that the result has at most, of each side.
+
+        Returns:
+            uint8 `[height, width, 3]`; None if it cannot be read.
+        """
+
     def draw_views(
         self, rows: Sequence, pair: Sequence, path: pathlib.Path
     ) -> None:

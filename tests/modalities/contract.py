@@ -452,6 +452,20 @@ class ModalityContract:
             assert preview.picture.ndim == 3 and preview.picture.shape[2] == 3
         assert all_differ([preview.picture for preview in previews])
 
+    def test_every_file_has_a_thumbnail(self, member):
+        draw, pictures = member.modality.thumbnail, []
+        for file in member.files:
+            picture = draw(file, 16)
+            assert picture.dtype == np.uint8 and picture.shape[2:] == (3,)
+            assert max(picture.shape[:2]) <= 16
+            assert_equal([draw(file.read_bytes(), 16)], [picture])
+            pictures.append(picture)
+        assert all_differ(pictures)
+
+    def test_garbage_has_no_thumbnail(self, member):
+        for data in member.garbage({}).values():
+            assert member.modality.thumbnail(data, 16) is None
+
     def test_views_are_drawn(self, member, tmp_path):
         path = tmp_path / "views.png"
         member.modality.draw_views(member.rows[:DRAWN], member.pair, path)

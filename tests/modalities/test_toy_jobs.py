@@ -4,15 +4,19 @@ Signals of free length in files, two classes by their frequency, see
 `tests/support/toy_modality.py`.
 """
 
+import base64
 import csv
 import functools
+import io
 import json
+import re
 import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from byol_tf import load_encoder
 from byol_tf.data.batches import training_batches
@@ -184,6 +188,38 @@ def test_embeddings_are_the_vectors_of_each_file_alone(folder, vectors):
     ]
     found = table["representation"]
     np.testing.assert_allclose(found, vectors[1], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def search(folder):
+    config = embed.get_config()
+    config.modality, config.map.images = NAME, 9
+    source = folder / "data" / "test"
+    embed_build.embed(config, folder / "run", source, folder / "s.parquet")
+    return embed_build.Search(config, folder / "s.parquet")
+
+
+def test_files_near_to_others_are_found_and_drawn(folder, search):
+    source = folder / "data" / "test"
+    paths = [search.embeddings.path_of(row) for row in range(12)]
+    results, sheet = search.query([str(source / path) for path in paths])
+    found = [[near for near, _ in pairs] for _, pairs in results]
+    assert all(
+        path not in near for path, near in zip(paths, found, strict=True)
+    )
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_map_shows_what_the_modality_draws_of_files(folder, search):
+    assert search.map(folder / "map.html") == 9
+    text = (folder / "map.html").read_text()
+    (data,) = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", text)
+    sprite = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    side, row = len(sprite) // 3, search.embeddings.path_of(0)
+    drawn = toy_modality.drawing(np.load(folder / "data" / "test" / row), side)
+    shown = sprite[:side, :side].astype(float)
+    assert np.corrcoef(shown.ravel(), drawn.ravel())[0, 1] > 0.9
 
 
 def test_exports_give_the_vectors_of_each_file_alone(

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from byol_tf.modalities.image.sheet import thumbnail
+from byol_tf.modalities.image.making import thumbnail
 from byol_tf.reports.drawing import COLOURS
 from byol_tf.search.map import chosen_rows, plane, write_map
 from tests.support.browser import CHROMIUM, new_page

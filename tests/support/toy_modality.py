@@ -160,13 +160,13 @@ class Signals:
         return {"signals" if form == "graph" else DEFAULT: windows}
 
     def preview(self, row):
-        values = np.interp(
-            np.linspace(0, len(row) - 1, 32), range(len(row)), row
-        )
-        scaled = (values - values.min()) / max(np.ptp(values), 1e-6)
-        picture = np.full((32, 32, 3), 255, np.uint8)
-        picture[np.round(31 * (1 - scaled)).astype(int), np.arange(32)] = 0
-        return Preview(picture)
+        return Preview(drawing(row, 32))
+
+    def thumbnail(self, data, side):
+        try:
+            return drawing(read(data), side)
+        except Unreadable:
+            return None
 
     def draw_views(self, rows, pair, path):
         drawn = [
@@ -174,6 +174,16 @@ class Signals:
             for some in (rows, *pair)
         ]
         views_grid(*drawn, path)
+
+
+def drawing(row, side):
+    """A signal as a black line on white."""
+    values = np.interp(np.linspace(0, len(row) - 1, side), range(len(row)), row)
+    scaled = (values - values.min()) / max(np.ptp(values), 1e-6)
+    picture = np.full((side, side, 3), 255, np.uint8)
+    height = np.round((side - 1) * (1 - scaled)).astype(int)
+    picture[height, np.arange(side)] = 0
+    return picture
 
 
 def middle(row):

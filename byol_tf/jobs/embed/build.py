@@ -9,8 +9,9 @@ from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
-from byol_tf.modalities.image.sheet import Shown, contact_sheet, thumbnail
+from byol_tf.modalities.registry import load_named
 from byol_tf.progress import progress_bar
+from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.runtime import describe_machine
@@ -53,6 +54,7 @@ def embed(config, workdir, images, target) -> Embedded:
         target,
         {
             "workdir": str(pathlib.Path(workdir).resolve()),
+            "modality": encoder.about["modality"],
             "versions": describe_machine()["versions"],
         },
         batch_size=config.encode_batch,
@@ -82,8 +84,11 @@ class Search:
         check_number("sheet.groups", config.sheet.groups, 1)
         check_number("sheet.images", config.sheet.images, 2)
         self.embeddings = Embeddings(path)
-        folder = folder or self.embeddings.about["origin"]["folder"]
-        self._folder = pathlib.Path(folder)
+        about = self.embeddings.about
+        self._folder = pathlib.Path(folder or about["origin"]["folder"])
+        # Earlier releases knew images alone.
+        name = about.get("modality", "image")
+        self._modality = load_named(name, config.modality)
 
     def query(
         self, queries: Sequence[str], workdir: str | os.PathLike | None = None
@@ -124,7 +129,7 @@ class Search:
         contact_sheet(
             sheet,
             target,
-            title="Nearest images, by cosine",
+            title=f"Nearest {self._modality.name}s, by cosine",
             headings=["query"] * len(sheet),
         )
         return results, target
@@ -147,9 +152,12 @@ class Search:
 
     def map(self, target: str | os.PathLike) -> int:
         """Draws a map, see `write_map`; gives the number of images on it."""
-        bar = functools.partial(progress_bar, "thumbnails", unit="image")
-        place = self._folder, target
-        return write_map(self.embeddings, *place, self._map, thumbnail, bar)
+        modality = self._modality
+        bar = functools.partial(progress_bar, "thumbnails", unit=modality.name)
+        return write_map(
+            self.embeddings,
+            *(self._folder, target, self._map, modality.thumbnail, bar),
+        )
 
     def _same_encoder(self, workdir):
         about = self.embeddings.about
@@ -175,14 +183,20 @@ class Search:
         return file.exists() and os.path.samefile(file, query)
 
     def _shown_query(self, query, pairs):
-        first = Shown(query, pathlib.Path(query).name, "")
-        return [first] + [
-            Shown(self._folder / path, path, f"{cosine:.3f}")
+        first = self._shown(query, pathlib.Path(query).name, "")
+        return [first, *self._pictures(pairs)]
+
+    def _pictures(self, pairs):
+        return [
+            self._shown(self._folder / path, path, f"{cosine:.3f}")
             for path, cosine in pairs
         ]
 
+    def _shown(self, file, name, note):
+        return Shown(self._modality.thumbnail(file, SIDE), name, note)
+
     def _draw_groups(self, groups, target):
-        section = self._config.sheet
+        section, noun = self._config.sheet, self._modality.name
         largest = groups[: section.groups]
         sheet = []
         for group in largest:
@@ -190,18 +204,14 @@ class Search:
                 self.embeddings.path_of(row)
                 for row in group.rows[: section.images]
             ]
-            sheet.append(
-                [
-                    Shown(self._folder / name, name, f"{cosine:.3f}")
-                    for name, cosine in zip(names, group.cosines, strict=False)
-                ]
-            )
+            pairs = zip(names, group.cosines, strict=False)
+            sheet.append(self._pictures(pairs))
         contact_sheet(
             sheet,
             target,
             title=f"{len(groups)} groups of near-duplicates, cosine of at "
             f"least {self._duplicates.threshold:g}",
-            headings=[f"{len(group.rows)} images" for group in largest],
+            headings=[f"{len(group.rows)} {noun}s" for group in largest],
         )
 
 

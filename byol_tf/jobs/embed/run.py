@@ -90,7 +90,9 @@ def embed_folder(
         target, encoder.features, about, part_images, part_seconds
     )
     done = len(files) - len(new)
-    bar = progress_bar("embed", total=len(files), initial=done, unit="image")
+    bar = progress_bar(
+        "embed", total=len(files), initial=done, unit=encoder.noun
+    )
     with bar, writer:
         for row in _rows(encoder, extract, directory, files, new):
             writer.add(row)

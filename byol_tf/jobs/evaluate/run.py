@@ -213,7 +213,7 @@ class LinearEvaluation:
 
         images = self._steps * settings.batch_size
         with progress_bar(
-            f"{subject.name}: SGD", total=images, unit="image"
+            f"{subject.name}: SGD", total=images, unit=subject.encoder.noun
         ) as bar:
             choice = choose_probe(
                 batches,

@@ -1,5 +1,6 @@
-"""From a configuration to what pretraining takes of images."""
+"""From a configuration to what pretraining takes of images, and pictures."""
 
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,6 +14,11 @@ from byol_tf.modalities import levels as graph_levels
 from byol_tf.modalities.contract import Preview, Raw
 from byol_tf.modalities.image import adapters
 from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.decode import (
+    ImageError,
+    decode_image,
+    resize_and_centre_crop,
+)
 from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.view import View
@@ -135,6 +141,23 @@ def preview(row: np.ndarray) -> Preview:
     """
     (picture,) = displayable(np.asarray(row)[None])
     return Preview(np.round(picture * 255).astype(np.uint8))
+
+
+def thumbnail(data: bytes | str | os.PathLike, side: int) -> np.ndarray | None:
+    """The centre square of an image file, for people to look at.
+
+    Args:
+        data: path of the file, or its bytes.
+        side: pixels of the result, or fewer if the image has no more.
+
+    Returns:
+        uint8 `[n, n, 3]`, or None if it cannot be read.
+    """
+    try:
+        pixels = decode_image(data, channels=3, least_side=2 * side)
+    except ImageError:
+        return None
+    return resize_and_centre_crop(pixels, min(side, *pixels.shape[:2]))
 
 
 def draw_views(rows, pair, path: pathlib.Path) -> None:

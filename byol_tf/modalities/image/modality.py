@@ -22,6 +22,7 @@ class ImageModality:
     levels = staticmethod(making.levels)
     raw = staticmethod(making.raw)
     preview = staticmethod(making.preview)
+    thumbnail = staticmethod(making.thumbnail)
     draw_views = staticmethod(making.draw_views)
 
 

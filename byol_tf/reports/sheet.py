@@ -1,6 +1,5 @@
 """Contact sheets: rows of images with what there is to say of each."""
 
-import os
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,26 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from byol_tf.modalities.image.decode import (
-    ImageError,
-    decode_image,
-    resize_and_centre_crop,
-)
 from byol_tf.reports.drawing import BLACK, BLUE, GRAY, Target, save_png
 
-_SIDE = 160  # pixels of an image on a sheet
+SIDE = 160  # pixels that a picture on a sheet need not have more of
 
 
 class Shown(NamedTuple):
-    """An image on a sheet.
+    """A picture on a sheet.
 
     Attributes:
-        file: of the image.
+        pixels: uint8 `[height, width, 3]`, or None if it cannot be read.
         name: below it, shortened to what there is room for.
         note: below it, in bold.
     """
 
-    file: str | os.PathLike
+    pixels: np.ndarray | None
     name: str
     note: str
 
@@ -81,13 +75,12 @@ def contact_sheet(
 def _draw(axes, shown):
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     axes.spines[:].set_color("#d0d0d0")
-    pixels = thumbnail(shown.file, _SIDE)
-    if pixels is None:
+    if shown.pixels is None:
         _text(axes, 0.6, "cannot\nbe read", 8, GRAY)
     else:
-        small = len(pixels) <= 64
+        small = len(shown.pixels) <= 64
         axes.imshow(
-            pixels,
+            shown.pixels,
             extent=(0, 1, 0, 1),
             interpolation="nearest" if small else "antialiased",
         )
@@ -103,23 +96,6 @@ def _text(axes, y, text, size, colour, **options):
 def _mark(axes, heading):
     axes.spines[:].set(color=BLUE, linewidth=2)
     axes.set_title(heading, fontsize=8.5, color=BLUE, pad=3, loc="left")
-
-
-def thumbnail(file: str | os.PathLike, side: int) -> np.ndarray | None:
-    """The centre square of an image, for people to look at.
-
-    Args:
-        file: of the image.
-        side: pixels of the result, or fewer if the image has no more.
-
-    Returns:
-        uint8 `[n, n, 3]`, or None if it cannot be read.
-    """
-    try:
-        pixels = decode_image(file, channels=3, least_side=2 * side)
-    except ImageError:
-        return None
-    return resize_and_centre_crop(pixels, min(side, *pixels.shape[:2]))
 
 
 def shorten(path: str, length: int) -> str:

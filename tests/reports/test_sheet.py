@@ -6,15 +6,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from PIL import Image
 
-from byol_tf.modalities.image.sheet import (
-    Shown,
-    contact_sheet,
-    shorten,
-    thumbnail,
-)
 from byol_tf.reports.drawing import BLUE
+from byol_tf.reports.sheet import Shown, contact_sheet, shorten
 
 
 def drawn(rows, **options):
@@ -30,15 +24,14 @@ def pixels_of(picture, colour):
     return np.argwhere(distance < 0.02)
 
 
-def shown(folder, colour, name=None, size=(40, 40)):
-    path = folder / f"{name or colour.strip('#')}.png"
-    Image.new("RGB", size, colour).save(path)
-    return Shown(path, path.name, "0.900")
+def shown(colour, name="a.png"):
+    pixels = np.round(255 * np.array(to_rgb(colour))).astype(np.uint8)
+    return Shown(np.tile(pixels, (40, 40, 1)), name, "0.900")
 
 
-def test_images_stand_in_their_order(tmp_path):
+def test_images_stand_in_their_order():
     colours = ("#ff0000", "#00ff00", "#0000ff")
-    row = [shown(tmp_path, colour) for colour in colours]
+    row = [shown(colour) for colour in colours]
     picture = drawn([row])
     places = [pixels_of(picture, colour) for colour in colours]
     assert min(map(len, places)) > 140 * 140
@@ -47,8 +40,8 @@ def test_images_stand_in_their_order(tmp_path):
     assert len(pixels_of(picture, BLUE)) > 500  # frame of the first
 
 
-def test_rows_may_have_different_lengths(tmp_path):
-    red, green = shown(tmp_path, "#ff0000"), shown(tmp_path, "#00ff00")
+def test_rows_may_have_different_lengths():
+    red, green = shown("#ff0000"), shown("#00ff00")
     picture = drawn([[red, green, green], [green, red]])
     assert len(pixels_of(picture, "#00ff00")) == pytest.approx(
         1.5 * len(pixels_of(picture, "#ff0000")), rel=0.1
@@ -56,22 +49,10 @@ def test_rows_may_have_different_lengths(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_lost_images_and_any_name_are_no_obstacle(tmp_path):
-    strange = shown(tmp_path, "#00ff00", name="$x_ 日本 {")
-    lost = Shown(tmp_path / "lost.png", "lost.png", "0.5")
+def test_lost_images_and_any_name_are_no_obstacle():
+    strange = shown("#00ff00", name="$x_ 日本 {.png")
+    lost = Shown(None, "lost.png", "0.5")
     assert len(pixels_of(drawn([[strange, lost]]), "#00ff00")) > 140 * 140
-
-
-def test_a_thumbnail_is_the_centre_square_and_never_enlarged(tmp_path):
-    pixels = np.zeros((20, 50, 3), np.uint8)
-    pixels[:, 15:35] = 200
-    Image.fromarray(pixels).save(tmp_path / "wide.png")
-    assert thumbnail(tmp_path / "wide.png", 100).shape == (20, 20, 3)
-    small = thumbnail(tmp_path / "wide.png", 8)
-    assert small.shape == (8, 8, 3) and (small[:, 2:-2] == 200).all()
-    assert small.min() > 150  # nothing of the sides, but for the filter
-    (tmp_path / "bad.png").write_bytes(b"?")
-    assert thumbnail(tmp_path / "bad.png", 8) is None
 
 
 def test_long_paths_keep_their_end():
@@ -79,7 +60,7 @@ def test_long_paths_keep_their_end():
     assert shorten("a/very/long/path/image.png", 12) == "…h/image.png"
 
 
-def test_a_sheet_without_images_is_refused(tmp_path):
+def test_a_sheet_without_images_is_refused():
     for rows in ([], [[]]):
         with pytest.raises(ValueError, match="at least one image"):
             drawn(rows)
