@@ -7,6 +7,8 @@ from byol_tf.runs.config import config_of_run
 from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import Encoder
 
+CONFIG = "config.yaml"
+
 
 def data_suffix(config) -> str:
     """Ending of the names of files about other data; "" for the run's own."""
@@ -32,9 +34,21 @@ def run_with_data(config, workdir, defaults, *, labels: str):
         workdir: the run folder.
         defaults: a configuration of a run with every field.
         labels: what `data.labels` becomes.
+
+    Raises:
+        ValueError: the folder has no `config.yaml`, and no data are given.
     """
-    run = config_of_run(None, workdir, defaults, config.modality)
+    if (pathlib.Path(workdir) / CONFIG).is_file():
+        run = config_of_run(None, workdir, defaults, config.modality)
+    elif config.data.source:
+        run = defaults
+    else:
+        raise ValueError(
+            f"{workdir} has no {CONFIG} that says where its data are; give "
+            "them by --config.data.source and --config.data.dir"
+        )
     with run.unlocked():
+        run.modality = config.modality or run.modality
         run.data.update(_given(config.data))
         run.data.labels = labels
     return run

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from byol_tf.data.rows import Batch, batch_of
 from byol_tf.files import save_model, sha256, write_json
+from byol_tf.layers.graph import functional_graph
 from byol_tf.layers.plain import to_plain
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.modalities.registry import load_modality
@@ -236,7 +238,7 @@ class Encoder:
         """
         path = pathlib.Path(workdir) / f"{name}.keras"
         about = {**description.architecture_of(self.model), **about}
-        plain = dataclasses.replace(self, model=to_plain(self.model))
+        plain = dataclasses.replace(self, model=_plain(self.model))
         save_model(plain.model, path)
         written = plain.describe(path, **about).about
         return dataclasses.replace(self, about=written)
@@ -263,3 +265,14 @@ class Encoder:
         }
         write_json(description.description_of(path), written)
         return dataclasses.replace(self, about=written)
+
+
+def _plain(model):
+    if functional_graph(model):
+        return to_plain(model)
+    logging.warning(
+        "`%s` is no graph of layers and is saved as it is: it loads only where "
+        "its class %s is known to Keras.",
+        *(model.name, type(model).__name__),
+    )
+    return model

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from byol_tf.files import loading, read_json, sha256
+from byol_tf.modalities.registry import load_named
 
 ENCODER, PREPROCESSOR = "encoder.keras", "preprocessor.json"
 SCHEMA = 1  # a later one may not be understood
@@ -22,11 +23,18 @@ def description_of(path: pathlib.Path) -> pathlib.Path:
     return path.with_suffix(".json")
 
 
-def read_description(path: pathlib.Path) -> dict:
+def read_description(path: pathlib.Path, trusted: str = "") -> dict:
     """Reads the JSON file beside a model's.
 
+    A modality of one's own is imported, since it registers its layers.
+
+    Args:
+        path: of the model.
+        trusted: name of such a modality that may be imported.
+
     Raises:
-        ValueError: in one line; it is damaged or of a later release.
+        ValueError: in one line; it is damaged or of a later release, or its
+            modality is another one that would have to be imported.
     """
     file = description_of(path)
     with loading(file):
@@ -39,6 +47,7 @@ def read_description(path: pathlib.Path) -> dict:
             raise ValueError(
                 f"its schema must be {SCHEMA}. Received: {about['schema']!r}"
             )
+        load_named(str(about.get("modality", "image")), trusted)
     return about
 
 

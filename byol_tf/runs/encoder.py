@@ -17,8 +17,8 @@ import keras
 import tensorflow as tf
 
 from byol_tf.files import loading
+from byol_tf.layers.graph import functional_graph
 from byol_tf.layers.plain import to_fast
-from byol_tf.modalities.registry import load_named
 from byol_tf.runs import description, earlier
 from byol_tf.runs.artifact import Encoder
 from byol_tf.tasks import registry
@@ -87,8 +87,8 @@ def load_encoder(
 
     Raises:
         ValueError: there is none, it cannot be read, it does not make vectors,
-            what is said of it is of another model, or a size is not known or
-            does not fit.
+            what is said of it is of another model, a size is not known or
+            does not fit, or its modality would have to be imported.
     """
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
@@ -97,14 +97,16 @@ def load_encoder(
             f"python train.py --config=configs/quickstart.py "
             f"--workdir={workdir}, or wait until its training ends"
         )
+    about = None
+    if description.description_of(path).is_file():
+        about = description.read_description(path, modality)
     with loading(path):
         model = keras.saving.load_model(path, compile=False)
     _check_vectors(path, model)
-    if description.description_of(path).is_file():
-        about = description.read_description(path)
-        loaded = _described(path, to_fast(model), about, modality)
-    else:
+    if about is None:
         loaded = _described(path, model, earlier.describe(path, model, size))
+    else:
+        loaded = _described(path, _fast(model), about)
     return _adapted(loaded, size, crop_fraction).resized(image_size=image_size)
 
 
@@ -122,14 +124,14 @@ def load_classifier(
             that one is taken.
         task: name of a task of one's own that may be imported, see
             `registry.from_json`.
-        modality: likewise a modality, see `load_encoder`.
+        modality: see `load_encoder`.
 
     Raises:
-        ValueError: there is none, it cannot be read, or its task is another
-            one that would have to be imported.
+        ValueError: there is none, it cannot be read, or its task or modality
+            is another one that would have to be imported.
     """
     path = _classifier_path(pathlib.Path(workdir), name)
-    about = description.read_description(path)
+    about = description.read_description(path, modality)
     file = description.description_of(path)
     with loading(file):
         # A task of one's own registers its layers when it is imported.
@@ -137,12 +139,11 @@ def load_classifier(
     with loading(path):
         model = keras.saving.load_model(path, compile=False)
     if "schema" in about:
-        model = to_fast(model)
+        model = _fast(model)
     else:
         with loading(file):
             about = earlier.describe_classifier(path, about, model)
-    described = _described(path, model, about, modality)
-    return dataclasses.replace(described, task=task)
+    return dataclasses.replace(_described(path, model, about), task=task)
 
 
 # ---- pieces -----------------------------------------------------------
@@ -153,10 +154,13 @@ def _about(*, modality, spec, sizes, **about):
     return {"modality": modality, "spec": spec, "sizes": dict(sizes), **about}
 
 
-def _described(path, model, about, trusted=""):
+def _fast(model):
+    return to_fast(model) if functional_graph(model) else model
+
+
+def _described(path, model, about):
     """A model with what is said of it."""
     with loading(description.description_of(path)):
-        load_named(about["modality"], trusted)  # registers its layers
         loaded = Encoder(model, description.preparation(path, about), about)
         # Whatever cannot be used is found here, not later.
         _ = loaded.spec, loaded.modality, dict(loaded.sizes)

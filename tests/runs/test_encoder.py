@@ -38,6 +38,14 @@ def workdir(tmp_path):
     return tmp_path
 
 
+@keras.saving.register_keras_serializable("byol_tf_tests")
+class Doubled(keras.Sequential):
+    """A model that computes something else than its graph."""
+
+    def call(self, inputs, **kwargs):
+        return 2 * super().call(inputs, **kwargs)
+
+
 def images():
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (4, SIZE, SIZE, 3), np.uint8)
@@ -162,6 +170,7 @@ def test_a_damaged_description_is_refused(workdir, text):
         ({"sha256": "0" * 64}, "another model than encoder.keras"),
         ({"modality": "smell"}, "modality"),
         ({"modality": "os:nothing"}, "cannot be imported"),
+        ({"modality": "os:path"}, "Missing"),
         ({"spec": 3}, "cannot be loaded"),
         ({"spec": {"image": {"shape": "x", "dtype": 3}}}, "cannot be loaded"),
         ({"sizes": None}, "cannot be loaded"),
@@ -180,6 +189,36 @@ def test_the_encoder_of_another_run_is_refused(workdir, tmp_path):
     image_encoder(flat, 4).save(other)
     (other / "encoder.keras").replace(workdir / "encoder.keras")
     refused(workdir, "another model than encoder.keras.*copy both")
+
+
+def test_a_modality_is_not_imported_unless_it_is_allowed(
+    workdir, tmp_path, monkeypatch
+):
+    marker = tmp_path / "ran"
+    (tmp_path / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    monkeypatch.syspath_prepend(tmp_path)
+    change(workdir, modality="evil:thing")
+    refused(workdir, "allow it by --config.modality=evil:thing")
+    assert not marker.exists()
+    refused(workdir, "evil:thing.*cannot be imported", modality="evil:thing")
+    assert marker.exists()
+
+
+def test_a_model_that_is_no_graph_is_saved_as_it_is(tmp_path, caplog):
+    model = Doubled(
+        [
+            keras.Input((SIZE, SIZE, 3)),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    )
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        image_encoder(model, SIZE).save(tmp_path)
+    assert "no graph of layers" in caplog.text
+    loaded = load_encoder(tmp_path)
+    assert type(loaded.model) is Doubled
+    np.testing.assert_array_equal(
+        vectors(loaded), vectors(image_encoder(model, SIZE))
+    )
 
 
 # ---- folders of earlier releases --------------------------------------

@@ -10,12 +10,13 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.jobs.embed import build as embed_builders
+from byol_tf.jobs.evaluate import build as evaluation_builders
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_encoder
-from configs import base, embed
+from configs import base, embed, eval_linear
 from tests.support.embeddings import save_image
 from tests.support.exporting import options
 from tests.support.finetuning import build, finetune_config
@@ -126,3 +127,20 @@ def test_its_classifier_says_the_same_and_the_task(moved):
     assert its["task"] == "classification" and its["columns"] == ["0", "1"]
     same = ("modality", "spec", "sizes", "crops", "schema", "title", "data")
     assert {k: ours[k] for k in same} == {k: its[k] for k in same}
+
+
+def evaluation(workdir, **fields):
+    config = eval_linear.get_config()
+    config.update_from_flattened_dict({"sgd.epochs": 0, **fields})
+    return evaluation_builders.linear_evaluation(
+        config, workdir, base.get_config()
+    )
+
+
+def test_it_is_judged_on_data_that_are_named(moved, tmp_path):
+    write_arrays(tmp_path / "other.npz")
+    named = {"data.source": "arrays", "data.dir": str(tmp_path / "other.npz")}
+    job = evaluation(moved, **named)
+    assert job.train.num_examples == 64
+    with pytest.raises(ValueError, match=r"no config\.yaml.*data\.source"):
+        evaluation(moved)

@@ -9,6 +9,8 @@ import pytest
 from byol_tf.jobs.convert import build as convert_builders
 from byol_tf.jobs.convert import conversion, unpickle
 from byol_tf.jobs.convert.architecture import DEPTHS, detect, our_name
+from byol_tf.runs.encoder import load_encoder
+from configs import base
 from tests.support import official, official_file
 from tests.support.official_file import TINY
 
@@ -226,3 +228,12 @@ def test_the_converted_encoder_goes_on_averaging_where_it_stopped(tiny):
     norm = tiny.encoder.get_layer("stem_norm")
     assert norm.decay == 0.9
     assert norm.epsilon == 1e-5
+
+
+def test_a_run_folder_says_what_the_encoder_takes(tmp_path, caplog):
+    convert_builders.convert_run(TINY, tmp_path / "run", base.get_config())
+    encoder = load_encoder(tmp_path / "run")
+    assert "earlier" not in caplog.text
+    assert encoder.preprocessor.size == (224, 224)
+    assert encoder.sizes["image_size"] == 256 and encoder.features == 8
+    assert encoder.about["config"]["augment"]["size"] == 224

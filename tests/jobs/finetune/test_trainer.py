@@ -6,11 +6,13 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples
-from byol_tf.jobs.finetune.trainer import FineTuner
+from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.resnet import ResNet
+from byol_tf.runs.encoder import load_encoder
 from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.task import VectorTask, head_inputs
+from tests.support.encoders import image_encoder
 from tests.support.finetuning import make_settings
 
 SHAPE = (4, 4, 1)
@@ -287,3 +289,21 @@ def test_outputs_of_a_padded_axis_have_its_length():
     assert task.lengths.numpy().tolist() == [3, 2, 1]
     assert (before[0] != tuner.weights().head[0]).any()
     assert tuner.classifier(batch)["length"].numpy().tolist() == [3, 2, 1]
+
+
+def test_the_first_step_from_a_saved_encoder_keeps_its_statistics(tmp_path):
+    encoder = resnet()
+    for norm in norms_of(encoder):
+        norm.moving_variance.assign(norm.moving_variance * 0 + 7)
+    image_encoder(encoder, SHAPE[0], SHAPE[-1]).save(tmp_path)
+    loaded = load_encoder(tmp_path)
+    tuner = make(loaded.fresh(0).model, batch_norm="train")
+    head = tuner.weights().head
+    tuner.reset(Weights(loaded.model.get_weights(), head))
+    tuner.step(*batch(), rate=0.1, decay=0.0, whole=True)
+    kept = [np.asarray(x.moving_variance) for x in norms_of(tuner.encoder)]
+    assert kept and min(map(np.min, kept)) >= 0.9 * 7  # decay 0.9
+
+
+def norms_of(model):
+    return [x for x in model.layers if hasattr(x, "moving_variance")]
