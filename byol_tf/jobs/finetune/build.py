@@ -164,3 +164,9 @@ def _check_shape(task, images, config):
             f"the targets of {task.name} are those of the whole image; leave "
             f"crop_fraction at 1. Received: {config.crop_fraction}"
         )
+    if not task.shown_whole and height is None:
+        raise ValueError(
+            f"the targets of {task.name} are those of the centre square, but "
+            f"crops are cut from whole images of {images.name}; give "
+            "data.image_size, so that squares are stored"
+        )

@@ -188,13 +188,22 @@ def test_keypoints_learn_from_crops_if_told(run_folder, spots):
     rows, targets = job.train.examples.rows[:16], job._examples.targets[:16]
     _, moved = tuner.views(rows, targets, seed=0, step=0)
     assert np.nanmax(np.abs(moved - targets)) > 0.05
-    with pytest.raises(ValueError, match="leave crop_fraction at 1"):
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"crop_fraction": 0.875}, "leave crop_fraction at 1"),
+        ({"data.image_size": 0}, r"give data\.image_size"),
+    ],
+)
+def test_views_of_other_parts_than_the_targets_are_refused(
+    run_folder, spots, changed, message
+):
+    config = config_of(spots, **changed)
+    with pytest.raises(ValueError, match=message):
         finetune_builders.fine_tuning(
-            config_of(spots, **overrides, crop_fraction=0.875),
-            run_folder,
-            base.get_config(),
-            task="keypoints",
-            labels=["100%"],
+            config, run_folder, base.get_config(), task=TASK, labels=["100%"]
         )
 
 
