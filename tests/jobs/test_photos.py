@@ -1,4 +1,4 @@
-"""A run on photos that stay files: views from originals of several sizes."""
+"""Jobs on photos that stay files: views from originals of several sizes."""
 
 import csv
 
@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from byol_tf.jobs.evaluate.build import linear_evaluation
+from byol_tf.jobs.finetune.build import fine_tuning
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.runs import config as run_config
+from configs import base, eval_linear, finetune
 from tests.support.runs import tiny_config
 
 CLASSES, EACH, BAD = ("dark", "bright"), 14, "03.png"
@@ -35,6 +39,7 @@ def run(photos, workdir):
     )
     config.augment.size = 8
     job = builders.pretraining(config, workdir)
+    run_config.save_config(config, workdir)
     return job, job.run(workdir)
 
 
@@ -66,3 +71,38 @@ def test_the_same_run_gives_the_same_weights(photos, finished, tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_linear_evaluation_leaves_the_damaged_photo_out(finished):
+    config = eval_linear.get_config()
+    config.sgd.update(epochs=1, batch_size=8, random_encoder=False)
+    job = linear_evaluation(config, finished[2], base.get_config())
+    paths = job.train.paths + job.load_test().paths
+    assert len(set(paths)) == len(paths) == 2 * EACH - 1
+    assert f"dark/{BAD}" not in paths
+    result = job.run(finished[2], "eval_linear")
+    assert result["images"] == job.train.num_examples
+
+
+def test_photos_are_fine_tuned_on_views_of_the_originals(finished):
+    config = finetune.get_config()
+    config.update(
+        batch_size=8,
+        seeds=1,
+        grid_seeds=1,
+        min_steps=4,
+        max_steps=4,
+        eval_every=2,
+        learning_rates=(0.1,),
+        head_learning_rates=(0.1,),
+        weight_decays=(0.0,),
+        variants=("fine-tuned",),
+    )
+    job = fine_tuning(
+        *(config, finished[2], base.get_config()),
+        task="classification",
+        labels=["100%"],
+    )
+    result = job.run(finished[2])
+    assert result["labelled_images"] == job.train.examples.num_examples == 25
+    assert result["test_images"] == 2
