@@ -1,17 +1,20 @@
 """Run folders that earlier releases wrote, and what is done with them today."""
 
+import csv
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from byol_tf.evaluation.features import extract_features
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_classifier, load_encoder
+from byol_tf.runs.predictor import predict_folder
 from byol_tf.training import logs
 from configs import base, export
 from tests.support.runs import write_arrays
@@ -89,6 +92,24 @@ def test_its_models_give_what_they_gave_then(workdir):
     with np.load(workdir / "reference.npz") as theirs:
         for name, values in ours.items():
             np.testing.assert_allclose(values, theirs[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("workdir", ["0_2"], indirect=True)
+def test_its_classifier_predicts_files(workdir, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with np.load("data.npz") as file:
+        for i, image in enumerate(file["test_images"][:3]):
+            Image.fromarray(image).save(folder / f"{i}.png")
+    classifier = load_classifier(workdir, "classifier")
+    done = predict_folder(classifier, folder, tmp_path / "out.csv")
+    with open(done.path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = [[float(row[c]) for c in classifier.task.columns] for row in rows]
+    with np.load(workdir / "reference.npz") as theirs:
+        np.testing.assert_allclose(
+            found, theirs["probabilities"][:3], atol=1e-5
+        )
 
 
 def with_fields(workdir, section, **fields):
