@@ -1,14 +1,51 @@
-"""The order of the files; fixtures that several files share."""
+"""Which tests are slow, and that their files begin first."""
+
+import pathlib
 
 import pytest
 
+TESTS = pathlib.Path(__file__).parent
+# Files whose tests train, export or compile, one after the other. Single tests
+# of other files are marked where they stand.
+SLOW = (
+    "export/test_formats.py",
+    "jobs/embed/test_run.py",
+    "jobs/evaluate/test_run.py",
+    "jobs/export/test_export.py",
+    "jobs/finetune/test_levels.py",
+    "jobs/finetune/test_run.py",
+    "jobs/pretrain/test_methods.py",
+    "jobs/pretrain/test_run.py",
+    "jobs/test_photos.py",
+    "modalities/image/test_one_by_one.py",
+    "modalities/image/test_several_sizes.py",
+    "modalities/image/test_supervised.py",
+    "modalities/test_toy_jobs.py",
+    "optim/test_finite_update.py",
+    "runs/test_moved_folder.py",
+    "runs/test_release_folder.py",
+    "scripts/test_convert.py",
+    "scripts/test_eval_linear.py",
+    "scripts/test_finetune.py",
+    "scripts/test_tune.py",
+    "serving/test_lifecycle.py",
+    "training/test_health.py",
+    "training/test_two_runs.py",
+)
 
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with slow tests first.
+    """Marks the tests of slow files, and puts files with slow tests first.
 
     Processes that take whole files in this order (`--dist loadfile
     --no-loadscope-reorder`) end at about the same time: what is left at the
     end is short.
     """
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            name = item.path.relative_to(TESTS).as_posix()
+            if name in SLOW:
+                item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)

@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+from tests.conftest import SLOW
+
 TESTS = pathlib.Path(__file__).parent
 PACKAGE = TESTS.parent / "byol_tf"
 
@@ -62,3 +64,8 @@ def folders(root: pathlib.Path, pattern: str) -> set[str]:
 def test_every_folder_of_the_package_has_one_of_tests():
     # A folder with nothing but `__init__.py` has nothing to test.
     assert folders(PACKAGE, "[!_]*.py") <= folders(TESTS, "test_*.py")
+
+
+def test_slow_files_exist_and_stand_in_order():
+    assert list(SLOW) == sorted(SLOW)
+    assert [name for name in SLOW if not (TESTS / name).is_file()] == []
