@@ -62,6 +62,8 @@ def allowed(importer, imported):
         return room != "losses"
     if room == "jobs":
         same = rest[:1] == inner[:1] or rest[0] == "pretrain" or len(rest) == 1
+        if target == "modalities" and rest[0] in MEMBERS.split():
+            return inner[0] == "convert"  # of the official image encoders
         return target in ABOVE.split() or (target == "jobs" and same)
     if room == target == "modalities":  # one member knows no other
         return rest[:1] == inner[:1] or rest[0] not in MEMBERS.split()

@@ -96,6 +96,28 @@ class Views(Protocol):
         """
 
 
+class Augment(Protocol):
+    """Augmentation of training with labels.
+
+    Attributes:
+        name: of what changes a view alone; "none" for nothing.
+        mixes: whether a view becomes the mixture of two.
+        changes: whether it does anything at all.
+    """
+
+    name: str
+    mixes: bool
+    changes: bool
+
+    def start(self, seed: int) -> Callable:
+        """Returns the augmentation from its first batch on.
+
+        Returns:
+            A function of views `[batch, ...]` and targets `[batch, n]`, to
+            the same of both.
+        """
+
+
 @runtime_checkable
 class Modality(Protocol):
     """A kind of input; `section` is a configuration of a run throughout.
@@ -162,6 +184,19 @@ class Modality(Protocol):
             `view(rows, seed)`, from a batch of rows to what the encoder
             takes, and where it lies in each row: of an image `box` and
             `flip`, by which tasks move their targets. None for none.
+        """
+
+    def supervised_augment(self, options: Mapping) -> Augment | None:
+        """Makes what changes views along with their targets, after those.
+
+        Args:
+            options: the section `augment` of `configs/finetune.py`.
+
+        Returns:
+            The augmentation; None for none.
+
+        Raises:
+            ValueError: an option is wrong, or not for this kind of input.
         """
 
     def encoder(

@@ -28,7 +28,7 @@ from byol_tf.runs.encoder import Encoder, load_encoder, save_encoder
 from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
 from byol_tf.serving.model import Version
-from configs import base
+from configs import base, finetune
 
 COUNT, DRAWN = 6, 4  # files; rows of a batch of views
 SEED = tf.constant([3, 7])
@@ -350,17 +350,20 @@ class ModalityContract:
         view = member.modality.train_view(member.preprocessor, crops)
         if view is None:
             pytest.skip("this modality has no views with labels")
-        batch = np.stack(
-            [
-                member.modality.decode_row(file, member.sizes)
-                for file in member.files[:2]
-            ]
+        batch = member.batch(range(DRAWN))
+        found, where = zip(
+            *(view(batch, seed) for seed in (SEED, SEED, SEED + 1)),
+            strict=True,
         )
-        seeds = (SEED, SEED, SEED + 1)
-        found = [tf.nest.flatten(view(batch, seed))[0] for seed in seeds]
-        assert found[0].shape[1:] == member.prepared.shape[1:]
+        assert found[0].shape == member.prepared.shape
+        assert all(len(value) == DRAWN for value in where[0].values())
         assert_equal(found[:1], found[1:2])
         assert all_differ(found[1:])
+
+    def test_without_options_nothing_changes_with_labels(self, member):
+        options = finetune.get_config().augment
+        augment = member.modality.supervised_augment(options)
+        assert augment is None or not augment.changes
 
     # ---- models -------------------------------------------------------
 

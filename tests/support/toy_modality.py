@@ -129,6 +129,10 @@ class Signals:
     def train_view(self, preprocessor, crops):
         return None
 
+    def supervised_augment(self, options):
+        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
+            raise ValueError(f"no augmentation of signals. Received: {options}")
+
     def encoder(self, section, preprocessor, row_shape):
         inputs = keras.Input((WINDOW, 1))
         convolution = functools.partial(

@@ -10,7 +10,6 @@ from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import predictor as prediction
 from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.tasks.registry import task_class
@@ -41,13 +40,14 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     fractions = parse_fractions(labels)
     kind = task_class(task)
     options = _options(config, task)
-    numbers, augment = settings(config), SupervisedAugment(**config.augment)
+    numbers = settings(config)
     encoder = load_encoder(
         workdir,
         size=config.size,
         crop_fraction=config.crop_fraction,
         modality=config.modality,
     )
+    augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
     images, load_test = data_builders.train_and_later_test(

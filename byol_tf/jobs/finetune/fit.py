@@ -14,7 +14,7 @@ from byol_tf.data.batches import training_batches
 from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.settings import Setting, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
-from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.modalities.contract import Augment
 from byol_tf.optim.schedules import WarmupCosine, scaled_learning_rate
 from byol_tf.tasks.task import Arrays, take
 
@@ -122,7 +122,7 @@ def fit(
     setting: Setting,
     seed: int,
     whole: bool,
-    augment: SupervisedAugment | None = None,
+    augment: Augment | None = None,
     on_steps: Callable[[int], object] = lambda steps: None,
 ) -> Fitted:
     """Trains, and keeps the weights that are best on the validation part.

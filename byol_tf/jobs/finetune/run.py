@@ -24,7 +24,7 @@ from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
-from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.modalities.contract import Augment
 from byol_tf.modalities.levels import flat
 from byol_tf.progress import progress_bar
 from byol_tf.runs.encoder import Encoder
@@ -64,7 +64,7 @@ class FineTuning:
     fractions: Sequence[Fraction]
     settings: Settings
     draw: Callable | None = None
-    augment: SupervisedAugment | None = None
+    augment: Augment | None = None
     task_of: Callable[[Labelled], Task] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
 

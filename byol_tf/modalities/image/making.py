@@ -21,6 +21,7 @@ from byol_tf.modalities.image.decode import (
 )
 from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.modalities.image.view import View
 from byol_tf.modalities.image.views import TwoViews
 from byol_tf.reports.grids import displayable, on_canvas, views_grid
@@ -91,6 +92,11 @@ def train_view(preprocessor: CentreView, crops: Mapping) -> Callable:
     """
     options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
     return View(preprocessor.size, **options).draw_with_where
+
+
+def supervised_augment(options: Mapping) -> SupervisedAugment:
+    """Makes RandAugment, MixUp and CutMix as configured."""
+    return SupervisedAugment(**options)
 
 
 def raw(preprocessor: CentreView, sizes: Mapping) -> Raw:

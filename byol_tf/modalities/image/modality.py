@@ -18,6 +18,7 @@ class ImageModality:
     views = staticmethod(making.views)
     crops = staticmethod(making.crops)
     train_view = staticmethod(making.train_view)
+    supervised_augment = staticmethod(making.supervised_augment)
     encoder = staticmethod(making.encoder)
     levels = staticmethod(making.levels)
     raw = staticmethod(making.raw)
