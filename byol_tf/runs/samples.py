@@ -44,14 +44,14 @@ def draw_samples(
     rng = np.random.default_rng((seed, 3))
     count = min(count, examples.num_examples)
     chosen = rng.choice(examples.num_examples, count, replace=False)
-    part = examples.subset(np.sort(chosen))
-    if part.encoded:
-        return _decoded(part, decode)
-    rows = np.asarray(part.rows) if part.dense else part.rows
-    return Samples(rows, np.asarray(part.labels))
+    return stored(examples.subset(np.sort(chosen)), decode)
 
 
-def _decoded(part, decode):
+def stored(part: Examples, decode: Callable | None) -> Samples:
+    """All rows of a set as stored, see `draw_samples`."""
+    if not part.encoded:
+        rows = np.asarray(part.rows) if part.dense else part.rows
+        return Samples(rows, np.asarray(part.labels))
     rows, labels = [], []
     for row, label in zip(part.rows, part.labels, strict=True):
         with contextlib.suppress(Unreadable):

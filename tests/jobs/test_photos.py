@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from byol_tf.jobs.evaluate.build import linear_evaluation
+from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune.build import fine_tuning
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs import config as run_config
 from configs import base, eval_linear, finetune
+from tests.support.exporting import options
 from tests.support.runs import tiny_config
 
 CLASSES, EACH, BAD = ("dark", "bright"), 14, "03.png"
@@ -106,3 +108,24 @@ def test_photos_are_fine_tuned_on_views_of_the_originals(finished):
     result = job.run(finished[2])
     assert result["labelled_images"] == job.train.examples.num_examples == 25
     assert result["test_images"] == 2
+
+
+@pytest.mark.parametrize("on_data", [False, True])
+def test_it_is_exported_on_kept_photos_and_on_files(
+    photos, finished, tmp_path, on_data
+):
+    """The kept ones are decoded; of the damaged one there is none."""
+    workdir, fields = finished[2], {}
+    if on_data:
+        fields = {"source": "folder", "dir": str(photos), "test_split": ""}
+    config = options(
+        **{f"data.{name}": value for name, value in fields.items()},
+        **{"verify.max_knn_loss": 0.2},
+    )
+    (about,) = export_builders.export(
+        config, workdir, tmp_path, base.get_config()
+    ).values()
+    assert about["image_size"] == 16  # twice the views' side
+    (form,) = about["verification"]["forms"].values()
+    assert form["by_signature"]["images"]["smallest_cosine"] > 0.9999
+    assert form["knn"]["exported"] == form["knn"]["keras"]

@@ -11,7 +11,7 @@ from byol_tf.jobs import inputs
 from byol_tf.jobs.pretrain import artifact
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs.encoder import Encoder
-from byol_tf.runs.samples import load_samples
+from byol_tf.runs.samples import load_samples, stored
 
 
 class Found(NamedTuple):
@@ -84,20 +84,25 @@ def _of_data_set(config, workdir, encoder, defaults):
         _some(part.subset(np.flatnonzero(part.labels >= 0)), verify.images, rng)
         for part in (train, test)
     ]
-    labelled = [Labelled(np.asarray(p.rows), p.labels) for p in parts]
+    encoder = _completed(encoder, run, train)
+    labelled = [Labelled(*stored(part, encoder.decode)) for part in parts]
     folds = [tuple(labelled)] if all(len(x.rows) for x in labelled) else ()
-    few_files = ()
-    if few.folder and few.paths:
-        folder = pathlib.Path(few.folder)
-        few_files = [(folder / path).read_bytes() for path in few.paths]
     rng = np.random.default_rng(verify.seed)
     some = _some(train, config.litert.calibration_images, rng)
     return Found(
-        _completed(encoder, run, train),
-        Samples(np.asarray(few.rows), few_files, folds),
-        np.asarray(some.rows),
+        encoder,
+        Samples(stored(few, encoder.decode).rows, _files(few), folds),
+        stored(some, encoder.decode).rows,
         test.name,
     )
+
+
+def _files(part):
+    """Contents of the files that decoded rows come from."""
+    if part.encoded or not (part.folder and part.paths):
+        return ()
+    folder = pathlib.Path(part.folder)
+    return [(folder / path).read_bytes() for path in part.paths]
 
 
 def _completed(encoder, run, train):
