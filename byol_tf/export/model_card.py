@@ -2,38 +2,39 @@
 
 from collections.abc import Mapping
 
-from byol_tf.export.card_calls import how_to_call
+from byol_tf.modalities.contract import Card
 
 _METHODS = {"sgd": "linear (SGD)", "logistic": "logistic regression"}
 
 
-def model_card(about: Mapping) -> str:
+def model_card(about: Mapping, card: Card) -> str:
     """Markdown on what a model is, what it reaches and how to call it.
 
     Args:
-        about: what `export.json` holds, see `export_builders.export`.
+        about: what `export.json` holds, see `jobs.export.build.export`.
+        card: what the modality says of it.
     """
     sections = (
-        ("What it is", _what(about)),
-        ("Data and recipe", _recipe(about)),
+        ("What it is", _what(about, card)),
+        ("Data and recipe", _recipe(about, card)),
         ("Results", _results(about["results"])),
-        ("Export", _export(about["verification"])),
-        ("Limits", _limits(about)),
-        ("How to call it", how_to_call(about)),
+        ("Export", _export(about["verification"], card)),
+        ("Limits", _limits(card)),
+        ("How to call it", _how_to_call(about, card)),
     )
     parts = [f"# {about['title']}"]
     parts += [f"## {title}\n\n{text}" for title, text in sections]
     return "\n\n".join(parts) + "\n"
 
 
-def _what(about):
+def _what(about, card):
     encoder = about["encoder"]
     text = (
         f"An encoder ({about['config']['encoder']['name']}, "
         f"{about['parameters']:,} parameters) that was pretrained without "
-        f"labels by {about['method']}. It turns an image into a vector "
-        f"of {encoder['features']} numbers; similar images get similar "
-        "vectors (by cosine)."
+        f"labels by {about['method']}. It turns every {card.noun} into "
+        f"a vector of {encoder['features']} numbers; similar {card.noun}s get "
+        "similar vectors (by cosine)."
     )
     if {"classify", "classifier.onnx"} & set(about["signatures"]):
         names = ", ".join(about["classes"])
@@ -41,16 +42,17 @@ def _what(about):
     return f"{text}\n\nSHA-256 of the encoder's file: `{encoder['sha256']}`."
 
 
-def _recipe(about):
+def _recipe(about, card):
     config, train = about["config"], about["results"].get("train", {})
+    size = about["encoder"]["image_size"]
     rows = [
         ("Data", f"{about['data']} (fingerprint {about['data_fingerprint']})"),
-        ("Image size", f"{about['encoder']['image_size']} pixels of a side"),
+        ("Image size", size and f"{size} pixels of a side"),
         ("Epochs", config["epochs"]),
         ("Batch size", config["batch_size"]),
         ("Optimizer", config["optimizer"]["name"]),
         ("Seed", config["seed"]),
-        ("Images", train.get("images")),
+        (f"{card.noun}s".capitalize(), train.get("images")),
         ("Training seconds", train.get("training_seconds")),
     ]
     rows = [f"| {name} | {value} |" for name, value in rows if value]
@@ -75,7 +77,7 @@ def _of_training(train):
     if before is None or after is None:
         return ""
     return (
-        "The nearest neighbours of a test image among the training images "
+        "The nearest neighbours of a test example among the training ones "
         f"vote for its class: {_percent(after)} right after pretraining, "
         f"{_percent(before)} with the untrained encoder."
     )
@@ -115,7 +117,7 @@ def _of_fine_tuning(tuned):
     return "\n".join(
         [
             f"Fine-tuned on parts of the labels ({tuned.get('metric', '')} on "
-            "the test images):",
+            "the test examples):",
             "",
             "| Labels | Variant | Score |",
             "|---|---|---|",
@@ -124,61 +126,43 @@ def _of_fine_tuning(tuned):
     )
 
 
-def _export(verification):
+def _export(verification, card):
     lines = []
     for name, numbers in verification["forms"].items():
         for kind, row in numbers["by_signature"].items():
+            kind = f"{card.noun}s" if kind == "images" else kind
             lines.append(
                 f"- {name}, by {kind}: smallest cosine "
                 f"{row['smallest_cosine']:.7f}, largest difference "
                 f"{row['largest_difference']:.1e} of the largest value, "
-                f"{row['images']} images"
+                f"{row['images']} examples"
             )
         if knn := numbers["knn"]:
             lines.append(
                 f"- {name}: kNN accuracy {_percent(knn['exported'])}, "
-                f"{_percent(knn['keras'])} before, on {knn['queries']} images"
+                f"{_percent(knn['keras'])} before, on {knn['queries']} examples"
             )
     return "\n".join(
         ["Compared with the model that it was made of:", "", *lines]
     )
 
 
-def _limits(about):
+def _limits(card):
     return (
-        "- It knows what images like those of its data look like; on others "
-        f"measure first.\n{_limits_of_format(about)}"
+        f"- It knows what {card.noun}s like those of its data look like; on "
+        f"others measure first.\n{card.limits}"
     )
 
 
-def _limits_of_format(about):
-    if about["format"] == "saved_model":
-        return (
-            "- Files are cut to their centre square and brought to "
-            f"{about['image_size']} pixels of a side; what is outside is not "
-            "seen.\n"
-            "- WebP, and BMP with a palette or compression, are refused. An "
-            "unreadable image fails alone: its row is NaN (probabilities 0) "
-            "and its status says why.\n"
-            "- Damage that an image format cannot notice stays unnoticed."
-        )
-    text = (
-        "- It takes images, not files: decode them upright first, and divide "
-        "by 255. All images of a batch have one size, any size. Their centre "
-        "square is cut out and brought to "
-        f"{about['encoder']['image_size']} pixels of a side inside, without "
-        "smoothing: bring larger ones to about "
-        f"{about['image_size']} pixels of a side first, as below.\n"
-        "- It computes in float32, whatever precision the run was trained in."
-    )
-    if about["format"] == "litert":
-        text += (
-            "\n- A batch has one image at least. Other than the encoder, "
-            "cutting and resizing are float32 in every file, as are inputs "
-            "and outputs; the 8 bits of int8 were calibrated on images of "
-            "the training data."
-        )
-    return text
+def _how_to_call(about, card):
+    """An example, and all inputs and outputs."""
+    lines = []
+    for name, described in about["signatures"].items():
+        lines.append(f"- `{name}`")
+        for kind in ("inputs", "outputs"):
+            for key, value in described[kind].items():
+                lines.append(f"    - {kind[:-1]} `{key}`: {value}")
+    return "\n".join([card.example, "", *lines])
 
 
 def _percent(share):

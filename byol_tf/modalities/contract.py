@@ -52,6 +52,20 @@ class Raw(NamedTuple):
     prepare: Callable
 
 
+class Card(NamedTuple):
+    """What the card of an exported model says of its inputs, in Markdown.
+
+    Attributes:
+        noun: what one row is.
+        example: how the model is called.
+        limits: what it cannot do, as a list.
+    """
+
+    noun: str
+    example: str
+    limits: str
+
+
 @runtime_checkable
 class Views(Protocol):
     """The augmentation.
@@ -225,6 +239,14 @@ class Modality(Protocol):
             sizes: see `sizes`.
             form: "saved_model", or "graph" for formats that hold no strings,
                 which have one signature.
+        """
+
+    def card(self, about: Mapping) -> Card:
+        """Returns the words on an export.
+
+        Args:
+            about: what `export.json` holds: `format` ("saved_model", "onnx"
+                or "litert"), `signatures` with their `inputs` and `outputs`.
         """
 
     def preview(self, row) -> Preview:

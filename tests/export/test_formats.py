@@ -10,9 +10,10 @@ import onnxruntime
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from byol_tf.export import card_calls, formats, freeze, verify, verify_table
+from byol_tf.export import formats, freeze, verify, verify_table
 from byol_tf.files import sha256
 from byol_tf.jobs.export import build as export_builders
+from byol_tf.modalities.image.card import python_example
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.runs import encoder as encoders
@@ -157,7 +158,7 @@ def test_the_table_has_a_row_for_each_file(exported):
 def test_the_card_shows_how_to_call_it_without_tensorflow(exported, name):
     workdir, target, results = exported
     folder = target / name / "1"
-    example = card_calls.python_example(results[name])
+    example = python_example(results[name])
     assert example in (folder / "model_card.md").read_text()
     picture(31, 40).save(folder / "a.png")
     pixels = decode_square((folder / "a.png").read_bytes(), 12, 3)

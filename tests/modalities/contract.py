@@ -438,6 +438,14 @@ class ModalityContract:
         assert graph.of_rows is not None
         assert DEFAULT in make("saved_model")
 
+    def test_there_are_words_on_every_export(self, member):
+        signatures = {"m.onnx": {"inputs": {}, "outputs": {"vectors": ""}}}
+        for form in ("saved_model", "onnx", "litert"):
+            about = {**member.sizes, "encoder": member.sizes, "format": form}
+            card = member.modality.card({**about, "signatures": signatures})
+            assert card.noun == member.modality.name
+            assert card.example and card.limits.startswith("- ")
+
     def test_what_is_loaded_encodes_files_of_any_size(self, member):
         own = member.encoder(member.preprocessor(member.batch(range(COUNT))))
         extract = FeatureExtractor(

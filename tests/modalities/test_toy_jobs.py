@@ -236,6 +236,10 @@ def test_exports_give_the_vectors_of_each_file_alone(
     windows = [toy_modality.middle(np.load(path)) for path in vectors[0]]
     found = served(signals=tf.constant(np.stack(windows)))["representations"]
     np.testing.assert_allclose(found, vectors[1], atol=1e-5)
+    card = (target / "1" / "assets.extra" / "model_card.md").read_text()
+    assert "turns every signal into" in card
+    assert "(signals=windows)" in card and "- It sees 64 samples." in card
+    assert "image" not in card.lower()
 
 
 def test_a_file_alone_imports_no_modality(folder, monkeypatch):

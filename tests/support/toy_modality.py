@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.rows import Unreadable
-from byol_tf.modalities.contract import Preview, Raw
+from byol_tf.modalities.contract import Card, Preview, Raw
 from byol_tf.modalities.signature import DEFAULT, Signature
 from byol_tf.reports.grids import views_grid
 
@@ -162,6 +162,10 @@ class Signals:
             of_rows=lambda rows: np.stack([middle(row) for row in rows]),
         )
         return {"signals" if form == "graph" else DEFAULT: windows}
+
+    def card(self, about):
+        call = 'load("1").signatures["serving_default"](signals=windows)'
+        return Card("signal", call, f"- It sees {WINDOW} samples.")
 
     def preview(self, row):
         return Preview(drawing(row, 32))

@@ -90,7 +90,8 @@ def _write(name, plan, comparison, about, target, other):
         extra = folder / ("" if other else saved_model.EXTRA)
         extra.mkdir(exist_ok=True)
         write_json(extra / FILE, about)
-        write_text(extra / "model_card.md", model_card(about))
+        card = plan.encoder.modality.card(about)
+        write_text(extra / "model_card.md", model_card(about, card))
     return about
 
 

@@ -1,6 +1,6 @@
 """Images as a modality: what `modalities.contract` asks for, from this room."""
 
-from byol_tf.modalities.image import inputs, making
+from byol_tf.modalities.image import card, inputs, making
 from byol_tf.modalities.image.decode import EXTENSIONS
 
 
@@ -22,6 +22,7 @@ class ImageModality:
     encoder = staticmethod(making.encoder)
     levels = staticmethod(making.levels)
     raw = staticmethod(making.raw)
+    card = staticmethod(card.card)
     preview = staticmethod(making.preview)
     thumbnail = staticmethod(making.thumbnail)
     draw_views = staticmethod(making.draw_views)

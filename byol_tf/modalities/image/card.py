@@ -1,0 +1,96 @@
+"""How each format of an exported encoder of images is called."""
+
+from collections.abc import Mapping
+
+from byol_tf.modalities.contract import Card
+
+_CURL = """\
+With TensorFlow Serving and the model's folder (the one that holds the
+version) at `/models/byol`:
+
+```sh
+curl http://localhost:8501/v1/models/byol:predict -d \\
+  "{\\"signature_name\\": \\"serving_default\\", \\"inputs\\":
+   {\\"bytes\\": [{\\"b64\\": \\"$(base64 < a.jpg | tr -d '\\n')\\"}]}}\""""
+
+_PIXELS = """\
+import numpy as np
+{library}
+from PIL import Image, ImageOps
+
+picture = ImageOps.exif_transpose(Image.open("a.jpg")).convert("{mode}")
+picture = ImageOps.fit(picture, ({size}, {size}))
+images = np.asarray(picture, np.float32).reshape(1, {size}, {size}, -1) / 255
+"""
+
+_ONNX = """
+session = onnxruntime.InferenceSession("{file}")
+({output},) = session.run(None, {{"images": images}})"""
+
+_LITERT = """
+call = Interpreter("{file}").get_signature_runner()
+{output} = call(images=images)["{output}"]"""
+
+_PYTHON = {
+    "onnx": ("import onnxruntime", _ONNX),
+    "litert": (
+        "from ai_edge_litert.interpreter import Interpreter",
+        _LITERT,
+    ),
+}
+
+
+def card(about: Mapping) -> Card:
+    """Says how an exported encoder of images is called, and its limits.
+
+    Args:
+        about: what `export.json` holds, see `jobs.export.build.export`.
+    """
+    if about["format"] == "saved_model":
+        example = f"{_CURL}\n```"
+    else:
+        example = f"```python\n{python_example(about)}\n```"
+    return Card("image", example, _limits(about))
+
+
+def python_example(about: Mapping) -> str:
+    """Python that encodes `a.jpg` with the first of the files."""
+    file, described = next(iter(about["signatures"].items()))
+    (output,) = described["outputs"]
+    library, call = _PYTHON[about["format"]]
+    pixels = _PIXELS.format(
+        library=library,
+        mode="L" if about["channels"] == 1 else "RGB",
+        size=about["image_size"],
+    )
+    return pixels + call.format(file=file, output=output)
+
+
+def _limits(about):
+    if about["format"] == "saved_model":
+        return (
+            "- Files are cut to their centre square and brought to "
+            f"{about['image_size']} pixels of a side; what is outside is not "
+            "seen.\n"
+            "- WebP, and BMP with a palette or compression, are refused. An "
+            "unreadable image fails alone: its row is NaN (probabilities 0) "
+            "and its status says why.\n"
+            "- Damage that an image format cannot notice stays unnoticed."
+        )
+    text = (
+        "- It takes images, not files: decode them upright first, and divide "
+        "by 255. All images of a batch have one size, any size. Their centre "
+        "square is cut out and brought to "
+        f"{about['encoder']['image_size']} pixels of a side inside, without "
+        "smoothing: bring larger ones to about "
+        f"{about['image_size']} pixels of a side first, as below.\n"
+        "- It computes in float32, whatever precision the run was trained in."
+    )
+    if about["format"] == "litert":
+        text += (
+            "\n- A batch has one image at least. Other than the encoder, "
+            "cutting and resizing are float32 in every file, as are inputs "
+            "and outputs; the 8 bits of int8 were calibrated on images of "
+            "the training data."
+        )
+    return text
