@@ -44,6 +44,7 @@ def with_optimizer(kind):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["accumulating", "scaling"])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, kind):
     whole = fresh(with_optimizer, kind)

@@ -10,7 +10,7 @@ import pytest
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.signals import Stopped, stop_at_once, stop_between_steps
-from tests.support.waves import make_model, run
+from tests.support.waves import fresh, run
 
 
 def at_step(step, number):
@@ -29,7 +29,7 @@ def at_step(step, number):
 def test_a_signal_ends_the_run_after_the_step_and_a_checkpoint(
     tmp_path, number, status
 ):
-    model = make_model()
+    model = fresh()
     store = CheckpointStore(tmp_path, model)
     with stop_between_steps() as request:
         run(model, 9, [at_step(2, number), logs.Checkpoints(store), request])

@@ -10,6 +10,7 @@ def images():
     return np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name,features",
     [

@@ -160,6 +160,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
         make_resnet("resnet19", (8, 8, 3))
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_enough_to_load_an_encoder(tmp_path):
     ResNet((8, 8, 1), (1,), (4,)).save(tmp_path / "encoder.keras")
     code = (
