@@ -160,7 +160,7 @@ class Modality(Protocol):
         Args:
             shape: of a row.
             section: of the run; None if the shape alone is known.
-            preprocessor: likewise.
+            preprocessor: see `fit`; None if the shape alone is known.
         """
 
     def decode_row(self, data, sizes: Sizes) -> np.ndarray:

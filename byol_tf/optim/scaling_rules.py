@@ -43,7 +43,7 @@ def learning_rate_and_decay(
 
     Args:
         base_lr: at a batch of 256.
-        weight_decay: likewise.
+        weight_decay: for the same batch size.
         batch_size: images of one update.
         rule: "linear" or "sqrt".
 

@@ -32,6 +32,7 @@ from byol_tf.runs.predictor import predict_folder
 from byol_tf.seeds import step_seed
 from configs import base, embed, eval_linear, export, finetune
 from tests.support import toy_modality
+from tests.support.runs import tiny_config
 
 NAME = "tests.support.toy_modality:SIGNALS"
 CLASSES = {"low": 0.05, "high": 0.2}  # turns a sample
@@ -50,25 +51,8 @@ def write_signals(folder, count, seed):
 
 
 def config_of(folder):
-    config = base.get_config()
-    config.update_from_flattened_dict(
-        {
-            "modality": NAME,
-            "data.source": "folder",
-            "data.dir": str(folder),
-            "batch_size": 16,
-            "epochs": 2,
-            "heads.hidden_size": 16,
-            "heads.projection_size": 8,
-            "optimizer.name": "adamw",
-            "optimizer.base_lr": 0.01,
-            "optimizer.warmup_epochs": 0.0,
-            "monitor.samples": 16,
-            "evaluate.shots": 3,
-            "evaluate.draws": 2,
-        }
-    )
-    return config
+    own = {"modality": NAME, "data.source": "folder"}
+    return tiny_config(folder, **own)
 
 
 @pytest.fixture(scope="module")

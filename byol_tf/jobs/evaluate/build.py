@@ -94,7 +94,7 @@ def _raw(encoder, row_shape) -> Subject:
 
 
 def _labelled(images, limit, seed):
-    """The images with a label, at most so many of them, 0 for all."""
+    """Selects the labelled examples, at most `limit`; 0 for all."""
     chosen = np.flatnonzero(images.labels >= 0)
     if 0 < limit < len(chosen):
         rng = np.random.default_rng((seed, 2))

@@ -154,7 +154,7 @@ def check_replicas(config, replicas):
 
 
 def optimizer(config, model, updates: int):
-    """The optimizer with its schedule, for so many updates in all."""
+    """Makes the optimizer with its schedule of `updates` steps."""
     section = config.optimizer
     _, weight_decay = _peak_and_decay(section, config.batch_size)
     with in_section("optimizer"):
@@ -171,7 +171,7 @@ def optimizer(config, model, updates: int):
 
 
 def learning_rate(config, updates: int) -> WarmupCosine:
-    """The schedule of the learning rate, for so many updates in all."""
+    """Makes the schedule of the learning rate over `updates` steps."""
     section = config.optimizer
     peak, _ = _peak_and_decay(section, config.batch_size)
     warmup = int(updates * section.warmup_epochs / config.epochs)
