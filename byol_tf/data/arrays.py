@@ -15,11 +15,7 @@ MOST_CLASSES = 1_000_000  # more are no classes, but say, times or numbers
 
 
 def load_embedded(name: str, split: str, decoder: Decoder) -> Examples:
-    """The rows that the package brings along.
-
-    Raises:
-        ValueError: if there is no such set or split.
-    """
+    """The rows that the package brings along."""
     if name not in EMBEDDED:
         raise ValueError(
             f"the embedded data set must be one of {', '.join(EMBEDDED)}. "
@@ -32,18 +28,15 @@ def load_embedded(name: str, split: str, decoder: Decoder) -> Examples:
 
 
 def load_arrays(path, split: str, decoder: Decoder) -> Examples:
-    """Reads one split of an `.npz` file.
+    """Reads one split of an `.npz` file; a ValueError if it is not like this.
 
-    The rows, of images for instance, are the array `<split>_images` or
-    `x_<split>`, with labels in `<split>_labels` or `y_<split>`; in a file with
-    `images` and `labels` all are training rows. `class_names` is optional.
+    Rows, of images for instance, are `<split>_images` or `x_<split>`, with
+    labels in `<split>_labels` or `y_<split>`; in a file with `images` and
+    `labels` all are training rows. `class_names` is optional.
 
     Rows are `[N, ...]`, as `decoder.conform` takes them. Rows of free length
     lie one after another, with `Ragged`'s offsets in `<array>_offsets`. Labels
     are integers `[N]`, -1 for none.
-
-    Raises:
-        ValueError: if the file is not like that.
     """
     path = pathlib.Path(path)
     if not path.is_file():

@@ -15,9 +15,8 @@ class BadImages:
     """Lists the rows of all splits of a data set that cannot be read.
 
     Args:
-        path: of a CSV file with the columns `HEADER`, UTF-8, written whole
-            where there are such images and removed where there are none; None
-            for no file.
+        path: of a CSV file with the columns `HEADER`, removed where there is
+            none to list; None for no file.
         max_bad_share: of the images of a split, in [0, 1], above which `add`
             raises.
     """

@@ -37,12 +37,11 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Shuffled full batches from a step on.
 
-    Which examples a step gets is a pure function of `(seed, step)`, so a run
-    that continues at `start_step` gets what it would have got without the
-    interruption, and no data is read to come to that place. Every epoch has
-    an order of its own and holds an example at most once, but for those in
-    place of others: where an encoded row cannot be read, the next readable
-    one of the epoch's order takes its place.
+    Which examples a step gets is a pure function of `(seed, step)`: a run
+    that continues at `start_step` gets the same, and reads nothing to come
+    to that place. Every epoch has an order of its own and holds an example at
+    most once. Where an encoded row cannot be read, the next readable one of
+    the epoch's order takes its place.
 
     Args:
         examples: the training set.
@@ -50,11 +49,9 @@ def training_batches(
         seed: of the order, 0 or more.
         start_step: first step, counted from the beginning of training.
         num_steps: number of batches; None for no end.
-        shard: which parts of every batch are read, one after another. Those
-            of all shards, put together in order, are the batch.
-        views: the `Views` of a modality, to cut every row here as
-            `views.cut(row, numbers)` with its row of `views.numbers(seed,
-            part)`; None to leave rows whole.
+        shard: which parts of every batch are read, one after another.
+        views: the `Views` of a modality, to cut every row here; None to
+            leave rows whole.
         view_seed: with `views`: see `with_views`.
 
     Returns:
@@ -64,8 +61,7 @@ def training_batches(
         `cut` gives, each `[part, ...]`. Labels are int32 `[part]`.
 
     Raises:
-        ValueError: if there is not one full batch, or it cannot be divided by
-            the replicas.
+        ValueError: there is not one full batch, or see `part_size`.
     """
     count = examples.num_examples
     per_epoch = steps_per_epoch(count, batch_size)
@@ -97,8 +93,7 @@ def training_batches(
         batches = _gather(steps, examples, part)
     else:
         batches = _padded(steps, _Reader(examples, seed), part)
-    # Copying rows needs no tuning, and the thread that tunes holds up the end
-    # of an iteration by up to a minute: it sleeps for longer and longer.
+    # The thread that tunes holds up the end of an iteration by up to a minute.
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.prefetch(AHEAD).with_options(options)
@@ -129,8 +124,8 @@ def with_views(
     Args:
         dataset: batches of `(images, labels)`.
         views: `views(images, seed=int32 [2]) -> (view1, view2)`.
-        view_seed: `view_seed(step, replica)` gives the seed of int64 scalars;
-            the model's own, so that the draws are the same in either place.
+        view_seed: the model's, from `(step, replica)`, int64 scalars, so that
+            the draws are the same in either place.
         start_step: step of the first batch.
         shard: whose parts of the batches they are.
 
@@ -154,13 +149,7 @@ def with_views(
 def rows_for_views(
     examples: Examples, index: np.ndarray, views, seed: tf.Tensor
 ):
-    """Makes what `views(..., seed)` takes of some examples, outside a step.
-
-    Args:
-        examples: the set.
-        index: int `[n]`, the examples.
-        views: the `Views` of a modality.
-        seed: int32 `[2]`, of the draws.
+    """Makes what `views(..., seed)` takes of examples `[n]`, outside a step.
 
     Returns:
         The rows `[n, ...]` of a dense set; else the tuple of what
@@ -189,11 +178,7 @@ def _seed_of(view_seed, start_step, shard):
 
 
 def _gather(steps, examples, part):
-    """Batches of dense rows.
-
-    Reads in NumPy: it copies rows as fast as TensorFlow would, from memory
-    and from a memory map alike, and nothing is held twice.
-    """
+    """Batches of dense rows, copied in NumPy: nothing is held twice."""
     stored, labels = examples.rows, examples.labels.astype(np.int32)
     on_disk = isinstance(stored, np.memmap | Rows)
 

@@ -23,14 +23,12 @@ class Decoder:
         decode: from the path or the bytes of a file to an array, or to one
             for each name of the spec; raises `Unreadable`.
         extensions: of the files in a folder, in lower case: ".png".
-        conform: `conform(array, where)`: rows that come as one array as they
-            are wanted, or a ValueError about `where`.
-        of_stored: `of_stored(name, shape, dtype)`: the decoder of a set whose
-            rows are stored with that shape, None for axes that differ; None
-            for this decoder.
+        conform: `conform(array, where)`: the rows of one array as they are
+            wanted, or a ValueError about `where`.
+        of_stored: `of_stored(name, shape, dtype)`: the decoder of a set with
+            such rows, None for axes that differ; None for this decoder.
         feature: name of the class in `tfds.features` of such rows.
-        key: what the rows depend on besides their spec; with it change the
-            names of stores.
+        key: what the rows depend on besides their spec.
     """
 
     spec: Spec

@@ -36,15 +36,13 @@ class Examples:
         rows: `[N, ...]`: an array of any type, a memory map, `Rows` of one,
             `Ragged` or `Encoded`.
         labels: int32 `[N]`, -1 where there is none.
-        class_names: names of the labels, or () where there are none.
+        class_names: names of the labels, or ().
         name: for messages and reports.
         skipped: `(path, reason)` of the rows that could not be read.
-        paths: of the rows, relative to `folder`, or () where they do not
-            come from files.
+        paths: of the rows, relative to `folder`, or ().
         folder: that the rows come from, or "".
-        decode: of encoded rows: from an item to an array, or to one for each
-            name of `spec`; raises `Unreadable`. None for items that are taken
-            as they are, as strings.
+        decode: of encoded rows: see `Decoder`. None for strings that are
+            taken as they are.
         spec: `{name: tf.TensorSpec}` of a decoded row; None for that of
             `rows`, under the name "row".
     """
@@ -116,11 +114,9 @@ class Examples:
         return bool((self.labels >= 0).any())
 
     def fingerprint(self) -> str:
-        """16 hex digits of shape, labels and contents.
+        """16 hex digits of shape, labels and contents of 4,096 rows.
 
-        Contents are those of all rows of a set of at most 4,096, else of
-        4,096 rows at equal distances; of encoded rows the bytes of the items,
-        wherever the files lie.
+        Rows at equal distances; of encoded ones the bytes of the items.
         """
         count = self.num_examples
         chosen = np.unique(
@@ -180,9 +176,9 @@ class Examples:
     def take(self, index: np.ndarray) -> Batch:
         """Decodes the rows at these positions, as one batch.
 
-        Axes that differ are padded with zeros, and the batch has `length`:
-        to the lengths of `Ragged.padded_lengths`, or for encoded rows to
-        powers of two.
+        Axes that differ are padded with zeros to the lengths of
+        `Ragged.padded_lengths`, or for encoded rows to powers of two, and the
+        batch has `length`.
 
         Returns:
             Arrays by name of the spec; the array where there is one name.
@@ -204,10 +200,7 @@ class Examples:
         """Tries every encoded row; leaves out and lists those that fail.
 
         For sets that results are measured on, where no row may take the place
-        of another.
-
-        Raises:
-            ValueError: no row can be read.
+        of another. A ValueError if no row can be read.
         """
         if not self.encoded:
             return self
@@ -244,10 +237,7 @@ class Examples:
         return True
 
     def numbered(self) -> "Examples":
-        """The same images with their positions in place of labels.
-
-        Batches of them tell which images they hold.
-        """
+        """The same images with their positions in place of labels."""
         positions = np.arange(self.num_examples, dtype=np.int32)
         return dataclasses.replace(self, labels=positions)
 
@@ -263,8 +253,7 @@ class Examples:
             rows = self.rows.subset(index)
         else:
             rows = self.rows[index]
-        labels = self.labels[index]
-        paths = self.paths
-        if paths:
-            paths = tuple(np.array(paths, object)[index])
-        return dataclasses.replace(self, rows=rows, labels=labels, paths=paths)
+        paths = np.array(self.paths, object)[index] if self.paths else ()
+        return dataclasses.replace(
+            self, rows=rows, labels=self.labels[index], paths=tuple(paths)
+        )

@@ -26,14 +26,7 @@ class Fraction:
 def parse_fractions(texts: Sequence[str]) -> tuple[Fraction, ...]:
     """Reads "1%", "0.5%", "25-per-class" and "all", separated by commas.
 
-    Args:
-        texts: one or more of them in each.
-
-    Returns:
-        The fractions in the given order, each once.
-
-    Raises:
-        ValueError: there is none, or one cannot be read.
+    Gives each once; a ValueError if there is none, or one cannot be read.
     """
     words = [w.strip() for text in texts for w in text.split(",")]
     words = [word for word in words if word]

@@ -6,11 +6,7 @@ from byol_tf.distribute.strategy import Shard
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Full batches of one epoch; the remainder is dropped.
-
-    Raises:
-        ValueError: if there is not one full batch.
-    """
+    """Full batches of one epoch; a ValueError if there is none."""
     if not 1 <= batch_size <= num_examples:
         raise ValueError(
             "`batch_size` must be at least 1 and at most the number of "
@@ -21,13 +17,10 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    """A random order of the examples, a pure function of its arguments.
+    """A permutation int64 `[num_examples]`, a pure function of its arguments.
 
     Sorts the raw output of the Philox counter generator, whose stream is
     fixed for all versions of NumPy.
-
-    Returns:
-        int64 `[num_examples]`, a permutation.
     """
     draws = np.random.Philox(key=[seed, epoch]).random_raw(num_examples)
     return np.argsort(draws, kind="stable")
@@ -36,8 +29,7 @@ def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
 def part_size(batch_size: int, shard: Shard) -> int:
     """Examples of a batch that one replica gets.
 
-    Raises:
-        ValueError: if the batch cannot be divided by the replicas.
+    A ValueError if the batch cannot be divided by the replicas.
     """
     part, rest = divmod(batch_size, shard.replicas)
     if rest:
@@ -51,9 +43,8 @@ def part_size(batch_size: int, shard: Shard) -> int:
 def places(num_examples: int, batch_size: int, shard: Shard) -> np.ndarray:
     """Where the examples of a shard's steps stand in the order of an epoch.
 
-    Returns:
-        int64 `[steps, replicas of the shard, part]`; those of all shards,
-        put together in order, are the batches of one device.
+    int64 `[steps, replicas of the shard, part]`; those of all shards, put
+    together in order, are the batches of one device.
     """
     steps = steps_per_epoch(num_examples, batch_size)
     part = part_size(batch_size, shard)

@@ -51,7 +51,20 @@ class Rows:
         return Rows(self.array, self.index[index])
 
 
-class Ragged:
+class _Separate:
+    """Rows that come one by one, or as a list of those of an index."""
+
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, key):
+        rows = self.index[key]
+        return list(map(self._row, rows)) if np.ndim(rows) else self._row(rows)
+
+
+class Ragged(_Separate):
     """Rows of free length, one after another in one array.
 
     Args:
@@ -88,16 +101,6 @@ class Ragged:
         offsets = np.cumsum([0, *map(len, rows)])
         return cls(np.concatenate(rows), offsets)
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, key):
-        """One row, or a list of the rows of an index."""
-        rows = self.index[key]
-        if np.ndim(rows):
-            return [self._row(row) for row in rows]
-        return self._row(rows)
-
     def _row(self, row):
         start, stop = self.offsets[row : row + 2]
         return np.asarray(self.values[start:stop])
@@ -112,10 +115,7 @@ class Ragged:
 
     @functools.cached_property
     def padded_lengths(self) -> np.ndarray:
-        """Lengths that batches are padded to: few, since a graph each.
-
-        An eighth of the rows lies between one and the next.
-        """
+        """Lengths that batches are padded to, a graph each: 8 quantiles."""
         shares = np.arange(1, MOST_LENGTHS + 1) / MOST_LENGTHS
         return np.unique(np.quantile(self.lengths, shares, method="higher"))
 
@@ -138,7 +138,7 @@ class Files(Sequence):
         return self.root / self.paths[number]
 
 
-class Encoded:
+class Encoded(_Separate):
     """Rows as they are stored, decoded when a batch needs them.
 
     Args:
@@ -146,10 +146,9 @@ class Encoded:
         index: int `[M]`, the rows that are meant; None for all.
 
     Attributes:
-        unreadable: reasons by position in `items`, of the rows that were
-            found to be unreadable; shared with all subsets.
-        listen: called once with the item and the reason of each; a ValueError
-            of it ends the reading.
+        unreadable: reasons by position in `items`, shared with all subsets.
+        listen: called once with the item and the reason of each unreadable
+            row; a ValueError of it ends the reading.
         failure: the ValueError that ended the reading in a pipeline, which
             can raise errors of TensorFlow alone; else None.
     """
@@ -170,15 +169,8 @@ class Encoded:
         self.failure: ValueError | None = None
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, key):
-        """One item, or a list of the items of an index."""
-        rows = self.index[key]
-        if np.ndim(rows):
-            return [self.items[row] for row in rows]
-        return self.items[rows]
+    def _row(self, row):
+        return self.items[row]
 
     def subset(self, index: np.ndarray) -> "Encoded":
         part = Encoded(self.items, self.index[index], self.listen)
@@ -284,14 +276,9 @@ def pack(
 
 
 def batch_of(rows: Sequence, spec: Spec) -> Batch:
-    """Stacks decoded rows, padded where they differ.
+    """Packs decoded rows, padded to powers of two.
 
-    Args:
-        rows: arrays, or dictionaries of arrays by name.
-        spec: of a row.
-
-    Returns:
-        As `pack`, padded to powers of two; the only array where there is one.
+    Takes and gives dictionaries of arrays by name, or the only array.
     """
     name = next(iter(spec))
     named = [row if isinstance(row, dict) else {name: row} for row in rows]

@@ -48,17 +48,13 @@ def load(
             or the file of "arrays".
         decoder: of the rows.
         labels: "auto" (used where there are any), "required" or "ignore".
-        cache: of decoded files, "memory", "disk" (a file in `cache_dir`,
-            mapped into memory and used again by later runs), or "auto":
-            memory up to `cache_bytes`, else disk.
-        cache_bytes: see `cache`.
-        cache_dir: see `cache`.
+        cache, cache_bytes, cache_dir: see `Store`.
         download: let "tfds" fetch the set if it is not there.
         bad_images: lists what cannot be read, now or later, and limits it.
 
     Raises:
-        ValueError: in one line, if there is no such source, set, split or
-            label, no row that can be read, or too many that cannot.
+        ValueError: there is no such source, set, split or label, no row that
+            can be read, or too many that cannot.
     """
     check_source(source, labels)
     check_split("split", split)

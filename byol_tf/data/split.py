@@ -24,21 +24,8 @@ class Part(NamedTuple):
     validation: np.ndarray
 
 
-def _of_each_class(
-    labels: np.ndarray,
-    classes: np.ndarray,
-    draw: Callable[[int, np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Draws from every class in turn.
-
-    Args:
-        labels: int `[n]`.
-        classes: those to draw from, in this order.
-        draw: from a class and its positions, ascending, to some of them.
-
-    Returns:
-        int64 positions, ascending.
-    """
+def _of_each_class(labels, classes, draw: Callable) -> np.ndarray:
+    """Ascending positions that `draw(class, positions)` gives of each class."""
     drawn = [draw(label, np.flatnonzero(labels == label)) for label in classes]
     return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
 

@@ -68,7 +68,11 @@ class Store:
             rows.
         """
         shape = (count, *shape)
-        if not self._on_disk(math.prod(shape) * dtype.itemsize):
+        on_disk = self.cache == "disk" or (
+            self.cache == "auto"
+            and math.prod(shape) * dtype.itemsize > self.cache_bytes
+        )
+        if not on_disk:
             array = np.empty(shape, dtype)
             labels, skipped = write(array)
             return array[: len(labels)], labels, skipped
@@ -88,11 +92,6 @@ class Store:
                 )
         _write_files(path, shape, dtype, write)
         return _read_files(path, shape, dtype)
-
-    def _on_disk(self, size):
-        if self.cache == "auto":
-            return size > self.cache_bytes
-        return self.cache == "disk"
 
     def _folder(self):
         if not self.cache_dir:
@@ -172,16 +171,13 @@ def decoded_chunks(
 ) -> Iterator[list[tuple[object, np.ndarray | Unreadable]]]:
     """Decodes in threads, some items at a time, and the next ones meanwhile.
 
-    While some are used, the threads decode as many more.
-
     Args:
         items: whatever `prepare` takes.
         prepare: from an item to the row, or an `Unreadable`.
         size: items at a time.
 
     Yields:
-        Up to `size` pairs of an item and its row, or the error that says why
-        there is none.
+        Up to `size` pairs of an item and its row, or the `Unreadable`.
     """
 
     def attempt(item):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.store import Store, decode_into
+from byol_tf.lines import first_line
 
 BATCH = 1024  # examples read at a time
 
@@ -80,10 +81,9 @@ def _builder(name, directory, download):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (ValueError, ImportError) as error:
-        first_line = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"TensorFlow Datasets cannot use the name {name!r}: {first_line} "
-            + _prepared(data_dir)
+            f"TensorFlow Datasets cannot use the name {name!r}: "
+            f"{first_line(error)} {_prepared(data_dir)}"
         ) from error
     if download and not builder.is_prepared():
         _download(builder)
@@ -100,10 +100,9 @@ def _download(builder):
     try:
         builder.download_and_prepare()
     except Exception as error:  # any of many network and parsing errors
-        first_line = str(error).strip().split("\n")[0]
         raise ValueError(
             f"{builder.name} could not be downloaded and prepared: "
-            f"{type(error).__name__}: {first_line}"
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
 
 

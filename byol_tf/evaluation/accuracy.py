@@ -6,19 +6,15 @@ import numpy as np
 def top_k_hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Whether the label is among the k classes with the highest scores.
 
-    Of equal scores the smaller class comes first, so `k=1` agrees with
-    `argmax`.
+    Of equal scores the smaller class comes first, as in `argmax`.
 
     Args:
         scores: float `[n, num_classes]`.
         labels: int `[n]` in [0, num_classes).
-        k: classes that count as predicted, in [1, num_classes].
+        k: in [1, num_classes], else a ValueError.
 
     Returns:
         bool `[n]`.
-
-    Raises:
-        ValueError: `k` does not fit.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     classes = scores.shape[1]
@@ -46,11 +42,8 @@ def bootstrap_interval(
         values: numbers or bools `[n]`, one for each example: hits for an
             accuracy, differences of hits for a paired comparison.
         resamples: samples of n examples, drawn with replacement.
-        level: share of the resampled means inside the interval, in (0, 1).
+        level: share of the resampled means inside, in (0, 1).
         seed: of the draws.
-
-    Returns:
-        Both ends.
 
     Raises:
         ValueError: there are no values, or an argument does not fit.

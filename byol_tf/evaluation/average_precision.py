@@ -4,18 +4,14 @@ import numpy as np
 
 
 def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Mean precision over the positives, by descending score.
+    """Mean precision over the positives, in (0, 1]; NaN without one.
 
-    The sum over the thresholds, which are the different scores, of the
-    precision times what the recall gains. Equal scores are one threshold,
-    whatever order they come in. No interpolation.
+    Sums precision times gain of recall over the different scores, without
+    interpolation. Equal scores are one threshold.
 
     Args:
         targets: 0 or 1 `[n]`.
         scores: finite numbers `[n]`, higher where 1 is likelier.
-
-    Returns:
-        In (0, 1]; NaN without a positive.
 
     Raises:
         ValueError: an argument does not fit.
@@ -46,8 +42,6 @@ def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
 def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Average precision of every column, over the values that are known.
 
-    Their mean is the mean average precision.
-
     Args:
         targets: 0, 1 or NaN (unknown) `[n, columns]`.
         scores: `[n, columns]`.
@@ -55,11 +49,6 @@ def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
     Returns:
         float64 `[columns]`, NaN where no known value is 1.
     """
-    targets, scores = np.asarray(targets), np.asarray(scores)
-    known = ~np.isnan(targets)
-    return np.array(
-        [
-            average_precision(targets[rows, i], scores[rows, i])
-            for i, rows in enumerate(known.T)
-        ]
-    )
+    pairs = zip(np.transpose(targets), np.transpose(scores), strict=True)
+    known = ((~np.isnan(own), own, scored) for own, scored in pairs)
+    return np.array([average_precision(t[k], s[k]) for k, t, s in known])

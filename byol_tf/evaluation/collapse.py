@@ -14,8 +14,7 @@ def collapse_statistics(
     """Measures how much of its space a representation uses.
 
     Args:
-        representations: float `[n, dim]` of different inputs, n >= 2; some
-            hundreds do.
+        representations: float `[n, dim]` of some hundred different inputs.
         projections_online: None, or the online network's predictions
             `[m, size]`.
         projections_target: None, or the target network's projections
@@ -26,19 +25,13 @@ def collapse_statistics(
 
         * `feature_std`: standard deviation of each unit of the representation
           scaled to unit length, averaged over the units, times sqrt(dim).
-          0 for a constant; close to 1 for vectors spread evenly over the
-          sphere. Outputs of a ReLU share a positive mean direction, which
-          takes its part: independent units with half of a normal
-          distribution each give sqrt(1 - 1/pi) = 0.83.
+          0 for a constant, close to 1 for vectors spread evenly over the
+          sphere, at most 0.83 for independent outputs of a ReLU.
         * `effective_rank`: exponential of the entropy of the singular values
           of the centred representation, divided by their sum. r equally
           strong directions give r; a constant gives 0.
-        * `effective_rank_ratio`: the same divided by min(n - 1, dim), the
-          largest value it can have.
+        * `effective_rank_ratio`: divided by its maximum, min(n - 1, dim).
         * `dead_units`: share of the units that do not vary.
-
-        And with projections:
-
         * `projection_std`: like `feature_std`, of the target's projections.
         * `agreement`: mean cosine between prediction and projection; the loss
           of one direction is 2 - 2 agreement.
@@ -51,8 +44,7 @@ def collapse_statistics(
     "RankMe", there without centring, which here would let the mean direction
     of ReLU outputs hide all others.
     """
-    vectors = _matrix(representations, "representations")
-    statistics = _measure(vectors)
+    statistics = _measure(as_matrix(representations, "representations"))
     if projections_online is None and projections_target is None:
         return statistics
     if projections_online is None or projections_target is None:
@@ -60,8 +52,8 @@ def collapse_statistics(
             "`projections_online` and `projections_target` must be given "
             "together. Received: only one of them"
         )
-    online = _matrix(projections_online, "projections_online")
-    target = _matrix(projections_target, "projections_target")
+    online = as_matrix(projections_online, "projections_online")
+    target = as_matrix(projections_target, "projections_target")
     if online.shape != target.shape:
         raise ValueError(
             "`projections_online` and `projections_target` must have the same "
@@ -99,29 +91,26 @@ def diagnose(
 ) -> Diagnosis | None:
     """Names a collapse and the settings that help against it.
 
-    The limits leave room below an untrained encoder, so that the first epochs
-    raise no alarm: untrained ResNets on small images have a `feature_std` of
-    0.08 (18 layers) to 0.3 and an `effective_rank_ratio` above 0.3.
+    The limits lie below an untrained encoder, so that the first epochs raise
+    no alarm: untrained ResNets on small images have a `feature_std` of 0.08
+    (18 layers) to 0.3 and an `effective_rank_ratio` above 0.3.
 
     A collapse often shows in the projections alone: batch norm keeps the
     representation spread while the projector maps it to a constant. Small
     ResNets trained without predictor and average had, after 20 steps, an
-    `agreement` of 0.998, a `projection_std` of 0.07 and falling, and a
-    `feature_std` of 0.5 like the sound run, whose projections had 0.7.
+    `agreement` of 0.998, a `projection_std` of 0.07 (sound: 0.7), and a
+    `feature_std` of 0.5 (sound: the same).
 
     Args:
         statistics: of `collapse_statistics`, or any part of them.
         loss: None, or the latest loss.
-        min_std: `feature_std` below this is a complete collapse. The default
-            lies above what the rounding of bfloat16 leaves of a constant, at
-            most 0.004.
+        min_std: `feature_std` below this is a complete collapse. bfloat16
+            leaves at most 0.004 of a constant.
         min_projection_std: `projection_std` below this is a complete collapse
             if the networks also agree, which untrained ones do not.
         max_agreement: agreement from which they do.
-        min_rank: `effective_rank` below this is a dimensional collapse. Two
-            directions cannot tell apart more than a few classes.
-        min_rank_ratio: `effective_rank_ratio` below this is one as well: of
-            a hundred dimensions fewer than one is in use.
+        min_rank: `effective_rank` below this is a dimensional collapse.
+        min_rank_ratio: `effective_rank_ratio` below this is one as well.
 
     Returns:
         None if nothing is wrong, else the gravest finding.
@@ -173,17 +162,19 @@ _DIMENSIONAL = (
 )
 
 
-def _matrix(vectors, name):
+def as_matrix(vectors: np.ndarray, name: str, least: int = 2) -> np.ndarray:
+    """Float64 `[n, dim]`; a ValueError unless n >= `least` and dim >= 1."""
     vectors = np.asarray(vectors, np.float64)
-    if vectors.ndim != 2 or vectors.shape[0] < 2 or vectors.shape[1] < 1:
+    if vectors.ndim != 2 or len(vectors) < least or vectors.shape[1] < 1:
         raise ValueError(
-            f"`{name}` must be a matrix with at least two rows. "
+            f"`{name}` must be a matrix with at least {least} rows. "
             f"Received: {name}.shape={vectors.shape}"
         )
     return vectors
 
 
-def _unit_rows(vectors):
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Float64 `[n, dim]` scaled to length 1; zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)
 
@@ -193,22 +184,22 @@ def _measure(vectors):
         names = "feature_std effective_rank effective_rank_ratio dead_units"
         return dict.fromkeys(names.split(), math.nan)
     rank = _effective_rank(vectors)
-    largest = min(vectors.shape[0] - 1, vectors.shape[1])
+    size = math.sqrt(np.mean(vectors**2))
     return {
         "feature_std": _spread(vectors),
         "effective_rank": rank,
-        "effective_rank_ratio": rank / largest,
-        "dead_units": _dead_units(vectors),
+        "effective_rank_ratio": rank / min(len(vectors) - 1, vectors.shape[1]),
+        "dead_units": float(np.mean(vectors.std(axis=0) <= 1e-6 * size)),
     }
 
 
 def _spread(vectors):
-    deviations = _unit_rows(vectors).std(axis=0)
+    deviations = unit_rows(vectors).std(axis=0)
     return float(deviations.mean() * math.sqrt(vectors.shape[1]))
 
 
 def _agreement(online, target):
-    return float(np.mean(np.sum(_unit_rows(online) * _unit_rows(target), 1)))
+    return float(np.mean(np.sum(unit_rows(online) * unit_rows(target), 1)))
 
 
 def _effective_rank(vectors):
@@ -227,8 +218,3 @@ def _singular_values(vectors):
     squares = np.linalg.eigvalsh(gram)
     floor = np.finfo(np.float32).eps ** 2 * np.sum(vectors**2)
     return np.sqrt(squares[squares > floor])
-
-
-def _dead_units(vectors):
-    size = math.sqrt(np.mean(vectors**2))
-    return float(np.mean(vectors.std(axis=0) <= 1e-6 * size))

@@ -14,15 +14,9 @@ _MOST_BARS = 20  # classes in the panel of accuracies
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts of examples by class and predicted class.
+    """Counts examples by class (rows) and prediction, int64 `[c, c]`.
 
-    Args:
-        labels: int `[n]` in [0, num_classes).
-        predictions: int `[n]`, likewise.
-        num_classes: number of classes.
-
-    Returns:
-        int64 `[num_classes, num_classes]`, rows by label.
+    Both are int `[n]` in [0, num_classes).
     """
     cells = np.asarray(labels, np.int64) * num_classes + predictions
     counts = np.bincount(cells, minlength=num_classes**2)
@@ -38,12 +32,7 @@ def per_class_accuracy(matrix: np.ndarray) -> np.ndarray:
 def most_confused(
     matrix: np.ndarray, limit: int = 10
 ) -> list[tuple[int, int, int]]:
-    """The commonest errors: label, prediction and count, the commonest first.
-
-    Args:
-        matrix: of `confusion_matrix`.
-        limit: pairs at most; pairs that do not occur are left out.
-    """
+    """At most `limit` pairs of label, prediction and count, by count."""
     errors = matrix * ~np.eye(len(matrix), dtype=bool)
     order = np.argsort(-errors, axis=None, kind="stable")[:limit]
     pairs = zip(*np.unravel_index(order, errors.shape), strict=True)
@@ -64,7 +53,7 @@ def draw_confusion(
     """Draws the matrix, the accuracy of each class and the commonest errors.
 
     Args:
-        matrix: of `confusion_matrix`, with at least one example.
+        matrix: of `confusion_matrix`.
         target: path or binary file that receives a PNG.
         class_names: a name for each class.
         title: of the picture.
@@ -78,7 +67,7 @@ def draw_confusion(
             f"of its {len(matrix)} classes. Received: {matrix.sum()} examples "
             f"and {len(class_names)} names"
         )
-    names = [_short(name) for name in class_names]
+    names = [n if len(n) <= 18 else n[:17] + "…" for n in class_names]
     figure = Figure(figsize=(13, 6.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
     _draw_matrix(left.subplots(), matrix, names)
@@ -87,10 +76,6 @@ def draw_confusion(
     _draw_errors(lower, matrix, names)
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     save_png(figure, target)
-
-
-def _short(name):
-    return name if len(name) <= 18 else name[:17] + "…"
 
 
 def _draw_matrix(axes, matrix, names):
@@ -107,15 +92,8 @@ def _draw_matrix(axes, matrix, names):
     for row, column in np.argwhere(shares >= 0.5):
         share = shares[row, column]
         colour = "white" if share > 50 else BLACK
-        axes.text(
-            column,
-            row,
-            f"{share:.0f}",
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color=colour,
-        )
+        centred = {"ha": "center", "va": "center", "fontsize": 7.5}
+        axes.text(column, row, f"{share:.0f}", color=colour, **centred)
 
 
 def _draw_accuracies(axes, matrix, names):

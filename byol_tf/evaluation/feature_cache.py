@@ -14,11 +14,7 @@ from byol_tf.files import whole_file
 
 
 class FeatureCache:
-    """One `.npz` for each combination of encoder, data and preprocessing.
-
-    Args:
-        directory: of the files; made when needed.
-    """
+    """One `.npz` in a directory for each combination of encoder and data."""
 
     def __init__(self, directory: str | os.PathLike):
         self.directory = pathlib.Path(directory)
@@ -32,21 +28,19 @@ class FeatureCache:
     def get(
         self, identity: Mapping, count: int, compute: Callable[[], np.ndarray]
     ) -> np.ndarray:
-        """Reads features, or computes and keeps them.
+        """Reads float32 `[count, dim]`, or computes and keeps it.
 
         Args:
             identity: all that the features follow from, as JSON values.
-            count: number of examples; a file with another number of features
-                is taken for damaged.
-            compute: gives float32 `[count, dim]`.
+            count: number of examples; other files are taken for damaged.
+            compute: gives the features.
         """
         path = self.path(identity)
-        kept = _read(path, count)
-        if kept is not None:
-            return kept
-        features = compute()
-        with whole_file(path) as temporary:
-            np.savez(temporary, features=features)
+        features = _read(path, count)
+        if features is None:
+            features = compute()
+            with whole_file(path) as temporary:
+                np.savez(temporary, features=features)
         return features
 
 

@@ -17,20 +17,16 @@ Prepare = Callable[[tf.Tensor], tf.Tensor]
 class FeatureExtractor:
     """Runs an encoder in inference mode over arrays of any length.
 
-    The compiled function is traced once for a shape and dtype of inputs and
-    follows the weights of the encoder, so one extractor serves a monitor for
-    the whole training. Every batch has `batch_size` rows: the last one is
-    filled up by repeating its last row, and cut afterwards.
+    Traced once for a shape and dtype of inputs, it follows the weights of the
+    encoder. Every batch has `batch_size` rows: the last one is filled up by
+    repeating its last row, and cut afterwards.
 
     Args:
         encoder: Keras model from `[batch, ...]` to `[batch, dim]`.
         prepare: None, or a function applied to every batch inside the
             compiled function, such as a view that turns uint8 images into
             float32 in [0, 1].
-        batch_size: inputs encoded at once.
-
-    Raises:
-        ValueError: `batch_size` is less than 1.
+        batch_size: inputs encoded at once, 1 or more.
     """
 
     def __init__(
@@ -63,15 +59,13 @@ class FeatureExtractor:
         """Encodes all inputs, in their order.
 
         Args:
-            inputs: array `[n, ...]` of any dtype `prepare` takes (the encoder,
-                if there is no `prepare`), also a memory map: one batch at a
-                time is read. Wider floats are cast to float32. Or examples,
-                whose rows are decoded a batch at a time where they are not.
+            inputs: array or memory map `[n, ...]` of any dtype that
+                `prepare`, or else the encoder, takes; wider floats are cast
+                to float32. Or examples. One batch is read at a time.
             progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
 
         Returns:
-            float32 `[n, dim]`, whatever precision the encoder computes in.
-            Values that are not finite are passed on.
+            float32 `[n, dim]`; values that are not finite are passed on.
 
         Raises:
             ValueError: there are no inputs, or the encoder does not return
@@ -119,8 +113,6 @@ def _reader(inputs):
         return lambda part: {k: rows[part] for k, rows in inputs.items()}
     if not isinstance(inputs, Examples):
         return inputs.__getitem__
-    if inputs.dense:
-        return inputs.rows.__getitem__
     places = np.arange(inputs.num_examples)
     return lambda part: inputs.take(places[part])
 
@@ -144,12 +136,8 @@ def extract_features(
     batch_size: int = 512,
     progress: Callable | None = None,
 ) -> np.ndarray:
-    """Encodes an array of inputs once.
+    """Encodes inputs to float32 `[n, dim]`, see `FeatureExtractor`.
 
-    To encode again and again, keep a `FeatureExtractor`, which does not
-    trace anew. Arguments, result and errors are its own.
-
-    Returns:
-        float32 `[n, dim]`.
+    Keep one of those to encode again: it is not traced anew.
     """
     return FeatureExtractor(encoder, prepare, batch_size)(inputs, progress)

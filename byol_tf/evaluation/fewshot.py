@@ -14,10 +14,9 @@ class FewShot:
     """Accuracies over several draws of the labelled examples.
 
     Attributes:
-        mean: mean accuracy, in [0, 1].
-        std: standard deviation between draws (of a sample: divided by
-            draws - 1), 0 for a single draw.
-        accuracies: one accuracy for each draw.
+        mean: in [0, 1].
+        std: of a sample (divided by draws - 1), 0 for a single draw.
+        accuracies: one for each draw.
     """
 
     mean: float
@@ -43,16 +42,13 @@ def few_shot_accuracy(
 
     Args:
         train_features: float `[n, dim]`.
-        train_labels: int `[n]`; negative ones mean no label.
+        train_labels: int `[n]`, -1 for no label.
         test_features: float `[m, dim]`.
         test_labels: int `[m]`.
-        num_classes: number of classes.
+        num_classes: labels are below it.
         per_class: labels of each class.
         draws: number of draws.
         seed: of the first draw.
-
-    Returns:
-        Mean, deviation and single accuracies.
 
     Raises:
         ValueError: `draws` is less than 1, or see `balanced_subset` and

@@ -11,14 +11,11 @@ def keypoint_distances(
     Args:
         targets: `[n, 2 * points]`, x and y of each point in turn, in
             fractions of the side; NaN where a point is not visible.
-        predictions: `[n, 2 * points]`, likewise.
+        predictions: `[n, 2 * points]`; else a ValueError.
 
     Returns:
         float64 `[n, points]`, NaN where a point is not visible, infinite
         where a prediction is not finite.
-
-    Raises:
-        ValueError: the shapes do not fit.
     """
     targets = np.asarray(targets, np.float64)
     predictions = np.asarray(predictions, np.float64)
@@ -34,18 +31,12 @@ def keypoint_distances(
 
 
 def correct_keypoints(distances: np.ndarray, alpha: float) -> float:
-    """Percentage of correct keypoints (PCK), as a share.
-
-    The share of the visible points, of all images together, whose distance is
-    at most `alpha` times the larger side of the image. Distances are in sides
-    and images square, so that side is 1.
+    """Percentage of correct keypoints (PCK), as a share in [0, 1].
 
     Args:
-        distances: any shape, NaN where a point is not visible.
-        alpha: 0.1 in most of the literature.
-
-    Returns:
-        In [0, 1]; NaN if no point is visible.
+        distances: in sides of the image, any shape, NaN where a point is not
+            visible; the result is NaN if none is.
+        alpha: distance up to which a point is right.
 
     Reference: Yang and Ramanan 2013, "Articulated human detection with
     flexible mixtures of parts", where the side is that of the person's box.

@@ -30,8 +30,7 @@ def knn_predict(
         num_classes: number of classes.
         k: number of neighbours, or several of them at the price of one.
         temperature: the smaller, the more the nearest neighbours decide.
-        chunk: queries compared at once; bounds the memory at about
-            `12 * chunk * n` bytes and does not change the result.
+        chunk: queries compared at once, in about `12 * chunk * n` bytes.
 
     Returns:
         int64 `[m]`, or a dict of those by k if `k` is several.
@@ -42,7 +41,8 @@ def knn_predict(
     Reference: Wu et al. 2018, "Unsupervised feature learning via
     non-parametric instance discrimination", section 3.4.
     """
-    ks = (k,) if isinstance(k, int | np.integer) else tuple(k)
+    several = isinstance(k, Iterable)
+    ks = tuple(k) if several else (k,)
     bank = _unit_rows(bank, "bank")
     queries = _unit_rows(queries, "queries")
     bank_labels = _checked_labels(
@@ -61,9 +61,7 @@ def knn_predict(
             predictions[k_][part] = _elect(
                 bank_labels[nearest[:, :k_]], votes[:, :k_], num_classes
             )
-    return (
-        predictions[ks[0]] if isinstance(k, int | np.integer) else predictions
-    )
+    return predictions if several else predictions[k]
 
 
 def knn_accuracy(
@@ -73,38 +71,24 @@ def knn_accuracy(
     query_labels: np.ndarray,
     *,
     num_classes: int,
-    k: int | Iterable[int] = 20,
-    temperature: float = 0.07,
-    chunk: int = 256,
+    **options,
 ) -> float | dict[int, float]:
-    """Share of the queries whose label `knn_predict` finds.
+    """Share in [0, 1] of the queries whose label `knn_predict` finds.
 
-    Args:
-        query_labels: int `[m]` in [0, num_classes).
-        bank, bank_labels, queries, num_classes, k, temperature, chunk: see
-            `knn_predict`.
-
-    Returns:
-        Accuracy in [0, 1], or a dict of those by k if `k` is several.
+    Arguments as there, and `query_labels`, int `[m]` in [0, num_classes).
+    A dict of shares by k if `k` is several.
     """
     query_labels = _checked_labels(
         query_labels, len(queries), num_classes, "query_labels"
     )
-    predictions = knn_predict(
-        bank,
-        bank_labels,
-        queries,
-        num_classes=num_classes,
-        k=k,
-        temperature=temperature,
-        chunk=chunk,
+    found = knn_predict(
+        bank, bank_labels, queries, num_classes=num_classes, **options
     )
-    if isinstance(predictions, dict):
+    if isinstance(found, dict):
         return {
-            k_: float(np.mean(labels == query_labels))
-            for k_, labels in predictions.items()
+            k: float(np.mean(own == query_labels)) for k, own in found.items()
         }
-    return float(np.mean(predictions == query_labels))
+    return float(np.mean(found == query_labels))
 
 
 def nearest_neighbours(
@@ -119,7 +103,7 @@ def nearest_neighbours(
         chunk: queries compared at once.
 
     Returns:
-        int64 `[m, k]`, the most similar (cosine) first.
+        int64 `[m, k]`, by descending cosine.
     """
     bank = _unit_rows(bank, "bank")
     queries = _unit_rows(queries, "queries")

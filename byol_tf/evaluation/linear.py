@@ -15,8 +15,7 @@ class LinearClassifier:
     """An affine map from features to one score for each class.
 
     Attributes:
-        weights: float32 `[dim, num_classes]`, for features as they come from
-            the encoder.
+        weights: float32 `[dim, num_classes]`, for features as they come.
         bias: float32 `[num_classes]`.
         alpha: the chosen penalty, of the standardised features.
     """
@@ -41,29 +40,21 @@ class LinearClassifier:
 class RidgePath:
     """Ridge regressions of the same data for every penalty.
 
-    The data are decomposed once, in the smaller of their two dimensions;
-    each penalty then costs two matrix products. The intercept is not
-    penalised.
+    The data are decomposed once; each penalty then costs two matrix products.
+    The intercept is not penalised.
 
     Args:
-        features: `[n, dim]`, at least two rows.
-        targets: `[n, outputs]`.
-
-    Attributes:
-        features_mean: float64 `[dim]`.
-        targets_mean: float64 `[outputs]`.
+        features: float64 `[n, dim]`, at least two rows.
+        targets: float64 `[n, outputs]`, with means `targets_mean`.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray):
-        features = np.asarray(features, np.float64)
-        targets = np.asarray(targets, np.float64)
-        self.features_mean = features.mean(axis=0)
         self.targets_mean = targets.mean(axis=0)
         self._targets = targets - self.targets_mean
-        centred = features - self.features_mean
-        # centred = scores @ axes.T, with orthogonal columns in both and
-        # orthonormal ones in axes.
-        self._scores, self._values, self._axes = _decompose(centred)
+        # scores @ axes.T, with orthogonal columns in both and orthonormal
+        # ones in axes.
+        decomposed = _decompose(features - features.mean(axis=0))
+        self._scores, self._values, self._axes = decomposed
         self._products = self._scores.T @ self._targets  # [rank, outputs]
         self._squares = self._scores**2
 
@@ -93,20 +84,17 @@ def ridge_classifier(
 ) -> LinearClassifier:
     """Fits one-hot labels by ridge regression on standardised features.
 
-    The penalty with the smallest squared leave-one-out error is taken. The
-    squared error is smooth in the penalty, where the accuracy of a hundred
-    examples moves in steps of a percent. Leave-one-out accuracy is moreover
+    The penalty with the smallest squared leave-one-out error is taken, which
+    is smooth in the penalty. Leave-one-out accuracy moves in steps and is
     biased against strong penalties: without one example its class is rarer
-    than the others, so a fit near the mean calls every example wrong. Only
-    the scale of the features stays that of all examples while one is left
-    out.
+    than the others, so a fit near the mean calls every example wrong. The
+    scale of the features is that of all examples.
 
     Args:
-        features: float `[n, dim]`, finite, of the training examples; n may be
-            smaller or larger than dim.
+        features: float `[n, dim]`, finite, of the training examples.
         labels: int `[n]` in [0, num_classes), at least two different ones.
         num_classes: number of classes.
-        alphas: penalties to choose from, positive, in units of the squared
+        alphas: positive penalties to choose from, in units of the squared
             standardised features summed over the examples.
 
     Returns:
@@ -137,9 +125,8 @@ def ridge_classifier(
 def _decompose(centred):
     """Scores `[n, rank]`, their squared lengths `[rank]`, axes `[dim, rank]`.
 
-    Through the Gram matrix of the smaller dimension: faster than an SVD of
-    the data, and precise enough, since every penalty used lies far above the
-    rounding errors of the small eigenvalues.
+    By the Gram matrix of the smaller dimension: faster than an SVD, and
+    precise enough, since penalties lie far above its rounding errors.
     """
     count, dim = centred.shape
     wide = dim > count

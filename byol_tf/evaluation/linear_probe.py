@@ -1,7 +1,6 @@
 """The paper's linear evaluation: SGD on randomly cropped and flipped images.
 
-Encoding an image costs a thousand times more than a step of a linear layer, so
-every batch is encoded once, and all learning rates learn from it at once. Each
+Every batch is encoded once, and all learning rates learn from it at once. Each
 has two classifiers: one that never sees the held-out images, by which the
 learning rate is chosen, and one that sees all of them, which is used.
 """
@@ -33,8 +32,8 @@ class LinearProbes:
         weights: float32 `[probes, dim, num_classes]`.
         bias: float32 `[probes, 1, num_classes]`.
 
-    Reference: BYOL, appendix D.1; the official code keeps the learning rate
-    outside the momentum's sum, as here.
+    Reference: BYOL, appendix D.1. The learning rate stays outside of the
+    momentum's sum, as in the official code.
     """
 
     def __init__(
@@ -123,10 +122,8 @@ def choose_probe(
         labels: int `[n]` of all training examples, in [0, num_classes).
         held_out: bool `[n]`.
         held_out_features: float `[held out, dim]`, without random crops.
-        num_classes: number of classes.
-        learning_rates: those to choose from.
-        total_steps: see `LinearProbes`.
-        momentum: see `LinearProbes`.
+        num_classes, learning_rates, total_steps, momentum: see
+            `LinearProbes`.
         jit_compile: compile the step with XLA, the encoder included.
         on_step: called with the losses `[2 * rates]` after every step.
 
@@ -136,13 +133,8 @@ def choose_probe(
     Raises:
         ValueError: every rate was too high.
     """
-    probes = LinearProbes(
-        held_out_features.shape[1],
-        num_classes,
-        [*learning_rates, *learning_rates],
-        total_steps,
-        momentum,
-    )
+    dim, rates = held_out_features.shape[1], [*learning_rates] * 2
+    probes = LinearProbes(dim, num_classes, rates, total_steps, momentum)
     known, kept = tf.constant(labels), tf.constant(~held_out, tf.float32)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
@@ -156,10 +148,9 @@ def choose_probe(
 
     for number, batch in enumerate(batches):
         on_step(step(tf.constant(number, tf.int64), *batch))
+    judged = held_out_features, labels[held_out]
     accuracies = {
-        rate: _accuracy(
-            probes.classifier(index), held_out_features, labels[held_out]
-        )
+        rate: _accuracy(probes.classifier(index), *judged)
         for index, rate in enumerate(learning_rates)
     }
     rate = best_setting(accuracies)

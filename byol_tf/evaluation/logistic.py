@@ -24,18 +24,16 @@ def logistic_classifiers(
 
     Minimises the mean cross-entropy plus `penalty / 2 |weights|^2` on
     standardised features, without a penalty of the intercept, by
-    scikit-learn's `LogisticRegression`, in which `C = 1 / (penalty n)`.
+    scikit-learn's `LogisticRegression`.
 
     Args:
         features: float `[n, dim]`, finite.
         labels: int `[n]` in [0, num_classes), at least two different ones.
-        num_classes: number of classes; those without an example are never
-            predicted.
+        num_classes: classes without an example are never predicted.
         penalties: positive; quickest from the strongest to the weakest.
 
     Yields:
-        A classifier for each penalty (its `alpha`), for features that are not
-        standardised.
+        A classifier for each penalty (its `alpha`), for features as they are.
 
     Raises:
         ValueError: the penalties, features or labels do not fit.
@@ -55,8 +53,7 @@ def logistic_classifiers(
     model = LogisticRegression(warm_start=True, max_iter=MAX_ITERATIONS)
     for penalty in penalties:
         model.set_params(C=1 / (penalty * len(labels)))
-        # Its products are too small for many threads: on two busy cores one
-        # thread was twenty times as fast as two.
+        # On two busy cores one thread was twenty times as fast as two.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said below
             model.fit(scaled, labels)
@@ -80,27 +77,19 @@ def choose_logistic(
     """Chooses the penalty on the held-out part and fits all examples with it.
 
     Of equally good penalties the strongest is taken. Weaker ones take longer
-    and longer to fit, so the search ends after three that were no better.
-
-    Args:
-        features: float `[n, dim]` of the training examples, finite.
-        labels: int `[n]` in [0, num_classes).
-        held_out: bool `[n]`.
-        num_classes: number of classes.
-        penalties: see `logistic_classifiers`.
+    to fit, so the search ends after three that were no better. Arguments as
+    of `logistic_classifiers`, and `held_out`, bool `[n]`.
     """
-    rest = ~held_out
     tried = logistic_classifiers(
-        features[rest],
-        labels[rest],
+        features[~held_out],
+        labels[~held_out],
         num_classes=num_classes,
         penalties=sorted(penalties, reverse=True),
     )
+    judged = features[held_out], labels[held_out]
     accuracies = {}
     for classifier in tried:
-        accuracies[classifier.alpha] = classifier.accuracy(
-            features[held_out], labels[held_out]
-        )
+        accuracies[classifier.alpha] = classifier.accuracy(*judged)
         penalty = best_setting(accuracies)
         if list(accuracies).index(penalty) + PATIENCE < len(accuracies):
             break

@@ -54,11 +54,8 @@ def choose_neighbours(
         held_out: bool `[n]`, the examples that are classified by the others.
         num_classes: number of classes.
         ks: numbers to choose from; those above the number of other examples
-            are left out.
+            are left out, and a ValueError if none is left.
         temperature: of the votes.
-
-    Raises:
-        ValueError: no `k` is left, or see `knn_predict`.
     """
     bank = ~held_out
     possible = [k for k in ks if k <= bank.sum()]

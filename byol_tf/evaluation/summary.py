@@ -55,29 +55,26 @@ def summarize(
 ) -> dict[str, float]:
     """Judges representations by training labels and test labels.
 
-    Everything that is chosen is chosen on the training part.
+    Everything that is chosen is chosen on the training part. With fewer than
+    two classes there, or where a representation is not finite, only the
+    label-free numbers are given.
 
     Args:
         train_features: float32 `[n, features]`.
         train_labels: int `[n]`, -1 where unknown.
         test_features: float32 `[m, features]`.
         test_labels: int `[m]`, -1 where unknown.
-        num_classes: number of classes. With fewer than two among the training
-            labels, or where a representation is not finite, only the
-            label-free numbers are given.
+        num_classes: number of classes.
         protocol: sizes and seed.
 
     Returns:
         Accuracies in [0, 1] and statistics by name.
     """
     result = collapse_statistics(test_features[:2000])
-    if not (
-        np.isfinite(train_features).all() and np.isfinite(test_features).all()
-    ):
-        return result
+    finite = map(np.isfinite, (train_features, test_features))
     train_known, test_known = train_labels >= 0, test_labels >= 0
     classes = np.unique(train_labels[train_known])
-    if len(classes) < 2 or not test_known.any():
+    if len(classes) < 2 or not test_known.any() or not all(map(np.all, finite)):
         return result
     train = train_features[train_known], train_labels[train_known]
     test = test_features[test_known], test_labels[test_known]
@@ -108,7 +105,6 @@ def summarize(
     else:
         logging.info(
             "No accuracy with %d labels per class: a class has only %d.",
-            protocol.shots,
-            counts.min(),
+            *(protocol.shots, counts.min()),
         )
     return {key: float(value) for key, value in result.items()}

@@ -38,7 +38,7 @@ class DuplicateSettings:
 
 
 class Group(NamedTuple):
-    """Images that are near-duplicates of each other, directly or by others.
+    """Near-duplicates of each other, directly or by others.
 
     Attributes:
         rows: int `[n]` of the embeddings, ascending.
@@ -57,13 +57,8 @@ def duplicate_groups(
     """Connected components of the pairs at or above a cosine.
 
     Every pair is compared up to `index.exact_below` images; above, every
-    image with the nearest that an approximate index finds. Of the
-    representations, some blocks are in memory at once.
-
-    Args:
-        embeddings: of the images.
-        settings: see there.
-        index: see there.
+    image with the nearest that an approximate index finds. A few blocks of
+    representations are in memory at once.
 
     Returns:
         Groups of at least two, the largest first.
@@ -142,13 +137,7 @@ def _with_cosines(embeddings, groups):
 def write_groups(
     embeddings: Embeddings, groups: Sequence[Group], target: str | os.PathLike
 ) -> None:
-    """Writes a CSV file: group (from 1), path, cosine to the group's first.
-
-    Args:
-        embeddings: of the images.
-        groups: see `duplicate_groups`.
-        target: the file; written whole or not at all.
-    """
+    """Writes a CSV file: group (from 1), path, cosine to the group's first."""
     with (
         whole_file(target) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,

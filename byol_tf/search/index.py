@@ -52,12 +52,12 @@ def nearest(
     Args:
         embeddings: to search in; read in blocks.
         queries: float `[n, features]`, finite.
-        k: images for each query; as many as there are, if there are fewer.
-        settings: see there.
+        k: images for each query, at most.
+        settings: when and how to search approximately.
 
     Returns:
         int64 `[n, k]`, rows of the embeddings, the nearest first, and
-        float32 `[n, k]`, the cosines of their angles to the query.
+        float32 `[n, k]`, their cosines to the query.
 
     Raises:
         ValueError: the shapes do not fit, or `k` is less than 1.
@@ -82,13 +82,8 @@ def _exact(embeddings, queries, k):
     rows = np.empty((len(queries), 0), np.int64)
     cosines = np.empty((len(queries), 0), np.float32)
     for start, block in embeddings.blocks():
-        found = search.search(
-            block,
-            queries,
-            min(k, len(block)),
-            search.MetricKind.IP,
-            exact=True,
-        )
+        options = min(k, len(block)), search.MetricKind.IP
+        found = search.search(block, queries, *options, exact=True)
         more, near = _arrays(found, len(queries))
         rows = np.concatenate([rows, more + start], axis=1)
         cosines = np.concatenate([cosines, near], axis=1)
@@ -116,12 +111,7 @@ def _arrays(found, count):
 def neighbours_of_all(
     embeddings: Embeddings, k: int, settings: IndexSettings
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """The nearest images of every image, itself among them, approximately.
-
-    Args:
-        embeddings: to search in.
-        k: images for each.
-        settings: see there.
+    """The `k` nearest images of every image, itself among them, approximately.
 
     Yields:
         The first row of a block, then rows and cosines as of `nearest`.
@@ -136,8 +126,7 @@ def load_index(embeddings: Embeddings, settings: IndexSettings):
     """The graph of the embeddings, from its file if there is one.
 
     The file lies beside the embeddings and has the digest of their content
-    in its name, so that a stale one is never used; it is removed when another
-    is written.
+    in its name; a stale one is removed when another is written.
     """
     search = require("usearch.index", "search")
     path = index_path(embeddings.path, settings)

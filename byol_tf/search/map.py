@@ -57,13 +57,11 @@ def chosen_rows(total: int, wanted: int) -> np.ndarray:
 
 
 def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
-    """Places on a map: near each other what is similar.
-
-    Principal components, then t-SNE. Distances between groups mean little.
+    """Places on a map, by principal components and t-SNE.
 
     Args:
         vectors: float32 `[n, features]` of length 1.
-        settings: see there.
+        settings: what is drawn.
 
     Returns:
         float64 `[n, 2]` in [0, 1], both axes on the same scale.
@@ -110,15 +108,14 @@ def write_map(
 ) -> int:
     """Draws some images on a map, coloured by their sub-folders.
 
-    The file needs no other one and no network: thumbnails, data and script
-    are in it.
+    Thumbnails, data and script are in the file.
 
     Args:
         embeddings: of the images.
         folder: that their paths are relative to. Images that are gone are
             drawn without a thumbnail.
-        target: the HTML file; written whole or not at all.
-        settings: see there.
+        target: the HTML file.
+        settings: what is drawn.
         thumbnail: `thumbnail(file, side)` gives a picture of a file, uint8
             `[height, width, 3]` of at most `side` pixels, or None.
         progress: None, or a wrapper of an iterable of images.

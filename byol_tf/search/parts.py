@@ -33,10 +33,9 @@ def part_paths(target: str | os.PathLike) -> list[pathlib.Path]:
 
 
 class PartWriter:
-    """Collects rows, and writes every so many, or so often, as a file.
+    """Collects rows, and writes them in parts.
 
-    Leaving its `with` block writes what is left, also by an exception: rows
-    are whole.
+    Leaving its `with` block writes what is left, also by an exception.
 
     Args:
         target: file that the parts become in the end.
@@ -97,12 +96,7 @@ def sources(target: str | os.PathLike) -> list[pathlib.Path]:
 
 
 def check_origin(target: str | os.PathLike, about: Mapping) -> None:
-    """Raises a ValueError if what is there was made in another way.
-
-    Args:
-        target: the file, whether or not it is there.
-        about: metadata; `origin` must be the same everywhere.
-    """
+    """Raises a ValueError if what is there has another `origin` in `about`."""
     wanted = about["origin"]
     for path in sources(target):
         found = open_table(path)[1]["origin"]
@@ -118,13 +112,12 @@ def check_origin(target: str | os.PathLike, about: Mapping) -> None:
 
 def known_files(target: str | os.PathLike) -> Files:
     """Files that have a row, as they were when it was made."""
-    known = {}
-    for path in sources(target):
-        for batch in _batches(path, _STAT):
-            known.update(
-                (name, tuple(stat)) for name, *stat in _files_of(batch)
-            )
-    return known
+    return {
+        name: tuple(stat)
+        for path in sources(target)
+        for batch in _batches(path, _STAT)
+        for name, *stat in _files_of(batch)
+    }
 
 
 def _files_of(batch):
@@ -138,15 +131,14 @@ def join(
     """Makes one file of the finished file and its parts, and removes these.
 
     Args:
-        target: the file; written whole or not at all.
-        files: those that get a row; rows of others, or of files that have
-            changed since, are dropped.
+        target: the file.
+        files: those that get a row; other rows are dropped.
         features: length of a representation.
         about: metadata.
 
     Returns:
-        How many images have a representation, and `(path, reason)` of those
-        that have none.
+        How many images have a representation, and `(path, reason)` of the
+        others.
 
     Raises:
         ValueError: a file has no row, or none has a representation.

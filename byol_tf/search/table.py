@@ -69,11 +69,7 @@ def to_arrow(rows: Sequence[Row], features: int, about: Mapping):
 
 
 def open_table(path: str | os.PathLike):
-    """The file and its metadata.
-
-    Raises:
-        ValueError: there is none, it is damaged, or it holds other things.
-    """
+    """Opens the file, and reads its metadata; a ValueError if it cannot."""
     _, pq = arrow()
     if not pathlib.Path(path).is_file():
         raise ValueError(
@@ -84,7 +80,10 @@ def open_table(path: str | os.PathLike):
         file = pq.ParquetFile(path)
         found = file.schema_arrow
         about = json.loads((found.metadata or {}).get(_KEY, "null"))
-    if not _has_columns(found) or not _has_origin(about):
+    has_origin = isinstance(about, dict) and isinstance(
+        about.get("origin"), dict
+    )
+    if not _has_columns(found) or not has_origin:
         raise ValueError(f"{path} does not hold embeddings of embed.py")
     return file, about
 
@@ -94,24 +93,16 @@ def _has_columns(found):
     return features.isdigit() and found.equals(schema(int(features), {}))
 
 
-def _has_origin(about):
-    return isinstance(about, dict) and isinstance(about.get("origin"), dict)
-
-
 class Embeddings:
     """What `embed_folder` wrote; rows are those that have a representation.
 
-    Args:
-        path: of the Parquet file.
+    A ValueError if the Parquet file is not there or damaged.
 
     Attributes:
         path: of the file.
         about: its metadata.
         features: length of a representation.
         paths: of the images with a representation, relative to their folder.
-
-    Raises:
-        ValueError: there is none, or it is damaged.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -137,13 +128,11 @@ class Embeddings:
         return self.paths[int(row)].as_py()
 
     def blocks(self, first: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-        """Reads the representations, `ROWS` at a time, scaled to length 1.
-
-        Args:
-            first: leaves out the blocks that end before this row.
+        """Reads representations, `ROWS` at a time, scaled to length 1.
 
         Yields:
-            The number of the first row, and float32 `[n, features]`.
+            The number of the first row, and float32 `[n, features]`, of the
+            blocks that do not end before row `first`.
         """
         start = 0
         for group in range(self._file.num_row_groups):
@@ -158,14 +147,7 @@ class Embeddings:
             start += len(values)
 
     def rows(self, wanted: Sequence[int]) -> np.ndarray:
-        """Some representations, scaled to length 1.
-
-        Args:
-            wanted: int `[n]`, numbers of rows in any order.
-
-        Returns:
-            float32 `[n, features]`.
-        """
+        """Float32 `[n, features]` of rows int `[n]`, scaled to length 1."""
         wanted = np.asarray(wanted, np.int64)
         found = np.empty((len(wanted), self.features), np.float32)
         for start, block in self.blocks():

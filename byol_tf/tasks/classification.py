@@ -29,8 +29,7 @@ class Classification(VectorTask):
         label_smoothing: share of a target that is spread evenly over all
             classes, in [0, 1).
         class_weights: of the loss, one positive number per class, or () for
-            equal ones. `of` scales them so that their mean over the training
-            images is 1; here they are taken as they are.
+            equal ones; taken as they are.
     """
 
     name = "classification"
@@ -76,9 +75,8 @@ class Classification(VectorTask):
             labelled: training images.
             label_smoothing: see the class.
             class_weights: "none", "balanced" (images / (classes * images of
-                the class)), or a number per class. However they are given,
-                their mean over the training images is made 1, so that equal
-                weights change nothing and the loss keeps its scale.
+                the class)), or a number per class; scaled to a mean of 1 over
+                the training images, so that the loss keeps its scale.
 
         Raises:
             ValueError: there are no labels, or those of one class only.
@@ -130,14 +128,14 @@ class Classification(VectorTask):
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Cross entropy with mixed targets, smoothing and class weights.
 
-        An example weighs as much as its class; of mixed targets that is the
-        mean of the weights. Without a label the loss is 0.
+        Mixed targets weigh as the mean of their classes. Without a label the
+        loss is 0.
         """
         targets = tf.where(tf.math.is_nan(targets), 0.0, targets)
         if self.class_weights:
             targets *= tf.constant(self.class_weights, tf.float32)
-        # Smoothed after weighting: otherwise the rare classes' weights would
-        # outweigh the true class of the images of the frequent ones.
+        # Smoothed after weighting: otherwise rare classes' weights would
+        # outweigh the true class.
         spread = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
         targets += self.label_smoothing * (spread - targets)
         log_probabilities = tf.nn.log_softmax(outputs["logits"])
@@ -236,7 +234,6 @@ def _weights(given, counts):
             )
         if given == "none":
             return ()
-        # A class without images never meets its weight.
         given = counts.sum() / (len(counts) * np.maximum(counts, 1))
     given = np.asarray(given, np.float64)
     if given.shape != counts.shape:

@@ -31,14 +31,12 @@ class Keypoints(VectorTask):
 
     The table has columns `<name>_x` and `<name>_y` for each point, in
     fractions of the width and the height of the image, from the top left;
-    both are empty where the point is not to be seen. Other columns are left
-    alone.
+    both are empty where the point cannot be seen. Other columns are ignored.
 
     Targets, outputs and predictions are in fractions of the side of the
-    centre square, which is what is shown of an image that is not square. A
-    point outside of it counts as not to be seen. Training shows it whole
-    unless `crops` is set; the points then move along, and points whose names
-    differ in `left` and `right` change places in a mirrored view.
+    centre square, which is what is shown of an image. A point outside of it
+    counts as not seen. With `crops` the points move along, and points whose
+    names differ in `left` and `right` change places in a mirrored view.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
@@ -105,8 +103,7 @@ class Keypoints(VectorTask):
     def targets(self, labelled: Labelled) -> np.ndarray:
         """float32 `[n, 2 * points]` in [0, 1]; NaN where not to be seen.
 
-        The sizes of images are read from their files, if they come from
-        files; other images are taken to be whole.
+        Sizes of images are read from their files; others are taken as square.
         """
         table = _table(labelled)
         values = read_numbers(table, self.columns, low=0, high=1)
@@ -133,9 +130,8 @@ class Keypoints(VectorTask):
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Huber's loss of both coordinates, the mean over visible points.
 
-        Squared up to a quarter of the side, so that it settles; linear beyond,
-        where a point is wrong by any measure and one that is taken for
-        another, a left for a right hand, should not outweigh the rest.
+        Squared up to a quarter of the side; linear beyond, so that a left
+        hand taken for a right one does not outweigh the rest.
         """
         known = ~tf.math.is_nan(targets)
         errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
@@ -165,9 +161,9 @@ class Keypoints(VectorTask):
     ) -> Mapping[str, float]:
         """`pck`, `mean_error`, and `pck/<name>` of every point.
 
-        `pck` is the share of the visible points of all images that are
-        predicted within `pck_alpha` sides; `mean_error` their mean distance
-        in sides. NaN for a point that is never visible.
+        `pck` is the share of the visible points predicted within `pck_alpha`
+        sides; `mean_error` their mean distance in sides. NaN for a point that
+        is never visible.
 
         Raises:
             ValueError: no point is visible.
@@ -187,13 +183,6 @@ class Keypoints(VectorTask):
                 for name, own in zip(self.names, distances.T, strict=True)
             },
         }
-
-    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """Both coordinates of every point, by the names of the columns."""
-        return [
-            dict(zip(self.columns, map(float, row), strict=True))
-            for row in decoded[self.prediction]
-        ]
 
     def options(self) -> dict[str, object]:
         return {"pck_alpha": self.pck_alpha, "crops": not self.shown_whole}

@@ -15,20 +15,13 @@ def read_numbers(
     low: float = -np.inf,
     high: float = np.inf,
 ) -> np.ndarray:
-    """Numbers of some columns.
-
-    Args:
-        table: a row for each image.
-        columns: to read, each of which must be there.
-        low: least number that is allowed.
-        high: greatest number that is allowed.
+    """Reads columns of numbers in [low, high].
 
     Returns:
         float64 `[n, columns]`; NaN where a cell is empty.
 
     Raises:
-        ValueError: a column is missing, or a cell is not such a number; path
-            and column are named.
+        ValueError: a column is missing, or a cell is not such a number.
     """
     missing = [column for column in columns if column not in table.columns]
     if missing:
@@ -59,9 +52,6 @@ def mean_of_known(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
     Args:
         values: `[batch, n]`, finite everywhere, or its gradient is NaN.
         known: bool `[batch, n]`.
-
-    Returns:
-        `[batch]`.
     """
     known = tf.cast(known, values.dtype)
     count = tf.maximum(tf.reduce_sum(known, -1), 1.0)

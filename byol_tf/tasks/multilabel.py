@@ -114,10 +114,9 @@ class MultiLabel(VectorTask):
     ) -> Mapping[str, float]:
         """`mean_average_precision`, `micro_f1`, and one value per tag.
 
-        Of every tag, `average_precision/<tag>`, over the images for which it
-        is known; NaN, and left out of the mean, where no image has it.
-        `micro_f1` is that of all known values together, a tag being given
-        from a probability of 0.5 on.
+        `average_precision/<tag>` is over the images for which it is known;
+        NaN, and left out of the mean, where no image has it. `micro_f1` is of
+        all known values together, with tags given from 0.5 on.
 
         Raises:
             ValueError: no image has a tag.
@@ -164,12 +163,10 @@ def _names(labelled):
     """
     if labelled.table is None:
         folders = labelled.examples.class_names
-        known = labelled.examples.labels
+        tags = [_split(name, FOLDER_SEPARATOR) for name in folders]
         return [
-            _split(folders[label], FOLDER_SEPARATOR)
-            if 0 <= label < len(folders)
-            else None
-            for label in known
+            tags[label] if 0 <= label < len(tags) else None
+            for label in labelled.examples.labels
         ]
     if COLUMN not in labelled.table.columns:
         return None

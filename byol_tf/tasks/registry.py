@@ -21,11 +21,8 @@ def task_class(name: str) -> type[Task]:
     """The class of a task.
 
     Args:
-        name: of a built-in task, or "package.module:Class" for a class of
-            one's own, which is imported.
-
-    Raises:
-        ValueError: there is none of that name, or it is not a `Task`.
+        name: of a built-in task, or "package.module:Class", which is imported;
+            a ValueError if that is not a `Task`.
     """
     if name in TASKS:
         return TASKS[name]
@@ -65,8 +62,8 @@ def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
 
     Args:
         value: see `to_json`.
-        trusted: name of a task that may be imported. The description alone
-            imports nothing: that would run what a file names.
+        trusted: name of a task that may be imported; the description alone
+            imports nothing.
 
     Raises:
         ValueError: it does not describe a task, or one that is not trusted.

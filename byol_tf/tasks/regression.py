@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from byol_tf.layers.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
-from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
+from byol_tf.tasks.task import Labelled, VectorTask, vector_head
 
 DELTA = 3.0  # deviations from which on an error counts linearly
 
@@ -17,14 +17,13 @@ class Regression(VectorTask):
     """Numbers that belong to an image, such as a weight and a height.
 
     The table has a column for each, empty where it is not known. Targets and
-    outputs are `[n, columns]` in the units of the table: the head's last step
-    takes what it learned to these units, and the loss takes it back, so that
-    columns of all scales weigh alike.
+    outputs are `[n, columns]` in the units of the table; the loss is in
+    deviations, so that columns of all scales weigh alike.
 
     Args:
         columns: names of the columns.
         mean: of each column in the training images.
-        deviation: standard deviation of each column, likewise; above 0.
+        deviation: standard deviation of each column there, above 0.
     """
 
     name = "regression"
@@ -56,12 +55,7 @@ class Regression(VectorTask):
             ValueError: there is no table, or a column that is not of
                 numbers, or that has fewer than two different ones.
         """
-        if labelled.table is None:
-            raise ValueError(
-                "regression needs a file of labels with a column of numbers "
-                "for each target"
-            )
-        columns = tuple(labelled.table.columns)
+        columns = tuple(_table(labelled).columns)
         values = read_numbers(labelled.table, columns)
         for column, numbers in zip(columns, values.T, strict=True):
             known = numbers[~np.isnan(numbers)]
@@ -78,12 +72,7 @@ class Regression(VectorTask):
 
     def targets(self, labelled: Labelled) -> np.ndarray:
         """float32 `[n, columns]`, NaN where unknown."""
-        if labelled.table is None:
-            raise ValueError(
-                "regression needs a file of labels for "
-                f"{labelled.examples.name}"
-            )
-        return read_numbers(labelled.table, self.columns).astype(np.float32)
+        return read_numbers(_table(labelled), self.columns).astype(np.float32)
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
         """Gives `numbers`, `[batch, columns]`, in the units of the table."""
@@ -94,8 +83,7 @@ class Regression(VectorTask):
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Half the squared error in deviations, the mean over known columns.
 
-        From 3 deviations on it grows linearly, so that neither a mistyped
-        number nor too high a learning rate throws the network off course.
+        Linear from 3 deviations on, against mistyped numbers.
         """
         known = ~tf.math.is_nan(targets)
         errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
@@ -107,12 +95,9 @@ class Regression(VectorTask):
     ) -> Mapping[str, float]:
         """`r2` and `mean_absolute_error`, also of each of several columns.
 
-        Over the values that are known. `r2` is the mean of the columns; of a
-        column with but one number it is 1 if that is predicted exactly, else
-        0.
-
-        Raises:
-            ValueError: nothing is known of a column.
+        Over the values that are known; a ValueError where a column has none.
+        `r2` is the mean of the columns; of a column with one number only it
+        is 1 if that is predicted exactly, else 0.
         """
         scores = {}
         for i, column in enumerate(self.columns):
@@ -131,16 +116,17 @@ class Regression(VectorTask):
                 result[f"mean_absolute_error/{column}"] = own_error
         return {key: float(value) for key, value in result.items()}
 
-    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """The number of every column, in the units of the table."""
-        columns = headings(self.columns)
-        return [
-            dict(zip(columns, map(float, row), strict=True))
-            for row in decoded[self.prediction]
-        ]
-
     def options(self) -> dict[str, object]:
         return {"mean": list(self.mean), "deviation": list(self.deviation)}
+
+
+def _table(labelled):
+    if labelled.table is None:
+        raise ValueError(
+            f"regression needs a file of labels for {labelled.examples.name}, "
+            "with a column of numbers for each target"
+        )
+    return labelled.table
 
 
 def _scores(targets, predictions):

@@ -60,9 +60,8 @@ class Accumulator(Protocol):
 class Task(abc.ABC):
     """What is learned of an example.
 
-    A new task is a subclass in a file of its own: the features it takes, the
-    targets it reads, the head and the loss that learn them, the metrics that
-    judge it. `VectorTask` does most of it for one number a column.
+    A new task is a subclass in a file of its own. `VectorTask` does most of
+    it for one number a column.
 
     Targets are an array `[n, ...]`, or a dict of padded arrays by name;
     outputs are tensors by name, as the head gives them. Where an axis of the
@@ -70,16 +69,15 @@ class Task(abc.ABC):
 
     Attributes:
         name: of the task, as in `--task=`.
-        metric: the metric, of those of the accumulator, that settings are
-            chosen by. More is better.
+        metric: of the accumulator's, that settings are chosen by. More is
+            better.
         percent: whether `metric` is a share, which tables show in percent.
         columns: names of the targets, for instance of the classes.
         moves_with_image: whether the targets change when the image is
             cropped or mirrored, see `move`.
         shown_whole: whether a training step shows whole images, without
             random crops and flips.
-        mixable: whether the mean of two targets is the target of the mean of
-            two images, as MixUp and CutMix suppose.
+        mixable: whether targets can be averaged as MixUp and CutMix do.
     """
 
     name: str
@@ -110,10 +108,9 @@ class Task(abc.ABC):
         """
 
     def known(self, targets: Arrays) -> np.ndarray:
-        """Whether anything is known of an example, bool `[n]`.
+        """Whether any number of an example's targets is not NaN, bool `[n]`.
 
-        By default those with a number that is not NaN. Override it where
-        an example with nothing to find is known all the same.
+        Override it where an example with nothing to find is known too.
         """
         arrays = [np.asarray(array) for array in tf.nest.flatten(targets)]
         floats = [array for array in arrays if array.dtype.kind == "f"]
@@ -130,15 +127,11 @@ class Task(abc.ABC):
         return np.zeros(len(tf.nest.flatten(targets)[0]), np.int64)
 
     def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
-        """Names of the features that the head takes.
+        """Names of the features that the head takes: "vector", or levels.
 
         Args:
             levels: strides of the encoder's levels by name, such as
-                `{"P2": 4, "P3": 8}`. Choose by stride: encoders differ in
-                the levels they have.
-
-        Returns:
-            "vector", or names of levels.
+                `{"P2": 4, "P3": 8}`. Choose by stride: encoders differ.
         """
         return (VECTOR,)
 
@@ -174,18 +167,15 @@ class Task(abc.ABC):
         Args:
             outputs: of a batch.
             origin: what was prepared for the encoder: of images `size`, int
-                `[batch, 2]`, width and height of the whole image of which
-                the centre square was shown. None predicts in terms of what
-                was shown, as targets are.
+                `[batch, 2]`, width and height of the whole image. None
+                predicts in terms of the centre square, as targets are.
         """
 
     @abc.abstractmethod
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list:
-        """What is written of a batch's predictions, for a person.
+        """For each example a dict by column of a CSV file.
 
-        Returns:
-            For each example a dict by column of a CSV file, or a list of
-            such dicts where it has several predictions or none.
+        Or a list of such dicts where it has several predictions or none.
         """
 
     @abc.abstractmethod
@@ -200,7 +190,7 @@ class Task(abc.ABC):
 class VectorTask(Task):
     """A task whose predictions are numbers `[n, columns]` from the vector.
 
-    A subclass says `prediction`, `metrics` and the rest of `Task`.
+    A subclass says `prediction`, `metrics`, and `of` to `loss` of `Task`.
 
     Attributes:
         prediction: name of the output that holds the predictions.
@@ -218,6 +208,14 @@ class VectorTask(Task):
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
         """Metrics of all predictions at once, see `Accumulator.result`."""
+
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
+        """The number of every column."""
+        columns = headings(self.columns)
+        return [
+            dict(zip(columns, map(float, row), strict=True))
+            for row in decoded[self.prediction]
+        ]
 
     def accumulator(self) -> Accumulator:
         return _Collected(self.metrics, self.prediction)

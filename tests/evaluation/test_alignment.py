@@ -49,7 +49,7 @@ def test_uniformity_has_its_limits():
     [
         (lambda: alignment(gaussian(3, 2), gaussian(3, 4)), "same shape"),
         (lambda: alignment(gaussian(4), gaussian(4)), r"`first`.*\(4,\)"),
-        (lambda: uniformity(gaussian(1, 4)), "2 rows or more"),
+        (lambda: uniformity(gaussian(1, 4)), "at least 2 rows"),
     ],
 )
 def test_wrong_shapes_are_an_error(call, match):

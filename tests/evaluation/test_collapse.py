@@ -111,7 +111,7 @@ def test_nan_gives_nan_under_the_same_names():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ([np.ones((1, 4))], "at least two rows"),
+        ([np.ones((1, 4))], "at least 2 rows"),
         ([np.ones(4)], r"shape=\(4,\)"),
         ([np.ones((4, 4)), np.ones((4, 4))], "together"),
         ([np.ones((4, 4)), np.ones((4, 4)), np.ones((4, 3))], "same shape"),
