@@ -14,7 +14,7 @@ from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy, nearest_neighbours
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import logistic_classifiers
-from byol_tf.export.simple import export_saved_model
+from byol_tf.jobs.export.simple import export_saved_model
 from byol_tf.methods.byol import BYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3

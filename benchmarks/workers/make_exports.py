@@ -14,8 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.export import saved_model, signatures
-from byol_tf.export.simple import ImageModel
+from byol_tf.jobs.export.simple import export_saved_model
 from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.views import CentreView
 
@@ -49,10 +48,10 @@ def write(encoder: keras.Model, folder: pathlib.Path) -> None:
     """The Keras file, and the SavedModel that `export.py` makes."""
     folder.mkdir()
     encoder.save(folder / "encoder.keras")
-    module, calls = signatures.make_module(
-        ImageModel(encoder, CentreView(SIZE), SIZE)
+    version = export_saved_model(
+        encoder, CentreView(SIZE), folder / "versions", image_size=SIZE
     )
-    saved_model.save(module, calls, folder / "saved_model")
+    version.rename(folder / "saved_model")
 
 
 def write_onnx(encoder: keras.Model, path: pathlib.Path) -> None:

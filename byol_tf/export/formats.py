@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.export import freeze, saved_model, signatures, to_litert, to_onnx
-from byol_tf.export.form import Form
 from byol_tf.export.quiet import quiet
+from byol_tf.export.verify import ExportedModel
 from byol_tf.modalities.signature import Source
 
 REPRESENTATIONS, PROBABILITIES = "representations", "probabilities"
@@ -60,7 +60,7 @@ class Written(NamedTuple):
         signatures: inputs and outputs in words, as of `signatures.describe`.
     """
 
-    forms: list[tuple[Form, Source]]
+    forms: list[tuple[ExportedModel, Source]]
     signatures: dict
 
 

@@ -55,8 +55,7 @@ def _recipe(about, card):
         (f"{card.noun}s".capitalize(), train.get("images")),
         ("Training seconds", train.get("training_seconds")),
     ]
-    rows = [f"| {name} | {value} |" for name, value in rows if value]
-    return "\n".join(["| | |", "|---|---|", *rows])
+    return _table(("", ""), [row for row in rows if row[1]])
 
 
 def _results(results):
@@ -84,24 +83,15 @@ def _of_training(train):
 
 
 def _of_linear(evaluated):
-    rows = []
-    for encoder, methods in evaluated.get("results", {}).items():
-        for method, numbers in methods.items():
-            name = _METHODS.get(method, method)
-            accuracy = _percent(numbers["accuracy"])
-            rows.append(f"| {encoder} | {name} | {accuracy} |")
-    if not rows:
-        return ""
-    return "\n".join(
-        [
-            "What simple classifiers reach on the frozen vectors (test "
-            "accuracy; the gain over the random encoder is what pretraining "
-            "brought):",
-            "",
-            "| Encoder | Classifier | Accuracy |",
-            "|---|---|---|",
-            *rows,
-        ]
+    rows = [
+        (encoder, _METHODS.get(method, method), _percent(numbers["accuracy"]))
+        for encoder, methods in evaluated.get("results", {}).items()
+        for method, numbers in methods.items()
+    ]
+    return rows and (
+        "What simple classifiers reach on the frozen vectors (test accuracy; "
+        "the gain over the random encoder is what pretraining brought):\n\n"
+        + _table(("Encoder", "Classifier", "Accuracy"), rows)
     )
 
 
@@ -111,18 +101,10 @@ def _of_fine_tuning(tuned):
         for variant, numbers in entry.get("variants", {}).items():
             mean = numbers.get("test", {}).get("mean")
             if mean is not None:
-                rows.append(f"| {fraction} | {variant} | {mean:.4f} |")
-    if not rows:
-        return ""
-    return "\n".join(
-        [
-            f"Fine-tuned on parts of the labels ({tuned.get('metric', '')} on "
-            "the test examples):",
-            "",
-            "| Labels | Variant | Score |",
-            "|---|---|---|",
-            *rows,
-        ]
+                rows.append((fraction, variant, f"{mean:.4f}"))
+    return rows and (
+        f"Fine-tuned on parts of the labels ({tuned.get('metric', '')} on the "
+        "test examples):\n\n" + _table(("Labels", "Variant", "Score"), rows)
     )
 
 
@@ -142,9 +124,7 @@ def _export(verification, card):
                 f"- {name}: kNN accuracy {_percent(knn['exported'])}, "
                 f"{_percent(knn['keras'])} before, on {knn['queries']} examples"
             )
-    return "\n".join(
-        ["Compared with the model that it was made of:", "", *lines]
-    )
+    return "Compared with the model that it was made of:\n\n" + "\n".join(lines)
 
 
 def _limits(card):
@@ -163,6 +143,11 @@ def _how_to_call(about, card):
             for key, value in described[kind].items():
                 lines.append(f"    - {kind[:-1]} `{key}`: {value}")
     return "\n".join([card.example, "", *lines])
+
+
+def _table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in lines)
 
 
 def _percent(share):

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 
@@ -21,34 +20,27 @@ def quiet() -> Iterator[None]:
     """
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings(), _without_stderr():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _without_stderr():
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with tempfile.TemporaryFile() as sink:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with open(os.devnull, "wb") as sink:
             os.dup2(sink.fileno(), 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager
 def converting(name: str, to: str) -> Iterator[None]:
-    """Quiet, and whatever a converter raises becomes a ValueError of one line.
+    """Silences a converter, and makes its errors a ValueError of one line.
 
     Args:
         name: of the model, for the message.

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.export.form import Form
 from byol_tf.export.signatures import FORM
+from byol_tf.export.verify import ExportedModel
 from byol_tf.modalities.signature import Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
@@ -67,7 +67,7 @@ def size_on_disk(directory: str | os.PathLike) -> int:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def load(directory: str | os.PathLike, source: Source) -> Form:
+def load(directory: str | os.PathLike, source: Source) -> ExportedModel:
     """Loads a SavedModel for the comparison.
 
     Args:
@@ -84,7 +84,7 @@ def load(directory: str | os.PathLike, source: Source) -> Form:
         elif signature.of_rows:
             rows = call, signature.of_rows
     call, of_rows = rows
-    return Form(
+    return ExportedModel(
         "saved_model",
         size_on_disk(directory),
         lambda batch: call(of_rows(batch)),

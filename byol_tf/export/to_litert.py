@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.export.form import Form
 from byol_tf.export.freeze import frozen_parts, signature
-from byol_tf.export.join_litert import EXTRA, join
 from byol_tf.export.quiet import converting, quiet
+from byol_tf.export.verify import ExportedModel
 from byol_tf.extras import require
 from byol_tf.modalities.signature import Source
 
+EXTRA = "litert"  # of this package
 PRECISIONS = ("float32", "float16", "int8")
+_IDENTIFIER = b"TFL3"  # at the start of every file of the format
 
 
 def check_installed() -> None:
@@ -65,7 +66,7 @@ def save(
     for precision, path in paths.items():
         with converting("encoder", f"LiteRT {precision}"):
             tail = _convert(function, precision, samples)
-            pathlib.Path(path).write_bytes(join(head, tail))
+            pathlib.Path(path).write_bytes(_join(head, tail))
 
 
 def _convert(function, precision="float32", samples=None):
@@ -87,7 +88,7 @@ def _convert(function, precision="float32", samples=None):
 
 def load(
     path: str | os.PathLike, source: Source, precision: str, threads: int
-) -> Form:
+) -> ExportedModel:
     """Loads a LiteRT file of representations for the comparison.
 
     Args:
@@ -109,4 +110,53 @@ def load(
         return np.array(vectors)  # not the runtime's own memory
 
     size = pathlib.Path(path).stat().st_size
-    return Form(f"litert {precision}", size, encode, precision)
+    return ExportedModel(f"litert {precision}", size, encode, precision)
+
+
+def _join(first: bytes, second: bytes) -> bytes:
+    """One model file that gives to the second what the first one returns.
+
+    Quantised whole, the arithmetic of where to cut an image would be rounded
+    to 8 bits too, and the images would be of nothing. Joined, each part keeps
+    the precision that it was converted to. Each has one input and one output.
+    """
+    schema = require("ai_edge_litert.schema_py_generated", EXTRA)
+    flatbuffers = require("flatbuffers", EXTRA)
+    head = schema.ModelT.InitFromPackedBuf(first)
+    tail = schema.ModelT.InitFromPackedBuf(second)
+    (graph,), (added,) = head.subgraphs, tail.subgraphs
+    _shift(added, head, graph)
+    (link,), (taken,) = graph.outputs, added.inputs
+    for operator in added.operators:
+        operator.inputs = [link if i == taken else i for i in operator.inputs]
+    head.operatorCodes += tail.operatorCodes
+    head.buffers += tail.buffers
+    graph.tensors += added.tensors
+    graph.operators += added.operators
+    graph.outputs = added.outputs
+    (signature,), (last,) = head.signatureDefs, tail.signatureDefs
+    signature.outputs = last.outputs
+    for output in signature.outputs:
+        (output.tensorIndex,) = added.outputs
+    builder = flatbuffers.Builder(len(first) + len(second))
+    builder.Finish(head.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _shift(added, head, graph):
+    """Numbers everything of the second model after that of the first."""
+    tensors, buffers = len(graph.tensors), len(head.buffers)
+    codes = len(head.operatorCodes)
+
+    def moved(indices):
+        # -1 stands for an input that is left out.
+        return [i if i < 0 else int(i) + tensors for i in indices]
+
+    for tensor in added.tensors:
+        tensor.buffer += buffers
+    for operator in added.operators:
+        operator.opcodeIndex += codes
+        for field in ("inputs", "outputs", "intermediates"):
+            if (indices := getattr(operator, field)) is not None:
+                setattr(operator, field, moved(indices))
+    added.inputs, added.outputs = moved(added.inputs), moved(added.outputs)

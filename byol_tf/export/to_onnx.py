@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byol_tf.export.form import Form
 from byol_tf.export.freeze import frozen, signature
 from byol_tf.export.quiet import converting
+from byol_tf.export.verify import ExportedModel
 from byol_tf.extras import require
 from byol_tf.files import loading
 from byol_tf.modalities.signature import Source
@@ -78,7 +78,7 @@ def _name_axes(value, names):
 
 def load(
     path: str | os.PathLike, source: Source, threads: int, name: str = "onnx"
-) -> Form:
+) -> ExportedModel:
     """Loads an ONNX file for the comparison.
 
     Args:
@@ -100,4 +100,4 @@ def load(
     def encode(rows: np.ndarray) -> np.ndarray:
         return session.run(None, {taken: entry.of_rows(rows)})[0]
 
-    return Form(name, pathlib.Path(path).stat().st_size, encode)
+    return ExportedModel(name, pathlib.Path(path).stat().st_size, encode)

@@ -11,7 +11,6 @@ import numpy as np
 from byol_tf.checks import check_number
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
-from byol_tf.export.form import Form
 from byol_tf.modalities.signature import Source
 
 TIMED = 64  # images of a batch whose throughput is measured
@@ -36,6 +35,28 @@ class Samples(NamedTuple):
     rows: np.ndarray
     files: Sequence[bytes] = ()
     folds: Sequence[tuple[Labelled, Labelled]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedModel:
+    """An export that was loaded again, whatever its format.
+
+    Attributes:
+        name: for tables and messages, such as "litert float16".
+        bytes_on_disk: of all its files.
+        encode: any number of stored rows `[n, ...]` to float32 `[n, d]`.
+        precision: of the weights; decides which tolerance holds.
+        encode_files: the contents of files to float32 `[n, d]`, or None if it
+            takes no files.
+        as_files: from stored rows to files of the same, or None.
+    """
+
+    name: str
+    bytes_on_disk: int
+    encode: Callable[[np.ndarray], np.ndarray]
+    precision: str = "float32"
+    encode_files: Callable[[Sequence[bytes]], np.ndarray] | None = None
+    as_files: Callable[[np.ndarray], Sequence[bytes]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +85,8 @@ class Settings:
         seed: of the choice of images.
         max_knn_loss: tolerated, as a share of the images.
         min_cosine_files: tolerated, of files that Pillow decoded elsewhere.
-        float32: tolerated of forms with weights of that precision.
-        float16: as well.
-        int8: as well.
+        float32, float16, int8: tolerance for exports with weights of that
+            precision.
     """
 
     images: int
@@ -88,12 +108,9 @@ class Settings:
 
 
 class Comparison:
-    """Forms of one encoder, all on the same rows.
+    """Exports of one encoder, all on the same samples.
 
-    Args:
-        encoder: what the forms were made of.
-        samples: to compare on; without labels there is no kNN.
-        settings: how much is compared.
+    Without labelled samples there is no kNN.
     """
 
     def __init__(self, encoder: Source, samples: Samples, settings: Settings):
@@ -104,24 +121,22 @@ class Comparison:
         extract = self._extractor(encoder, settings.batch)
         self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
 
-    def measure(self, form: Form, reference: Source | None = None) -> dict:
-        """Numbers of a form, as JSON values.
+    def measure(
+        self, form: ExportedModel, reference: Source | None = None
+    ) -> dict:
+        """Compares and times an export.
 
         Args:
-            form: see there.
-            reference: what the form should give the same as, if not the
-                encoder itself: the encoder in another precision, or the
-                classifier.
-
-        kNN is left out where the reference gives probabilities of classes.
+            form: the export.
+            reference: what it should equal, if not the encoder itself: the
+                encoder in another precision, or the classifier.
 
         Returns:
-            `by_signature`: of "images", and of a form that takes files also
-            of "bytes" (the same pixels as files) and of "files" (those that
-            the images come from, if they do): `largest_difference` (by the
-            largest value), `smallest_cosine` and number of `images`. Then
-            `bytes_on_disk`, `knn` with the accuracies of both, or None
-            without labels, and `timing`.
+            JSON values. `by_signature`: what `compare` gives for "images", and
+            for an export that takes files also for "bytes" (the same pixels as
+            files) and "files" (those that the images come from, if any). Then
+            `precision`, `bytes_on_disk`, `timing`, and `knn` with the
+            accuracies of both: None without labels or for probabilities.
         """
         reference = reference or self._encoder
         extract = self._extractor(reference, self.settings.batch)
@@ -209,7 +224,7 @@ class Comparison:
         one = self._extractor(self._encoder, 1)
         many = self._extractor(self._encoder, TIMED)
         return self._time(
-            lambda images: (one if len(images) == 1 else many)(images),
+            lambda rows: (one if len(rows) == 1 else many)(rows),
             self._samples.rows,
         )
 
@@ -225,10 +240,10 @@ class Comparison:
 
 
 def check(name: str, numbers: Mapping, settings: Settings) -> None:
-    """Raises a ValueError if a form exceeds a tolerance.
+    """Raises a ValueError if numbers of `measure` exceed a tolerance.
 
     Args:
-        name: of the form.
+        name: of the export.
         numbers: what `Comparison.measure` returned.
         settings: with the tolerances.
     """
@@ -264,7 +279,10 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
 
 
 def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
-    """How far two arrays `[n, d]` of representations differ."""
+    """How far two arrays `[n, d]` differ, as JSON values.
+
+    `largest_difference` is relative to the largest value.
+    """
     wanted, got = (np.asarray(a, np.float64) for a in (wanted, got))
     lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(got, axis=1)
     products = np.sum(wanted * got, axis=1)

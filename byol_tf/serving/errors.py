@@ -9,40 +9,34 @@ class ServingError(Exception):
         grpc: name of the status of the answer by gRPC.
     """
 
-    http = 500
-    grpc = "INTERNAL"
+    http, grpc = 500, "INTERNAL"
 
 
 class BadRequest(ServingError):
     """It cannot be understood or does not fit the signature."""
 
-    http = 400
-    grpc = "INVALID_ARGUMENT"
+    http, grpc = 400, "INVALID_ARGUMENT"
 
 
 class NotFound(ServingError):
     """No such model or version is served."""
 
-    http = 404
-    grpc = "NOT_FOUND"
+    http, grpc = 404, "NOT_FOUND"
 
 
 class TooLarge(ServingError):
     """Its body is larger than the limit."""
 
-    http = 413
-    grpc = "RESOURCE_EXHAUSTED"
+    http, grpc = 413, "RESOURCE_EXHAUSTED"
 
 
 class Overloaded(ServingError):
     """As many requests are in progress as may be."""
 
-    http = 503
-    grpc = "RESOURCE_EXHAUSTED"
+    http, grpc = 503, "RESOURCE_EXHAUSTED"
 
 
 class TimedOut(ServingError):
     """It was not answered in time."""
 
-    http = 504
-    grpc = "DEADLINE_EXCEEDED"
+    http, grpc = 504, "DEADLINE_EXCEEDED"

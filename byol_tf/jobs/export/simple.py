@@ -1,42 +1,13 @@
 """A Keras encoder as a SavedModel, in one call, without a run folder."""
 
-import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
 
 import keras
 
 from byol_tf.export import saved_model, signatures
 from byol_tf.modalities.registry import load_modality
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ImageModel:
-    """A Keras model as a `Source` of exports.
-
-    Attributes:
-        model: from prepared images to vectors.
-        preprocessor: from uint8 images to what `model` takes.
-        image_size: pixels of a side that files are decoded to.
-    """
-
-    model: keras.Model
-    preprocessor: Callable
-    image_size: int
-    classes: tuple[str, ...] = ()
-    noun: str = "image"
-
-    def batch(self, rows):
-        """See `Source`."""
-        return rows
-
-    def inputs(self, form: str):
-        """See `Source`."""
-        modality = load_modality(self.noun)
-        channels = self.model.input_shape[-1]
-        sizes = modality.sizes([self.image_size, self.image_size, channels])
-        return modality.inputs(self.preprocessor, sizes, form)
+from byol_tf.runs.artifact import Encoder
 
 
 def export_saved_model(
@@ -61,9 +32,10 @@ def export_saved_model(
     Returns:
         The folder of the version, `directory/<number>`.
     """
-    source = ImageModel(encoder, prepare, image_size)
-    module, calls = signatures.make_module(source)
+    shape = [image_size, image_size, encoder.input_shape[-1]]
+    sizes = load_modality("image").sizes(shape)
+    source = Encoder(encoder, prepare, {"modality": "image", "sizes": sizes})
     with saved_model.new_version(directory) as folder:
-        saved_model.save(module, calls, folder)
+        saved_model.save(*signatures.make_module(source), folder)
         version = saved_model.next_version(directory)
     return pathlib.Path(directory) / str(version)
