@@ -8,7 +8,6 @@ evaluation, export, serving and search see only what is named here.
 May be imported by everything above `data`; imports no member.
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -22,20 +21,6 @@ from byol_tf.data.examples import Examples
 from byol_tf.modalities.signature import Signature
 
 Sizes = Mapping[str, Any]  # numbers that decoding and preparation follow from
-
-
-@dataclasses.dataclass(frozen=True)
-class Preview:
-    """A row as a person sees it.
-
-    Attributes:
-        picture: uint8 `[height, width, 3]`.
-        html: an element for reports and maps in place of the picture, such as
-            a player or a snippet; "" for the picture.
-    """
-
-    picture: np.ndarray
-    html: str = ""
 
 
 class Raw(NamedTuple):
@@ -126,9 +111,8 @@ class Augment(Protocol):
     def start(self, seed: int) -> Callable:
         """Returns the augmentation from its first batch on.
 
-        Returns:
-            A function of views `[batch, ...]` and targets `[batch, n]`, to
-            the same of both.
+        It is a function of views `[batch, ...]` and targets `[batch, n]`, to
+        the same of both.
         """
 
 
@@ -159,7 +143,7 @@ class Modality(Protocol):
 
         Args:
             shape: of a row.
-            section: of the run; None if the shape alone is known.
+            section: None if the shape alone is known.
             preprocessor: see `fit`; None if the shape alone is known.
         """
 
@@ -201,13 +185,10 @@ class Modality(Protocol):
         """
 
     def supervised_augment(self, options: Mapping) -> Augment | None:
-        """Makes what changes views along with their targets, after those.
+        """Makes what changes views along with their targets; None for nothing.
 
         Args:
             options: the section `augment` of `configs/finetune.py`.
-
-        Returns:
-            The augmentation; None for none.
 
         Raises:
             ValueError: an option is wrong, or not for this kind of input.
@@ -232,14 +213,7 @@ class Modality(Protocol):
     def inputs(
         self, preprocessor: keras.layers.Layer, sizes: Sizes, form: str
     ) -> Mapping[str, Signature]:
-        """Returns the signatures of an export by name.
-
-        Args:
-            preprocessor: see `fit`.
-            sizes: see `sizes`.
-            form: "saved_model", or "graph" for formats that hold no strings,
-                which have one signature.
-        """
+        """Returns the signatures of an export by name; see `Source.inputs`."""
 
     def card(self, about: Mapping) -> Card:
         """Returns the words on an export.
@@ -249,18 +223,15 @@ class Modality(Protocol):
                 or "litert"), `signatures` with their `inputs` and `outputs`.
         """
 
-    def preview(self, row) -> Preview:
-        """Draws a decoded row."""
+    def preview(self, row) -> np.ndarray:
+        """Draws a decoded row, as uint8 `[height, width, 3]`."""
 
     def thumbnail(self, data, side: int) -> np.ndarray | None:
         """Draws the path or the bytes of a file, for sheets and maps.
 
-        Args:
-            data: see `decode_row`.
-            side: pixels that the result has at most, of each side.
-
         Returns:
-            uint8 `[height, width, 3]`; None if it cannot be read.
+            uint8 `[height, width, 3]`, of at most `side` pixels each way;
+            None if it cannot be read.
         """
 
     def draw_views(

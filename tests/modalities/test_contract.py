@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf.modalities.contract import Preview
 from tests.modalities.contract import Member, ModalityContract
 from tests.modalities.signals import SignalFiles
 from tests.support.toy_modality import Cuts, Middle, Signals, read
@@ -93,7 +92,7 @@ class OtherInputs(Signals):
 
 class OnePicture(Signals):
     def preview(self, row):
-        return Preview(np.zeros((4, 4, 3), np.uint8))
+        return np.zeros((4, 4, 3), np.uint8)
 
 
 FAULTS = {

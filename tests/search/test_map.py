@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from byol_tf.modalities.image.making import thumbnail
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.reports.drawing import COLOURS
 from byol_tf.search.map import chosen_rows, plane, write_map
 from tests.support.browser import CHROMIUM, new_page
@@ -47,7 +47,11 @@ def drawn(tmp_path):
     target = tmp_path / "e.parquet"
     embeddings = write_embeddings(target, vectors, paths, folder)
     count = write_map(
-        embeddings, folder, tmp_path / "map.html", map_settings(), thumbnail
+        embeddings,
+        folder,
+        tmp_path / "map.html",
+        map_settings(),
+        IMAGE.thumbnail,
     )
     return tmp_path / "map.html", paths, count
 
@@ -115,7 +119,11 @@ def test_images_without_sub_folders_have_one_colour(tmp_path):
     vectors, _ = three_groups(6)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
     write_map(
-        embeddings, tmp_path, tmp_path / "map.html", map_settings(), thumbnail
+        embeddings,
+        tmp_path,
+        tmp_path / "map.html",
+        map_settings(),
+        IMAGE.thumbnail,
     )
     data = data_of(tmp_path / "map.html")
     assert data["classes"] == [] and data["labels"] == [0] * 6

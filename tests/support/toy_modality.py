@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.rows import Unreadable
-from byol_tf.modalities.contract import Card, Preview, Raw
+from byol_tf.modalities.contract import Card, Raw
 from byol_tf.modalities.signature import DEFAULT, Signature
 from byol_tf.reports.grids import views_grid
 
@@ -168,7 +168,7 @@ class Signals:
         return Card("signal", call, f"- It sees {WINDOW} samples.")
 
     def preview(self, row):
-        return Preview(drawing(row, 32))
+        return drawing(row, 32)
 
     def thumbnail(self, data, side):
         try:
@@ -178,7 +178,7 @@ class Signals:
 
     def draw_views(self, rows, pair, path):
         drawn = [
-            np.stack([self.preview(np.ravel(row)).picture for row in some])
+            np.stack([self.preview(np.ravel(row)) for row in some])
             for some in (rows, *pair)
         ]
         views_grid(*drawn, path)

@@ -9,7 +9,6 @@ import numpy as np
 from byol_tf.data.examples import Examples
 from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
-from byol_tf.modalities.contract import Preview
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
@@ -59,7 +58,7 @@ def write(
     after: tuple[np.ndarray, np.ndarray],
     train: Examples,
     test: Examples,
-    preview: Callable[[np.ndarray], Preview],
+    preview: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     """Writes `report.html` into a run folder that has its `views.png`.
 
@@ -109,7 +108,7 @@ def _neighbours(features, train, test, preview):
     chosen = np.unique(chosen)
     found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
     drawn = [
-        preview(bare(examples.read(row))).picture
+        preview(bare(examples.read(row)))
         for examples, rows in ((test, chosen), (train, found.ravel()))
         for row in rows
     ]

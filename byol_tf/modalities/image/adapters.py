@@ -8,6 +8,7 @@ import contextlib
 import inspect
 
 import keras
+import numpy as np
 from keras import layers
 
 from byol_tf.layers.graph import functional_graph
@@ -20,8 +21,6 @@ KERAS_CV = {
     "resnet50_v2": {"blocks": (3, 4, 6, 3), "block_type": "block"},
 }
 _STAGE_FILTERS = (64, 128, 256, 512)
-# Models of keras.applications that begin with a layer `Rescaling`.
-_RESCALING = ("EfficientNet", "MobileNetV3")
 
 
 def make_encoder(name: str, input_shape: tuple, dtype=None) -> keras.Model:
@@ -34,62 +33,51 @@ def make_encoder(name: str, input_shape: tuple, dtype=None) -> keras.Model:
         dtype: Keras dtype policy.
 
     Raises:
-        ValueError: for an unknown name, or a shape that the model refuses.
+        ValueError: for an unknown name, a shape that the model refuses, or if
+            keras-cv is not installed.
     """
     library, _, model = name.partition("/")
-    if library == "applications":
-        return from_applications(model, input_shape, dtype=dtype)
-    if library == "keras_cv":
-        return from_keras_cv(model, input_shape, dtype=dtype)
-    raise ValueError(
-        "`encoder.name` with a slash must begin with applications/ or "
-        f"keras_cv/. Received: {name!r}"
-    )
+    make = {"applications": from_applications, "keras_cv": from_keras_cv}
+    if library not in make:
+        raise ValueError(
+            "`encoder.name` with a slash must begin with applications/ or "
+            f"keras_cv/. Received: {name!r}"
+        )
+    with _policy(dtype):
+        return vector_encoder(make[library](model, tuple(input_shape)))
 
 
-def from_applications(name: str, input_shape: tuple, dtype=None) -> keras.Model:
-    """A model of keras.applications, pooled, without its classifier.
-
-    Args:
-        name: of the function, such as "ResNet50".
-        input_shape: `(height, width, channels)`.
-        dtype: Keras dtype policy.
-
-    Raises:
-        ValueError: if there is no such model or it refuses the shape.
-    """
+def from_applications(name: str, input_shape: tuple) -> keras.Model:
+    """A model of keras.applications, pooled, without its classifier."""
     function = getattr(keras.applications, name, None)
     if not inspect.isfunction(function):
         raise ValueError(
             f"keras.applications has no model {name!r}; see keras.io/api/"
             "applications for the names"
         )
-    # Models that rescale by themselves expect pixels in [0, 255]; the others
-    # are fed as they are, having no trained weights to match.
-    scale = 255.0 if name.startswith(_RESCALING) else 1.0
-    images = keras.Input(tuple(input_shape), name="images")
-    with _policy(dtype):
-        model = function(
-            include_top=False,
-            weights=None,
-            input_tensor=_rescaled(images, scale, 0.0),
-            input_shape=tuple(input_shape),
-            pooling="avg",
-        )
-    return vector_encoder(model)
+    images = keras.Input(input_shape, name="images")
+    return function(
+        include_top=False,
+        weights=None,
+        input_tensor=_rescaled(images, _scale_of(function), 0.0),
+        input_shape=input_shape,
+        pooling="avg",
+    )
 
 
-def from_keras_cv(name: str, input_shape: tuple, dtype=None) -> keras.Model:
-    """A backbone of keras-cv, pooled.
+def _scale_of(function):
+    """255 for models that normalise pixels in [0, 255] themselves, else 1.
 
-    Args:
-        name: a key of `KERAS_CV`.
-        input_shape: `(height, width, channels)`.
-        dtype: Keras dtype policy.
-
-    Raises:
-        ValueError: for an unknown name, or if keras-cv is not installed.
+    The `preprocess_input` beside those changes nothing. Other models are fed
+    [0, 1], having no trained weights to match.
     """
+    pixels = np.linspace(0.0, 255.0, 12, dtype=np.float32).reshape(1, 2, 2, 3)
+    prepare = inspect.getmodule(function).preprocess_input
+    return 255.0 if np.array_equal(prepare(pixels.copy()), pixels) else 1.0
+
+
+def from_keras_cv(name: str, input_shape: tuple) -> keras.Model:
+    """A backbone of keras-cv; `name` is a key of `KERAS_CV`."""
     if name not in KERAS_CV:
         raise ValueError(
             f"`encoder.name` keras_cv/ must be followed by one of "
@@ -103,16 +91,14 @@ def from_keras_cv(name: str, input_shape: tuple, dtype=None) -> keras.Model:
             "pip install keras-cv"
         ) from error
     plan = KERAS_CV[name]
-    with _policy(dtype):
-        backbone = keras_cv.models.ResNetV2Backbone(
-            stackwise_filters=list(_STAGE_FILTERS),
-            stackwise_blocks=list(plan["blocks"]),
-            stackwise_strides=[1, 2, 2, 2],
-            block_type=plan["block_type"],
-            include_rescaling=False,
-            input_tensor=keras.Input(tuple(input_shape), name="images"),
-        )
-    return vector_encoder(backbone)
+    return keras_cv.models.ResNetV2Backbone(
+        stackwise_filters=list(_STAGE_FILTERS),
+        stackwise_blocks=list(plan["blocks"]),
+        stackwise_strides=[1, 2, 2, 2],
+        block_type=plan["block_type"],
+        include_rescaling=False,
+        input_tensor=keras.Input(input_shape, name="images"),
+    )
 
 
 def vector_encoder(
@@ -131,7 +117,8 @@ def vector_encoder(
         ValueError: if the output is neither of the two.
     """
     graph = functional_graph(model)
-    if graph and (scale, offset) == (1.0, 0.0) and _has_no_pool(graph):
+    pools = graph and any(x.name == "pool" for x in graph.operations)
+    if graph and (scale, offset) == (1.0, 0.0) and not pools:
         # One graph, in which feature maps can be found by name.
         inputs, x = model.inputs[0], model.outputs[0]
     else:
@@ -148,10 +135,6 @@ def vector_encoder(
             f"or vectors [batch, features]. Received output shape: {x.shape}"
         )
     return keras.Model(inputs, x, name="encoder")
-
-
-def _has_no_pool(graph):
-    return all(layer.name != "pool" for layer in graph.operations)
 
 
 def _rescaled(images, scale, offset):

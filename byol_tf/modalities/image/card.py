@@ -31,12 +31,10 @@ _LITERT = """
 call = Interpreter("{file}").get_signature_runner()
 {output} = call(images=images)["{output}"]"""
 
+_LITERT_IMPORT = "from ai_edge_litert.interpreter import Interpreter"
 _PYTHON = {
     "onnx": ("import onnxruntime", _ONNX),
-    "litert": (
-        "from ai_edge_litert.interpreter import Interpreter",
-        _LITERT,
-    ),
+    "litert": (_LITERT_IMPORT, _LITERT),
 }
 
 

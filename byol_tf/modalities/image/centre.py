@@ -3,14 +3,9 @@
 import keras
 import tensorflow as tf
 
-from byol_tf.checks import check_range
+from byol_tf.checks import check_choice, check_range
 from byol_tf.modalities.image import geometry
-from byol_tf.modalities.image.layer import (
-    ImageLayer,
-    check_method,
-    check_size,
-    to_float,
-)
+from byol_tf.modalities.image.layer import ImageLayer, check_size, to_float
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -40,22 +35,18 @@ class CentreView(ImageLayer):
         self.size = check_size(size)
         pair = (crop_fraction, crop_fraction)
         self.crop_fraction = check_range("crop_fraction", pair, 0.0, 1.0)[0]
-        self.resize = check_method(resize)
+        self.resize = check_choice("resize", resize, geometry.METHODS)
 
     def call(self, images):
         if isinstance(images, dict):
-            return self._of_canvas(images["image"], images["length"])
+            rows, columns = tf.unstack(images["length"], axis=1)
+            return self._cut(to_float(images["image"]), rows, columns)
         images = to_float(images)
         if self.crop_fraction == 1.0 and self.size == images.shape[1:3]:
             return images
         batch, rows, columns, _ = geometry.sizes(images)
-        return self._cut(
-            images, tf.fill([batch], rows), tf.fill([batch], columns)
-        )
-
-    def _of_canvas(self, images, lengths):
-        rows, columns = tf.unstack(lengths, axis=1)
-        return self._cut(to_float(images), rows, columns)
+        rows, columns = tf.fill([batch], rows), tf.fill([batch], columns)
+        return self._cut(images, rows, columns)
 
     def _cut(self, images, rows, columns):
         rows, columns = tf.cast(rows, tf.float32), tf.cast(columns, tf.float32)
@@ -78,8 +69,5 @@ class CentreView(ImageLayer):
         return (images_shape[0], *self.size, images_shape[3])
 
     def get_config(self):
-        config = super().get_config()
-        config["size"] = self.size
-        config["crop_fraction"] = self.crop_fraction
-        config["resize"] = self.resize
-        return config
+        keys = ("size", "crop_fraction", "resize")
+        return super().get_config() | {key: getattr(self, key) for key in keys}

@@ -12,14 +12,7 @@ from byol_tf.data.rows import Unreadable
 ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 EXTENSIONS = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".gif",
-    ".bmp",
-    ".webp",
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
 )
 MAX_PIXELS = 100_000_000  # decoded to 300 MB of RGB
 OVERSAMPLING = 2  # sides of a reduced JPEG, at least, by those it becomes
@@ -98,19 +91,9 @@ def decode_square(
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
-    """Decodes to `size` pixels of a side, by centre crop.
+    """Decodes the centre square to uint8 `[size, size, channels]`.
 
-    Args:
-        data: the bytes, or the path of a file.
-        size: pixels of a side.
-        channels: see `decode_image`.
-        max_pixels: see `decode_image`.
-
-    Returns:
-        uint8 `[size, size, channels]`.
-
-    Raises:
-        ImageError: if it cannot be decoded or is too large.
+    Arguments and errors are those of `decode_image`.
     """
     return _decoded(
         data,
@@ -141,17 +124,9 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint8 `[size, size, channels]`.
     """
-    height, width, channels = image.shape
-    if (height, width) == (size, size):
+    if image.shape[:2] == (size, size):
         return image
-
-    def resize(plane):
-        plane = Image.fromarray(np.ascontiguousarray(plane))
-        return _centre_square(plane, size)
-
-    if channels == 3:
-        return resize(image)
-    return np.stack([resize(image[..., i]) for i in range(channels)], axis=-1)
+    return _by_planes(image, lambda plane: _centre_square(plane, size))
 
 
 def resize_box(
@@ -172,13 +147,17 @@ def resize_box(
     part = image[top : top + rows, left : left + columns]
     filters = Image.Resampling
     how = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
-    if part.shape[-1] == 3:
-        return np.asarray(Image.fromarray(part).resize(size[::-1], how))
-    channels = [
-        np.asarray(Image.fromarray(channel).resize(size[::-1], how))
-        for channel in np.moveaxis(part, -1, 0)
+    return _by_planes(part, lambda plane: plane.resize(size[::-1], how))
+
+
+def _by_planes(image, change):
+    """What a function makes of Pillow images of RGB, or of each channel."""
+    planes = [image] if image.shape[-1] == 3 else np.moveaxis(image, -1, 0)
+    changed = [
+        np.asarray(change(Image.fromarray(np.ascontiguousarray(plane))))
+        for plane in planes
     ]
-    return np.stack(channels, axis=-1)
+    return changed[0] if image.shape[-1] == 3 else np.stack(changed, axis=-1)
 
 
 def _centre_square(image, size):

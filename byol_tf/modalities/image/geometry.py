@@ -17,6 +17,7 @@ _LARGE = 112  # outputs of an axis; beyond, matrices would be zero mostly
 _STRIP = 16  # rows
 # Pixels that an output is made of, from the one before its position.
 _TAPS = {"bicubic": (-1.0, 0.0, 1.0, 2.0), "bilinear": (0.0, 1.0)}
+METHODS = tuple(_TAPS)
 
 
 def crop_and_resize(
@@ -109,10 +110,11 @@ def _gathered(x, start, length, flip, outputs, method):
     # Rows of all strips of all images lie one below the other.
     first = tf.reshape(tf.range(batch * strips) * inputs, [batch, strips, 1])
     x = tf.reshape(x, [batch * strips * inputs, n])
-    taps = zip(
-        tf.unstack(weights, axis=2), tf.unstack(index, axis=2), strict=True
-    )
-    taps = [(w[:, None, :, None], first + i[:, None]) for w, i in taps]
+    parts = (tf.unstack(part, axis=2) for part in (weights, index))
+    taps = [
+        (w[:, None, :, None], first + i[:, None])
+        for w, i in zip(*parts, strict=True)
+    ]
     return apart(
         lambda: sum(w * unit_values(tf.gather(x, i)) for w, i in taps), length
     )
@@ -166,7 +168,9 @@ def rotate(images: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
         angle: degrees, counter-clockwise.
     """
     batch, height, width, channels = sizes(images)
-    middle_y, middle_x = _middle(height), _middle(width)
+    middle_y, middle_x = (
+        (tf.cast(side, tf.float32) - 1.0) / 2.0 for side in (height, width)
+    )
     y = tf.range(height, dtype=tf.float32)[:, None] - middle_y
     x = tf.range(width, dtype=tf.float32) - middle_x
     radians = angle[:, None, None] * (math.pi / 180.0)
@@ -183,10 +187,6 @@ def rotate(images: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
             index = _mirror(row, height) * width + _mirror(column, width)
             result += weight[..., None] * tf.gather(pixels, first + index)
     return tf.clip_by_value(result, 0.0, 1.0)
-
-
-def _middle(length):
-    return (tf.cast(length, tf.float32) - 1.0) / 2.0
 
 
 def _neighbours(position):

@@ -11,9 +11,9 @@ from byol_tf.modalities.image.decode import (
     ORIENTATION,
     OVERSAMPLING,
 )
+from byol_tf.modalities.signature import OK
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
-OK = "ok"
 NO_IMAGE = f"not an image ({', '.join(FORMATS)})"
 TOO_LARGE = "more pixels than the limit"
 UNSUPPORTED = "only BMP of 24 or 32 bits without compression can be read"
@@ -47,15 +47,7 @@ def decode_squares(
     Returns:
         uint8 `[n, size, size, channels]`, zero where there is no image, and
         string `[n]`, one of `STATUSES`.
-
-    Raises:
-        ValueError: `channels` is neither 1 nor 3.
     """
-    if channels not in (1, 3):
-        raise ValueError(
-            "`channels` must be 1 or 3, since image files have no others. "
-            f"Received: channels={channels}"
-        )
     count = tf.shape(files, tf.int64)[0]
 
     def decode(index, data):
@@ -244,13 +236,10 @@ def _upright(square, orientation):
     def among(*values):
         return tf.reduce_any(orientation == tf.constant(values))
 
-    square = tf.cond(
-        orientation >= 5,
-        lambda: tf.transpose(square, [1, 0, 2]),
-        lambda: square,
-    )
-    square = tf.cond(among(2, 3, 6, 7), lambda: square[:, ::-1], lambda: square)
-    return tf.cond(among(3, 4, 7, 8), lambda: square[::-1], lambda: square)
+    turned = tf.transpose(square, [1, 0, 2])
+    square = tf.where(orientation >= 5, turned, square)
+    square = tf.where(among(2, 3, 6, 7), square[:, ::-1], square)
+    return tf.where(among(3, 4, 7, 8), square[::-1], square)
 
 
 def _orientation(values, mark):

@@ -67,13 +67,3 @@ def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
             f"Received: size={size!r}"
         )
     return (height, width)
-
-
-def check_method(resize: str) -> str:
-    """The method of resizing, if it is one; else a ValueError."""
-    if resize not in ("bicubic", "bilinear"):
-        raise ValueError(
-            "`resize` must be 'bicubic' or 'bilinear'. "
-            f"Received: resize={resize!r}"
-        )
-    return resize

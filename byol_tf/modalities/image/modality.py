@@ -1,7 +1,32 @@
-"""Images as a modality: what `modalities.contract` asks for, from this room."""
+"""Images as a modality: from a configuration to what the engine takes.
 
-from byol_tf.modalities.image import card, inputs, making
-from byol_tf.modalities.image.decode import EXTENSIONS
+Arguments and results of the methods are those of `modalities.contract`.
+"""
+
+import keras
+import numpy as np
+
+from byol_tf.checks import in_section
+from byol_tf.modalities.contract import Raw
+from byol_tf.modalities.image import adapters, card, inputs
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.decode import (
+    EXTENSIONS,
+    ImageError,
+    decode_image,
+    resize_and_centre_crop,
+)
+from byol_tf.modalities.image.reading import image_decoder
+from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.supervised import SupervisedAugment
+from byol_tf.modalities.image.view import View
+from byol_tf.modalities.image.views import TwoViews
+from byol_tf.modalities.levels import find_levels
+from byol_tf.reports.grids import displayable, on_canvas, views_grid
+from byol_tf.runtime import dtype_policy
+
+CROPS = ("area", "aspect", "resize", "flip")  # options of `train_view`
+MOST_PIXELS = 32  # of a side of what `raw` gives
 
 
 class ImageModality:
@@ -13,19 +38,98 @@ class ImageModality:
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)
     inputs = staticmethod(inputs.inputs)
-    decoder = staticmethod(making.decoder)
-    fit = staticmethod(making.fit)
-    views = staticmethod(making.views)
-    crops = staticmethod(making.crops)
-    train_view = staticmethod(making.train_view)
-    supervised_augment = staticmethod(making.supervised_augment)
-    encoder = staticmethod(making.encoder)
-    levels = staticmethod(making.levels)
-    raw = staticmethod(making.raw)
     card = staticmethod(card.card)
-    preview = staticmethod(making.preview)
-    thumbnail = staticmethod(making.thumbnail)
-    draw_views = staticmethod(making.draw_views)
+    levels = staticmethod(find_levels)
+
+    def decoder(self, section):
+        data = section.data
+        return image_decoder(
+            data.image_size or None,
+            data.channels or None,
+            int(data.max_megapixels * 10**6),
+        )
+
+    def fit(self, examples, section) -> CentreView:
+        """Takes the centre square at the size of the views.
+
+        Raises:
+            ValueError: the size of the views follows from nothing.
+        """
+        if section.augment.size:
+            return CentreView(section.augment.size)
+        height, width, _ = examples.row_shape
+        if height is None or height != width:
+            found = (
+                "of several sizes" if height is None else f"{height}x{width}"
+            )
+            raise ValueError(
+                f"augment.size is needed, since the images of {examples.name} "
+                f"are not square. Received: images {found}"
+            )
+        return CentreView(height)
+
+    def views(self, section, preprocessor) -> TwoViews:
+        """Makes BYOL's two views at the preprocessor's size.
+
+        Raises:
+            ValueError: an option that has one value a view has not two.
+        """
+        options = section.augment.to_dict()
+        options.pop("place")
+        options["size"] = preprocessor.size
+        for key in ("blur", "solarize"):
+            if len(options[key]) != 2:
+                raise ValueError(
+                    f"augment.{key} must have one probability for each view. "
+                    f"Received: {options[key]!r}"
+                )
+        with in_section("augment"):
+            return TwoViews.byol(**options)
+
+    def crops(self, section):
+        return {key: section.augment[key] for key in CROPS}
+
+    def train_view(self, preprocessor, crops):
+        options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
+        return View(preprocessor.size, **options).draw_with_where
+
+    def supervised_augment(self, options) -> SupervisedAugment:
+        return SupervisedAugment(**options)
+
+    def raw(self, preprocessor, sizes) -> Raw:
+        side = min(*preprocessor.size, MOST_PIXELS)
+        pixels = keras.Input((side, side, sizes["channels"]))
+        model = keras.Model(pixels, keras.layers.Flatten()(pixels))
+        prepare = CentreView(side, preprocessor.crop_fraction)
+        return Raw("raw pixels", model, prepare)
+
+    def encoder(self, section, preprocessor, row_shape) -> keras.Model:
+        input_shape = (*preprocessor.size, row_shape[-1])
+        options, name = section.encoder, section.encoder.name
+        dtype = dtype_policy(section.precision)
+        if "/" in name:
+            return adapters.make_encoder(name, input_shape, dtype=dtype)
+        keys = ("blocks", "widths", "mean", "std")
+        overrides = {key: options[key] for key in keys if options[key]}
+        with in_section("encoder"):
+            return make_resnet(
+                name, input_shape, stem=options.stem, dtype=dtype, **overrides
+            )
+
+    def preview(self, row) -> np.ndarray:
+        (picture,) = displayable(np.asarray(row)[None])
+        return np.round(picture * 255).astype(np.uint8)
+
+    def thumbnail(self, data, side):
+        try:
+            pixels = decode_image(data, channels=3, least_side=2 * side)
+        except ImageError:
+            return None
+        return resize_and_centre_crop(pixels, min(side, *pixels.shape[:2]))
+
+    def draw_views(self, rows, pair, path) -> None:
+        drawn = [[self.preview(row) for row in rows], *pair]
+        views_grid(on_canvas(drawn[0]), *drawn[1:], path)
 
 
 IMAGE = ImageModality()

@@ -25,15 +25,15 @@ def upright_sizes(
     Raises:
         ValueError: a file cannot be read.
     """
-    sizes = np.empty((len(paths), 2), np.int64)
-    for row, path in enumerate(paths):
+    sizes = []
+    for path in paths:
         try:
-            sizes[row] = upright_size(pathlib.Path(folder) / path)
+            sizes.append(upright_size(pathlib.Path(folder) / path))
         except ImageError as error:
             raise ValueError(
                 f"the size of {path} in {folder} cannot be read: {error}"
             ) from error
-    return sizes
+    return np.array(sizes, np.int64).reshape(-1, 2)
 
 
 def into_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from byol_tf.modalities.image.decode import (
     resize_and_centre_crop,
 )
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's
+LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
 NAME = "image"  # of a row
 
 
@@ -36,12 +36,10 @@ def load_images(
     """Loads one split of a set of images, decoded to one size.
 
     Args:
-        source: see `data.sources.load`, as `name`, `split`, `directory` and
-            the options.
-        image_size: pixels of a side, see `image_decoder`; a folder, or a set
-            of images of different sizes, needs it.
-        channels: 1 or 3; None: as they are, and 3 for a folder.
-        max_pixels: files of more are not decoded but skipped.
+        source: as `name`, `split`, `directory` and the options, see
+            `data.sources.load`.
+        image_size: pixels of a side; a folder, or a set of images of
+            different sizes, needs it. See `image_decoder`, as for the others.
 
     Returns:
         Rows uint8 `[N, height, width, channels]`.
@@ -187,8 +185,7 @@ def _change_channels(pixels, channels, where):
     if (now, channels) == (1, 3):
         return np.repeat(pixels, 3, axis=-1)
     if (now, channels) == (3, 1):
-        luma = pixels @ np.array(LUMA, np.float32)
-        return np.round(luma)[..., np.newaxis].astype(np.uint8)
+        return np.round(pixels @ LUMA)[..., np.newaxis].astype(np.uint8)
     raise ValueError(
         f"{where} has {now} channels, which cannot become `channels`="
         f"{channels}; leave it at 0 to take them as they are"

@@ -11,24 +11,15 @@ from byol_tf.layers.convolution import Conv2D
 from byol_tf.layers.heads import kernel_initializer
 from byol_tf.layers.normalization import Normalization
 
-STEMS = ("small", "strided", "imagenet")
+STEMS = {"small": (3, 1), "strided": (3, 2), "imagenet": (7, 2)}  # size, stride
 BLOCKS = ("basic", "bottleneck")
-BOTTLENECK_EXPANSION = 4
 
-# Every encoder name with its blocks and widths; everything else is free.
+# What an encoder's name says; everything else is free.
 ENCODERS = {
-    "resnet18": {"blocks": (2, 2, 2, 2), "widths": (64, 128, 256, 512)},
-    "resnet34": {"blocks": (3, 4, 6, 3), "widths": (64, 128, 256, 512)},
-    "resnet50": {
-        "blocks": (3, 4, 6, 3),
-        "widths": (64, 128, 256, 512),
-        "block": "bottleneck",
-    },
-    "resnet200": {
-        "blocks": (3, 24, 36, 3),
-        "widths": (64, 128, 256, 512),
-        "block": "bottleneck",
-    },
+    "resnet18": {"blocks": (2, 2, 2, 2)},
+    "resnet34": {"blocks": (3, 4, 6, 3)},
+    "resnet50": {"blocks": (3, 4, 6, 3), "block": "bottleneck"},
+    "resnet200": {"blocks": (3, 24, 36, 3), "block": "bottleneck"},
     "resnet20": {"blocks": (3, 3, 3), "widths": (16, 32, 64)},
     "slim": {"blocks": (1, 1, 1, 1), "widths": (16, 32, 64, 128)},
 }
@@ -92,12 +83,8 @@ class ResNet(keras.Model):
     ):
         blocks, widths = tuple(blocks), tuple(widths)
         _check(input_shape, blocks, widths, block, stem)
-        build = _Builder(
-            keras.dtype_policies.get(dtype),
-            always_project,
-            block,
-            pre_activation,
-        )
+        policy = keras.dtype_policies.get(dtype)
+        build = _Builder(policy, always_project, block, pre_activation)
         channels = input_shape[-1]
         mean, std = _per_channel(mean, channels), _per_channel(std, channels)
         inputs = keras.Input(input_shape, name="images")
@@ -109,37 +96,34 @@ class ResNet(keras.Model):
         )(inputs)
         x = build.stem(x, stem, stem_width or widths[0])
         levels = {build.level: x}
-        for stage, (count, width) in enumerate(
-            zip(blocks, widths, strict=True)
-        ):
-            x = build.stage(x, stage, count, width)
+        for stage, count in enumerate(blocks):
+            x = build.stage(x, stage, count, widths[stage])
             levels[build.level] = x
-        x = levels[build.level] = build.end(x)
+        if pre_activation:
+            x = build.relu(build.norm(x, "final"), "final")
+            levels[build.level] = x
         outputs = layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.pyramid_level_inputs = {
             f"P{level}": tensor for level, tensor in levels.items() if level
         }
-        self._config = {
-            "input_shape": tuple(input_shape),
-            "blocks": blocks,
-            "widths": widths,
-            "block": block,
-            "pre_activation": pre_activation,
-            "stem": stem,
-            "stem_width": stem_width,
-            "always_project": always_project,
-            "mean": mean,
-            "std": std,
-            "dtype": build.dtype.name,
-        }
+        self._config = dict(
+            input_shape=tuple(input_shape),
+            blocks=blocks,
+            widths=widths,
+            block=block,
+            pre_activation=pre_activation,
+            stem=stem,
+            stem_width=stem_width,
+            always_project=always_project,
+            mean=mean,
+            std=std,
+            dtype=build.dtype.name,
+        )
 
     def get_config(self):
-        return {
-            **self._config,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        own = {"name": self.name, "trainable": self.trainable}
+        return {**self._config, **own}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -158,9 +142,7 @@ class _Builder:
         self.level = 0  # log2 of the stride so far
 
     def stem(self, x, kind, width):
-        size, stride = {"small": (3, 1), "strided": (3, 2), "imagenet": (7, 2)}[
-            kind
-        ]
+        size, stride = STEMS[kind]
         x = self.convolution(x, width, size, stride, "stem")
         if not self.pre_activation:
             x = self.relu(self.norm(x, "stem"), "stem")
@@ -186,8 +168,7 @@ class _Builder:
     def plan(self, width, stride):
         """Channels, size and stride of each convolution of a block."""
         if self.block == "bottleneck":
-            wide = width * BOTTLENECK_EXPANSION
-            return [(width, 1, 1), (width, 3, stride), (wide, 1, 1)]
+            return [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]
         return [(width, 3, stride), (width, 3, 1)]
 
     def residual_v1(self, x, plan, project, name):
@@ -217,11 +198,6 @@ class _Builder:
         stride = max(step for _, _, step in plan)
         width = plan[-1][0]
         return self.convolution(x, width, 1, stride, f"{name}_shortcut")
-
-    def end(self, x):
-        if self.pre_activation:
-            x = self.relu(self.norm(x, "final"), "final")
-        return x
 
     def convolution(self, x, width, size, stride, name):
         return Conv2D(
@@ -258,8 +234,7 @@ def make_resnet(name: str, input_shape: tuple, **overrides) -> ResNet:
 
 def _per_channel(value, channels: int) -> list[float]:
     values = [value] if isinstance(value, (int, float)) else list(value)
-    if len(values) == 1:
-        values *= channels
+    values *= channels if len(values) == 1 else 1
     if len(values) != channels:
         raise ValueError(
             "`mean` and `std` must have one number, or one a channel "
@@ -274,9 +249,8 @@ def _check(input_shape, blocks, widths, block, stem):
             "`input_shape` must be (height, width, channels) with channels "
             f"known. Received: {input_shape}"
         )
-    counts = blocks + widths
-    whole = all(isinstance(count, int) for count in counts)
-    if len(blocks) != len(widths) or not blocks or not whole or min(counts) < 1:
+    valid = all(isinstance(n, int) and n > 0 for n in blocks + widths)
+    if not valid or not 0 < len(blocks) == len(widths):
         raise ValueError(
             "`blocks` and `widths` must have one positive number a stage. "
             f"Received: blocks={blocks}, widths={widths}"

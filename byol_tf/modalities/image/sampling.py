@@ -78,8 +78,9 @@ def boxes(
     ratio = tf.exp(_between64(fraction[:, 1], low, high))
     box_width = _side(tf.sqrt(pixels * ratio), columns)
     box_height = _side(tf.sqrt(pixels / ratio), rows)
-    top = _offset(fraction[:, 2], rows - box_height)
-    left = _offset(fraction[:, 3], columns - box_width)
+    place = tf.cast(fraction, tf.float64)
+    top = tf.floor(place[:, 2] * (rows - box_height + 1.0))
+    left = tf.floor(place[:, 3] * (columns - box_width + 1.0))
     box = (top, left, box_height, box_width)
     return tuple(tf.cast(side, tf.float32) for side in box)
 
@@ -110,11 +111,6 @@ def box(
 
 def _side(length, limit):
     return tf.clip_by_value(tf.round(length), 1.0, limit)
-
-
-def _offset(fraction, largest):
-    """One of the whole numbers 0 … largest."""
-    return tf.floor(tf.cast(fraction, tf.float64) * (largest + 1.0))
 
 
 def _between64(fraction, low, high):

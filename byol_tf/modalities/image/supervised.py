@@ -73,15 +73,12 @@ class SupervisedAugment:
             ValueError: RandAugment is given other than 1 or 3 channels.
         """
         tf.random.set_seed(seed)
-        steps = []
-        if self.name == "randaugment":
-            steps.append(self._rand_augment(seed))
-        if self.mixes:
-            steps.append(self._mixture())
+        change = self._rand_augment(seed) if self.name != "none" else None
+        mix = self._mixture() if self.mixes else None
 
         def augment(images, targets):
-            for step in steps:
-                images, targets = step(images, targets)
+            images = change(images) if change else images
+            images, targets = mix(images, targets) if mix else (images, targets)
             return tf.clip_by_value(images, 0.0, 1.0), targets
 
         # keras-cv has conditions on tensors that only AutoGraph translates.
@@ -98,7 +95,7 @@ class SupervisedAugment:
             seed=seed,
         )
 
-        def augment(images, targets):
+        def augment(images):
             channels = images.shape[-1]
             if channels not in (1, 3):
                 raise ValueError(
@@ -111,7 +108,7 @@ class SupervisedAugment:
             # batch, would race for the draws of one state.
             changed = tf.map_fn(layer, coloured, parallel_iterations=1)
             changed = tf.ensure_shape(changed, coloured.shape)
-            return changed[..., :channels], targets
+            return changed[..., :channels]
 
         return augment
 
@@ -124,17 +121,16 @@ class SupervisedAugment:
         if self.cutmix:
             layers.append(CutMix(alpha=self.cutmix))
 
-        def apply(layer, images, targets):
-            mixed = layer({"images": images, "labels": targets})
-            return mixed["images"], mixed["labels"]
-
         def augment(images, targets):
-            if len(layers) == 1:
-                return apply(layers[0], images, targets)
-            return tf.cond(
-                tf.random.uniform([]) < 0.5,
-                lambda: apply(layers[0], images, targets),
-                lambda: apply(layers[1], images, targets),
+            batch = {"images": images, "labels": targets}
+            first, last = (
+                (lambda: layers[0](batch)),
+                (lambda: layers[-1](batch)),
             )
+            if len(layers) > 1:
+                mixed = tf.cond(tf.random.uniform([]) < 0.5, first, last)
+            else:
+                mixed = first()
+            return mixed["images"], mixed["labels"]
 
         return augment

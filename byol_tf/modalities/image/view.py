@@ -5,13 +5,12 @@ import logging
 import keras
 import tensorflow as tf
 
-from byol_tf.checks import check_number, check_range
+from byol_tf.checks import check_choice, check_number, check_range
 from byol_tf.modalities.image import geometry, ops, sampling
 from byol_tf.modalities.image.decode import resize_box
 from byol_tf.modalities.image.layer import (
     ImageLayer,
     check_images,
-    check_method,
     check_size,
     to_float,
 )
@@ -96,7 +95,7 @@ class View(ImageLayer):
         self.size = None if size is None else check_size(size)
         self.area = check_range("area", area, 0.0, 1.0)
         self.aspect = check_range("aspect", aspect, 0.0)
-        self.resize = check_method(resize)
+        self.resize = check_choice("resize", resize, geometry.METHODS)
         self.flip = check_number("flip", flip, 0.0, 1.0)
         self.jitter = check_number("jitter", jitter, 0.0, 1.0)
         self.brightness = check_number("brightness", brightness, 0.0, 1.0)
@@ -148,7 +147,7 @@ class View(ImageLayer):
         pixels, height, width = _sizes(images)
         numbers = random_numbers(tf.shape(pixels)[0], seed)
         draws = _by_name(numbers)
-        box = tf.stack(self._box(draws, height, width), axis=-1)
+        box = tf.stack(self._box(draws["box"], height, width), axis=-1)
         sides = tf.cast(tf.stack([height, width] * 2, axis=-1), tf.float32)
         where = {"box": box / sides, "flip": draws["flip"] < self.flip}
         return self.transform(images, numbers), where
@@ -182,17 +181,19 @@ class View(ImageLayer):
             raise ValueError("`size` must be given for images of any size")
         fraction = _by_name(numbers[None])["box"]
         if image.dtype != tf.uint8:
-            box = self._box({"box": fraction}, *tf.unstack(tf.shape(image))[:2])
+            box = self._box(fraction, *tf.unstack(tf.shape(image))[:2])
             crops = (image[None], *box, self.size, None, self.resize)
             return geometry.crop_and_resize(*crops)[0]
+
+        def cut(image, fraction):
+            ranges = self.area, self.aspect
+            box = sampling.box(fraction, *image.shape[:2], *ranges)
+            return resize_box(image, box, self.size, self.resize)
+
         crop = tf.numpy_function(
-            self._cut, [image, fraction[0]], tf.uint8, stateful=False
+            cut, [image, fraction[0]], tf.uint8, stateful=False
         )
         return tf.ensure_shape(crop, (*self.size, image.shape[-1]))
-
-    def _cut(self, image, fraction):
-        box = sampling.box(fraction, *image.shape[:2], self.area, self.aspect)
-        return resize_box(image, box, self.size, self.resize)
 
     def change(self, crops: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Does to crops what a view does besides: mirrors, colours, blurs.
@@ -208,11 +209,11 @@ class View(ImageLayer):
         return self._change(crops, draws)
 
     def _change(self, images, draws):
-        images = self._rotate(images, draws)
-        images = self._jitter(images, draws)
-        images = self._grayscale(images, draws)
-        images = self._blur(images, draws)
-        images = self._solarize(images, draws)
+        for change in (
+            *(self._rotate, self._jitter, self._grayscale),
+            *(self._blur, self._solarize),
+        ):
+            images = change(images, draws)
         return tf.clip_by_value(images, 0.0, 1.0)
 
     def _crop(self, images, draws):
@@ -229,14 +230,12 @@ class View(ImageLayer):
         whole = square and self.area == self.aspect == (1.0, 1.0)
         if whole and not self.flip:
             return to_float(images)
-        box = self._box(draws, height, width)
+        box = self._box(draws["box"], height, width)
         flip = draws["flip"] < self.flip if self.flip else None
         return geometry.crop_and_resize(images, *box, size, flip, self.resize)
 
     def _box(self, draws, height, width):
-        return sampling.boxes(
-            draws["box"], height, width, self.area, self.aspect
-        )
+        return sampling.boxes(draws, height, width, self.area, self.aspect)
 
     def _rotate(self, images, draws):
         if not self.rotate:
@@ -287,12 +286,6 @@ class View(ImageLayer):
         threshold = tf.where(done, self.solarize_threshold, 2.0)
         return ops.solarize(images, threshold)
 
-    def rgb_operations(self) -> list[str]:
-        """Names of the operations that need red, green and blue."""
-        jitter = ("saturation", "hue") if self.jitter else ()
-        names = (*jitter, "grayscale")
-        return [name for name in names if getattr(self, name)]
-
     def compute_output_shape(self, images_shape, seed_shape=None):
         size = self.size or tuple(images_shape[1:3])
         return (images_shape[0], *size, images_shape[3])
@@ -338,7 +331,14 @@ def warn_of_channels(layer: ImageLayer, views: list[View], images: tf.Tensor):
     if channels in (3, None) or layer.warned:
         return
     layer.warned = True
-    names = dict.fromkeys(n for view in views for n in view.rgb_operations())
+    names = [
+        name
+        for name in ("saturation", "hue", "grayscale")
+        if any(
+            getattr(view, name) and (view.jitter or name == "grayscale")
+            for view in views
+        )
+    ]
     if names:
         _log.warning(
             "Images have %d channels: no %s, which need red, green and blue.",

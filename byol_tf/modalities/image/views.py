@@ -84,36 +84,22 @@ class TwoViews(ImageLayer):
         self._each = tf.function(self._draw_each, autograph=False)
 
     @classmethod
-    def byol(
-        cls,
-        size=None,
-        *,
-        jit_compile=True,
-        one_by_one="auto",
-        seed=None,
-        **overrides,
-    ):
+    def byol(cls, size=None, **options):
         """The paper's pair, with the same changes to both recipes.
 
         Args:
             size: as in `View`.
-            jit_compile: as in `TwoViews`.
-            one_by_one: as in `TwoViews`.
-            seed: as in `TwoViews`.
-            **overrides: other arguments of `View`; `blur` and `solarize` may
-                be a pair, of the first and of the second view.
+            **options: `jit_compile`, `one_by_one` and `seed` as in
+                `TwoViews`, and other arguments of `View`; `blur` and
+                `solarize` may be a pair, of the first and the second view.
         """
-        first, second = dict(overrides), {**_SECOND, **overrides}
+        keys = options.keys() & {"jit_compile", "one_by_one", "seed"}
+        own = {key: options.pop(key) for key in keys}
+        first, second = dict(options), {**_SECOND, **options}
         for key in ("blur", "solarize"):
-            if isinstance(overrides.get(key), (tuple, list)):
-                first[key], second[key] = overrides[key]
-        return cls(
-            View(size, **first),
-            View(size, **second),
-            jit_compile=jit_compile,
-            one_by_one=one_by_one,
-            seed=seed,
-        )
+            if isinstance(options.get(key), (tuple, list)):
+                first[key], second[key] = options[key]
+        return cls(View(size, **first), View(size, **second), **own)
 
     def call(self, images, seed=None):
         first = images[0] if isinstance(images, tuple | list) else images
@@ -145,73 +131,63 @@ class TwoViews(ImageLayer):
         Returns:
             Two tensors `[*size, channels]`, see `View.cut`.
         """
-        views = (self.view1, self.view2)
-        parts = zip(views, tf.split(numbers, 2), strict=True)
-        return tuple(view.cut(image, part) for view, part in parts)
+        first, second = tf.split(numbers, 2)
+        return self.view1.cut(image, first), self.view2.cut(image, second)
 
     def _is_one_by_one(self, images):
         if self.one_by_one != "auto":
             return self.one_by_one
         shapes = self.compute_output_shape(images.shape)
         sides = [side for shape in shapes for side in shape[1:3]]
-        return (
-            None not in sides
-            and min(sides) >= _LARGE
-            and not (has_accelerator())
-        )
+        large = None not in sides and min(sides) >= _LARGE
+        return large and not has_accelerator()
 
     def _draw(self, images, seed):
         return self._transform(images, *_numbers(tf.shape(images)[0], seed))
 
     def _change_all(self, crops, seed):
-        views = (self.view1, self.view2)
-        numbers = _numbers(tf.shape(crops[0])[0], seed)
-        return tuple(
-            view.change(*parts)
-            for view, *parts in zip(views, crops, numbers, strict=True)
-        )
+        one, two = _numbers(tf.shape(crops[0])[0], seed)
+        first, second = crops
+        return self.view1.change(first, one), self.view2.change(second, two)
 
     def _draw_each(self, images, seed):
         shapes = self.compute_output_shape(images.shape)
+        specs = [tf.TensorSpec(shape[1:], tf.float32) for shape in shapes]
         return tf.map_fn(
             lambda row: [v[0] for v in self._one(*(x[None] for x in row))],
             (images, *_numbers(tf.shape(images)[0], seed)),
-            fn_output_signature=[
-                tf.TensorSpec(shape[1:], tf.float32) for shape in shapes
-            ],
+            fn_output_signature=specs,
             parallel_iterations=_AT_A_TIME,
         )
 
-    def _transform(self, images, *numbers):
-        views = (self.view1, self.view2)
-        return tuple(
-            view.transform(images, row)
-            for view, row in zip(views, numbers, strict=True)
-        )
+    def _transform(self, images, one, two):
+        transform = self.view1.transform, self.view2.transform
+        return transform[0](images, one), transform[1](images, two)
 
     def compute_output_shape(self, images_shape, seed_shape=None):
-        views = (self.view1, self.view2)
-        return tuple(view.compute_output_shape(images_shape) for view in views)
+        shape = self.view1.compute_output_shape(images_shape)
+        return shape, self.view2.compute_output_shape(images_shape)
 
     def get_config(self):
         config = super().get_config()
         for key in ("view1", "view2"):
             view = getattr(self, key)
             config[key] = keras.saving.serialize_keras_object(view)
-        config["jit_compile"] = self.jit_compile
-        config["one_by_one"] = self.one_by_one
-        config["seed"] = self.seed
-        return config
+        keys = ("jit_compile", "one_by_one", "seed")
+        return config | {key: getattr(self, key) for key in keys}
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        for key in ("view1", "view2"):
-            config[key] = keras.saving.deserialize_keras_object(config[key])
-        return cls(**config)
+        views = {
+            key: keras.saving.deserialize_keras_object(config[key])
+            for key in ("view1", "view2")
+        }
+        return cls(**{**config, **views})
 
 
 def _numbers(count, seed):
     """Random numbers of both views."""
-    seeds = tf.unstack(sampling.split(seed, 2))
-    return tuple(random_numbers(count, seed) for seed in seeds)
+    return [
+        random_numbers(count, each)
+        for each in tf.unstack(sampling.split(seed, 2))
+    ]

@@ -51,9 +51,8 @@ def test_models_that_do_not_rescale_are_fed_as_they_are():
 
 def test_the_global_policy_is_left_alone():
     before = keras.config.dtype_policy().name
-    adapters.from_applications(
-        "MobileNetV3Small", (32, 32, 3), dtype="mixed_bfloat16"
-    )
+    name = "applications/MobileNetV3Small"
+    adapters.make_encoder(name, (32, 32, 3), dtype="mixed_bfloat16")
     assert keras.config.dtype_policy().name == before
 
 

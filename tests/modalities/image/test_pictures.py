@@ -3,16 +3,16 @@
 import numpy as np
 from PIL import Image
 
-from byol_tf.modalities.image.making import thumbnail
+from byol_tf.modalities.image.modality import IMAGE
 
 
 def test_a_thumbnail_is_the_centre_square_and_never_enlarged(tmp_path):
     pixels = np.zeros((20, 50, 3), np.uint8)
     pixels[:, 15:35] = 200
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    assert thumbnail(tmp_path / "wide.png", 100).shape == (20, 20, 3)
-    small = thumbnail(tmp_path / "wide.png", 8)
+    assert IMAGE.thumbnail(tmp_path / "wide.png", 100).shape == (20, 20, 3)
+    small = IMAGE.thumbnail(tmp_path / "wide.png", 8)
     assert small.shape == (8, 8, 3) and (small[:, 2:-2] == 200).all()
     assert small.min() > 150  # nothing of the sides, but for the filter
     (tmp_path / "bad.png").write_bytes(b"?")
-    assert thumbnail(tmp_path / "bad.png", 8) is None
+    assert IMAGE.thumbnail(tmp_path / "bad.png", 8) is None
