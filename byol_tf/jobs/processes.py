@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import re
@@ -9,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from byol_tf.files import read_json, write_json
 
 LOG, COST = "output.log", "process.json"
 GRACE = 60.0  # seconds for a checkpoint before a process is killed
 _POLL = 0.2  # seconds between two looks
+tell = functools.partial(print, flush=True)  # at once, also into a file
 # Of ru_maxrss: kibibytes, on macOS bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -208,6 +210,27 @@ def last_line(folder: pathlib.Path) -> str:
     return (told or lines or ["no output"])[-1]
 
 
+def merged(overrides: Iterable[str]) -> tuple[str, ...]:
+    """One value for each field: the last of several.
+
+    Args:
+        overrides: "field=value".
+
+    Raises:
+        ValueError: one reads otherwise.
+    """
+    values = {}
+    for override in overrides:
+        field, equals, value = str(override).partition("=")
+        if not (field and equals):
+            raise ValueError(
+                "an override must read field=value, such as "
+                f"objective.tau=0.99. Received: {override!r}"
+            )
+        values[field] = value
+    return tuple(f"{field}={value}" for field, value in values.items())
+
+
 def train_command(train: pathlib.Path, base: str) -> Callable:
     """Gives the command of a training from its overrides and run folder."""
 
@@ -221,8 +244,3 @@ def train_command(train: pathlib.Path, base: str) -> Callable:
         ]
 
     return command
-
-
-def tell(line: str) -> None:
-    """Prints a line at once, also into a file."""
-    print(line, flush=True)

@@ -124,13 +124,12 @@ def before_after_scatter(
     target: Target,
     *,
     class_names: Sequence[str] | None = None,
-    method: str = "pca",
     limit: int = 1000,
 ) -> None:
     """Maps the same inputs to the plane before and after training.
 
-    Each side has a projection of its own, of representations scaled to unit
-    length, as kNN compares them.
+    Each side has its own two principal components, of representations scaled
+    to unit length, as kNN compares them.
 
     Args:
         before: float `[n, dim]` of the untrained encoder.
@@ -138,13 +137,11 @@ def before_after_scatter(
         labels: None, or int `[n]`, -1 where unknown.
         target: path or binary file that receives a PNG.
         class_names: None for the numbers, or a name for each label.
-        method: "pca" (fast, keeps distances) or "tsne" (shows clusters,
-            distances between them mean little).
         limit: points drawn, evenly spaced over the inputs.
 
     Raises:
-        ValueError: shapes do not fit, too few points, values that are not
-            finite, or another method.
+        ValueError: shapes do not fit, too few points, or values that are not
+            finite.
     """
     before, after = np.asarray(before), np.asarray(after)
     if len(before) != len(after) or len(before) < 3:
@@ -160,7 +157,7 @@ def before_after_scatter(
     for axes, features, name in zip(
         sides, (before, after), ("Before training", "After"), strict=True
     ):
-        points, axis_names = _plane(features[chosen], method)
+        points, axis_names = _plane(features[chosen])
         _scatter(axes, points, labels[chosen])
         axes.set_title(name, fontsize=11, loc="left")
         axes.set_xlabel(axis_names[0], fontsize=8.5, color=GRAY)
@@ -171,7 +168,7 @@ def before_after_scatter(
     save_png(figure, target)
 
 
-def _plane(features, method):
+def _plane(features):
     """Points `[n, 2]` and what their axes are called."""
     features = np.asarray(features, np.float64)
     if not np.isfinite(features).all():
@@ -181,12 +178,6 @@ def _plane(features, method):
         )
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     features = features / np.where(lengths > 0, lengths, 1)
-    if method == "tsne":
-        return _tsne(features), ("", "")
-    if method != "pca":
-        raise ValueError(
-            f'`method` must be "pca" or "tsne". Received: method={method!r}'
-        )
     centred = features - features.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     points = np.zeros((len(features), 2))
@@ -199,20 +190,6 @@ def _plane(features, method):
         for i, share in enumerate(shares)
     ]
     return points, names
-
-
-def _tsne(features):
-    # Imported here: it takes a second, and most pictures do without.
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    perplexity = min(30.0, (len(features) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init="pca", random_state=0)
-    # Its many short parallel loops wait for each other: on two busy cores,
-    # 1000 points took 5 s with one thread, 9 s with two, and 60 points 70
-    # times longer with two.
-    with threadpool_limits(1):
-        return tsne.fit_transform(features.astype(np.float32))
 
 
 def _style(label):

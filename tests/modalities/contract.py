@@ -20,7 +20,7 @@ from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.export import saved_model, signatures
-from byol_tf.jobs.pretrain import artifact
+from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.modalities.contract import Modality, Views
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import DEFAULT, OK
@@ -108,7 +108,7 @@ class Member:
     def loaded(self) -> Encoder:
         """The encoder as it is loaded from a run folder."""
         spec, workdir = self.examples.spec, self.folder.with_suffix(".run")
-        about = artifact.describe(self.section, spec, self.preprocessor)
+        about = pretrain_build.describe(self.section, spec, self.preprocessor)
         prepare = self.preprocessor
         save_encoder(self.encoder, workdir, preprocessor=prepare, **about)
         return load_encoder(workdir)

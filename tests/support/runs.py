@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from byol_tf.jobs.pretrain import artifact
+from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.modality import IMAGE
@@ -80,7 +80,7 @@ def make_run(folder, channels=3, size=12, **overrides):
         title="BYOL on stripes",
         data=train.name,
         data_fingerprint=train.fingerprint(),
-        **artifact.describe(config, train.spec, CentreView(size)),
+        **pretrain_build.describe(config, train.spec, CentreView(size)),
     )
     samples.save_samples(samples.draw_samples(train, 0), folder / "run")
     run_config.save_config(config, folder / "run")

@@ -8,7 +8,7 @@ from byol_tf.checks import in_section
 from byol_tf.jobs.compare.plan import plan
 from byol_tf.jobs.compare.run import Comparison
 from byol_tf.jobs.pretrain import build as builders
-from byol_tf.jobs.processes import tell, train_command
+from byol_tf.jobs.processes import train_command
 from byol_tf.runs.config import config_of_run
 
 
@@ -42,5 +42,4 @@ def comparison(
         train_command(train, config.base),
         workers=config.workers,
         config_text=pprint.pformat(config.to_dict(), sort_dicts=False),
-        tell=tell,
     )

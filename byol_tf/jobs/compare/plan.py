@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from byol_tf.checks import check_different, check_list
-from byol_tf.jobs.overrides import merged
+from byol_tf.jobs.processes import merged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Comparison:
     command: Callable[[Sequence[str], pathlib.Path], Sequence[str]]
     workers: int
     config_text: str = ""
-    tell: Callable[[str], None] = print
+    tell: Callable[[str], None] = child_runs.tell
 
     def __post_init__(self):
         check_number("workers", self.workers, 1)

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from byol_tf.jobs.convert import architecture, conversion
-from byol_tf.jobs.pretrain import artifact
+from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.registry import load_modality
 from byol_tf.runs import encoder as encoders
@@ -81,7 +81,7 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
     encoders.describe_encoder(
         workdir,
         preprocessor=prepare,
-        **artifact.describe(config, spec, prepare),
+        **pretrain_build.describe(config, spec, prepare),
     )
     return about
 

@@ -9,14 +9,7 @@ LEAST = 1e-12  # of numbers that must be positive
 
 @dataclasses.dataclass(frozen=True)
 class SGDSettings:
-    """The paper's protocol.
-
-    Attributes:
-        epochs: passes over the training images; 0 leaves the protocol out.
-        batch_size: images of one step.
-        learning_rates: for a batch of 256, scaled linearly.
-        momentum: Nesterov's.
-        random_encoder: train on the random encoder as well.
+    """The paper's protocol; `configs/eval_linear.py` explains the fields.
 
     Reference: BYOL, appendix D.1.
     """
@@ -36,20 +29,10 @@ class SGDSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a linear evaluation.
+    """Numbers of a linear evaluation: fields of `configs/eval_linear.py`.
 
-    Attributes:
-        sgd: the paper's protocol.
-        holdout: share of the training images, of every class, by which
-            learning rate, penalty and k are chosen.
-        penalties: of logistic regression, see `logistic_classifiers`.
-        neighbours: numbers of neighbours of kNN.
-        temperature: of kNN's votes.
-        resamples: of the bootstrap.
-        level: of its intervals.
-        encode_batch: images encoded at once.
-        seed: of every draw.
-        jit_compile: compile the step of SGD with XLA, encoder included.
+    They are explained there. `jit_compile`: whether the step of SGD is
+    compiled with XLA, encoder included.
     """
 
     sgd: SGDSettings

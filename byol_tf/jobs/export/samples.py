@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_tf.export.verify import Labelled, Samples
 from byol_tf.jobs import inputs
-from byol_tf.jobs.pretrain import artifact
+from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runs.samples import load_samples, stored
@@ -107,7 +107,7 @@ def _files(part):
 
 def _completed(encoder, run, train):
     """With what `preprocessor.json` says since release 0.3."""
-    said = artifact.describe(run, train.spec, encoder.preprocessor)
+    said = pretrain_build.describe(run, train.spec, encoder.preprocessor)
     about = {
         "title": f"{said['method']} on {train.name}",
         "method": said["method"],

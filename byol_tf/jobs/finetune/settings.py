@@ -26,42 +26,13 @@ class Setting(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a fine-tuning.
+    """Numbers of a fine-tuning: fields of `configs/finetune.py`.
 
-    Attributes:
-        variants: of "fine-tuned" (all weights, from the pretrained ones),
-            "frozen" (the head alone, on the pretrained encoder in inference
-            mode, whose weights stay bit for bit as they are) and "scratch"
-            (all weights, from random ones). All see the same images in the
-            same views for the same number of steps.
-        seed: of the first repetition.
-        seeds: repetitions, each with its own subset of the labels, head,
-            order and views.
-        grid_seeds: repetitions that try every setting; the others take the
-            one that was best in their mean.
-        learning_rates: of the encoder, for a batch of 256.
-        head_learning_rates: likewise, of the head on the frozen encoder,
-            which is linear and takes larger ones.
-        weight_decays: see `Setting`.
-        head_rate: learning rate of the head by that of the encoder, where
-            both are trained.
-        optimizer: "sgd" (Nesterov), "adamw" or "lars".
-        momentum: of SGD and LARS.
-        batch_norm: "train" (statistics of the batch) or "frozen" (those that
-            the encoder has; its weights are trained all the same).
-        batch_size: images of one step; at most those that there are.
-        epochs: passes over the images learned from.
-        min_steps: steps at least, which decides where labels are few.
-        max_steps: steps at most.
-        warmup: share of the steps in which the learning rate rises.
-        validation: share of the labels by which settings and the best step
-            are chosen. It comes out of the labels: of 10 per class, 2.
-        choose_by: what is compared there: the "metric" of the task, the
-            "loss", or "auto": the loss if the part has fewer than 200
-            examples, since an accuracy of twenty moves in steps of 5 %.
-        eval_every: steps between two looks at that part.
-        patience: looks without an improvement after which training stops.
-        encode_batch: images at once without gradients.
+    They are explained there. `optimizer` and `momentum` are those of its
+    section `optimizer`. Of the `variants` all see the same images in the same
+    views for the same number of steps: "fine-tuned" trains all weights from
+    the pretrained ones, "scratch" from random ones, and "frozen" the head
+    alone, on the pretrained encoder in inference mode.
     """
 
     variants: tuple[str, ...]

@@ -1,10 +1,12 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
+import dataclasses
+
 from byol_tf.checks import check_fields, in_section
 from byol_tf.data.order import steps_per_epoch
+from byol_tf.data.rows import Spec
 from byol_tf.distribute.strategy import check_strategy, make_distribution
 from byol_tf.evaluation.summary import Protocol
-from byol_tf.jobs.pretrain import artifact
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
@@ -94,9 +96,29 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
         title=f"{objective_builders.title(config)} on {train.name}",
-        about=artifact.describe(config, train.spec, prepare),
+        about=describe(config, train.spec, prepare),
         distribution=distribution,
     )
+
+
+def describe(config, spec: Spec, preprocessor) -> dict:
+    """Arguments of `save_encoder` that follow from a configuration.
+
+    Args:
+        config: of the run.
+        spec: of a stored row.
+        preprocessor: layer from a batch of rows to what the encoder takes.
+    """
+    modality = load_modality(config.modality)
+    shape = next(iter(spec.values())).shape
+    return {
+        "modality": config.modality,
+        "spec": spec,
+        "sizes": modality.sizes(shape, config, preprocessor),
+        "method": objective_builders.title(config),
+        "crops": modality.crops(config),
+        "config": config.to_dict(),
+    }
 
 
 @in_section()
@@ -204,22 +226,11 @@ def _micro_batch(config):
 
 
 def _settings(config, jit_compile=False):
-    return Settings(
-        batch_size=_micro_batch(config),
-        epochs=config.epochs,
-        seed=config.seed,
-        log_every=config.log_every,
-        peak_tflops=config.peak_tflops,
-        monitor_every=config.monitor.every_epochs,
-        monitor_knn=config.monitor.knn,
-        monitor_samples=config.monitor.samples,
-        stop_on_collapse=config.monitor.stop_on_collapse,
-        checkpoint_seconds=config.checkpoint.every_seconds,
-        checkpoint_keep=config.checkpoint.keep,
-        fault_action=config.faults.action,
-        fault_in_a_row=config.faults.in_a_row,
-        jit_compile=jit_compile,
-    )
+    fields = flatten(config.to_dict())
+    values = {name.replace(".", "_"): fields[name] for name in fields}
+    values |= {"batch_size": _micro_batch(config), "jit_compile": jit_compile}
+    names = [field.name for field in dataclasses.fields(Settings)]
+    return Settings(**{name: values[name] for name in names})
 
 
 def _protocol(config):

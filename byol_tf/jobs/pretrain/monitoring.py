@@ -1,16 +1,13 @@
 """Which inputs a pretraining run is watched on, and by which monitors."""
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.batches import rows_for_views
-from byol_tf.data.examples import Examples
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.seeds import step_seed
 from byol_tf.training import monitors
 
@@ -25,35 +22,14 @@ class Watch:
     out of pretraining, which sees no labels. No test image is used.
 
     Args:
-        model: the model being trained.
-        train: its training images.
+        job: the run, a `Pretraining`.
         extractor: of the encoder's representations.
-        views: `views(inputs, seed) -> (view1, view2)`.
-        samples: images measured.
-        every: epochs between two measurements.
-        knn: measure kNN where there are labels.
-        knn_k: neighbours.
-        knn_temperature: of their votes.
-        stop: end the run on collapse or NaN.
-        seed: of the choice of images.
     """
 
-    def __init__(
-        self,
-        model: Pretrainer,
-        train: Examples,
-        extractor: FeatureExtractor,
-        views: Callable,
-        *,
-        samples: int,
-        every: int,
-        knn: bool,
-        knn_k: int,
-        knn_temperature: float,
-        stop: bool,
-        seed: int,
-    ):
-        rng = np.random.default_rng((seed, 1))
+    def __init__(self, job, extractor: FeatureExtractor):
+        train, settings, protocol = job.train, job.settings, job.protocol
+        samples, every = settings.monitor_samples, settings.monitor_every_epochs
+        rng = np.random.default_rng((settings.seed, 1))
         order = rng.permutation(train.num_examples)
         watched = train.readable_rows(np.sort(order[:samples]))
         some = train.rows.__getitem__ if train.dense else train.subset
@@ -61,14 +37,14 @@ class Watch:
             extractor,
             some(watched),
             every=every,
-            stop=stop,
-            pair=_agreement(model, views, train, watched[:PAIRS]),
+            stop=settings.monitor_stop_on_collapse,
+            pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]
         queries = known[: min(samples, len(known) // 2)]
         bank = known[len(queries) :][: BANK_RATIO * samples]
-        if knn and len(queries):
+        if settings.monitor_knn and len(queries):
             queries = train.readable_rows(np.sort(queries))
             bank = train.readable_rows(np.sort(bank))
             self.callbacks.append(
@@ -79,8 +55,8 @@ class Watch:
                     some(queries),
                     train.labels[queries],
                     num_classes=train.num_classes,
-                    k=min(knn_k, len(bank)),
-                    temperature=knn_temperature,
+                    k=min(protocol.knn_k, len(bank)),
+                    temperature=protocol.knn_temperature,
                     every=every,
                 )
             )

@@ -2,11 +2,10 @@
 
 import io
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from byol_tf.data.examples import Examples
 from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
 from byol_tf.reports import grids, plots, report
@@ -48,42 +47,30 @@ def table(result: dict, shots: int) -> str:
 
 def write(
     workdir: pathlib.Path,
-    *,
-    title: str,
-    config_text: str,
+    job,
     result: dict,
     metrics: Sequence[dict],
-    shots: int,
     before: np.ndarray,
     after: tuple[np.ndarray, np.ndarray],
-    train: Examples,
-    test: Examples,
-    preview: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     """Writes `report.html` into a run folder that has its `views.png`.
 
     Args:
         workdir: the run folder.
-        title: of the page.
-        config_text: the configuration, shown as it is.
+        job: the run, a `Pretraining`.
         result: as in `train.json`.
         metrics: lines of `metrics.jsonl`.
-        shots: labels per class of the few-label accuracy.
         before: representations `[n, features]` of the first test images, by
             the random encoder.
-        after: representations of `train` and of `test`, pretrained.
-        train: images whose representations are in `after`.
-        test: examples whose representations are in `after`, too.
-        preview: draws a decoded row.
+        after: representations of `job.judged` and of `job.test`, pretrained.
     """
+    test = job.test
     parts = {"First views": (workdir / "views.png").read_bytes()}
     if metrics:
         parts["Curves"] = _png(plots.curves, metrics)
     finite = all(np.isfinite(part).all() for part in (before, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
-        parts["Nearest neighbours of test images"] = _neighbours(
-            after, train, test, preview
-        )
+        parts["Nearest neighbours of test images"] = _neighbours(job, after)
     if finite and len(before) >= 3:
         parts["Representations in the plane"] = _png(
             plots.before_after_scatter,
@@ -94,21 +81,22 @@ def write(
         )
     report.write_report(
         workdir / "report.html",
-        title=title,
-        config_text=config_text,
+        title=job.title,
+        config_text=job.config_text,
         metrics=metrics,
-        table=(COLUMNS, rows(result, shots)),
+        table=(COLUMNS, rows(result, job.protocol.shots)),
         pictures=parts,
         notes=_notes(result),
     )
 
 
-def _neighbours(features, train, test, preview):
+def _neighbours(job, features):
+    train, test = job.judged, job.test
     chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
     chosen = np.unique(chosen)
     found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
     drawn = [
-        preview(bare(examples.read(row)))
+        job.modality.preview(bare(examples.read(row)))
         for examples, rows in ((test, chosen), (train, found.ravel()))
         for row in rows
     ]

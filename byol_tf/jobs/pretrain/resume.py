@@ -3,16 +3,12 @@
 import contextlib
 import pathlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
 
-import keras
 import numpy as np
 from absl import logging
 
 from byol_tf.data.examples import Examples
-from byol_tf.distribute.strategy import Distribution
 from byol_tf.jobs.pretrain.monitoring import Watch
-from byol_tf.jobs.pretrain.settings import Settings
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import (
@@ -27,32 +23,15 @@ from byol_tf.training.signals import stop_between_steps
 WARNED_BY = 256  # encoded rows that are looked at for being useless
 
 
-def train(
-    model: keras.Model,
-    batches: Callable[[int], Iterable],
-    workdir: pathlib.Path,
-    settings: Settings,
-    watch: Watch | None,
-    *,
-    total_steps: int,
-    steps_per_epoch: int,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    distribution: Distribution | None = None,
-) -> FaultMonitor:
+def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     """Trains from the last checkpoint of a run folder to the end.
 
     Of several workers all read the folder, and the chief alone writes.
 
     Args:
-        model: compiled, as `byol_tf.training.loop.pretrain` wants it.
-        batches: gives the batches from a step on.
-        workdir: the run folder.
-        settings: of the run.
+        job: the run, a `Pretraining`.
+        workdir: its folder.
         watch: its monitors; None for a worker that is not the chief.
-        total_steps: step at which training ends.
-        steps_per_epoch: steps of an epoch.
-        callbacks: more of them, before those that report.
-        distribution: devices and workers; None for one device.
 
     Returns:
         What is known of steps that were skipped.
@@ -64,55 +43,50 @@ def train(
         OSError: a checkpoint or the metrics cannot be written.
         ValueError: there are checkpoints, but none is whole.
     """
-    distribution = distribution or Distribution()
+    model, settings = job.model, job.settings
     faults = FaultMonitor(
-        settings.fault_action, in_a_row=settings.fault_in_a_row
+        settings.faults_action, in_a_row=settings.faults_in_a_row
     )
-    reports = {}
+    parts, reports = {"faults": faults}, {}
     if watch is not None:
         _warn_of(watch.collapse.inputs)
-        reports = _reports(workdir, settings, steps_per_epoch)
+        reports = _reports(workdir, settings, job.steps_per_epoch)
+        parts |= {**reports, "watch": watch}
     store = CheckpointStore(
-        workdir / "checkpoints",
-        model,
-        settings.checkpoint_keep,
-        parts={
-            "faults": faults,
-            **reports,
-            **({"watch": watch} if watch is not None else {}),
-        },
+        workdir / "checkpoints", model, settings.checkpoint_keep, parts
     )
-    resumed = _restore(store, distribution)
+    resumed = _restore(store, job.distribution)
     if resumed:
         logging.info("Continuing at step %d.", resumed)
     with stop_between_steps() as request, contextlib.ExitStack() as stack:
         observers = []
         if watch is not None:
-            bar = logs.ProgressBar(total_steps, settings.batch_size)
+            bar = logs.ProgressBar(job.total_steps, settings.batch_size)
             stack.enter_context(contextlib.closing(bar))
             observers = [
                 *watch.callbacks,
-                *callbacks,
+                *job.utilisation(),
                 bar,
                 *reports.values(),
                 logs.Checkpoints(
-                    store, every_seconds=settings.checkpoint_seconds
+                    store, every_seconds=settings.checkpoint_every_seconds
                 ),
             ]
         pretrain(
             model,
-            batches,
-            total_steps=total_steps,
-            steps_per_epoch=steps_per_epoch,
+            job.batches,
+            total_steps=job.total_steps,
+            steps_per_epoch=job.steps_per_epoch,
             callbacks=[faults, *observers, request],
             jit_compile=settings.jit_compile,
-            distribution=distribution,
+            distribution=job.distribution,
         )
     # A signal need not have come to all workers.
-    request.signal = int(max(distribution.gather(request.signal or 0))) or None
+    signals = job.distribution.gather(request.signal or 0)
+    request.signal = int(max(signals)) or None
     if faults.failure:
         raise TrainingFault(faults.failure)
-    request.raise_if_asked(int(model.step.numpy()), total_steps)
+    request.raise_if_asked(int(model.step.numpy()), job.total_steps)
     return faults
 
 

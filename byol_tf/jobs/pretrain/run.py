@@ -66,7 +66,7 @@ class Pretraining:
             they are drawn in the `tf.data` pipeline.
         config_text: shown in the report.
         title: of the report.
-        about: what is said of the encoder, as of `artifact.describe`.
+        about: what is said of the encoder, as of `build.describe`.
         distribution: devices and workers that train; those that are not the
             chief only make the steps.
     """
@@ -109,7 +109,7 @@ class Pretraining:
                 result = self._lead(workdir)
             else:
                 result = {}
-                self._train(workdir, None)
+                resumable.train(self, workdir, None)
             self.distribution.wait()
         return result
 
@@ -119,28 +119,17 @@ class Pretraining:
         before = self._before(workdir)
         if not (workdir / "views.png").exists():
             self._draw_views(workdir / "views.png")
-        watch = self._watch()
-        faults = self._train(workdir, watch)
+        watch = Watch(self, self.extractor)
+        faults = resumable.train(self, workdir, watch)
         self._save(workdir)
         numbers, features = self._evaluate()
         metrics = logs.read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)
         with np.load(workdir / "before.npz") as file:
-            features_before = file["test"]
-        reporting.write(
-            workdir,
-            title=self.title,
-            config_text=self.config_text,
-            result=result,
-            metrics=metrics,
-            shots=self.protocol.shots,
-            before=features_before,
-            after=features,
-            train=self._judged,
-            test=self.test,
-            preview=self.modality.preview,
-        )
+            reporting.write(
+                workdir, self, result, metrics, file["test"], features
+            )
         return result
 
     @functools.cached_property
@@ -200,36 +189,8 @@ class Pretraining:
         samples = draw_samples(self.train, self.settings.seed, decode=decode)
         save_samples(samples, workdir)
 
-    def _watch(self):
-        settings = self.settings
-        return Watch(
-            self.model,
-            self.train,
-            self.extractor,
-            self.views,
-            samples=settings.monitor_samples,
-            every=settings.monitor_every,
-            knn=settings.monitor_knn,
-            knn_k=self.protocol.knn_k,
-            knn_temperature=self.protocol.knn_temperature,
-            stop=settings.stop_on_collapse,
-            seed=settings.seed,
-        )
-
-    def _train(self, workdir, watch):
-        return resumable.train(
-            self.model,
-            self.batches,
-            workdir,
-            self.settings,
-            watch,
-            total_steps=self.total_steps,
-            steps_per_epoch=self.steps_per_epoch,
-            callbacks=self._utilisation(),
-            distribution=self.distribution,
-        )
-
-    def _utilisation(self):
+    def utilisation(self) -> list:
+        """The callback that logs it, where the devices' TFLOP/s are known."""
         settings = self.settings
         if not settings.peak_tflops:
             return []
@@ -257,7 +218,7 @@ class Pretraining:
         return read_json(path)
 
     def _evaluate(self):
-        judged = self._judged
+        judged = self.judged
         train = self.extractor(judged)
         test = self.extractor(self.test)
         numbers = summarize(
@@ -271,7 +232,7 @@ class Pretraining:
         return numbers, (train, test)
 
     @functools.cached_property
-    def _judged(self):
+    def judged(self):
         """Training images that the evaluation uses: labelled if any are."""
         limit = self.protocol.max_train
         known = np.flatnonzero(self.train.labels >= 0)

@@ -8,24 +8,10 @@ from byol_tf.training.health import ACTIONS
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a run that are neither model nor data.
+    """Numbers of a run: fields of `configs/base.py`, explained there.
 
-    Attributes:
-        batch_size: inputs of one step.
-        epochs: passes over the training inputs.
-        seed: of data order and label subsets.
-        log_every: steps between two lines of metrics.
-        peak_tflops: TFLOP/s of all devices together, to show what share is
-            reached; 0 shows none.
-        monitor_every: epochs between two measurements.
-        monitor_knn: measure kNN where there are labels.
-        monitor_samples: held-out inputs measured.
-        stop_on_collapse: end the run on collapse or NaN.
-        checkpoint_seconds: time between two checkpoints.
-        checkpoint_keep: checkpoints that stay.
-        fault_action: after a step that was not finite: skip or stop.
-        fault_in_a_row: such steps in a row that end the run.
-        jit_compile: compile the whole step with XLA.
+    Two are not as configured: `batch_size` is that of one step, and
+    `jit_compile` whether the whole step is compiled with XLA.
     """
 
     batch_size: int
@@ -33,14 +19,14 @@ class Settings:
     seed: int
     log_every: int
     peak_tflops: float
-    monitor_every: int
+    monitor_every_epochs: int
     monitor_knn: bool
     monitor_samples: int
-    stop_on_collapse: bool
-    checkpoint_seconds: float
+    monitor_stop_on_collapse: bool
+    checkpoint_every_seconds: float
     checkpoint_keep: int
-    fault_action: str
-    fault_in_a_row: int
+    faults_action: str
+    faults_in_a_row: int
     jit_compile: bool
 
     def __post_init__(self):
@@ -49,9 +35,10 @@ class Settings:
         check_number("seed", self.seed, 0)
         check_number("log_every", self.log_every, 1)
         check_number("peak_tflops", self.peak_tflops, 0)
-        check_number("monitor.every_epochs", self.monitor_every, 1)
+        check_number("monitor.every_epochs", self.monitor_every_epochs, 1)
         check_number("monitor.samples", self.monitor_samples, 2)
-        check_positive("checkpoint.every_seconds", self.checkpoint_seconds)
+        seconds = self.checkpoint_every_seconds
+        check_positive("checkpoint.every_seconds", seconds)
         check_number("checkpoint.keep", self.checkpoint_keep, 1)
-        check_choice("faults.action", self.fault_action, ACTIONS)
-        check_number("faults.in_a_row", self.fault_in_a_row, 1)
+        check_choice("faults.action", self.faults_action, ACTIONS)
+        check_number("faults.in_a_row", self.faults_in_a_row, 1)

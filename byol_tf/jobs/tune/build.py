@@ -11,10 +11,9 @@ import tensorflow as tf
 from byol_tf.checks import check_number, in_section
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
 from byol_tf.files import write_json
-from byol_tf.jobs.overrides import merged
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.jobs.processes import tell, train_command
+from byol_tf.jobs.processes import merged, train_command
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
@@ -72,7 +71,6 @@ def search(
             "objective": config.objective,
             "label_free": str(config.label_free.to_dict()),
         },
-        tell=tell,
     )
 
 

@@ -2,16 +2,19 @@
 
 import csv
 import io
+import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from scipy import stats
 
 from byol_tf.extras import require
 from byol_tf.files import write_json, write_text
 from byol_tf.jobs.tune import plots
-from byol_tf.jobs.tune.correlation import rank_correlation
 from byol_tf.reports.report import format_table, write_report
 
 SHOWN = 10  # trials of the table
+FEWEST = 3  # pairs that have an order worth telling
 # What may predict the linear accuracy, with the sign that makes more better.
 PREDICTORS = {
     "score": ("label-free score", 1),
@@ -56,6 +59,36 @@ def summary(study, objective: str) -> dict:
             for key, (_, sign) in PREDICTORS.items()
         },
     }
+
+
+def rank_correlation(
+    first: Sequence[float | None], second: Sequence[float | None]
+) -> dict[str, float] | None:
+    """Spearman's rho and Kendall's tau-b of pairs.
+
+    Args:
+        first: numbers; None or not finite leaves the pair out.
+        second: as many numbers.
+
+    Returns:
+        `spearman` and `kendall` in [-1, 1], and `trials`, the pairs that
+        counted; None for fewer than three, or if one side is constant.
+    """
+    pairs = [pair for pair in zip(first, second, strict=True) if _known(*pair)]
+    if len(pairs) < FEWEST:
+        return None
+    sides = list(zip(*pairs, strict=True))
+    if any(len(set(side)) == 1 for side in sides):
+        return None
+    return {
+        "spearman": float(stats.spearmanr(*sides).statistic),
+        "kendall": float(stats.kendalltau(*sides).statistic),
+        "trials": len(pairs),
+    }
+
+
+def _known(*values):
+    return all(value is not None and math.isfinite(value) for value in values)
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:

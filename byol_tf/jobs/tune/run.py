@@ -32,15 +32,10 @@ class Search:
         measure: gives the command that writes `label_free.json` into a
             finished run folder.
         best_config: gives the text of a configuration file from overrides.
-        objective: what is made as large as possible, of `OBJECTIVES`.
-        trials: trainings in all, over all starts.
-        workers: trainings at a time.
-        seed: of what is tried.
-        prune: end a training whose kNN is below the median of the others at
-            the same epoch. A label-free search does not look at kNN, and ends
-            none.
-        startup_trials: finished trainings before one may be ended so.
-        warmup_epochs: epochs of a training before it may be.
+        objective ... warmup_epochs: fields of `configs/tune.py`, explained
+            there; `prune`, `startup_trials` and `warmup_epochs` are those of
+            its section `prune`. A label-free search does not look at kNN, and
+            ends no trial.
         identity: what all trials of a folder share, as texts by name.
         watch_every: seconds between two looks at a training.
         tell: prints a line.
@@ -59,7 +54,7 @@ class Search:
     warmup_epochs: int
     identity: Mapping[str, str] = dataclasses.field(default_factory=dict)
     watch_every: float = 5.0
-    tell: Callable[[str], None] = print
+    tell: Callable[[str], None] = child_runs.tell
 
     def __post_init__(self):
         check_choice("objective", self.objective, OBJECTIVES)

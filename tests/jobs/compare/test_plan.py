@@ -3,7 +3,7 @@
 import pytest
 
 from byol_tf.jobs.compare.plan import plan
-from byol_tf.jobs.overrides import merged
+from byol_tf.jobs.processes import merged
 
 
 def test_variants_grid_and_seeds_are_multiplied_seeds_outermost():

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from byol_tf.jobs.tune.correlation import rank_correlation
+from byol_tf.jobs.tune.results import rank_correlation
 from byol_tf.jobs.tune.space import parse_space
 
 
