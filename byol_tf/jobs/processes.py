@@ -25,13 +25,10 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class ChildRun:
     """A command that works in a folder, as a process of its own.
 
-    Its output is appended to `output.log` there. When it ends, what it cost is
-    added up over all its starts in `process.json`: `seconds` of wall time,
-    `peak_memory_bytes` (resident, of the process and those it waited for; at
-    least what this process had, since a new one starts from there) and
-    `starts`.
-
-    The process has a session of its own, so that Ctrl-C on the terminal does
+    Appends its output to `output.log` there. At its end `process.json` has its
+    cost over all its starts: `seconds` of wall time, `peak_memory_bytes`
+    (resident; at least what this process had, where a new one starts from) and
+    `starts`. It has a session of its own, so that Ctrl-C on the terminal does
     not reach it before `stop_all` does.
 
     Args:
@@ -78,17 +75,11 @@ class ChildRun:
 
     def _add_cost(self, peak):
         cost = read_cost(self.folder)
-        seconds = time.monotonic() - self._started
-        write_json(
-            self.folder / COST,
-            {
-                "seconds": round(cost.get("seconds", 0.0) + seconds, 3),
-                "peak_memory_bytes": max(
-                    cost.get("peak_memory_bytes", 0), peak
-                ),
-                "starts": cost.get("starts", 0) + 1,
-            },
-        )
+        seconds = cost.get("seconds", 0.0) + time.monotonic() - self._started
+        cost["seconds"] = round(seconds, 3)
+        cost["peak_memory_bytes"] = max(cost.get("peak_memory_bytes", 0), peak)
+        cost["starts"] = cost.get("starts", 0) + 1
+        write_json(self.folder / COST, cost)
 
 
 def work(
@@ -99,17 +90,16 @@ def work(
     watch: Callable[[ChildRun], None] = lambda child: None,
     watch_every: float = 5.0,
 ) -> None:
-    """Keeps so many children running until there are no more.
+    """Runs `workers` children at a time until there are no more.
 
     An exception, Ctrl-C and SIGTERM among them, first stops those that run.
 
     Args:
         next_child: starts the next one; None if none is left.
-        ended: called with each that ended; may give another that takes its
-            place.
+        ended: called with each that ended; may return one that takes its place.
         workers: children at a time.
-        watch: called with each that runs.
-        watch_every: seconds between two such calls.
+        watch: called with each that runs, every `watch_every` seconds.
+        watch_every: seconds.
     """
     running, watched = [], time.monotonic()
     with sigterm_like_ctrl_c():
@@ -204,10 +194,11 @@ def last_line(folder: pathlib.Path) -> str:
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - 20_000))
         text = file.read().decode("utf-8", errors="replace")
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
-    lines = [line for line in lines if line]
-    told = [line for line in lines[-20:] if line.startswith("error:")]
-    return (told or lines or ["no output"])[-1]
+    lines = [
+        line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()
+    ]
+    errors = [line for line in lines[-20:] if line.startswith("error:")]
+    return (errors or lines or ["no output"])[-1]
 
 
 def merged(overrides: Iterable[str]) -> tuple[str, ...]:

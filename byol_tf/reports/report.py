@@ -1,12 +1,15 @@
 """The report of a run as one HTML file, and tables for the terminal."""
 
 import base64
+import csv
 import importlib.resources
+import io
 import math
 import os
 from collections.abc import Mapping, Sequence
 
 import jinja2
+import numpy as np
 
 from byol_tf.files import write_text
 
@@ -43,6 +46,25 @@ def format_table(
         lines.append((" " * gap).join(aligned).rstrip())
     lines.insert(1, "-" * (sum(widths) + gap * (len(widths) - 1)))
     return "\n".join(lines)
+
+
+def mean_and_std(values: Sequence[float]) -> dict | None:
+    """`mean`, and sample `std` (None of one value); None without values."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return {"mean": float(np.mean(values)), "std": std} if len(values) else None
+
+
+def write_csv(
+    path: str | os.PathLike, fields: Sequence[str], rows: Sequence[Mapping]
+) -> None:
+    """Writes the fields of each row; what a row lacks stays empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, fields, extrasaction="ignore", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def write_report(

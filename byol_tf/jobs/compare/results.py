@@ -1,19 +1,20 @@
 """What a comparison says at its end: numbers, tables, files."""
 
-import csv
 import dataclasses
-import io
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from byol_tf.files import read_json, write_json, write_text
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.compare import plots
 from byol_tf.jobs.compare.plan import PlannedRun
-from byol_tf.reports.report import format_table, write_report
+from byol_tf.reports.report import (
+    format_table,
+    mean_and_std,
+    write_csv,
+    write_report,
+)
 from byol_tf.training import logs
 
 
@@ -104,7 +105,7 @@ def summary(
             "planned": len(mine),
             "finished": sum(run["status"] != "failed" for run in mine),
             **{
-                column.key: _statistics([run.get(column.key) for run in mine])
+                column.key: mean_and_std(_known(mine, column.key))
                 for column in COLUMNS
             },
         }
@@ -135,7 +136,12 @@ def table(result: Mapping) -> str:
 def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
     """Writes compare.json, .csv (a line a run), .md, .png and .html."""
     write_json(workdir / "compare.json", result)
-    write_text(workdir / "compare.csv", _csv(result["runs"]))
+    fields = ["variant", "seed", "status", "diagnosis", "error", "folder"]
+    fields += ["overrides", *(column.key for column in COLUMNS)]
+    lines = [
+        {**r, "overrides": " ".join(r["overrides"])} for r in result["runs"]
+    ]
+    write_csv(workdir / "compare.csv", fields, lines)
     picture = _picture(workdir, result)
     write_text(workdir / "compare.md", _markdown(result, picture))
     headings, cells = rows(result)
@@ -167,13 +173,9 @@ def _told(run, workdir, error):
     return {**about, **run_numbers(folder)}
 
 
-def _statistics(values):
-    """Mean, and sample standard deviation; None where nothing is known."""
-    known = [v for v in values if v is not None and math.isfinite(v)]
-    if not known:
-        return None
-    std = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return {"mean": float(np.mean(known)), "std": std}
+def _known(runs, key):
+    values = [run.get(key) for run in runs]
+    return [v for v in values if v is not None and math.isfinite(v)]
 
 
 def _cell(statistics, column):
@@ -194,18 +196,6 @@ def _troubles(result):
         for run in result["runs"]
         if run["status"] == "failed" or run["diagnosis"]
     ]
-
-
-def _csv(runs):
-    fields = ["variant", "seed", "status", "diagnosis", "error", "folder"]
-    fields += ["overrides"]
-    fields += [column.key for column in COLUMNS]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
-    writer.writeheader()
-    for run in runs:
-        writer.writerow({**run, "overrides": " ".join(run["overrides"])})
-    return text.getvalue()
 
 
 def _markdown(result, picture):

@@ -56,11 +56,10 @@ class Comparison:
             for run in self.runs
             if not results.is_finished(workdir / run.folder)
         ]
-        if len(missing) < len(self.runs):
-            done = len(self.runs) - len(missing)
+        if done := len(self.runs) - len(missing):
             self.tell(f"{done} of {len(self.runs)} runs are finished already.")
-        waiting, started, failed = iter(missing), {}, {}
-        clock = _Clock(len(missing))
+        waiting, started, failed, done = iter(missing), {}, {}, []
+        start = time.monotonic()
 
         def next_child():
             run = next(waiting, None)
@@ -76,11 +75,13 @@ class Comparison:
 
         def ended(child):
             run = started[child]
-            told = _outcome(child)
+            done.append(run)
+            outcome = _outcome(child)
             if child.status or not results.is_finished(child.folder):
-                failed[run] = told
-                told = f"failed: {told}"
-            self.tell(f"[{self._place(run)}] {run.name}: {told}{clock.left()}")
+                failed[run] = outcome
+                outcome = f"failed: {outcome}"
+            left = _left(start, len(done), len(missing))
+            self.tell(f"[{self._place(run)}] {run.name}: {outcome}{left}")
 
         child_runs.work(next_child, ended, workers=self.workers)
         return failed
@@ -105,28 +106,17 @@ def _outcome(child):
     if not results.is_finished(child.folder):
         return f"ended early: {child_runs.last_line(child.folder)}"
     numbers = results.run_numbers(child.folder)
-    told = [
-        f"{name} {100 * numbers[key]:.1f} %"
-        for key, name in (
-            ("knn_accuracy", "kNN"),
-            ("linear_accuracy", "linear"),
-        )
-        if numbers[key] is not None
+    parts = [
+        f"{name} {100 * numbers[f'{key}_accuracy']:.1f} %"
+        for key, name in (("knn", "kNN"), ("linear", "linear"))
+        if numbers[f"{key}_accuracy"] is not None
     ]
-    return ", ".join([*told, f"{numbers['minutes']:.1f} minutes"])
+    return ", ".join([*parts, f"{numbers['minutes']:.1f} minutes"])
 
 
-class _Clock:
-    """Tells the time that is left, from the runs that have ended."""
-
-    def __init__(self, runs: int):
-        self.runs, self.ended = runs, 0
-        self.start = time.monotonic()
-
-    def left(self) -> str:
-        self.ended += 1
-        if self.ended == self.runs:
-            return ""
-        spent = time.monotonic() - self.start
-        minutes = spent / self.ended * (self.runs - self.ended) / 60
-        return f"; about {minutes:.0f} minutes left"
+def _left(start, ended, runs):
+    """The time that is left, from how many of the runs have ended."""
+    if ended == runs:
+        return ""
+    minutes = (time.monotonic() - start) / ended * (runs - ended) / 60
+    return f"; about {minutes:.0f} minutes left"

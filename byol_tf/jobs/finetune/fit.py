@@ -38,12 +38,12 @@ class Fitted:
         setting: learning rate and weight decay.
         seed: of the repetition.
         metrics: on the validation part, at the best step; `{}` if the
-            training diverged before it was looked at.
+            training diverged before the first look.
         score: to compare by, see `score`, at the best step.
         weights: at the best step.
         step: the best step.
-        steps: that were made.
-        seconds: that they took.
+        steps: steps made.
+        seconds: wall time of the steps.
     """
 
     setting: Setting
@@ -127,12 +127,9 @@ def fit(
 ) -> Fitted:
     """Trains, and keeps the weights that are best on the validation part.
 
-    Every `eval_every` steps the metric of the task and the loss are measured
-    there; `Settings.chooses_by_loss` says which of them tells the better of
-    two steps, and the other decides between equals. Without a better one for
-    `patience` looks, or with a loss that is not finite, it stops.
-
-    All follows from the arguments: two calls give the same weights.
+    Every `eval_every` steps it compares by `score`, and stops after `patience`
+    looks without a better one, or at a loss that is not finite. Two calls with
+    the same arguments give the same weights.
 
     Args:
         tuner: is left with the last weights of the training.
@@ -144,7 +141,7 @@ def fit(
         seed: of order and views.
         whole: False trains the head alone.
         augment: further augmentation of the views, with the targets.
-        on_steps: called with the number of steps done, or left out at the end.
+        on_steps: called with the number of steps done, or left out.
     """
     started = time.perf_counter()
     total = settings.steps(learn.examples.num_examples)

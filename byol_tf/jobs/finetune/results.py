@@ -11,7 +11,7 @@ from byol_tf.data.split import Part
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
 from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png
-from byol_tf.reports.report import format_table
+from byol_tf.reports.report import format_table, mean_and_std
 from byol_tf.tasks.task import Task
 
 _STYLES = {
@@ -34,12 +34,11 @@ def summary(
     Args:
         choices: the trainings of the chosen settings.
         tested: metrics on the test images of each training.
-        counts: of each fraction, what `draw` and `table` show: `labels`,
-            `learned_from`, `chosen_by`, `steps`.
+        counts: `labels`, `learned_from`, `chosen_by`, `steps` of each fraction.
         task: whose metric is shown.
 
     Returns:
-        `metric`; `percent`, whether it is shown in percent; `fractions`, by
+        `metric`; `percent`, whether to show it in percent; `fractions`, by
         name, with the numbers of each variant and the gain of the fine-tuned
         over the one from scratch, seed by seed.
     """
@@ -174,7 +173,7 @@ def _numbers(choice, tested, metric):
     chosen = choice.trainings[0].setting
     return {
         **chosen._asdict(),
-        "test": _statistics([metrics[metric] for metrics in tested]),
+        "test": mean_and_std([metrics[metric] for metrics in tested]),
         "tried": [
             {**setting._asdict(), "validation": value}
             for setting, value in choice.tried.items()
@@ -201,19 +200,11 @@ def _gain(variants, metric):
         np.array([run["test"][metric] for run in variants[variant]["runs"]])
         for variant in (FINE_TUNED, SCRATCH)
     )
-    return _statistics(ours - others)
-
-
-def _statistics(values):
-    """Mean, and sample standard deviation, None for a single value."""
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return {"mean": float(np.mean(values)), "std": std}
+    return mean_and_std(ours - others)
 
 
 def _shown(statistics, percent, sign=""):
+    scale, digits, unit = (100, 1, " %") if percent else (1, 3, "")
     mean, std = statistics["mean"], statistics["std"]
-    if percent:
-        spread = "" if std is None else f" ± {100 * std:.1f}"
-        return f"{100 * mean:{sign}.1f}{spread} %"
-    spread = "" if std is None else f" ± {std:.3f}"
-    return f"{mean:{sign}.3f}{spread}"
+    spread = "" if std is None else f" ± {scale * std:.{digits}f}"
+    return f"{scale * mean:{sign}.{digits}f}{spread}{unit}"

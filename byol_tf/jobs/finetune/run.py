@@ -38,18 +38,16 @@ class FineTuning:
     """A fine-tuning that is ready to go.
 
     Attributes:
-        encoder: pretrained, with its preparation without draws; stays as it
-            is.
+        encoder: pretrained; stays as it is.
         task: what is to be learned.
-        train: training images with what is known of them; those of which
-            nothing is known are left out.
+        train: training images; those of which nothing is known are left out.
         load_test: gives the test images; called once, when all is fitted.
         fractions: parts of the labels, see `parse_fractions`.
         settings: numbers.
         draw: random views of a step, see `FineTuner`; None for none.
         augment: further augmentation, or None.
-        task_of: makes the task anew of what is learned from, for class
-            weights that follow from it; None keeps `task`.
+        task_of: makes the task anew, for class weights that follow from what
+            is learned from; None keeps `task`.
         about: JSON values that are written with the result.
 
     Raises:
@@ -105,12 +103,10 @@ class FineTuning:
 
         Args:
             workdir: the folder.
-            name: of the files: `<name>.json`, `<name>.png` and
-                `<name>_subsets.json`.
-            classifier: of the model, `<classifier>.keras`, and of what is
-                told of it, `<classifier>.json`: the fine-tuned one, or else
-                the first variant, of the largest fraction, of the seed that
-                did best on its validation part.
+            name: of `<name>.json`, `<name>.png` and `<name>_subsets.json`.
+            classifier: of `<classifier>.keras` and `.json`: the fine-tuned
+                model, or else the first variant, of the largest fraction, of
+                the seed that did best on its validation part.
 
         Returns:
             What `<name>.json` holds.
@@ -220,15 +216,12 @@ class FineTuning:
         variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
         fraction = max(self.fractions, key=self._learned)
         trainings = choices[fraction, variant].trainings
-        best = max(
-            range(len(trainings)),
-            key=lambda i: trainings[i].score,
-        )
+        best = max(range(len(trainings)), key=lambda i: trainings[i].score)
         fitted = trainings[best]
         tuner = self._tuner(fraction, fitted.seed)
         tuner.restore(fitted.weights)
-        classifier = self._as_stored(tuner.classifier, tuner.task)
-        classifier.save(
+        shape = self.train.examples.row_shape
+        self.encoder.of_rows(shape, tuner.classifier, tuner.task).save(
             workdir,
             name,
             fraction=fraction.name,
@@ -245,11 +238,6 @@ class FineTuning:
         rows = bare(batch_spec(self.train.examples.spec, None))
         prepare = tf.function(self.encoder.preprocessor, autograph=False)
         return prepare.get_concrete_function(rows).structured_outputs
-
-    def _as_stored(self, model, task) -> Encoder:
-        """A model of rows as these training images are stored."""
-        shape = self.train.examples.row_shape
-        return self.encoder.of_rows(shape, model, task)
 
     def _learned(self, fraction):
         return len(self._parts[fraction, self._seeds[0]].learn)

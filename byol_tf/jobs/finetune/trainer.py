@@ -30,29 +30,24 @@ class Weights(NamedTuple):
 class FineTuner:
     """Trains an encoder with the head of a task, or the head alone.
 
-    Nothing of a training is left when the next one begins with `reset`, so
-    one object, whose steps are traced once, serves a whole grid of settings.
-    Learning rate and weight decay are arguments of a step.
-
-    Weight decay is added to the gradient (`g + decay * w`) of the weights of
-    rank two and more, as in the paper; AdamW's is decoupled.
+    `reset` begins the next training, so one object, whose steps are traced
+    once, serves a whole grid of settings. Weight decay is added to the
+    gradient (`g + decay * w`) of weights of rank two and more, as in the
+    paper; AdamW's is decoupled.
 
     Args:
-        encoder: float images in [0, 1] to vectors; its weights are changed.
+        encoder: prepared inputs to vectors; its weights are changed.
         task: gives head, loss and predictions.
-        spec: of what the encoder is given, `[None, ...]`; a dict by name
-            where there are several, with `length` where an axis is padded.
-        prepare: layer without draws from stored rows to such inputs, such as
-            `CentreView`.
+        spec: of the encoder's input, `[None, ...]`; a dict by name where there
+            are several, with `length` where an axis is padded.
+        prepare: layer without draws from stored rows to such inputs.
         settings: how an update is made.
-        draw: random views of a step and where they lie, `draw(rows, seed)`
-            with a seed of int32 `[2]`, such as `View.draw_with_where`; None
-            takes `prepare`.
+        draw: random views and where they lie, `draw(rows, seed)` with a seed
+            of int32 `[2]`; None takes `prepare`.
         levels: of the encoder by name: name of the layer, and stride.
 
     Attributes:
-        head: the task's model.
-        classifier: functional Keras model from what the encoder takes to the
+        classifier: functional Keras model from the encoder's inputs to the
             head's outputs by name. It shares the weights.
 
     Raises:
@@ -79,17 +74,15 @@ class FineTuner:
         inputs = _inputs(spec)
         features = self._by_name(self._features(inputs))
         self._specs = {
-            name: tf.TensorSpec(feature.shape, tf.float32)
-            for name, feature in features.items()
+            n: tf.TensorSpec(f.shape, tf.float32) for n, f in features.items()
         }
         self.head = task.head(self._specs)
         outputs = self._with_length(self.head(features), inputs)
         self.classifier = keras.Model(inputs, outputs, name="classifier")
         # XLA makes the views several times faster on a CPU.
-        self._draw = (
-            _traced(draw, jit_compile=True)
-            if draw
-            else _traced(lambda images, seed: (prepare(images), {}))
+        self._draw = _traced(
+            draw or (lambda rows, seed: (prepare(rows), {})),
+            jit_compile=bool(draw),
         )
         self._move = _traced(task.move)
         parts = (encoder, self.head)
@@ -134,10 +127,10 @@ class FineTuner:
     # ---- training -----------------------------------------------------
 
     def views(self, rows, targets: Tensors, seed: int, step: int) -> tuple:
-        """The inputs of a step and their targets, moved along.
+        """Draws the inputs of a step from stored rows, and moves targets along.
 
         Args:
-            rows: a batch as it is stored, such as uint8 images.
+            rows: a stored batch.
             targets: of these.
             seed: of the training.
             step: counted from 0.
@@ -156,18 +149,15 @@ class FineTuner:
         decay: float,
         whole: bool,
     ) -> tf.Tensor:
-        """One update.
+        """Makes one update; returns the mean loss of the batch before it.
 
         Args:
-            inputs: of the encoder, such as images in [0, 1].
+            inputs: of the encoder.
             targets: see `Task`.
             rate: learning rate of the encoder, or of the head alone.
             decay: weight decay.
             whole: False trains the head alone, and the encoder, in inference
                 mode, stays bit for bit as it is.
-
-        Returns:
-            The mean loss of the batch before the update.
         """
         rate, decay = tf.constant(rate), tf.constant(decay)
         return self._updates[whole](inputs, targets, rate, decay)
@@ -224,19 +214,18 @@ class FineTuner:
         return outputs
 
     def _by_name(self, features):
-        if self._features is self.encoder:
-            features = {VECTOR: features}
-        return features
+        alone = self._features is self.encoder
+        return {VECTOR: features} if alone else features
 
     # ---- judging ------------------------------------------------------
 
     def judge(
         self, examples: Examples, targets: Arrays, batch_size: int
     ) -> dict[str, float]:
-        """The task's metrics of its present weights, and their mean `loss`.
+        """Measures the task's metrics and its mean `loss` on examples.
 
         Args:
-            examples: to predict.
+            examples: to predict, `batch_size` at once.
             targets: of these.
             batch_size: examples at once.
         """
@@ -281,13 +270,9 @@ def _feature_model(encoder, levels, names):
     )
 
 
-def _inputs(spec):
+def _inputs(spec, name="images"):
     if isinstance(spec, Mapping):
-        return {name: _input(one, name) for name, one in spec.items()}
-    return _input(spec, "images")
-
-
-def _input(spec, name):
+        return {name: _inputs(one, name) for name, one in spec.items()}
     return keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
 
 

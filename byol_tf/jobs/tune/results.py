@@ -1,7 +1,5 @@
 """What a search says at its end: trials, importance, correlations, files."""
 
-import csv
-import io
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,7 @@ from scipy import stats
 from byol_tf.extras import require
 from byol_tf.files import write_json, write_text
 from byol_tf.jobs.tune import plots
-from byol_tf.reports.report import format_table, write_report
+from byol_tf.reports.report import format_table, write_csv, write_report
 
 SHOWN = 10  # trials of the table
 FEWEST = 3  # pairs that have an order worth telling
@@ -145,7 +143,11 @@ def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
     """Writes tune.json, trials.csv, tune.html, pictures, best_config.py."""
     write_text(workdir / "best_config.py", best_config)
     write_json(workdir / "tune.json", result)
-    write_text(workdir / "trials.csv", _csv(result["trials"]))
+    trials = result["trials"]
+    fields = list(dict.fromkeys(key for t in trials for key in t["params"]))
+    columns = ["number", "state", "value", *fields, *_NUMBERS, "error"]
+    lines = [{**trial, **trial["params"]} for trial in trials]
+    write_csv(workdir / "trials.csv", columns, lines)
     pictures = {"History": workdir / "history.png"}
     plots.history(
         result["trials"], _OBJECTIVES[result["objective"]], pictures["History"]
@@ -188,18 +190,6 @@ def _importance(study, done):
     return importance.get_param_importances(
         study, evaluator=importance.FanovaImportanceEvaluator(seed=0)
     )
-
-
-def _csv(trials):
-    fields = list(dict.fromkeys(key for t in trials for key in t["params"]))
-    columns = ["number", "state", "value", *fields, *_NUMBERS, "error"]
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, columns, extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows({**trial, **trial["params"]} for trial in trials)
-    return text.getvalue()
 
 
 def _text(value):

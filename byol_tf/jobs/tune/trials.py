@@ -56,15 +56,13 @@ class Trials:
         ]
         trial.set_user_attr("overrides", overrides)
         self._tell(trial, f"{told}: {' '.join(overrides)}")
-        folder = self.workdir / trial_folder(trial.number)
-        child = self._child(self.search.train(overrides, folder), folder)
+        folder = self.workdir / f"trial{trial.number:04d}"
+        command = self.search.train(overrides, folder)
+        child = child_runs.ChildRun(command, folder, (self.lock,))
         self.training[child] = trial
         known = self.study.trials[trial.number].intermediate_values
         self.reported[child] = set(known)
         return child
-
-    def _child(self, command, folder):
-        return child_runs.ChildRun(command, folder, (self.lock,))
 
     def _watch(self, child):
         """Ends a training that does poorly."""
@@ -90,7 +88,7 @@ class Trials:
         self._report(child, trial)
         if (child.folder / "train.json").exists() and not child.status:
             command = self.search.measure(child.folder)
-            follower = self._child(command, child.folder)
+            follower = child_runs.ChildRun(command, child.folder, (self.lock,))
             self.measuring[follower] = trial
             return follower
         if child in self.pruned:
@@ -100,13 +98,11 @@ class Trials:
 
     def _finish(self, trial, child):
         value = self.search.value(child.folder)
+        reason = child_runs.last_line(child.folder)
         if value is None:
-            reason = child_runs.last_line(child.folder)
-            return self._fail(
-                trial, f"no {self.search.objective} to go by: {reason}"
-            )
+            reason = f"no {self.search.objective} to go by: {reason}"
+            return self._fail(trial, reason)
         if child.status:
-            reason = child_runs.last_line(child.folder)
             self._tell(trial, f"not measured without labels: {reason}")
         for key, number in trial_numbers(child.folder).items():
             trial.set_user_attr(key, number)
@@ -121,11 +117,6 @@ class Trials:
     def _tell(self, trial, line):
         number, total = trial.number + 1, self.search.trials
         self.search.tell(f"[{number}/{total}] trial {trial.number} {line}")
-
-
-def trial_folder(number: int) -> str:
-    """Name of a trial's run folder."""
-    return f"trial{number:04d}"
 
 
 def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
