@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from byol_tf.layers.parameters import copy_tables
+
 # Class, configuration and weights of the layer that takes a layer's place.
 Recipe = tuple[type, dict, list]
 
@@ -111,6 +113,8 @@ class _Copies:
             config = {**config, "name": f"{prefix}_{config['name']}"}
         self._names.add(config["name"])
         copy = kind.from_config(config)
+        if isinstance(layer, keras.Layer) and isinstance(layer, kind):
+            copy_tables(layer, copy)
         self._weights.append((copy, weights, _postponed_draws(copy)))
         return copy
 

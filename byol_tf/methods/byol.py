@@ -20,6 +20,13 @@ import keras
 import tensorflow as tf
 
 from byol_tf.checks import check_choice
+from byol_tf.layers.parameters import (
+    copy_frozen,
+    copy_state,
+    follow_freezing,
+    parameters,
+    random_twin,
+)
 from byol_tf.losses.objectives import byol_loss
 from byol_tf.methods.outputs import Outputs
 from byol_tf.methods.pretrainer import Pretrainer
@@ -88,8 +95,9 @@ class BYOL(Pretrainer):
             **kwargs,
         )
         self.check(target_init=target_init, tau=tau)
-        if target_init == "copy":
-            ema.copy_variables(self._averaged_online(), self.target_variables)
+        start = copy_state if target_init == "copy" else copy_frozen
+        start(self.encoder, self.target_encoder)
+        start(self.projector, self.target_projector)
         self.target_init = target_init
         self.tau = float(tau) if isinstance(tau, (int, float)) else tau
 
@@ -98,10 +106,10 @@ class BYOL(Pretrainer):
     def make_target(self) -> None:
         """Target network: no predictor, no gradient.
 
-        It stays `trainable`, since a frozen batch norm would use its moving
-        statistics.
+        It is `trainable` where the online network is, since a frozen batch
+        norm uses its moving statistics.
         """
-        self.target_encoder = _clone(self.encoder)
+        self.target_encoder = random_twin(self.encoder)
         self.target_projector = self.make_projector("target_projector")
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
@@ -136,23 +144,24 @@ class BYOL(Pretrainer):
     def after_update(self, rates, updated):
         """Moves the target, unless the online network did not move."""
         tau = tf.where(updated, tf.cast(rates["tau"], tf.float32), 1.0)
-        ema.update_average(self.target_variables, self._averaged_online(), tau)
+        ema.update_average(self.target_variables, self._averaged_online, tau)
 
     # ---- variables and Keras ------------------------------------------
 
-    @property
+    @functools.cached_property
     def target_variables(self) -> list[keras.Variable]:
-        """Parameters of the target network."""
-        return (
-            self.target_encoder.trainable_variables
-            + self.target_projector.trainable_variables
-        )
+        """Parameters of the target network, frozen or not."""
+        networks = self.target_encoder, self.target_projector
+        return [v for network in networks for v in parameters(network)]
 
+    @functools.cached_property
     def _averaged_online(self):
-        return (
-            self.encoder.trainable_variables
-            + self.projector.trainable_variables
-        )
+        networks = self.encoder, self.projector
+        return [v for network in networks for v in parameters(network)]
+
+    def make_train_function(self, force=False):
+        follow_freezing(self.encoder, self.target_encoder)
+        return super().make_train_function(force)
 
     def get_config(self):
         tau = keras.saving.serialize_keras_object(self.tau)
@@ -165,11 +174,3 @@ class BYOL(Pretrainer):
             config["tau"], custom_objects=custom_objects
         )
         return super().from_config({**config, "tau": tau}, custom_objects)
-
-
-def _clone(encoder: keras.Model) -> keras.Model:
-    """The same architecture with random weights of its own."""
-    clone = encoder.__class__.from_config(encoder.get_config())
-    if not clone.built:
-        clone.build(encoder.input_shape)
-    return clone

@@ -1,7 +1,7 @@
 """Joint embeddings: one network, and a loss of both views' projections.
 
-SimCLR, the triplet loss, Barlow Twins and VICReg differ in nothing but the
-loss, which keeps them from a constant without predictor or target network.
+SimCLR, the triplet loss, Barlow Twins and VICReg differ only in the loss,
+which prevents a collapse without predictor or target network.
 """
 
 import functools
@@ -15,34 +15,22 @@ from byol_tf.distribute.replicas import gather_replicas
 from byol_tf.losses import contrastive, decorrelation
 from byol_tf.methods.pretrainer import Pretrainer
 
+_not_negative = functools.partial(check_number, low=0.0)
+
 
 class JointEmbedding(Pretrainer):
     """A method with a `compare` of the two views' projections.
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
-        hidden_size: hidden width of the projector.
-        projection_size: length of the projections.
-        **kwargs: of `Pretrainer` (`projector_layers`, `probe_classes`, ...).
+        views: as in `Pretrainer`.
+        **kwargs: of `Pretrainer`; `sizes` has the defaults of a method.
     """
 
-    def __init__(
-        self,
-        encoder: keras.Model,
-        views=None,
-        *,
-        hidden_size: int = 2048,
-        projection_size: int = 128,
-        **kwargs,
-    ):
-        super().__init__(
-            encoder,
-            views,
-            hidden_size=hidden_size,
-            projection_size=projection_size,
-            **kwargs,
-        )
+    sizes: ClassVar = {"hidden_size": 2048, "projection_size": 128}
+
+    def __init__(self, encoder: keras.Model, views=None, **kwargs):
+        super().__init__(encoder, views, **{**self.sizes, **kwargs})
 
     def objective(self, view1, view2, training):
         """The loss of the projections of all replicas."""
@@ -65,9 +53,9 @@ class SimCLR(JointEmbedding):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         temperature: of the softmax over cosines, positive.
-        **kwargs: of `JointEmbedding`.
+        **kwargs: of `Pretrainer`.
 
     Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning
     of Visual Representations", section 2. The batch norm in the projector is
@@ -86,15 +74,11 @@ class SimCLR(JointEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.check(temperature=temperature)
-        self.temperature = float(temperature)
+        self.keep(temperature=temperature)
 
     def compare(self, projection1, projection2):
         """NT-Xent."""
         return contrastive.nt_xent(projection1, projection2, self.temperature)
-
-    def get_config(self):
-        return {**super().get_config(), "temperature": self.temperature}
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -103,10 +87,10 @@ class Triplet(JointEmbedding):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         margin: by how much farther, a squared distance of unit vectors, above
             0 and at most 4.
-        **kwargs: of `JointEmbedding`.
+        **kwargs: of `Pretrainer`.
 
     Reference: Schroff et al. 2015, "FaceNet", for the loss and its semi-hard
     negatives; there with labels, here an image is its own class. The projector
@@ -128,8 +112,7 @@ class Triplet(JointEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.check(margin=margin)
-        self.margin = float(margin)
+        self.keep(margin=margin)
 
     def compare(self, projection1, projection2):
         """The triplet loss with semi-hard negatives."""
@@ -137,41 +120,15 @@ class Triplet(JointEmbedding):
             projection1, projection2, self.margin
         )
 
-    def get_config(self):
-        return {**super().get_config(), "margin": self.margin}
-
 
 class WideEmbedding(JointEmbedding):
-    """A method that looks at every unit, and wants many of them.
+    """A method that looks at every unit, and wants many of them."""
 
-    Args:
-        encoder: as in `Pretrainer`.
-        views: likewise.
-        hidden_size: hidden width of the projector.
-        projection_size: length of the projections; the longer the better in
-            the paper of Barlow Twins.
-        projector_layers: linear layers of the projector.
-        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
-    """
-
-    def __init__(
-        self,
-        encoder: keras.Model,
-        views=None,
-        *,
-        hidden_size: int = 8192,
-        projection_size: int = 8192,
-        projector_layers: int = 3,
-        **kwargs,
-    ):
-        super().__init__(
-            encoder,
-            views,
-            hidden_size=hidden_size,
-            projection_size=projection_size,
-            projector_layers=projector_layers,
-            **kwargs,
-        )
+    sizes: ClassVar = {
+        "hidden_size": 8192,
+        "projection_size": 8192,
+        "projector_layers": 3,
+    }
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -180,18 +137,18 @@ class BarlowTwins(WideEmbedding):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         off_diagonal_weight: of the correlations between different units.
         loss_scale: factor of the whole loss, positive; 0.024 in the official
             code.
-        **kwargs: of `WideEmbedding`.
+        **kwargs: of `Pretrainer`; long projections are better in the paper.
 
     Reference: Zbontar et al. 2021, "Barlow Twins", section 2.
     """
 
     checks: ClassVar = {
         **Pretrainer.checks,
-        "off_diagonal_weight": functools.partial(check_number, low=0.0),
+        "off_diagonal_weight": _not_negative,
         "loss_scale": check_positive,
     }
 
@@ -206,24 +163,15 @@ class BarlowTwins(WideEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        self.check(
+        self.keep(
             off_diagonal_weight=off_diagonal_weight, loss_scale=loss_scale
         )
-        self.off_diagonal_weight = float(off_diagonal_weight)
-        self.loss_scale = float(loss_scale)
 
     def compare(self, projection1, projection2):
         """The loss of Barlow Twins, scaled."""
         return self.loss_scale * decorrelation.barlow_twins(
             projection1, projection2, self.off_diagonal_weight
         )
-
-    def get_config(self):
-        own = {
-            "off_diagonal_weight": self.off_diagonal_weight,
-            "loss_scale": self.loss_scale,
-        }
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -232,21 +180,19 @@ class VICReg(WideEmbedding):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         invariance: weight of the distance of the views, not negative.
-        variance: weight of what a unit's deviation lacks to 1, likewise.
-        covariance: weight of the covariances between units, likewise.
-        **kwargs: of `WideEmbedding`.
+        variance: weight of what a unit's deviation lacks to 1, not negative.
+        covariance: weight of the covariances between units, not negative.
+        **kwargs: of `Pretrainer`.
 
     Reference: Bardes et al. 2022, "VICReg", section 4.
     """
 
+    terms = ("invariance", "variance", "covariance")
     checks: ClassVar = {
         **Pretrainer.checks,
-        **dict.fromkeys(
-            ("invariance", "variance", "covariance"),
-            functools.partial(check_number, low=0.0),
-        ),
+        **dict.fromkeys(terms, _not_negative),
     }
 
     def __init__(
@@ -261,21 +207,11 @@ class VICReg(WideEmbedding):
         **kwargs,
     ):
         super().__init__(encoder, views, name=name, **kwargs)
-        weights = {
-            "invariance": invariance,
-            "variance": variance,
-            "covariance": covariance,
-        }
-        self.check(**weights)
-        self.weights_of_terms = {
-            key: float(value) for key, value in weights.items()
-        }
+        self.keep(
+            invariance=invariance, variance=variance, covariance=covariance
+        )
 
     def compare(self, projection1, projection2):
         """The weighted sum of the three terms."""
-        return decorrelation.vicreg(
-            projection1, projection2, **self.weights_of_terms
-        )
-
-    def get_config(self):
-        return {**super().get_config(), **self.weights_of_terms}
+        weights = {term: getattr(self, term) for term in self.terms}
+        return decorrelation.vicreg(projection1, projection2, **weights)

@@ -23,7 +23,7 @@ class MoCoV3(BYOL):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         temperature: of the softmax over cosines, positive.
         projector_layers: linear layers of the projector: 3 in the paper, 2
             for ResNets in the official code.
@@ -60,13 +60,9 @@ class MoCoV3(BYOL):
             name=name,
             **kwargs,
         )
-        self.check(temperature=temperature)
-        self.temperature = float(temperature)
+        self.keep(temperature=temperature)
 
     def compare(self, prediction1, prediction2, projection1, projection2):
         """The contrastive loss, with the images of all replicas."""
         outputs = (prediction1, prediction2, projection1, projection2)
         return info_nce(*map(gather_replicas, outputs), self.temperature)
-
-    def get_config(self):
-        return {**super().get_config(), "temperature": self.temperature}

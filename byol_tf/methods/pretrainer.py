@@ -21,6 +21,7 @@ import tensorflow as tf
 from byol_tf.checks import check_integer, check_positive
 from byol_tf.distribute.replicas import gather_replicas, on_all_replicas
 from byol_tf.layers.heads import mlp, vector_length
+from byol_tf.layers.parameters import parameters
 from byol_tf.losses.objectives import classification, feature_spread
 from byol_tf.methods.outputs import Outputs
 from byol_tf.optim import finite_update as faults
@@ -107,6 +108,7 @@ class Pretrainer(keras.Model):
         self.make_target()
         self.views = views
         self.seed = seed
+        self._traced_with = ""
         # Counts batches, also those that an optimizer skips or accumulates.
         self.step = self.add_weight(
             shape=(), dtype="int64", trainable=False, name="step"
@@ -124,13 +126,17 @@ class Pretrainer(keras.Model):
         """Raises a ValueError for an argument that the constructor refuses.
 
         Needs no encoder, so that a configuration can be checked early.
-
-        Args:
-            **arguments: some of the constructor's.
         """
         for name, value in arguments.items():
             if name in cls.checks:
                 cls.checks[name](name, value)
+
+    def keep(self, **numbers: float) -> None:
+        """Checks numbers of the loss, and keeps them as attributes."""
+        self.check(**numbers)
+        for name, value in numbers.items():
+            setattr(self, name, float(value))
+            self._sizes[name] = float(value)
 
     # ---- of a method --------------------------------------------------
 
@@ -154,11 +160,11 @@ class Pretrainer(keras.Model):
         return self.online(view, training)
 
     def rates(self, updates: tf.Tensor) -> dict:
-        """Scalars that follow a schedule, after so many updates."""
+        """Scalars that follow a schedule, after `updates` updates."""
         return {"learning_rate": self.optimizer.learning_rate}
 
     def after_update(self, rates: dict, updated: tf.Tensor) -> None:
-        """What follows the optimizer's turn.
+        """Runs after the optimizer.
 
         Args:
             rates: of this step.
@@ -239,7 +245,12 @@ class Pretrainer(keras.Model):
 
     def _statistics(self):
         """Variables that the networks change by themselves: moving averages."""
-        return [v for v in self.variables if not v.trainable]
+        parameters = {id(variable) for variable in self.parameters}
+        return [
+            v
+            for v in self.variables
+            if not v.trainable and id(v) not in parameters
+        ]
 
     def make_views(self, inputs):
         """The two views of a batch, drawn by seed, step and replica."""
@@ -274,10 +285,23 @@ class Pretrainer(keras.Model):
     # ---- variables ----------------------------------------------------
 
     @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """Parameters of the online network and the probe: never a target."""
+    def _online_networks(self):
         networks = [self.encoder, self.projector, self.predictor]
-        networks += [self.probe] if self.probe else []
+        return [*networks, self.probe] if self.probe else networks
+
+    @functools.cached_property
+    def parameters(self) -> list[keras.Variable]:
+        """Parameters of the online network and the probe, frozen or not.
+
+        Build an optimizer with them: then layers may be frozen and unfrozen
+        between two calls of `fit`.
+        """
+        return [v for n in self._online_networks for v in parameters(n)]
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Those of `parameters` that are not frozen: never a target's."""
+        networks = self._online_networks
         return [v for network in networks for v in network.trainable_variables]
 
     @property
@@ -301,7 +325,11 @@ class Pretrainer(keras.Model):
     def make_train_function(self, force=False):
         # A step that has to make the optimizer's variables is traced twice.
         with self.distribute_strategy.scope():
-            self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self.parameters)
+        # A traced step goes on updating what was trainable then.
+        frozen = "".join(str(int(v.trainable)) for v in self.parameters)
+        force = force or frozen != self._traced_with
+        self._traced_with = frozen
         return super().make_train_function(force)
 
     def train_step(self, data):

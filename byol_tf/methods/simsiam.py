@@ -16,7 +16,7 @@ class SimSiam(Pretrainer):
 
     Args:
         encoder: as in `Pretrainer`.
-        views: likewise.
+        views: as in `Pretrainer`.
         hidden_size: hidden width of the projector.
         projection_size: length of projections and predictions.
         projector_layers: linear layers of the projector; 2 suffice on

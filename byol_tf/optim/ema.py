@@ -1,17 +1,9 @@
-"""Copying and exponential averaging of lists of variables."""
+"""Exponential averages of lists of variables."""
 
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
-
-
-def copy_variables(
-    source: Sequence[keras.Variable], destination: Sequence[keras.Variable]
-) -> None:
-    """Assigns every source variable to its counterpart."""
-    for new, old in zip(source, destination, strict=True):
-        old.assign(new)
 
 
 def update_average(

@@ -14,6 +14,7 @@ from absl import logging
 from byol_tf.data.rows import Batch, batch_of
 from byol_tf.files import save_model, sha256, write_json
 from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.parameters import random_twin
 from byol_tf.layers.plain import to_plain
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.modalities.registry import load_modality
@@ -185,11 +186,7 @@ class Encoder:
             seed: of the weights; seeds Python, NumPy and TensorFlow as well.
         """
         set_seed(seed)
-        saved = self.about.get("architecture")
-        if saved:
-            model = keras.saving.deserialize_keras_object(saved)
-        else:
-            model = type(self.model).from_config(self.model.get_config())
+        model = random_twin(self.model, self.about.get("architecture"))
         return dataclasses.replace(self, model=model)
 
     def giving(self, output: str) -> "Encoder":

@@ -26,12 +26,6 @@ def test_source_stays():
     assert (average[0].numpy(), source[0].numpy()) == (3, 5)
 
 
-def test_copy():
-    source, destination = variables([1, 2]), variables([0, 0])
-    ema.copy_variables(source, destination)
-    np.testing.assert_array_equal(destination[0].numpy(), [1, 2])
-
-
 def test_lists_of_different_length_are_refused():
     with pytest.raises(ValueError, match="shorter"):
         ema.update_average(variables(1, 2), variables(1), 0.5)

@@ -84,7 +84,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         if distribution.replicas > 1:
             synchronize(model, config.sync_batch_norm)
         model.compile(optimizer(config, model, updates))
-        model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(model.parameters)
     return Pretraining(
         model=model,
         train=train,
