@@ -57,7 +57,7 @@ def neighbours_grid(
     neighbour_labels: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
 ) -> None:
-    """Shows images beside the images whose representations are nearest.
+    """Shows images beside those whose representations are nearest.
 
     With labels, a neighbour of the query's class has a green frame, one of
     another class a dashed red one.
@@ -66,9 +66,9 @@ def neighbours_grid(
         queries: `[n, height, width, channels]`, uint8 or float in [0, 1].
         neighbours: `[n, k, height, width, channels]`, the nearest first.
         target: path or binary file that receives a PNG.
-        query_labels: None, or int `[n]`, -1 where unknown.
-        neighbour_labels: None, or int `[n, k]`, -1 where unknown.
-        class_names: None for the numbers, or a name for each label.
+        query_labels: int `[n]`, -1 where unknown.
+        neighbour_labels: int `[n, k]`, -1 where unknown.
+        class_names: a name for each label; None for the numbers.
 
     Raises:
         ValueError: no images, shapes that do not fit, or not images.

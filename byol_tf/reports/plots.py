@@ -225,8 +225,5 @@ def _class_legend(figure, labels, class_names):
         for label in labels
     ]
     figure.legend(
-        handles=handles,
-        loc="outside right upper",
-        frameon=False,
-        fontsize=8.5,
+        handles=handles, loc="outside right upper", frameon=False, fontsize=8.5
     )

@@ -15,23 +15,18 @@ from byol_tf.files import write_text
 
 # Columns of metrics.jsonl that tell when, not what.
 _CLOCKS = ("step", "epoch", "seconds")
+_GAP = " " * 3  # between columns
 
 
-def format_table(
-    rows: Sequence[Sequence], columns: Sequence[str], *, gap: int = 3
-) -> str:
-    """Lays out a table in plain text.
+def format_table(rows: Sequence[Sequence], columns: Sequence[str]) -> str:
+    """Lays out headings, a rule and rows in plain text.
 
     The first column is aligned left, the others right.
 
     Args:
-        rows: one sequence of cells for each row: strings as they are, floats
-            with four significant digits, None as nothing.
+        rows: cells of each row: strings as they are, floats with four
+            significant digits, None as nothing.
         columns: headings, as many as a row has cells.
-        gap: spaces between columns.
-
-    Returns:
-        Lines joined by newlines: headings, a rule, rows.
 
     Raises:
         ValueError: a row has another number of cells.
@@ -43,8 +38,8 @@ def format_table(
         aligned = [first.ljust(widths[0])]
         pairs = zip(others, widths[1:], strict=True)
         aligned += [cell.rjust(width) for cell, width in pairs]
-        lines.append((" " * gap).join(aligned).rstrip())
-    lines.insert(1, "-" * (sum(widths) + gap * (len(widths) - 1)))
+        lines.append(_GAP.join(aligned).rstrip())
+    lines.insert(1, "-" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
     return "\n".join(lines)
 
 
@@ -84,14 +79,14 @@ def write_report(
         title: heading.
         table: `(columns, rows)` as for `format_table`, shown at the top.
         pictures: PNG bytes by their headings, in order.
-        metrics: lines of `metrics.jsonl`; the report shows the first, last,
-            smallest and largest value of each number.
+        metrics: lines of `metrics.jsonl`, shown by the first, last, smallest
+            and largest value of each number.
         config_text: the configuration as text.
         notes: paragraphs below the table.
 
     Raises:
-        ValueError: a row of the table has another number of cells than there
-            are columns, or a picture is not PNG.
+        ValueError: a row has another number of cells than there are columns,
+            or a picture is not PNG.
     """
     columns, rows = table
     for name, png in pictures.items():

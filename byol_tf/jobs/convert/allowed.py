@@ -71,7 +71,7 @@ def call(function, arguments: tuple):
         ValueError, TypeError: for arguments that it never has.
     """
     if isinstance(function, Record):
-        return _record(function, arguments)
+        return dict(zip(function.fields, arguments, strict=True))
     if not isinstance(function, Name):
         raise Refused(f"it calls a value of type {type(function).__name__}")
     return _builder(function)(*arguments)
@@ -90,10 +90,6 @@ def set_state(value, state: tuple) -> None:
     else:
         kind = type(value).__name__
         raise Refused(f"it sets the state of a value of type {kind}")
-
-
-def _record(record, arguments):
-    return dict(zip(record.fields, arguments, strict=True))
 
 
 def _namedtuple(name, fields, _module="", *_defaults):
@@ -148,14 +144,10 @@ def _fill(array, state):
     array.__setstate__((1, shape, dtype, bool(fortran), bytes(content)))
 
 
-def _dill_array(_function, _arguments, state, _attributes=None):
+def _array_of_state(_function, _arguments, state, _others=None):
     array = _empty()
     _fill(array, state)
     return array
-
-
-def _jax_array(_function, _arguments, state, _abstract=None):
-    return _dill_array(None, None, state)
 
 
 def _from_buffer(buffer, dtype, shape, order="C"):
@@ -175,9 +167,9 @@ _BUILDERS: Mapping[tuple[str, str], Callable] = {
     ("haiku", "FlatMap"): _mapping,
     ("haiku", "frozendict"): _mapping,
     ("dill", "_create_namedtuple"): _namedtuple,
-    ("dill", "_create_array"): _dill_array,
-    ("jax", "_reconstruct_array"): _jax_array,
-    ("jax", "reconstruct_device_array"): _jax_array,
+    ("dill", "_create_array"): _array_of_state,
+    ("jax", "_reconstruct_array"): _array_of_state,
+    ("jax", "reconstruct_device_array"): _array_of_state,
     ("numpy", "_reconstruct"): _empty,
     ("numpy", "_frombuffer"): _from_buffer,
     ("numpy", "scalar"): _scalar,

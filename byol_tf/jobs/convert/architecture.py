@@ -89,19 +89,13 @@ def detect(arrays: Mapping[str, np.ndarray]) -> Architecture:
     """
     stem = _stem(arrays)
     stages, kernels = _blocks(arrays)
-    first = {stage: kernels[stage, 0] for stage in stages}
-    bottleneck = "conv_2" in first[0]
-    projects = [
-        "shortcut_conv" in convolutions for convolutions in first.values()
-    ]
+    first = [kernels[stage, 0] for stage in stages]
     return Architecture(
         blocks=tuple(stages.values()),
-        widths=tuple(
-            convolutions["conv_0"][-1] for convolutions in first.values()
-        ),
-        block="bottleneck" if bottleneck else "basic",
+        widths=tuple(shapes["conv_0"][-1] for shapes in first),
+        block="bottleneck" if "conv_2" in first[0] else "basic",
         stem_width=stem[3],
-        always_project=all(projects),
+        always_project=all("shortcut_conv" in shapes for shapes in first),
         pre_activation="final_batchnorm/scale" in arrays,
     )
 

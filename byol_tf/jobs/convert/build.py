@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from byol_tf.files import write_json
 from byol_tf.jobs.convert import architecture, conversion
 from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.modalities.image.centre import CentreView
@@ -26,21 +27,21 @@ def convert_file(
 
     Args:
         source: the checkpoint.
-        to: the `.keras` file; a `.json` that tells of it is written beside.
-        encoder: see `conversion.convert`.
-        width: likewise.
+        to: the `.keras` file; what is known of it goes to a `.json` beside it.
+        encoder: name that it must have; "auto": any.
+        width: multiple of the usual channels that it must have; 0: any.
         vectors: see `conversion.verify`; None for no such comparison.
-        tolerance: likewise.
+        tolerance: of that comparison, relative.
 
     Returns:
-        What was converted, see `conversion.summary`, with the differences
-        that were measured.
+        See `conversion.summary`, with the differences that were measured.
 
     Raises:
         ValueError: in one line; then no file is written.
     """
+    summary = pathlib.Path(to).with_suffix(".json")
     _refuse_existing(to)
-    _refuse_existing(pathlib.Path(to).with_suffix(".json"))
+    _refuse_existing(summary)
     converted = conversion.convert(source, encoder, width)
     measured = {}
     if vectors is not None:
@@ -50,7 +51,7 @@ def convert_file(
     measured["reloaded"] = conversion.save(converted, to)
     about = conversion.summary(converted, source, to)
     about["relative_differences"] = measured
-    conversion.write_summary(to, about)
+    write_json(summary, about)
     return about | {"file": str(to)}
 
 
@@ -61,20 +62,15 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
         source: the checkpoint.
         workdir: folder that holds no run yet.
         defaults: a configuration of a run with every field. The run has no
-            images: every later script is told of some.
-        **options: of `convert_file`.
-
-    Returns:
-        As `convert_file`.
-
-    Raises:
-        ValueError: in one line; then no file is written.
+            images: every later script is given some.
+        **options: of `convert_file`, which says what is returned and raised.
     """
     _refuse_existing(pathlib.Path(workdir) / "config.yaml")
     about = convert_file(
         source, pathlib.Path(workdir) / encoders.FILE, **options
     )
-    config = _run_config(about, defaults)
+    _configure(defaults, about)
+    config = defaults
     save_config(config, workdir)
     spec = load_modality(config.modality).decoder(config).spec
     prepare = CentreView(about["image_size"])
@@ -86,8 +82,7 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
     return about
 
 
-def _run_config(about, defaults):
-    config = defaults
+def _configure(config, about):
     with config.unlocked():
         for field in config.encoder:
             if field in about["arguments"]:
@@ -99,7 +94,6 @@ def _run_config(about, defaults):
         config.data.name = ""
         config.data.image_size = architecture.STORED_SIZE
         config.data.channels = len(architecture.IMAGENET_MEAN)
-    return config
 
 
 def _refuse_existing(path):

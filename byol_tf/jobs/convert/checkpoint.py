@@ -50,8 +50,8 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
             "an `experiment_state` with `online_params` and `online_state`. "
             f"Received: {_outline(content)}"
         )
-    params = _encoder(_flatten(state["online_params"]))
-    moving = _encoder(_flatten(state["online_state"]))
+    params = _encoder(state["online_params"])
+    moving = _encoder(state["online_state"])
     root = _root([*params, *moving], path)
     arrays = {**_below(root, params), **_statistics(_below(root, moving))}
     step = content.get("step")
@@ -68,8 +68,8 @@ def _outline(content):
     return f"a mapping of {', '.join(map(str, list(content)[:8]))}"
 
 
-def _flatten(modules):
-    """`{module: {variable: array}}` as `{module/variable: array}`."""
+def _encoder(modules):
+    """`{module: {variable: array}}` as `{module/variable: array}`, no heads."""
     flat = {}
     for module, variables in modules.items():
         if not _is_map(variables):
@@ -77,16 +77,9 @@ def _flatten(modules):
         for name, value in variables.items():
             if not isinstance(value, (np.ndarray, np.generic)):
                 raise ValueError(f"`{module}/{name}` must be an array")
-            flat[f"{module}/{name}"] = np.asarray(value)
+            if module.split("/")[0] not in HEADS:
+                flat[f"{module}/{name}"] = np.asarray(value)
     return flat
-
-
-def _encoder(arrays):
-    return {
-        key: value
-        for key, value in arrays.items()
-        if key.split("/")[0] not in HEADS
-    }
 
 
 def _root(keys, path):
@@ -111,11 +104,11 @@ def _below(root, arrays):
 def _statistics(moving):
     """Means, variances and counts of norms, of haiku's debiased averages."""
     found = {}
-    for key in moving:
+    for key, value in moving.items():
         *norm, average, part = key.split("/")
         if average not in AVERAGES or part not in _PARTS:
             raise ValueError(f"`{key}` is not a part of a moving average")
-        found.setdefault(("/".join(norm), average), {})[part] = moving[key]
+        found.setdefault(("/".join(norm), average), {})[part] = value
     statistics = {}
     for (norm, average), parts in found.items():
         name = f"{norm}/{average}"

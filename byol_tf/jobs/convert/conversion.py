@@ -1,13 +1,13 @@
 """Official checkpoints as Keras encoders: converted, verified and saved."""
 
-import dataclasses
 import os
 import pathlib
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from byol_tf.files import loading, save_model, sha256, whole_file, write_json
+from byol_tf.files import loading, save_model, sha256, whole_file
 from byol_tf.jobs.convert.architecture import (
     IMAGE_SIZE,
     Architecture,
@@ -26,17 +26,10 @@ CHECK_TOLERANCE = 1e-6  # relative
 PLAIN_TOLERANCE = 1e-5  # of other kernels for the same operations
 
 
-@dataclasses.dataclass(frozen=True)
-class Converted:
-    """An official encoder as ours.
+class Converted(NamedTuple):
+    """An official encoder as ours, and where its weights come from."""
 
-    Attributes:
-        encoder: the Keras model, of images of any size.
-        architecture: what was found in the file.
-        checkpoint: where its weights come from.
-    """
-
-    encoder: keras.Model
+    encoder: keras.Model  # of images of any size
     architecture: Architecture
     checkpoint: Checkpoint
 
@@ -46,14 +39,12 @@ def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
 
     Args:
         path: of the checkpoint.
-        encoder: what it must be, such as "resnet50"; "auto" takes what is
-            found.
-        width: multiple of the usual channels that it must have; 0 for any.
+        encoder: name that it must have, such as "resnet50"; "auto": any.
+        width: multiple of the usual channels that it must have; 0: any.
 
     Raises:
-        ValueError: in one line, if the file is refused or damaged, holds
-            another encoder, or if any of its arrays is missing, left over or
-            of another shape than the architecture has.
+        ValueError: in one line; the file is refused or damaged, holds another
+            encoder, or an array is missing, left over or of another shape.
     """
     checkpoint = load_checkpoint(path)
     architecture = detect(checkpoint.arrays)
@@ -76,8 +67,8 @@ def assign(encoder: keras.Model, checkpoint: Checkpoint) -> None:
     """Gives an encoder the arrays of a checkpoint, each to its variable.
 
     Raises:
-        ValueError: in one line, at the first array that is left over, does
-            not fit or is not finite, and for variables that get none.
+        ValueError: in one line; an array is left over, does not fit or is not
+            finite, or a variable gets none.
     """
     variables = {
         (layer.name, variable.name): variable
@@ -116,21 +107,16 @@ def _fitted(key, value, shape):
 
 
 def verify(encoder: keras.Model, path: Path, tolerance: float) -> float:
-    """Compares an encoder with recorded activations.
+    """Compares an encoder with recorded activations; gives the difference.
 
     Args:
         encoder: images in [0, 1] to representations.
         path: of an `.npz` with `images` `[n, height, width, 3]`, float in
-            [0, 1], and `representations` `[n, d]` that the official network
-            gave for them at inference.
-        tolerance: norm of the difference, relative to that of the recorded
-            representations.
-
-    Returns:
-        The relative difference.
+            [0, 1], and the official network's `representations` `[n, d]`.
+        tolerance: norm of the difference by that of the recorded ones.
 
     Raises:
-        ValueError: in one line, if the file is none of this kind, or the
+        ValueError: in one line; the file is none of this kind, or the
             difference is beyond the tolerance.
     """
     with loading(path), np.load(path, allow_pickle=False) as file:
@@ -160,13 +146,10 @@ def relative_difference(ours, theirs) -> float:
 
 
 def save(converted: Converted, path: Path) -> float:
-    """Saves the encoder as plain Keras, if what was saved works as it does.
+    """Saves the encoder as plain Keras; gives the relative difference.
 
-    The file is loaded again, in Keras's safe mode, and gets its name only
-    if it gives the same representations of random images.
-
-    Returns:
-        The relative difference of the representations.
+    The file is loaded again, in Keras's safe mode, and gets its name only if
+    it gives the same representations of random images.
 
     Raises:
         ValueError: in one line, if they differ; no file is left.
@@ -217,10 +200,3 @@ def summary(converted: Converted, source: Path, saved: Path) -> dict:
         "features": encoder.output_shape[-1],
         "sha256": sha256(saved),
     }
-
-
-def write_summary(saved: Path, about: dict) -> pathlib.Path:
-    """Writes it beside the encoder, `encoder.json` to `encoder.keras`."""
-    path = pathlib.Path(saved).with_suffix(".json")
-    write_json(path, about)
-    return path

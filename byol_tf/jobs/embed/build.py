@@ -26,7 +26,7 @@ from byol_tf.search.table import Embeddings
 
 
 def embed(config, workdir, images, target) -> Embedded:
-    """Embeds a folder with a run's encoder, see `embed_folder`.
+    """Embeds a folder with a run's encoder into a file, see `embed_folder`.
 
     Args:
         config: of the embedding, see `configs/embed.py`.
@@ -35,9 +35,8 @@ def embed(config, workdir, images, target) -> Embedded:
         target: the Parquet file.
 
     Raises:
-        ValueError: in one line, if there is no encoder or no image, if they
-            and the configuration do not fit together, or if the file was
-            made in another way.
+        ValueError: in one line; there is no encoder or no image, something
+            does not fit together, or the file was made in another way.
     """
     check_number("part.images", config.part.images, 1)
     check_number("part.seconds", config.part.seconds, 0)
@@ -96,10 +95,8 @@ class Search:
         """Finds the images nearest to some, and draws `query.png`.
 
         Args:
-            queries: image files; one that is among the embedded ones is not
-                found itself.
-            workdir: folder of the run whose encoder made the embeddings, None
-                if where it was.
+            queries: image files; one that was embedded does not find itself.
+            workdir: folder of the run that embedded; None: where it was.
 
         Returns:
             Each query with `(path, cosine)` of what was found, nearest first,
@@ -125,7 +122,10 @@ class Search:
             pairs = [p for p in pairs if not self._is(p[0], query)]
             results.append((query, pairs[:wanted]))
         target = self.embeddings.path.with_name("query.png")
-        sheet = [self._shown_query(*result) for result in results]
+        sheet = [
+            [self._shown(q, pathlib.Path(q).name, ""), *self._pictures(pairs)]
+            for q, pairs in results
+        ]
         contact_sheet(
             sheet,
             target,
@@ -152,11 +152,10 @@ class Search:
 
     def map(self, target: str | os.PathLike) -> int:
         """Draws a map, see `write_map`; gives the number of images on it."""
-        modality = self._modality
-        bar = functools.partial(progress_bar, "thumbnails", unit=modality.name)
+        thumbnail, unit = self._modality.thumbnail, self._modality.name
+        bar = functools.partial(progress_bar, "thumbnails", unit=unit)
         return write_map(
-            self.embeddings,
-            *(self._folder, target, self._map, modality.thumbnail, bar),
+            self.embeddings, self._folder, target, self._map, thumbnail, bar
         )
 
     def _same_encoder(self, workdir):
@@ -182,10 +181,6 @@ class Search:
         file = self._folder / path
         return file.exists() and os.path.samefile(file, query)
 
-    def _shown_query(self, query, pairs):
-        first = self._shown(query, pathlib.Path(query).name, "")
-        return [first, *self._pictures(pairs)]
-
     def _pictures(self, pairs):
         return [
             self._shown(self._folder / path, path, f"{cosine:.3f}")
@@ -200,10 +195,7 @@ class Search:
         largest = groups[: section.groups]
         sheet = []
         for group in largest:
-            names = [
-                self.embeddings.path_of(row)
-                for row in group.rows[: section.images]
-            ]
+            names = map(self.embeddings.path_of, group.rows[: section.images])
             pairs = zip(names, group.cosines, strict=False)
             sheet.append(self._pictures(pairs))
         contact_sheet(

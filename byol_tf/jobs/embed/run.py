@@ -51,20 +51,19 @@ def embed_folder(
     """Embeds all images of a folder that are not yet in a Parquet file.
 
     Only paths, sizes and times of all files are in memory at once, and one
-    part of the representations. After an interruption, the same call goes on
-    behind the last part; with a finished file, it embeds the images that are
-    new or have changed (by path, size and time), and drops those that are
-    gone.
+    part of the representations. The same call again goes on behind the last
+    part; with a finished file, it embeds the images that are new or have
+    changed (by path, size and time), and drops those that are gone.
 
     Args:
-        encoder: with what its files are decoded and prepared by.
+        encoder: decodes and prepares the files.
         directory: with images in it or below.
         target: the Parquet file, see `table.Row` for its columns; written
             whole or not at all, from parts in `<target>.parts`.
         about: metadata besides `origin` and `folder`.
         extract: from stored rows to representations; None is the encoder's
             own, of `batch_size` rows at once.
-        batch_size: see `extract`.
+        batch_size: rows at once.
         part_images: rows of a part, at most.
         part_seconds: after which a part is written, however small.
 
@@ -104,9 +103,8 @@ def embed_folder(
 def _files(encoder, directory):
     """Size and time of the last change of every image."""
     files = {}
-    for path in find_files(
-        directory, encoder.modality.extensions, encoder.noun
-    ):
+    kinds = encoder.modality.extensions
+    for path in find_files(directory, kinds, encoder.noun):
         text = as_text(path)
         nameless = text != path
         files[text] = _NAMELESS if nameless else size_and_time(directory / path)

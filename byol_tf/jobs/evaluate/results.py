@@ -22,31 +22,21 @@ _TOP = 5
 
 
 class Tested(NamedTuple):
-    """Outcome of one protocol on the test images.
+    """Outcome of one protocol on the test images."""
 
-    Attributes:
-        choice: the setting that was tested.
-        seconds: of choosing and fitting.
-        predictions: int `[test images]`.
-        hits: bool `[test images]`.
-        top_hits: the same of the five best classes, or None.
-        others: accuracy by k, of kNN.
-    """
-
-    choice: Choice
-    seconds: float
-    predictions: np.ndarray
-    hits: np.ndarray
-    top_hits: np.ndarray | None
-    others: Mapping[int, float]
+    choice: Choice  # the setting that was tested
+    seconds: float  # of choosing and fitting
+    predictions: np.ndarray  # int [test images]
+    hits: np.ndarray  # bool [test images]
+    top_hits: np.ndarray | None  # of the five best classes
+    others: Mapping[int, float]  # accuracy by k, of kNN
 
 
 def checked_test(test: Examples, train: Examples) -> Examples:
     """The labelled images of a test set.
 
     Raises:
-        ValueError: there are none, or one is of a class that is not among
-            the training images.
+        ValueError: there are none, or a class is not among the training images.
     """
     known = test.labels >= 0
     if not known.any():
@@ -74,7 +64,7 @@ def tested(
 
     Args:
         choices: choice and seconds by protocol.
-        train: features and labels, which are the bank of kNN.
+        train: features `[n, d]` and labels `[n]`, the bank of kNN.
         test: features and labels.
         num_classes: number of classes.
         temperature: of kNN.
@@ -179,10 +169,7 @@ def draw(result: Mapping, target, data: str) -> None:
     names = part["class_names"]
     title = f"{part['encoder']}, {_COLUMNS[part['method']]}, test images of "
     confusion.draw_confusion(
-        np.array(part["matrix"]),
-        target,
-        class_names=names,
-        title=title + data,
+        np.array(part["matrix"]), target, class_names=names, title=title + data
     )
 
 
@@ -221,15 +208,13 @@ def _confusion(name, outcomes, test, class_names):
     matrix = confusion.confusion_matrix(
         test.labels, outcome.predictions, len(class_names)
     )
-    accuracies = confusion.per_class_accuracy(matrix)
+    rates = confusion.per_class_accuracy(matrix)
     return {
         "encoder": name,
         "method": method,
         "class_names": list(class_names),
         "matrix": matrix.tolist(),
-        "per_class_accuracy": [
-            None if np.isnan(a) else float(a) for a in accuracies
-        ],
+        "per_class_accuracy": [None if r != r else float(r) for r in rates],
         "most_confused": [
             {"class": class_names[a], "predicted": class_names[b], "count": n}
             for a, b, n in confusion.most_confused(matrix)

@@ -36,18 +36,11 @@ from byol_tf.seeds import step_seed
 
 
 class Subject(NamedTuple):
-    """An encoder to be judged.
+    """An encoder to be judged."""
 
-    Attributes:
-        name: heading of its row.
-        encoder: stays as it is; the features of one that was never saved are
-            not kept on disk.
-        view: random views of SGD, see `Modality.train_view`; None leaves that
-            protocol out.
-    """
-
-    name: str
-    encoder: Encoder
+    name: str  # heading of its row
+    encoder: Encoder  # features of one that was never saved are not cached
+    # Random views of SGD, see `Modality.train_view`; None: without SGD.
     view: Callable | None = None
 
 
@@ -103,9 +96,8 @@ class LinearEvaluation:
         fitted = [self._fit(subject, cache) for subject in self.subjects]
         test = linear_results.checked_test(self.load_test(), self.train)
         rows = {}
-        for subject, (features, choices) in zip(
-            self.subjects, fitted, strict=True
-        ):
+        pairs = zip(self.subjects, fitted, strict=True)
+        for subject, (features, choices) in pairs:
             rows[subject.name] = linear_results.tested(
                 choices,
                 (features, self.train.labels),
@@ -163,9 +155,9 @@ class LinearEvaluation:
             choices[method] = choice, time.perf_counter() - started
             if choice.at_edge and method != "knn":
                 logging.warning(
-                    "%s, %s: the best setting, %g, is at the end of those "
-                    "tried; try some beyond it.",
-                    *(subject.name, method, choice.value),
+                    f"{subject.name}, {method}: the best setting, "
+                    f"{choice.value:g}, is at the end of those tried; try "
+                    "some beyond it."
                 )
         return features, choices
 
@@ -232,9 +224,8 @@ class LinearEvaluation:
                 on_step=lambda losses: bar.update(settings.batch_size),
             )
         # Told as they were given, for a batch of 256.
-        rates = dict(
-            zip(choice.accuracies, settings.learning_rates, strict=True)
-        )
+        given = settings.learning_rates
+        rates = dict(zip(choice.accuracies, given, strict=True))
         accuracies = {rates[r]: a for r, a in choice.accuracies.items()}
         return dataclasses.replace(
             choice, value=rates[choice.value], accuracies=accuracies
@@ -243,10 +234,8 @@ class LinearEvaluation:
     # ---- what is written besides --------------------------------------
 
     def _class_names(self):
-        names = list(self.train.class_names)
-        return names + [
-            str(i) for i in range(len(names), self.train.num_classes)
-        ]
+        names, count = list(self.train.class_names), self.train.num_classes
+        return names + [str(i) for i in range(len(names), count)]
 
     def _circumstances(self, test):
         train = self.train

@@ -124,7 +124,8 @@ def describe(config, spec: Spec, preprocessor) -> dict:
 @in_section()
 def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
-    check_fields(flatten(config.to_dict()), MOST)
+    fields = flatten(config.to_dict())
+    check_fields(fields, MOST)
     _settings(config)
     with in_section("evaluate"):
         _protocol(config)
@@ -138,9 +139,7 @@ def check(config) -> None:
     data_builders.check(config)
     for field, fine, rule in _relations(config):
         if not fine:
-            value = config
-            for part in field.split("."):
-                value = value[part]
+            value = fields[field]
             raise ValueError(f"{field} must be {rule}. Received: {value!r}")
 
 

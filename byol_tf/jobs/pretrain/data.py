@@ -64,8 +64,8 @@ def train_and_later_test(
             error; without it the labels must be compared by name.
         bad_images_file: in the run folder, for those that cannot be read;
             None for no file.
-        whole: whether training files that cannot be read are left out here;
-            without it others take their places in the batches.
+        whole: leave training files that cannot be read out here; without it
+            others take their places in the batches.
     """
     section, workdir = config.data, pathlib.Path(workdir)
     decoder = load_modality(config.modality).decoder(config)

@@ -62,13 +62,12 @@ class Pretraining:
         prepare: preprocessing of a batch of rows without draws.
         settings: numbers of the run.
         protocol: how the representation is judged.
-        pipeline_views: None, or the views if `model.views` is None: then
-            they are drawn in the `tf.data` pipeline.
+        pipeline_views: the views if `model.views` is None: they are drawn in
+            the `tf.data` pipeline.
         config_text: shown in the report.
         title: of the report.
-        about: what is said of the encoder, as of `build.describe`.
-        distribution: devices and workers that train; those that are not the
-            chief only make the steps.
+        about: of the encoder, see `build.describe`.
+        distribution: devices and workers; all but the chief only make steps.
     """
 
     model: Pretrainer
@@ -258,11 +257,11 @@ class Pretraining:
         self.modality.draw_views(rows, pair, path)
 
     def _result(self, before, after, metrics, watch, faults):
+        found = watch.collapse.diagnosis
         return {
             "before": before,
             "after": after,
-            "stopped": watch.collapse.diagnosis
-            and watch.collapse.diagnosis.name,
+            "stopped": found and found.name,
             "steps": int(self.model.step.numpy()),
             "epochs": self.settings.epochs,
             "batch_size": self.settings.batch_size,

@@ -85,7 +85,7 @@ def measure_label_free(
 
     Args:
         config: of the search, see `configs/tune.py`.
-        folder: the run folder, with an encoder.
+        folder: the run folder.
         load: as in `search`.
         defaults: a configuration of a run with every field.
 

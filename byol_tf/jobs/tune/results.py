@@ -26,11 +26,11 @@ _NUMBERS += ("score", "effective_rank", "alignment", "uniformity")
 
 
 def summary(study, objective: str) -> dict:
-    """All numbers of a study, as JSON values.
+    """All numbers of an Optuna study, as JSON values.
 
     Args:
-        study: of Optuna; its trials have the attributes of
-            `trials.trial_numbers`, and `overrides` and `error`.
+        study: its trials have `overrides`, `error` and the attributes of
+            `trials.trial_numbers`.
         objective: what its values are.
 
     Returns:
@@ -51,8 +51,7 @@ def summary(study, objective: str) -> dict:
         "importance": _importance(study, done),
         "predicts_linear_accuracy": {
             key: rank_correlation(
-                [trial[key] and sign * trial[key] for trial in done],
-                accuracies,
+                [trial[key] and sign * trial[key] for trial in done], accuracies
             )
             for key, (_, sign) in PREDICTORS.items()
         },
