@@ -53,13 +53,12 @@ def plan(
             would have the same folder.
     """
     check_list("seeds", seeds, 0)
-    named = {
-        _joined(name, point): _without_seed(
-            merged([*common, *overrides, *point])
-        )
-        for name, overrides in _named(variants).items()
-        for point in _points(grid)
-    }
+    named = {}
+    for name, overrides in _named(variants).items():
+        for point in _points(grid):
+            joined = ", ".join(filter(None, (name, *point))) or "base"
+            named[joined] = merged([*common, *overrides, *point])
+            _refuse_seed(named[joined])
     folders = {name: _folder(name) for name in named}
     check_different("folders of variants", list(folders.values()))
     return [
@@ -76,10 +75,9 @@ def plan(
 
 def _named(variants) -> Mapping[str, Sequence[str]]:
     for entry in variants:
-        if (
-            not isinstance(entry, tuple | list)
-            or not entry
-            or not all(isinstance(part, str) and part for part in entry)
+        fine = isinstance(entry, tuple | list) and len(entry) > 0
+        if not fine or not all(
+            isinstance(part, str) and part for part in entry
         ):
             raise ValueError(
                 "`variants` must hold entries (name, override, ...), such as "
@@ -92,11 +90,8 @@ def _named(variants) -> Mapping[str, Sequence[str]]:
 def _points(grid):
     """Overrides of each point; one without any where there is no grid."""
     for entry in grid:
-        if (
-            not isinstance(entry, tuple | list)
-            or len(entry) < 2
-            or not isinstance(entry[0], str)
-        ):
+        fine = isinstance(entry, tuple | list) and len(entry) > 1
+        if not fine or not isinstance(entry[0], str):
             raise ValueError(
                 "`grid` must hold entries (field, value, ...), such as "
                 f"('objective.tau', 0.9, 0.99). Received: {entry!r}"
@@ -105,17 +100,12 @@ def _points(grid):
     return list(itertools.product(*axes))
 
 
-def _joined(name, point):
-    return ", ".join(part for part in (name, *point) if part) or "base"
-
-
-def _without_seed(overrides):
+def _refuse_seed(overrides):
     for override in overrides:
         if override.startswith("seed="):
             raise ValueError(
                 f"`seeds` sets the seed of every run. Received: {override!r}"
             )
-    return overrides
 
 
 def _folder(name):
