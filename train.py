@@ -49,10 +49,11 @@ def train(build, run_config):
     config = run_config.config_of_run(
         _CONFIG.value, _WORKDIR.value, base.get_config()
     )
-    job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
-    if job.distribution.is_chief:
-        run_config.save_config(config, _WORKDIR.value)
-    result = job.run(_WORKDIR.value)
+    with build.owned(config, _WORKDIR.value, _STRATEGY.value):
+        job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+        if job.distribution.is_chief:
+            run_config.save_config(config, _WORKDIR.value)
+        result = job.run(_WORKDIR.value)
     if not job.distribution.is_chief:
         return
     print()

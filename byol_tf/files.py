@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, so that they survive a loss of power."""
 
 import contextlib
 import hashlib
@@ -6,11 +6,19 @@ import json
 import math
 import os
 import pathlib
+import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 from byol_tf.lines import first_line
 
 Path = str | os.PathLike
+
+# Names of temporary files and folders, with the process that made them.
+_KINDS = "csv|html|jsonl?|keras|md|npz|parquet|png|py|yaml"
+_TEMPORARY = re.compile(rf"\.[\w-]+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)")
+_PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # in paths
 
 
 @contextlib.contextmanager
@@ -18,16 +26,92 @@ def whole_file(path: Path) -> Iterator[pathlib.Path]:
     """Gives a temporary path that becomes `path` if the block succeeds.
 
     The temporary file lies beside the final one, with the same suffix, and is
-    removed if the block raises.
+    removed if the block raises. It is on the disk before it is renamed.
+
+    Raises:
+        OSError: that names the file.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            flush(temporary)
+            os.replace(temporary, path)
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names `path` in an OSError of its block that names no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or str(path) in str(error):
+            raise
+        if error.errno is None:  # of a library
+            text = f"{path} cannot be written: {first_line(error)}"
+            raise OSError(text) from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the list of a folder's files, is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError:
+        if not os.path.isdir(path):  # some file systems refuse folders
+            raise
+    finally:
+        os.close(number)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what processes that are gone left half written in a folder.
+
+    To be called by the process that owns the folder.
+    """
+    for entry in os.scandir(folder):
+        found = _TEMPORARY.fullmatch(entry.name)
+        if not found or is_running(int(found[1] or found[2])):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+def is_running(process: int) -> bool:
+    """Whether this machine has a process of that number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # of another user
+    return True
+
+
+@contextlib.contextmanager
+def plain_path(folder: Path) -> Iterator[str]:
+    """Gives a path of a folder that TensorFlow takes as it is.
+
+    It reads brackets, stars and question marks as patterns, and takes no names
+    that are not UTF-8. Such a folder gets a link in the temporary folder while
+    the block runs.
+    """
+    folder = os.path.abspath(folder)
+    if _PLAIN.fullmatch(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as place:
+        link = os.path.join(place, "folder")
+        os.symlink(folder, link, target_is_directory=True)
+        yield link
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,7 +137,7 @@ def _finite(value):
 
 @contextlib.contextmanager
 def loading(path: Path) -> Iterator[None]:
-    """Turns whatever goes wrong in its block into a ValueError of one line.
+    """Turns any exception of its block into a ValueError of one line.
 
     Damaged model archives raise nearly anything.
     """

@@ -8,13 +8,7 @@ from tqdm import tqdm
 def progress_bar(
     title: str, iterable: Iterable | None = None, **options
 ) -> tqdm:
-    """A bar on the terminal.
-
-    Args:
-        title: before the bar.
-        iterable: to go through; None for a bar that `update` moves.
-        **options: of `tqdm`, such as `total` and `unit`.
-    """
+    """A bar on the terminal; without `iterable`, `update` moves it."""
     return tqdm(
         iterable,
         desc=title,

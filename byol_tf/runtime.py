@@ -6,7 +6,6 @@ import pathlib
 import platform
 import time
 
-import keras
 import tensorflow as tf
 
 from byol_tf.checks import check_choice
@@ -14,11 +13,6 @@ from byol_tf.checks import check_choice
 PACKAGES = ("byol-tf", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 _PROCESSORS = pathlib.Path("/proc/cpuinfo")
-
-
-def check_precision(precision: str) -> str:
-    """Returns the name of a precision, or raises a ValueError."""
-    return check_choice("precision", precision, PRECISIONS)
 
 
 def dtype_policy(precision: str) -> str:
@@ -31,7 +25,7 @@ def dtype_policy(precision: str) -> str:
     Raises:
         ValueError: for anything else.
     """
-    precision = check_precision(precision)
+    check_choice("precision", precision, PRECISIONS)
     return fastest_policy() if precision == "auto" else precision
 
 
@@ -122,11 +116,6 @@ def describe_machine() -> dict:
         "versions": versions,
         "date": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-
-
-def set_seed(seed: int) -> None:
-    """Seeds Python, NumPy and TensorFlow: the initial weights follow it."""
-    keras.utils.set_random_seed(seed)
 
 
 def make_deterministic() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parent.parent / "byol_tf"
 
-GROUND = "checks extras files lines progress runtime seeds"
+GROUND = "checks extras files lines locks progress runtime seeds"
 JOBS = "compare convert embed evaluate export finetune pretrain serve tune"
 MEMBERS = "image"
 # What a room may import besides itself and, but for `losses`, the ground.

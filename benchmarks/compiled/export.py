@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from unittest import mock
 
+import keras
 import ml_collections
 import numpy as np
 import tensorflow as tf
@@ -24,7 +25,6 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.modalities.image import views
 from byol_tf.modalities.image.modality import IMAGE
-from byol_tf.runtime import set_seed
 from byol_tf.training import flops
 from configs import cifar10, imagenet
 
@@ -76,7 +76,7 @@ def for_a_gpu() -> Iterator[None]:
 
 def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
     """The model of a recipe with its optimizer, as `train.py` makes it."""
-    set_seed(config.seed)
+    keras.utils.set_random_seed(config.seed)
     model = objective_builders.make_model(
         config,
         IMAGE.encoder(config, CentreView(size), (size, size, 3)),

@@ -16,7 +16,7 @@ from byol_tf.jobs.pretrain.methods import make_model
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.modalities.image.reading import load_images
 from byol_tf.modalities.image.views import CentreView
-from byol_tf.runtime import dtype_policy, set_seed, share_cores, should_compile
+from byol_tf.runtime import dtype_policy, share_cores, should_compile
 from byol_tf.training.loop import pretrain
 
 UNITS = 100_000  # of the schedules; they count shares of the budget
@@ -79,7 +79,7 @@ class Run:
             # By the linear rule from its batch of 128.
             config.optimizer.base_lr = 4e-3
             config.optimizer.weight_decay = 1e-2
-        set_seed(config.seed)
+        keras.utils.set_random_seed(config.seed)
         self.case, self.config = case, config
         self.info = {"variant": dtype_policy(config.precision)}
         self.train, self.test = (

@@ -26,11 +26,7 @@ def gather_replicas(vectors: tf.Tensor) -> tf.Tensor:
 
 
 def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """The mean of what the replicas have, on each of them, with gradients.
-
-    Args:
-        value: float tensor, of one shape on all replicas.
-    """
+    """The mean of a float tensor over the replicas, with gradients."""
     context = replica_context()
     if context is None:
         return value

@@ -38,17 +38,11 @@ class WorkerLostError(OSError):
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Which parts of a batch, one a replica, are made in this process.
+    """Which parts of a batch, one a replica, are made in this process."""
 
-    Attributes:
-        first: replica that the first of them is for.
-        count: replicas of this process.
-        replicas: of all processes.
-    """
-
-    first: int = 0
-    count: int = 1
-    replicas: int = 1
+    first: int = 0  # replica that the first part is for
+    count: int = 1  # replicas of this process
+    replicas: int = 1  # of all processes
 
 
 WHOLE = Shard()
@@ -56,13 +50,7 @@ WHOLE = Shard()
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """The devices of a run, as seen by one of its processes.
-
-    Attributes:
-        strategy: of `tf.distribute`; the default one for a single device.
-        worker: number of this process.
-        workers: how many there are.
-    """
+    """The devices of a run, as seen by process `worker` of `workers`."""
 
     strategy: tf.distribute.Strategy = dataclasses.field(
         default_factory=tf.distribute.get_strategy
@@ -89,15 +77,11 @@ class Distribution:
     def step_function(
         self, step: Callable[..., dict], jit_compile: bool = False
     ) -> Callable[..., dict]:
-        """Compiles a step, for all replicas.
+        """Compiles a step for all replicas, which returns their means.
 
         Args:
-            step: of one replica; returns float32 scalars by name.
+            step: of one replica's batch; returns float32 scalars by name.
             jit_compile: with XLA; on one device only.
-
-        Returns:
-            A function of a batch of `batches` that returns the means over all
-            replicas.
         """
         if self.replicas == 1:
             return tf.function(step, jit_compile=jit_compile, autograph=False)
@@ -126,16 +110,13 @@ class Distribution:
         return parts if self.replicas == 1 else self._grouped(parts)
 
     def gather(self, number: float) -> list[float]:
-        """What every worker has; waits until all of them have it.
-
-        A worker may end right after it, which takes nothing from the others.
-        """
+        """The number of every worker; waits for all of them."""
         if self.workers == 1:
             return [number]
         own = tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
         numbers = (self._sum(own) / self.shard.count).numpy().tolist()
-        # Whoever has the sum may still be asked for its part of it. In the
-        # second sum nobody waits for anything but that the others are here.
+        # A worker that has the sum may still be asked for its part; after a
+        # second sum each of them may end.
         with contextlib.suppress(*_GONE):
             self._sum(own)
         return numbers
@@ -190,11 +171,6 @@ class Distribution:
         return context.all_reduce(operation, value)
 
 
-def check_strategy(name: str) -> str:
-    """The name of a strategy; a ValueError for any other."""
-    return check_choice("strategy", name, STRATEGIES)
-
-
 def make_distribution(name: str) -> Distribution:
     """The devices by the name of a strategy.
 
@@ -210,7 +186,7 @@ def make_distribution(name: str) -> Distribution:
     Raises:
         ValueError: there is no such strategy, or not what it needs.
     """
-    check_strategy(name)
+    check_choice("strategy", name, STRATEGIES)
     if name == "auto":
         name = _found()
     if name != "one":
@@ -222,6 +198,14 @@ def make_distribution(name: str) -> Distribution:
         "tpu": _tpu,
     }
     return make[name]()
+
+
+def is_chief(name: str) -> bool:
+    """Whether this process will measure and write; touches no device."""
+    _, job, index = _cluster()
+    if name not in ("auto", "multi_worker") or index is None:
+        return True
+    return index == 0 and (job == "chief" or "chief" not in _cluster()[0])
 
 
 def _found():

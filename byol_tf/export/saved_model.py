@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from byol_tf.export.signatures import FORM
 from byol_tf.export.verify import ExportedModel
+from byol_tf.files import plain_path
 from byol_tf.modalities.signature import Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
@@ -58,7 +59,10 @@ def save(
     """Writes a SavedModel; see `signatures.make_module`."""
     # Without the traces of where in the source each op was made.
     options = tf.saved_model.SaveOptions(save_debug_info=False)
-    tf.saved_model.save(module, str(directory), dict(signatures), options)
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with plain_path(directory) as path:
+        tf.saved_model.save(module, path, dict(signatures), options)
 
 
 def size_on_disk(directory: str | os.PathLike) -> int:
@@ -74,7 +78,8 @@ def load(directory: str | os.PathLike, source: Source) -> ExportedModel:
         directory: of the SavedModel.
         source: what it was made of, whose signatures say how it is called.
     """
-    loaded = tf.saved_model.load(str(directory))
+    with plain_path(directory) as path:
+        loaded = tf.saved_model.load(path)
     rows = files = None, None
     for name, signature in source.inputs(FORM).items():
         ((key, spec),) = signature.specs.items()

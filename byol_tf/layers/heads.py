@@ -110,7 +110,7 @@ def vector_length(encoder: keras.Model) -> int:
 
 
 def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
-    """A layer from representations to so many numbers, float32."""
+    """A layer from representations to `outputs` float32 numbers."""
     return keras.layers.Dense(
         outputs,
         kernel_initializer=kernel_initializer(),
@@ -120,14 +120,7 @@ def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
 
 
 def scaled_head(outputs: int, scale, offset, *, name: str) -> keras.Sequential:
-    """A linear head whose numbers, of about unit size, are brought to units.
-
-    Args:
-        outputs: numbers that it gives.
-        scale: factor, one for all or one for each.
-        offset: added afterwards, likewise.
-        name: of the layer.
-    """
+    """A linear head times `scale` plus `offset`, one for all or for each."""
     units = keras.layers.Rescaling(
         scale, offset, dtype="float32", name=f"{name}_in_units"
     )

@@ -15,8 +15,7 @@ def nt_xent(
     """SimCLR's loss: find the other view among all other vectors.
 
     Args:
-        projection1: projections of view 1, float `[batch, dim]`.
-        projection2: projections of view 2, float `[batch, dim]`.
+        projection1, projection2: of the views, float `[batch, dim]`.
         temperature: of the softmax over cosines, positive. 0.1 on ImageNet
             and 0.5 on CIFAR-10 in the paper.
 
@@ -48,10 +47,8 @@ def info_nce(
     No gradient flows into the keys.
 
     Args:
-        query1: online predictions of view 1, float `[batch, dim]`.
-        query2: online predictions of view 2, float `[batch, dim]`.
-        key1: target projections of view 1, float `[batch, dim]`.
-        key2: target projections of view 2, float `[batch, dim]`.
+        query1, query2: online predictions, float `[batch, dim]`.
+        key1, key2: target projections, float `[batch, dim]`.
         temperature: of the softmax over cosines, positive.
 
     Returns:
@@ -77,8 +74,8 @@ def triplet_semi_hard(
     squared, between vectors of unit length.
 
     Args:
-        projection1: projections of view 1, float `[batch, dim]`, batch >= 2.
-        projection2: projections of view 2, float `[batch, dim]`.
+        projection1, projection2: of the views, float `[batch, dim]` with a
+            batch of 2 or more.
         margin: by which the negative shall be farther than the positive, a
             squared distance, above 0 and at most 4.
 

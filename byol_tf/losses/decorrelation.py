@@ -18,8 +18,7 @@ def barlow_twins(
     """Brings the correlation of the two views' units to the identity.
 
     Args:
-        projection1: projections of view 1, float `[batch, dim]`.
-        projection2: projections of view 2, float `[batch, dim]`.
+        projection1, projection2: of the views, float `[batch, dim]`.
         off_diagonal_weight: of the correlations between different units
             (lambda of the paper), not negative.
 
@@ -46,8 +45,7 @@ def vicreg(
     """Equal views, units that vary by 1 at least, and uncorrelated ones.
 
     Args:
-        projection1: projections of view 1, float `[batch, dim]`.
-        projection2: projections of view 2, float `[batch, dim]`.
+        projection1, projection2: of the views, float `[batch, dim]`.
         invariance: weight of the squared distance of the views, mean over
             batch and units (lambda of the paper).
         variance: weight of what the standard deviation of a unit lacks to 1,

@@ -4,15 +4,11 @@ import tensorflow as tf
 
 
 def l2_normalize(vectors: tf.Tensor, epsilon: float = 1e-12) -> tf.Tensor:
-    """Scales vectors to unit length.
+    """Scales float vectors `[batch, dim]` to unit length; zero stays zero.
 
     Args:
-        vectors: float tensor `[batch, dim]`.
-        epsilon: lower bound of the squared length, so that a zero vector
-            stays zero instead of becoming NaN.
-
-    Returns:
-        Tensor like `vectors`.
+        vectors: to be scaled.
+        epsilon: lower bound of the squared length.
 
     Reference: `l2_normalize` in the official BYOL helpers.
     """
@@ -49,10 +45,10 @@ def byol_loss(
     No gradient flows into the projections.
 
     Args:
-        prediction1: online prediction of view 1, float32 `[batch, dim]`.
-        prediction2: online prediction of view 2, float32 `[batch, dim]`.
-        projection1: target projection of view 1, float32 `[batch, dim]`.
-        projection2: target projection of view 2, float32 `[batch, dim]`.
+        prediction1, prediction2: of the online network, float32
+            `[batch, dim]`.
+        projection1, projection2: of the target network, float32
+            `[batch, dim]`.
 
     Returns:
         float32 scalar, mean over the batch, between 0 and 8.
@@ -76,10 +72,8 @@ def negative_cosine(
     projections of the network that is being trained.
 
     Args:
-        prediction1: prediction of view 1, float `[batch, dim]`.
-        prediction2: prediction of view 2, float `[batch, dim]`.
-        projection1: projection of view 1, float `[batch, dim]`.
-        projection2: projection of view 2, float `[batch, dim]`.
+        prediction1, prediction2: float `[batch, dim]`.
+        projection1, projection2: float `[batch, dim]`.
 
     Returns:
         float32 scalar, mean of both directions over the batch: -1 where

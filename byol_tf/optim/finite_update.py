@@ -15,12 +15,7 @@ from byol_tf.distribute.replicas import replica_context
 def is_sound(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Whether the loss and all gradients are finite, as a bool scalar.
 
-    Reads each gradient once, in one operation. A gradient whose squares
-    overflow float32 counts as infinite.
-
-    Args:
-        loss: float scalar.
-        gradients: of the variables; None where there is none.
+    A gradient whose squares overflow float32 counts as infinite.
     """
     squares = [
         tf.nn.l2_loss(tf.cast(tf.convert_to_tensor(gradient), tf.float32))

@@ -75,10 +75,6 @@ class LARS(keras.optimizers.Optimizer):
         """
         self._excluded.update(id(variable) for variable in variables)
 
-    def is_excluded(self, variable: keras.Variable) -> bool:
-        """Whether `variable` gets neither weight decay nor trust ratio."""
-        return len(variable.shape) <= 1 or id(variable) in self._excluded
-
     def build(self, variables):
         if self.built:
             return
@@ -86,7 +82,9 @@ class LARS(keras.optimizers.Optimizer):
         self.momentums = [
             self.add_variable_from_reference(v, "momentum") for v in variables
         ]
-        self._adapted = [not self.is_excluded(v) for v in variables]
+        self._adapted = [
+            len(v.shape) > 1 and id(v) not in self._excluded for v in variables
+        ]
 
     def update_step(self, gradient, variable, learning_rate):
         update = ops.cast(gradient, variable.dtype)
@@ -193,16 +191,11 @@ def make_optimizer(
 def longer_steps(
     variables: Sequence[keras.Variable], factor: float
 ) -> Callable[[], None]:
-    """Returns a function that stretches what variables did since.
+    """Multiplies the next update of some variables by `factor`.
 
-    Their way from the present values becomes `factor` times as long: between
-    this call and that of the function stands an update of an optimizer. The
-    steps of SGD, LARS and AdamW are in proportion to their learning rate, so
-    it is as if that had been `factor` times as large for these variables.
-
-    Args:
-        variables: to be changed by an optimizer.
-        factor: of the learning rate; 1 leaves the variables alone.
+    Call this before `optimizer.apply`, and what it returns afterwards. Steps of
+    SGD, LARS and AdamW are proportional to the learning rate, which thus is
+    `factor` times as large for these variables.
     """
     if factor == 1:
         return lambda: None

@@ -16,8 +16,7 @@ RULES = ("linear", "sqrt")
 def scaled_tau(tau: float, batch_size: int, tau_batch: int) -> float:
     """Tau of a batch, from that of another: `tau ** (batch / tau_batch)`.
 
-    The target then averages over as many images as before, and with a
-    learning rate that follows the batch the run takes the same course.
+    The target then averages over as many images as before.
 
     Args:
         tau: decay of the target network in [0, 1] at a batch of `tau_batch`.

@@ -20,7 +20,7 @@ from byol_tf.modalities.levels import outputs_of
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import Signature
 from byol_tf.runs import description, earlier
-from byol_tf.runtime import describe_machine, set_seed
+from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import Task
 
@@ -44,8 +44,6 @@ class Encoder:
     preprocessor: keras.layers.Layer
     about: Mapping
     task: Task | None = None
-
-    # ---- what it takes ------------------------------------------------
 
     @functools.cached_property
     def modality(self):
@@ -97,12 +95,7 @@ class Encoder:
         return self.modality.inputs(self.preprocessor, self.sizes, form)
 
     def check_rows(self, shape: Sequence[int | None], name: str) -> None:
-        """Raises a ValueError if rows of another set do not fit.
-
-        Args:
-            shape: of a row, channels last.
-            name: of the set, for messages.
-        """
+        """Raises a ValueError unless rows `[..., channels]` of a set fit."""
         channels = self.sizes.get("channels")
         if channels not in (None, shape[-1]):
             raise ValueError(
@@ -110,8 +103,6 @@ class Encoder:
                 f"{name} have {shape[-1]}; convert them with "
                 f"--config.data.channels={channels}, or choose another encoder"
             )
-
-    # ---- what it gives ------------------------------------------------
 
     @functools.cached_property
     def level_layers(self) -> dict[str, tuple[str, int]]:
@@ -153,8 +144,6 @@ class Encoder:
         """Names of the outputs, if the model tells them apart."""
         return self.task.columns if self.task else ()
 
-    # ---- which one it is ----------------------------------------------
-
     @property
     def identity(self) -> dict | None:
         """What vectors follow from besides rows; None of an unsaved model."""
@@ -177,15 +166,9 @@ class Encoder:
             "crop_fraction": getattr(self.preprocessor, "crop_fraction", 1.0),
         }
 
-    # ---- others of its kind -------------------------------------------
-
     def fresh(self, seed: int) -> "Encoder":
-        """Of the same architecture, as if it had never been trained.
-
-        Args:
-            seed: of the weights; seeds Python, NumPy and TensorFlow as well.
-        """
-        set_seed(seed)
+        """Makes it anew with random weights; seeds Python, NumPy and Keras."""
+        keras.utils.set_random_seed(seed)
         model = random_twin(self.model, self.about.get("architecture"))
         return dataclasses.replace(self, model=model)
 
@@ -197,13 +180,7 @@ class Encoder:
     def of_rows(
         self, shape: Sequence[int | None], model: keras.Model, task: Task
     ) -> "Encoder":
-        """A model that was fine-tuned on rows of a shape.
-
-        Args:
-            shape: of a stored row, channels last.
-            model: to the task's outputs.
-            task: what the outputs mean.
-        """
+        """A `model` fine-tuned for `task`, on rows `[..., channels]`."""
         name, *_ = self.about["spec"]
         spec = {**self.about["spec"][name], "shape": list(shape)}
         sizes = self.modality.sizes(shape, preprocessor=self.preprocessor)
@@ -218,12 +195,10 @@ class Encoder:
         about = {**self.about, "sizes": {**self.sizes, **given}}
         return dataclasses.replace(self, about=about)
 
-    # ---- saving -------------------------------------------------------
-
     def save(
         self, workdir: str | os.PathLike, name: str = "encoder", **about
     ) -> "Encoder":
-        """Writes the model and what is known of it, each whole or not at all.
+        """Writes model and description, each whole or not at all.
 
         Args:
             workdir: the run folder.

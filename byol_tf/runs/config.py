@@ -46,7 +46,7 @@ def config_of_run(
         workdir: the run folder.
         defaults: a configuration with every field, for those that a folder
             of an earlier version lacks.
-        trusted: name of a modality of one's own that may be imported.
+        trusted: name of a modality outside the package that may be imported.
 
     Raises:
         ValueError: if there is neither, or if the two differ.

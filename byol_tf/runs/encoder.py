@@ -44,8 +44,7 @@ def save_encoder(
         modality: name, see `load_modality`.
         spec: of a stored row, by name.
         preprocessor: from a batch of stored rows to what `model` takes.
-        sizes: numbers that decoding and preparation follow from, as of
-            `Modality.sizes`.
+        sizes: numbers for decoding and preparation, see `Modality.sizes`.
         **about: further JSON values, such as `title`, `method`, `data`,
             `data_fingerprint`, `crops` and `config`.
     """
@@ -76,8 +75,8 @@ def load_encoder(
     """Loads the encoder of a run folder in Keras's safe mode.
 
     Args:
-        workdir: the run folder. One of release 0.1 or 0.2 has no
-            `preprocessor.json`; then what it says follows from `config.yaml`.
+        workdir: the run folder. In one of release 0.1 or 0.2, what
+            `preprocessor.json` would say follows from `config.yaml`.
         size: pixels of a side that images are brought to; 0 as trained.
         image_size: pixels of a side that files are decoded to; 0 as the
             training images were.
@@ -86,9 +85,9 @@ def load_encoder(
             `load_named`.
 
     Raises:
-        ValueError: there is none, it cannot be read, it does not make vectors,
-            what is said of it is of another model, a size is not known or
-            does not fit, or its modality would have to be imported.
+        ValueError: there is none, it cannot be read, makes no vectors or is
+            described as another model; a size is unknown or does not fit; or
+            its modality would have to be imported.
     """
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
@@ -120,8 +119,7 @@ def load_classifier(
 
     Args:
         workdir: the run folder.
-        name: of the files. If there is none of that name, but one of another,
-            that one is taken.
+        name: of the files; if there is but one of another name, that one.
         task: name of a task of one's own that may be imported, see
             `registry.from_json`.
         modality: see `load_encoder`.
@@ -178,9 +176,8 @@ def _check_vectors(path, model):
 
 def _adapted(loaded, size, crop_fraction):
     """With a preparation to another size, or of a part of the square."""
-    options = {"size": size, "crop_fraction": crop_fraction}
-    usual = {"size": 0, "crop_fraction": 1.0}
-    options = {k: v for k, v in options.items() if v != usual[k]}
+    options = {"size": size} if size else {}
+    options |= {"crop_fraction": crop_fraction} if crop_fraction != 1.0 else {}
     if not options:
         return loaded
     config = loaded.preprocessor.get_config()

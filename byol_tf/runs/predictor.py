@@ -23,17 +23,11 @@ OK = "ok"  # status of an image that was predicted
 
 
 class Predicted(NamedTuple):
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        path: of the CSV file.
-        images: that were found.
-        unread: `(path, reason)` of those that could not be read.
-    """
-
-    path: pathlib.Path
-    images: int
-    unread: list[tuple[str, str]]
+    path: pathlib.Path  # of the CSV file
+    images: int  # found
+    unread: list[tuple[str, str]]  # path and reason
 
 
 def predict_folder(

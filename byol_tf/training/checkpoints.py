@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from byol_tf.checks import check_number
-from byol_tf.files import read_json, sha256, write_json
+from byol_tf.files import flush, plain_path, read_json, sha256, write_json
 from byol_tf.lines import first_line
 
 _MANIFEST = "checkpoint.json"
@@ -132,8 +132,9 @@ class CheckpointStore:
             ValueError: it is not one of this model.
         """
         try:
-            status = self._checkpoint.read(str(path / "state"))
-            status.assert_existing_objects_matched()
+            with plain_path(path) as folder:
+                status = self._checkpoint.read(f"{folder}/state")
+                status.assert_existing_objects_matched()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
                 f"{path} is not a checkpoint of this model: {_reason(error)}"
@@ -150,7 +151,8 @@ class CheckpointStore:
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir(parents=True)
-            self._checkpoint.write(str(temporary / "state"))
+            with plain_path(temporary) as folder:
+                self._checkpoint.write(f"{folder}/state")
             parts = {name: part.state() for name, part in self.parts.items()}
             write_json(temporary / _PARTS, parts)
             sums = {
@@ -159,6 +161,8 @@ class CheckpointStore:
             step = int(self.model.step.numpy())
             manifest = {"step": step, "score": score, "sha256": sums}
             write_json(temporary / _MANIFEST, manifest)
+            for file in (*map(temporary.joinpath, sums), temporary):
+                flush(file)
             _replace(temporary, path)
         except (OSError, tf.errors.OpError) as error:
             raise OSError(
@@ -189,6 +193,7 @@ def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
     if path.exists():
         os.replace(path, old)
     os.replace(new, path)
+    flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -86,31 +86,24 @@ def _operations(graph) -> Iterator[tf.Operation]:
             yield from _operations(graph._get_function(called).graph)
 
 
-def _convolution(operation):
-    """Every output sums over the kernel's window and channels."""
-    kernel = operation.inputs[1].shape
-    return _size(operation.outputs[0]) * math.prod(kernel[:-1])
+def _convolution(kernel: str, values: str, axes: int):
+    """Every one of `values` meets the kernel's window, or its channels too.
 
-
-def _depthwise(operation):
-    """Every output sums over the kernel's window."""
-    kernel = operation.inputs[1].shape
-    return _size(operation.outputs[0]) * math.prod(kernel[:-2])
-
-
-def _input_gradient(operation):
-    """Every gradient of an output is spread over window and channels.
-
-    Transposed convolutions are this operation too.
+    Args:
+        kernel: where the kernel's shape is, such as "inputs 1".
+        values: where the outputs are, or the gradients of outputs.
+        axes: of the kernel that do not count.
     """
-    kernel, outputs = operation.inputs[1].shape, operation.inputs[2]
-    return _size(outputs) * math.prod(kernel[:-1])
 
+    def tensor(operation, place):
+        kind, index = place.split()
+        return getattr(operation, kind)[int(index)]
 
-def _kernel_gradient(operation):
-    """Every gradient of an output meets window and channels."""
-    kernel, outputs = operation.outputs[0].shape, operation.inputs[2]
-    return _size(outputs) * math.prod(kernel[:-1])
+    def multiplications(operation):
+        window = tensor(operation, kernel).shape[:-axes]
+        return _size(tensor(operation, values)) * math.prod(window)
+
+    return multiplications
 
 
 def _product(transposed):
@@ -136,10 +129,11 @@ def _size(tensor):
 
 
 _MULTIPLICATIONS = {
-    "Conv2D": _convolution,
-    "Conv2DBackpropInput": _input_gradient,
-    "Conv2DBackpropFilter": _kernel_gradient,
-    "DepthwiseConv2dNative": _depthwise,
+    "Conv2D": _convolution("inputs 1", "outputs 0", 1),
+    # Transposed convolutions are this operation too.
+    "Conv2DBackpropInput": _convolution("inputs 1", "inputs 2", 1),
+    "Conv2DBackpropFilter": _convolution("outputs 0", "inputs 2", 1),
+    "DepthwiseConv2dNative": _convolution("inputs 1", "outputs 0", 2),
     "MatMul": _product("transpose_a"),
     "BatchMatMulV2": _product("adj_x"),
     "Einsum": _einsum,

@@ -26,9 +26,8 @@ class NothingToLearnWarning(UserWarning):
 class FaultMonitor(keras.callbacks.Callback):
     """Reacts to steps whose loss or gradients were not finite.
 
-    The step itself has made no update then and says so by `skipped` in its
-    logs. They are read every `READ_EVERY` steps. Overflows that float16's
-    loss scaling meets on its way are no faults.
+    Such a step makes no update and has `skipped` in its logs, which are read
+    every `READ_EVERY` steps. Overflows of float16's loss scaling are no faults.
 
     Put it before the callbacks that report and save.
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import pathlib
 import time
 
@@ -22,15 +23,12 @@ class _Window:
     """
 
     def __init__(self, sums: dict[str, list] | None = None):
-        self._logs = []
+        self.logs = []
         self._sums = sums or {}  # of every key: sum and number of values
-
-    def add(self, logs):
-        self._logs.append(logs)
 
     def sums(self) -> dict[str, list]:
         """Sums so far; a window made of them goes on exactly."""
-        logs, self._logs = self._logs, []
+        logs, self.logs = self.logs, []
         for entry in logs:
             for key, value in entry.items():
                 value, pair = float(value), self._sums.setdefault(key, [0.0, 0])
@@ -48,7 +46,7 @@ class _Window:
 
 
 class _Windowed(keras.callbacks.Callback):
-    """Counts the steps, and has the means of so many of them written."""
+    """Writes the means of the logs every `log_every` steps."""
 
     def __init__(self, log_every: int):
         super().__init__()
@@ -61,7 +59,7 @@ class _Windowed(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.done += 1
-        self.window.add(logs)
+        self.window.logs.append(logs)
         if self.done % self.log_every == 0:
             self.write_means(self.window.means())
 
@@ -80,18 +78,11 @@ class _Windowed(keras.callbacks.Callback):
 class MetricsFile(_Windowed):
     """Writes `metrics.jsonl`, one JSON object a line.
 
-    Every `log_every` steps the means of the step's logs since the last line,
-    over those that are finite, and at the end of an epoch whatever the
-    monitors measured. Each line has `step` (steps done), `epoch` (as a
-    fraction) and `seconds` (of training, over all restarts).
-
-    When training resumes at an earlier step than the file reaches, the later
-    lines are dropped, since those steps are made again.
-
-    Args:
-        path: of the file.
-        steps_per_epoch: to tell the epoch.
-        log_every: steps between two lines.
+    Every `log_every` steps the means of the finite logs since the last line,
+    and at the end of an epoch what the monitors measured. Each line has `step`
+    (steps done), `epoch` (a fraction) and `seconds` (of training, over all
+    restarts). Lines after the step at which training resumes are dropped,
+    since those steps are made again.
     """
 
     def __init__(self, path, *, steps_per_epoch: int, log_every: int = 50):
@@ -121,14 +112,11 @@ class MetricsFile(_Windowed):
             return self._spent or 0.0
         return round(time.perf_counter() - self.started, 3)
 
-    def write_means(self, means):
-        self._append(means)
-
     def on_epoch_end(self, epoch, logs=None):
         if logs:
-            self._append({key: float(value) for key, value in logs.items()})
+            self.write_means({key: float(v) for key, v in logs.items()})
 
-    def _append(self, values):
+    def write_means(self, values):
         line = {
             "step": self.done,
             "epoch": round(self.done / self.steps_per_epoch, 4),
@@ -215,7 +203,7 @@ class TensorBoardScalars(_Windowed):
 
     def __init__(self, directory, *, log_every: int = 50):
         super().__init__(log_every)
-        self.directory = str(directory)
+        self.directory = os.fsencode(directory)  # which need not be UTF-8
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -239,27 +227,20 @@ class TensorBoardScalars(_Windowed):
 class Checkpoints(keras.callbacks.Callback):
     """Saves the last state at times, and the best by a number of the logs.
 
-    Put it after the monitors. Weights with NaN or infinity are not saved, so
-    the state before them stays.
+    Put it after the monitors; the epoch of the highest `knn_accuracy` is kept
+    as `best`. Weights with NaN or infinity are not saved, so the state before
+    them stays.
 
     Args:
         store: `byol_tf.training.checkpoints.CheckpointStore`.
         every_seconds: time between two checkpoints. One is always written
             at the end, and when the user interrupts.
-        best_by: key of the epoch's logs; the highest is kept as `best`.
     """
 
-    def __init__(
-        self,
-        store,
-        *,
-        every_seconds: float = 120.0,
-        best_by: str = "knn_accuracy",
-    ):
+    def __init__(self, store, *, every_seconds: float = 120.0):
         super().__init__()
         self.store = store
         self.every_seconds = every_seconds
-        self.best_by = best_by
 
     def on_train_begin(self, logs=None):
         self.saved = time.monotonic()
@@ -270,8 +251,8 @@ class Checkpoints(keras.callbacks.Callback):
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs and self.best_by in logs:
-            self.store.save_best(logs[self.best_by])
+        if logs and "knn_accuracy" in logs:
+            self.store.save_best(logs["knn_accuracy"])
 
     def on_train_end(self, logs=None):
         self._save()

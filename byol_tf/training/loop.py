@@ -21,9 +21,9 @@ def pretrain(
 ) -> None:
     """Runs `model.pretrain_step` from `model.step` up to `total_steps`.
 
-    Differs from `model.fit` in that it starts inside an epoch where an
-    earlier run was interrupted, and gives every callback the logs of each
-    step as eager scalar tensors, read only when somebody needs them.
+    Unlike `model.fit` it starts inside an epoch where an earlier run was
+    interrupted, and the logs of a step are eager scalar tensors, which are
+    read only when a callback needs them.
 
     Args:
         model: compiled, with `pretrain_step(inputs, labels)` and an int64
@@ -53,15 +53,17 @@ def pretrain(
     batches = zip(range(start, total_steps), make_batches(start), strict=False)
     callbacks.on_train_begin()
     try:
-        _steps(
-            model,
-            step_function,
-            batches,
-            total_steps,
-            steps_per_epoch,
-            callbacks,
-            distribution,
-        )
+        for step, batch in batches:
+            epoch, done = step // steps_per_epoch, step + 1
+            if step == start or step % steps_per_epoch == 0:
+                callbacks.on_epoch_begin(epoch)
+            callbacks.on_train_batch_begin(step)
+            callbacks.on_train_batch_end(step, step_function(*batch))
+            ends = done % steps_per_epoch == 0 or done == total_steps
+            if ends:
+                callbacks.on_epoch_end(epoch, {})
+            if _all_stop(model, distribution, ends or done % AGREE_EVERY == 0):
+                break
     except KeyboardInterrupt:
         # Between two steps the state is whole, so it may be saved.
         callbacks.on_train_end()
@@ -69,36 +71,10 @@ def pretrain(
     callbacks.on_train_end()
 
 
-def _steps(
-    model,
-    step_function,
-    batches,
-    total_steps,
-    steps_per_epoch,
-    callbacks,
-    distribution,
-):
-    """Runs the numbered batches, with the callbacks of batches and epochs."""
-    open_epoch = False
-    for step, batch in batches:
-        epoch = step // steps_per_epoch
-        if not open_epoch:
-            callbacks.on_epoch_begin(epoch)
-            open_epoch = True
-        callbacks.on_train_batch_begin(step)
-        callbacks.on_train_batch_end(step, step_function(*batch))
-        done = step + 1
-        if done % steps_per_epoch == 0 or done == total_steps:
-            callbacks.on_epoch_end(epoch, {})
-            open_epoch = False
-        if _all_stop(model, distribution, done, not open_epoch):
-            break
-
-
-def _all_stop(model, distribution, done, at_end):
+def _all_stop(model, distribution, agree):
     """Whether a callback of any worker has asked to stop."""
     if distribution.workers > 1:
-        if not at_end and done % AGREE_EVERY:
+        if not agree:
             return False
         model.stop_training = any(distribution.gather(model.stop_training))
     return model.stop_training

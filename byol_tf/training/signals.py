@@ -24,18 +24,11 @@ class Stopped(BaseException):
 
 
 class StopRequest(keras.callbacks.Callback):
-    """Ends the training after the step in which a signal came.
-
-    The epoch's end, with its monitors, is still reached if the step was the
-    last of its epoch.
-
-    Attributes:
-        signal: None, or the number of the signal.
-    """
+    """Ends the training after the step, or epoch, in which a signal came."""
 
     def __init__(self):
         super().__init__()
-        self.signal = None
+        self.signal = None  # its number
 
     def on_train_batch_end(self, batch, logs=None):
         if self.signal is not None:

@@ -11,16 +11,15 @@ TERA = 1e12
 class Utilisation(keras.callbacks.Callback):
     """Adds `mfu` to the logs of every step: model-FLOPs utilisation.
 
-    The operations that the model needs in a second, as a share of what the
-    machine could do, over the last steps of the epoch. Time between epochs,
-    where the monitors measure, does not count. Put it before the callbacks
-    that write the logs.
+    Mean over the last `steps` steps of the epoch; time between epochs, where
+    the monitors measure, does not count. Put it before the callbacks that
+    write the logs.
 
     Args:
         flops_per_image: of a training step, see `byol_tf.training.flops.step`.
         batch_size: inputs of one step.
         peak_tflops: TFLOP/s of all devices together.
-        steps: how many the mean is over.
+        steps: that the mean is over.
 
     Reference: Chowdhery et al. 2022 (PaLM), appendix B.
     """
@@ -50,15 +49,12 @@ class Utilisation(keras.callbacks.Callback):
 
 
 def reached(flops_per_image: float, images: int, seconds: float) -> dict:
-    """What a run did in all, for `train.json`.
+    """Mean TFLOP/s of a run, for `train.json`; None if `seconds` is 0.
 
     Args:
         flops_per_image: of a training step.
-        images: that were trained on, each as often as it was.
-        seconds: that took, monitors included; 0 if nothing was trained.
-
-    Returns:
-        `flops_per_image`, and `tflops`: TFLOP/s on average, or None.
+        images: trained on, each as often as it was.
+        seconds: that took, monitors included.
     """
     tflops = None
     if seconds:
@@ -67,11 +63,5 @@ def reached(flops_per_image: float, images: int, seconds: float) -> dict:
 
 
 def utilisation(rate: float, flops_per_image: float, peak: float) -> float:
-    """Model-FLOPs utilisation: the share of the peak that a rate is.
-
-    Args:
-        rate: images a second of all devices together.
-        flops_per_image: of a training step.
-        peak: FLOP/s of all devices together.
-    """
+    """Share of a peak, in FLOP/s, that `rate` images a second reach."""
     return rate * flops_per_image / peak

@@ -25,7 +25,6 @@ from byol_tf.modalities.contract import Modality, Views
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import DEFAULT, OK
 from byol_tf.runs.encoder import Encoder, load_encoder, save_encoder
-from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
 from byol_tf.serving.model import Version
 from configs import base, finetune
@@ -91,7 +90,7 @@ class Member:
 
     @functools.cached_property
     def encoder(self) -> keras.Model:
-        set_seed(0)
+        keras.utils.set_random_seed(0)
         shape = self.examples.row_shape
         return self.modality.encoder(self.section, self.preprocessor, shape)
 

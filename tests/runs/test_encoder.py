@@ -14,7 +14,6 @@ from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.runs import samples
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_encoder
-from byol_tf.runtime import set_seed
 from configs import base
 from tests.support.embeddings import save_image
 from tests.support.encoders import image_encoder
@@ -96,7 +95,7 @@ def test_the_first_training_step_keeps_the_statistics(workdir):
 
 
 def test_a_fresh_one_is_drawn_as_the_original_class_draws(workdir):
-    set_seed(3)
+    keras.utils.set_random_seed(3)
     expected = network_of_class().get_weights()
     fresh = load_encoder(workdir).fresh(3).model.get_weights()
     for ours, theirs in zip(fresh, expected, strict=True):

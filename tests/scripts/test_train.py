@@ -1,9 +1,11 @@
 """`train.py` as a user starts it."""
 
 import functools
+import os
 
 import pytest
 
+from byol_tf.locks import owned_folder
 from tests.support.scripts import assert_one_clear_line, run_script
 
 train = functools.partial(run_script, "train.py")
@@ -52,3 +54,9 @@ def test_one_epoch_from_the_command_line_and_again_by_the_folder(tmp_path):
         result.stdout[result.stdout.index("kNN") :] for result in (first, again)
     ]
     assert tables[0] == tables[1]
+
+
+def test_a_folder_that_another_process_trains_in_is_refused(tmp_path):
+    with owned_folder(tmp_path):
+        done = train("--config=configs/base.py", f"--workdir={tmp_path}")
+    assert_one_clear_line(done, f"in use by process {os.getpid()} on ")

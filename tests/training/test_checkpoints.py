@@ -219,3 +219,40 @@ def test_killed_between_two_renames_the_old_best_is_put_back(store):
     os.replace(store.directory / "best", store.directory / ".best.old")
     store.restore_latest()
     assert not store.save_best(0.4)
+
+
+@pytest.mark.parametrize(
+    "name", ["exp [lr=0.1,bs=64]", "a*b?", "a\nb", os.fsdecode(b"\xff'"), "\\d"]
+)
+def test_a_folder_of_any_name_keeps_checkpoints(model, tmp_path, name):
+    store = CheckpointStore(tmp_path / name, model)
+    model.step.assign(7)
+    store.save()
+    model.step.assign(0)
+    assert store.restore_latest() == 7 and int(model.step.numpy()) == 7
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(
+    model, tmp_path, monkeypatch
+):
+    calls = []
+    flush, replace = checkpoints.flush, os.replace
+    monkeypatch.setattr(
+        checkpoints,
+        "flush",
+        lambda path: (calls.append(path.name), flush(path)),
+    )
+    monkeypatch.setattr(
+        os,
+        "replace",
+        lambda old, new: (calls.append(f"to {new.name}"), replace(old, new)),
+    )
+    model.step.assign(3)
+    CheckpointStore(tmp_path, model).save()
+    temporary = f".step-000000003.{os.getpid()}"
+    written = calls[calls.index("to checkpoint.json") + 1 :]
+    assert set(written[:3]) == set(FILES) and written[3:] == [
+        temporary,
+        "to step-000000003",
+        tmp_path.name,
+    ]

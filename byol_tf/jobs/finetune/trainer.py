@@ -12,7 +12,6 @@ from byol_tf.data.examples import Examples
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.optim.optimizers import make_optimizer
-from byol_tf.runtime import set_seed
 from byol_tf.seeds import step_seed
 from byol_tf.tasks.task import VECTOR, Arrays, Task, Tensors, take
 
@@ -105,7 +104,7 @@ class FineTuner:
 
     def new_head(self, seed: int) -> list[np.ndarray]:
         """Weights of a head that has learned nothing."""
-        set_seed(seed)
+        keras.utils.set_random_seed(seed)
         return self.task.head(self._specs).get_weights()
 
     def weights(self) -> Weights:

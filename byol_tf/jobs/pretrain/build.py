@@ -1,26 +1,33 @@
 """From a configuration to the pieces: the only module that knows its fields."""
 
+import contextlib
 import dataclasses
 
-from byol_tf.checks import check_fields, in_section
+import keras
+
+from byol_tf.checks import check_choice, check_fields, in_section
 from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.rows import Spec
-from byol_tf.distribute.strategy import check_strategy, make_distribution
+from byol_tf.distribute.strategy import (
+    STRATEGIES,
+    is_chief,
+    make_distribution,
+)
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
 from byol_tf.layers.batch_norm import synchronize
+from byol_tf.locks import owned_folder
 from byol_tf.modalities.registry import load_modality
 from byol_tf.optim import scaling_rules as recipe
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.optim.schedules import CosineTau, WarmupCosine
 from byol_tf.runs.config import config_text, flatten
 from byol_tf.runtime import (
-    check_precision,
+    PRECISIONS,
     make_deterministic,
-    set_seed,
     should_compile,
 )
 
@@ -35,6 +42,15 @@ MOST = {
     "heads.projector_layers": 16,
     "heads.predictor_hidden_size": 16_384,
 }
+
+
+def owned(config, workdir, strategy: str | None = None):
+    """A context in which no other process may write into the run folder.
+
+    Of several workers the chief owns it; see `owned_folder`.
+    """
+    chief = is_chief(strategy or config.strategy)
+    return owned_folder(workdir) if chief else contextlib.nullcontext()
 
 
 def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
@@ -54,7 +70,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     check_replicas(config, distribution.replicas)
     if config.deterministic:
         make_deterministic()
-    set_seed(config.seed)
+    keras.utils.set_random_seed(config.seed)
     bad_images_file = "bad_images.csv" if distribution.is_chief else None
     train, test = data(config, workdir, bad_images_file)
     micro_batch = _micro_batch(config)
@@ -134,8 +150,8 @@ def check(config) -> None:
         _peak_and_decay(config.optimizer, config.batch_size)
     with in_section("objective"):
         _tau(config, updates=1)
-    check_strategy(config.strategy)
-    check_precision(config.precision)
+    check_choice("strategy", config.strategy, STRATEGIES)
+    check_choice("precision", config.precision, PRECISIONS)
     data_builders.check(config)
     for field, fine, rule in _relations(config):
         if not fine:

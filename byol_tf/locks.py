@@ -1,0 +1,107 @@
+"""One writer for a folder."""
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Iterator
+
+from absl import logging
+
+from byol_tf.files import flush, remove_leftovers
+
+try:
+    import fcntl
+except ImportError:  # on Windows, where folders have no lock
+    fcntl = None
+
+FILE = ".lock"
+
+
+class FolderInUseError(OSError):
+    """Another process writes into the folder."""
+
+
+@contextlib.contextmanager
+def owned_folder(folder: str | os.PathLike) -> Iterator[None]:
+    """Owns a folder while the block runs, and makes it if there is none.
+
+    What processes that are gone left half written in it is removed first. The
+    system gives the lock back when the process ends, in whatever way; a line
+    says that one was taken over. Of several workers only the chief may ask.
+
+    Raises:
+        FolderInUseError: another process owns it; says which one.
+    """
+    path = pathlib.Path(folder) / FILE
+    is_new = not path.parent.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number = _locked(path)
+    try:
+        _sign(number, path)
+        remove_leftovers(path.parent)
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is still locked
+        os.close(number)
+        if is_new:
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()  # if nothing was written
+
+
+def _locked(path):
+    """A file descriptor of the lock's file, with the lock."""
+    while True:
+        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if fcntl:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = _owner(number)
+            os.close(number)
+            raise FolderInUseError(
+                f"{path.parent} is in use by {owner or 'another process'}; "
+                "wait until it ends, stop it, or choose another folder"
+            ) from error
+        except OSError as error:
+            logging.warning("%s cannot be locked: %s.", path, error.strerror)
+        if _is_there(number, path):
+            return number
+        os.close(number)  # its owner has just removed it
+
+
+def _is_there(number, path):
+    try:
+        return os.path.samestat(os.fstat(number), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(number, path):
+    """Writes who has the lock; says so if the last owner did not end well."""
+    before = _owner(number)
+    if before:
+        logging.warning(
+            "%s was in use by %s, which is gone; going on with what it left.",
+            path.parent,
+            before,
+        )
+    owner = {
+        "process": os.getpid(),
+        "host": platform.node(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    os.ftruncate(number, 0)
+    os.pwrite(number, json.dumps(owner).encode(), 0)
+    flush(path)
+
+
+def _owner(number):
+    """Who signed, as text; "" if nobody did."""
+    try:
+        owner = json.loads(os.pread(number, 1000, 0))
+        return "process {process} on {host} since {since}".format(**owner)
+    except (KeyError, TypeError, ValueError):
+        return ""
