@@ -1,45 +1,6 @@
-"""Judges a pretrained encoder by what a linear classifier makes of it.
+"""Judges an encoder: the command `byol_tf evaluate`."""
 
-    python eval_linear.py --workdir=runs/quickstart
-
-The encoder stays frozen. Linear SGD on random crops (the paper's protocol),
-logistic regression and kNN choose their settings on a held-out part of the
-training images and are then tested once; a random encoder and raw pixels
-stand beside. `--config.data.*` takes any other labelled data set. Writes
-`eval_linear.json` and `eval_linear_confusion.png` into the run folder.
-"""
-
-import pathlib
-
-from absl import flags
-from ml_collections import config_flags
-
-from configs import base, door
-
-_DEFAULTS = pathlib.Path(__file__).parent / "configs" / "eval_linear.py"
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Configuration; see configs/eval_linear.py, the default."
-)
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Run folder with an encoder.keras.", required=True
-)
-
-
-def main():
-    config, workdir = _CONFIG.value, _WORKDIR.value
-    door.check_encoder(workdir)
-    door.check_data(config.data, workdir)
-    with door.importing():
-        from byol_tf.jobs.evaluate import build, results
-
-    job = build.linear_evaluation(config, workdir, base.get_config())
-    name = build.linear_evaluation_name(config)
-    result = job.run(workdir, name)
-    print()
-    print(results.table(result))
-    print(f"\nNumbers: {workdir}/{name}.json")
-    print(f"Errors:  {workdir}/{name}_confusion.png")
-
+from configs import commands
 
 if __name__ == "__main__":
-    door.run_script(main, str(_DEFAULTS))
+    commands.start_script("evaluate")

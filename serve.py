@@ -1,59 +1,6 @@
-"""Serves an exported model by REST and gRPC, as TensorFlow Serving does.
+"""`byol_tf serve`; this script goes with the next release."""
 
-    python serve.py --model=exported/quickstart
-
-Serves the newest version in the folder, and new ones as they come, until
-Ctrl-C or SIGTERM. See docs/serving.md.
-"""
-
-import os
-import pathlib
-
-from absl import flags
-from ml_collections import config_flags
-
-from configs import door
-
-_DEFAULTS = pathlib.Path(__file__).parent / "configs" / "serve.py"
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Configuration; see configs/serve.py, the default."
-)
-_MODEL = flags.DEFINE_string(
-    "model", None, "Folder that export.py wrote.", required=True
-)
-_NAME = flags.DEFINE_string(
-    "name", None, "Name of the model; default: the folder's."
-)
-_HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "Where to listen; 0.0.0.0: everywhere."
-)
-_PORT = flags.DEFINE_integer(
-    "port", 8501, "For REST; 0: any free one.", 0, 65535
-)
-_GRPC_PORT = flags.DEFINE_integer(
-    "grpc_port", 8500, "For gRPC; 0: any free one; -1: none.", -1, 65535
-)
-
-
-def main():
-    if not os.path.isdir(_MODEL.value):
-        raise ValueError(
-            "--model must be a folder that export.py wrote. "
-            f"Received: {_MODEL.value}"
-        )
-    with door.importing(sigterm="stop"):
-        from byol_tf.jobs.serve import build
-
-    grpc_port = None if _GRPC_PORT.value == -1 else _GRPC_PORT.value
-    build.serve(
-        _CONFIG.value,
-        _MODEL.value,
-        _NAME.value,
-        _HOST.value,
-        _PORT.value,
-        grpc_port,
-    )
-
+from configs import commands
 
 if __name__ == "__main__":
-    door.run_script(main, str(_DEFAULTS))
+    commands.start_script("serve")

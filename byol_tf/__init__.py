@@ -1,74 +1,24 @@
 """byol_tf: BYOL for TensorFlow and Keras 3.
 
-Everything that a program needs stands here; modules below may move.
+Everything that a program needs stands here, see `api`; modules below may move.
 """
+
+import pathlib
+import sys
 
 __version__ = "0.2.0"
 
-# Importing them registers every class, so that `import byol_tf` is enough to
-# load a model or layer in Keras's safe mode.
-from byol_tf.data.split import balanced_subset
-from byol_tf.evaluation.collapse import collapse_statistics, diagnose
-from byol_tf.evaluation.features import FeatureExtractor, extract_features
-from byol_tf.evaluation.fewshot import few_shot_accuracy
-from byol_tf.evaluation.knn import knn_accuracy, nearest_neighbours
-from byol_tf.evaluation.linear import ridge_classifier
-from byol_tf.evaluation.logistic import logistic_classifiers
-from byol_tf.jobs.export.simple import export_saved_model
-from byol_tf.methods.byol import BYOL
-from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
-from byol_tf.methods.moco_v3 import MoCoV3
-from byol_tf.methods.simsiam import SimSiam
-from byol_tf.modalities.image.adapters import make_encoder, vector_encoder
-from byol_tf.modalities.image.reading import load_images as load_examples
-from byol_tf.modalities.image.resnet import ResNet, make_resnet
-from byol_tf.modalities.image.views import CentreView, TwoViews, View
-from byol_tf.optim.optimizers import LARS
-from byol_tf.optim.schedules import CosineTau, WarmupCosine
-from byol_tf.reports.grids import neighbours_grid, views_grid
-from byol_tf.reports.plots import curves
-from byol_tf.runs.encoder import load_encoder
-from byol_tf.tasks.task import Task, VectorTask
-from byol_tf.training.loop import pretrain
-from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
 
-__all__ = [
-    "BYOL",
-    "LARS",
-    "BarlowTwins",
-    "CentreView",
-    "CollapseMonitor",
-    "CosineTau",
-    "FeatureExtractor",
-    "KNNMonitor",
-    "MoCoV3",
-    "ResNet",
-    "SimCLR",
-    "SimSiam",
-    "Task",
-    "Triplet",
-    "TwoViews",
-    "VICReg",
-    "VectorTask",
-    "View",
-    "WarmupCosine",
-    "balanced_subset",
-    "collapse_statistics",
-    "curves",
-    "diagnose",
-    "export_saved_model",
-    "extract_features",
-    "few_shot_accuracy",
-    "knn_accuracy",
-    "load_encoder",
-    "load_examples",
-    "logistic_classifiers",
-    "make_encoder",
-    "make_resnet",
-    "nearest_neighbours",
-    "neighbours_grid",
-    "pretrain",
-    "ridge_classifier",
-    "vector_encoder",
-    "views_grid",
-]
+def _is_command() -> bool:
+    """Whether this is `byol_tf ...` or `python -m byol_tf ...`."""
+    started = sys.orig_argv[1:]
+    asked = "-m" in started and "byol_tf" in started[started.index("-m") :][1:2]
+    return asked or pathlib.Path(sys.argv[0]).stem == "byol_tf"
+
+
+# Importing `api` registers every class, so that `import byol_tf` is enough to
+# load a model or layer in Keras's safe mode. The command checks its flags
+# first, and imports TensorFlow if they are right.
+if not _is_command():
+    from byol_tf.api import *  # noqa: F403
+    from byol_tf.api import __all__  # noqa: F401

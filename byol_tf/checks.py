@@ -1,9 +1,11 @@
-"""Checks of settings, with an error that names the setting."""
+"""Checks of settings and of optional libraries, with errors that say what."""
 
 import contextlib
+import importlib
 import numbers
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 
 MOST = 2**31 - 1  # of any number in a configuration
 
@@ -138,3 +140,26 @@ def check_different(name: str, values: Sequence) -> None:
         raise ValueError(
             f"`{name}` must hold different values. Received: {values!r}"
         )
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Imports a library of an optional part, where that part is used.
+
+    Args:
+        module: what is imported, such as "onnxruntime".
+        extra: of this package, which installs it, such as "onnx".
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: in one line, if it is not installed or cannot be loaded.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ValueError(
+            f'`pip install "byol-tf[{extra}]"` is needed: {module} cannot be '
+            f"imported ({reason})"
+        ) from error

@@ -1,4 +1,8 @@
-"""What is said in one line: of errors, and of names that are no text."""
+"""What is said in one line: of errors, of names, and of long work."""
+
+from collections.abc import Iterable
+
+from tqdm import tqdm
 
 
 def first_line(error: object) -> str:
@@ -10,3 +14,17 @@ def first_line(error: object) -> str:
 def as_text(path: str) -> str:
     """A path with the bytes spelt out that are not UTF-8."""
     return path.encode("utf-8", "backslashreplace").decode()
+
+
+def progress_bar(
+    title: str, iterable: Iterable | None = None, **options
+) -> tqdm:
+    """A bar on the terminal; without `iterable`, `update` moves it."""
+    return tqdm(
+        iterable,
+        desc=title,
+        dynamic_ncols=True,
+        mininterval=0.5,
+        unit_scale=True,
+        **options,
+    )

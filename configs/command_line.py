@@ -1,10 +1,34 @@
 """A configuration file with overrides, read as the command line reads them."""
 
+import os
 import pathlib
+import sys
 
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
+
+FOLDER = pathlib.Path(__file__).parent  # of the recipes
+
+
+def find(path: str) -> str:
+    """Returns the file of a recipe that is given by its name.
+
+    Args:
+        path: `quickstart`, `imagenet:300`, or a file, which stays as it is.
+    """
+    name, colon, argument = path.partition(":")
+    recipe = FOLDER / f"{name}.py"
+    if os.path.isfile(name) or os.sep in name or not recipe.is_file():
+        return os.path.expanduser(path)
+    return f"{recipe}{colon}{argument}"
+
+
+def command(name: str) -> list[str]:
+    """Returns what starts `byol_tf <name>` in a process of its own."""
+    package = FOLDER.parent  # of a wheel; a checkout has `configs` beside it
+    beside = package / "byol_tf"
+    return [sys.executable, str(beside if beside.is_dir() else package), name]
 
 
 def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
@@ -18,6 +42,7 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
         ValueError: in one line, for an unknown field or a wrong value.
         OSError: the file cannot be read.
     """
+    path = find(path)
     check_file(path)
     arguments = ["", f"--config={path}"]
     arguments += [f"--config.{override}" for override in overrides]
@@ -38,6 +63,9 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
 
 
 def check_file(path: str) -> None:
-    """Raises an OSError if there is no file of `file.py:argument`."""
-    if not pathlib.Path(path.partition(":")[0]).is_file():
-        raise FileNotFoundError(f"no configuration file {path}")
+    """Raises an OSError if there is no recipe or file of `file.py:argument`."""
+    if not pathlib.Path(find(path).partition(":")[0]).is_file():
+        raise FileNotFoundError(
+            f"no configuration file {path}; `byol_tf` alone lists the recipes "
+            "that go by their names"
+        )

@@ -7,6 +7,7 @@ the error of a wrong flag or path come at once.
 
 import contextlib
 import functools
+import importlib
 import os
 import pathlib
 import signal
@@ -68,6 +69,7 @@ def importing(sigterm: str | None = None) -> Iterator[None]:
 
     before = {number: signal.signal(number, end) for number in ends}
     try:
+        importlib.import_module("byol_tf.api")  # registers every class
         yield
     finally:
         for number, handler in before.items():
@@ -184,7 +186,7 @@ def _parse(argv, default_config=None):
     try:
         if default_config:
             flags.FLAGS.set_default("config", default_config)
-        rest = flags.FLAGS(argv)
+        return flags.FLAGS(argv)
     except (
         flags.Error,
         AttributeError,
@@ -195,11 +197,6 @@ def _parse(argv, default_config=None):
         ValueError,
     ) as error:
         fail(error)
-    if len(rest) > 1:
-        fail(
-            ValueError(f"unexpected argument {rest[1]!r}; flags start with --")
-        )
-    return rest
 
 
 def _guarded(main):

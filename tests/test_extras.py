@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from byol_tf.extras import require
+from byol_tf.checks import require
 
 
 def test_a_library_that_is_there_is_given():

@@ -15,8 +15,7 @@ from absl import logging
 from byol_tf.checks import check_choice
 from byol_tf.data.rows import Unreadable
 from byol_tf.files import whole_file
-from byol_tf.lines import as_text
-from byol_tf.progress import progress_bar
+from byol_tf.lines import as_text, progress_bar
 
 UINT8 = np.dtype(np.uint8)
 CACHES = ("auto", "memory", "disk")

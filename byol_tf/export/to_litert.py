@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.checks import require
 from byol_tf.export.freeze import frozen_parts, signature
 from byol_tf.export.quiet import converting, quiet
 from byol_tf.export.verify import ExportedModel
-from byol_tf.extras import require
 from byol_tf.modalities.signature import Source
 
 EXTRA = "litert"  # of this package

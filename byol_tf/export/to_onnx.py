@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from byol_tf.checks import require
 from byol_tf.export.freeze import frozen, signature
 from byol_tf.export.quiet import converting
 from byol_tf.export.verify import ExportedModel
-from byol_tf.extras import require
 from byol_tf.files import loading
 from byol_tf.modalities.signature import Source
 

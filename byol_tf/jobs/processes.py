@@ -222,13 +222,12 @@ def merged(overrides: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{field}={value}" for field, value in values.items())
 
 
-def train_command(train: pathlib.Path, base: str) -> Callable:
+def train_command(train: Sequence[str], base: str) -> Callable:
     """Gives the command of a training from its overrides and run folder."""
 
     def command(overrides, folder):
         return [
-            sys.executable,
-            str(train),
+            *train,
             f"--config={base}",
             *(f"--config.{override}" for override in overrides),
             f"--workdir={folder}",

@@ -14,8 +14,7 @@ from byol_tf.data.folder import find_files
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import whole_file
-from byol_tf.lines import as_text
-from byol_tf.progress import progress_bar
+from byol_tf.lines import as_text, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.task import WRITTEN
 

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from byol_tf.checks import check_number
 from byol_tf.files import whole_file
-from byol_tf.progress import progress_bar
+from byol_tf.lines import progress_bar
 from byol_tf.search.index import IndexSettings, neighbours_of_all
 from byol_tf.search.table import ROWS, Embeddings
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from byol_tf.checks import check_number
-from byol_tf.extras import require
+from byol_tf.checks import check_number, require
 from byol_tf.files import loading, sha256, whole_file
-from byol_tf.progress import progress_bar
+from byol_tf.lines import progress_bar
 from byol_tf.search.table import Embeddings, unit_rows
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.extras import require
+from byol_tf.checks import require
 from byol_tf.files import loading
 
 OK = "ok"  # status of an image that was embedded

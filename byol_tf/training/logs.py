@@ -12,7 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from byol_tf.files import to_json, write_text
-from byol_tf.progress import progress_bar
+from byol_tf.lines import progress_bar
 
 
 class _Window:

@@ -148,5 +148,8 @@ def test_a_wheel_holds_all_of_the_package_and_both_licences(tmp_path):
     inside = set(zipfile.ZipFile(wheel).namelist())
     for path in package_files(suffixes_left_out=(".pyc",)):
         assert path.relative_to(ROOT).as_posix() in inside
+    for path in (ROOT / "configs").rglob("*.py"):
+        name = path.relative_to(ROOT).as_posix()
+        assert f"byol_tf/{name}" in inside
     licences = [name for name in inside if "/licenses/" in name]
     assert len(licences) == 2

@@ -26,7 +26,7 @@ FAKES = ("tensorflow", "keras")
 IMPORTED = [f"{name} was imported" for name in FAKES]
 NO_FOLDER = "there is no folder '/nowhere'"
 NO_FILE = "there is no file '/nowhere'"
-NO_CONFIG = "No such file or directory: '/nowhere.py'"
+NO_CONFIG = "no configuration file /nowhere.py"
 NEW = [f"--config={ROOT}/configs/base.py", "--workdir=new"]
 EMPTY, RUN = "--workdir=empty", "--workdir=run"
 FOLDER = ["--config.data.source=folder", "--config.data.dir=/nowhere"]
@@ -113,7 +113,11 @@ def test_a_wrong_flag_is_told(place, script):
         ("export", [RUN, "--to=out", "--format=tflite"], "--format must be"),
         ("serve", ["--model=.", "--port=70000"], "--port"),
         ("serve", ["--model=.", "--grpc_port=-2"], "--grpc_port"),
-        ("train", [RUN, "something"], "unexpected argument 'something'"),
+        (
+            "train",
+            [RUN, "data", "something"],
+            "unexpected argument 'something'",
+        ),
     ],
 )
 def test_a_wrong_value_of_a_flag_is_told(place, script, flags, told):

@@ -21,7 +21,7 @@ def built(workdir, **changes):
         config,
         workdir,
         load=command_line.load,
-        train="train.py",
+        train=["python", "train.py"],
         measure=lambda folder: [],
     )
 

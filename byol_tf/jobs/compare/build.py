@@ -2,7 +2,7 @@
 
 import pathlib
 import pprint
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from byol_tf.checks import in_section
 from byol_tf.jobs.compare.plan import plan
@@ -14,7 +14,7 @@ from byol_tf.runs.config import config_of_run
 
 @in_section()
 def comparison(
-    config, workdir, *, load: Callable, train: pathlib.Path, defaults
+    config, workdir, *, load: Callable, train: Sequence[str], defaults
 ) -> Comparison:
     """The comparison as configured, with every run checked.
 
@@ -22,7 +22,7 @@ def comparison(
         config: of the comparison, see `configs/compare.py`.
         workdir: its folder.
         load: gives the configuration of a run from a path and overrides.
-        train: script that runs a training.
+        train: program and arguments that run a training.
         defaults: a configuration of a run with every field.
 
     Raises:

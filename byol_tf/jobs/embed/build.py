@@ -9,8 +9,8 @@ from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
+from byol_tf.lines import progress_bar
 from byol_tf.modalities.registry import load_named
-from byol_tf.progress import progress_bar
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.encoder import load_encoder

@@ -11,8 +11,7 @@ from byol_tf.data.examples import Unreadable
 from byol_tf.data.folder import find_files, size_and_time
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.lines import as_text
-from byol_tf.progress import progress_bar
+from byol_tf.lines import as_text, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row

@@ -28,8 +28,8 @@ from byol_tf.evaluation.selection import Choice, choose_neighbours
 from byol_tf.files import write_json
 from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate.settings import Settings
+from byol_tf.lines import progress_bar
 from byol_tf.optim.schedules import scaled_learning_rate
-from byol_tf.progress import progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed

@@ -97,11 +97,21 @@ def fine_tuning_names(config, task: str) -> tuple[str, str]:
     return f"finetune{suffix}", f"classifier{suffix}"
 
 
-def predicted(config, workdir, directory, *, task) -> prediction.Predicted:
-    """Predicts a folder with what was fine-tuned: `predictions.csv`."""
+def predicted(
+    config, workdir, directory, *, task, out=None
+) -> prediction.Predicted:
+    """Predicts a folder with what was fine-tuned.
+
+    Args:
+        config: of the fine-tuning.
+        workdir: the run folder.
+        directory: with files.
+        task: name of the task.
+        out: the CSV file; None for `predictions.csv` in the run folder.
+    """
     _, name = fine_tuning_names(config, task)
     classifier = load_classifier(workdir, name, task, config.modality)
-    target = pathlib.Path(workdir) / "predictions.csv"
+    target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
     limit = int((config.data.max_megapixels or 0) * 10**6)
     return prediction.predict_folder(
         classifier.resized(max_pixels=limit),

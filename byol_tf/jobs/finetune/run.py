@@ -24,9 +24,9 @@ from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
+from byol_tf.lines import progress_bar
 from byol_tf.modalities.contract import Augment
 from byol_tf.modalities.levels import flat
-from byol_tf.progress import progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry

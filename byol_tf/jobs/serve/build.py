@@ -3,8 +3,7 @@
 import os
 import pathlib
 
-from byol_tf.checks import check_number
-from byol_tf.extras import require
+from byol_tf.checks import check_number, require
 from byol_tf.serving.settings import Batching, Limits, Settings
 
 _NEEDED = (

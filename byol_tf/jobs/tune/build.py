@@ -26,7 +26,7 @@ _BATCH = 256  # images whose views are drawn at once
 
 @in_section()
 def search(
-    config, workdir, *, load: Callable, train: pathlib.Path, measure: Callable
+    config, workdir, *, load: Callable, train: Sequence[str], measure: Callable
 ) -> Search:
     """The search as configured.
 
@@ -34,7 +34,7 @@ def search(
         config: of the search, see `configs/tune.py`.
         workdir: its folder.
         load: gives the configuration of a run from a path and overrides.
-        train: script that runs a training.
+        train: program and arguments that run a training.
         measure: gives the command that measures a run folder without labels.
 
     Raises:

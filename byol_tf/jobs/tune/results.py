@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scipy import stats
 
-from byol_tf.extras import require
+from byol_tf.checks import require
 from byol_tf.files import write_json, write_text
 from byol_tf.jobs.tune import plots
 from byol_tf.reports.report import format_table, write_csv, write_report

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from byol_tf.checks import check_choice, check_number
-from byol_tf.extras import require
+from byol_tf.checks import check_choice, check_number, require
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.tune import results
 from byol_tf.jobs.tune.label_free import read_label_free

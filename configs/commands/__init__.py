@@ -1,0 +1,159 @@
+"""The commands of `byol_tf`, one module each, and how one is started.
+
+A module has flags, `main()`, and `POSITIONAL`, the flags that may be given by
+place, `byol_tf embed RUN DIR`; several tuples where it depends on how many
+there are. Like all of `configs`, none of them imports the package before its
+flags and paths are checked.
+"""
+
+import importlib
+import pathlib
+import sys
+
+from absl import flags
+
+from configs import door
+from configs.command_line import FOLDER, check_file, find
+
+# Name, what it takes by place, and what it does, in the order of use.
+COMMANDS = {
+    "pretrain": "DATA RUN            pretrain an encoder on unlabelled data",
+    "evaluate": "RUN                 judge it: linear evaluation, kNN",
+    "finetune": "RUN                 fine-tune it with few or all labels",
+    "predict": "RUN DIR             predict with what was fine-tuned",
+    "export": "RUN OUT             write a SavedModel, ONNX, LiteRT",
+    "serve": "OUT                 answer by REST and gRPC",
+    "embed": "RUN DIR             embed a folder; search, duplicates, map",
+    "compare": "RUN                 compare trainings, with several seeds",
+    "tune": "RUN                 search the settings of a training",
+    "convert": "FILE                make an encoder of official weights",
+}
+_HELP = ("-h", "--help", "-help", "--helpfull", "help")
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Runs the command that the first argument names, as `byol_tf` does.
+
+    Args:
+        arguments: name and arguments; None for those of the process.
+    """
+    name, *rest = arguments or sys.argv[1:] or ["--help"]
+    if name in _HELP and not rest:
+        print(overview())
+        return
+    if name in _HELP:
+        name, rest = rest[0], ["--help"]
+    if name not in COMMANDS:
+        door.fail(
+            ValueError(
+                f"there is no command {name!r}; there are {', '.join(COMMANDS)}"
+            )
+        )
+    start(name, rest, f"byol_tf {name}")
+
+
+def overview() -> str:
+    """Returns the commands in one screen."""
+    lines = [f"  byol_tf {name:9} {what}" for name, what in COMMANDS.items()]
+    recipes = sorted(p.stem for p in FOLDER.glob("*.py") if _is_recipe(p))
+    return "\n".join(
+        [
+            "BYOL: from a folder of unlabelled data to an encoder.",
+            "",
+            *lines,
+            "",
+            "byol_tf COMMAND --help lists the flags of one of them.",
+            f"Recipes of --config=: {', '.join(recipes)}",
+        ]
+    )
+
+
+def start(name: str, rest: list[str], program: str) -> None:
+    """Runs one command.
+
+    Args:
+        name: of the command.
+        rest: its arguments.
+        program: how it was called, for messages.
+    """
+    module = importlib.import_module(f"configs.commands.{name}")
+    if any(word in _HELP[:-1] for word in rest):
+        print(help_text(module, program))
+        sys.exit(1)  # as absl's own
+    try:
+        arguments = _by_flags(rest, module.POSITIONAL)
+        sys.argv = [program, *getattr(module, "expand", list)(arguments)]
+    except (OSError, ValueError) as error:
+        door.fail(error)
+    door.run_script(module.main, _default_config(module))
+
+
+def start_script(name: str) -> None:
+    """Runs one command as a script of its own, such as train.py."""
+    start(name, sys.argv[1:], pathlib.Path(sys.argv[0]).name)
+
+
+def help_text(module, program: str) -> str:
+    """Returns the docstring of a command as written, and its flags."""
+    text = module.__doc__.strip()
+    own = flags.FLAGS.get_key_flags_for_module(module.__name__)
+    lines = [text, "", f"Flags of {program}:"]
+    for flag in sorted(own, key=lambda flag: flag.name):
+        about = " ".join(flag.help.split())
+        values = getattr(flag.parser, "enum_values", None)
+        if values:
+            about += f" One of {', '.join(values)}."
+        if flag.default not in (None, "", [], False):
+            about += f" Default: {flag.default_as_str}."
+        lines += [f"  --{flag.name}", f"      {about}"]
+    return "\n".join(lines)
+
+
+def _is_recipe(path):
+    return "get_config" in path.read_text("utf-8") and path.stem not in (
+        *("base", "sections", "compare", "embed", "eval_linear"),
+        *("export", "finetune", "serve", "tune", "door", "command_line"),
+    )
+
+
+def _default_config(module):
+    path = getattr(module, "DEFAULT_CONFIG", None)
+    return str(FOLDER / path) if path else None
+
+
+def _by_flags(arguments, positional):
+    """Puts what is given by place into flags, and names recipes by file."""
+    words = iter(arguments)
+    result, by_place = [], []
+    for word in words:
+        if not word.startswith("-"):
+            by_place.append(word)
+        elif word.startswith(("--config=", "-config=")):
+            path = find(word.partition("=")[2])
+            check_file(path)
+            result.append(f"--config={path}")
+        elif _takes_next(word):
+            result += [word, *([value] if (value := next(words, "")) else [])]
+        else:
+            result.append(word)
+    given = {word.lstrip("-").partition("=")[0] for word in result}
+    choices = [[n for n in names if n not in given] for names in positional]
+    fitting = (names for names in choices if len(names) >= len(by_place))
+    names = next(fitting, choices[-1])
+    if len(by_place) > len(names):
+        raise ValueError(
+            f"unexpected argument {by_place[len(names)]!r}; flags start with --"
+        )
+    named = zip(names, by_place, strict=False)
+    return result + [f"--{name}={word}" for name, word in named]
+
+
+def _takes_next(word):
+    """Whether a flag's value is the next argument, as in `--labels 10%`."""
+    name = word.lstrip("-")
+    if "=" in word or not name:
+        return False
+    if name.startswith("config."):
+        return True
+    known = flags.FLAGS._flags().get(name)
+    return known is not None and not known.boolean

@@ -1,0 +1,48 @@
+"""Compares trainings: variants or a grid of settings, with several seeds.
+
+    byol_tf compare RUNS --config=compare:objectives
+
+Each training is a process with a run folder of its own below RUNS.
+Interrupted, the same command goes on; finished trainings stay. Ends with one
+table and one picture: `compare.html`, `.md`, `.csv`, `.json` and `.png`.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import base, command_line
+from configs.door import importing
+
+POSITIONAL = (("workdir",),)
+DEFAULT_CONFIG = "compare.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/compare.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the comparison.", required=True
+)
+
+
+def main():
+    command_line.check_file(_CONFIG.value.base)
+    with importing(sigterm="interrupt"):
+        from byol_tf.jobs.compare import build, results, run
+
+    job = build.comparison(
+        _CONFIG.value,
+        _WORKDIR.value,
+        load=command_line.load,
+        train=command_line.command("pretrain"),
+        defaults=base.get_config(),
+    )
+    result = job.run(_WORKDIR.value)
+    print()
+    print(results.table(result))
+    print(f"\nPage: {_WORKDIR.value}/compare.html")
+    failed = run.failures(result)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(job.runs)} runs failed; their output is "
+            f"in output.log of their folders, and the same command tries them "
+            f"again. The first: {failed[0]}"
+        )

@@ -1,0 +1,101 @@
+"""Embeds a folder of images, and searches in what was embedded.
+
+    byol_tf embed RUN DIR --out=embeddings.parquet
+
+Interrupted, the same command goes on; later, it embeds what is new. Then
+
+    byol_tf embed --embeddings=embeddings.parquet --query=IMAGE
+    byol_tf embed --embeddings=embeddings.parquet --duplicates
+    byol_tf embed --embeddings=embeddings.parquet --map=map.html
+
+find the images nearest to one (`query.png`), groups of near-duplicates
+(`duplicates.csv`, `duplicates.png`), and draw a map to look around in.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import door
+
+POSITIONAL = (("workdir", "images"),)
+DEFAULT_CONFIG = "embed.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/embed.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder with an encoder.keras."
+)
+_IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "Folder of images to embed; with --embeddings, where they are now.",
+)
+_OUT = flags.DEFINE_string(
+    "out", None, "Parquet file; embeddings.parquet in the run folder if none."
+)
+_EMBEDDINGS = flags.DEFINE_string(
+    "embeddings", None, "Parquet file to search in; that of --out if none."
+)
+_QUERY = flags.DEFINE_multi_string(
+    "query", [], "Image to find the nearest of; may be given several times."
+)
+_DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
+_MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")
+_SHOWN = 10  # images without a representation that are named
+
+
+def main():
+    config = _CONFIG.value
+    path = door.embeddings_path(_WORKDIR.value, _OUT.value, _EMBEDDINGS.value)
+    searches = (_QUERY.value, _DUPLICATES.value, _MAP.value)
+    embeds = _IMAGES.value and not _EMBEDDINGS.value
+    if not embeds and not any(searches):
+        raise ValueError(
+            "say what to do: --images, --query, --duplicates, --map"
+        )
+    check_paths(embeds, path)
+    with door.importing():
+        from byol_tf.jobs.embed import build
+
+    if embeds:
+        embed(build, config, path)
+    if any(searches):
+        search(build.Search(config, path, _IMAGES.value))
+
+
+def check_paths(embeds, path):
+    if embeds:
+        if not _WORKDIR.value:
+            raise ValueError("--workdir=RUN is needed to embed images")
+        door.check_encoder(_WORKDIR.value)
+    else:
+        door.check_embeddings(path)
+    if _IMAGES.value:
+        door.check_folder(_IMAGES.value)
+    door.check_files("query", _QUERY.value)
+
+
+def embed(build, config, path):
+    done = build.embed(config, _WORKDIR.value, _IMAGES.value, path)
+    print(f"Read {done.new} new images; {done.images} are in {done.path}")
+    for name, reason in done.unread[:_SHOWN]:
+        print(f"  not read: {name}: {reason}")
+    if len(done.unread) > _SHOWN:
+        rest = len(done.unread) - _SHOWN
+        print(f"  and {rest} more, with their reasons in the column `status`")
+
+
+def search(job):
+    if _QUERY.value:
+        results, picture = job.query(_QUERY.value, _WORKDIR.value)
+        for query, found in results:
+            print(f"\nNearest to {query}:")
+            for path, cosine in found:
+                print(f"  {cosine:6.3f}  {path}")
+        print(f"\nPicture: {picture}")
+    if _DUPLICATES.value:
+        groups, images, files = job.duplicates()
+        print(f"\nGroups of near-duplicates: {groups}, of {images} images")
+        print(f"Written: {', '.join(map(str, files))}")
+    if _MAP.value:
+        print(f"\nImages on the map: {job.map(_MAP.value)}; {_MAP.value}")

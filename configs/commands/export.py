@@ -1,0 +1,64 @@
+"""Exports the encoder of a run as SavedModel, for ONNX Runtime or LiteRT.
+
+    byol_tf export RUN OUT
+    byol_tf export RUN OUT --format=saved_model,onnx,litert
+
+The SavedModel, `OUT/<version>/`, is for TensorFlow Serving
+and takes the bytes of image files or images; of a fine-tuned run it also
+tells class names and probabilities. `onnx/<version>/` and `litert/<version>/`
+beside it take images. Every export is loaded again and compared with the
+run's own encoder on real images, and removed if it differs.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import base, door
+
+POSITIONAL = (("workdir", "to"),)
+DEFAULT_CONFIG = "export.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/export.py, the default."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder with an encoder.keras.", required=True
+)
+_TO = flags.DEFINE_string(
+    "to", None, "Folder of the versions of the model.", required=True
+)
+_FORMAT = flags.DEFINE_list(
+    "format", ["saved_model"], "Some of saved_model, onnx and litert."
+)
+flags.register_validator(
+    _FORMAT,
+    lambda names: set(names) <= {"saved_model", "onnx", "litert"},
+    "--format must be some of saved_model,onnx,litert",
+)
+
+
+def main():
+    config, workdir = _CONFIG.value, _WORKDIR.value
+    door.check_encoder(workdir)
+    if config.data.dir:
+        door.check_data(config.data, workdir)
+    with door.importing():
+        from byol_tf.export import formats, saved_model, verify_table
+        from byol_tf.jobs.export import build
+
+    exported = build.export(
+        config,
+        workdir,
+        _TO.value,
+        base.get_config(),
+        _FORMAT.value,
+    )
+    print()
+    print(verify_table.table([e["verification"] for e in exported.values()]))
+    print()
+    card = f"{saved_model.EXTRA}/model_card.md"
+    for name, about in exported.items():
+        other = about["format"] != formats.SAVED_MODEL
+        parts = [*about["signatures"], "model_card.md" if other else card]
+        print(f"{name + ':':13}{about['folder']} ({', '.join(parts)})")
+    if reason := next(iter(exported.values()))["without_classify"]:
+        print(f"Without classify: {reason}")

@@ -1,0 +1,66 @@
+"""Fine-tunes a pretrained encoder on parts of the labels, and predicts.
+
+    byol_tf finetune RUN --labels=10-per-class,10%
+
+Beside the fine-tuned encoder stand the frozen one and one that starts from
+scratch, with the same images and steps. `--task=` takes classification,
+multilabel, regression, keypoints, or `module:Class` of one's own;
+`--config.data.*` any other data set. Writes `finetune.json`, `finetune.png`,
+`finetune_subsets.json` and `classifier.keras` into the run folder; then
+
+    byol_tf predict RUN DIR
+
+writes `predictions.csv` for all files of a folder.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import base, data_argument, door
+from configs.commands import predicting
+
+POSITIONAL = (("workdir",),)
+DEFAULT_CONFIG = "finetune.py"
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; see configs/finetune.py, the default."
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Other data: a folder, .npz file or tfds:NAME."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Run folder with an encoder.keras.", required=True
+)
+_TASK = flags.DEFINE_string(
+    "task", "classification", "What is learned of an image."
+)
+_LABELS = flags.DEFINE_multi_string(
+    "labels",
+    ["1%,10%,100%"],
+    "Parts of the labels: 1%, 0.5%, 25-per-class, all; several with commas.",
+)
+_PREDICT = flags.DEFINE_string(
+    "predict", None, "Folder to predict: the command `byol_tf predict`."
+)
+
+expand = data_argument.with_overrides
+
+
+def main():
+    config, workdir, task = _CONFIG.value, _WORKDIR.value, _TASK.value
+    if _PREDICT.value is not None:
+        return predicting.predict(config, workdir, task, _PREDICT.value)
+    door.check_encoder(workdir)
+    door.check_data(config.data, workdir)
+    with door.importing():
+        from byol_tf.jobs.finetune import build, results
+
+    job = build.fine_tuning(
+        config, workdir, base.get_config(), task=task, labels=_LABELS.value
+    )
+    name, classifier = build.fine_tuning_names(config, task)
+    result = job.run(workdir, name, classifier)
+    print()
+    print(results.table(result))
+    print(f"\nNumbers: {workdir}/{name}.json")
+    print(f"Picture: {workdir}/{name}.png")
+    print(f"Model:   {workdir}/{classifier}.keras")

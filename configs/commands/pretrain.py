@@ -1,0 +1,72 @@
+"""Pretrains an encoder on unlabelled data.
+
+    byol_tf pretrain PHOTOS RUN
+    byol_tf pretrain RUN --config=quickstart
+
+Writes a run folder that explains itself and ends with a table: the encoder
+before and after. The same command, or `--workdir` alone, continues a run that
+was interrupted.
+"""
+
+import os
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import base, data_argument, door
+from configs.command_line import find
+
+POSITIONAL = (("workdir",), ("data", "workdir"))
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration file; see configs/.", lock_config=True
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Folder, .npz file or tfds:NAME, in place of config.data."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    None,
+    ["auto", "one", "mirrored", "multi_worker", "tpu"],
+    "Devices of this start, in place of config.strategy.",
+)
+
+
+def expand(arguments):
+    return data_argument.with_overrides(arguments, find("photos"))
+
+
+def main():
+    door.check_start(_CONFIG.value, _WORKDIR.value)
+    with door.importing(sigterm="stop"):
+        from byol_tf.jobs.pretrain import build
+        from byol_tf.runs import config as run_config
+        from byol_tf.runtime import share_cores
+        from byol_tf.training.signals import Stopped, stop_at_once
+
+    try:
+        with stop_at_once():
+            if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+                share_cores()
+            train(build, run_config)
+    except Stopped as stopped:
+        print(f"\n{stopped}", flush=True)
+        sys.exit(stopped.status)
+
+
+def train(build, run_config):
+    config = run_config.config_of_run(
+        _CONFIG.value, _WORKDIR.value, base.get_config()
+    )
+    with build.owned(config, _WORKDIR.value, _STRATEGY.value):
+        job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+        if job.distribution.is_chief:
+            run_config.save_config(config, _WORKDIR.value)
+        result = job.run(_WORKDIR.value)
+    if not job.distribution.is_chief:
+        return
+    print()
+    print(job.table(result))
+    print(f"\nEncoder: {_WORKDIR.value}/encoder.keras")
+    print(f"Report:  {_WORKDIR.value}/report.html")

@@ -1,0 +1,50 @@
+"""Your own photos: from a folder to an encoder.
+
+    byol_tf pretrain PHOTOS RUN
+
+Views are random crops of the whole photos, each from its original pixels. What
+tells products, animals or places apart is often their colour, which the
+paper's jitter teaches an encoder to ignore: the changes of colour here are
+mild.
+"""
+
+import math
+
+from configs import base
+
+
+def get_config():
+    config = base.get_config()
+    config.batch_size = 128
+    config.epochs = 60
+    config.precision = "auto"
+
+    config.data.source = "folder"
+    config.data.test_split = ""
+
+    config.augment.size = 64
+    config.augment.grayscale = 0.0
+    config.augment.hue = 0.02
+
+    config.encoder.name = "slim"
+    config.encoder.widths = (32, 64, 128, 256)
+
+    config.heads.hidden_size = 512
+    config.heads.projection_size = 128
+
+    config.objective.normalize_projection = True
+    config.objective.target_init = "copy"
+    config.objective.tau = 0.99
+    config.objective.tau_batch = 128
+
+    # A quarter of the quickstart's rate and a fifth of its decay: with those,
+    # representations of photos lose most of their directions.
+    config.optimizer.name = "adamw"
+    config.optimizer.lr_rule = "sqrt"
+    config.optimizer.base_lr = 1e-3 * math.sqrt(2)
+    config.optimizer.weight_decay = 1e-2 * math.sqrt(2)
+    config.optimizer.warmup_epochs = 2.0
+
+    config.monitor.every_epochs = 10
+    config.evaluate.knn_k = 10
+    return config

@@ -1,0 +1,156 @@
+"""The command `byol_tf`: what its arguments mean, before anything runs."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from configs import command_line, commands, data_argument
+from tests.support.scripts import ROOT
+
+
+def run(*words, cwd=ROOT, fakes=None, program=("-m", "byol_tf")):
+    environment = dict(os.environ)
+    if fakes:
+        environment["PYTHONPATH"] = str(fakes)
+    return subprocess.run(
+        [sys.executable, *program, *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=60,
+    )
+
+
+@pytest.fixture(name="fakes", scope="module")
+def _fakes(tmp_path_factory):
+    """Libraries whose import ends the process with a word."""
+    folder = tmp_path_factory.mktemp("fakes")
+    for name in ("tensorflow", "keras"):
+        (folder / f"{name}.py").write_text("raise SystemExit('imported')\n")
+    return folder
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path):
+    for name in ("photos/a", "photos/b", "run"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "run" / "encoder.keras").touch()
+    (tmp_path / "run" / "classifier.keras").touch()
+    np.savez(tmp_path / "a.npz", x_train=np.zeros(1))
+    return tmp_path
+
+
+def test_alone_it_names_every_command_and_recipe(fakes):
+    done = run(fakes=fakes)
+    assert done.returncode == 0 and not done.stderr
+    for name in (*commands.COMMANDS, "quickstart", "photos", "cifar10_simclr"):
+        assert f" {name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
+    done = run(name, "--help", fakes=fakes)
+    assert not done.stderr
+    assert f"    byol_tf {name}" in done.stdout
+    assert f"Flags of byol_tf {name}:" in done.stdout
+    assert ("--model" if name == "serve" else "--workdir") in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["embedd"], "there is no command 'embedd'; there are pretrain"),
+        (["pretrain", "/nowhere", "run"], "there is no folder '/nowhere'"),
+        (["pretrain", "/nowhere.npz", "run"], "there is no such file"),
+        (["pretrain", "tfds:", "run"], "must name a set"),
+        (["pretrain", "photos", "run", "more"], "unexpected argument 'more'"),
+        (["pretrain"], "--workdir"),
+        (["predict", "run"], "--images"),
+        (["embed", "none", "photos"], "no encoder in none"),
+        (["finetune", "run", "--nothing=1"], "Unknown command line flag"),
+        (["pretrain", "photos", "new", "--config=phtos"], "phtos"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
+    done = run(*words, cwd=folder, fakes=fakes, program=[ROOT / "byol_tf"])
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and told in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pretrain", "photos", "new"],
+        ["pretrain", "photos", "new", "--config=quickstart"],
+        ["pretrain", "a.npz", "new", "--config.epochs=3"],
+        ["pretrain", "new", "--config=imagenet:40,1000"],
+        ["evaluate", "run", "--data=photos"],
+        ["finetune", "run", "--data", "photos", "--labels", "10%"],
+        ["predict", "run", "photos", "--out=p.csv"],
+        ["export", "run", "out"],
+        ["embed", "run", "photos"],
+        ["embed", "--workdir=run", "photos"],
+        ["serve", "run"],
+        ["compare", "new"],
+        ["tune", "new"],
+    ],
+)
+def test_what_is_right_goes_on_to_the_import(words, folder, fakes):
+    done = run(*words, cwd=folder, fakes=fakes, program=[ROOT / "byol_tf"])
+    assert done.stderr.strip() == "imported"
+
+
+def test_the_package_is_imported_whole_by_a_program(fakes):
+    done = run(fakes=fakes, program=["-c", "import byol_tf"])
+    assert done.stderr.strip() == "imported"
+
+
+def test_a_child_is_started_by_the_package_itself(folder, fakes):
+    program = command_line.command("embed")[1:]
+    done = run("run", "photos", cwd=folder, fakes=fakes, program=program)
+    assert done.stderr.strip() == "imported"
+
+
+@pytest.mark.parametrize(
+    "name,split",
+    [("test", "test"), ("Val", "Val"), ("validation", "validation")],
+)
+def test_a_folder_beside_train_is_its_test_split(name, split, tmp_path):
+    for one in ("train", name, "other"):
+        (tmp_path / one).mkdir()
+    found = data_argument.overrides(str(tmp_path))
+    assert f"--config.data.test_split={split}" in found
+    assert "--config.data.source=folder" in found
+
+
+def test_without_one_a_tenth_is_held_out(folder):
+    found = data_argument.overrides(str(folder / "photos"))
+    assert "--config.data.test_split=" in found
+
+
+def test_a_set_of_tfds_is_named(folder):
+    found = data_argument.overrides("tfds:cifar10")
+    assert found[:2] == [
+        "--config.data.source=tfds",
+        "--config.data.name=cifar10",
+    ]
+
+
+def test_a_home_folder_is_meant_by_its_sign(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    assert f"--config.data.dir={folder}/photos" in data_argument.overrides(
+        "~/photos"
+    )
+
+
+def test_a_field_that_is_given_holds_against_the_data(folder):
+    field = "--config.data.test_split=b"
+    words = data_argument.with_overrides(
+        [f"--data={folder}/photos", field, "--workdir=x"]
+    )
+    assert words.index(field) > words.index("--config.data.test_split=")
