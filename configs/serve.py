@@ -11,6 +11,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.workers = 2  # threads that compute, each call with every core
     config.timeout_s = 30.0  # seconds of a request
     config.poll_s = 2.0  # seconds between two looks for new versions
+    config.load_s = 120.0  # seconds until a version that does not load failed
     config.versions_kept = 1  # newest versions that are served
     # NaN in JSON: null, or NaN as TensorFlow Serving, which is no valid JSON.
     config.nan = "null"
@@ -27,6 +28,11 @@ def get_config() -> ml_collections.ConfigDict:
     batching.max_wait_ms = 0.0
 
     config.limits = limits = ml_collections.ConfigDict()
+    # Open at once, by REST and by gRPC each; fewer where `ulimit -n` is low.
+    limits.connections = 512
+    limits.header_s = 10.0  # seconds until the head of a request has come
+    limits.body_s = 20.0  # seconds until its body has
+    limits.idle_s = 75.0  # seconds of a connection without a request
     limits.requests = 256  # in progress; more are refused with 503
     limits.request_bytes = 32 * 2**20
     limits.instances = 1024  # images of a request

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from byol_tf.serving.errors import ServingError
 from byol_tf.serving.model import Signature
@@ -23,6 +24,15 @@ class _Job:
     rows: int
     due: float
     answer: asyncio.Future
+
+    def settle(self, result):
+        """Answers with outputs, or with an error that is raised."""
+        if self.answer.done():  # cancelled
+            return
+        if isinstance(result, Exception):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
 
 
 class _Lane:
@@ -146,15 +156,12 @@ class Batcher:
                 return
             self._observe(len(jobs), sum(job.rows for job in jobs))
             results = await self._in_thread(signature, jobs)
+        except Exception as error:  # no thread takes it
+            results = [error] * len(jobs)
         finally:
             self._free.release()
         for job, result in zip(jobs, results, strict=True):
-            if job.answer.done():
-                continue
-            if isinstance(result, ServingError):
-                job.answer.set_exception(result)
-            else:
-                job.answer.set_result(result)
+            job.settle(result)
 
     async def _in_thread(self, signature, jobs):
         requests = [job.inputs for job in jobs]
@@ -173,15 +180,15 @@ def _compute(signature, requests: Sequence[Arrays]) -> list:
     if len(requests) > 1:
         try:
             return _together(signature, requests)
-        except ServingError:
-            pass  # of one of them: alone, the others are answered
+        except Exception:  # of one of them: alone, the others are answered
+            logging.debug("a batch is computed one by one", exc_info=True)
     return [_alone(signature, inputs) for inputs in requests]
 
 
 def _alone(signature, inputs):
     try:
         return signature(inputs)
-    except ServingError as error:
+    except Exception as error:
         return error
 
 

@@ -7,9 +7,11 @@ class ServingError(Exception):
     Attributes:
         http: status of the answer by REST.
         grpc: name of the status of the answer by gRPC.
+        headers: of the answer by REST, as pairs.
     """
 
     http, grpc = 500, "INTERNAL"
+    headers = ()
 
 
 class BadRequest(ServingError):
@@ -18,22 +20,43 @@ class BadRequest(ServingError):
     http, grpc = 400, "INVALID_ARGUMENT"
 
 
+class Malformed(BadRequest):
+    """It is not clear where it ends, so that nothing after it is read."""
+
+    headers = (("Connection", "close"),)
+
+
 class NotFound(ServingError):
     """No such model or version is served."""
 
     http, grpc = 404, "NOT_FOUND"
 
 
+class NotAllowed(ServingError):
+    """Its method is not the one of its path."""
+
+    http, grpc = 405, "UNIMPLEMENTED"
+
+
+class TooSlow(ServingError):
+    """Its body did not come in time."""
+
+    http, grpc = 408, "DEADLINE_EXCEEDED"
+    headers = (("Connection", "close"),)
+
+
 class TooLarge(ServingError):
     """Its body is larger than the limit."""
 
     http, grpc = 413, "RESOURCE_EXHAUSTED"
+    headers = (("Connection", "close"),)
 
 
 class Overloaded(ServingError):
     """As many requests are in progress as may be."""
 
     http, grpc = 503, "RESOURCE_EXHAUSTED"
+    headers = (("Retry-After", "1"),)
 
 
 class TimedOut(ServingError):

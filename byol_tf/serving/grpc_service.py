@@ -13,82 +13,106 @@ from tensorflow_serving.apis import (
 
 from byol_tf.serving import protos
 from byol_tf.serving.errors import BadRequest
-from byol_tf.serving.service import GRPC, Service, as_serving_error
+from byol_tf.serving.service import GRPC, Service, request_id
 
 
-def make_server(service: Service, address: str) -> tuple[grpc.aio.Server, int]:
-    """A server that is not started yet, and its port.
+def make_server(
+    service: Service, address: str, connections: int
+) -> tuple[grpc.aio.Server, int]:
+    """Makes a server that is not started yet.
 
     Args:
         service: that answers.
         address: host and port; port 0 is any free one.
+        connections: that may be open at once.
+
+    Returns:
+        The server and its port.
 
     Raises:
         OSError: it cannot listen there.
     """
-    limit = service.settings.limits.request_bytes
+    limits = service.settings.limits
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # else two servers could share a port
+            ("grpc.max_allowed_incoming_connections", connections),
+            ("grpc.server_handshake_timeout_ms", int(1000 * limits.header_s)),
+            ("grpc.max_connection_idle_ms", int(1000 * limits.idle_s)),
         ]
     )
+    servicer = _Servicer(service)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _Prediction(service), server
+        servicer, server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-        _Model(service), server
-    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)
     try:
         return server, server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address} for gRPC") from error
 
 
-class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
+async def _observe(service, method, context, answer, request):
+    code, text = "OK", ""
+    number = request_id(dict(context.invocation_metadata() or ()))
+    context.set_trailing_metadata((("x-request-id", number),))
+    try:
+        return await answer(service, request)
+    except asyncio.CancelledError:
+        code = "CANCELLED"
+        raise
+    except Exception as error:
+        known = service.explain(error, number, f"gRPC {method}")
+        code, text = known.grpc, str(known)
+    finally:
+        service.metrics.requests.labels(GRPC, method, code).inc()
+        logging.debug("%s %s gRPC %s %s", number, context.peer(), method, code)
+    await context.abort(grpc.StatusCode[code], text)
+
+
+async def _predict(service, request):
+    with service.admitted(GRPC):
+        return await service.in_time(_predicted(service, request))
+
+
+async def _metadata(service, request):
+    if list(request.metadata_field) != [protos.SIGNATURES]:
+        raise BadRequest(f"`metadata_field` must be [{protos.SIGNATURES}]")
+    number = _version(service, request.model_spec)
+    return protos.metadata(service.name, service.versions.find(number))
+
+
+async def _status(service, request):
+    number = _version(service, request.model_spec)
+    return protos.status(service.versions, number)
+
+
+class _Servicer(
+    prediction_service_pb2_grpc.PredictionServiceServicer,
+    model_service_pb2_grpc.ModelServiceServicer,
+):
     def __init__(self, service):
         self._service = service
 
     async def Predict(self, request, context):
-        service = self._service
-
-        async def answer():
-            with service.admitted(GRPC):
-                return await service.in_time(_predict(service, request))
-
-        return await _observed(service, "predict", context, answer())
+        return await _observe(
+            self._service, "predict", context, _predict, request
+        )
 
     async def GetModelMetadata(self, request, context):
-        service = self._service
-
-        async def answer():
-            if list(request.metadata_field) != [protos.SIGNATURES]:
-                raise BadRequest(
-                    f"`metadata_field` must be [{protos.SIGNATURES}]"
-                )
-            number = _version(service, request.model_spec)
-            version = service.versions.find(number)
-            return protos.metadata(service.name, version)
-
-        return await _observed(service, "metadata", context, answer())
-
-
-class _Model(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, service):
-        self._service = service
+        return await _observe(
+            self._service, "metadata", context, _metadata, request
+        )
 
     async def GetModelStatus(self, request, context):
-        service = self._service
-
-        async def answer():
-            number = _version(service, request.model_spec)
-            return protos.status(service.versions, number)
-
-        return await _observed(service, "status", context, answer())
+        return await _observe(
+            self._service, "status", context, _status, request
+        )
 
 
-async def _predict(service, request):
+async def _predicted(service, request):
     spec = request.model_spec
     number = _version(service, spec)
     answer = await service.predict(
@@ -121,22 +145,3 @@ def _version(service, spec):
     if spec.version_label:
         raise BadRequest("there are no version labels here")
     return spec.version.value if spec.HasField("version") else None
-
-
-async def _observed(service, method, context, answer):
-    """The answer, or its error as gRPC has it; either is counted."""
-    code, text = "OK", ""
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        code = "CANCELLED"
-        raise
-    except Exception as error:
-        told = as_serving_error(error)
-        if told is not error:
-            logging.exception("gRPC %s", method)
-        code, text = told.grpc, str(told)
-    finally:
-        service.metrics.requests.labels(GRPC, method, code).inc()
-        logging.debug("%s gRPC %s %s", context.peer(), method, code)
-    await context.abort(grpc.StatusCode[code], text)

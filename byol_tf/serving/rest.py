@@ -1,102 +1,151 @@
 """TensorFlow Serving's REST form, with health and metrics."""
 
+import asyncio
 import functools
 import json
+import re
 import time
+from collections.abc import Callable
 
 from absl import logging
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from byol_tf.serving import protos, rest_json
-from byol_tf.serving.errors import TooLarge
-from byol_tf.serving.service import REST, Service, as_serving_error
+from byol_tf.serving.errors import (
+    Malformed,
+    NotAllowed,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    TooSlow,
+)
+from byol_tf.serving.service import REST, Service, request_id
 
-_MODEL = "/v1/models/{name}"
-_VERSION = _MODEL + "/versions/{version:int}"
+_MODEL = re.compile(
+    r"/v1/models/(?P<name>[^/]+?)(/versions/(?P<version>[^/]+?))?"
+    r"(?P<verb>:predict|/metadata|)"
+)
+_JSON = "application/json"
+_DIGITS = 19  # of the largest version that the messages can hold
 
 
-def make_app(service: Service) -> Starlette:
+def make_app(service: Service) -> Callable:
     """The ASGI application of a service."""
-    posts, gets = {"methods": ["POST"]}, {"methods": ["GET"]}
-    routes = [
-        Route(path, functools.partial(handler, service), **methods)
-        for path, handler, methods in (
-            (f"{_MODEL}:predict", _predict, posts),
-            (f"{_VERSION}:predict", _predict, posts),
-            (f"{_MODEL}/metadata", _metadata, gets),
-            (f"{_VERSION}/metadata", _metadata, gets),
-            (_VERSION, _status, gets),
-            (_MODEL, _status, gets),
-            ("/healthz", _alive, gets),
-            ("/readyz", _ready, gets),
-            ("/metrics", _metrics, gets),
+
+    async def app(scope, receive, send):
+        request = Request(scope, receive)
+        response = await _respond(service, request)
+        if service.draining or _is_surplus(request):
+            response.headers["Connection"] = "close"
+        await response(scope, receive, send)
+
+    return app
+
+
+async def _respond(service, request):
+    """The answer, or the error as TensorFlow Serving has it; counted."""
+    start, number = time.perf_counter(), request_id(request.headers)
+    method, response = "other", None
+    try:
+        method, handler, arguments = _find(request)
+        response = await handler(service, request, **arguments)
+    except ClientDisconnect:
+        response = Response(status_code=499)  # which nobody reads
+    except Exception as error:
+        known = service.explain(error, number, request.url.path[:200])
+        body = json.dumps({"error": str(known)}).encode()
+        response = Response(body, known.http, dict(known.headers), _JSON)
+    finally:
+        code = str(response.status_code) if response else "cancelled"
+        if method != "health" or code != "200":
+            service.metrics.requests.labels(REST, method, code).inc()
+        host = request.client.host if request.client else "-"
+        logging.debug(
+            "%s %s %s %s %s %.1f ms",
+            *(number, host, request.method, request.url.path, code),
+            1000 * (time.perf_counter() - start),
         )
-    ]
-    unknown = functools.partial(_unknown, service)
-    return Starlette(routes=routes, exception_handlers={HTTPException: unknown})
+    response.headers["X-Request-ID"] = number
+    return response
 
 
-def _observed(method):
-    """A handler whose errors become answers; every answer is counted."""
-
-    def decorate(handler):
-        async def observed(service: Service, request: Request) -> Response:
-            start = time.perf_counter()
-            try:
-                response = await handler(service, request)
-            except ClientDisconnect:
-                response = _error(499, "the client left")
-            except Exception as error:
-                told = as_serving_error(error)
-                if told is not error:
-                    logging.exception("%s", request.url.path)
-                response = _error(told.http, str(told))
-            _log(service, request, response, method, start)
-            return response
-
-        return observed
-
-    return decorate
+def _find(request):
+    """What a request asks for: its name, handler and arguments."""
+    _check_framing(request)
+    path = request.url.path
+    if plain := _PLAIN.get(path):
+        _check_method(request, "GET")
+        return "health", plain, {}
+    if _is_surplus(request):
+        raise Overloaded("too many connections are open; try later")
+    if not (found := _MODEL.fullmatch(path)):
+        raise NotFound(f"Not Found: {request.method} {path[:200]}")
+    wanted, method, handler = _HANDLERS[found["verb"]]
+    _check_method(request, wanted)
+    version = found["version"] and _number(found["version"])
+    return method, handler, {"name": found["name"], "version": version}
 
 
-@_observed("predict")
-async def _predict(service, request):
-    limit = service.settings.limits.request_bytes
+def _is_surplus(request):
+    """Whether it came by a connection beyond the limit."""
+    return request.scope.get("state", {}).get("surplus", False)
 
+
+def _check_framing(request):
+    """Refuses a body whose end two readers could see in different places."""
+    if request.scope["http_version"] not in ("1.0", "1.1"):
+        raise Malformed("only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if "transfer-encoding" in request.headers and (
+        "content-length" in request.headers
+        or request.scope["http_version"] == "1.0"
+    ):
+        raise Malformed(
+            "a request has either Content-Length or, in HTTP/1.1, "
+            "Transfer-Encoding"
+        )
+
+
+def _check_method(request, wanted):
+    if request.method not in (wanted, {"GET": "HEAD"}.get(wanted)):
+        error = NotAllowed(
+            f"Method Not Allowed: {request.method} {request.url.path[:200]}"
+        )
+        error.headers = (("Allow", wanted),)
+        raise error
+
+
+def _number(text):
+    digits = text.lstrip("0")
+    if text.isascii() and text.isdigit() and len(digits) <= _DIGITS:
+        return int(digits or 0)
+    raise NotFound(f"there is no version {text[: 2 * _DIGITS]}")
+
+
+async def _predict(service, request, name, version):
     async def answer():
-        asked = rest_json.parse(await _body(request, limit))
+        parsed = rest_json.parse(await _body(service, request))
         answer = await service.predict(
-            request.path_params["name"],
-            request.path_params.get("version"),
-            asked.get("signature_name", ""),
-            functools.partial(rest_json.inputs_of, asked),
+            name,
+            version,
+            parsed.get("signature_name", ""),
+            functools.partial(rest_json.inputs_of, parsed),
         )
-        by_row = rest_json.ROWS in asked
-        nan = service.settings.nan
-        return rest_json.answer(answer.outputs, by_row, nan)
+        by_row = rest_json.ROWS in parsed
+        return rest_json.answer(answer.outputs, by_row, service.settings.nan)
 
     with service.admitted(REST):
         return _json(await service.in_time(answer()))
 
 
-@_observed("status")
-async def _status(service, request):
-    service.check_name(request.path_params["name"])
-    number = request.path_params.get("version")
-    message = protos.status(service.versions, number)
-    return _json(json.dumps(protos.to_json(message), indent=1).encode())
+async def _status(service, request, name, version):
+    service.check_name(name)
+    return _message(protos.status(service.versions, version))
 
 
-@_observed("metadata")
-async def _metadata(service, request):
-    service.check_name(request.path_params["name"])
-    version = service.versions.find(request.path_params.get("version"))
-    message = protos.metadata(service.name, version)
-    return _json(json.dumps(protos.to_json(message), indent=1).encode())
+async def _metadata(service, request, name, version):
+    service.check_name(name)
+    return _message(protos.metadata(name, service.versions.find(version)))
 
 
 async def _alive(service, request):
@@ -114,54 +163,49 @@ async def _metrics(service, request):
     return Response(metrics.text(), media_type=metrics.content_type)
 
 
-async def _unknown(service, request, error):
-    start = time.perf_counter()
-    text = f"{error.detail}: {request.method} {request.url.path}"
-    response = _error(error.status_code, text)
-    response.headers.update(error.headers or {})
-    _log(service, request, response, "other", start)
-    return response
+_PLAIN = {"/healthz": _alive, "/readyz": _ready, "/metrics": _metrics}
+_HANDLERS = {
+    ":predict": ("POST", "predict", _predict),
+    "/metadata": ("GET", "metadata", _metadata),
+    "": ("GET", "status", _status),
+}
 
 
-async def _body(request, limit):
+async def _body(service, request):
+    limits = service.settings.limits
+    try:
+        return await asyncio.wait_for(
+            _read(request, limits.request_bytes), limits.body_s
+        )
+    except asyncio.TimeoutError as error:
+        raise TooSlow(
+            f"the body did not come within {limits.body_s:g} s"
+        ) from error
+
+
+async def _read(request, limit):
     """The body, read no further than it may be long."""
-    told = int(request.headers.get("content-length", 0))
+    length = int(request.headers.get("content-length", 0))
     too_large = TooLarge(f"the body has more bytes than the limit of {limit}")
-    if told > 2 * limit:
+    if length > 2 * limit:
         raise too_large
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if max(size, told) <= limit:
+        if max(size, length) <= limit:
             parts.append(part)
         # As much again is read and dropped, so that a client that writes all
         # before it reads gets to see the answer.
         elif size > 2 * limit:
             break
-    if max(size, told) > limit:
+    if max(size, length) > limit:
         raise too_large
     return b"".join(parts)
 
 
+def _message(message):
+    return _json(json.dumps(protos.to_json(message), indent=1).encode())
+
+
 def _json(body):
-    return Response(body, media_type="application/json")
-
-
-def _error(code, text):
-    body = json.dumps({"error": text}).encode()
-    headers = {"Retry-After": "1"} if code == 503 else None
-    return Response(body, code, headers, "application/json")
-
-
-def _log(service, request, response, method, start):
-    code = str(response.status_code)
-    service.metrics.requests.labels(REST, method, code).inc()
-    host = request.client.host if request.client else "-"
-    logging.debug(
-        "%s %s %s %s %.1f ms",
-        host,
-        request.method,
-        request.url.path,
-        code,
-        1000 * (time.perf_counter() - start),
-    )
+    return Response(body, media_type=_JSON)

@@ -8,10 +8,10 @@ import os
 import signal
 import socket
 
-import uvicorn
 from absl import logging
 
-from byol_tf.serving import grpc_service, rest
+from byol_tf.serving import grpc_service
+from byol_tf.serving.connections import RestServer, most_connections
 from byol_tf.serving.listing import listing
 from byol_tf.serving.service import Service
 from byol_tf.serving.settings import Settings
@@ -67,16 +67,19 @@ async def _serve(directory, name, address, settings) -> bool:
     """Whether all that was begun was finished."""
     # Before the model is loaded, which takes longer than to find a port taken.
     listener = _listen(address.host, address.port)
-    versions = Versions(directory, settings.versions_kept)
+    versions = Versions(
+        directory, settings.versions_kept, load_s=settings.load_s
+    )
     service = Service(name, versions, settings)
-    servers = [_Rest(service, listener)]
+    most = most_connections(settings.limits.connections)
+    servers = [RestServer(service, listener, most)]
     grpc_port = None
     if address.grpc_port is not None:
         host = _bracketed(address.host)
         server, grpc_port = grpc_service.make_server(
-            service, f"{host}:{address.grpc_port}"
+            service, f"{host}:{address.grpc_port}", most
         )
-        servers.append(_Grpc(server))
+        servers.append(server)
     await _load(versions, directory)
     for server in servers:
         await server.start()
@@ -133,57 +136,6 @@ async def _until_stopped(service, servers, settings, asked, forced):
         await asyncio.gather(*(s.stop(0) for s in servers))
         await all_ended
     force.cancel()
-
-
-class _Rest(uvicorn.Server):
-    """Uvicorn on a socket, without handlers of signals of its own."""
-
-    def __init__(self, service, listener):
-        super().__init__(
-            uvicorn.Config(
-                rest.make_app(service),
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                ws="none",
-                # More than clients keep idle connections, so that they are
-                # not closed just when a request is sent.
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=service.settings.grace_s,
-            )
-        )
-        self._listener = listener
-        self._running = None
-
-    @contextlib.contextmanager
-    def capture_signals(self):
-        yield
-
-    async def start(self):
-        serving = self.serve(sockets=[self._listener])
-        self._running = asyncio.ensure_future(serving)
-        while not self.started:
-            await asyncio.sleep(0.01)
-
-    async def stop(self, grace):
-        self.should_exit = True
-        self.force_exit = grace == 0
-        await self._running
-
-
-class _Grpc:
-    """gRPC's server with the same methods."""
-
-    def __init__(self, server):
-        self._server = server
-
-    async def start(self):
-        await self._server.start()
-
-    async def stop(self, grace):
-        await self._server.stop(grace)
 
 
 def _listen(host, port):

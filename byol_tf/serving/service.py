@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from byol_tf.serving import limits
 from byol_tf.serving.batching import Batcher
@@ -130,6 +132,23 @@ class Service:
                 self.metrics.refused.labels(reason).inc()
             return Answer(asked.number, chosen.name, outputs)
 
+    def explain(
+        self, error: Exception, number: str, request: str
+    ) -> ServingError:
+        """The error to answer with; an unexpected one goes to the log.
+
+        Args:
+            error: what was raised.
+            number: the request's id.
+            request: what it was, for the log.
+        """
+        if isinstance(error, ServingError):
+            return error
+        logging.error("request %s: %s", number, request, exc_info=error)
+        return ServingError(
+            f"internal error; the server's log has more of request {number}"
+        )
+
     def close(self) -> bool:
         """Computes no further request.
 
@@ -154,8 +173,12 @@ class Service:
         )
 
 
-def as_serving_error(error: Exception) -> ServingError:
-    """The error, or one that says no more than that something is wrong."""
-    if isinstance(error, ServingError):
-        return error
-    return ServingError("internal error; the server's log has more")
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's own `x-request-id` if it is short and plain, or a new one.
+
+    Args:
+        headers: of the request, by names in lower case.
+    """
+    given = headers.get("x-request-id", "")
+    plain = given.isascii() and given.isprintable() and 0 < len(given) <= 64
+    return given if plain else secrets.token_hex(8)

@@ -1,15 +1,19 @@
 """Which versions of a model are served, as its folder changes."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import gc
 import os
 import pathlib
+import stat
+import threading
 from collections.abc import Callable, Iterator
 
 from absl import logging
 
+from byol_tf.lines import first_line
 from byol_tf.serving.errors import NotFound
 from byol_tf.serving.model import FILE, Version
 
@@ -32,6 +36,7 @@ class Versions:
         directory: `directory/<number>/saved_model.pb`, or one version.
         kept: newest ones that are served.
         load: makes a version of its number and folder.
+        load_s: seconds until a version has failed that is not loaded yet.
     """
 
     def __init__(
@@ -39,11 +44,14 @@ class Versions:
         directory: str | os.PathLike,
         kept: int = 1,
         load: Callable[[int, pathlib.Path], Version] | None = None,
+        load_s: float = 120.0,
     ):
         self._directory = pathlib.Path(directory)
         self._kept = kept
         self._load = load or _load
         self._available = {}
+        self._load_s = load_s
+        self._begun = {}  # what is done in threads, by what it is
         self._broken = {}  # what the files were like, by number
         self._garbage = False  # is there a version to be freed
         self.states = {}
@@ -85,13 +93,17 @@ class Versions:
     async def update(self) -> None:
         """Loads what is new, then unloads what is not to be served.
 
-        A version that cannot be loaded is passed over until its files change.
-        The last one is kept even if its folder is gone.
+        A version that cannot be loaded is passed over until its files change,
+        one that takes too long until it is loaded after all. The last one is
+        kept even if its folder is gone.
+
+        Raises:
+            OSError: the folder cannot be read, or not in time.
         """
         if self._garbage:
             self._garbage = False
             await asyncio.to_thread(gc.collect)
-        found = await asyncio.to_thread(find_versions, self._directory)
+        found = await self._in_time("look", find_versions, self._directory)
         chosen = set()
         for number in sorted(found, reverse=True):
             if len(chosen) == self._kept:
@@ -100,6 +112,8 @@ class Versions:
                 number, found[number]
             ):
                 chosen.add(number)
+        going_on = {k: w for k, w in self._begun.items() if not w.done()}
+        self._begun = going_on
         if not chosen:
             return
         for number in set(self._available) - chosen:
@@ -116,24 +130,44 @@ class Versions:
                 logging.warning("%s", error)
 
     async def _try(self, number, folder):
-        files = await asyncio.to_thread(_files, folder)
-        if self._broken.get(number) == files:
-            return False
-        self.states[number] = State(LOADING)
-        logging.info("loading version %d", number)
+        files = None
         try:
-            version = await asyncio.to_thread(self._load, number, folder)
+            files = await self._in_time(("files", number), _files, folder)
+            if self._broken.get(number) == files:
+                return False
+            if ("load", number) not in self._begun:
+                self.states[number] = State(LOADING)
+                logging.info("loading version %d", number)
+            version = await self._in_time(
+                ("load", number), self._load, number, folder
+            )
         except Exception as error:  # damaged models raise nearly anything
-            reason = (str(error).strip().splitlines() or [repr(error)])[0]
-            self._broken[number] = files
+            reason = first_line(error)
+            if not isinstance(error, _Unfinished):
+                self._broken[number] = files
+            if self.states.get(number) != State(END, reason):
+                logging.error("version %d cannot be loaded: %s", number, reason)
             self.states[number] = State(END, reason)
-            logging.error("version %d cannot be loaded: %s", number, reason)
             return False
         self._broken.pop(number, None)
         self._available[number] = version
         self.states[number] = State(AVAILABLE)
         logging.info("version %d is served", number)
         return True
+
+    async def _in_time(self, key, function, *args):
+        """The result of work that may hang, which is begun only once."""
+        seconds = 0
+        if key not in self._begun:
+            seconds = self._load_s
+            self._begun[key] = _in_thread(function, *args)
+        await asyncio.wait([self._begun[key]], timeout=seconds)
+        if not self._begun[key].done():
+            raise _Unfinished(
+                f"{self._directory} is not read or loaded within "
+                f"{self._load_s:g} s"
+            )
+        return self._begun.pop(key).result()
 
     def _unload_unused(self, version):
         if version.uses or self.states[version.number].name != UNLOADING:
@@ -164,7 +198,34 @@ def _is_number(name):
     return name.isascii() and name.isdigit() and int(name) < 2**63
 
 
+class _Unfinished(OSError):
+    """What was begun goes on."""
+
+
+def _in_thread(function, *args):
+    """A future of what a thread computes that may never end.
+
+    The pools of threads of asyncio and Python are waited for at the end.
+    """
+    result = concurrent.futures.Future()
+
+    def run():
+        try:
+            result.set_result(function(*args))
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return asyncio.wrap_future(result)
+
+
 def _load(number, folder):
+    # Read here first: TensorFlow lets nothing else run while a file system
+    # does not answer.
+    for path, _ in _walk(folder):
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
     version = Version(number, folder)
     version.warm_up()
     return version
@@ -172,6 +233,18 @@ def _load(number, folder):
 
 def _files(folder):
     """What changes if the files do."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [path.stat() for path in paths]
-    return [(s.st_size, s.st_mtime_ns) for s in stats]
+    return [(s.st_size, s.st_mtime_ns) for _, s in _walk(folder)]
+
+
+def _walk(folder):
+    """Files of a folder with their status, sorted.
+
+    Raises:
+        OSError: for one whose reading need not end, such as a pipe.
+    """
+    for path in sorted(folder.rglob("*")):
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            yield path, status
+        elif not stat.S_ISDIR(status.st_mode):
+            raise OSError(f"{path.relative_to(folder)} is no regular file")

@@ -4,6 +4,7 @@ import concurrent.futures
 import io
 import random
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -215,6 +216,60 @@ def test_each_good_request_among_bad_ones_gets_its_own_answer(server, wanted):
         done = [pool.submit(run, *task, channel) for task in tasks]
         for future in done:
             future.result()
+
+
+BROKEN = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n",
+    b"\x16\x03\x01\x02\x00",
+    b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: a\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\nx\r\n",
+    b"GET /healthz HTTP/1.1\r\n",  # and no more
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+)
+
+
+def test_good_requests_by_grpc_are_answered_beside_broken_ones_by_rest(
+    server, wanted
+):
+    host, port = server.root.removeprefix("http://").split(":")
+    stop = threading.Event()
+
+    def break_rest(data):
+        while not stop.is_set():
+            with socket.create_connection((host, int(port)), 10) as connection:
+                connection.sendall(data)
+                stop.wait(0.02)
+
+    with (
+        grpc.insecure_channel(server.address) as channel,
+        concurrent.futures.ThreadPoolExecutor(len(BROKEN) + 4) as pool,
+    ):
+        broken = [pool.submit(break_rest, data) for data in BROKEN]
+        seeds = list(range(39))
+        answers = list(pool.map(lambda s: grpc_good(channel, s), seeds))
+        stop.set()
+        for future in broken:
+            future.result()
+    for seed, answer in zip(seeds, answers, strict=True):
+        part = wanted[seed : seed + 2]
+        np.testing.assert_allclose(answer, part, rtol=1e-4, atol=1e-5)
+    text = httpx.get(f"{server.root}/metrics", timeout=60).text
+    assert 'code="400",method="malformed"' in text
+
+
+def test_a_broken_message_by_grpc_is_refused_and_the_next_answered(
+    server, wanted
+):
+    name = "/tensorflow.serving.PredictionService/Predict"
+    with grpc.insecure_channel(server.address) as channel:
+        call = channel.unary_unary(name)  # of bytes as they are
+        for data in (b"\xff\xff", b"\x0a\x7f", b""):
+            with pytest.raises(grpc.RpcError):
+                call(data, timeout=60)
+        np.testing.assert_allclose(
+            grpc_good(channel, 0), wanted[:2], rtol=1e-4, atol=1e-5
+        )
 
 
 def test_a_port_that_is_taken_ends_with_one_clear_line(server, model):

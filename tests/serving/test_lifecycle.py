@@ -1,6 +1,7 @@
 """A running server takes new versions, and ends without losing requests."""
 
 import concurrent.futures
+import os
 import shutil
 import time
 
@@ -67,6 +68,28 @@ def test_it_takes_new_versions_and_finishes_what_it_began(tmp_path, model):
             answers = [future.result() for future in asked]
         assert answers == [(200, {"predictions": [400]})] * 6
         assert server.exit_status(30) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["index", "data-00000-of-00001"])
+def test_a_version_whose_files_block_neither_stops_requests_nor_the_end(
+    tmp_path, model, name
+):
+    directory = shutil.copytree(model, tmp_path / "tiny")
+    with Server(directory, *SMALL, "--config.grace_s=3") as server:
+        shutil.copytree(directory / "1", tmp_path / "new")
+        path = tmp_path / "new" / "variables" / f"variables.{name}"
+        path.unlink()
+        os.mkfifo(path)
+        (tmp_path / "new").rename(directory / "2")
+        status = wait_for_version(server, 2)
+        assert "no regular file" in status["status"]["error_message"]
+        assert httpx.get(f"{server.root}/healthz", timeout=5).text == "alive\n"
+        body = {"instances": [b64(picture(1))]}
+        answer = httpx.post(f"{server.url}:predict", json=body, timeout=60)
+        assert answer.status_code == 200
+        server.terminate()
+        assert server.exit_status(10) == 0
 
 
 @pytest.mark.slow

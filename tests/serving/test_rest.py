@@ -126,6 +126,53 @@ def test_a_wrong_request_gets_an_error_in_json(model, path, body, code):
     assert list(answer) == ["error"] and answer["error"]
 
 
+@pytest.mark.parametrize(
+    "version", ["9" * 5000, "0" * 5000, "9" * 19, "-1", "1.0", "²", "%00"]
+)
+@pytest.mark.parametrize("end", ["", "/metadata"])
+def test_a_version_that_is_no_number_is_not_found_and_counted(
+    model, version, end
+):
+    async def steps(client, _):
+        answer = await client.get(f"{URL}/versions/{version}{end}")
+        return answer, (await client.get("/metrics")).text
+
+    answer, metrics = ask(model, steps)
+    assert answer.status_code == 404 and list(answer.json()) == ["error"]
+    assert len(answer.json()["error"]) < 200
+    assert 'code="404"' in metrics
+
+
+def test_each_answer_has_the_id_of_its_request(model):
+    async def steps(client, _):
+        return [
+            await client.get(URL, headers={"X-Request-ID": number})
+            for number in ("mine-1", "x" * 100, "")
+        ]
+
+    numbers = [a.headers["x-request-id"] for a in ask(model, steps)]
+    assert numbers[0] == "mine-1"
+    assert len(set(numbers)) == 3 and max(map(len, numbers)) < 65
+
+
+def test_the_model_that_fails_otherwise_than_it_may_gets_500(
+    model, monkeypatch
+):
+    async def steps(client, service):
+        signature = service.versions.find().signature("slow")
+        monkeypatch.setattr(signature, "_function", None)
+        monkeypatch.setattr(type(signature), "__call__", lambda *_: 1 / 0)
+        asks = [client.post(f"{URL}:predict", json=slow(1)) for _ in range(3)]
+        answers = await asyncio.gather(*asks)
+        return answers, (await client.get("/metrics")).text
+
+    answers, metrics = ask(model, steps, workers=1)
+    for answer in answers:
+        assert answer.status_code == 500
+        assert answer.headers["x-request-id"] in answer.json()["error"]
+    assert 'code="500",method="predict"} 3.0' in metrics
+
+
 def test_a_body_that_is_too_large_is_refused_while_it_is_read(model):
     read = 0
 

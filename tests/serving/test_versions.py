@@ -1,11 +1,14 @@
 """Which versions are served as a folder changes."""
 
 import asyncio
+import os
 import shutil
+import threading
 from types import SimpleNamespace
 
 import pytest
 
+from byol_tf.serving import versions as served
 from byol_tf.serving.errors import NotFound
 from byol_tf.serving.versions import Versions, find_versions
 
@@ -149,3 +152,95 @@ def test_watching_survives_that_the_folder_is_gone_for_a_while(tmp_path):
 
     asyncio.run(steps())
     assert versions.find().number == 2
+
+
+def test_a_pipe_among_the_files_of_a_version_is_not_waited_for(tmp_path):
+    write(tmp_path, 1)
+    write(tmp_path, 2)
+    (tmp_path / "2" / "variables").mkdir()
+    os.mkfifo(tmp_path / "2" / "variables" / "variables.index")
+    versions = Versions(tmp_path, load=load)
+    update(versions)
+    assert versions.find().number == 1
+    assert versions.states[2].error == (
+        "variables/variables.index is no regular file"
+    )
+
+
+def test_a_file_that_is_gone_while_it_is_looked_at_is_tried_again(tmp_path):
+    write(tmp_path, 1)
+    link = tmp_path / "1" / "data"
+    link.symlink_to(tmp_path / "nowhere")
+    versions = make(tmp_path)
+    update(versions)
+    assert versions.newest is None and "data" in versions.states[1].error
+    link.unlink()
+    update(versions)
+    assert versions.find().number == 1
+
+
+class Hanging:
+    """A function that does not return until it may."""
+
+    def __init__(self, function):
+        self._function = function
+        self.may = threading.Event()
+        self.calls = 0
+
+    def __call__(self, *args):
+        self.calls += 1
+        self.may.wait()
+        return self._function(*args)
+
+
+def test_a_version_that_hangs_has_failed_and_is_served_once_it_loads(tmp_path):
+    write(tmp_path, 1)
+    slow = Hanging(load)
+
+    def load_two_slowly(number, folder):
+        return (slow if number == 2 else load)(number, folder)
+
+    async def steps():
+        versions = Versions(tmp_path, load=load_two_slowly, load_s=0.1)
+        await versions.update()
+        write(tmp_path, 2)
+        for _ in range(3):
+            await versions.update()
+        failed = versions.find().number, versions.states[2]
+        write(tmp_path, 3)
+        await versions.update()
+        newer = versions.find().number
+        shutil.rmtree(tmp_path / "3")
+        slow.may.set()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            await versions.update()
+            if versions.find().number == 2:
+                break
+        return failed, newer, versions
+
+    (number, state), newer, versions = asyncio.run(steps())
+    assert (number, state.name, newer) == (1, "END", 3)
+    assert "within 0.1 s" in state.error
+    assert versions.find().number == 2 and versions.states[2].error == ""
+    assert slow.calls == 1
+
+
+def test_a_folder_that_does_not_answer_stops_nothing_else(
+    tmp_path, monkeypatch
+):
+    write(tmp_path, 1)
+    hanging = Hanging(find_versions)
+
+    async def steps():
+        versions = make(tmp_path, load_s=0.1)
+        await versions.update()
+        monkeypatch.setattr(served, "find_versions", hanging)
+        for _ in range(3):
+            with pytest.raises(OSError, match=r"within 0\.1 s"):
+                await versions.update()
+        return versions.find().number
+
+    assert asyncio.run(steps()) == 1  # and the loop ends beside the thread
+    assert hanging.calls == 1
+    hanging.may.set()
