@@ -69,9 +69,10 @@ def get_config() -> ml_collections.ConfigDict:
     augment.rotate = 0.0  # degrees at most; 0: off
 
     config.encoder = encoder = ml_collections.ConfigDict()
-    # resnet18, resnet34, resnet50, resnet200, resnet20, slim; any with prefix:
-    # applications/<name> of keras.applications, keras_cv/<name>.
-    # Those take none of the fields below.
+    # resnet18, resnet34, resnet50, resnet200, resnet20, slim;
+    # efficientnet_lite0, which takes mean and std; any with prefix:
+    # applications/<name> of keras.applications, keras_cv/<name>, which take
+    # none of the fields below.
     encoder.name = "resnet18"
     encoder.blocks = ()  # blocks of each stage; (): the name's own
     encoder.widths = ()  # channels of each stage; (): the name's own

@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_tf.checks import in_section
 from byol_tf.modalities.contract import Raw
-from byol_tf.modalities.image import adapters, card, inputs
+from byol_tf.modalities.image import adapters, card, efficientnet_lite, inputs
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import (
     EXTENSIONS,
@@ -110,7 +110,13 @@ class ImageModality:
         if "/" in name:
             return adapters.make_encoder(name, input_shape, dtype=dtype)
         keys = ("blocks", "widths", "mean", "std")
+        lite = name == efficientnet_lite.NAME
+        keys = keys[2:] if lite else keys
         overrides = {key: options[key] for key in keys if options[key]}
+        if lite:
+            return efficientnet_lite.make_efficientnet_lite(
+                input_shape, dtype, **overrides
+            )
         with in_section("encoder"):
             return make_resnet(
                 name, input_shape, stem=options.stem, dtype=dtype, **overrides
