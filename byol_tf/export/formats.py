@@ -7,11 +7,13 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
+from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.export import freeze, saved_model, signatures, to_litert, to_onnx
 from byol_tf.export.quiet import quiet
-from byol_tf.export.verify import ExportedModel
+from byol_tf.export.verify import TIMED, ExportedModel
 from byol_tf.modalities.signature import Source
 
 REPRESENTATIONS, PROBABILITIES = "representations", "probabilities"
@@ -108,6 +110,27 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
     return Written(forms, {path.name: described for path in paths.values()})
 
 
+def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
+    """`encoder.keras` with `preprocessor.json`, as in a run folder."""
+    path = folder / "encoder.keras"
+    plan.encoder.save(folder, path.stem)
+    with quiet():
+        model = keras.saving.load_model(path, compile=False)
+    loaded = dataclasses.replace(plan.encoder, model=model)
+    extract = FeatureExtractor(model, loaded.preprocessor, TIMED)
+    form = ExportedModel(
+        "keras",
+        path.stat().st_size,
+        lambda rows: extract(loaded.batch(rows)),
+    )
+    shape = ", ".join(str(n or "n") for n in model.input_shape)
+    described = {
+        "inputs": {"batch": f"float32 [{shape}], prepared"},
+        "outputs": {REPRESENTATIONS: f"float32 [n, {model.output_shape[-1]}]"},
+    }
+    return Written([(form, plan.encoder)], {path.name: described})
+
+
 def _describe(entry, output):
     _, signature = freeze.signature(entry)
     width = entry.model.output_shape[-1]
@@ -122,6 +145,7 @@ WRITERS: dict[str, Callable[[Plan, pathlib.Path], Written]] = {
     SAVED_MODEL: write_saved_model,
     "onnx": write_onnx,
     "litert": write_litert,
+    "keras": write_keras,
 }
 _LIBRARIES = {
     "onnx": to_onnx.check_installed,

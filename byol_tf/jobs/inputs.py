@@ -26,14 +26,14 @@ def bad_images_file(config) -> str:
     return f"bad_images{data_suffix(config)}.csv"
 
 
-def run_with_data(config, workdir, defaults, *, labels: str):
+def run_with_data(config, workdir, defaults, *, labels: str = ""):
     """The configuration of a run, with other data where they are given.
 
     Args:
         config: with a section `data`, None where the run's own holds.
         workdir: the run folder.
         defaults: a configuration of a run with every field.
-        labels: what `data.labels` becomes.
+        labels: what `data.labels` becomes; "" keeps it.
 
     Raises:
         ValueError: the folder has no `config.yaml`, and no data are given.
@@ -50,7 +50,7 @@ def run_with_data(config, workdir, defaults, *, labels: str):
     with run.unlocked():
         run.modality = config.modality or run.modality
         run.data.update(_given(config.data))
-        run.data.labels = labels
+        run.data.labels = labels or run.data.labels
     return run
 
 

@@ -56,3 +56,6 @@ class Source(Protocol):
             form: "saved_model", or "graph" for formats that hold no strings,
                 which have one signature.
         """
+
+    def save(self, workdir: str, name: str) -> object:
+        """Writes `name.keras` and what it takes, for `load_encoder`."""

@@ -186,6 +186,21 @@ class CheckpointStore:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
+def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:
+    """Finds the "last" or the "best" checkpoint; a run may write meanwhile.
+
+    Raises:
+        ValueError: there is none, or it is damaged.
+    """
+    pattern = which if which == "best" else f"{_PREFIX}*"
+    found = sorted(directory.glob(pattern))
+    if not found:
+        raise ValueError(f"there is no {which} checkpoint in {directory}")
+    if problem := _problem(found[-1]):
+        raise ValueError(f"{found[-1]} is damaged: {problem}")
+    return found[-1]
+
+
 def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
     """Puts a folder in the place of another, which is whole until then."""
     old = path.with_name(f".{path.name}.old")

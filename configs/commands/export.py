@@ -2,12 +2,15 @@
 
     byol_tf export RUN OUT
     byol_tf export RUN OUT --format=saved_model,onnx,litert
+    byol_tf export RUN OUT --format=keras --checkpoint=best
 
 The SavedModel, `OUT/<version>/`, is for TensorFlow Serving
 and takes the bytes of image files or images; of a fine-tuned run it also
 tells class names and probabilities. `onnx/<version>/` and `litert/<version>/`
-beside it take images. Every export is loaded again and compared with the
-run's own encoder on real images, and removed if it differs.
+beside it take images; `keras/<version>/` is a folder for `load_encoder` and
+`byol_tf embed`. With `--checkpoint` the encoder is that of the run's last or
+best checkpoint, also while it trains. Every export is loaded again and
+compared with the encoder on real images, and removed if it differs.
 """
 
 from absl import flags
@@ -27,18 +30,25 @@ _TO = flags.DEFINE_string(
     "to", None, "Folder of the versions of the model.", required=True
 )
 _FORMAT = flags.DEFINE_list(
-    "format", ["saved_model"], "Some of saved_model, onnx and litert."
+    "format", ["saved_model"], "Some of saved_model, onnx, litert and keras."
+)
+_CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint",
+    None,
+    ["last", "best"],
+    "Export the encoder of this checkpoint of the run, which may still train.",
 )
 flags.register_validator(
     _FORMAT,
-    lambda names: set(names) <= {"saved_model", "onnx", "litert"},
-    "--format must be some of saved_model,onnx,litert",
+    lambda names: set(names) <= {"saved_model", "onnx", "litert", "keras"},
+    "--format must be some of saved_model,onnx,litert,keras",
 )
 
 
 def main():
     config, workdir = _CONFIG.value, _WORKDIR.value
-    door.check_encoder(workdir)
+    if not _CHECKPOINT.value:
+        door.check_encoder(workdir)
     if config.data.dir:
         door.check_data(config.data, workdir)
     with door.importing():
@@ -51,6 +61,7 @@ def main():
         _TO.value,
         base.get_config(),
         _FORMAT.value,
+        _CHECKPOINT.value or "",
     )
     print()
     print(verify_table.table([e["verification"] for e in exported.values()]))

@@ -201,7 +201,7 @@ def test_a_precision_beyond_its_tolerance_is_removed_by_name(
 @pytest.mark.parametrize(
     "names,told",
     [
-        (["tflite"], "--format must be some of saved_model,onnx,litert"),
+        (["tflite"], "--format must be some of saved_model,onnx,litert,keras"),
         (["onnx", "onnx"], "each format once"),
         ([], "each format once"),
     ],

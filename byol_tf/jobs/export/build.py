@@ -1,5 +1,6 @@
 """From configurations to exports of a run, as `builders` makes runs."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Sequence
@@ -10,7 +11,9 @@ from byol_tf.export.model_card import model_card
 from byol_tf.files import read_json, write_json, write_text
 from byol_tf.jobs import inputs
 from byol_tf.jobs.export import samples
+from byol_tf.jobs.export.checkpoint import run_of_checkpoint
 from byol_tf.layers.plain import to_plain
+from byol_tf.locks import owned_folder
 from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks.classification import Classification
@@ -25,6 +28,7 @@ def export(
     target,
     defaults,
     names: Sequence[str] = (formats.SAVED_MODEL,),
+    checkpoint: str = "",
 ) -> dict:
     """Exports a run's encoder, verifies it, and describes it.
 
@@ -35,6 +39,8 @@ def export(
             are in a folder of its name therein, which servers pass over.
         defaults: a configuration of a run with every field.
         names: of the formats.
+        checkpoint: "last" or "best", see `run_of_checkpoint`; "" for the
+            encoder that the run ended with.
 
     Returns:
         By format what its `export.json` holds.
@@ -46,12 +52,22 @@ def export(
             tolerated.
     """
     formats.check_formats(names)
-    plan, about, comparison = _plan(config, workdir, defaults)
-    exported = {}
-    for name in names:
-        other = "" if name == formats.SAVED_MODEL else name
-        exported[name] = _write(name, plan, comparison, about, target, other)
-        _keep(pathlib.Path(workdir) / FILE, name, exported[name])
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(owned_folder(target))
+        source, chosen = workdir, {}
+        if checkpoint:
+            source, step = stack.enter_context(
+                run_of_checkpoint(config, workdir, defaults, checkpoint)
+            )
+            chosen = {"checkpoint": {"which": checkpoint, "step": step}}
+        plan, about, comparison = _plan(config, source, defaults)
+        about, exported = {**about, **chosen}, {}
+        for name in names:
+            other = "" if name == formats.SAVED_MODEL else name
+            exported[name] = _write(
+                name, plan, comparison, about, target, other
+            )
+            _keep(pathlib.Path(workdir) / FILE, name, exported[name])
     return exported
 
 

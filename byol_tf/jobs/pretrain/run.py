@@ -120,7 +120,7 @@ class Pretraining:
             self._draw_views(workdir / "views.png")
         watch = Watch(self, self.extractor)
         faults = resumable.train(self, workdir, watch)
-        self._save(workdir)
+        self.save(workdir)
         numbers, features = self._evaluate()
         metrics = logs.read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
@@ -172,7 +172,12 @@ class Pretraining:
 
     # ---- pieces -------------------------------------------------------
 
-    def _save(self, workdir):
+    def save(self, workdir) -> None:
+        """Writes the encoder, what it takes, and rows to compare exports on.
+
+        Args:
+            workdir: the run folder, or another one.
+        """
         save_encoder(
             self.model.encoder,
             workdir,

@@ -32,6 +32,13 @@ call = Interpreter("{file}").get_signature_runner()
 {output} = call(images=images)["{output}"]"""
 
 _LITERT_IMPORT = "from ai_edge_litert.interpreter import Interpreter"
+_KERAS = """import numpy as np
+import byol_tf
+
+encoder = byol_tf.load_encoder(".")
+images = np.stack([encoder.decode("a.jpg")])
+representations = np.asarray(encoder.model(encoder.preprocessor(images)))"""
+
 _PYTHON = {
     "onnx": ("import onnxruntime", _ONNX),
     "litert": (_LITERT_IMPORT, _LITERT),
@@ -53,6 +60,8 @@ def card(about: Mapping) -> Card:
 
 def python_example(about: Mapping) -> str:
     """Python that encodes `a.jpg` with the first of the files."""
+    if about["format"] == "keras":
+        return _KERAS
     file, described = next(iter(about["signatures"].items()))
     (output,) = described["outputs"]
     library, call = _PYTHON[about["format"]]
@@ -65,6 +74,8 @@ def python_example(about: Mapping) -> str:
 
 
 def _limits(about):
+    if about["format"] == "keras":
+        return "- It computes in the precision that the run was trained in."
     if about["format"] == "saved_model":
         return (
             "- Files are cut to their centre square and brought to "
