@@ -1,6 +1,7 @@
 """Writing files whole or not at all, so that they survive a loss of power."""
 
 import contextlib
+import csv
 import hashlib
 import json
 import math
@@ -9,9 +10,9 @@ import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from byol_tf.lines import first_line
+from byol_tf.lines import csv_cell, first_line
 
 Path = str | os.PathLike
 
@@ -118,6 +119,22 @@ def write_text(path: Path, text: str) -> None:
     """Writes a UTF-8 text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
+    """Writes a CSV file of `csv_cell`s, UTF-8, whole or not at all."""
+    with (
+        whole_file(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows(map(csv_cell, row) for row in rows)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path from a file is relative, and stays below where it is."""
+    parts = path.replace("\\", "/").split("/")
+    return bool(parts[0]) and ":" not in parts[0][1:2] and ".." not in parts
 
 
 def to_json(value, indent: int | None = None) -> str:

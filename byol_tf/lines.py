@@ -1,8 +1,12 @@
-"""What is said in one line: of errors, of names, and of long work."""
+"""Text of one line: of errors, names, cells of tables, and long work."""
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
+
+SHOWN = 3  # paths or names that a message shows
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for one
 
 
 def first_line(error: object) -> str:
@@ -28,3 +32,51 @@ def progress_bar(
         unit_scale=True,
         **options,
     )
+
+
+def printable(text: object) -> str:
+    """A name for terminals, logs and tables: what is not a sign is spelt out.
+
+    Line breaks, escape sequences, marks that turn the direction of writing,
+    and bytes that are not UTF-8 become `\\n`, `\\x1b`, `\\u202e`, `\\udcff`.
+    """
+    text = str(text)
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(sign):
+    if sign.isprintable() or unicodedata.category(sign) == "Zs":
+        return sign
+    return sign.encode("unicode_escape").decode()
+
+
+def nfc(text: str) -> str:
+    """The form in which names are compared: composed (Unicode NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def csv_cell(value: object) -> object:
+    """A value for a CSV file: printable, and no spreadsheet's formula.
+
+    A text that begins like a formula gets an apostrophe in front. Numbers
+    stay numbers.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    formula = len(text) > 1 and text.startswith(FORMULA)
+    return f"'{text}" if formula and not _is_number(text) else text
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def some(names: Sequence, most: int = SHOWN) -> str:
+    """The first of some paths or names, for a message."""
+    shown = ", ".join(printable(repr(name)) for name in names[:most])
+    return shown + (", ..." if len(names) > most else "")

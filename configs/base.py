@@ -40,6 +40,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.test_split = "test"  # "" holds out a tenth of the training images
     data.image_size = 0  # pixels of a side as stored; 0: as they are
     data.channels = 0  # 1 or 3; 0: as they are
+    data.layout = "auto"  # of a folder: auto, splits, classes, flat
     data.labels = "auto"  # auto: used where there; required; ignore
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
     data.cache_gb = 4.0

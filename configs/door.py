@@ -178,8 +178,17 @@ def fail(error: BaseException) -> None:
         message = f"unknown configuration field {reason}"
     if isinstance(error.__cause__ or error.__context__, FileNotFoundError):
         message = str(error.__cause__ or error.__context__)
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print("error: " + _printable(message), file=sys.stderr)
     sys.exit(USAGE_ERROR)
+
+
+def _printable(message):
+    """One line, with escape sequences spelt out: it may hold names of files."""
+    signs = (
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+        for sign in " ".join(message.split())
+    )
+    return "".join(signs)
 
 
 def _parse(argv, default_config=None):

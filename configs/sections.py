@@ -14,6 +14,7 @@ def data() -> ml_collections.ConfigDict:
     section.test_split = placeholder(str)
     section.image_size = placeholder(int)
     section.channels = placeholder(int)
+    section.layout = placeholder(str)
     section.cache = placeholder(str)
     section.cache_gb = placeholder(float)
     section.cache_dir = placeholder(str)

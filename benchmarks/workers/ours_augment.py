@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from benchmarks.workers import protocol
 from byol_tf import TwoViews
-from byol_tf.data.folder import find_files
 from byol_tf.data.store import decoded_chunks
+from byol_tf.data.walk import find_files
 from byol_tf.modalities.image.decode import EXTENSIONS, decode_square
 from byol_tf.seeds import step_seed
 

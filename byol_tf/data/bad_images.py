@@ -1,12 +1,11 @@
 """Rows that cannot be read: listed in a file, and limited in number."""
 
-import csv
 import os
 import pathlib
 
 from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
-from byol_tf.files import whole_file
+from byol_tf.files import write_csv
 
 HEADER = ("path", "reason")
 
@@ -71,17 +70,4 @@ class BadImages:
         if not self._rows:
             self._path.unlink(missing_ok=True)
             return
-        with (
-            whole_file(self._path) as temporary,
-            # A name need not be text: then its bytes are spelt out.
-            open(
-                temporary,
-                "w",
-                encoding="utf-8",
-                errors="backslashreplace",
-                newline="",
-            ) as file,
-        ):
-            writer = csv.writer(file)
-            writer.writerow(HEADER)
-            writer.writerows(self._rows)
+        write_csv(self._path, [HEADER, *self._rows])

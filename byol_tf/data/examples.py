@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -45,6 +45,7 @@ class Examples:
             taken as they are.
         spec: `{name: tf.TensorSpec}` of a decoded row; None for that of
             `rows`, under the name "row".
+        taken: of a folder what was taken and left out, see `Layout.about`.
     """
 
     rows: np.ndarray | Rows | Ragged | Encoded
@@ -56,6 +57,7 @@ class Examples:
     folder: str = ""
     decode: Callable[[object], Batch] | None = None
     spec: Spec | None = None
+    taken: Mapping[str, object] | None = None
 
     def __post_init__(self):
         if len(self.rows) != len(self.labels):

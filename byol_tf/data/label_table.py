@@ -4,13 +4,16 @@ import csv
 import dataclasses
 import os
 import pathlib
+import posixpath
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from absl import logging
 
+from byol_tf.files import is_inside
+from byol_tf.lines import as_text, nfc, some
+
 PATH = "path"
-SHOWN = 3  # paths or names that a message shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,8 @@ class LabelTable:
     name: str = "the label table"
 
     def __post_init__(self):
+        columns = {nfc(key): cells for key, cells in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
         for column, values in self.columns.items():
             if len(values) != len(self.paths):
                 raise ValueError(
@@ -51,13 +56,18 @@ class LabelTable:
             self, paths=chosen(self.paths), columns=columns
         )
 
-    def aligned(self, paths: Sequence[str]) -> "LabelTable":
+    def aligned(
+        self, paths: Sequence[str], folders: Sequence[pathlib.Path] = ()
+    ) -> "LabelTable":
         """One row for each image, in the order of the images.
 
-        Rows without an image are left out with a warning.
+        Rows without an image are left out, with a warning if there is no such
+        file. Paths are compared in Unicode's form NFC.
 
         Args:
             paths: of the images, as in `Examples.paths`.
+            folders: that of the images, whose name may stand in front of the
+                paths in the table; then others with files of the table.
 
         Raises:
             ValueError: an image has no row. A row may be empty: that is an
@@ -68,8 +78,10 @@ class LabelTable:
                 f"{self.name} names image files, but these images do not come "
                 "from a folder; use data.source='folder'"
             )
-        row_of = {path: row for row, path in enumerate(self.paths)}
+        row_of = {_plain(path): row for row, path in enumerate(self.paths)}
+        front = f"{_plain(folders[0].name)}/" if folders else ""
         wanted = [_plain(path) for path in paths]
+        wanted = [p if p in row_of else front + p for p in wanted]
         missing = [path for path in wanted if path not in row_of]
         if len(missing) == len(wanted):
             raise ValueError(
@@ -84,7 +96,12 @@ class LabelTable:
                 "if nothing is known, or remove the images"
             )
         present = set(wanted)
-        spare = [path for path in self.paths if path not in present]
+        spare = [
+            path
+            for path in self.paths
+            if _plain(path) not in present
+            and not any(os.path.exists(folder / path) for folder in folders)
+        ]
         if spare:
             logging.warning(
                 "%d of %d rows of %s have no image: %s.",
@@ -120,6 +137,11 @@ def read_label_table(path: str | os.PathLike) -> LabelTable:
         name = _plain(cells[key])
         if not cells[key]:
             raise ValueError(f"{path}, line {line}: the path is empty")
+        if not is_inside(name):
+            raise ValueError(
+                f"{path}, line {line}: {name!r} leads out of the images' "
+                "folder; write it relative to that folder"
+            )
         if name in rows:
             raise ValueError(
                 f"{path}, line {line}: {name!r} is already in line "
@@ -142,7 +164,7 @@ def _lines(path):
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True, skipinitialspace=True)
             return [
-                (reader.line_num, [cell.strip() for cell in cells])
+                (reader.line_num, [nfc(cell.strip()) for cell in cells])
                 for cells in reader
                 if any(cell.strip() for cell in cells)
             ]
@@ -172,10 +194,4 @@ def _header(path, header):
 
 def _plain(path):
     # As written on Windows, or with a leading "./".
-    return pathlib.PurePosixPath(path.replace("\\", "/")).as_posix()
-
-
-def some(names: Sequence[str], most: int = SHOWN) -> str:
-    """The first of some paths or names, for a message."""
-    shown = ", ".join(map(repr, names[:most]))
-    return shown + (", ..." if len(names) > most else "")
+    return posixpath.normpath(nfc(as_text(path)).replace("\\", "/"))

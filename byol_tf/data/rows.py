@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from byol_tf.data.label_table import some
-from byol_tf.lines import as_text
+from byol_tf.lines import printable, some
 
 MOST_LENGTHS = 8  # that batches of ragged rows are padded to
 LENGTH = "length"  # of the rows of a padded batch, beside the names of a spec
@@ -190,7 +189,7 @@ class Encoded(_Separate):
             self.unreadable[number] = reason
             item = self.items[number]
             shown = f"row {number}" if isinstance(item, bytes) else str(item)
-            logging.warning("Skipped %s: %s.", *map(as_text, (shown, reason)))
+            logging.warning("Skipped %s: %s.", *map(printable, (shown, reason)))
             try:
                 self.listen(item, reason)
             except ValueError as error:

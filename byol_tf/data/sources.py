@@ -10,8 +10,10 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.folder import load_folder
+from byol_tf.data.layout import LAYOUTS
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
+from byol_tf.lines import nfc, printable
 
 __all__ = ["Decoder", "load"]
 
@@ -27,6 +29,7 @@ def load(
     *,
     decoder: Decoder,
     labels: str = "auto",
+    layout: str = "auto",
     cache: str = "auto",
     cache_bytes: int = 4 * 2**30,
     cache_dir: str | None = None,
@@ -47,6 +50,7 @@ def load(
         directory: the `data_dir` of "tfds", "" for its default; the folder;
             or the file of "arrays".
         decoder: of the rows.
+        layout: of a folder, see `find_layout`.
         labels: "auto" (used where there are any), "required" or "ignore".
         cache, cache_bytes, cache_dir: see `Store`.
         download: let "tfds" fetch the set if it is not there.
@@ -56,7 +60,7 @@ def load(
         ValueError: there is no such source, set, split or label, no row that
             can be read, or too many that cannot.
     """
-    check_source(source, labels)
+    check_source(source, labels, layout)
     check_split("split", split)
     store = Store(cache, cache_bytes, cache_dir)
     if source == "embedded":
@@ -64,7 +68,7 @@ def load(
     elif source == "arrays":
         examples = load_arrays(directory, split, decoder)
     elif source == "folder":
-        examples = load_folder(directory, split, decoder, store)
+        examples = load_folder(directory, split, decoder, store, layout)
     else:
         examples = load_tfds(
             *(name, split, directory, decoder, store), download=download
@@ -73,10 +77,11 @@ def load(
     return _with_labels(examples, labels)
 
 
-def check_source(source: str, labels: str) -> None:
-    """Raises a ValueError for a source, or a use of labels, that is none."""
+def check_source(source: str, labels: str, layout: str) -> None:
+    """Raises a ValueError for one that is none of the choices."""
     check_choice("source", source, SOURCES)
     check_choice("labels", labels, LABELS)
+    check_choice("layout", layout, LAYOUTS)
 
 
 def check_split(name: str, split: str) -> None:
@@ -95,4 +100,5 @@ def _with_labels(images, labels):
     if labels == "ignore":
         none = np.full(images.num_examples, -1, np.int32)
         return dataclasses.replace(images, labels=none, class_names=())
-    return images
+    names = tuple(nfc(printable(name)) for name in images.class_names)
+    return dataclasses.replace(images, class_names=names)

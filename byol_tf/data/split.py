@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import Fraction
+from byol_tf.lines import some
 
 
 class Part(NamedTuple):
@@ -78,9 +80,14 @@ def split_holdout(
     """Splits a set at random, see `holdout_mask`.
 
     Returns:
-        `(rest, held_out)`, each in the original order.
+        `(rest, held_out)`, each in the original order; at least two are held
+        out where two more are left, since one shows nothing.
     """
     mask = holdout_mask(examples.labels, fraction, seed, examples.name)
+    if mask.sum() == 1 and len(mask) > 3:
+        classes, sizes = np.unique(examples.labels[~mask], return_counts=True)
+        largest = examples.labels == classes[sizes.argmax()]
+        mask[np.flatnonzero(largest & ~mask)[-1]] = True
     held_out = examples.subset(np.flatnonzero(mask))
     return (
         examples.subset(np.flatnonzero(~mask)),
@@ -185,17 +192,21 @@ def draw_part(
         names: of the classes, for messages.
 
     Raises:
-        ValueError: a class has one example only, or see `choose`.
+        ValueError: every class has one example only, or see `choose`.
     """
     strata = np.asarray(strata)
     chosen = choose(strata, fraction, seed, names)
     labels, sizes = np.unique(strata[chosen], return_counts=True)
-    if sizes.min() < 2:
+    if sizes.max() < 2:
         raise ValueError(
-            f"{fraction.name} has 1 label of "
-            f"{_name(labels[sizes.argmin()], names)}: one is to be learned "
-            "from, and none is left to choose settings by; take at least 2 "
-            "labels per class, such as --labels=2-per-class"
+            f"{fraction.name} has one label of each class, to learn from, and "
+            f"none to choose settings by; {_two_of_a_class(strata)}"
+        )
+    single = [_name(label, names) for label in labels[sizes < 2]]
+    if single:
+        logging.info(
+            "%s has one label of %s: learned from, and no part of choosing.",
+            *(fraction.name, some(single)),
         )
     held_out = holdout_mask(strata[chosen], validation, seed)
     return Part(chosen[~held_out], chosen[held_out])
@@ -207,13 +218,21 @@ def _counts(classes, sizes, fraction, names):
     total = round(fraction.share * sizes.sum())
     if total < len(classes):
         empty = _name(classes[total], names)
-        least = 100 * len(classes) / sizes.sum()
         raise ValueError(
             f"{fraction.name} of {sizes.sum()} labelled images are {total}, "
             f"too few for {len(classes)} classes: {empty} would be left "
-            f"empty; take at least {_rounded_up(least):g}%"
+            f"empty; {_two_of_a_class(np.repeat(classes, sizes))}"
         )
     return _even_counts(sizes, total)
+
+
+def _two_of_a_class(strata):
+    """An advice: the least part of the labels with two of some class."""
+    classes, sizes = np.unique(strata, return_counts=True)
+    if sizes.max() < 2:
+        return "label more images of each class"
+    least = 100 * (len(classes) + 1) / len(strata)
+    return f"take at least {min(_rounded_up(least), 100):g}%"
 
 
 def _fixed_counts(classes, sizes, fraction, names):
@@ -222,14 +241,15 @@ def _fixed_counts(classes, sizes, fraction, names):
             f"{fraction.name} needs classes, and this task has none; give a "
             "share such as 10%"
         )
-    least = sizes.argmin()
-    if sizes[least] < fraction.per_class:
+    # Rare classes give what they have: of one no number could be advised.
+    least = np.where(sizes > 1, sizes, sizes.max()).argmin()
+    if 1 < sizes[least] < fraction.per_class:
         raise ValueError(
             f"{fraction.name} asks for more labels than there are: "
             f"{_name(classes[least], names)} has {sizes[least]}; take at most "
             f"{sizes[least]}-per-class"
         )
-    return np.full(len(classes), fraction.per_class)
+    return np.minimum(sizes, fraction.per_class)
 
 
 def _even_counts(sizes, total):

@@ -15,7 +15,7 @@ from absl import logging
 from byol_tf.checks import check_choice
 from byol_tf.data.rows import Unreadable
 from byol_tf.files import whole_file
-from byol_tf.lines import as_text, progress_bar
+from byol_tf.lines import printable, progress_bar
 
 UINT8 = np.dtype(np.uint8)
 CACHES = ("auto", "memory", "disk")
@@ -154,7 +154,7 @@ def decode_into(
                 bar.update()
                 if isinstance(pixels, Unreadable):
                     reason = str(pixels)
-                    shown = map(as_text, (name, reason))
+                    shown = map(printable, (name, reason))
                     logging.warning("Skipped %s: %s.", *shown)
                     skipped.append((name, reason))
                 else:

@@ -1,9 +1,7 @@
 """The report of a run as one HTML file, and tables for the terminal."""
 
 import base64
-import csv
 import importlib.resources
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 import numpy as np
 
-from byol_tf.files import write_text
+from byol_tf import files
 
 # Columns of metrics.jsonl that tell when, not what.
 _CLOCKS = ("step", "epoch", "seconds")
@@ -53,13 +51,8 @@ def write_csv(
     path: str | os.PathLike, fields: Sequence[str], rows: Sequence[Mapping]
 ) -> None:
     """Writes the fields of each row; what a row lacks stays empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, fields, extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    lines = ([row.get(field, "") for field in fields] for row in rows)
+    files.write_csv(path, [fields, *lines])
 
 
 def write_report(
@@ -112,7 +105,7 @@ def write_report(
         ranges=_ranges(metrics),
         config_text=config_text,
     )
-    write_text(path, html)
+    files.write_text(path, html)
 
 
 def _cells(rows, columns):

@@ -1,6 +1,5 @@
 """What a fine-tuned model says of the files of a folder."""
 
-import csv
 import functools
 import os
 import pathlib
@@ -10,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.folder import find_files
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
-from byol_tf.files import whole_file
-from byol_tf.lines import as_text, progress_bar
+from byol_tf.data.walk import find_files
+from byol_tf.files import write_csv
+from byol_tf.lines import printable, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.task import WRITTEN
 
@@ -72,7 +71,9 @@ def predict_folder(
         for pairs in decoded_chunks(paths, decode, batch_size):
             rows += _rows(classifier, predict, pairs)
             bar.update(len(pairs))
-    unread = [(path, status) for path, status, _ in rows if status != OK]
+    unread = [
+        (printable(path), status) for path, status, _ in rows if status != OK
+    ]
     if len(unread) == len(paths):
         raise ValueError(
             f"none of the {len(paths)} {classifier.noun}s in "
@@ -119,12 +120,8 @@ def _several(rows):
 
 def _write(target, rows):
     columns = next((list(row) for *_, row in rows if row), [])
-    with (
-        whole_file(target) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow([*WRITTEN, *columns])
-        for path, status, row in rows:
-            values = [row.get(column, "") for column in columns]
-            writer.writerow([as_text(path), status, *values])
+    lines = (
+        (path, status, *(row.get(column, "") for column in columns))
+        for path, status, row in rows
+    )
+    write_csv(target, [(*WRITTEN, *columns), *lines])

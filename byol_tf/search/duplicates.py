@@ -1,6 +1,5 @@
 """Groups of near-duplicate images."""
 
-import csv
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from byol_tf.checks import check_number
-from byol_tf.files import whole_file
+from byol_tf.files import write_csv
 from byol_tf.lines import progress_bar
 from byol_tf.search.index import IndexSettings, neighbours_of_all
 from byol_tf.search.table import ROWS, Embeddings
@@ -138,13 +137,9 @@ def write_groups(
     embeddings: Embeddings, groups: Sequence[Group], target: str | os.PathLike
 ) -> None:
     """Writes a CSV file: group (from 1), path, cosine to the group's first."""
-    with (
-        whole_file(target) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["group", "path", "cosine"])
-        for number, group in enumerate(groups, start=1):
-            for row, cosine in zip(*group, strict=True):
-                path = embeddings.path_of(row)
-                writer.writerow([number, path, f"{cosine:.6f}"])
+    rows = (
+        (number, embeddings.path_of(row), f"{cosine:.6f}")
+        for number, group in enumerate(groups, start=1)
+        for row, cosine in zip(*group, strict=True)
+    )
+    write_csv(target, [("group", "path", "cosine"), *rows])

@@ -1,6 +1,7 @@
 """The nearest representations: exact, or by an approximate index on disk."""
 
 import dataclasses
+import glob
 import hashlib
 import os
 import pathlib
@@ -130,7 +131,8 @@ def load_index(embeddings: Embeddings, settings: IndexSettings):
     search = require("usearch.index", "search")
     path = index_path(embeddings.path, settings)
     if not path.is_file():
-        for stale in path.parent.glob(f"{embeddings.path.name}.*.usearch"):
+        name = glob.escape(embeddings.path.name)
+        for stale in path.parent.glob(f"{name}.*.usearch"):
             stale.unlink()
         index = _build(embeddings, settings, search)
         with whole_file(path) as temporary:

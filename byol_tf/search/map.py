@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from byol_tf.checks import check_number
-from byol_tf.data.folder import labels_of
+from byol_tf.data.layout import labels_of
 from byol_tf.files import write_text
+from byol_tf.lines import printable
 from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
@@ -132,7 +133,7 @@ def write_map(
     files = [pathlib.Path(folder) / path for path in paths]
     data = {
         "places": places.round(4).tolist(),
-        "paths": paths,
+        "paths": list(map(printable, paths)),
         **_classes(paths),
         **_sprite(
             progress(files) if progress else files,
@@ -158,9 +159,12 @@ def _render(**values):
 
 def _classes(paths: Sequence[str]) -> dict:
     """Labels by sub-folder, and name, colour and count of each."""
-    labels, names = labels_of(list(paths))
+    labels, names = labels_of(paths)
     if not names:
         return {"labels": [0] * len(paths), "classes": []}
+    if -1 in labels:
+        labels = [len(names) if label < 0 else label for label in labels]
+        names = (*names, "beside the folders")
     counts = Counter(labels)
     classes = [
         {"name": name, "colour": _colour(label), "count": counts[label]}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.checks import require
-from byol_tf.files import loading
+from byol_tf.files import is_inside, loading
 
 OK = "ok"  # status of an image that was embedded
 ROWS = 4096  # of a row group, and read at a time
@@ -121,7 +121,15 @@ class Embeddings:
         with loading(self.path):
             table = self._file.read(["path", "status"])
         good = compute.equal(table["status"], OK)
-        return table["path"].filter(good).combine_chunks().cast(pa.string())
+        paths = table["path"].filter(good).combine_chunks().cast(pa.string())
+        suspects = compute.match_substring_regex(paths, r"^[/\\]|\.\.|^.:")
+        for path in paths.filter(suspects).to_pylist():
+            if not is_inside(path):
+                raise ValueError(
+                    f"{self.path} names {path!r}, which is not below its "
+                    "folder; make the embeddings again"
+                )
+        return paths
 
     def path_of(self, row: int) -> str:
         """Path of an image, relative to its folder."""

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples
-from byol_tf.data.label_table import LabelTable, some
+from byol_tf.data.label_table import LabelTable
 from byol_tf.evaluation.accuracy import top_k_hits
 from byol_tf.layers.heads import linear_head
+from byol_tf.lines import some
 from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 
 COLUMN = "label"

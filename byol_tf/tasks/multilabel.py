@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.label_table import some
 from byol_tf.evaluation.average_precision import average_precisions
 from byol_tf.layers.heads import linear_head
+from byol_tf.lines import some
 from byol_tf.tasks.known import mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 

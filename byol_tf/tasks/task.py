@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
+from byol_tf.lines import nfc
 
 WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
 VECTOR = "vector"  # name of the representation among an encoder's outputs
@@ -88,7 +89,7 @@ class Task(abc.ABC):
     mixable: bool = True
 
     def __init__(self, columns: Sequence[str]):
-        self.columns = tuple(columns)
+        self.columns = tuple(nfc(str(name)) for name in columns)
 
     @classmethod
     @abc.abstractmethod

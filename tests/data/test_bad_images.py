@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from byol_tf.files import read_json
 from byol_tf.jobs.pretrain import build as builders
 from configs import base
 from tests.support import hostile
@@ -39,7 +40,43 @@ def test_bad_images_of_all_splits_are_listed_in_the_run_folder(tmp_path):
         for split in ("train", "test")
     ]
     assert all("not an image" in reason for _, reason in rows)
-    assert os.listdir(run) == ["bad_images.csv"]
+    assert sorted(os.listdir(run)) == ["bad_images.csv", "data.json"]
+
+
+def test_what_was_taken_is_said_and_written_to_the_run_folder(tmp_path, caplog):
+    for path in ("train/cat", "train/dog", "train/@eaDir", "test/dog"):
+        fill(tmp_path / "images" / path, 4)
+    with caplog.at_level("INFO", "absl"):
+        builders.data(config_of(tmp_path / "images"), tmp_path / "run")
+    taken = read_json(tmp_path / "run" / "data.json")
+    assert taken["train"]["classes"] == {"cat": 4, "dog": 4}
+    assert taken["test"]["classes"] == {"cat": 0, "dog": 4}
+    assert taken["train"]["layout"] == "splits"
+    assert taken["train"]["left_out"] == {"folders @eaDir": 1}
+    assert "(layout: splits; 4 cat, 4 dog); left out: 1 fold" in caplog.text
+
+
+def test_the_layout_of_the_configuration_holds(tmp_path):
+    for name in ("bus", "train"):
+        fill(tmp_path / "images" / name, 8)
+    for layout, count in (("auto", 16), ("splits", 8), ("flat", 16)):
+        config = config_of(
+            tmp_path / "images", test_split="", layout=layout, labels="auto"
+        )
+        train, test = builders.data(config, tmp_path / layout)
+        assert train.num_examples + test.num_examples == count
+        assert train.labelled == (layout == "auto")
+
+
+@pytest.mark.parametrize("count", [3, 4, 10])
+def test_a_small_folder_leaves_two_images_to_judge_by(tmp_path, count):
+    fill(tmp_path / "images", count)
+    config = config_of(tmp_path / "images", test_split="")
+    if count == 3:
+        with pytest.raises(ValueError, match=r"at least 2 images.*add images"):
+            builders.data(config, tmp_path / "run")
+        return
+    assert builders.data(config, tmp_path / "run")[1].num_examples == 2
 
 
 def test_a_list_that_no_longer_holds_is_removed(tmp_path):

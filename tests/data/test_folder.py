@@ -119,11 +119,12 @@ def test_only_the_first_level_is_the_label(two_classes):
     np.testing.assert_array_equal(load(two_classes).labels, [0, 0, 0, 1])
 
 
-def test_an_image_outside_of_sub_folders_means_no_labels(two_classes):
+def test_images_outside_of_sub_folders_mean_no_labels(two_classes):
     paint(two_classes / "loose.png")
+    paint(two_classes / "loose2.png")  # more than there are of a class
     images = load(two_classes)
     assert images.class_names == ()
-    np.testing.assert_array_equal(images.labels, [-1] * 4)
+    np.testing.assert_array_equal(images.labels, [-1] * 5)
 
 
 def test_a_single_sub_folder_is_no_label(tmp_path):

@@ -130,3 +130,55 @@ def test_subset_takes_rows_by_position_or_mask(index):
 def test_columns_of_different_length_are_an_error():
     with pytest.raises(ValueError, match="1 in 'x' for 2 paths"):
         LabelTable(("a", "b"), {"x": ("1",)})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../b.png",
+        "a/../../b.png",
+        "/etc/passwd",
+        "C:\\b.png",
+        "..\\b.png",
+        "..",
+    ],
+)
+def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path, path):
+    with pytest.raises(ValueError, match=r"line 3: .* leads out of the images"):
+        read(tmp_path, f"path,label\na/b.png,cat\n{path},cat\n")
+
+
+def test_names_are_compared_in_one_form_of_unicode(tmp_path):
+    table = read(
+        tmp_path, "path,re\u0301sume\u0301\ncafe\u0301.png,e\u0301t\u00e9\n"
+    )
+    for name in ("caf\u00e9.png", "cafe\u0301.png"):
+        aligned = table.aligned([name])
+        assert aligned.columns == {"r\u00e9sum\u00e9": ("\u00e9t\u00e9",)}
+
+
+def test_a_table_may_cover_other_splits_as_well(tmp_path, caplog):
+    for path in ("train/a.png", "train/b.png", "test/c.png"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    text = "path,x\ntest/c.png,3\ntrain/b.png,2\ntrain/a.png,1\n"
+    table = read(tmp_path, text)
+    folders = [tmp_path / "train", tmp_path]
+    assert table.aligned(["a.png", "b.png"], folders).columns["x"] == ("1", "2")
+    # Part of a split: the rest of it has images, too.
+    assert table.aligned(["b.png"], folders).columns["x"] == ("2",)
+    assert not caplog.text
+
+
+def test_a_row_without_any_image_is_still_said(tmp_path, caplog):
+    (tmp_path / "b.png").touch()
+    table = read(tmp_path, "path,x\na.png,1\nb.png,2\ngone.png,3\n")
+    table.aligned(["a.png"], [tmp_path])
+    assert "1 of 3 rows of labels.csv have no image: 'gone.png'" in caplog.text
+
+
+def test_names_of_a_message_are_printable(tmp_path):
+    table = LabelTable(("a.png",), {"x": ("1",)})
+    with pytest.raises(ValueError, match="no row") as raised:
+        table.aligned(["\x1b[31m\n.png"])
+    assert "\x1b" not in str(raised.value) and "\n" not in str(raised.value)

@@ -1,6 +1,7 @@
 """Held-out parts, subsets and fractions, balanced between the classes."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -90,13 +91,14 @@ def test_a_share_without_classes_takes_the_rounded_number():
 def test_a_class_left_empty_is_named_with_the_least_share_that_works():
     strata = balanced(classes=3, each=100)
     names = ("coat", "shirt", "bag")
-    with pytest.raises(ValueError, match=r"class bag .*at least 1%"):
+    with pytest.raises(ValueError, match=r"class bag .*at least 1.34%"):
         choose(strata, of("0.6%"), seed=0, names=names)
-    assert len(choose(strata, of("1%"), seed=0, names=names)) == 3
+    # One more than classes, so that one is left to choose settings by.
+    assert len(choose(strata, of("1.34%"), seed=0, names=names)) == 4
 
 
 @pytest.mark.parametrize("count", [7, 33, 101, 999])
-def test_the_share_that_is_advised_works(count):
+def test_the_share_that_is_advised_leaves_no_class_empty(count):
     strata = np.arange(count * 3) % 3
     with pytest.raises(ValueError) as raised:
         choose(strata, Fraction("tiny", share=1e-6), seed=0)
@@ -124,9 +126,47 @@ def test_of_ten_labels_a_fifth_chooses():
     assert both.tolist() == choose(strata, of("10-per-class"), 0).tolist()
 
 
-def test_one_label_of_a_class_is_too_few_to_choose_by():
-    with pytest.raises(ValueError, match=r"class b: .*2-per-class"):
-        draw_part([0, 0, 0, 1], of("100%"), 0.2, seed=0, names=("a", "b"))
+@pytest.mark.parametrize("text", ["100%", "2-per-class", "30-per-class"])
+def test_a_class_of_one_is_learned_from_and_said(text, caplog):
+    strata = np.repeat([0, 1, 2], [40, 1, 30])
+    with caplog.at_level("INFO", "absl"):
+        part = draw_part(strata, of(text), 0.2, 0, ("common", "rare", "usual"))
+    assert 40 in part.learn and 40 not in part.validation
+    assert np.unique(strata[part.validation]).tolist() == [0, 2]
+    assert "one label of 'class rare'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "sizes,text",
+    [
+        ((40, 1, 30), "1-per-class"),
+        ((40, 1, 30), "4%"),
+        ((40, 1, 30), "0.1%"),
+        ((40, 1, 5, 30), "6-per-class"),
+        ((2, 2), "1-per-class"),
+        ((2, 2), "9-per-class"),
+        ((30, 3), "1%"),
+        ((1, 1, 2), "1-per-class"),
+    ],
+)
+def test_what_an_error_advises_works(sizes, text):
+    strata = np.repeat(np.arange(len(sizes)), sizes)
+    with pytest.raises(ValueError) as raised:
+        draw_part(strata, of(text), 0.2, seed=0)
+    advised = re.search(r"take at (?:least|most) (\S+)", str(raised.value))[1]
+    assert len(draw_part(strata, of(advised), 0.2, seed=0).validation)
+
+
+def test_classes_of_one_alone_need_more_labels():
+    with pytest.raises(ValueError, match="label more images of each class"):
+        draw_part([0, 1, 2], of("100%"), 0.2, seed=0)
+
+
+@pytest.mark.parametrize("labels", [[-1] * 10, [0] * 9 + [1], [0, 1, 1, 1]])
+def test_of_a_small_set_two_are_held_out_to_judge_by(labels):
+    rest, held_out = split_holdout(make(labels), 0.1, seed=0)
+    assert held_out.num_examples == 2
+    assert rest.num_examples == len(labels) - 2
 
 
 # ---- held-out parts ------------------------------------------------------

@@ -13,7 +13,7 @@ from PIL import Image
 from byol_tf.data import folder as folder_module
 from byol_tf.data.bad_images import BadImages
 from byol_tf.jobs.embed.run import embed_folder
-from byol_tf.lines import as_text
+from byol_tf.lines import printable
 from byol_tf.modalities.image import reading
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.modalities.image.reading import load_images
@@ -133,7 +133,7 @@ def test_any_name_will_do(tmp_path, name):
     assert images.paths == (f"good/{name}",)
     assert images.skipped[0][0] == f"bad/{name}"
     _, (path, reason) = read_csv(table)
-    assert path == as_text(str(bad))
+    assert path == printable(str(bad))
     assert "not an image" in reason
 
 
@@ -143,7 +143,7 @@ def test_any_name_will_do(tmp_path, name):
 def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
     wanted = fill(tmp_path, 40)
     gone = [f"{number:04}.png" for number in range(30, 36)]
-    find, decode = folder_module.find_files, reading.decode_square
+    find, decode = folder_module.find_layout, reading.decode_square
     lock = threading.Lock()
 
     def find_and_change(root, *kind):
@@ -159,7 +159,7 @@ def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
                 (tmp_path / name).unlink(missing_ok=True)
         return decode(path, *arguments)
 
-    monkeypatch.setattr(folder_module, "find_files", find_and_change)
+    monkeypatch.setattr(folder_module, "find_layout", find_and_change)
     monkeypatch.setattr(reading, "decode_square", change_and_decode)
     images = load(tmp_path)
     for name in gone:

@@ -9,7 +9,7 @@ from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
-from byol_tf.lines import progress_bar
+from byol_tf.lines import printable, progress_bar
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.runs import encoder as encoders
@@ -132,7 +132,11 @@ class Search:
             title=f"Nearest {self._modality.name}s, by cosine",
             headings=["query"] * len(sheet),
         )
-        return results, target
+        shown = [
+            (query, [(printable(path), cosine) for path, cosine in pairs])
+            for query, pairs in results
+        ]
+        return shown, target
 
     def duplicates(self) -> tuple[int, int, list[pathlib.Path]]:
         """Writes `duplicates.csv`, and the largest groups as a picture.

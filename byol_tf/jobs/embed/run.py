@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.data.examples import Unreadable
-from byol_tf.data.folder import find_files, size_and_time
+from byol_tf.data.folder import size_and_time
 from byol_tf.data.store import decoded_chunks
+from byol_tf.data.walk import find_files
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.lines import as_text, progress_bar
+from byol_tf.lines import as_text, printable, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row
@@ -95,8 +96,9 @@ def embed_folder(
         for row in _rows(encoder, extract, directory, files, new):
             writer.add(row)
             bar.update()
-    finished = parts.join(target, files, encoder.features, about)
-    return Embedded(pathlib.Path(target), *finished, len(new))
+    images, unread = parts.join(target, files, encoder.features, about)
+    unread = [(printable(path), reason) for path, reason in unread]
+    return Embedded(pathlib.Path(target), images, unread, len(new))
 
 
 def _files(encoder, directory):

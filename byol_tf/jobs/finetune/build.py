@@ -156,8 +156,15 @@ def _labelled(images, file):
             f"labels_file={file!r} names images by their paths, but those of "
             f"{images.name} do not come from a folder (data.source=folder)"
         )
-    table = read_label_table(pathlib.Path(images.folder) / file)
-    return Labelled(images, table.aligned(images.paths))
+    folders = [pathlib.Path(images.folder)]
+    if images.taken["layout"] == "splits":  # one table may cover all of them
+        above = folders[0].parent
+        folders += [above, *filter(pathlib.Path.is_dir, above.iterdir())]
+    files = [folder / file for folder in folders[:2]]
+    table = read_label_table(
+        next(filter(pathlib.Path.is_file, files), files[0])
+    )
+    return Labelled(images, table.aligned(images.paths, folders))
 
 
 def _check_shape(task, images, config):

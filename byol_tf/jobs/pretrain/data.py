@@ -9,6 +9,7 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.examples import Examples
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
+from byol_tf.files import write_json
 from byol_tf.modalities.registry import load_modality
 
 HOLDOUT = 0.1  # of the training images where there is no test split
@@ -19,7 +20,7 @@ def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
     section = config.data
     with in_section("data"):
-        sources.check_source(section.source, section.labels)
+        sources.check_source(section.source, section.labels, section.layout)
         sources.check_split("train_split", section.train_split)
         check_number("cache_gb", section.cache_gb, 0)
         Store(section.cache)
@@ -42,8 +43,8 @@ def data(
     test = load_test()
     if test.num_examples < 2:
         raise ValueError(
-            f"{test.name} must have at least 2 images to judge by. "
-            f"Received: {test.num_examples}"
+            f"{test.name} must have at least 2 images to judge by, but its "
+            f"test part has {test.num_examples}; add images"
         )
     return train, test
 
@@ -63,7 +64,8 @@ def train_and_later_test(
         same_classes: whether other classes among the test images are an
             error; without it the labels must be compared by name.
         bad_images_file: in the run folder, for those that cannot be read;
-            None for no file.
+            None for no file. What was taken of a folder is written beside it,
+            as `data.json`.
         whole: leave training files that cannot be read out here; without it
             others take their places in the batches.
     """
@@ -75,15 +77,18 @@ def train_and_later_test(
         section.max_bad_share,
     )
 
+    taken = {}
+
     def load(split):
         try:
-            return sources.load(
+            examples = sources.load(
                 section.source,
                 name=section.name,
                 split=split,
                 directory=section.dir,
                 decoder=decoder,
                 labels=section.labels,
+                layout=section.layout,
                 cache=section.cache,
                 cache_bytes=int(section.cache_gb * 2**30),
                 cache_dir=cache_dir,
@@ -91,6 +96,11 @@ def train_and_later_test(
             )
         except (OSError, ValueError) as error:
             raise ValueError(f"config.data: {error}") from error
+        if examples.taken and bad_images_file:
+            taken[split] = examples.taken
+            name = bad_images_file.replace("bad_images", "data")
+            write_json((workdir / name).with_suffix(".json"), taken)
+        return examples
 
     def load_test():
         test = load(section.test_split).readable()

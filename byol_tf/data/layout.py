@@ -1,0 +1,252 @@
+"""Which files of a folder are rows, of which split and of which class."""
+
+import dataclasses
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from absl import logging
+
+from byol_tf.checks import check_choice
+from byol_tf.data.walk import (
+    OTHERS,
+    check_found,
+    files_below,
+    is_folder,
+    is_system,
+    listed,
+    said,
+)
+from byol_tf.lines import nfc, printable, some
+
+LAYOUTS = ("auto", "splits", "classes", "flat")
+SPLIT = "train"  # what a folder without sub-folders for splits holds
+SPLITS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "validation": ("val", "valid", "validation", "dev"),
+}
+OVERRIDE = "--config.data.layout"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What was taken of a folder.
+
+    Attributes:
+        root: that the paths are relative to.
+        paths: of the files, sorted, with slashes.
+        labels: by sub-folder of the first level; -1 where there are none.
+        class_names: of the labels, in NFC and printable, or ().
+        split: as requested.
+        kind: "splits", "classes" or "flat".
+        left_out: numbers by reason.
+    """
+
+    root: pathlib.Path
+    paths: list[str]
+    labels: list[int]
+    class_names: tuple[str, ...]
+    split: str
+    kind: str
+    left_out: Counter
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether files or folders of rows may have been left out."""
+        return any(not key.startswith(OTHERS) for key in self.left_out)
+
+    def about(self) -> dict[str, object]:
+        """As JSON: folder, split, layout, images by class, what is left out."""
+        counts = Counter(self.labels)
+        return {
+            "folder": printable(str(self.root)),
+            "split": self.split,
+            "layout": self.kind,
+            "files": len(self.paths),
+            "classes": {n: counts[i] for i, n in enumerate(self.class_names)},
+            "left_out": said(self.left_out),
+        }
+
+    def line(self) -> str:
+        """The same in one line for a person."""
+        about = self.about()
+        classes = listed(about["classes"]) or "no classes"
+        left_out = listed(about["left_out"])
+        return (
+            f"Split {self.split!r}: {len(self.paths)} files of "
+            f"{about['folder']} (layout: {self.kind}; {classes})"
+            + (f"; left out: {left_out}" if left_out else "")
+            + f". {OVERRIDE}={'|'.join(LAYOUTS)} decides otherwise."
+        )
+
+
+def find_layout(
+    directory: str | os.PathLike,
+    split: str,
+    extensions: Collection[str],
+    name: str,
+    layout: str = "auto",
+) -> Layout:
+    """Finds the files of one split of a folder, and their classes.
+
+    Args:
+        directory: the folder.
+        split: its name, or another of `SPLITS` for the same, in any case.
+        extensions: of the files, in lower case, with the dot.
+        name: of such a file, for messages.
+        layout: "splits": sub-folders are splits; "classes": they are classes
+            of the training set; "flat": all is the training set, without
+            classes. "auto" takes sub-folders for splits if all of them look
+            like splits, else for classes.
+
+    Raises:
+        ValueError: there is no such folder or split, or no file is in it.
+    """
+    check_choice("layout", layout, LAYOUTS)
+    if not directory:
+        raise ValueError(f"a folder of {name}s must be named, but none is")
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        raise ValueError(f"there is no folder {str(directory)!r}")
+    left_out = Counter()
+    folders = _split_folders(directory, split, extensions, layout)
+    root = directory
+    if folders is not None:
+        root = directory / _folder_of(directory, split, folders)
+        _count_beside(directory, extensions, left_out)
+    paths = sorted(files_below(root, extensions, left_out))
+    check_found(paths, root, extensions, name, left_out)
+    if layout == "flat":
+        labels, names = [-1] * len(paths), ()
+    else:
+        known = _known_classes(directory, root, split, folders, extensions)
+        labels, names = labels_of(paths, known)
+    if layout == "classes" and not names:
+        raise ValueError(
+            f"data.layout=classes needs at least two sub-folders with {name}s "
+            f"in {str(root)!r}; take data.layout=flat for no classes"
+        )
+    if loose := labels.count(-1) * bool(names):
+        left_out["files beside the folders of classes"] = loose
+        pairs = zip(paths, labels, strict=True)
+        good = [pair for pair in pairs if pair[1] >= 0]
+        paths, labels = map(list, zip(*good, strict=True))
+    kind = "classes" if names else "flat"
+    kind = kind if folders is None else "splits"
+    return Layout(root, paths, labels, names, split, kind, left_out)
+
+
+def labels_of(
+    paths: Sequence[str], known: Sequence[str] = ()
+) -> tuple[list[int], tuple[str, ...]]:
+    """Labels by sub-folder of the first level, and the class names.
+
+    Files beside the sub-folders have the label -1. If they are as many as an
+    average class, or if there is only one class, there are no labels.
+
+    Args:
+        paths: of the files.
+        known: classes that come first, whether or not they have files.
+    """
+    tops = [
+        nfc(printable(p.split("/")[0])) if "/" in p else None for p in paths
+    ]
+    found = set(tops) - {None}
+    loose = tops.count(None)
+    if len({*found, *known}) < 2 or loose * len(found) >= len(tops) - loose > 0:
+        return [-1] * len(paths), ()
+    names = [*known, *sorted(found - set(known))]
+    index = {name: label for label, name in enumerate(names)}
+    return [index.get(top, -1) for top in tops], tuple(names)
+
+
+def _split_folders(directory, split, extensions, layout):
+    """The sub-folders that are splits; None where they are not."""
+    folders = sorted(
+        entry.name
+        for entry in os.scandir(directory)
+        if not is_system(entry.name) and is_folder(entry)
+    )
+    if layout == "splits":
+        return folders
+    like = [folder for folder in folders if _split_of(folder) in SPLITS]
+    if layout == "auto":
+        others = [
+            folder
+            for folder in folders
+            if folder not in like
+            and any(files_below(directory / folder, extensions, Counter()))
+        ]
+        if like and not others:
+            return like
+        if _split_of(split) not in SPLITS and split in folders:
+            return [split]  # no class is asked for as a split by chance
+        if like and _split_of(split) == SPLIT:
+            logging.warning(
+                "%s: %s are taken for classes, since %s lies beside them; "
+                "%s=splits takes all for splits.",
+                *(printable(directory), some(like), some(others, 1), OVERRIDE),
+            )
+    if _split_of(split) != SPLIT:
+        raise ValueError(_no_split(directory, split, folders))
+    return None
+
+
+def _count_beside(directory, extensions, left_out):
+    """Counts the files that lie beside the folders of splits."""
+    loose = [
+        entry
+        for entry in os.scandir(directory)
+        if os.path.splitext(entry.name)[1].lower() in extensions
+        and not is_folder(entry)
+    ]
+    if loose:
+        left_out["files beside the splits"] = len(loose)
+
+
+def _folder_of(directory, split, folders):
+    """The sub-folder of a split: of its name, or of another name for it."""
+    same = [f for f in folders if nfc(f).casefold() == nfc(split).casefold()]
+    alike = [f for f in folders if _split_of(f) == _split_of(split)]
+    for found in ([f for f in folders if f == split], same, alike):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(
+                f"{str(directory)!r} has several sub-folders for the split "
+                f"{split!r}: {some(found)}; name one of them"
+            )
+    raise ValueError(_no_split(directory, split, folders))
+
+
+def _no_split(directory, split, folders):
+    text = f"{str(directory)!r} has no sub-folder {split!r} for that split"
+    field = "train_split" if _split_of(split) == SPLIT else "test_split"
+    if folders:
+        text += (
+            f", but {some(folders)}; take one by --config.data.{field}, and "
+            f"by {OVERRIDE} say that they are splits, or classes, or flat"
+        )
+    if field == "train_split":
+        return text
+    return (
+        f"{text}. Make one, or leave the name of the test split empty to hold "
+        "out some of the training images"
+    )
+
+
+def _known_classes(directory, root, split, folders, extensions):
+    # A test split that lacks a class must count like the training split.
+    train = [f for f in folders or () if _split_of(f) == SPLIT]
+    if len(train) != 1 or root == directory / train[0]:
+        return ()
+    files = files_below(directory / train[0], extensions, Counter())
+    return labels_of(list(files))[1]
+
+
+def _split_of(name):
+    """The key of `SPLITS` that a name stands for, else the name."""
+    word = nfc(name).casefold()
+    return next((key for key, words in SPLITS.items() if word in words), name)

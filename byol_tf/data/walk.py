@@ -1,0 +1,138 @@
+"""Files below a folder, and what of them is left out."""
+
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+
+from absl import logging
+
+from byol_tf.lines import nfc, printable
+
+# Left behind by Synology, QNAP, Windows, Linux and macOS.
+SYSTEM = (
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@tmp", "@sharebin"),
+    *("$recycle.bin", "recycler", "system volume information", "found.000"),
+    *("lost+found", "__macosx"),
+)
+# Companions of images: labels and notes, whose number says nothing.
+NOTES = (
+    *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
+    *(".txt", ".md", ".html", ".db", ".ini"),
+)
+MOST_SHOWN = 10  # classes, or kinds of what was left out, in a line
+OTHERS = "files with "  # and their extension: of another kind
+
+
+def find_files(
+    root: pathlib.Path, extensions: Collection[str], name: str
+) -> list[str]:
+    """Relative paths of the files of one kind below a folder, sorted.
+
+    Hidden files, and hidden folders and those of a system, are left out. A
+    ValueError if there is none. Arguments as of `find_layout`.
+    """
+    left_out = Counter()
+    paths = sorted(files_below(root, extensions, left_out))
+    check_found(paths, root, extensions, name, left_out)
+    if shown := said(left_out):
+        logging.info("Left out in %s: %s.", printable(root), listed(shown))
+    return paths
+
+
+def files_below(
+    root: pathlib.Path, extensions: Collection[str], left_out: Counter
+) -> Iterator[str]:
+    """Relative paths of files; counts what is left out.
+
+    Links are followed, but for those to a folder above.
+    """
+    waiting = [("", (os.path.realpath(root),))]
+    while waiting:
+        folder, above = waiting.pop()
+        for entry in _entries(os.path.join(root, folder), left_out):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if is_folder(entry):
+                real = _real(entry, above[-1])
+                if is_system(entry.name):
+                    left_out[f"folders {printable(entry.name)}"] += 1
+                elif real in above:
+                    left_out["links to a folder above"] += 1
+                else:
+                    waiting.append((path, (*above, real)))
+            elif _is_wanted(entry, extensions, left_out):
+                yield path
+
+
+def _entries(folder, left_out):
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        left_out["folders that cannot be read"] += 1
+        logging.warning(
+            "Left out the folder %s: %s.", printable(folder), error.strerror
+        )
+        return []
+
+
+def _is_wanted(entry, extensions, left_out):
+    extension = os.path.splitext(entry.name)[1].lower()
+    if extension not in extensions:
+        if entry.name[0] == ".":
+            return False
+        left_out[OTHERS + printable(extension or "no extension")] += 1
+    elif entry.name[0] == ".":
+        left_out["hidden files"] += 1
+    else:  # pipes and links to nowhere, too: decoding them tells why
+        return True
+    return False
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether it is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _real(entry, above):
+    if entry.is_symlink():
+        return os.path.realpath(entry.path)
+    return os.path.join(above, entry.name)
+
+
+def is_system(name: str) -> bool:
+    """Whether a folder is hidden, or one that systems make for themselves."""
+    return name[0] == "." or nfc(name).casefold() in SYSTEM
+
+
+def said(left_out: Counter) -> dict[str, int]:
+    """What may have been meant to be taken, the commonest first."""
+    notes = {OTHERS + extension for extension in NOTES}
+    counts = left_out.most_common()
+    return {key: count for key, count in counts if key not in notes}
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Numbers and what they count, in one line."""
+    shown = [f"{n} {key}" for key, n in list(counts.items())[:MOST_SHOWN]]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def check_found(
+    paths: Collection[str],
+    root: pathlib.Path,
+    extensions: Collection[str],
+    name: str,
+    left_out: Counter,
+) -> None:
+    """Raises a ValueError, which says what was looked for, without paths."""
+    if not paths:
+        others = f"; left out: {listed(left_out)}" if left_out else ""
+        raise ValueError(
+            f"no {name} in {str(root)!r} (looked for "
+            f"{', '.join(extensions)} in it and below{others})"
+        )
