@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import json
 import math
@@ -53,10 +54,12 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None or str(path) in str(error):
             raise
-        if error.errno is None:  # of a library
-            text = f"{path} cannot be written: {first_line(error)}"
-            raise OSError(text) from error
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        reason = error.strerror or first_line(error)  # of a library
+        room = "; run the same command again when there is room"
+        raise OSError(
+            f"{path} cannot be written: {reason}"
+            + room * (error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+        ) from error
 
 
 def flush(path: Path) -> None:

@@ -1,15 +1,17 @@
 """The configuration that a run folder keeps."""
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import ml_collections
 import yaml
+from absl import logging
 
 from byol_tf.files import write_text
 from byol_tf.lines import first_line
 from byol_tf.modalities.registry import load_named
+from byol_tf.runs.identity import FLAG, changes, listed, matters
 
 
 class Retired(NamedTuple):
@@ -37,7 +39,7 @@ RETIRED = {
 
 
 def config_of_run(
-    config, workdir, defaults, trusted: str = ""
+    config, workdir, defaults, trusted: str = "", accept: Sequence[str] = ()
 ) -> ml_collections.ConfigDict:
     """The configuration of a run folder, kept there from its first start.
 
@@ -47,6 +49,7 @@ def config_of_run(
         defaults: a configuration with every field, for those that a folder
             of an earlier version lacks.
         trusted: name of a modality outside the package that may be imported.
+        accept: patterns of the fields in which the two may differ.
 
     Raises:
         ValueError: if there is neither, or if the two differ.
@@ -62,13 +65,15 @@ def config_of_run(
         load_named(kept.modality, trusted)
         return kept
     if kept is not None:
-        changed = _differences(kept.to_dict(), config.to_dict())
-        if changed:
+        changed = changes(flatten(kept.to_dict()), flatten(config.to_dict()))
+        if any(matters(field, accept) for field in changed):
             raise ValueError(
                 f"{workdir} holds a run with another configuration "
-                f"({', '.join(changed)}); continue it with --workdir alone, "
-                "or choose another --workdir"
+                f"({listed(changed)}); continue it with --workdir alone, go on "
+                f"with a mixture by {FLAG}, or choose another --workdir"
             )
+        if changed:
+            logging.warning("Going on with changes: %s.", listed(changed))
     return config
 
 
@@ -82,7 +87,7 @@ def read_values(workdir) -> dict:
     if not path.is_file():
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _load(path)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(
             f"{path} is not the configuration of a run: {first_line(error)}"
@@ -102,11 +107,36 @@ def config_text(config) -> str:
     return yaml.safe_dump(_plain(config.to_dict()), sort_keys=False)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses aliases of what holds mappings or lists.
+
+    Each level of such aliases may be ten times as large as the one before.
+    """
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            node = self.anchors.get(event.anchor)
+            nested = isinstance(node, yaml.SequenceNode) and any(
+                isinstance(child, yaml.CollectionNode) for child in node.value
+            )
+            if nested or isinstance(node, yaml.MappingNode):
+                raise yaml.MarkedYAMLError(
+                    problem=f"the alias *{event.anchor} stands for a section; "
+                    "write its fields out",
+                    problem_mark=event.start_mark,
+                )
+        return super().compose_node(parent, index)
+
+
+def _load(path):
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+
+
 def _read_config(path, defaults):
     config = ml_collections.ConfigDict(defaults)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        values = _without_retired(flatten(values), defaults)
+        values = _without_retired(flatten(_load(path)), defaults)
         for key, value in values.items():
             _section_of(config, key)  # raises for an unknown field
             config.update_from_flattened_dict({key: _tuple(value)})
@@ -164,10 +194,3 @@ def flatten(values: Mapping, prefix: str = "") -> dict[str, object]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def _differences(kept, given):
-    kept, given = flatten(_plain(kept)), flatten(_plain(given))
-    return sorted(
-        key for key in kept.keys() | given if kept.get(key) != given.get(key)
-    )

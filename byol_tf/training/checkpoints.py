@@ -129,8 +129,11 @@ class CheckpointStore:
         """Restores the checkpoint in the folder `path`.
 
         Raises:
-            ValueError: it is not one of this model.
+            ValueError: it is not one of this model, or of this run.
         """
+        known = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
+        for name, part in self.parts.items():
+            part.set_state(known.get(name, {}))
         try:
             with plain_path(path) as folder:
                 status = self._checkpoint.read(f"{folder}/state")
@@ -139,9 +142,6 @@ class CheckpointStore:
             raise ValueError(
                 f"{path} is not a checkpoint of this model: {_reason(error)}"
             ) from error
-        known = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
-        for name, part in self.parts.items():
-            part.set_state(known.get(name, {}))
 
     def _path(self, step: int) -> pathlib.Path:
         return self.directory / f"{_PREFIX}{step:09d}"

@@ -1,7 +1,5 @@
 """Keras callbacks that report: progress bar, metrics.jsonl, TensorBoard."""
 
-import contextlib
-import json
 import math
 import os
 import pathlib
@@ -11,8 +9,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from byol_tf.files import to_json, write_text
+from byol_tf.files import flush, naming, to_json, whole_file, write_text
 from byol_tf.lines import progress_bar
+from byol_tf.training.metrics import read_lines, which
 
 
 class _Window:
@@ -92,6 +91,8 @@ class MetricsFile(_Windowed):
         self._spent = self.started = None
 
     def state(self):
+        if self.path.exists():
+            flush(self.path)  # before the checkpoint that counts on it
         return {**super().state(), "seconds": self._seconds()}
 
     def set_state(self, state):
@@ -100,12 +101,30 @@ class MetricsFile(_Windowed):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        kept = [m for m in read_metrics(self.path) if m["step"] <= self.done]
+        lines = read_lines(self.path)
+        self._set_aside(lines)
+        kept = [line for line in lines.good if line["step"] <= self.done]
+        if self.done >= self.log_every and not kept:
+            logging.warning(
+                "%s has no line of the %d steps before; they are not made "
+                "again.",
+                *(self.path, self.done),
+            )
         if self._spent is None:
             self._spent = kept[-1]["seconds"] if kept else 0.0
         self.started = time.perf_counter() - self._spent
-        with self._writing():
-            write_text(self.path, "".join(to_json(m) + "\n" for m in kept))
+        write_text(self.path, "".join(to_json(line) + "\n" for line in kept))
+
+    def _set_aside(self, lines):
+        """Keeps damaged lines in a file of their own."""
+        if not lines.damaged:
+            return
+        aside = self.path.with_suffix(".damaged")
+        logging.warning("%s; kept in %s", which(self.path, lines), aside.name)
+        before = aside.read_bytes() if aside.exists() else b""
+        with whole_file(aside) as temporary:
+            texts = [line + b"\n" for _, line in lines.damaged]
+            temporary.write_bytes(before + b"".join(texts))
 
     def _seconds(self):
         if self.started is None:
@@ -123,32 +142,8 @@ class MetricsFile(_Windowed):
             "seconds": self._seconds(),
             **{key: round(value, 6) for key, value in values.items()},
         }
-        with self._writing(), open(self.path, "a", encoding="utf-8") as file:
+        with naming(self.path), open(self.path, "a", encoding="utf-8") as file:
             file.write(to_json(line) + "\n")
-
-    @contextlib.contextmanager
-    def _writing(self):
-        try:
-            yield
-        except OSError as error:  # on a full disk it names no file
-            raise OSError(
-                f"{self.path} cannot be written: {error.strerror}. Run the "
-                "same command again when there is room"
-            ) from error
-
-
-def read_metrics(path) -> list[dict]:
-    """The lines of a `metrics.jsonl`; a torn last line is left out."""
-    path = pathlib.Path(path)
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return lines
 
 
 class ProgressBar(keras.callbacks.Callback):

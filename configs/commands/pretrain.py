@@ -31,6 +31,9 @@ _STRATEGY = flags.DEFINE_enum(
     ["auto", "one", "mirrored", "multi_worker", "tpu"],
     "Devices of this start, in place of config.strategy.",
 )
+_ACCEPT = flags.DEFINE_bool(
+    "accept_changes", False, "Go on though settings or data have changed."
+)
 
 
 def expand(arguments):
@@ -42,6 +45,7 @@ def main():
     with door.importing(sigterm="stop"):
         from byol_tf.jobs.pretrain import build
         from byol_tf.runs import config as run_config
+        from byol_tf.runs import identity
         from byol_tf.runtime import share_cores
         from byol_tf.training.signals import Stopped, stop_at_once
 
@@ -49,18 +53,20 @@ def main():
         with stop_at_once():
             if "TF_NUM_INTRAOP_THREADS" not in os.environ:
                 share_cores()
-            train(build, run_config)
+            train(build, run_config, identity)
     except Stopped as stopped:
         print(f"\n{stopped}", flush=True)
         sys.exit(stopped.status)
 
 
-def train(build, run_config):
+def train(build, run_config, identity):
     config = run_config.config_of_run(
-        _CONFIG.value, _WORKDIR.value, base.get_config()
+        *(_CONFIG.value, _WORKDIR.value, base.get_config()),
+        accept=("*",) if _ACCEPT.value else identity.FREE,
     )
     with build.owned(config, _WORKDIR.value, _STRATEGY.value):
         job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+        job.accept_changes = _ACCEPT.value
         if job.distribution.is_chief:
             run_config.save_config(config, _WORKDIR.value)
         result = job.run(_WORKDIR.value)

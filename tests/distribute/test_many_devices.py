@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from byol_tf.training import logs
+from byol_tf.training.metrics import read_metrics
 from tests.support import killing, workers
 from tests.support.runs import write_arrays
 
@@ -197,6 +197,6 @@ def test_all_go_on_from_the_last_checkpoint(killed):
 
 
 def test_no_step_is_twice_or_missing(killed):
-    metrics = logs.read_metrics(killed["folder"] / "run" / "metrics.jsonl")
+    metrics = read_metrics(killed["folder"] / "run" / "metrics.jsonl")
     steps = [line["step"] for line in metrics if "loss" in line]
     assert steps == list(range(7, EPOCHS * 4 + 1, 7))

@@ -15,7 +15,7 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_classifier, load_encoder
 from byol_tf.runs.predictor import predict_folder
-from byol_tf.training import logs
+from byol_tf.training.metrics import read_metrics
 from configs import base, export
 from tests.support.runs import write_arrays
 
@@ -59,7 +59,7 @@ def test_it_continues_from_its_checkpoint_to_the_same_end(workdir):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
         if ours.shape:  # files keep no count of a batch norm's updates
             np.testing.assert_array_equal(saved, ours)
-    lines = logs.read_metrics(workdir / "metrics.jsonl")
+    lines = read_metrics(workdir / "metrics.jsonl")
     losses = [line["step"] for line in lines if "loss" in line]
     assert losses == list(range(2, STEPS + 1, 2))
 

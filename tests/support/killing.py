@@ -4,7 +4,7 @@ import os
 import time
 from multiprocessing.process import BaseProcess
 
-from byol_tf.training.logs import read_metrics
+from byol_tf.training.metrics import read_metrics
 from tests.support.scripts import CONTEXT, ROOT, redirect, run_here
 
 # Longer, where another number of kills is asked for than the usual few.

@@ -19,8 +19,8 @@ from byol_tf.data.batches import training_batches
 from byol_tf.data.examples import Examples
 from byol_tf.distribute.strategy import make_distribution
 from byol_tf.layers.batch_norm import FusedBatchNormalization, synchronize
-from byol_tf.training.logs import read_metrics
 from byol_tf.training.loop import pretrain
+from byol_tf.training.metrics import read_metrics
 from tests.support.scripts import CONTEXT, ROOT, redirect, run_here
 
 STEPS = 20

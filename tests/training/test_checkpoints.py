@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from byol_tf.training import checkpoints
 from byol_tf.training.checkpoints import CheckpointStore
-from byol_tf.training.logs import MetricsFile, read_metrics
+from byol_tf.training.logs import MetricsFile
+from byol_tf.training.metrics import read_metrics
 from tests.support.waves import make_model
 
 

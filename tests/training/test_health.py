@@ -16,6 +16,7 @@ from byol_tf.training.health import (
     diagnose_images,
 )
 from byol_tf.training.loop import pretrain
+from byol_tf.training.metrics import read_metrics
 from byol_tf.training.monitors import NotFiniteWarning
 from tests.support.waves import TracedOnce, fresh, make_model, signals
 
@@ -69,7 +70,7 @@ def test_a_bad_batch_is_skipped_named_once_and_counted(tmp_path):
     assert len([w for w in caught if w.category is NotFiniteWarning]) == 1
     assert monitor.skipped == 3
     assert logs.all_finite(model.variables)
-    lines = logs.read_metrics(tmp_path / "metrics.jsonl")
+    lines = read_metrics(tmp_path / "metrics.jsonl")
     assert [line["skipped"] for line in lines] == [0.2, 0.1, 0.0]
     assert all(np.isfinite(line["loss"]) for line in lines)
 

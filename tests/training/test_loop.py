@@ -12,6 +12,7 @@ from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.files import write_json
 from byol_tf.training import logs, monitors
 from byol_tf.training.checkpoints import CheckpointStore
+from byol_tf.training.metrics import read_metrics
 from tests.support.waves import assign, fresh, make_model, run, signals, values
 
 
@@ -183,7 +184,7 @@ def test_means_go_on_over_a_restart(tmp_path):
             )
             store.restore_latest()
             run(model, steps, [metrics, logs.Checkpoints(store)])
-        written = logs.read_metrics(metrics.path)
+        written = read_metrics(metrics.path)
         lines.append([{**line, "seconds": 0} for line in written])
     assert [line["step"] for line in lines[0]] == [3, 6]
     assert lines[0] == lines[1]
@@ -205,7 +206,7 @@ def test_monitors_reach_the_metrics_file(tmp_path):
             logs.MetricsFile(path, steps_per_epoch=4, log_every=100),
         ],
     )
-    first, last = logs.read_metrics(path)
+    first, last = read_metrics(path)
     assert "knn_accuracy" in first and "feature_std" not in first
     assert last["step"] == 8 and 0 < last["feature_std"] < 1.2
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from byol_tf.training import logs
+from byol_tf.training.metrics import read_metrics
 from tests.support import killing
 from tests.support.runs import write_arrays
 
@@ -93,7 +93,7 @@ def test_the_encoders_are_the_same_bit_for_bit(folders):
 @pytest.mark.slow
 def test_the_metrics_are_the_same_with_no_step_twice_or_missing(folders):
     calm, killed = (
-        logs.read_metrics(workdir / "metrics.jsonl") for workdir in folders[:2]
+        read_metrics(workdir / "metrics.jsonl") for workdir in folders[:2]
     )
     assert without_times(calm) == without_times(killed)
     losses = [line["step"] for line in killed if "loss" in line]
@@ -104,7 +104,7 @@ def test_the_metrics_are_the_same_with_no_step_twice_or_missing(folders):
 
 @pytest.mark.slow
 def test_time_goes_on_where_it_was(folders):
-    lines = logs.read_metrics(folders[1] / "metrics.jsonl")
+    lines = read_metrics(folders[1] / "metrics.jsonl")
     seconds = [line["seconds"] for line in lines]
     assert seconds == sorted(seconds)
 

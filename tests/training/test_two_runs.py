@@ -7,6 +7,7 @@ import pytest
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import FaultMonitor
+from byol_tf.training.metrics import read_metrics
 from tests.support.waves import fresh, make_model, run
 
 KINDS = {"a": (0.9, None), "b": (0.5, "mixed_bfloat16")}  # tau, dtype
@@ -53,7 +54,7 @@ def test_runs_in_turns_write_the_metrics_that_each_writes_alone(folders, kind):
     lines = [
         [
             {**line, "seconds": 0}
-            for line in logs.read_metrics(folder / f"{kind}.jsonl")
+            for line in read_metrics(folder / f"{kind}.jsonl")
         ]
         for folder in folders[2:]
     ]

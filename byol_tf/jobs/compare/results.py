@@ -15,7 +15,7 @@ from byol_tf.reports.report import (
     write_csv,
     write_report,
 )
-from byol_tf.training import logs
+from byol_tf.training.metrics import read_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def run_numbers(folder: pathlib.Path) -> dict[str, float | None]:
     numbers = {key: result["after"].get(key) for key in _MEASURED}
     watched = [
         line["projection_std"]
-        for line in logs.read_metrics(folder / "metrics.jsonl")
+        for line in read_metrics(folder / "metrics.jsonl")
         if "projection_std" in line
     ]
     numbers["projection_std"] = watched[-1] if watched else None
@@ -216,7 +216,7 @@ def _picture(workdir, result):
     """PNG bytes, also in compare.png; None where there is nothing to draw."""
     curves = {
         name: [
-            logs.read_metrics(workdir / run["folder"] / "metrics.jsonl")
+            read_metrics(workdir / run["folder"] / "metrics.jsonl")
             for run in result["runs"]
             if run["variant"] == name and run["status"] != "failed"
         ]

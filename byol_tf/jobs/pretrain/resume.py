@@ -9,6 +9,8 @@ from absl import logging
 
 from byol_tf.data.examples import Examples
 from byol_tf.jobs.pretrain.monitoring import Watch
+from byol_tf.runs.config import flatten
+from byol_tf.runs.identity import RunIdentity
 from byol_tf.training import logs
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import (
@@ -51,7 +53,7 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     if watch is not None:
         _warn_of(watch.collapse.inputs)
         reports = _reports(workdir, settings, job.steps_per_epoch)
-        parts |= {**reports, "watch": watch}
+        parts |= {**reports, "watch": watch, "identity": _identity(job)}
     store = CheckpointStore(
         workdir / "checkpoints", model, settings.checkpoint_keep, parts
     )
@@ -88,6 +90,15 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
         raise TrainingFault(faults.failure)
     request.raise_if_asked(int(model.step.numpy()), job.total_steps)
     return faults
+
+
+def _identity(job):
+    """What the run is made of; compared when it goes on."""
+    return RunIdentity(
+        flatten(job.about.get("config", {})),
+        job.train.fingerprint,
+        job.accept_changes,
+    )
 
 
 def _reports(workdir, settings, steps_per_epoch):

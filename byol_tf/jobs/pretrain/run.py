@@ -45,7 +45,8 @@ from byol_tf.runs.encoder import save_encoder
 from byol_tf.runs.samples import draw_samples, save_samples
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
-from byol_tf.training import flops, logs, utilisation
+from byol_tf.training import flops, utilisation
+from byol_tf.training.metrics import read_metrics
 
 DRAWN = 12  # images whose first views are drawn
 
@@ -81,6 +82,7 @@ class Pretraining:
     config_text: str = ""
     title: str = "pretraining"
     about: Mapping = dataclasses.field(default_factory=dict)
+    accept_changes: bool = False  # of settings or data since the run began
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
 
     @property
@@ -122,7 +124,7 @@ class Pretraining:
         faults = resumable.train(self, workdir, watch)
         self.save(workdir)
         numbers, features = self._evaluate()
-        metrics = logs.read_metrics(workdir / "metrics.jsonl")
+        metrics = read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)
         with np.load(workdir / "before.npz") as file:

@@ -5,7 +5,7 @@ import pathlib
 from byol_tf.files import read_json
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.tune.label_free import read_label_free
-from byol_tf.training import logs
+from byol_tf.training.metrics import read_metrics
 
 
 class Trials:
@@ -123,7 +123,7 @@ def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
     """kNN accuracy of held-out training images, by epochs done."""
     return {
         round(line["epoch"]): line["knn_accuracy"]
-        for line in logs.read_metrics(folder / "metrics.jsonl")
+        for line in read_metrics(folder / "metrics.jsonl")
         if line.get("knn_accuracy") is not None
     }
 

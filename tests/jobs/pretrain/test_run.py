@@ -1,6 +1,7 @@
 """A whole run on a few images: what is in its folder, and what it says."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -377,3 +378,16 @@ def test_labels_that_are_wanted_but_absent_are_an_error(tmp_path):
     config = tiny_config(tmp_path / "data.npz", **{"data.labels": "required"})
     with pytest.raises(ValueError, match="has no labels"):
         builders.pretraining(config, tmp_path)
+
+
+def test_a_run_does_not_go_on_with_other_data(finished, tmp_path):
+    config, workdir, _, _ = finished
+    shutil.copytree(workdir, tmp_path / "run")
+    with np.load(config.data.dir) as file:
+        arrays = dict(file)
+    arrays["train_images"] = 255 - arrays["train_images"]
+    np.savez(tmp_path / "other.npz", **arrays)
+    other = tiny_config(tmp_path / "other.npz")
+    job = builders.pretraining(other, tmp_path / "run")
+    with pytest.raises(ValueError, match=r"training data .*--accept_changes"):
+        job.run(tmp_path / "run")

@@ -1,0 +1,91 @@
+"""What a run was made of, so that it goes on as the same run."""
+
+import fnmatch
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from absl import logging
+
+FLAG = "--accept_changes"
+# Fields by which a run may go on as the same one. The data may have moved:
+# their fingerprint says whether they are the same.
+FREE = (
+    *("epochs", "log_every", "peak_tflops", "strategy", "jit_compile"),
+    *("data.dir", "data.cache*", "checkpoint.*", "faults.*"),
+    *("monitor.every_epochs", "monitor.stop_on_collapse"),
+)
+
+
+def changes(kept: Mapping, given: Mapping) -> dict[str, str]:
+    """Fields that differ, each with both values: "100, now 200".
+
+    Args:
+        kept: values by the names of fields with dots.
+        given: the same of another configuration.
+    """
+    kept, given = (json.loads(json.dumps(dict(v))) for v in (kept, given))
+    return {
+        key: f"{kept.get(key)!r}, now {given.get(key)!r}"
+        for key in sorted(kept.keys() | given)
+        if kept.get(key) != given.get(key)
+    }
+
+
+def matters(field: str, free: Sequence[str] = FREE) -> bool:
+    """Whether a run with another value of the field is another run."""
+    return not any(fnmatch.fnmatchcase(field, pattern) for pattern in free)
+
+
+def listed(changed: Mapping[str, str]) -> str:
+    """Changes in one line."""
+    return "; ".join(f"{key} ({values})" for key, values in changed.items())
+
+
+class RunIdentity:
+    """A part of every checkpoint: settings that matter, and the data.
+
+    Args:
+        settings: values by the names of fields with dots.
+        fingerprint: gives that of the training data, when it is needed.
+        accept: go on with another one, and say so in a line.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping,
+        fingerprint: Callable[[], str],
+        accept: bool = False,
+    ):
+        self.settings = {k: v for k, v in settings.items() if matters(k)}
+        self.fingerprint = fingerprint
+        self.accept = accept
+
+    def state(self) -> dict:
+        """What a checkpoint keeps."""
+        return {"settings": self.settings, "data": self.fingerprint()}
+
+    def set_state(self, state: dict) -> None:
+        """Compares with what a checkpoint kept; {} of earlier releases.
+
+        Raises:
+            ValueError: naming what differs.
+        """
+        if not state:
+            return
+        kept = {
+            k: v for k, v in state["settings"].items() if k in self.settings
+        }
+        changed = changes(kept, {k: self.settings[k] for k in kept})
+        changed |= changes(
+            {"training data": state["data"]},
+            {"training data": self.fingerprint()},
+        )
+        if not changed:
+            return
+        if not self.accept:
+            raise ValueError(
+                f"the run was begun with others of these: {listed(changed)}. "
+                f"Give them back, go on with a mixture by {FLAG}, or choose "
+                "another --workdir"
+            )
+        logging.warning("Going on with changes: %s.", listed(changed))

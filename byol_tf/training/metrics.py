@@ -1,0 +1,65 @@
+"""Reading `metrics.jsonl`, which may have been damaged since it was written."""
+
+import json
+import math
+import os
+import pathlib
+from typing import NamedTuple
+
+from absl import logging
+
+_NEEDED = ("step", "epoch", "seconds")
+
+
+class Lines(NamedTuple):
+    """The lines of a file, without a last one that was not finished."""
+
+    good: list[dict]
+    damaged: list[tuple[int, bytes]]  # with their numbers, from 1
+
+
+def read_lines(path: str | os.PathLike) -> Lines:
+    """Reads a `metrics.jsonl`; nothing is raised for what it holds."""
+    found = Lines([], [])
+    path = pathlib.Path(path)
+    if not path.exists():
+        return found
+    *lines, rest = path.read_bytes().split(b"\n")
+    if _parsed(rest):  # only its line break is missing
+        lines.append(rest)
+    for number, line in enumerate(lines, 1):
+        entry = _parsed(line)
+        if entry:
+            found.good.append(entry)
+        elif line.strip():
+            found.damaged.append((number, line))
+    return found
+
+
+def read_metrics(path: str | os.PathLike) -> list[dict]:
+    """The entries of a `metrics.jsonl`; a warning names damaged lines.
+
+    Each has numbers as `step`, `epoch` and `seconds`. An unfinished last line
+    is left out.
+    """
+    lines = read_lines(path)
+    if lines.damaged:
+        logging.warning("%s", which(path, lines))
+    return lines.good
+
+
+def which(path: str | os.PathLike, lines: Lines) -> str:
+    """Says which lines are damaged."""
+    numbers = [str(number) for number, _ in lines.damaged]
+    some = ", ".join(numbers[:5]) + ", ..." * (len(numbers) > 5)
+    return f"{path}: damaged and left out: line {some}"
+
+
+def _parsed(line):
+    """The entry of a line, or None."""
+    try:
+        entry = json.loads(line)
+        usable = all(math.isfinite(entry[key]) for key in _NEEDED)
+    except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
+        return None
+    return entry if usable else None
