@@ -1,5 +1,8 @@
 """`byol_tf compare`; this script goes with the next release."""
 
+from configs import early  # noqa: F401
+
+# isort: split
 from configs import commands
 
 if __name__ == "__main__":

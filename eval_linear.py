@@ -1,5 +1,8 @@
 """Judges an encoder: the command `byol_tf evaluate`."""
 
+from configs import early  # noqa: F401
+
+# isort: split
 from configs import commands
 
 if __name__ == "__main__":

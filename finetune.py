@@ -1,5 +1,8 @@
 """Fine-tunes an encoder: the command `byol_tf finetune`."""
 
+from configs import early  # noqa: F401
+
+# isort: split
 from configs import commands
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Pretrains an encoder: the command `byol_tf pretrain`."""
 
+from configs import early  # noqa: F401
+
+# isort: split
 from configs import commands
 
 if __name__ == "__main__":

@@ -5,25 +5,21 @@ it has checked its paths; no module of `configs` imports it. So `--help` and
 the error of a wrong flag or path come at once.
 """
 
-import contextlib
 import functools
-import importlib
 import os
 import pathlib
-import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import yaml
 from absl import app, flags, logging
 
+from configs import signals
+
 USAGE_ERROR = 2
-INTERRUPTED = 130
 ENCODER = "encoder.keras"
 EMBEDDINGS = "embeddings.parquet"
-_INTERRUPTED = "interrupted; run the same command again"
-_STOPPED = "stopped; run the same command to go on"
 
 
 def run_script(
@@ -44,36 +40,6 @@ def run_script(
     """
     parse = functools.partial(_parse, default_config=default_config)
     app.run(lambda _: _guarded(main), flags_parser=parse)
-
-
-@contextlib.contextmanager
-def importing(sigterm: str | None = None) -> Iterator[None]:
-    """Within the block, a signal ends the process at once, with one line.
-
-    An exception in the middle of an import could be swallowed there.
-
-    Args:
-        sigterm: what SIGTERM does: None leaves it as it is; "interrupt" is
-            like Ctrl-C, status 130; "stop" ends with status 0.
-    """
-    ends = {signal.SIGINT: (2, _INTERRUPTED, INTERRUPTED)}
-    if sigterm == "interrupt":
-        ends[signal.SIGTERM] = ends[signal.SIGINT]
-    if sigterm == "stop":
-        ends[signal.SIGTERM] = (1, _STOPPED, 0)
-
-    def end(number, _frame):
-        output, line, status = ends[number]
-        os.write(output, f"\n{line}\n".encode())
-        os._exit(status)
-
-    before = {number: signal.signal(number, end) for number in ends}
-    try:
-        importlib.import_module("byol_tf.api")  # registers every class
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def check_encoder(workdir: str) -> None:
@@ -212,10 +178,11 @@ def _guarded(main):
     logging.use_absl_handler()
     warnings.showwarning = _show_warning
     try:
+        signals.interrupt()
         main()
     except KeyboardInterrupt:
-        print(f"\n{_INTERRUPTED}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        print(f"\n{signals.INTERRUPTED_LINE}", file=sys.stderr)
+        sys.exit(signals.INTERRUPTED)
     except (ValueError, OSError) as error:
         if logging.level_debug():
             raise

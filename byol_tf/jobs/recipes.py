@@ -27,6 +27,7 @@ def configs() -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules["configs"] = module
         spec.loader.exec_module(module)
+        importlib.import_module("configs.early")  # heeds signals
     return (
         importlib.import_module("configs.commands") and sys.modules["configs"]
     )

@@ -11,7 +11,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import base, command_line
-from configs.door import importing
+from configs.signals import importing
 
 POSITIONAL = (("workdir",),)
 DEFAULT_CONFIG = "compare.py"
@@ -25,7 +25,7 @@ _WORKDIR = flags.DEFINE_string(
 
 def main():
     command_line.check_file(_CONFIG.value.base)
-    with importing(sigterm="interrupt"):
+    with importing():
         from byol_tf.jobs.compare import build, results, run
 
     job = build.comparison(

@@ -19,7 +19,8 @@ else it names is refused.
 from absl import flags
 
 from configs import base
-from configs.door import check_files, importing
+from configs.door import check_files
+from configs.signals import importing
 
 POSITIONAL = (("source",),)
 _SOURCE = flags.DEFINE_string(

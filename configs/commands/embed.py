@@ -15,7 +15,7 @@ find the images nearest to one (`query.png`), groups of near-duplicates
 from absl import flags
 from ml_collections import config_flags
 
-from configs import door
+from configs import door, signals
 
 POSITIONAL = (("workdir", "images"),)
 DEFAULT_CONFIG = "embed.py"
@@ -54,7 +54,7 @@ def main():
             "say what to do: --images, --query, --duplicates, --map"
         )
     check_paths(embeds, path)
-    with door.importing():
+    with signals.importing():
         from byol_tf.jobs.embed import build
 
     if embeds:

@@ -12,7 +12,7 @@ stand beside. `--config.data.*` takes any other labelled data set. Writes
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door
+from configs import base, data_argument, door, signals
 
 POSITIONAL = (("workdir",),)
 DEFAULT_CONFIG = "eval_linear.py"
@@ -33,7 +33,7 @@ def main():
     config, workdir = _CONFIG.value, _WORKDIR.value
     door.check_encoder(workdir)
     door.check_data(config.data, workdir)
-    with door.importing():
+    with signals.importing():
         from byol_tf.jobs.evaluate import build, results
 
     job = build.linear_evaluation(config, workdir, base.get_config())

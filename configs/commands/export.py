@@ -16,7 +16,7 @@ compared with the encoder on real images, and removed if it differs.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, door
+from configs import base, door, signals
 
 POSITIONAL = (("workdir", "to"),)
 DEFAULT_CONFIG = "export.py"
@@ -51,7 +51,7 @@ def main():
         door.check_encoder(workdir)
     if config.data.dir:
         door.check_data(config.data, workdir)
-    with door.importing():
+    with signals.importing():
         from byol_tf.export import formats, saved_model, verify_table
         from byol_tf.jobs.export import build
 

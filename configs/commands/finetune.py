@@ -16,7 +16,7 @@ writes `predictions.csv` for all files of a folder.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door
+from configs import base, data_argument, door, signals
 from configs.commands import predicting
 
 POSITIONAL = (("workdir",),)
@@ -51,7 +51,7 @@ def main():
         return predicting.predict(config, workdir, task, _PREDICT.value)
     door.check_encoder(workdir)
     door.check_data(config.data, workdir)
-    with door.importing():
+    with signals.importing():
         from byol_tf.jobs.finetune import build, results
 
     job = build.fine_tuning(

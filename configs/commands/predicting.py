@@ -1,6 +1,6 @@
 """Prediction of a folder, for `byol_tf predict` and `finetune.py --predict`."""
 
-from configs import door
+from configs import door, signals
 
 
 def predict(
@@ -17,7 +17,7 @@ def predict(
     """
     door.check_classifier(workdir)
     door.check_folder(directory)
-    with door.importing():
+    with signals.importing():
         from byol_tf.jobs.finetune import build
 
     done = build.predicted(config, workdir, directory, task=task, out=out)

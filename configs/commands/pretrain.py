@@ -14,7 +14,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door
+from configs import base, data_argument, door, signals
 from configs.command_line import find
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
@@ -42,7 +42,7 @@ def expand(arguments):
 
 def main():
     door.check_start(_CONFIG.value, _WORKDIR.value)
-    with door.importing(sigterm="stop"):
+    with signals.importing(stop=True):
         from byol_tf.jobs.pretrain import build
         from byol_tf.runs import config as run_config
         from byol_tf.runs import identity

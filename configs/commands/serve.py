@@ -11,7 +11,7 @@ import os
 from absl import flags
 from ml_collections import config_flags
 
-from configs import door
+from configs import signals
 
 POSITIONAL = (("model",),)
 DEFAULT_CONFIG = "serve.py"
@@ -41,7 +41,7 @@ def main():
             "--model must be a folder that export.py wrote. "
             f"Received: {_MODEL.value}"
         )
-    with door.importing(sigterm="stop"):
+    with signals.importing(stop=True):
         from byol_tf.jobs.serve import build
 
     grpc_port = None if _GRPC_PORT.value == -1 else _GRPC_PORT.value

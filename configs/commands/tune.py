@@ -16,7 +16,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, command_line, door
+from configs import base, command_line, door, signals
 
 POSITIONAL = (("workdir",),)
 DEFAULT_CONFIG = "tune.py"
@@ -35,7 +35,7 @@ def main():
     if not _WORKDIR.value:
         raise ValueError("say where: --workdir, or --measure=RUN_FOLDER")
     command_line.check_file(_CONFIG.value.base)
-    with door.importing(sigterm="interrupt"):
+    with signals.importing():
         from byol_tf.jobs.tune import build, results
 
     job = build.search(
@@ -55,7 +55,7 @@ def main():
 def measure(folder):
     door.check_encoder(folder)
     door.check_data({}, folder)
-    with door.importing(sigterm="interrupt"):
+    with signals.importing():
         from byol_tf.jobs.tune import build
 
     numbers = build.measure_label_free(

@@ -52,8 +52,11 @@ def place(tmp_path_factory):
 
 
 def start(place, script, *flags, fakes="fakes"):
+    program = [str(ROOT / f"{script}.py")]
+    if script == "byol_tf":
+        program = [str(ROOT / script), "embed"]
     return subprocess.Popen(
-        [sys.executable, str(ROOT / f"{script}.py"), *flags],
+        [sys.executable, *program, *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -242,6 +245,7 @@ INTERRUPTED = "\ninterrupted; run the same command again\n"
         ("train", NEW, signal.SIGTERM, 0, STOPPED, ""),
         ("tune", ["--workdir=new"], signal.SIGTERM, 130, "", INTERRUPTED),
         ("finetune", [RUN, "--predict=images"], 2, 130, "", INTERRUPTED),
+        ("embed", [RUN, "--images=images"], 15, 130, "", INTERRUPTED),
         ("serve", ["--model=."], signal.SIGTERM, 0, STOPPED, ""),
     ],
 )
@@ -255,6 +259,28 @@ def test_a_signal_during_the_import_ends_with_its_line_and_status(
     process.send_signal(number)
     told = process.communicate(timeout=60)
     assert (process.returncode, *told) == (status, output, errors)
+
+
+@pytest.fixture(scope="module")
+def early(place):
+    """A library of the flags that never ends to be imported."""
+    (place / "early" / "absl").mkdir(parents=True)
+    (place / "early" / "absl" / "__init__.py").write_text(
+        "import pathlib, time\npathlib.Path('began').touch()\ntime.sleep(60)\n"
+    )
+    return place
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "byol_tf"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_are_heeded_before_the_flags_are_known(early, script, number):
+    (early / "began").unlink(missing_ok=True)
+    process = start(early, script, fakes="early")
+    while not (early / "began").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    seen = process.communicate(timeout=60)
+    assert (process.returncode, *seen) == (130, "", INTERRUPTED)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM from the first line of a command on.
+
+Imports the standard library alone, so that nothing takes long before them.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+INTERRUPTED = 130  # exit status
+INTERRUPTED_LINE = "interrupted; run the same command again"
+STOPPED_LINE = "stopped; run the same command to go on"
+_INTERRUPT = (2, INTERRUPTED_LINE, INTERRUPTED)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_at_once() -> None:
+    """Lets both signals end the process with one line and status 130.
+
+    For imports: an exception in the middle of one could be swallowed there.
+    """
+    _handle(_ending(*_INTERRUPT))
+
+
+def interrupt() -> None:
+    """Lets both signals raise KeyboardInterrupt, as Ctrl-C usually does."""
+    _handle(signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def importing(stop: bool = False) -> Iterator[None]:
+    """Within the block, a signal ends the process at once, with one line.
+
+    Args:
+        stop: whether SIGTERM, unlike Ctrl-C, ends with status 0.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    end_at_once()
+    if stop:
+        signal.signal(signal.SIGTERM, _ending(1, STOPPED_LINE, 0))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(handler):
+    for number in _SIGNALS:
+        # Ignored in what a shell runs in the background.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _ending(output, line, status):
+    def end(_number, _frame):
+        os.write(output, f"\n{line}\n".encode())
+        os._exit(status)
+
+    return end
