@@ -19,9 +19,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.modality = ""
     config.size = 0  # pixels of a side; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
-    # Name of <name>.keras in the run folder, for the signature `classify` and
-    # classifier.onnx; "": classifier, if there is one of classes; none:
-    # without.
+    # Name of <name>.keras in the run folder, for the signature `predict`, or of
+    # classes for `classify` and classifier.onnx; "": classifier, if there is
+    # one; none: without.
     config.classifier = ""
     config.max_pixels = 100_000_000  # of a file; larger ones are not decoded
 

@@ -11,7 +11,14 @@ import keras
 import numpy as np
 
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.export import freeze, saved_model, signatures, to_litert, to_onnx
+from byol_tf.export import (
+    freeze,
+    saved_model,
+    signatures,
+    to_litert,
+    to_onnx,
+    verify,
+)
 from byol_tf.export.quiet import quiet
 from byol_tf.export.verify import TIMED, ExportedModel
 from byol_tf.modalities.signature import Source
@@ -25,7 +32,8 @@ class Plan:
 
     Attributes:
         encoder: gives representations.
-        classifier: None, or gives probabilities of its classes.
+        classifier: None, or a fine-tuned model.
+        decode: see `signatures.make_module`.
         precisions: of LiteRT.
         samples: stored rows, on which the ranges of 8 bits are measured.
         threads: that ONNX Runtime and LiteRT use when they are compared.
@@ -34,6 +42,7 @@ class Plan:
 
     encoder: Source
     classifier: Source | None
+    decode: Callable | None
     precisions: Sequence[str]
     samples: np.ndarray
     threads: int
@@ -46,8 +55,21 @@ class Plan:
 
     @functools.cached_property
     def plain_classifier(self) -> Source | None:
-        """The classifier in float32, if there is one."""
-        return self.classifier and _in_float32(self.classifier)
+        """The classifier in float32, if there is one of classes."""
+        if self.classifier is None or self.decode is not None:
+            return None
+        return _in_float32(self.classifier)
+
+    @functools.cached_property
+    def in_rows(self) -> Source:
+        """The classifier, with all its predictions as a row of numbers."""
+
+        def model(batch, training):
+            outputs = self.classifier.model(batch, training=training)
+            named = self.decode(outputs) if self.decode else {"": outputs}
+            return verify.in_rows(named)
+
+        return dataclasses.replace(self.classifier, model=model)
 
 
 def _in_float32(source):
@@ -68,13 +90,16 @@ class Written(NamedTuple):
 
 def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
     """A SavedModel, see `signatures.make_module`."""
-    module, calls = signatures.make_module(plan.encoder, plan.classifier)
+    parts = plan.encoder, plan.classifier
+    module, calls = signatures.make_module(*parts, plan.decode)
     with quiet():
         saved_model.save(module, calls, folder)
-    return Written(
-        [(saved_model.load(folder, plan.encoder), plan.encoder)],
-        signatures.describe(plan.encoder, plan.classifier),
-    )
+    names = {signatures.CLASSIFY, signatures.PREDICT} & set(calls)
+    predictions = dict.fromkeys(names, plan.classifier)
+    encoder, *others = saved_model.load(folder, plan.encoder, predictions)
+    forms = [(encoder, plan.encoder)]
+    forms += [(form, plan.in_rows) for form in others]
+    return Written(forms, signatures.describe(calls, *parts))
 
 
 def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.export.signatures import FORM
-from byol_tf.export.verify import ExportedModel
-from byol_tf.files import plain_path
-from byol_tf.modalities.signature import Source
+from byol_tf.export.verify import ExportedModel, in_rows
+from byol_tf.files import flush, plain_path
+from byol_tf.modalities.signature import DEFAULT, Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
 _UNFINISHED = ".unfinished-"  # not a number: servers pass over it
@@ -39,7 +39,10 @@ def new_version(directory: str | os.PathLike) -> Iterator[pathlib.Path]:
     temporary.mkdir()
     try:
         yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            flush(path)
         os.rename(temporary, directory / str(next_version(directory)))
+        flush(directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -71,37 +74,60 @@ def size_on_disk(directory: str | os.PathLike) -> int:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def load(directory: str | os.PathLike, source: Source) -> ExportedModel:
+def load(
+    directory: str | os.PathLike,
+    encoder: Source,
+    predictions: Mapping[str, Source],
+) -> list[ExportedModel]:
     """Loads a SavedModel for the comparison.
 
     Args:
         directory: of the SavedModel.
-        source: what it was made of, whose signatures say how it is called.
+        encoder: what it was made of, whose signatures say how it is called.
+        predictions: fine-tuned models in it, by the names of their signatures.
+
+    Returns:
+        The encoder, and each fine-tuned model that takes stored rows.
     """
     with plain_path(directory) as path:
         loaded = tf.saved_model.load(path)
-    rows = files = None, None
+    size = size_on_disk(directory)
+    found = [_encoder(loaded, size, encoder)]
+    for name, source in predictions.items():
+        signature = source.inputs(FORM)[DEFAULT]
+        if signature.of_rows is not None:
+            encode = _call(loaded, name, signature, in_rows, is_file=False)
+            found.append(ExportedModel(f"saved_model {name}", size, encode))
+    return found
+
+
+def _encoder(loaded, size, source):
+    encode = encode_files = as_files = None
     for name, signature in source.inputs(FORM).items():
-        ((key, spec),) = signature.specs.items()
-        call = _call(loaded, name, key)
-        if spec.dtype == tf.string:
-            files = call, signature.of_rows
+        (spec,) = signature.specs.values()
+        is_file = spec.dtype == tf.string
+        call = _call(loaded, name, signature, _vectors, is_file)
+        if is_file:
+            encode_files, as_files = call, signature.of_rows
         elif signature.of_rows:
-            rows = call, signature.of_rows
-    call, of_rows = rows
+            encode = call
     return ExportedModel(
-        "saved_model",
-        size_on_disk(directory),
-        lambda batch: call(of_rows(batch)),
-        encode_files=files[0],
-        as_files=files[1],
+        "saved_model", size, encode, "float32", encode_files, as_files
     )
 
 
-def _call(loaded, name, key):
+def _vectors(outputs):
+    return outputs["representations"]
+
+
+def _call(loaded, name, signature, choose, is_file):
+    """From stored rows, or files, to one row of numbers each."""
+    (key,) = signature.specs
+
     # Holds `loaded`: its variables live as long as it does.
     def call(values) -> np.ndarray:
-        outputs = loaded.signatures[name](**{key: tf.constant(values)})
-        return outputs["representations"].numpy()
+        given = values if is_file else signature.of_rows(values)
+        outputs = loaded.signatures[name](**{key: tf.constant(given)})
+        return choose(outputs).numpy()
 
     return call

@@ -1,20 +1,22 @@
 """What an exported model can be asked for."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from byol_tf.export.fold import fold_batch_norms
 from byol_tf.modalities.signature import DEFAULT, OK, Signature, Source
 
-CLASSIFY = "classify"
+CLASSIFY, PREDICT = "classify", "predict"
 FORM = "saved_model"
 _STATUS = 'string [n], "ok" or why the {} could not be read'
 
 
 def make_module(
-    encoder: Source, classifier: Source | None = None
+    encoder: Source,
+    classifier: Source | None = None,
+    decode: Callable | None = None,
 ) -> tuple[tf.Module, dict[str, Callable]]:
     """A module with the variables, and its signatures by name.
 
@@ -22,7 +24,9 @@ def make_module(
 
     Args:
         encoder: gives representations.
-        classifier: None, or gives probabilities of its classes.
+        classifier: None, or a fine-tuned model.
+        decode: turns the outputs of `classifier` by name into predictions by
+            name; None where it gives probabilities of its classes.
 
     Raises:
         ValueError: the inputs cannot be read in a graph.
@@ -39,14 +43,27 @@ def make_module(
         classifier = _folded(classifier)
         module.model_variables += [v.value for v in classifier.model.variables]
         signature = classifier.inputs(FORM)[DEFAULT]
-        signatures[CLASSIFY] = _classify(classifier, signature)
+        if decode is None:
+            signatures[CLASSIFY] = _classify(classifier, signature)
+        else:
+            signatures[PREDICT] = _predict(classifier, signature, decode)
     for name, function in signatures.items():
         setattr(module, f"serve_{name}", function)
     return module, signatures
 
 
-def describe(encoder: Source, classifier: Source | None = None) -> dict:
-    """Inputs and outputs of every signature in words, as JSON values."""
+def describe(
+    calls: Mapping[str, Callable],
+    encoder: Source,
+    classifier: Source | None = None,
+) -> dict:
+    """Inputs and outputs of every signature in words, as JSON values.
+
+    Args:
+        calls: signatures by name, see `make_module`.
+        encoder: gives representations.
+        classifier: see `make_module`.
+    """
     words = f"float32 [n, {encoder.model.output_shape[-1]}]"
     described = {}
     for name, signature in encoder.inputs(FORM).items():
@@ -61,19 +78,40 @@ def describe(encoder: Source, classifier: Source | None = None) -> dict:
             "inputs": dict(signature.words),
             "outputs": outputs,
         }
-    if classifier is not None:
-        count = len(classifier.classes)
-        described[CLASSIFY] = {
+    for name in {CLASSIFY, PREDICT} & set(calls):
+        outputs = _of_classes if name == CLASSIFY else _of_predictions
+        described[name] = {
             "inputs": dict(classifier.inputs(FORM)[DEFAULT].words),
             "outputs": {
-                "classes": f"string [n, {count}], the names",
-                "probabilities": f"float32 [n, {count}], 0 where the "
-                f"{classifier.noun} could not be read",
-                "label": 'string [n], the likeliest class, or ""',
+                **outputs(classifier, calls[name]),
                 "status": _STATUS.format(classifier.noun),
             },
         }
     return described
+
+
+def _of_classes(classifier, call):
+    count = len(classifier.classes)
+    return {
+        "classes": f"string [n, {count}], the names",
+        "probabilities": f"float32 [n, {count}], 0 where the "
+        f"{classifier.noun} could not be read",
+        "label": 'string [n], the likeliest class, or ""',
+    }
+
+
+def _of_predictions(classifier, call):
+    outputs = dict(call.get_concrete_function().structured_outputs)
+    outputs.pop("status")
+    words = {}
+    for name, spec in outputs.items():
+        lengths = ", ".join(str(length or "n") for length in spec.shape)
+        words[name] = f"{spec.dtype.name} [{lengths}]"
+        if spec.shape[1:] == [len(classifier.classes)]:
+            words[name] += f" of {', '.join(classifier.classes)}"
+        if spec.dtype.is_floating:
+            words[name] += f", NaN where the {classifier.noun} was not read"
+    return words
 
 
 def _folded(source):
@@ -113,6 +151,30 @@ def _classify(classifier, signature):
     return classify
 
 
+def _predict(classifier, signature, decode):
+    @_traced(signature)
+    def predict(*tensors):
+        outputs, status = _call(classifier, signature, tensors)
+        if status is None:
+            status = tf.fill([tf.shape(tf.nest.flatten(outputs)[0])[0]], OK)
+        good = status == OK
+        decoded = {
+            name: _where(good, value) for name, value in decode(outputs).items()
+        }
+        return {**decoded, "status": status}
+
+    return predict
+
+
+def _where(good, value):
+    """Values of good rows; NaN, 0 or "" in the others."""
+    good = tf.reshape(good, [-1] + [1] * (len(value.shape) - 1))
+    other = tf.zeros_like(value)
+    if value.dtype.is_floating:
+        other += float("nan")
+    return tf.where(good, value, other)
+
+
 def _traced(signature: Signature):
     specs = [
         tf.TensorSpec(spec.shape, spec.dtype, name)
@@ -126,11 +188,12 @@ def _call(source, signature, tensors):
     count = tf.shape(tensors[0])[0]
     missing = tf.cast(count == 0, tf.int32)
     batch, status = signature.read(*(_padded(t, missing) for t in tensors))
-    vectors = source.model(batch, training=False)[:count]
-    if status is not None:
-        status = status[:count]
     # Of whatever precision it computes in.
-    return tf.cast(vectors, tf.float32), status
+    outputs = tf.nest.map_structure(
+        lambda values: tf.cast(values[:count], tf.float32),
+        source.model(batch, training=False),
+    )
+    return outputs, status if status is None else status[:count]
 
 
 def _padded(tensor, rows):

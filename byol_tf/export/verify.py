@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from byol_tf.checks import check_number
 from byol_tf.evaluation.features import FeatureExtractor
@@ -295,6 +296,16 @@ def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
         "smallest_cosine": float(cosine.min()),
         "images": len(wanted),
     }
+
+
+def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """All numbers among outputs by name as float32 `[n, d]`."""
+    numbers = [
+        tf.cast(tf.reshape(value, [tf.shape(value)[0], -1]), tf.float32)
+        for _, value in sorted(outputs.items())
+        if value.dtype != tf.string
+    ]
+    return tf.concat(numbers, axis=1)
 
 
 def _seconds(encode: Callable, inputs, repeats: int) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from byol_tf.files import plain_path
 from byol_tf.lines import first_line
 from byol_tf.serving.errors import BadRequest, ServingError
 
@@ -119,7 +120,8 @@ class Version:
         saved.ParseFromString((folder / FILE).read_bytes())
         self.definitions = saved.meta_graphs[0].signature_def
         # Held: its variables live as long as it does.
-        self._loaded = tf.saved_model.load(str(folder))
+        with plain_path(folder) as path:
+            self._loaded = tf.saved_model.load(path)
         self.signatures = {
             name: Signature(name, self.definitions[name], function)
             for name, function in self._loaded.signatures.items()

@@ -71,5 +71,3 @@ def main():
         other = about["format"] != formats.SAVED_MODEL
         parts = [*about["signatures"], "model_card.md" if other else card]
         print(f"{name + ':':13}{about['folder']} ({', '.join(parts)})")
-    if reason := next(iter(exported.values()))["without_classify"]:
-        print(f"Without classify: {reason}")

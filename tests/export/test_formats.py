@@ -243,6 +243,7 @@ def test_what_cannot_be_converted_ends_in_one_line(tmp_path, name):
     plan = formats.Plan(
         encoder=image_encoder(odd, 12),
         classifier=None,
+        decode=None,
         precisions=("float32",),
         samples=np.zeros((1, 12, 12, 3), np.uint8),
         threads=1,

@@ -131,11 +131,11 @@ def _plan(config, workdir, defaults):
     ).resized(max_pixels=config.max_pixels)
     found = samples.find(config, workdir, encoder, defaults)
     encoder = found.encoder
-    classifier, without = _classifier(config, workdir)
+    classifier, decode = _classifier(config, workdir)
     about = {
         "title": encoder.about["title"],
         "method": encoder.about["method"],
-        "without_classify": without,
+        "task": classifier.task.name if classifier else None,
         "classes": list(classifier.classes) if classifier else [],
         "image_size": encoder.sizes.get("image_size"),
         "channels": encoder.sizes.get("channels"),
@@ -147,6 +147,7 @@ def _plan(config, workdir, defaults):
     plan = formats.Plan(
         encoder=_plain(encoder),
         classifier=classifier and _plain(classifier),
+        decode=decode,
         precisions=precisions,
         samples=found.calibration,
         threads=about["machine"]["cores"],
@@ -184,20 +185,18 @@ def _about_run(encoder, workdir):
 
 
 def _classifier(config, workdir):
-    """The classifier to export, or None, and why there is none."""
+    """The fine-tuned model to export, or None, and what decodes its outputs."""
     name = config.classifier
     usual = pathlib.Path(workdir) / "classifier.keras"
     if name == "none" or (not name and not usual.is_file()):
-        return None, ""
+        return None, None
     path = pathlib.Path(workdir) / f"{name or 'classifier'}.keras"
     if not path.is_file():
         raise ValueError(f"--config.classifier={name}: there is no {path}")
     classifier = load_classifier(workdir, path.stem, modality=config.modality)
+    classifier = classifier.resized(max_pixels=config.max_pixels)
     if not isinstance(classifier.task, Classification):
-        reason = f"{path.name} is of {classifier.task.name}, not of classes"
-        if name:
-            raise ValueError(f"--config.classifier={name}: {reason}")
-        return None, reason
+        return classifier, classifier.task.decode
     if isinstance(classifier.model.output, dict):
         classifier = classifier.giving(classifier.task.prediction)
-    return classifier.resized(max_pixels=config.max_pixels), ""
+    return classifier, None

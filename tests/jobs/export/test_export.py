@@ -251,7 +251,7 @@ def test_an_export_that_differs_is_removed(exported, tmp_path):
             tmp_path / "to",
             **{"verify.float32.min_cosine": 1.1},
         )
-    assert not list((tmp_path / "to").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_nan_is_no_agreement():
