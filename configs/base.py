@@ -30,6 +30,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.sync_batch_norm = True  # statistics of all devices together
     config.deterministic = False  # only operations that repeat bit for bit
     config.log_every = 50  # steps between two lines of metrics.jsonl
+    config.save_encoder_every = 0  # epochs, into encoders/; 0: at the end only
     config.peak_tflops = 0.0  # of the devices together; 0: no mfu is shown
 
     config.data = data = ml_collections.ConfigDict()

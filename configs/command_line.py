@@ -1,8 +1,10 @@
 """A configuration file with overrides, read as the command line reads them."""
 
+import functools
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import ml_collections
 from absl import flags
@@ -44,21 +46,34 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
     """
     path = find(path)
     check_file(path)
-    arguments = ["", f"--config={path}"]
-    arguments += [f"--config.{override}" for override in overrides]
-    values = flags.FlagValues()
-    holder = config_flags.DEFINE_config_file(
-        "config", None, flag_values=values, sys_argv=arguments
+    define = functools.partial(config_flags.DEFINE_config_file, default=None)
+    return _parsed(define, path, [f"--config={path}"], overrides)
+
+
+def changed(
+    config: ml_collections.ConfigDict, overrides: Sequence[str]
+) -> ml_collections.ConfigDict:
+    """A configuration with overrides, as `load` has them."""
+    define = functools.partial(
+        config_flags.DEFINE_config_dict,
+        config=ml_collections.ConfigDict(config),
     )
+    return _parsed(define, "the configuration", [], overrides)
+
+
+def _parsed(define, name, arguments, overrides):
+    arguments = ["", *arguments, *(f"--config.{o}" for o in overrides)]
+    values = flags.FlagValues()
+    holder = define("config", flag_values=values, sys_argv=arguments)
     try:
         values(arguments)
     except (AttributeError, KeyError) as error:
         reason = error
         while isinstance(reason, Exception) and reason.args:
             reason = reason.args[0]
-        raise ValueError(f"{path} has no field {reason}") from error
+        raise ValueError(f"{name} has no field {reason}") from error
     except (flags.Error, SyntaxError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
     return holder.value
 
 

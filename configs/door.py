@@ -5,9 +5,12 @@ it has checked its paths; no module of `configs` imports it. So `--help` and
 the error of a wrong flag or path come at once.
 """
 
+import difflib
 import functools
+import importlib
 import os
 import pathlib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +21,7 @@ from absl import app, flags, logging
 from configs import signals
 
 USAGE_ERROR = 2
+CHANGE = "change"  # flag of train.py
 ENCODER = "encoder.keras"
 EMBEDDINGS = "embeddings.parquet"
 
@@ -61,14 +65,21 @@ def check_classifier(workdir: str) -> None:
         )
 
 
-def check_start(config, workdir: str) -> None:
+def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
     """Raises a ValueError if there is nothing to train by, or its data.
 
     Args:
         config: of the run; None where the folder's own holds.
         workdir: the run folder.
+        changes: "field=value" of a run that is there.
     """
     if config is None and not _config_file(workdir).is_file():
+        if changes:
+            raise ValueError(
+                f"--config.{changes[0]} changes a field of a configuration, "
+                f"and {workdir} holds none; name one: "
+                f"--config=configs/quickstart.py --config.{changes[0]}"
+            )
         raise ValueError(
             f"no run in {workdir} to continue; start one with "
             "--config=configs/quickstart.py"
@@ -86,7 +97,8 @@ def check_data(section: Mapping, workdir: str) -> None:
     """
     given = {key: value for key, value in section.items() if value is not None}
     data = {**_kept_data(workdir), **given}
-    source, path = data.get("source"), data.get("dir")
+    source = data.get("source")
+    path = os.path.expanduser(data.get("dir") or "")
     try:
         if source == "arrays" and not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}; name an .npz file")
@@ -134,6 +146,23 @@ def check_embeddings(path: pathlib.Path) -> None:
         )
 
 
+def seconds(flag: str, text: str | None) -> float | None:
+    """The seconds of a time such as 45s, 90m or 2h; None for None.
+
+    Raises:
+        ValueError: naming the flag, if it is no such time, or none at all.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not found or not float(found[1]):
+        raise ValueError(
+            f"--{flag} must be a time such as 45s, 90m or 2h. "
+            f"Received: {text!r}"
+        )
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 def fail(error: BaseException) -> None:
     """Ends the process with status 2 and `error: ...` in one line."""
     message = str(error) or type(error).__name__
@@ -162,6 +191,9 @@ def _parse(argv, default_config=None):
         if default_config:
             flags.FLAGS.set_default("config", default_config)
         return flags.FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        hint = _hint(error.flagname, argv, default_config)
+        fail(ValueError(f"{error}{hint}"))
     except (
         flags.Error,
         AttributeError,
@@ -172,6 +204,55 @@ def _parse(argv, default_config=None):
         ValueError,
     ) as error:
         fail(error)
+
+
+def spelled(arguments: Sequence[str]) -> list[str]:
+    """Arguments as the flags are defined, a configuration before its fields.
+
+    `--stop-after` is `--stop_after`, and ~ at the start of a value is the
+    home folder: the shell expands it at the start of a word alone.
+    """
+    result = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        known = name.lstrip("-").replace("-", "_")
+        if name.startswith("-") and known in flags.FLAGS:
+            name = f"--{known}"
+        home = value.startswith("~") and os.path.expanduser(value)
+        result.append(f"{name}{equals}{home or value}")
+    return sorted(result, key=lambda word: not word.startswith("--config="))
+
+
+def changes(arguments: Sequence[str]) -> list[str]:
+    """Makes fields without a configuration change that of the run folder."""
+    if any(word.startswith("--config=") for word in arguments):
+        return list(arguments)
+    start = re.compile(r"^--?config\.")
+    return [start.sub(f"--{CHANGE}=", word) for word in arguments]
+
+
+def _hint(flag, argv, default_config):
+    """What may have been meant by a flag that there is not."""
+    if "config" not in flags.FLAGS:
+        return ""
+    name = pathlib.Path(default_config).stem if default_config else "base"
+    module = importlib.import_module(f"configs.{name}")
+    names = list(_names(module.get_config()))
+    name = flag.removeprefix("config.")
+    meant = [n for n in names if n == name or n.endswith(f".{name}")]
+    meant = meant or difflib.get_close_matches(name, names, n=1)
+    given = [a.partition("=")[2] for a in argv if a.startswith(f"--{flag}=")]
+    value = (given or ["..."])[0]
+    meant = " or ".join(f"--config.{name}={value}" for name in meant[:3])
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def _names(config, prefix=""):
+    for key, value in config.items():
+        if isinstance(value, Mapping) or hasattr(value, "items"):
+            yield from _names(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
 
 
 def _guarded(main):

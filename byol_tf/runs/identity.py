@@ -13,6 +13,7 @@ FREE = (
     *("epochs", "log_every", "peak_tflops", "strategy", "jit_compile"),
     *("data.dir", "data.cache*", "checkpoint.*", "faults.*"),
     *("monitor.every_epochs", "monitor.stop_on_collapse"),
+    "save_encoder_every",
 )
 
 

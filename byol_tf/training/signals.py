@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import keras
@@ -23,40 +24,53 @@ class Stopped(BaseException):
         self.status = status
 
 
-class StopRequest(keras.callbacks.Callback):
-    """Ends the training after the step, or epoch, in which a signal came."""
+class OutOfTimeError(Stopped):
+    """The time that the run was given is over."""
 
-    def __init__(self):
+
+class StopRequest(keras.callbacks.Callback):
+    """Ends the training after the step, or epoch, in which a signal came.
+
+    Args:
+        deadline: of `time.monotonic()`, at which it ends as well.
+    """
+
+    def __init__(self, deadline: float | None = None):
         super().__init__()
         self.signal = None  # its number
+        self.deadline, self.late = deadline, False
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.signal is not None:
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            self.late = True
+        if self.late or self.signal is not None:
             self.model.stop_training = True
 
     def raise_if_asked(self, done: int, total: int) -> None:
-        """Raises `Stopped` if a signal came.
+        """Raises `Stopped` if a signal came, or the time was over too early.
 
         Args:
             done: steps done, all of them in a checkpoint.
             total: steps of the run.
         """
+        line = f"stopped at step {done} of {total}; run the same command to "
+        line += "go on"
         if self.signal is not None:
-            raise Stopped(
-                f"stopped at step {done} of {total}; run the same command to "
-                "go on",
-                130 if self.signal == signal.SIGINT else 0,
-            )
+            raise Stopped(line, 130 if self.signal == signal.SIGINT else 0)
+        if self.late and done < total:
+            raise OutOfTimeError(line)
 
 
 @contextlib.contextmanager
-def stop_between_steps() -> Iterator[StopRequest]:
+def stop_between_steps(
+    deadline: float | None = None,
+) -> Iterator[StopRequest]:
     """Within the block, SIGTERM and SIGINT only leave a request.
 
     A second SIGINT raises KeyboardInterrupt at once. In another thread than
     the main one, where Python handles no signals, nothing changes.
     """
-    request = StopRequest()
+    request = StopRequest(deadline)
 
     def note(number, _frame):
         if number == signal.SIGINT and request.signal is not None:

@@ -81,7 +81,7 @@ def start(name: str, rest: list[str], program: str) -> None:
         print(help_text(module, program))
         sys.exit(1)  # as absl's own
     try:
-        arguments = _by_flags(rest, module.POSITIONAL)
+        arguments = door.spelled(_by_flags(rest, module.POSITIONAL))
         sys.argv = [program, *getattr(module, "expand", list)(arguments)]
     except (OSError, ValueError) as error:
         door.fail(error)
@@ -150,7 +150,7 @@ def _by_flags(arguments, positional):
 
 def _takes_next(word):
     """Whether a flag's value is the next argument, as in `--labels 10%`."""
-    name = word.lstrip("-")
+    name = word.lstrip("-").replace("-", "_")
     if "=" in word or not name:
         return False
     if name.startswith("config."):

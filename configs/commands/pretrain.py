@@ -5,7 +5,8 @@
 
 Writes a run folder that explains itself and ends with a table: the encoder
 before and after. The same command, or `--workdir` alone, continues a run that
-was interrupted.
+was interrupted; with `--config.epochs=200` to another end. `--stop-after=2h`
+ends it in order after that time.
 """
 
 import os
@@ -14,7 +15,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door, signals
+from configs import base, command_line, data_argument, door, signals
 from configs.command_line import find
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
@@ -34,14 +35,22 @@ _STRATEGY = flags.DEFINE_enum(
 _ACCEPT = flags.DEFINE_bool(
     "accept_changes", False, "Go on though settings or data have changed."
 )
+_STOP_AFTER = flags.DEFINE_string(
+    "stop_after", None, "Time after which it stops in order: 45s, 90m, 2h."
+)
+_CHANGE = flags.DEFINE_multi_string(
+    door.CHANGE, [], "Field of a run that is there, as --config.epochs=200."
+)
 
 
 def expand(arguments):
-    return data_argument.with_overrides(arguments, find("photos"))
+    arguments = data_argument.with_overrides(arguments, find("photos"))
+    return door.changes(arguments)
 
 
 def main():
-    door.check_start(_CONFIG.value, _WORKDIR.value)
+    door.check_start(_CONFIG.value, _WORKDIR.value, _CHANGE.value)
+    stop_after = door.seconds("stop_after", _STOP_AFTER.value)
     with signals.importing(stop=True):
         from byol_tf.jobs.pretrain import build
         from byol_tf.runs import config as run_config
@@ -53,26 +62,30 @@ def main():
         with stop_at_once():
             if "TF_NUM_INTRAOP_THREADS" not in os.environ:
                 share_cores()
-            train(build, run_config, identity)
+            train(build, run_config, identity, stop_after)
     except Stopped as stopped:
         print(f"\n{stopped}", flush=True)
         sys.exit(stopped.status)
 
 
-def train(build, run_config, identity):
+def train(build, run_config, identity, stop_after):
+    workdir, config = _WORKDIR.value, _CONFIG.value
+    if _CHANGE.value:
+        kept = run_config.config_of_run(None, workdir, base.get_config())
+        config = command_line.changed(kept, _CHANGE.value)
     config = run_config.config_of_run(
-        *(_CONFIG.value, _WORKDIR.value, base.get_config()),
+        *(config, workdir, base.get_config()),
         accept=("*",) if _ACCEPT.value else identity.FREE,
     )
-    with build.owned(config, _WORKDIR.value, _STRATEGY.value):
-        job = build.pretraining(config, _WORKDIR.value, _STRATEGY.value)
+    with build.owned(config, workdir, _STRATEGY.value):
+        job = build.pretraining(config, workdir, _STRATEGY.value, stop_after)
         job.accept_changes = _ACCEPT.value
         if job.distribution.is_chief:
-            run_config.save_config(config, _WORKDIR.value)
-        result = job.run(_WORKDIR.value)
+            run_config.save_config(config, workdir)
+        result = job.run(workdir)
     if not job.distribution.is_chief:
         return
     print()
     print(job.table(result))
-    print(f"\nEncoder: {_WORKDIR.value}/encoder.keras")
-    print(f"Report:  {_WORKDIR.value}/report.html")
+    print(f"\nEncoder: {workdir}/encoder.keras")
+    print(f"Report:  {workdir}/report.html")

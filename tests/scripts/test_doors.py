@@ -156,6 +156,32 @@ def test_a_wrong_field_and_a_wrong_type_are_told(place, script):
         ("train", [EMPTY], "no run in empty to continue"),
         ("train", [RUN], f"config.data: {NO_FILE}"),
         ("train", [RUN, "--config=/nowhere.py"], NO_CONFIG),
+        ("train", [RUN, "--epochs=3"], "mean --config.epochs=3?"),
+        ("train", [RUN, "--base_lr=1"], "mean --config.optimizer.base_lr=1?"),
+        ("tune", [EMPTY, "--trials=9"], "mean --config.trials=9?"),
+        (
+            "train",
+            [EMPTY, "--config.epochs=3"],
+            "--config=configs/quickstart.py --config.epochs=3",
+        ),
+        ("train", [*NEW, "--stop-after=2 days"], "such as 45s, 90m or 2h"),
+        ("train", [*NEW, "--stop-after=0s"], "Received: '0s'"),
+        ("train", ["--config.epoch=3", *NEW], 'instead of "epoch"'),
+        (
+            "train",
+            [RUN, "--config=~/nowhere.py"],
+            os.path.expanduser("~/nowhere.py"),
+        ),
+        (
+            "embed",
+            ["--workdir=~/nowhere", "--images=images"],
+            os.path.expanduser("~/nowhere"),
+        ),
+        (
+            "eval_linear",
+            [RUN, FOLDER[0], "--config.data.dir=~/nowhere"],
+            os.path.expanduser("~/nowhere"),
+        ),
         (
             "train",
             [RUN, f"--config={ROOT}/configs/imagenet.py:few"],

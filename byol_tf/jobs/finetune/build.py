@@ -38,6 +38,8 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
             the labels and the configuration do not fit together.
     """
     fractions = parse_fractions(labels)
+    if config.max_steps < config.min_steps:
+        print(f"Steps: {config.max_steps}, max_steps; min_steps is larger.")
     kind = task_class(task)
     options = _options(config, task)
     numbers = settings(config)

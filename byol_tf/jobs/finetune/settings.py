@@ -65,13 +65,12 @@ class Settings:
         check_list("learning_rates", self.learning_rates, 1e-12)
         check_list("head_learning_rates", self.head_learning_rates, 1e-12)
         check_list("weight_decays", self.weight_decays, 0.0)
-        for name in ("seeds", "grid_seeds", "epochs", "min_steps"):
+        for name in ("seeds", "grid_seeds", "epochs", "min_steps", "max_steps"):
             check_number(name, getattr(self, name), 1)
         for name in ("eval_every", "patience", "encode_batch"):
             check_number(name, getattr(self, name), 1)
         check_number("seed", self.seed, 0)
         check_number("batch_size", self.batch_size, 2)
-        check_number("max_steps", self.max_steps, self.min_steps)
         check_number("grid_seeds", self.grid_seeds, 1, self.seeds)
         check_number("head_rate", self.head_rate, 1e-12)
         check_number("optimizer.momentum", self.momentum, 0.0, 0.999999)

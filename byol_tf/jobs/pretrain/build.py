@@ -6,7 +6,6 @@ import dataclasses
 import keras
 
 from byol_tf.checks import check_choice, check_fields, in_section
-from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.rows import Spec
 from byol_tf.distribute.strategy import (
     STRATEGIES,
@@ -15,6 +14,7 @@ from byol_tf.distribute.strategy import (
 )
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.pretrain import length
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
@@ -53,7 +53,12 @@ def owned(config, workdir, strategy: str | None = None):
     return owned_folder(workdir) if chief else contextlib.nullcontext()
 
 
-def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
+def pretraining(
+    config,
+    workdir,
+    strategy: str | None = None,
+    stop_after: float | None = None,
+) -> Pretraining:
     """A pretraining run as configured.
 
     Args:
@@ -61,6 +66,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         workdir: the run folder.
         strategy: devices, in place of those of `config`: a run may go on with
             others.
+        stop_after: seconds after which it stops in order; None for its end.
 
     Raises:
         ValueError: naming the field, if one has an impossible value.
@@ -83,11 +89,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
     prepare = modality.fit(train, config)
     views = modality.views(config, prepare)
     in_step = config.augment.place == "step"
-    updates = (
-        config.epochs
-        * steps_per_epoch(train.num_examples, micro_batch)
-        // config.optimizer.accumulate_steps
-    )
+    updates = length.updates(config, train.num_examples, micro_batch)
     probe = config.monitor.probe and train.labelled
     with distribution.strategy.scope():
         model = objective_builders.make_model(
@@ -101,7 +103,7 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
             synchronize(model, config.sync_batch_norm)
         model.compile(optimizer(config, model, updates))
         model.optimizer.build(model.parameters)
-    return Pretraining(
+    job = Pretraining(
         model=model,
         train=train,
         test=test,
@@ -114,7 +116,11 @@ def pretraining(config, workdir, strategy: str | None = None) -> Pretraining:
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
+        notes=length.notes(config, workdir),
+        stop_after=stop_after,
     )
+    length.check_steps(workdir, model, job.total_steps)
+    return job
 
 
 def describe(config, spec: Spec, preprocessor) -> dict:
@@ -163,8 +169,7 @@ def _relations(config):
     """(field, is valid, requirement) of what no constructor can check."""
     return (
         ("optimizer.warmup_epochs",
-         0 <= config.optimizer.warmup_epochs < config.epochs,
-         f"0 or more and below epochs={config.epochs}"),
+         config.optimizer.warmup_epochs >= 0, "0 or more"),
         ("augment.place", config.augment.place in ("step", "pipeline"),
          "step or pipeline"),
         ("jit_compile", config.jit_compile in ("auto", "yes", "no"),
@@ -211,7 +216,7 @@ def learning_rate(config, updates: int) -> WarmupCosine:
     """Makes the schedule of the learning rate over `updates` steps."""
     section = config.optimizer
     peak, _ = _peak_and_decay(section, config.batch_size)
-    warmup = int(updates * section.warmup_epochs / config.epochs)
+    warmup = int(updates * length.warmup_epochs(config) / config.epochs)
     return WarmupCosine(peak, updates, min(warmup, updates - 1))
 
 

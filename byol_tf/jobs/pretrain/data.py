@@ -1,5 +1,6 @@
 """From `config.data` to the images of a run."""
 
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -85,7 +86,7 @@ def train_and_later_test(
                 section.source,
                 name=section.name,
                 split=split,
-                directory=section.dir,
+                directory=os.path.expanduser(section.dir or ""),
                 decoder=decoder,
                 labels=section.labels,
                 layout=section.layout,

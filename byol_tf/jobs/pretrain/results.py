@@ -138,4 +138,5 @@ def _notes(result):
         + (f" Stopped: {result['stopped']}." if result["stopped"] else ""),
         f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
         f"{result['skipped_images']} unreadable images skipped.",
+        *result["notes"],
     ]

@@ -60,14 +60,17 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     resumed = _restore(store, job.distribution)
     if resumed:
         logging.info("Continuing at step %d.", resumed)
-    with stop_between_steps() as request, contextlib.ExitStack() as stack:
+    with (
+        stop_between_steps(job.deadline) as request,
+        contextlib.ExitStack() as stack,
+    ):
         observers = []
         if watch is not None:
             bar = logs.ProgressBar(job.total_steps, settings.batch_size)
             stack.enter_context(contextlib.closing(bar))
             observers = [
                 *watch.callbacks,
-                *job.utilisation(),
+                *job.callbacks(workdir),
                 bar,
                 *reports.values(),
                 logs.Checkpoints(
@@ -86,6 +89,7 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     # A signal need not have come to all workers.
     signals = job.distribution.gather(request.signal or 0)
     request.signal = int(max(signals)) or None
+    request.late = any(job.distribution.gather(int(request.late)))
     if faults.failure:
         raise TrainingFault(faults.failure)
     request.raise_if_asked(int(model.step.numpy()), job.total_steps)

@@ -10,6 +10,7 @@ The folder explains itself:
     encoder.keras   the result
     preprocessor.json   what it takes
     samples.npz     some training inputs, to compare exports on
+    encoders/       the encoder every so many epochs, if asked for
     train.json      before and after, in numbers
     report.html     all of it to look at
 """
@@ -17,8 +18,10 @@ The folder explains itself:
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -47,6 +50,7 @@ from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 from byol_tf.training import flops, utilisation
 from byol_tf.training.metrics import read_metrics
+from byol_tf.training.signals import OutOfTimeError
 
 DRAWN = 12  # images whose first views are drawn
 
@@ -69,6 +73,8 @@ class Pretraining:
         title: of the report.
         about: of the encoder, see `build.describe`.
         distribution: devices and workers; all but the chief only make steps.
+        notes: lines that are printed, and kept in `train.json`.
+        stop_after: seconds after which it stops in order; None for its end.
     """
 
     model: Pretrainer
@@ -84,6 +90,9 @@ class Pretraining:
     about: Mapping = dataclasses.field(default_factory=dict)
     accept_changes: bool = False  # of settings or data since the run began
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
+    notes: Sequence[str] = ()
+    stop_after: float | None = None
+    deadline: float | None = dataclasses.field(default=None, init=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -103,8 +112,11 @@ class Pretraining:
 
         Raises:
             WorkerLostError: another worker of the run died.
+            OutOfTimeError: `stop_after` is over; the run can go on.
         """
         workdir = pathlib.Path(workdir)
+        if self.stop_after is not None:
+            self.deadline = time.monotonic() + self.stop_after
         with self.distribution.watched(), plain_errors(self.train):
             if self.distribution.is_chief:
                 result = self._lead(workdir)
@@ -120,8 +132,14 @@ class Pretraining:
         before = self._before(workdir)
         if not (workdir / "views.png").exists():
             self._draw_views(workdir / "views.png")
+        for line in self.notes:
+            print(line, flush=True)
         watch = Watch(self, self.extractor)
-        faults = resumable.train(self, workdir, watch)
+        try:
+            faults = resumable.train(self, workdir, watch)
+        except OutOfTimeError:
+            self.save(workdir)
+            raise
         self.save(workdir)
         numbers, features = self._evaluate()
         metrics = read_metrics(workdir / "metrics.jsonl")
@@ -195,16 +213,25 @@ class Pretraining:
         samples = draw_samples(self.train, self.settings.seed, decode=decode)
         save_samples(samples, workdir)
 
-    def utilisation(self) -> list:
-        """The callback that logs it, where the devices' TFLOP/s are known."""
-        settings = self.settings
-        if not settings.peak_tflops:
-            return []
-        return [
-            utilisation.Utilisation(
-                self.flops_per_image, settings.batch_size, settings.peak_tflops
+    def callbacks(self, workdir: pathlib.Path) -> list:
+        """Those that a run has on request."""
+        settings, found = self.settings, []
+        if settings.peak_tflops:
+            found.append(
+                utilisation.Utilisation(
+                    self.flops_per_image,
+                    settings.batch_size,
+                    settings.peak_tflops,
+                )
             )
-        ]
+        if settings.save_encoder_every:
+            keep = functools.partial(self._keep_encoder, workdir)
+            found.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
+        return found
+
+    def _keep_encoder(self, workdir, epoch, _logs):
+        if (epoch + 1) % self.settings.save_encoder_every == 0:
+            self.save(workdir / "encoders" / f"epoch{epoch + 1:05d}")
 
     def _reached(self, metrics):
         steps = int(self.model.step.numpy())
@@ -282,5 +309,6 @@ class Pretraining:
             "skipped_images": len(self.train.skipped),
             "data": self.train.name,
             "data_fingerprint": self.train.fingerprint(),
+            "notes": list(self.notes),
             "machine": describe_machine(),
         }

@@ -27,6 +27,7 @@ class Settings:
     checkpoint_keep: int
     faults_action: str
     faults_in_a_row: int
+    save_encoder_every: int
     jit_compile: bool
 
     def __post_init__(self):
@@ -42,3 +43,4 @@ class Settings:
         check_number("checkpoint.keep", self.checkpoint_keep, 1)
         check_choice("faults.action", self.faults_action, ACTIONS)
         check_number("faults.in_a_row", self.faults_in_a_row, 1)
+        check_number("save_encoder_every", self.save_encoder_every, 0)

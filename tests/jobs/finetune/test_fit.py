@@ -246,7 +246,7 @@ def test_the_head_alone_has_rates_of_its_own():
         ("head_learning_rates", ()),
         ("weight_decays", (-1.0,)),
         ("grid_seeds", 2),
-        ("max_steps", 10),
+        ("max_steps", 0),
         ("validation", 1.0),
         ("batch_norm", "off"),
         ("optimizer", "adam"),
@@ -256,3 +256,8 @@ def test_the_head_alone_has_rates_of_its_own():
 def test_impossible_settings_name_their_field(field, value):
     with pytest.raises(ValueError, match=f"`{field}"):
         dataclasses.replace(SETTINGS, **{field: value})
+
+
+def test_steps_are_shortened_by_one_setting():
+    settings = make_settings(epochs=4, min_steps=300, max_steps=2)
+    assert settings.steps(10) == settings.steps(10_000) == 2

@@ -271,7 +271,7 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("objective.target_init", "zeros"),
         ("optimizer.name", "adamax"),
         ("optimizer.base_lr", 0.0),
-        ("optimizer.warmup_epochs", 2.0),
+        ("optimizer.warmup_epochs", -2.0),
         ("optimizer.accumulate_steps", 3),
         ("augment.place", "cloud"),
         ("augment.area", (0.5, 1.5)),

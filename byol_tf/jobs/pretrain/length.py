@@ -1,0 +1,62 @@
+"""How long a run is, and what follows from it."""
+
+import pathlib
+
+from byol_tf.data.order import steps_per_epoch
+from byol_tf.runs.config import read_values
+from byol_tf.training.checkpoints import CheckpointStore
+
+WARMUP_SHARE = 0.25  # of a run that is too short for its warm-up
+
+
+def warmup_epochs(config) -> float:
+    """Epochs of warm-up: as configured, or a quarter of a shorter run."""
+    warmup, epochs = config.optimizer.warmup_epochs, config.epochs
+    return warmup if warmup < epochs else WARMUP_SHARE * epochs
+
+
+def updates(config, examples: int, batch_size: int) -> int:
+    """Updates of a run, `accumulate_steps` batches each.
+
+    Raises:
+        ValueError: there is none.
+    """
+    steps = config.epochs * steps_per_epoch(examples, batch_size)
+    every = config.optimizer.accumulate_steps
+    if steps < every:
+        raise ValueError(
+            f"epochs={config.epochs} of {examples} images are {steps} batches "
+            f"of {batch_size}, fewer than optimizer.accumulate_steps={every} "
+            "of an update; lower it, or choose more epochs"
+        )
+    return steps // every
+
+
+def notes(config, workdir) -> list[str]:
+    """What is not as the configuration, or the run folder, has it."""
+    lines = []
+    warmup, epochs = config.optimizer.warmup_epochs, config.epochs
+    if warmup >= epochs:
+        lines.append(
+            f"Warm-up: {warmup_epochs(config):g} epochs, a quarter of the run, "
+            f"since optimizer.warmup_epochs={warmup:g} is not below "
+            f"epochs={epochs}."
+        )
+    kept = read_values(workdir).get("epochs", epochs)
+    if kept != epochs:
+        lines.append(
+            f"Length: {epochs} epochs, {kept} before; learning rate, tau and "
+            f"warm-up follow those of {epochs} from here on."
+        )
+    return lines
+
+
+def check_steps(workdir, model, total_steps: int) -> None:
+    """Raises a ValueError if a run folder is beyond the end of its run."""
+    folder = pathlib.Path(workdir) / "checkpoints"
+    done = CheckpointStore(folder, model).steps()
+    if done and done[-1] > total_steps:
+        raise ValueError(
+            f"{workdir} has made {done[-1]} steps already, and these epochs "
+            f"end at {total_steps}; choose more epochs, or another --workdir"
+        )
