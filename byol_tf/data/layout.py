@@ -78,7 +78,7 @@ class Layout:
             f"Split {self.split!r}: {len(self.paths)} files of "
             f"{about['folder']} (layout: {self.kind}; {classes})"
             + (f"; left out: {left_out}" if left_out else "")
-            + f". {OVERRIDE}={'|'.join(LAYOUTS)} decides otherwise."
+            + (f"; {OVERRIDE} decides otherwise" if self.doubtful else "")
         )
 
 

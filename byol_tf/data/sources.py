@@ -93,9 +93,9 @@ def check_split(name: str, split: str) -> None:
 def _with_labels(images, labels):
     if labels == "required" and not images.labelled:
         raise ValueError(
-            f"{images.name} has no labels, but they are required; a folder "
-            "has labels if each image is in one of at least two sub-folders "
-            "named after the classes"
+            f"{images.name} has no labels, but they are required; put the "
+            "images of a folder into at least two sub-folders, named after "
+            "the classes"
         )
     if labels == "ignore":
         none = np.full(images.num_examples, -1, np.int32)

@@ -158,9 +158,20 @@ def decode_into(
                     logging.warning("Skipped %s: %s.", *shown)
                     skipped.append((name, reason))
                 else:
+                    _check_row(name, pixels, array)
                     array[len(labels)] = pixels
                     labels.append(label)
     return np.array(labels, np.int32), skipped
+
+
+def _check_row(name, row, array):
+    """NumPy would cast and repeat without a word."""
+    shape, dtype = np.shape(row), np.asarray(row).dtype
+    if (shape, dtype) != (array.shape[1:], array.dtype):
+        raise ValueError(
+            f"{printable(name)}: a decoded row must be {array.dtype} of shape "
+            f"{array.shape[1:]}. Received: {dtype} of shape {shape}"
+        )
 
 
 def decoded_chunks(

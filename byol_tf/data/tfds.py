@@ -11,6 +11,7 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import first_line
 
+PATTERNS = "*?["  # signs that TensorFlow Datasets takes for patterns
 BATCH = 1024  # examples read at a time
 
 
@@ -78,6 +79,11 @@ def _builder(name, directory, download):
     data_dir = str(directory) if directory else None
     if data_dir and not download and not pathlib.Path(data_dir).is_dir():
         raise ValueError(f"there is no folder {data_dir!r} of prepared sets")
+    if set(PATTERNS) & set(data_dir or ""):
+        raise ValueError(
+            f"TensorFlow Datasets takes {' '.join(PATTERNS)} in {data_dir!r} "
+            "for a pattern; link to that folder by another name, and give that"
+        )
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (ValueError, ImportError) as error:

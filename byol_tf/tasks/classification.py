@@ -94,9 +94,9 @@ class Classification(VectorTask):
             )
             raise ValueError(
                 "classification needs labels of two classes or more, but in "
-                f"{labelled.examples.name} {found}; a folder has labels if "
-                "each image is in one of at least two sub-folders named after "
-                "the classes, or give a file of labels"
+                f"{labelled.examples.name} {found}; put the images of a "
+                "folder into at least two sub-folders, named after the "
+                "classes, or give a file of labels by --config.labels_file"
             )
         weights = _weights(class_weights, counts)
         return cls(task.columns, label_smoothing, weights)

@@ -182,3 +182,42 @@ def test_names_of_a_message_are_printable(tmp_path):
     with pytest.raises(ValueError, match="no row") as raised:
         table.aligned(["\x1b[31m\n.png"])
     assert "\x1b" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "wrong,message,right",
+    [
+        (
+            "path,x\na.png,1\n",
+            "add them, with empty",
+            "path,x\na.png,1\nb.png,\n",
+        ),
+        (
+            "path,x\na.png,1,5\nb.png,2\n",
+            "needs quotes",
+            'path,x\na.png,"1,5"\nb.png,2\n',
+        ),
+        (
+            "path,x\n/f/a.png,1\nb.png,2\n",
+            "relative to",
+            "path,x\na.png,1\nb.png,2\n",
+        ),
+        (
+            "path;x\na.png;1\n",
+            "separated by commas",
+            "path,x\na.png,1\nb.png,2\n",
+        ),
+    ],
+)
+def test_what_an_error_advises_works(tmp_path, wrong, message, right):
+    paths = ["a.png", "b.png"]
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, wrong).aligned(paths)
+    assert len(read(tmp_path, right).aligned(paths)) == 2
+
+
+def test_a_table_of_another_encoding_works_when_saved_as_advised(tmp_path):
+    text = "path,x\ncaf\u00e9.png,1\n"
+    with pytest.raises(ValueError, match="save it as CSV UTF-8"):
+        read_label_table(write(tmp_path, text, "latin-1"))
+    assert read_label_table(write(tmp_path, text)).paths == ("caf\u00e9.png",)

@@ -135,3 +135,66 @@ def test_too_many_unreadable_rows_in_batches_end_the_run(tmp_path):
     write(tmp_path / "x", 20, damaged=[3, 11, 12])
     with pytest.raises(ValueError, match=r"^3 of the 20 signals .*bad_share"):
         late(tmp_path / "x", BadImages(None, 0.1))
+
+
+# ---- arrays of any depth and number of channels -----------------------------
+
+
+def bands(shape, dtype):
+    return Decoder(
+        spec={"bands": tf.TensorSpec(shape, dtype)},
+        decode=lambda path: np.load(path),
+        extensions=(".npy",),
+    )
+
+
+@pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_files_of_many_bands_stay_what_they_are(tmp_path, dtype, cache):
+    rng = np.random.default_rng(0)
+    arrays = (rng.normal(size=(6, 3, 4, 13)) * 900).astype(dtype)
+    (tmp_path / "rows").mkdir()
+    for number, array in enumerate(arrays):
+        np.save(tmp_path / "rows" / f"{number}.npy", array)
+    options = {"cache": cache, "cache_dir": tmp_path / "cache"}
+    decoder = bands((3, 4, 13), dtype)
+    folder = {"directory": tmp_path / "rows", "decoder": decoder}
+    for _ in range(2):
+        examples = load("folder", **folder, **options)
+        assert examples.rows.dtype == dtype
+        np.testing.assert_array_equal(examples.rows, arrays)
+    batch, _ = next(iter(training_batches(examples, 6, seed=0)))
+    assert batch.dtype == dtype and batch.shape == (6, 3, 4, 13)
+
+
+def test_arrays_of_several_sizes_in_files_stay_what_they_are(tmp_path):
+    arrays = [np.full((n, 2 * n, 5), 300 * n, np.uint16) for n in (1, 3, 2)]
+    for number, array in enumerate(arrays):
+        np.save(tmp_path / f"{number}.npy", array)
+    decoder = bands((None, None, 5), "uint16")
+    examples = load("folder", directory=tmp_path, decoder=decoder)
+    for row, array in enumerate(arrays):
+        np.testing.assert_array_equal(examples.read(row)["bands"], array)
+
+
+@pytest.mark.parametrize(
+    "shape,dtype", [((3, 4, 1), "uint8"), ((3, 4, 2), "f4")]
+)
+def test_a_row_is_never_cast_or_repeated_to_fit(tmp_path, shape, dtype):
+    np.save(tmp_path / "a.npy", np.zeros(shape, dtype))
+    decoder = bands((3, 4, 2), "uint8")
+    with pytest.raises(
+        ValueError, match=r"a\.npy: a decoded row must be uint8"
+    ):
+        load("folder", directory=tmp_path, decoder=decoder)
+
+
+def test_labels_that_are_required_come_by_the_folders_that_are_advised(
+    tmp_path,
+):
+    write(tmp_path / "x", 2)
+    options = {"directory": tmp_path, "decoder": FREE, "labels": "required"}
+    with pytest.raises(ValueError, match="at least two sub-folders"):
+        load("folder", **options)
+    write(tmp_path / "y", 2)
+    assert load("folder", **options).labels.tolist() == [0, 0, 1, 1]

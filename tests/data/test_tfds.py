@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -198,3 +200,15 @@ def test_another_kind_of_row_is_decoded_by_what_is_handed_in(prepared):
     examples = handed_in(prepared, spec=spec, decode=sizes)
     assert examples.rows.tolist() == [[9, 7], [9, 8], [9, 9], [9, 10], [9, 11]]
     assert examples.spec == spec
+
+
+@pytest.mark.parametrize("name", ["a [b] 'c", "d*?"])
+def test_a_folder_named_like_a_pattern_works_by_the_advised_link(
+    prepared, tmp_path, name
+):
+    shutil.copytree(prepared[0], tmp_path / name)
+    with pytest.raises(ValueError, match="link to that folder by another"):
+        load(str(tmp_path / name), split="test")
+    os.symlink(tmp_path / name, tmp_path / "link")
+    there = load(str(tmp_path / "link"), split="test")
+    assert there.fingerprint() == load(prepared[0], split="test").fingerprint()

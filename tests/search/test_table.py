@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from byol_tf.search import parts, table
+from byol_tf.search.index import IndexSettings, index_path, nearest
 from byol_tf.search.table import OK, Embeddings, Row
 from tests.support.embeddings import random_vectors, write_embeddings
 
@@ -142,3 +143,43 @@ def test_what_are_not_embeddings_is_refused(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
     with pytest.raises(ValueError, match=r"does not hold embeddings"):
         Embeddings(tmp_path / "other.parquet")
+
+
+@pytest.mark.parametrize("path", ["../a.png", "/etc/a.png", "b/../../a.png"])
+def test_a_path_out_of_the_folder_is_refused_by_name(tmp_path, path):
+    vectors = list(random_vectors(3, 4))
+    with pytest.raises(ValueError, match="is not below its folder") as raised:
+        write_embeddings(tmp_path / "e.parquet", vectors, ["b", path, "a..b"])
+    assert path in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a[1]", "b*?", "c d'", "e\nf", "\u00e9"])
+def test_files_of_any_name_are_written_and_searched(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    vectors = random_vectors(20, 4)
+    embeddings = write_embeddings(folder / f"{name}.parquet", list(vectors))
+    for expansion in (8, 9):  # the graph of the second replaces the first
+        settings = IndexSettings(0, 8, expansion, 8)
+        rows, _ = nearest(embeddings, vectors[:3], 1, settings)
+        assert rows[:, 0].tolist() == [0, 1, 2]
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_the_graph_of_another_file_is_left_alone(tmp_path):
+    (tmp_path / "e1.parquet.0.usearch").touch()
+    vectors = random_vectors(5, 4)
+    embeddings = write_embeddings(tmp_path / "e[1].parquet", list(vectors))
+    nearest(embeddings, vectors[:1], 1, IndexSettings(0, 8, 8, 8))
+    assert (tmp_path / "e1.parquet.0.usearch").exists()
+
+
+def test_a_damaged_graph_is_made_again_once_it_is_removed_as_advised(tmp_path):
+    vectors, settings = random_vectors(5, 4), IndexSettings(0, 8, 8, 8)
+    embeddings = write_embeddings(tmp_path / "e.parquet", list(vectors))
+    graph = index_path(embeddings.path, settings)
+    graph.write_bytes(b"no graph")
+    with pytest.raises(ValueError, match="usearch cannot be loaded"):
+        nearest(embeddings, vectors[:1], 1, settings)
+    graph.unlink()
+    assert nearest(embeddings, vectors[:1], 1, settings)[0].tolist() == [[0]]

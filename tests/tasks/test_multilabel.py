@@ -5,18 +5,10 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import average_precision_score, f1_score
 
-from byol_tf.data.examples import Examples
 from byol_tf.tasks.multilabel import MultiLabel
-from byol_tf.tasks.task import Labelled
-from tests.support.tables import with_table
+from tests.support.tables import in_folders, with_table
 
 NAN = np.nan
-
-
-def in_folders(labels, folders):
-    labels = np.array(labels, np.int32)
-    pixels = np.zeros((len(labels), 2, 2, 1), np.uint8)
-    return Labelled(Examples(pixels, labels, folders, "photos"))
 
 
 COLUMNS = with_table(red=("1", "0", "", "1.0"), round=("0", "1", "1", ""))

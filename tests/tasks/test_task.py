@@ -1,5 +1,7 @@
 """What all tasks have in common: targets by name, metrics batch by batch."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.regression import Regression
 from byol_tf.tasks.task import take
 from tests.support.brightness import Brightness
+from tests.support.tables import in_folders, with_table
 
 NAN = np.nan
 
@@ -52,3 +55,53 @@ def test_examples_are_taken_of_every_array():
     taken = take(targets, [2, 0])
     assert taken["a"].tolist() == [2, 0]
     assert taken["b"].tolist() == [[4, 5], [0, 1]]
+
+
+# ---- what an error advises ------------------------------------------------
+
+
+ADVISED = [
+    (Classification, in_folders([0, 0], ("a",)), "two sub-folders",
+     in_folders([0, 1], ("a", "b"))),
+    (Classification, in_folders([0, 0], ("a",)), "a file of labels",
+     with_table(label=("a", "b"))),
+    (Classification, with_table(x=("1", "2"), y=("3", "4")), "column 'label'",
+     with_table(x=("1", "2"), label=("3", "4"))),
+    (Regression, in_folders([0, 1], ("a", "b")), "a file of labels",
+     with_table(x=("1", "2"))),
+    (Regression, with_table(x=("1", "2"), y=("", "")), "fill the column",
+     with_table(x=("1", "2"), y=("3", "4"))),
+    (Regression, with_table(x=("1", "2"), y=("", "")), "or remove it",
+     with_table(x=("1", "2"))),
+    (Regression, with_table(x=("1", "2", "n/a")), "be empty where unknown",
+     with_table(x=("1", "2", ""))),
+    (MultiLabel, with_table(x=("0", "0")), "of 0 and 1",
+     with_table(x=("0", "1"))),
+    (MultiLabel, with_table(x=("0", "0.5")), "be empty where unknown",
+     with_table(x=("1", ""))),
+    (MultiLabel, with_table(labels=("", "")), "joined by ';'",
+     with_table(labels=("a;b", ""))),
+    (MultiLabel, in_folders([-1, -1], ()), "like 'red",
+     in_folders([0, 1], ("red+round", "red"))),
+    (Keypoints, in_folders([0, 1], ("a", "b")), "a file of labels",
+     with_table(a_x=("0.5", ""), a_y=("0.5", ""))),
+    (Keypoints, with_table(a_x=("0.5", ""), a_y=("0.5", "0.5")),
+     "both be empty",
+     with_table(a_x=("0.5", ""), a_y=("0.5", ""))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind,wrong,advice,right", ADVISED)
+def test_what_an_error_advises_works(kind, wrong, advice, right):
+    with pytest.raises(ValueError, match=re.escape(advice)):
+        kind.of(wrong)
+    assert len(kind.of(right).targets(right)) == len(right.examples.labels)
+
+
+def test_columns_are_named_in_one_form_of_unicode():
+    decomposed, composed = "e\u0301te\u0301", "\u00e9t\u00e9"
+    old = Classification([decomposed, "hiver"])  # as a release before this
+    images = in_folders([0, 1], (composed, "hiver"))
+    np.testing.assert_array_equal(old.targets(images), np.eye(2))
+    table = with_table(**{decomposed: ("1", "2")})
+    assert Regression.of(table).columns == (composed,)

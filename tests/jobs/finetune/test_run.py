@@ -347,6 +347,30 @@ def test_a_file_of_labels_of_other_images_is_refused(run_folder, tmp_path):
         build(run_folder, **overrides)
 
 
+@pytest.mark.parametrize("place", ["", "train"])
+def test_one_file_of_labels_covers_both_splits(
+    run_folder, tmp_path, place, caplog
+):
+    whole = make_points(tmp_path / "spots", rows=8)
+    header, *lines = (whole / "points.csv").read_text().splitlines()
+    for number, line in enumerate(lines):
+        name = line.split(",")[0]
+        split = whole / ("test" if number < 2 else "train")
+        split.mkdir(exist_ok=True)
+        (whole / name).rename(split / name)
+        lines[number] = f"{split.name}/{line}"
+    table = whole / place / "points.csv"
+    table.write_text("\n".join([header, *lines]))
+    overrides = of_folder(
+        whole, labels_file="points.csv", **{"data.test_split": "test"}
+    )
+    job = build(run_folder, "keypoints", ["100%"], **overrides)
+    assert len(job.train.table) == 6
+    if not place:
+        assert len(job.load_test().table) == 2
+    assert "have no image" not in caplog.text
+
+
 def test_targets_that_cannot_be_mixed_are_refused(run_folder):
     job = build(run_folder)
     with pytest.raises(ValueError, match="keypoints cannot be mixed"):
