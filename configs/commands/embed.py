@@ -56,9 +56,12 @@ def main():
     check_paths(embeds, path)
     with signals.importing():
         from byol_tf.jobs.embed import build
+        from byol_tf.locks import owned_folder
+        from byol_tf.search.parts import parts_folder
 
     if embeds:
-        embed(build, config, path)
+        with owned_folder(parts_folder(path)):
+            embed(build, config, path)
     if any(searches):
         search(build.Search(config, path, _IMAGES.value))
 

@@ -35,10 +35,12 @@ def main():
     door.check_data(config.data, workdir)
     with signals.importing():
         from byol_tf.jobs.evaluate import build, results
+        from byol_tf.locks import owned_folder
 
-    job = build.linear_evaluation(config, workdir, base.get_config())
     name = build.linear_evaluation_name(config)
-    result = job.run(workdir, name)
+    with owned_folder(workdir):
+        job = build.linear_evaluation(config, workdir, base.get_config())
+        result = job.run(workdir, name)
     print()
     print(results.table(result))
     print(f"\nNumbers: {workdir}/{name}.json")

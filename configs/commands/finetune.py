@@ -53,12 +53,14 @@ def main():
     door.check_data(config.data, workdir)
     with signals.importing():
         from byol_tf.jobs.finetune import build, results
+        from byol_tf.locks import owned_folder
 
-    job = build.fine_tuning(
-        config, workdir, base.get_config(), task=task, labels=_LABELS.value
-    )
     name, classifier = build.fine_tuning_names(config, task)
-    result = job.run(workdir, name, classifier)
+    with owned_folder(workdir):
+        job = build.fine_tuning(
+            config, workdir, base.get_config(), task=task, labels=_LABELS.value
+        )
+        result = job.run(workdir, name, classifier)
     print()
     print(results.table(result))
     print(f"\nNumbers: {workdir}/{name}.json")
