@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "RUN DIR             predict with what was fine-tuned",
     "export": "RUN OUT             write a SavedModel, ONNX, LiteRT",
     "serve": "OUT                 answer by REST and gRPC",
+    "select": "RUN DIR             choose what to label next",
     "embed": "RUN DIR             embed a folder; search, duplicates, map",
     "compare": "RUN                 compare trainings, with several seeds",
     "tune": "RUN                 search the settings of a training",

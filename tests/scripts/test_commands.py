@@ -94,6 +94,7 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["predict", "run", "photos", "--out=p.csv"],
         ["export", "run", "out"],
         ["embed", "run", "photos"],
+        ["select", "run", "photos", "--count", "5"],
         ["embed", "--workdir=run", "photos"],
         ["serve", "run"],
         ["compare", "new"],

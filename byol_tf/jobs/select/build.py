@@ -1,0 +1,95 @@
+"""From configurations to the examples of a folder that are worth a label."""
+
+import csv
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.label_table import read_label_table
+from byol_tf.files import whole_file
+from byol_tf.modalities.registry import load_named
+from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
+from byol_tf.search.select import select_rows
+from byol_tf.search.table import Embeddings
+
+SHOWN, COLUMNS = 60, 10  # pictures of the sheet
+
+
+class Selected(NamedTuple):
+    """What was written.
+
+    Attributes:
+        path: CSV file with a row for each chosen example: rank (from 1), path.
+        picture: contact sheet of the first ones.
+        labelled: examples that have a label already.
+    """
+
+    path: pathlib.Path
+    picture: pathlib.Path
+    labelled: int
+
+
+def select(
+    config,
+    embeddings: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    count: int,
+    labels: str | os.PathLike | None = None,
+) -> Selected:
+    """Chooses examples of an embedded folder, see `search.select`.
+
+    Args:
+        config: see `configs/embed.py`.
+        embeddings: the Parquet file.
+        out: the CSV file; the picture lies beside it.
+        count: examples to choose.
+        labels: CSV file with the paths of labelled examples, whose other
+            columns are not all empty; None for none.
+
+    Raises:
+        ValueError: in one line; a file is not as expected.
+    """
+    table = Embeddings(embeddings)
+    labelled = _labelled(table, labels)
+    chosen = select_rows(table, count, labelled, config.map.seed)
+    paths = [table.path_of(row) for row in chosen]
+    with (
+        whole_file(out) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["rank", "path"])
+        writer.writerows(enumerate(paths, start=1))
+    picture = pathlib.Path(out).with_suffix(".png")
+    _draw(config, table, paths, picture)
+    return Selected(pathlib.Path(out), picture, len(labelled))
+
+
+def _labelled(table, labels):
+    """Rows that have a label."""
+    if labels is None:
+        return np.zeros(0, np.int64)
+    known = read_label_table(labels)
+    values = zip(*known.columns.values(), strict=True)
+    given = {p for p, v in zip(known.paths, values, strict=True) if any(v)}
+    paths = table.paths.to_pylist()
+    return np.flatnonzero([path in given for path in paths])
+
+
+def _draw(config, table, paths, target):
+    folder = pathlib.Path(table.about["origin"]["folder"])
+    modality = load_named(table.about["modality"], config.modality)
+    shown = [
+        Shown(modality.thumbnail(folder / path, SIDE), path, f"{rank}")
+        for rank, path in enumerate(paths[:SHOWN], start=1)
+    ]
+    rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]
+    contact_sheet(
+        rows,
+        target,
+        title=f"What to label next: {len(shown)} of {len(paths)}",
+        headings=[""] * len(rows),
+    )
