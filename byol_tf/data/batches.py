@@ -122,17 +122,14 @@ def with_views(
     """Draws the two views in the pipeline instead of inside the step.
 
     Args:
-        dataset: batches of `(images, labels)`.
+        dataset: batches of `(images, labels)`; of the views it becomes one of
+            `((view1, view2), labels)`.
         views: `views(images, seed=int32 [2]) -> (view1, view2)`.
         view_seed: the model's, from `(step, replica)`, int64 scalars, so that
             the draws are the same in either place.
         start_step: step of the first batch.
         shard: whose parts of the batches they are.
-
-    Returns:
-        Dataset of `((view1, view2), labels)`.
     """
-
     seed_of = _seed_of(view_seed, start_step, shard)
 
     def draw(number, batch):

@@ -148,12 +148,7 @@ class Examples:
             yield data
 
     def read(self, row: int) -> dict[str, np.ndarray]:
-        """Decodes one row, by name of the spec.
-
-        Raises:
-            Unreadable: it cannot be decoded.
-            ValueError: what `decode` gives is not as in the spec.
-        """
+        """Decodes one row, by name of the spec; raises `Unreadable`."""
         value = self.rows[row]
         if self.encoded:
             if (reason := self.rows.reason(row)) is not None:
@@ -244,10 +239,7 @@ class Examples:
         return dataclasses.replace(self, labels=positions)
 
     def subset(self, index: np.ndarray) -> "Examples":
-        """The examples at these positions, in the given order.
-
-        Rows in memory are copied; of others only the positions are kept.
-        """
+        """The examples at these positions; rows on disk are not copied."""
         index = np.arange(self.num_examples)[np.asarray(index)]
         if isinstance(self.rows, np.memmap):
             rows = Rows(self.rows, index)

@@ -110,31 +110,29 @@ def find_layout(
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         raise ValueError(f"there is no folder {str(directory)!r}")
-    left_out = Counter()
+    left_out, root = Counter(), directory
     folders = _split_folders(directory, split, extensions, layout)
-    root = directory
     if folders is not None:
         root = directory / _folder_of(directory, split, folders)
         _count_beside(directory, extensions, left_out)
     paths = sorted(files_below(root, extensions, left_out))
     check_found(paths, root, extensions, name, left_out)
-    if layout == "flat":
-        labels, names = [-1] * len(paths), ()
-    else:
-        known = _known_classes(directory, root, split, folders, extensions)
+    labels, names = [-1] * len(paths), ()
+    if layout != "flat":
+        known = _known_classes(directory, root, folders, extensions)
         labels, names = labels_of(paths, known)
     if layout == "classes" and not names:
         raise ValueError(
             f"data.layout=classes needs at least two sub-folders with {name}s "
             f"in {str(root)!r}; take data.layout=flat for no classes"
         )
-    if loose := labels.count(-1) * bool(names):
-        left_out["files beside the folders of classes"] = loose
+    if names and -1 in labels:
+        left_out["files beside the folders of classes"] = labels.count(-1)
         pairs = zip(paths, labels, strict=True)
         good = [pair for pair in pairs if pair[1] >= 0]
         paths, labels = map(list, zip(*good, strict=True))
-    kind = "classes" if names else "flat"
-    kind = kind if folders is None else "splits"
+    flat_or_classes = "classes" if names else "flat"
+    kind = flat_or_classes if folders is None else "splits"
     return Layout(root, paths, labels, names, split, kind, left_out)
 
 
@@ -172,26 +170,25 @@ def _split_folders(directory, split, extensions, layout):
     if layout == "splits":
         return folders
     like = [folder for folder in folders if _split_of(folder) in SPLITS]
-    if layout == "auto":
-        others = [
+    if layout == "auto" and like:
+        classes = [
             folder
             for folder in folders
             if folder not in like
             and any(files_below(directory / folder, extensions, Counter()))
         ]
-        if like and not others:
+        if not classes:
             return like
-        if _split_of(split) not in SPLITS and split in folders:
-            return [split]  # no class is asked for as a split by chance
-        if like and _split_of(split) == SPLIT:
-            logging.warning(
-                "%s: %s are taken for classes, since %s lies beside them; "
-                "%s=splits takes all for splits.",
-                *(printable(directory), some(like), some(others, 1), OVERRIDE),
-            )
-    if _split_of(split) != SPLIT:
-        raise ValueError(_no_split(directory, split, folders))
-    return None
+        logging.warning(
+            "%s: %s are taken for classes, since %s lies beside them; "
+            "%s=splits takes all for splits.",
+            *(printable(directory), some(like), some(classes, 1), OVERRIDE),
+        )
+    if _split_of(split) == SPLIT:
+        return None
+    if layout == "auto" and _split_of(split) not in SPLITS and split in folders:
+        return [split]  # no class is asked for as a split by chance
+    raise ValueError(_no_split(directory, split, folders))
 
 
 def _count_beside(directory, extensions, left_out):
@@ -237,7 +234,7 @@ def _no_split(directory, split, folders):
     )
 
 
-def _known_classes(directory, root, split, folders, extensions):
+def _known_classes(directory, root, folders, extensions):
     # A test split that lacks a class must count like the training split.
     train = [f for f in folders or () if _split_of(f) == SPLIT]
     if len(train) != 1 or root == directory / train[0]:

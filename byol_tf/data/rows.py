@@ -218,9 +218,9 @@ def free_axes(spec: tf.TensorSpec) -> list[int]:
 
 
 def batch_spec(spec: Spec, count: int | None) -> dict[str, tf.TensorSpec]:
-    """Spec of a batch of rows, with the `length` of padded axes.
+    """Spec of a batch, with the `length` of padded axes, int32 `[batch]`.
 
-    `length` is int32 `[batch]` of one free axis, `[batch, axes]` of several.
+    `[batch, axes]` where there are several.
     """
     batch = {
         name: tf.TensorSpec((count, *one.shape), one.dtype)
@@ -247,14 +247,11 @@ def pack(
 
     Args:
         rows: by name of the spec.
-        spec: of a row.
+        spec: of a row; its free axes must not differ from name to name.
         padded: from the longest of a free axis to the length of the batch.
 
     Returns:
         Arrays as in `batch_spec`.
-
-    Raises:
-        ValueError: the free axes of a row differ from name to name.
     """
     batch, lengths = {}, None
     for name, one in spec.items():

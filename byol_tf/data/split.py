@@ -15,12 +15,7 @@ from byol_tf.lines import some
 
 
 class Part(NamedTuple):
-    """Positions of a fraction's examples, ascending.
-
-    Attributes:
-        learn: int64, those that are learned from.
-        validation: int64, those that settings are chosen by.
-    """
+    """Positions, int64, to learn from and to choose settings by, ascending."""
 
     learn: np.ndarray
     validation: np.ndarray
@@ -38,20 +33,16 @@ def holdout_mask(
     seed: int,
     name: str = "the training set",
 ) -> np.ndarray:
-    """Marks the same fraction of every class at random.
+    """Marks the same fraction in (0, 1) of every class at random, bool `[n]`.
+
+    Of a class of two or more at least one is marked and at least one is not;
+    a single one is not. A ValueError if nothing would be marked.
 
     Args:
         labels: int `[n]`; those below 0, without a label, are one class.
-        fraction: marked, in (0, 1). Of a class of two or more at least one is
-            marked and at least one is not; a single one is not.
+        fraction: of each class.
         seed: of the choice.
         name: of the set, for messages.
-
-    Returns:
-        bool `[n]`.
-
-    Raises:
-        ValueError: the fraction is not in (0, 1), or nothing would be marked.
     """
     if not 0 < fraction < 1:
         raise ValueError(
@@ -77,11 +68,9 @@ def holdout_mask(
 def split_holdout(
     examples: Examples, fraction: float, seed: int
 ) -> tuple[Examples, Examples]:
-    """Splits a set at random, see `holdout_mask`.
+    """Splits a set at random, see `holdout_mask`, into rest and held out.
 
-    Returns:
-        `(rest, held_out)`, each in the original order; at least two are held
-        out where two more are left, since one shows nothing.
+    At least two are held out of four or more, since one shows nothing.
     """
     mask = holdout_mask(examples.labels, fraction, seed, examples.name)
     if mask.sum() == 1 and len(mask) > 3:
@@ -98,18 +87,15 @@ def split_holdout(
 def balanced_subset(
     labels: np.ndarray, per_class: int, seed: int
 ) -> np.ndarray:
-    """Draws the same number of examples of every class.
+    """Draws `per_class` examples of every class that occurs.
 
     Args:
         labels: int `[n]`; negative ones mean no label and are never drawn.
-        per_class: examples of each class that occurs.
-        seed: of the draw; the same seed draws the same examples.
+        per_class: examples of each class; a ValueError if one has too few.
+        seed: of the draw.
 
     Returns:
-        int64 `[per_class * classes]`, different indices in ascending order.
-
-    Raises:
-        ValueError: a class has too few examples, or there is no label.
+        int64 `[per_class * classes]`, ascending indices.
     """
     labels = np.asarray(labels)
     check_number("per_class", per_class, 1)
@@ -160,9 +146,8 @@ def choose(
     """
     strata = np.asarray(strata)
     classes, sizes = np.unique(strata, return_counts=True)
-    counts = dict(
-        zip(classes, _counts(classes, sizes, fraction, names), strict=True)
-    )
+    numbers = _counts(classes, sizes, fraction, names)
+    counts = dict(zip(classes, numbers, strict=True))
 
     def draw(label, members):
         rng = np.random.default_rng((seed, int(label)))
@@ -183,16 +168,8 @@ def draw_part(
     The share comes out of the labels that there are: of "10-per-class" and a
     share of 0.2, 8 of a class are learned from and 2 choose.
 
-    Args:
-        strata: see `choose`.
-        fraction: see `choose`.
-        validation: share of every class, in (0, 1), rounded; it has at least
-            one example and leaves at least one.
-        seed: of both draws.
-        names: of the classes, for messages.
-
-    Raises:
-        ValueError: every class has one example only, or see `choose`.
+    Arguments as there, and `validation`, the share of every class, in (0, 1),
+    see `holdout_mask`. A ValueError if every class has one example only.
     """
     strata = np.asarray(strata)
     chosen = choose(strata, fraction, seed, names)

@@ -63,8 +63,8 @@ class Store:
             dtype: of the rows.
 
         Returns:
-            `[k, *shape]`, int32 `[k]`, and `(path, reason)` of the skipped
-            rows.
+            Rows `[k, *shape]`, labels int32 `[k]`, `(path, reason)` of the
+            skipped rows.
         """
         shape = (count, *shape)
         on_disk = self.cache == "disk" or (
@@ -144,8 +144,7 @@ def decode_into(
         unit: of the progress bar.
 
     Returns:
-        int32 labels of the rows that were decoded, in order, and
-        `(name, reason)` of those that were not.
+        int32 labels of the decoded rows, and `(name, reason)` of the others.
     """
     labels, skipped = [], []
     with progress_bar(description, total=len(array), unit=unit, delay=1) as bar:

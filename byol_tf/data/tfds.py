@@ -26,8 +26,7 @@ def load_tfds(
     """Decodes one split of a data set that is prepared on disk.
 
     Args:
-        name: as `tfds.load` takes it, such as "cifar10" or
-            "imagenet2012_subset/10pct".
+        name: as `tfds.load` takes it, such as "imagenet2012_subset/10pct".
         split: as `tfds.load` takes it, such as "train" or "train[:10%]".
         directory: the `data_dir`; "" for the default of TensorFlow Datasets.
         decoder: of the rows, unless they are as wanted already.
@@ -35,8 +34,8 @@ def load_tfds(
         download: fetch and prepare the set if it is not there.
 
     Raises:
-        ValueError: if there is no such set or split, if the set has no such
-            rows, or if they differ in shape and none is asked for.
+        ValueError: there is no such set, split or kind of rows, or they
+            differ in shape and none is asked for.
     """
     builder = _builder(name, directory, download)
     count = _count(builder, split)

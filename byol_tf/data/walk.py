@@ -20,6 +20,7 @@ NOTES = (
     *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
     *(".txt", ".md", ".html", ".db", ".ini"),
 )
+RUN = {"config.yaml", "metrics.jsonl"}  # what tells a run folder
 MOST_SHOWN = 10  # classes, or kinds of what was left out, in a line
 OTHERS = "files with "  # and their extension: of another kind
 
@@ -50,7 +51,11 @@ def files_below(
     waiting = [("", (os.path.realpath(root),))]
     while waiting:
         folder, above = waiting.pop()
-        for entry in _entries(os.path.join(root, folder), left_out):
+        entries = _entries(os.path.join(root, folder), left_out)
+        if folder and {entry.name for entry in entries} >= RUN:
+            left_out["run folders"] += 1  # with pictures and caches of ours
+            continue
+        for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
                 real = _real(entry, above[-1])

@@ -53,13 +53,10 @@ def draw_confusion(
     """Draws the matrix, the accuracy of each class and the commonest errors.
 
     Args:
-        matrix: of `confusion_matrix`.
+        matrix: of `confusion_matrix`, with examples; else a ValueError.
         target: path or binary file that receives a PNG.
-        class_names: a name for each class.
+        class_names: a name for each class; else a ValueError.
         title: of the picture.
-
-    Raises:
-        ValueError: the names do not fit, or there is no example.
     """
     if len(class_names) != len(matrix) or not matrix.sum():
         raise ValueError(

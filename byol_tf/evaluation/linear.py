@@ -98,7 +98,7 @@ def ridge_classifier(
             standardised features summed over the examples.
 
     Returns:
-        The classifier, for features that are not standardised.
+        The classifier, for features as they are.
 
     Raises:
         ValueError: shapes, labels or penalties do not fit.

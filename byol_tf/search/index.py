@@ -3,7 +3,6 @@
 import dataclasses
 import glob
 import hashlib
-import os
 import pathlib
 from collections.abc import Iterator
 
@@ -145,14 +144,10 @@ def load_index(embeddings: Embeddings, settings: IndexSettings):
     return index
 
 
-def index_path(
-    path: str | os.PathLike, settings: IndexSettings
-) -> pathlib.Path:
+def index_path(path: pathlib.Path, settings: IndexSettings) -> pathlib.Path:
     """The file of the graph of some embeddings, whether there or not."""
-    built_by = (settings.connectivity, settings.expansion_add)
-    key = f"{sha256(path)} {built_by}"
+    key = f"{sha256(path)} {settings.connectivity, settings.expansion_add}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    path = pathlib.Path(path)
     return path.with_name(f"{path.name}.{digest}.usearch")
 
 

@@ -68,13 +68,10 @@ def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
     Raises:
         ValueError: it does not describe a task, or one that is not trusted.
     """
-    missing = [
-        key for key in ("task", "columns", "options") if key not in value
-    ]
-    if missing:
+    if missing := {"task", "columns", "options"} - set(value):
         raise ValueError(
             "the description of a task must have `task`, `columns` and "
-            f"`options`. Missing: {', '.join(missing)}"
+            f"`options`. Missing: {', '.join(sorted(missing))}"
         )
     kind = _known_class(value["task"], trusted)
     return kind(value["columns"], **value["options"])

@@ -208,6 +208,14 @@ def test_folders_that_link_to_each_other_are_walked_once_each(tmp_path):
     assert paths == ["a/1.sig", "a/b/2.sig", "b/2.sig", "b/a/1.sig"]
 
 
+def test_a_run_folder_among_the_files_is_left_out(tmp_path):
+    make(tmp_path, "1.sig", "a/run/views.sig", "a/run/cache/2.sig")
+    assert len(find(tmp_path).paths) == 3
+    make(tmp_path, "a/run/config.yaml", "a/run/metrics.jsonl")
+    found = find(tmp_path)
+    assert found.paths == ["1.sig"] and found.left_out == {"run folders": 1}
+
+
 def test_labels_and_notes_are_not_counted_as_left_out(tmp_path):
     make(tmp_path, "1.sig", "labels.csv", "labels.json", "README.md", "2.raw")
     assert find(tmp_path).about()["left_out"] == {"files with .raw": 1}

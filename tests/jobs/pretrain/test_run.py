@@ -290,6 +290,7 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("data.channels", 2),
         ("data.max_megapixels", 179.0),
         ("data.max_bad_share", 1.5),
+        ("data.layout", "tree"),
         ("strategy", "two"),
         ("log_every", 0),
         ("peak_tflops", -1.0),
