@@ -40,7 +40,11 @@ def get_config() -> ml_collections.ConfigDict:
     data.train_split = "train"
     data.test_split = "test"  # "" holds out a tenth of the training images
     data.image_size = 0  # pixels of a side as stored; 0: as they are
-    data.channels = 0  # 1 or 3; 0: as they are
+    data.channels = 0  # 1, 3, or what files have; 0: as they are
+    # Of images of 16 bits or floats: the values that are black and white.
+    # auto: 0 to 2**bits - 1, of as many bits as are used; full: the whole
+    # range; or LOW,HIGH.
+    data.window = "auto"
     data.layout = "auto"  # of a folder: auto, splits, classes, flat
     data.labels = "auto"  # auto: used where there; required; ignore
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb

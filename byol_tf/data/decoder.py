@@ -1,7 +1,7 @@
 """What a modality hands in so that its rows can be read."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Decoder:
             wanted, or a ValueError about `where`.
         of_stored: `of_stored(name, shape, dtype)`: the decoder of a set with
             such rows, None for axes that differ; None for this decoder.
+        of_files: `of_files(files)`: the decoder of a folder's files, from a
+            look at some of them; None for this decoder.
         feature: name of the class in `tfds.features` of such rows.
         key: what the rows depend on besides their spec.
     """
@@ -36,6 +38,7 @@ class Decoder:
     extensions: tuple[str, ...] = ()
     conform: Callable[[np.ndarray, str], np.ndarray] = _as_it_is
     of_stored: Callable[[str, tuple, np.dtype], "Decoder"] | None = None
+    of_files: Callable[[Sequence], "Decoder"] | None = None
     feature: str = ""
     key: object = None
 

@@ -48,6 +48,8 @@ def load_folder(
     root, paths, labels = found.root, found.paths, found.labels
     name = printable(pathlib.Path(directory).resolve().name)
     name = name or f"{decoder.name}s"
+    if decoder.of_files is not None:
+        decoder = decoder.of_files(Files(root, paths))
     if decoder.shape is None:
         rows, skipped = Encoded(Files(root, paths)), []
         labels, decode = np.array(labels, np.int32), decoder.decode

@@ -74,9 +74,15 @@ def frozen(source: Source, output: str):
     """
     encode = _encode(source)
     _, entry = signature(source)
-    return _concrete(
-        lambda *tensors: encode(entry.read(*tensors)[0]), entry.specs, output
-    )
+
+    def call(*tensors):
+        batch, good = entry.read(*tensors)
+        vectors = encode(batch)
+        if good is None:
+            return vectors
+        return tf.where(good[:, None], vectors, float("nan"))
+
+    return _concrete(call, entry.specs, output)
 
 
 def frozen_parts(source: Source, output: str) -> tuple:

@@ -68,7 +68,7 @@ def describe(
     described = {}
     for name, signature in encoder.inputs(FORM).items():
         outputs = {"representations": words}
-        if any(spec.dtype == tf.string for spec in signature.specs.values()):
+        if signature.has_status:
             outputs = {
                 "representations": f"{words}, NaN where the {encoder.noun} "
                 "could not be read",

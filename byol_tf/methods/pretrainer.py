@@ -24,6 +24,7 @@ from byol_tf.layers.heads import mlp, vector_length
 from byol_tf.layers.parameters import parameters
 from byol_tf.losses.objectives import classification, feature_spread
 from byol_tf.methods.outputs import Outputs
+from byol_tf.methods.watched import watched
 from byol_tf.optim import finite_update as faults
 from byol_tf.optim.optimizers import longer_steps
 from byol_tf.seeds import step_seed
@@ -331,6 +332,18 @@ class Pretrainer(keras.Model):
         force = force or frozen != self._traced_with
         self._traced_with = frozen
         return super().make_train_function(force)
+
+    def fit(self, x=None, *args, **kwargs):
+        """As of any Keras model, after a look at what the views are given."""
+        check = getattr(self.views, "check", None)
+        try:
+            x = watched(x, check) if check else x
+            return super().fit(x, *args, **kwargs)
+        except tf.errors.InvalidArgumentError as error:
+            _, found, text = error.message.partition("ValueError: ")
+            if not found:
+                raise
+            raise ValueError(text.splitlines()[0]) from error
 
     def train_step(self, data):
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)

@@ -18,16 +18,19 @@ class Signature(NamedTuple):
         specs: of the inputs, by name; the first axis is the batch.
         read: graph function from those tensors, in their order, to the batch
             that the model takes and a string `[batch]`, `OK` or why a row
-            could not be read; None in its place where every row can.
+            could not be read (in a form without strings a bool, whether it
+            could); None in its place where every row can.
         words: what each input is, by name, for descriptions.
         of_rows: from stored rows `[n, ...]` to the one input, for the
             comparison with the Keras model; None leaves that out.
+        has_status: whether `read` says which rows could be read.
     """
 
     specs: Mapping[str, tf.TensorSpec]
     read: Callable
     words: Mapping[str, str]
     of_rows: Callable[[np.ndarray], object] | None = None
+    has_status: bool = False
 
 
 class Source(Protocol):

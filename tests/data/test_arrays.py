@@ -72,10 +72,18 @@ def test_labels_as_a_column_are_accepted(tmp_path, pixels):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_floats_in_the_unit_interval_become_bytes(tmp_path, dtype):
+def test_floats_in_the_unit_interval_stay_floats(tmp_path, dtype):
     floats = np.array([0, 0.25, 0.5, 1.0], dtype).reshape(1, 2, 2)
     images = load(save(tmp_path / "set.npz", images=floats))
-    np.testing.assert_array_equal(images.rows.ravel(), [0, 64, 128, 255])
+    assert images.rows.dtype == np.float32
+    np.testing.assert_array_equal(images.rows.ravel(), [0, 0.25, 0.5, 1.0])
+
+
+def test_sixteen_bits_stay_sixteen_bits(tmp_path):
+    values = np.arange(8, dtype=np.uint16).reshape(2, 2, 2) * 9000
+    images = load(save(tmp_path / "set.npz", images=values))
+    assert images.rows.dtype == np.uint16
+    np.testing.assert_array_equal(images.rows[..., 0], values)
 
 
 def test_more_than_three_channels_are_kept(tmp_path):
@@ -177,7 +185,7 @@ def test_impossible_conversion_of_channels_is_an_error(tmp_path):
         ({"labels": "yes"}, "auto, required, ignore.*'yes'"),
         ({"cache": "ram"}, "auto, memory, disk.*'ram'"),
         ({"image_size": 0}, "`image_size` must be at least 1"),
-        ({"channels": 2}, "`channels` must be 1, 3 or None"),
+        ({"channels": -1}, "`channels` must be 1 or more, or None"),
         ({"split": ""}, "`split` must not be empty"),
     ],
 )

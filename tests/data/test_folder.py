@@ -198,7 +198,7 @@ def test_no_readable_image_is_an_error(tmp_path, cache):
         ("empty", "train", {}, "no image in '.*empty'"),
         ("images", "test", {}, "no sub-folder 'test'.*hold out"),
         ("images", "train", {"image_size": None}, "need `image_size`"),
-        ("images", "train", {"channels": 2}, "`channels` must be 1, 3"),
+        ("images", "train", {"channels": -1}, "`channels` must be 1 or"),
     ],
 )
 def test_unusable_folder_or_argument_is_an_error(

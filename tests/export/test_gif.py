@@ -28,7 +28,7 @@ def gif(*sizes):
 
 
 # Traced once for all files and limits.
-pixels_of = tf.function(_gif_pixels)
+pixels_of = tf.function(lambda data: _gif_pixels(data)[0])
 decode = tf.function(
     lambda files, max_pixels: decode_squares(files, 8, 3, max_pixels),
     input_signature=[

@@ -5,7 +5,13 @@ import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_range
 from byol_tf.modalities.image import geometry
-from byol_tf.modalities.image.layer import ImageLayer, check_size, to_float
+from byol_tf.modalities.image.layer import (
+    DTYPES,
+    ImageLayer,
+    check_size,
+    check_window,
+    to_float,
+)
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -21,17 +27,30 @@ class CentreView(ImageLayer):
         crop_fraction: share of that box's sides that is kept, in (0, 1]; the
             official ImageNet evaluation has 224 / 256.
         resize: "bicubic" or "bilinear".
+        window: values of black and white of images that are not uint8, see
+            `to_float`; None for the whole range.
+        stored: dtype of the rows it was made for, one of `DTYPES`.
 
-    Input: uint8, or float in [0, 1], `[batch, height, width, channels]`; only
-    the channels need be known in advance. Or a dict of images of several sizes,
-    `image` on a canvas and `length`, int32 `[batch, 2]`, their own heights and
-    widths.
+    Input: uint8, uint16, or float in [0, 1], `[batch, height, width,
+    channels]`; only the channels need be known in advance. Or a dict of images
+    of several sizes, `image` on a canvas and `length`, int32 `[batch, 2]`,
+    their own heights and widths.
 
     Output: float32 `[batch, *size, channels]` in [0, 1].
     """
 
-    def __init__(self, size, crop_fraction=1.0, resize="bicubic", **kwargs):
+    def __init__(
+        self,
+        size,
+        crop_fraction=1.0,
+        resize="bicubic",
+        window=None,
+        stored="uint8",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.window = check_window(window)
+        self.stored = check_choice("stored", stored, DTYPES)
         self.size = check_size(size)
         pair = (crop_fraction, crop_fraction)
         self.crop_fraction = check_range("crop_fraction", pair, 0.0, 1.0)[0]
@@ -40,8 +59,9 @@ class CentreView(ImageLayer):
     def call(self, images):
         if isinstance(images, dict):
             rows, columns = tf.unstack(images["length"], axis=1)
-            return self._cut(to_float(images["image"]), rows, columns)
-        images = to_float(images)
+            images = to_float(images["image"], self.window)
+            return self._cut(images, rows, columns)
+        images = to_float(images, self.window)
         if self.crop_fraction == 1.0 and self.size == images.shape[1:3]:
             return images
         batch, rows, columns, _ = geometry.sizes(images)
@@ -69,5 +89,8 @@ class CentreView(ImageLayer):
         return (images_shape[0], *self.size, images_shape[3])
 
     def get_config(self):
-        keys = ("size", "crop_fraction", "resize")
+        keys = ["size", "crop_fraction", "resize"]
+        # Earlier releases do not know these.
+        keys += ["window"] if self.window else []
+        keys += ["stored"] if self.stored != "uint8" else []
         return super().get_config() | {key: getattr(self, key) for key in keys}

@@ -1,37 +1,34 @@
-"""From the bytes of an image file to pixels, with Pillow alone."""
+"""From the bytes of an image file to pixels, in Python."""
 
 import io
 import os
+import pathlib
 import stat
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageChops, UnidentifiedImageError
 
-from byol_tf.data.rows import Unreadable
+from byol_tf.modalities.image.bands import (
+    NPY,
+    ImageError,
+    Stored,
+    converted,
+    read_npy,
+    read_tiff,
+    with_channels,
+)
 
 ORIENTATION = 0x0112  # tag of EXIF
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
+    *(".tif", ".tiff", ".npy"),
 )
 MAX_PIXELS = 100_000_000  # decoded to 300 MB of RGB
 OVERSAMPLING = 2  # sides of a reduced JPEG, at least, by those it becomes
-SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
-# What makes an image upright, by its orientation.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = (5, 6, 7, 8)
-
-
-class ImageError(Unreadable):
-    """An image that cannot be used; the message is the reason."""
+_TIFF = (b"II*\0", b"MM\0*")
+_BITS, _SAMPLES = 258, 277  # tags of TIFF
 
 
 def decode_image(
@@ -40,49 +37,90 @@ def decode_image(
     *,
     max_pixels: int = MAX_PIXELS,
     least_side: int | None = None,
+    dtype: str | None = None,
 ) -> np.ndarray:
-    """Decodes JPEG, PNG, GIF, BMP or WebP, upright and opaque.
+    """Decodes JPEG, PNG, GIF, BMP, WebP, TIFF or NumPy's `.npy`.
 
-    The orientation of EXIF is applied, transparency is laid over white, a
-    palette is looked up, CMYK becomes RGB whether or not its values are
-    inverted as Adobe writes them, 16 bits are scaled to 8, and of an
-    animation the first frame is taken.
+    Upright by EXIF (of PNG: the chunk eXIf), transparency laid over white (of
+    a GIF over black), a palette looked up, CMYK made RGB whether or not its
+    values are inverted as Adobe writes them, the first frame or page.
 
     Args:
         data: the bytes, or the path of a file.
-        channels: 1 (luma of ITU-R 601), 3 (gray is repeated), or None for 1
-            where the file is gray and 3 where it has colours.
+        channels: 1 (luma of ITU-R 601), 3 (gray is repeated), or another
+            number that the file must have: its bands as they are. None for 1
+            where the file is gray, 3 where it has colours, and for what a
+            TIFF of other bands or a `.npy` file has.
         max_pixels: refuse a larger image by what its header says, before
             decoding it. Pillow itself refuses 178,956,971 and more.
         least_side: lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
             long as both sides keep so many pixels; of a photo that is going
             to be resized anyhow, in a third of the time.
+        dtype: "uint8", "uint16" or "float32", see `bands.converted`; None for
+            the one that holds the file's values.
 
     Returns:
-        uint8 `[height, width, channels]`.
+        `[height, width, channels]`.
 
     Raises:
         ImageError: if it cannot be decoded, is too large or is no file.
-        ValueError: if `channels` is not 1, 3 or None.
+        ValueError: if `channels` is not 1 or more, or None.
     """
-    return _decoded(data, channels, max_pixels, least_side, np.array)
+    check_channels(channels)
+
+    def check(stored):
+        height, width = stored[:2]
+        if not width * height:
+            raise ImageError(f"{width}x{height} pixels are none")
+        if width * height > max_pixels:
+            raise ImageError(
+                f"{width}x{height} pixels are more than the limit of "
+                f"{max_pixels}"
+            )
+        return True
+
+    def use(image):
+        check(image.size[::-1])
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
+        return _pixels(image, data, channels)
+
+    _, pixels = _opened(data, use, check, channels)
+    try:
+        pixels = with_channels(pixels, channels)
+    except ValueError as error:
+        raise ImageError(f"it has {error}") from error
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise ImageError("some pixels are NaN or infinite")
+    return np.ascontiguousarray(converted(pixels, dtype))
 
 
 def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
     """Width and height of an image as `decode_image` gives it.
 
-    Args:
-        data: the bytes, or the path of a file.
-
     Raises:
         ImageError: if they cannot be read.
     """
+    stored = look(data)
+    return stored.width, stored.height
 
-    def size(image):
-        lies = _orientation(image) in _SIDEWAYS
-        return image.size[::-1] if lies else image.size
 
-    return _opened(data, size)
+def look(data: bytes | str | os.PathLike) -> Stored:
+    """What the head of an image file says, `bands` 3 for all colours.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+
+    def use(image):
+        deep = image.mode in ("I", "F"), _is_deep(image), True
+        dtype = ("float32", "uint16", "uint8")[deep.index(True)]
+        gray = image.mode[0] in "1LIF" and image.mode != "LAB"
+        sideways = _orientation(image) >= 5
+        size = image.size if sideways else image.size[::-1]
+        return Stored(*size, 1 if gray else 3, dtype), None
+
+    return _opened(data, use, lambda stored: False)[0]
 
 
 def decode_square(
@@ -90,25 +128,27 @@ def decode_square(
     size: int,
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    dtype: str = "uint8",
 ) -> np.ndarray:
-    """Decodes the centre square to uint8 `[size, size, channels]`.
+    """Decodes the centre square to `[size, size, channels]`.
 
     Arguments and errors are those of `decode_image`.
     """
-    return _decoded(
-        data,
-        channels,
-        max_pixels,
-        OVERSAMPLING * size,
-        lambda image: _centre_square(image, size),
+    image = decode_image(
+        *(data, channels),
+        max_pixels=max_pixels,
+        least_side=OVERSAMPLING * size,
+        dtype=dtype,
     )
+    return resize_and_centre_crop(image, size)
 
 
 def check_channels(channels: int | None) -> None:
-    """Raises a ValueError unless `channels` is 1, 3 or None."""
-    if channels not in (1, 3, None):
+    """Raises a ValueError unless `channels` is 1 or more, or None."""
+    if channels is not None and channels < 1:
         raise ValueError(
-            f"`channels` must be 1, 3 or None. Received: channels={channels}"
+            "`channels` must be 1 or more, or None. "
+            f"Received: channels={channels}"
         )
 
 
@@ -118,15 +158,21 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     Bicubic, with antialiasing where the image shrinks.
 
     Args:
-        image: uint8 `[height, width, channels]`, any number of channels.
+        image: `[height, width, channels]`, any number of channels.
         size: pixels of a side.
 
     Returns:
-        uint8 `[size, size, channels]`.
+        `[size, size, channels]` of the same dtype.
     """
-    if image.shape[:2] == (size, size):
+    height, width = image.shape[:2]
+    if (height, width) == (size, size):
         return image
-    return _by_planes(image, lambda plane: _centre_square(plane, size))
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return _by_planes(
+        image, lambda plane: plane.resize((size, size), Image.BICUBIC, box)
+    )
 
 
 def resize_box(
@@ -152,100 +198,154 @@ def resize_box(
 
 def _by_planes(image, change):
     """What a function makes of Pillow images of RGB, or of each channel."""
-    planes = [image] if image.shape[-1] == 3 else np.moveaxis(image, -1, 0)
+    deep = image.dtype != np.uint8
+    whole = image.shape[-1] == 3 and not deep
+    planes = [image] if whole else np.moveaxis(image, -1, 0)
     changed = [
         np.asarray(change(Image.fromarray(np.ascontiguousarray(plane))))
-        for plane in planes
+        for plane in (planes.astype(np.float32) if deep else planes)
     ]
-    return changed[0] if image.shape[-1] == 3 else np.stack(changed, axis=-1)
+    changed = changed[0] if whole else np.stack(changed, axis=-1)
+    if image.dtype == np.uint16:
+        changed = np.clip(np.round(changed), 0, 65535)
+    return changed.astype(image.dtype, copy=False)
 
 
-def _centre_square(image, size):
-    """Of a Pillow image, as an array of so many pixels of a side."""
-    width, height = image.size
-    if (width, height) != (size, size):
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-        image = image.resize((size, size), Image.BICUBIC, box)
-    return np.array(image)
+def _opened(data, use, check, channels=None):
+    """`Stored` and pixels, or an `ImageError`.
 
-
-def _decoded(data, channels, max_pixels, least_side, finish):
-    """The pixels that `finish` makes of the flat Pillow image."""
-    check_channels(channels)
-    mode = {1: "L", 3: "RGB"}.get(channels)
-
-    def decode(image):
-        width, height = image.size
-        if not width * height:
-            raise ImageError(f"{width}x{height} pixels are none")
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{width}x{height} pixels are more than the limit of "
-                f"{max_pixels}"
-            )
-        if least_side is not None:
-            image.draft(None, (least_side, least_side))
-        return finish(_flatten(image, mode))
-
-    pixels = _opened(data, decode)
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-
-
-def _opened(data, use):
-    """What a function makes of the image, or an `ImageError`."""
+    Args:
+        data: the bytes, or the path of a file.
+        use: gives both of a Pillow image.
+        check: see `read_npy`, for what Pillow does not read.
+        channels: that are wanted.
+    """
     try:
-        if isinstance(data, bytes):
-            data = io.BytesIO(data)
-        # Opening a pipe or a device could take for ever.
-        elif not stat.S_ISREG(os.stat(data).st_mode):
-            raise ImageError("not a file, but a folder, pipe or device")
-        with Image.open(data, formats=FORMATS) as image:
-            return use(image)
+        with _file(data) as file:
+            head = file.read(len(NPY))
+            file.seek(0)
+            if head == NPY:
+                return read_npy(file, check)
+            if head[:4] in _TIFF and _has_bands(file, channels):
+                file.seek(0)
+                return read_tiff(file, check)
+            with Image.open(file, formats=FORMATS) as image:
+                return use(image)
     except ImageError:
         raise
     except UnidentifiedImageError:
         raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
-    # Pillow's decoders raise nearly anything on damaged bytes.
+    # Decoders raise nearly anything on damaged bytes.
     except Exception as error:
         raise ImageError(_reason(error)) from error
 
 
-def _orientation(image):
-    """EXIF's, 1 to 8; 1, upright, where there is none or it is damaged."""
+def _file(data):
+    if isinstance(data, bytes):
+        return io.BytesIO(data)
+    # Opening a pipe or a device could take for ever.
+    if not stat.S_ISREG(os.stat(data).st_mode):
+        raise ImageError("not a file, but a folder, pipe or device")
+    return open(data, "rb")
+
+
+def _has_bands(file, channels):
+    """Whether Pillow does not read all bands of a TIFF, or all their bits."""
     try:
-        value = image.getexif().get(ORIENTATION, 1)
-        return value if value in _TURNS else 1
+        with Image.open(file, formats=["TIFF"]) as image:
+            bits = max(image.tag_v2.get(_BITS, (1,)))
+            samples = image.tag_v2.get(_SAMPLES, 1)
+    except UnidentifiedImageError:
+        return True
+    return samples > 1 and (bits > 8 or channels not in (None, 1, 3))
+
+
+def _is_deep(image):
+    """Whether it has 16 bits a channel; known until it is loaded."""
+    raw = str(image.tile[0].args) if image.tile else ""
+    deep = image.format == "PNG" and "16B" in raw
+    return deep or image.mode.startswith("I;16")
+
+
+def _pixels(image, data, channels):
+    """None, and upright and opaque pixels `[height, width, channels]`."""
+    deep, gif = _is_deep(image), image.format == "GIF"
+    covered = image.tile[0].extents if gif and image.tile else None
+    image.load()
+    if deep and image.format == "PNG":
+        pixels = _sixteen_bits(data)
+    elif deep or image.mode in ("I", "F"):
+        pixels = np.asarray(image).astype(np.uint16 if deep else np.float32)
+    elif channels in (None, 1, 3):
+        pixels = np.array(_flat(image, "black" if gif else "white", channels))
+    else:
+        pixels = np.array(image)
+    if covered and covered != (0, 0, *image.size):
+        left, top, right, bottom = covered
+        canvas = np.zeros_like(pixels)
+        frame = slice(top, bottom), slice(left, right)
+        canvas[frame] = pixels[frame]
+        pixels = canvas
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    return None, _turned(pixels, _orientation(image))
+
+
+def _sixteen_bits(data):
+    """Pixels of a 16-bit PNG over white, which Pillow cuts to 8 bits."""
+    if not isinstance(data, bytes):
+        data = pathlib.Path(data).read_bytes()
+    pixels = tf.io.decode_png(data, 4, tf.uint16).numpy()
+    is_gray = data[25] in (0, 4)
+    colours, alpha = pixels[..., : 1 if is_gray else 3], pixels[..., 3:]
+    if (alpha == 65535).all():
+        return colours
+    share = alpha / np.float32(65535)
+    mixed = 65535 + share * (colours.astype(np.float32) - 65535)
+    return np.round(mixed).astype(np.uint16)
+
+
+def _orientation(image):
+    """EXIF's, 1 to 8; 1, upright, where there is none or it is damaged.
+
+    Neither XMP nor EXIF in the texts of a PNG count: graphs read neither.
+    """
+    try:
+        if image.format in ("PNG", "TIFF"):
+            # The chunk may follow the pixels; Pillow turns a TIFF itself.
+            image.load()
+        exif = Image.Exif()
+        exif.load(image.info.get("exif") or b"")
+        value = exif.get(ORIENTATION, 1)
+        return value if value in range(1, 9) else 1
     except Exception:  # as above; the pixels can be whole all the same
         return 1
 
 
-def _flatten(image, mode):
-    """An upright, opaque image of mode L or RGB, of the wanted one if any."""
-    image.load()
+def _turned(pixels, orientation):
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
+
+
+def _flat(image, background, channels):
+    """An opaque Pillow image of mode L or RGB, of the wanted one if any."""
+    if image.mode == "LAB":
+        raise ImageError("colours of mode LAB cannot be read; save it as RGB")
     # Pillow takes every CMYK JPEG for inverted; only Adobe's are.
-    inverted = image.mode == "CMYK" and "adobe" not in image.info
-    turn = _TURNS.get(_orientation(image))
-    if turn is not None:
-        image = image.transpose(turn)
-    if image.mode in SIXTEEN_BIT:
-        values = np.asarray(image).astype(np.uint32)
-        # Rounded value * 255 / 65535.
-        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    if inverted:
+    jpeg = image.format in ("JPEG", "MPO")
+    if jpeg and image.mode == "CMYK" and "adobe" not in image.info:
         image = ImageChops.invert(image)
-    if image.has_transparency_data:
-        image = _over_white(image)
-    mode = mode or ("L" if image.mode in ("1", "L") else "RGB")
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _over_white(image):
     gray = image.mode in ("1", "L", "LA", "La")
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("L" if gray else "RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        under = Image.new("RGBA", image.size, background)
+        image = Image.alpha_composite(under, image)
+        image = image.convert("L" if gray else "RGB")
+    mode = {1: "L", 3: "RGB"}.get(channels) or ("L" if gray else "RGB")
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _reason(error):

@@ -17,25 +17,33 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 NO_IMAGE = f"not an image ({', '.join(FORMATS)})"
 TOO_LARGE = "more pixels than the limit"
 UNSUPPORTED = "only BMP of 24 or 32 bits without compression can be read"
+SMALL_FRAMES = "only GIF with a frame as large as its screen can be read"
+NO_ADOBE = "only CMYK JPEG with Adobe's mark can be read"
 DAMAGED = "damaged image"
-STATUSES = (OK, NO_IMAGE, TOO_LARGE, UNSUPPORTED, DAMAGED)
+STATUSES = (
+    *(OK, NO_IMAGE, TOO_LARGE, UNSUPPORTED, SMALL_FRAMES, NO_ADOBE, DAMAGED),
+)
 
-_HEAD = 65536 + 16  # bytes at the start that are searched for EXIF
+_HEAD = 2**20  # bytes at the start that are searched for EXIF
 _REDUCTIONS = (8, 4, 2, 1)  # that JPEG decoders do while decoding
 _GIF_BLOCKS = 100_000  # that are looked at; a file of more is too large
 _LUMA = (19595, 38470, 7471)  # of ITU-R 601 in 1 / 65536, as in Pillow
 
 
 def decode_squares(
-    files: tf.Tensor, size: int, channels: int, max_pixels: int = MAX_PIXELS
+    files: tf.Tensor,
+    size: int,
+    channels: int,
+    max_pixels: int = MAX_PIXELS,
+    dtype: str = "uint8",
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes image files to squares; a bad one does not fail the others.
 
     As `decode_square` does: centre square, bicubic with antialiasing, upright
     by the EXIF of a JPEG or PNG, transparent PNG over white, of a GIF the
-    first frame. Other than there: WebP, and BMP with a palette or compression,
-    are refused; every CMYK JPEG is taken for inverted; the transparent parts
-    of a GIF are black; XMP, and EXIF behind 64 KiB of a JPEG, are not seen.
+    first frame. Other than there: WebP, TIFF, `.npy`, and BMP with a palette
+    or compression, and CMYK JPEG without Adobe's mark, are refused; EXIF
+    behind a MiB of a JPEG is not seen.
 
     Args:
         files: string `[n]`, the contents of the files; n may be 0.
@@ -43,15 +51,24 @@ def decode_squares(
         channels: 1 or 3.
         max_pixels: refuse a larger image before decoding it; all frames of a
             GIF count.
+        dtype: "uint8" or "uint16"; white of either stays white.
 
     Returns:
-        uint8 `[n, size, size, channels]`, zero where there is no image, and
-        string `[n]`, one of `STATUSES`.
+        `[n, size, size, channels]` of that dtype, zero where there is no
+        image, and string `[n]`, one of `STATUSES`.
+
+    Raises:
+        ValueError: `channels` is neither 1 nor 3.
     """
+    if channels not in (1, 3):
+        raise ValueError(
+            "a graph decodes files of 1 or 3 channels. "
+            f"Received: channels={channels}"
+        )
     count = tf.shape(files, tf.int64)[0]
 
     def decode(index, data):
-        pixels, status = _decode(data, size, channels, max_pixels)
+        pixels, status = _decode(data, size, channels, max_pixels, dtype)
         return index, pixels, status
 
     # A graph cannot catch the error of an op, but a data set can leave out
@@ -60,7 +77,7 @@ def decode_squares(
     images = images.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     images = images.ignore_errors()
     # One more, so that there is one even if none can be read.
-    blank = tf.zeros([size, size, channels], tf.uint8)
+    blank = tf.zeros([size, size, channels], dtype)
     last = tf.data.Dataset.from_tensors((count, blank, 0))
     images = images.concatenate(last).batch(count + 1)
     index, pixels, codes = images.get_single_element()
@@ -73,7 +90,7 @@ def decode_squares(
     return tf.ensure_shape(pixels[:-1], [None, *shape[1:]]), status[:-1]
 
 
-def _decode(data, size, channels, max_pixels):
+def _decode(data, size, channels, max_pixels, dtype):
     """Pixels and status of one file, or an error if it is damaged."""
     kinds = [
         _starts(data, b"\xff\xd8\xff"),
@@ -83,33 +100,41 @@ def _decode(data, size, channels, max_pixels):
         True,
     ]
     kind = tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
-    blank = tf.zeros([size, size, channels], tf.uint8)
+    blank = tf.zeros([size, size, channels], dtype)
 
     def limited(lengths, decode):
         pixels = tf.reduce_prod(tf.cast(lengths, tf.int64))
         return tf.cond(
             pixels > max_pixels,
             lambda: (blank, STATUSES.index(TOO_LARGE)),
-            lambda: (_square(decode(), size, channels), 0),
+            lambda: (_square(decode(), size, channels, dtype), 0),
         )
 
     def jpeg():
-        lengths = tf.image.extract_jpeg_shape(data)[:2]
+        shape = tf.image.extract_jpeg_shape(data)
         pixels, status = limited(
-            lengths, lambda: _decode_jpeg(data, lengths, size)
+            shape[:2], lambda: _decode_jpeg(data, shape[:2], size)
         )
         head = _bytes(data, 0, _HEAD)
+        # TensorFlow takes every CMYK for inverted, as only Adobe's are.
+        odd = (status == 0) & (shape[2] == 4) & (_find(head, b"Adobe") < 0)
+        status = tf.where(odd, STATUSES.index(NO_ADOBE), status)
+        pixels = tf.where(odd, blank, pixels)
         return _upright(pixels, _orientation(head, b"Exif\0\0")), status
 
     def png():
         lengths = _number(_bytes(data, 16, 8), 4, big=True)
-        pixels, status = limited(lengths, lambda: _decode_png(data))
+        pixels, status = limited(lengths, lambda: _decode_png(data, dtype))
         # This chunk may follow the pixels.
         whole = tf.io.decode_raw(data, tf.uint8)
         return _upright(pixels, _orientation(whole, b"eXIf")), status
 
     def gif():
-        return limited([_gif_pixels(data)], lambda: _decode_any(data))
+        pixels, filled = _gif_pixels(data)
+        image, status = limited([pixels], lambda: _decode_any(data))
+        differs = (status == 0) & ~filled
+        status = tf.where(differs, STATUSES.index(SMALL_FRAMES), status)
+        return tf.where(differs, blank, image), status
 
     def bmp():
         lengths = tf.abs(_number(_bytes(data, 18, 8), 4, signed=True))
@@ -146,17 +171,18 @@ def _decode_jpeg(data, lengths, size):
     return tf.switch_case(len(_REDUCTIONS) - 1 - tf.reduce_sum(fits), branches)
 
 
-def _decode_png(data):
+def _decode_png(data, dtype):
     """RGB over white."""
-    image = tf.io.decode_png(data, 4)
+    image, white = tf.io.decode_png(data, 4, dtype), tf.as_dtype(dtype).max
     colours, alpha = image[..., :3], image[..., 3:]
     # The alpha that TensorFlow makes up where the file has none.
     opaque = 2 ** tf.minimum(_number(_bytes(data, 24, 1), 1)[0], 8) - 1
+    opaque *= white // 255
 
     def over_white():
-        share = tf.cast(alpha, tf.float32) / 255.0
-        mixed = 255.0 + share * (tf.cast(colours, tf.float32) - 255.0)
-        return tf.cast(tf.round(mixed), tf.uint8)
+        share = tf.cast(alpha, tf.float32) / white
+        mixed = white + share * (tf.cast(colours, tf.float32) - white)
+        return tf.cast(tf.round(mixed), dtype)
 
     return tf.cond(
         tf.reduce_all(tf.cast(alpha, tf.int64) == opaque),
@@ -175,6 +201,10 @@ def _gif_pixels(data):
 
     To give the first frame, TensorFlow decodes all of them, and their sizes
     need not be that of the screen.
+
+    Returns:
+        The pixels, and whether a frame is as large as the screen: TensorFlow
+        takes the largest frame for the screen.
     """
     values = tf.io.decode_raw(data, tf.uint8)
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
@@ -184,7 +214,7 @@ def _gif_pixels(data):
         size = 3 * tf.bitwise.left_shift(2, tf.bitwise.bitwise_and(flags, 7))
         return tf.where(flags >= 128, size, 0)
 
-    def step(place, inside, pixels, steps):
+    def step(place, inside, pixels, largest, steps):
         first = tf.cast(values[place], tf.int32)
         # A frame: where it is, its size, and flags, in nine bytes.
         lengths = _number(values[place + 5 : place + 9], 2)
@@ -194,26 +224,34 @@ def _gif_pixels(data):
         ahead = tf.where(frame, 11 + table(flags), tf.where(extension, 2, end))
         ahead = tf.where(inside, 1 + first, ahead)
         pixels += tf.where(frame, tf.reduce_prod(lengths), 0)
+        largest = tf.maximum(largest, tf.where(frame, lengths, 0))
         # A frame and an extension begin a list of blocks, which 0 ends.
-        return place + ahead, ~inside | (first > 0), pixels, steps + 1
+        inside = ~inside | (first > 0)
+        return place + ahead, inside, pixels, largest, steps + 1
 
     start = 13 + table(tf.cast(values[10], tf.int32))
-    place, _, pixels, _ = tf.while_loop(
-        lambda place, _, __, steps: (place < end) & (steps < _GIF_BLOCKS),
+    none = tf.constant(0, tf.int64)
+    place, _, pixels, largest, _ = tf.while_loop(
+        lambda place, _, __, ___, steps: (place < end) & (steps < _GIF_BLOCKS),
         step,
-        (start, False, tf.constant(0, tf.int64), 0),
+        (start, False, none, tf.stack([none, none]), 0),
     )
-    screen = tf.reduce_prod(_number(values[6:10], 2))
-    pixels = tf.maximum(pixels, screen)
-    return tf.where(place < end, tf.int64.max, pixels)
+    screen = _number(values[6:10], 2)
+    pixels = tf.maximum(pixels, tf.reduce_prod(screen))
+    pixels = tf.where(place < end, tf.int64.max, pixels)
+    return pixels, (place < end) | tf.reduce_all(largest == screen)
 
 
-def _square(image, size, channels):
+def _square(image, size, channels, dtype):
     """The centre square of RGB, resized; see `resize_and_centre_crop`."""
+    white = tf.as_dtype(dtype).max
     if channels == 1:
-        weighted = tf.cast(image, tf.int32) * tf.constant(_LUMA)
+        wide = tf.int32 if image.dtype == tf.uint8 else tf.int64
+        weighted = tf.cast(image, wide) * tf.constant(_LUMA, wide)
         luma = tf.reduce_sum(weighted, -1, keepdims=True) + 32768
-        image = tf.cast(luma // 65536, tf.uint8)
+        image = tf.cast(luma // 65536, image.dtype)
+    if image.dtype == tf.uint8 and white > 255:
+        image = tf.cast(image, tf.int32) * (white // 255)
     lengths = tf.cast(tf.shape(image)[:2], tf.float32)
     side = tf.reduce_min(lengths)
     scale = size / side
@@ -225,8 +263,8 @@ def _square(image, size, channels):
         kernel_type="keyscubic",
         antialias=True,
     )[0]
-    resized = tf.clip_by_value(tf.floor(resized + 0.5), 0.0, 255.0)
-    resized = tf.cast(resized, tf.uint8)
+    resized = tf.clip_by_value(tf.floor(resized + 0.5), 0.0, white)
+    resized = tf.cast(resized, dtype)
     return tf.ensure_shape(resized, [size, size, channels])
 
 
@@ -244,14 +282,22 @@ def _upright(square, orientation):
 
 def _orientation(values, mark):
     """EXIF's orientation, behind its mark; 1, upright, if there is none."""
+    start = _find(values, mark)
+    tiff = tf.concat([values, tf.zeros([16], tf.uint8)], 0)[
+        tf.maximum(start, 0) + len(mark) :
+    ]
+    return tf.cond(start >= 0, lambda: _of_tiff(tiff), lambda: 1)
+
+
+def _find(values, mark):
+    """Where some bytes begin the first time, or -1."""
+    last = tf.shape(values)[0]
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
-    last = tf.shape(values)[0] - 16
     found = tf.fill([last], True)
     for place, byte in enumerate(mark):
         found &= values[place : last + place] == byte
     start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
-    tiff = values[start + len(mark) :]
-    return tf.cond(tf.reduce_any(found), lambda: _of_tiff(tiff), lambda: 1)
+    return tf.where(tf.reduce_any(found), start, -1)
 
 
 def _of_tiff(tiff):

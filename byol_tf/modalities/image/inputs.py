@@ -14,10 +14,12 @@ from byol_tf.modalities.image.decode import (
     upright_size,
 )
 from byol_tf.modalities.image.graph_decode import decode_squares
-from byol_tf.modalities.image.layer import to_float
-from byol_tf.modalities.signature import DEFAULT, Signature
+from byol_tf.modalities.image.layer import SLACK, to_float
+from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
 IMAGES, IMAGES_FLOAT, FILES = "images", "images_float", "bytes"
+RANGE = "floats outside of [0, 1]: divide by 255, or send uint8"
+NOT_FINITE = "not finite"
 _FILES = "string [n], the bytes of JPEG, PNG, GIF or BMP files of any size"
 
 
@@ -25,11 +27,13 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Sizes of stored images `[height, width, channels]`.
 
     Images of several sizes are taken to be squares of twice the views' side
-    by what needs a size.
+    by what needs a size. `dtype` stands there unless it is uint8.
     """
     known = {"max_pixels": MAX_PIXELS}
     if preprocessor is not None:
         known["view_size"] = preprocessor.size[0]
+        if preprocessor.stored != "uint8":
+            known["dtype"] = preprocessor.stored
     if section is not None:
         known["max_pixels"] = int(section.data.max_megapixels * 10**6)
     height, width, channels = shape
@@ -43,24 +47,23 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     }
 
 
-def decode_row(data, sizes: Mapping[str, int]) -> np.ndarray:
+def decode_row(data, sizes: Mapping) -> np.ndarray:
     """Decodes a file to a stored row.
 
     Args:
         data: path of the file, or its bytes.
-        sizes: `image_size`, `channels` and `max_pixels`.
+        sizes: `image_size`, `channels`, `max_pixels`, and `dtype` if it is
+            not uint8.
 
     Returns:
-        uint8 `[image_size, image_size, channels]`.
+        `[image_size, image_size, channels]`.
 
     Raises:
         ImageError: it cannot be decoded or is too large.
-        ValueError: images of these channels are in no file.
     """
-    _check_channels(sizes["channels"])
-    return decode_square(
-        data, sizes["image_size"], sizes["channels"], sizes["max_pixels"]
-    )
+    keys = "image_size", "channels", "max_pixels"
+    dtype = sizes.get("dtype", "uint8")
+    return decode_square(data, *(sizes[key] for key in keys), dtype=dtype)
 
 
 def origin(data) -> dict[str, tuple[int, int]]:
@@ -68,52 +71,74 @@ def origin(data) -> dict[str, tuple[int, int]]:
     return {"size": upright_size(data)}
 
 
-def inputs(
-    preprocessor, sizes: Mapping[str, int], form: str
-) -> dict[str, Signature]:
+def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
     """Signatures of an exported encoder of images.
 
     Args:
-        preprocessor: from uint8 images, or floats in [0, 1], to what the
+        preprocessor: from stored images, or floats in [0, 1], to what the
             model takes.
         sizes: see `decode_row`; also `image_shape`, of a stored row.
-        form: "saved_model": files, uint8 and float images; "graph": float
+        form: "saved_model": files, stored and float images; "graph": float
             images alone.
 
-    Raises:
-        ValueError: files have no images of these channels.
+    A graph decodes files of 1 or 3 channels and whole numbers alone; models
+    of other images take arrays by the default signature.
     """
-    channels = sizes["channels"]
-    if form != "saved_model":
-        floats = _arrays(tf.float32, channels, preprocessor)
-        return {IMAGES: floats._replace(of_rows=_as_floats)}
-    _check_channels(channels)
+    channels, dtype = sizes["channels"], sizes.get("dtype", "uint8")
+    window = getattr(preprocessor, "window", None)
 
     def prepare(images):
         return _prepare(preprocessor, images)
 
-    pixels = _arrays(tf.uint8, channels, prepare)
-    return {
-        DEFAULT: _files(prepare, sizes),
-        IMAGES: pixels._replace(of_rows=np.asarray),
-        IMAGES_FLOAT: _arrays(tf.float32, channels, prepare),
-    }
+    floats = _arrays(tf.float32, channels, prepare, window)
+    if form != "saved_model":
+        return {
+            IMAGES: floats._replace(
+                read=lambda x: _checked(x, preprocessor, window),
+                of_rows=lambda rows: _as_floats(rows, window),
+            )
+        }
+    stored = _arrays(tf.as_dtype(dtype), channels, prepare, window)
+    stored = stored._replace(of_rows=np.asarray)
+    if channels in (1, 3) and dtype != "float32":
+        first = _files(prepare, sizes, dtype)
+    else:
+        first = stored._replace(of_rows=None)
+    found = {DEFAULT: first, IMAGES: stored}
+    return found if dtype == "float32" else {**found, IMAGES_FLOAT: floats}
 
 
-def _arrays(dtype, channels, prepare):
-    spec = tf.TensorSpec([None, None, None, channels], dtype, IMAGES)
+def _arrays(dtype, channels, prepare, window):
+    floats = dtype.is_floating
     words = f"{dtype.name} [n, height, width, {channels}] of any size"
-    if dtype == tf.float32:
+    if floats and window:
+        words += f", as stored: {window[0]:g} is black and {window[1]:g} white"
+    elif floats:
         words += ", in [0, 1]"
-    return Signature(
-        {IMAGES: spec}, lambda images: (prepare(images), None), {IMAGES: words}
-    )
+
+    def read(images):
+        if not floats:
+            return prepare(images), None
+        batch, good = _checked(images, prepare, window)
+        return batch, tf.where(good, OK, NOT_FINITE if window else RANGE)
+
+    spec = tf.TensorSpec([None, None, None, channels], dtype, IMAGES)
+    return Signature({IMAGES: spec}, read, {IMAGES: words}, has_status=floats)
 
 
-def _files(prepare, sizes):
+def _checked(images, prepare, window):
+    """The batch, NaN where values are no pixels, and bool `[n]`: all are."""
+    low, high = (-SLACK, 1.0 + SLACK) if window is None else (-3e38, 3e38)
+    good = tf.reduce_all((images >= low) & (images <= high), [1, 2, 3])
+    batch = prepare(images)
+    return tf.where(good[:, None, None, None], batch, float("nan")), good
+
+
+def _files(prepare, sizes, dtype):
     def read(files):
         images, status = decode_squares(
-            files, sizes["image_size"], sizes["channels"], sizes["max_pixels"]
+            *(files, sizes["image_size"], sizes["channels"]),
+            *(sizes["max_pixels"], dtype),
         )
         return prepare(images), status
 
@@ -125,27 +150,28 @@ def _files(prepare, sizes):
         {FILES: spec},
         read,
         {FILES: _FILES},
-        (lambda rows: [png(row) for row in rows]) if as_stored else None,
+        has_status=True,
+        of_rows=(lambda rows: [png(row) for row in rows])
+        if as_stored
+        else None,
     )
 
 
 def png(image: np.ndarray) -> bytes:
-    """The PNG file of uint8 `[height, width, 1 or 3]`."""
+    """The PNG file of uint8 or uint16 `[height, width, 1 or 3]`."""
+    if image.dtype == np.uint16:
+        return tf.io.encode_png(image).numpy()
     plain = image[..., 0] if image.shape[-1] == 1 else image
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(plain)).save(file, "PNG")
     return file.getvalue()
 
 
-def _check_channels(channels):
-    if channels not in (1, 3):
-        raise ValueError(
-            f"image files have 1 or 3 channels, but the model takes {channels}"
-        )
-
-
-def _as_floats(rows):
-    return np.asarray(rows, np.float32) / np.float32(255.0)
+def _as_floats(rows, window):
+    """Rows as floats that the model takes: as stored where it has a window."""
+    rows = np.asarray(rows)
+    top = {"uint8": 255.0, "uint16": 1.0 if window else 65535.0}
+    return np.float32(rows) / np.float32(top.get(rows.dtype.name, 1.0))
 
 
 def _prepare(prepare, images):
@@ -159,7 +185,8 @@ def _prepare(prepare, images):
     return tf.cond(
         tf.reduce_all(tf.shape(images)[1:3] == prepare.size),
         lambda: tf.ensure_shape(
-            to_float(images), [None, *prepare.size, images.shape[-1]]
+            to_float(images, prepare.window),
+            [None, *prepare.size, images.shape[-1]],
         ),
         lambda: prepare(images),
     )

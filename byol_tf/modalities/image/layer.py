@@ -1,7 +1,15 @@
 """What the image layers share: their input, their dtype, their arguments."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from byol_tf.checks import check_number
+
+# Beyond [0, 1] by so much floats are clipped: resizing overshoots.
+SLACK = 0.25
+DTYPES = ("uint8", "uint16", "float32")  # of stored images
+Window = tuple[float, float]
 
 
 class ImageLayer(keras.layers.Layer):
@@ -18,11 +26,17 @@ class ImageLayer(keras.layers.Layer):
         return config
 
 
-def check_images(images: tf.Tensor) -> tf.Tensor:
-    """The images as a tensor, if they are a batch of uint8 or floats.
+def check_images(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
+    """The images as a tensor, if they are a batch of uint8, uint16 or floats.
+
+    The range of floats is checked where they have values: not in a graph.
+
+    Args:
+        images: `[batch, height, width, channels]`.
+        window: see `to_float`.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they are not such a batch, or floats outside of [0, 1].
     """
     images = tf.convert_to_tensor(images)
     if images.shape.rank != 4 or images.shape[-1] is None:
@@ -30,27 +44,81 @@ def check_images(images: tf.Tensor) -> tf.Tensor:
             "`images` must be [batch, height, width, channels] with a known "
             f"number of channels. Received shape: {images.shape}"
         )
-    if images.dtype != tf.uint8 and not images.dtype.is_floating:
+    floats = images.dtype.is_floating
+    if images.dtype not in (tf.uint8, tf.uint16) and not floats:
         raise ValueError(
-            "`images` must be uint8, or float in [0, 1]. "
+            "`images` must be uint8, uint16, or float in [0, 1]. "
             f"Received dtype: {images.dtype.name}"
         )
+    if floats and hasattr(images, "numpy") and tf.size(images):
+        check_floats(images, window)
     return images
 
 
-def to_float(images: tf.Tensor) -> tf.Tensor:
-    """float32 in [0, 1] from uint8, or from floats in [0, 1].
+def check_floats(images, window: Window | None = None) -> None:
+    """Raises a ValueError for floats outside of [0, 1], or NaN.
+
+    Args:
+        images: floats of any shape that have values.
+        window: see `to_float`; then only NaN and infinity are refused.
+    """
+    low, high = float(np.min(images)), float(np.max(images))
+    limits = (-SLACK, 1.0 + SLACK)
+    if window:
+        limits = np.finfo(np.float32).min, np.finfo(np.float32).max
+    if limits[0] <= low <= high <= limits[1]:
+        return
+    if not np.isfinite([low, high]).all():
+        advice = "replace what is not finite"
+    elif low >= 0 and high <= 255:
+        advice = "divide by 255, or pass uint8"
+    elif low >= -1 and high <= 1:
+        advice = "take (images + 1) / 2"
+    else:
+        advice = "subtract the lowest and divide by the range of your data"
+    raise ValueError(
+        "`images` of floats must be in [0, 1]. Received: "
+        f"{low:g} to {high:g}; {advice}"
+    )
+
+
+def to_float(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
+    """float32 in [0, 1] from uint8 or uint16, or from floats in [0, 1].
+
+    Args:
+        images: `[batch, height, width, channels]`.
+        window: stored values of black and white, for all but uint8; what is
+            outside is clipped. None: the whole range of uint16, floats as
+            they are.
 
     Raises:
         ValueError: see `check_images`.
     """
-    return unit_values(check_images(images))
+    return unit_values(check_images(images, window), window)
 
 
-def unit_values(pixels: tf.Tensor) -> tf.Tensor:
-    """float32 in [0, 1] from uint8 of any shape, or from such floats."""
+def unit_values(pixels: tf.Tensor, window: Window | None = None) -> tf.Tensor:
+    """The same of any shape, without checks."""
     values = tf.cast(pixels, tf.float32)
-    return values / 255.0 if pixels.dtype == tf.uint8 else values
+    if pixels.dtype == tf.uint8:
+        return values / 255.0
+    if window:
+        low, high = window
+        return tf.clip_by_value((values - low) / (high - low), 0.0, 1.0)
+    return values / 65535.0 if pixels.dtype == tf.uint16 else values
+
+
+def check_window(window) -> Window | None:
+    """A pair of numbers, the first below the second, or None."""
+    if window is None:
+        return None
+    low, high = (check_number("window", float(v), -np.inf) for v in window)
+    if not low < high:
+        raise ValueError(
+            "`window` must be (low, high) with low < high. "
+            f"Received: window={window!r}"
+        )
+    return low, high
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:

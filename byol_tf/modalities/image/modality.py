@@ -21,6 +21,7 @@ from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.modalities.image.view import View
 from byol_tf.modalities.image.views import TwoViews
+from byol_tf.modalities.image.window import CHOICES, fit_window, parse_window
 from byol_tf.modalities.levels import find_levels
 from byol_tf.reports.grids import displayable, on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
@@ -47,6 +48,7 @@ class ImageModality:
             data.image_size or None,
             data.channels or None,
             int(data.max_megapixels * 10**6),
+            free_range=parse_window(data.window) not in CHOICES,
         )
 
     def fit(self, examples, section) -> CentreView:
@@ -55,8 +57,11 @@ class ImageModality:
         Raises:
             ValueError: the size of the views follows from nothing.
         """
+        dtype = next(iter(examples.spec.values())).dtype.name
+        window = fit_window(examples, section.data.window)
+        options = {"window": window, "stored": dtype}
         if section.augment.size:
-            return CentreView(section.augment.size)
+            return CentreView(section.augment.size, **options)
         height, width, _ = examples.row_shape
         if height is None or height != width:
             found = (
@@ -66,7 +71,7 @@ class ImageModality:
                 f"augment.size is needed, since the images of {examples.name} "
                 f"are not square. Received: images {found}"
             )
-        return CentreView(height)
+        return CentreView(height, **options)
 
     def views(self, section, preprocessor) -> TwoViews:
         """Makes BYOL's two views at the preprocessor's size.
@@ -77,6 +82,7 @@ class ImageModality:
         options = section.augment.to_dict()
         options.pop("place")
         options["size"] = preprocessor.size
+        options["window"] = preprocessor.window
         for key in ("blur", "solarize"):
             if len(options[key]) != 2:
                 raise ValueError(
@@ -91,6 +97,7 @@ class ImageModality:
 
     def train_view(self, preprocessor, crops):
         options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
+        options["window"] = preprocessor.window
         return View(preprocessor.size, **options).draw_with_where
 
     def supervised_augment(self, options) -> SupervisedAugment:
@@ -100,7 +107,8 @@ class ImageModality:
         side = min(*preprocessor.size, MOST_PIXELS)
         pixels = keras.Input((side, side, sizes["channels"]))
         model = keras.Model(pixels, keras.layers.Flatten()(pixels))
-        prepare = CentreView(side, preprocessor.crop_fraction)
+        options = {**preprocessor.get_config(), "size": side}
+        prepare = CentreView.from_config(options)
         return Raw("raw pixels", model, prepare)
 
     def encoder(self, section, preprocessor, row_shape) -> keras.Model:
@@ -123,19 +131,29 @@ class ImageModality:
             )
 
     def preview(self, row) -> np.ndarray:
-        (picture,) = displayable(np.asarray(row)[None])
-        return np.round(picture * 255).astype(np.uint8)
+        return _visible(np.asarray(row))
 
     def thumbnail(self, data, side):
         try:
-            pixels = decode_image(data, channels=3, least_side=2 * side)
+            pixels = decode_image(data, least_side=2 * side)
         except ImageError:
             return None
-        return resize_and_centre_crop(pixels, min(side, *pixels.shape[:2]))
+        side = min(side, *pixels.shape[:2])
+        return _visible(resize_and_centre_crop(pixels, side))
 
     def draw_views(self, rows, pair, path) -> None:
         drawn = [[self.preview(row) for row in rows], *pair]
         views_grid(on_canvas(drawn[0]), *drawn[1:], path)
+
+
+def _visible(image):
+    """uint8 RGB; deeper values from the image's darkest to its brightest."""
+    low, high = image.min(), image.max()
+    floats = image.dtype.kind == "f"
+    if image.dtype != np.uint8 and not (floats and 0 <= low <= high <= 1):
+        image = (image - np.float32(low)) / max(np.float32(high - low), 1e-6)
+    (picture,) = displayable(image[None])
+    return np.round(picture * 255).astype(np.uint8)
 
 
 IMAGE = ImageModality()

@@ -2,24 +2,30 @@
 
 import dataclasses
 import functools
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from byol_tf.data import sources
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples, Unreadable
+from byol_tf.modalities.image.bands import with_channels
 from byol_tf.modalities.image.decode import (
     EXTENSIONS,
     MAX_PIXELS,
     check_channels,
     decode_image,
     decode_square,
+    look,
     resize_and_centre_crop,
 )
+from byol_tf.modalities.image.layer import DTYPES
 
-LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
 NAME = "image"  # of a row
+LOOKED_AT = 16  # files whose heads say which dtype a folder needs
 
 
 def load_images(
@@ -42,7 +48,8 @@ def load_images(
             different sizes, needs it. See `image_decoder`, as for the others.
 
     Returns:
-        Rows uint8 `[N, height, width, channels]`.
+        Rows `[N, height, width, channels]`: uint8, or uint16 or float32 where
+        files or arrays hold such.
 
     Raises:
         ValueError: see `data.sources.load`; or a size is missing.
@@ -69,14 +76,18 @@ def image_decoder(
     image_size: int | None = None,
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    free_range: bool = False,
 ) -> Decoder:
     """Makes the decoder of images.
 
     Args:
         image_size: pixels of a side: the shorter side is resized to it and
             the centre square cut out. None: as they are, whatever the sizes.
-        channels: 1 or 3; None: as they are, and 3 for files.
+        channels: 1 or more; None: as they are, and 3 for files of colours or
+            gray.
         max_pixels: files of more are `Unreadable`.
+        free_range: whether floats of arrays may lie outside of [0, 1], since
+            a window says what is black and white.
 
     Raises:
         ValueError: a number is out of its range.
@@ -86,77 +97,112 @@ def image_decoder(
         raise ValueError(
             f"`image_size` must be at least 1. Received: {image_size}"
         )
-    shape = (image_size, image_size, channels or 3)
-    return Decoder(
-        spec={NAME: tf.TensorSpec(shape, tf.uint8)},
-        decode=functools.partial(_decode, shape=shape, max_pixels=max_pixels),
+    decoder = Decoder(
+        spec={},
+        decode=decode_image,
         extensions=EXTENSIONS,
         conform=functools.partial(
-            _conform, image_size=image_size, channels=channels
-        ),
-        of_stored=functools.partial(
-            _of_stored, (image_size, channels, max_pixels)
+            _conform,
+            image_size=image_size,
+            channels=channels,
+            free_range=free_range,
         ),
         feature="Image",
         key=max_pixels,
     )
+    shape = (image_size, image_size, channels or 3)
+    decoder = _decoding(decoder, shape, "uint8")
+    return dataclasses.replace(
+        decoder,
+        of_stored=functools.partial(_of_stored, decoder, channels),
+        of_files=functools.partial(_of_files, decoder, channels),
+    )
 
 
-def _decode(data, shape, max_pixels):
-    if shape[0] is not None and shape[0] == shape[1]:
-        return decode_square(data, shape[0], shape[2], max_pixels)
-    return decode_image(data, shape[2], max_pixels=max_pixels)
+def _decoding(decoder, shape, dtype):
+    """The decoder for rows of a shape and a dtype."""
+    return dataclasses.replace(
+        decoder,
+        spec={NAME: tf.TensorSpec(shape, dtype)},
+        decode=functools.partial(
+            _decode, shape=shape, max_pixels=decoder.key, dtype=dtype
+        ),
+    )
 
 
-def _decode_stored(data, shape, max_pixels):
-    image = decode_image(data, shape[2], max_pixels=max_pixels)
-    if image.shape != shape:
+def _decode(data, shape, max_pixels, dtype):
+    height, width, channels = shape
+    if height is not None and height == width:
+        return decode_square(data, height, channels, max_pixels, dtype)
+    image = decode_image(data, channels, max_pixels=max_pixels, dtype=dtype)
+    if height is not None and image.shape != shape:
         raise Unreadable(f"shape {image.shape}, not {shape}")
     return image
 
 
-def _of_stored(settings, name, shape, dtype):
+def _of_files(decoder, channels, files: Sequence) -> Decoder:
+    """The decoder of a folder, whose first files say what they hold."""
+    found = []
+    for number in np.unique(
+        np.linspace(0, len(files) - 1, LOOKED_AT, dtype=int)
+    ):
+        try:
+            found.append(look(files[number]))
+        except Unreadable:  # says so when its turn comes
+            continue
+    dtypes = Counter(one.dtype for one in found) or Counter(["uint8"])
+    dtype = max(dtypes, key=lambda name: (dtypes[name], DTYPES.index(name)))
+    if len(dtypes) > 1:
+        logging.warning(
+            "Of %d images looked at %s hold %s: all are brought to %s.",
+            *(len(found), " and ".join(map(str, dtypes.values()))),
+            *(" and ".join(dtypes), dtype),
+        )
+    bands = max((one.bands for one in found), default=3)
+    shape = decoder.spec[NAME].shape
+    shape = (*shape[:2], channels or max(bands, 3))
+    return _decoding(decoder, shape, dtype)
+
+
+def _of_stored(decoder, channels, name, shape, dtype):
     """The decoder of a set of `tfds`, whose features say what they are."""
-    image_size, channels, max_pixels = settings
     height, width, stored = shape
     channels = channels or (1 if stored == 1 else 3)
     if dtype not in (np.uint8, np.uint16):
         raise ValueError(
             f"{name} must have images of 8 or 16 bits. Received: {dtype}"
         )
-    decoder = image_decoder(image_size, channels, max_pixels)
-    if image_size is not None:
-        return decoder
-    if height is None or width is None:
+    size = decoder.spec[NAME].shape[0]
+    if size is not None:
+        height = width = size
+    elif height is None or width is None:
         raise ValueError(
             f"the images of {name} differ in size, so `image_size`, the "
             "pixels of a side that all are brought to, is needed. "
             "Received: image_size=None"
         )
-    shape = (height, width, channels)
-    return dataclasses.replace(
-        decoder,
-        spec={NAME: tf.TensorSpec(shape, tf.uint8)},
-        decode=functools.partial(
-            _decode_stored, shape=shape, max_pixels=max_pixels
-        ),
-    )
+    return _decoding(decoder, (height, width, channels), np.dtype(dtype).name)
 
 
-def _conform(images, where, image_size, channels):
-    """Images of an array as uint8, resized and with the channels wanted."""
-    images = _as_uint8(images, where)
-    _, height, width, now = images.shape
-    if channels not in (None, now):
-        images = _change_channels(images, channels, where)
-    if image_size is None or (height, width) == (image_size, image_size):
+def _conform(images, where, image_size, channels, free_range):
+    """Images of an array, resized and with the channels wanted."""
+    images = _checked(images, where, free_range)
+    try:
+        images = with_channels(images, channels)
+    except ValueError as error:
+        raise ValueError(
+            f"{where} has {error}; leave `channels` at 0 to take them as they "
+            "are"
+        ) from error
+    if image_size is None or images.shape[1:3] == (image_size, image_size):
         return images
     return np.stack(
         [resize_and_centre_crop(image, image_size) for image in images]
     )
 
 
-def _as_uint8(images, where):
+def _checked(images, where, free_range):
+    """Images as uint8, uint16 or float32 `[N, height, width, channels]`."""
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or 0 in images.shape:
@@ -164,29 +210,20 @@ def _as_uint8(images, where):
             f"{where} must be [N, height, width] or [N, height, "
             f"width, channels]. Received: shape {images.shape}"
         )
-    if images.dtype == np.uint8:
+    if images.dtype in (np.uint8, np.uint16):
         return images
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(
-            f"{where} must be uint8, or floats in [0, 1]. Received: "
+            f"{where} must be uint8, uint16, or floats in [0, 1]. Received: "
             f"{images.dtype}"
         )
     low, high = images.min(), images.max()
+    if free_range and np.isfinite([low, high]).all():
+        low, high = 0, 1
     if not (low >= 0 and high <= 1):  # also false for NaN
         raise ValueError(
             f"{where} has floats, which must be in [0, 1]. Received: "
-            f"{low:g} to {high:g}; divide by the largest value, or store uint8"
+            f"{low:g} to {high:g}; divide by the largest value, or say what "
+            "is black and white by --config.data.window=LOW,HIGH"
         )
-    return np.round(images * 255).astype(np.uint8)
-
-
-def _change_channels(pixels, channels, where):
-    now = pixels.shape[-1]
-    if (now, channels) == (1, 3):
-        return np.repeat(pixels, 3, axis=-1)
-    if (now, channels) == (3, 1):
-        return np.round(pixels @ LUMA)[..., np.newaxis].astype(np.uint8)
-    raise ValueError(
-        f"{where} has {now} channels, which cannot become `channels`="
-        f"{channels}; leave it at 0 to take them as they are"
-    )
+    return images.astype(np.float32, copy=False)

@@ -10,8 +10,10 @@ from byol_tf.modalities.image import geometry, ops, sampling
 from byol_tf.modalities.image.decode import resize_box
 from byol_tf.modalities.image.layer import (
     ImageLayer,
+    Window,
     check_images,
     check_size,
+    check_window,
     to_float,
 )
 
@@ -59,11 +61,13 @@ class View(ImageLayer):
         solarize: probability of inverting the bright pixels.
         solarize_threshold: the darkest bright pixel, in [0, 1].
         rotate: degrees at most to either side; 0 for no rotation.
+        window: values of black and white of images that are not uint8, see
+            `layer.to_float`; None for the whole range.
         seed: of the draws of calls without a seed.
 
-    Input: uint8, or float in [0, 1], `[batch, height, width, channels]`. With
-    other than 3 channels, saturation, hue and grayscale are left out, and a
-    warning says so once.
+    Input: uint8, uint16, or float in [0, 1], `[batch, height, width,
+    channels]`. With other than 3 channels, saturation, hue and grayscale are
+    left out, and a warning says so once.
 
     Output: float32 `[batch, *size, channels]` in [0, 1].
     """
@@ -88,6 +92,7 @@ class View(ImageLayer):
         solarize=0.0,
         solarize_threshold=0.5,
         rotate=0.0,
+        window=None,
         seed=None,
         **kwargs,
     ):
@@ -111,6 +116,7 @@ class View(ImageLayer):
             "solarize_threshold", solarize_threshold, 0.0, 1.0
         )
         self.rotate = check_number("rotate", rotate, 0.0, 180.0)
+        self.window = check_window(window)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.warned = False
@@ -123,7 +129,7 @@ class View(ImageLayer):
 
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The view as a function of the images and the seed alone."""
-        count = tf.shape(_sizes(images)[0])[0]
+        count = tf.shape(_sizes(images, self.window)[0])[0]
         return self.transform(images, random_numbers(count, seed))
 
     def draw_with_where(
@@ -144,7 +150,7 @@ class View(ImageLayer):
                 "a rotated view has no box; set rotate=0 where targets move "
                 f"along. Received: rotate={self.rotate}"
             )
-        pixels, height, width = _sizes(images)
+        pixels, height, width = _sizes(images, self.window)
         numbers = random_numbers(tf.shape(pixels)[0], seed)
         draws = _by_name(numbers)
         box = tf.stack(self._box(draws["box"], height, width), axis=-1)
@@ -167,12 +173,12 @@ class View(ImageLayer):
         """Cuts the crop of a view out of one image of any size.
 
         Args:
-            image: uint8 or float `[height, width, channels]`.
+            image: uint8, uint16 or float `[height, width, channels]`.
             numbers: float32 `[n]`, its row of `random_numbers`.
 
         Returns:
             `[*size, channels]`, uint8 of uint8 and float32 in [0, 1] of
-            floats, not mirrored: see `change`.
+            others, not mirrored: see `change`.
 
         Raises:
             ValueError: the view has no size of its own.
@@ -182,7 +188,8 @@ class View(ImageLayer):
         fraction = _by_name(numbers[None])["box"]
         if image.dtype != tf.uint8:
             box = self._box(fraction, *tf.unstack(tf.shape(image))[:2])
-            crops = (image[None], *box, self.size, None, self.resize)
+            image = to_float(image[None], self.window)
+            crops = (image, *box, self.size, None, self.resize)
             return geometry.crop_and_resize(*crops)[0]
 
         def cut(image, fraction):
@@ -218,7 +225,9 @@ class View(ImageLayer):
 
     def _crop(self, images, draws):
         several = isinstance(images, dict)
-        images, height, width = _sizes(images)
+        images, height, width = _sizes(images, self.window)
+        if images.dtype != tf.uint8:
+            images = to_float(images, self.window)
         shape = (None, None) if several else tuple(images.shape[1:3])
         size = self.size or shape
         if None in size:
@@ -291,16 +300,17 @@ class View(ImageLayer):
         return (images_shape[0], *size, images_shape[3])
 
     def get_config(self):
-        config = super().get_config()
-        return config | {key: getattr(self, key) for key in _RECIPE}
+        # Earlier releases do not know `window`.
+        keys = (*_RECIPE, "window") if self.window else _RECIPE
+        return super().get_config() | {key: getattr(self, key) for key in keys}
 
 
-def _sizes(images):
+def _sizes(images, window: Window | None):
     """The pixels of a batch, and its height and width or each image's own."""
     if isinstance(images, dict):
         height, width = tf.unstack(images["length"], axis=1)
-        return check_images(images["image"]), height, width
-    images = check_images(images)
+        return check_images(images["image"], window), height, width
+    images = check_images(images, window)
     return images, *geometry.sizes(images)[1:3]
 
 

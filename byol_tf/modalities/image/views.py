@@ -108,9 +108,16 @@ class TwoViews(ImageLayer):
             seed = next_seed(self.seed_generator)
         if isinstance(images, tuple | list):
             return self._change(tuple(map(check_images, images)), seed)
-        images = check_images(images)
+        images = self.check(images)
         draw = self._each if self._is_one_by_one(images) else self._batch
         return draw(images, seed)
+
+    def check(self, images: tf.Tensor) -> tf.Tensor:
+        """The images as a tensor; a ValueError unless they are such a batch.
+
+        In a graph nobody can look at values: `fit` calls this beforehand.
+        """
+        return check_images(images, self.view1.window)
 
     def numbers(self, seed: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Draws all random numbers of both views, float32 `[count, k]`."""
@@ -125,7 +132,7 @@ class TwoViews(ImageLayer):
         official code.
 
         Args:
-            image: uint8 or float `[height, width, channels]`.
+            image: uint8, uint16 or float `[height, width, channels]`.
             numbers: float32 `[k]`, its row of `numbers(seed, count)`.
 
         Returns:

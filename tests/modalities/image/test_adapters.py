@@ -49,6 +49,37 @@ def test_models_that_do_not_rescale_are_fed_as_they_are():
     assert "rescale" not in [layer.name for layer in encoder.layers]
 
 
+FAMILIES = (
+    *("ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0"),
+    *("EfficientNetV2S", "MobileNet", "MobileNetV2", "MobileNetV3Small"),
+    *("NASNetMobile", "ResNet50", "ResNet50V2", "VGG16", "Xception"),
+    *("InceptionV3", "InceptionResNetV2"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_first_normalisation_gives_a_deviation_of_about_one(family):
+    side = 32 if family[:4] in ("Conv", "Effi", "Mobi", "VGG1") else 80
+    encoder = adapters.make_encoder(f"applications/{family}", (side, side, 3))
+    x = np.random.default_rng(0).random((4, side, side, 3), np.float32)
+    for layer in encoder.layers[1:]:
+        if isinstance(
+            layer, keras.layers.Rescaling | keras.layers.Normalization
+        ):
+            x = np.array(layer(x))
+        elif layer.weights:
+            break
+    assert 0.2 < x.std(axis=(0, 1, 2)).min() <= x.std() < 3
+
+
+@pytest.mark.parametrize(
+    "name", ["ConvNeXtXLarge", "EfficientNetB7", "EfficientNetV2L"]
+)
+def test_models_that_normalise_are_known_without_being_built(name):
+    assert adapters._scale_of(getattr(keras.applications, name)) == 255.0
+
+
 def test_the_global_policy_is_left_alone():
     before = keras.config.dtype_policy().name
     name = "applications/MobileNetV3Small"

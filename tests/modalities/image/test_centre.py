@@ -109,7 +109,7 @@ def test_impossible_argument_is_refused_by_name(arguments, name):
     "images,message",
     [
         (np.zeros([4, 4, 3], np.uint8), r"\[batch, height, width, channels\]"),
-        (np.zeros([2, 4, 4, 3], np.int32), "uint8, or float.* int32"),
+        (np.zeros([2, 4, 4, 3], np.int32), "uint16, or float.* int32"),
     ],
 )
 def test_other_than_a_batch_of_images_is_refused(images, message):

@@ -133,7 +133,7 @@ if features.check("webp"):
 @pytest.mark.parametrize("kind", FILES)
 def test_colours_are_those_that_the_file_shows(kind):
     data, expected, tolerance = FILES[kind]
-    image = decode_image(data)
+    image = decode_image(data, dtype="uint8")
     assert image.dtype == np.uint8
     assert image.shape == (16, 24, len(expected))
     error = np.abs(image.astype(int) - np.array(expected))
@@ -151,7 +151,11 @@ def test_cmyk_without_adobes_mark_is_not_inverted():
 
 def test_sixteen_bits_keep_their_gradation_and_are_not_clipped():
     values = np.linspace(0, 65535, 256 * 3).round().astype(">u2")
-    image = decode_image(png(values.reshape(3, 256), 16, 0))
+    file = png(values.reshape(3, 256), 16, 0)
+    whole = decode_image(file)
+    assert whole.dtype == np.uint16
+    np.testing.assert_array_equal(whole[..., 0], values.reshape(3, 256))
+    image = decode_image(file, dtype="uint8")
     expected = np.floor(values.astype(float) * 255 / 65535 + 0.5)
     np.testing.assert_array_equal(image[..., 0], expected.reshape(3, 256))
 
@@ -263,5 +267,7 @@ def test_a_decompression_bomb_is_refused():
 
 
 def test_wrong_channel_count_is_an_error():
-    with pytest.raises(ValueError, match="`channels` must be 1, 3 or None"):
+    with pytest.raises(ValueError, match="`channels` must be 1 or more"):
+        decode_image(FILES["png"][0], channels=0)
+    with pytest.raises(ImageError, match="3 channels, which cannot become 4"):
         decode_image(FILES["png"][0], channels=4)

@@ -369,7 +369,7 @@ def test_size_is_asked_for_where_it_cannot_be_known():
     "images,message",
     [
         (np.zeros([4, 4, 3], np.uint8), r"\[batch, height, width, channels\]"),
-        (np.zeros([2, 4, 4, 3], np.int64), "uint8, or float.* int64"),
+        (np.zeros([2, 4, 4, 3], np.int64), "uint16, or float.* int64"),
     ],
 )
 def test_other_than_a_batch_of_images_is_refused(images, message):

@@ -1,0 +1,49 @@
+"""Looks at the inputs of `fit` before a compiled step cannot any more."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+ROWS = 256  # of an array that are looked at
+
+
+def watched(x, check: Callable):
+    """The inputs of `fit`, the first of them checked, or all of a data set.
+
+    Args:
+        x: what `fit` takes: an array, a `tf.data.Dataset`, a `PyDataset` or
+            a generator of batches, which are inputs or `(inputs, labels)`.
+        check: raises a ValueError for a batch that cannot be used.
+    """
+    if isinstance(x, tf.data.Dataset):
+        return x.map(lambda *batch: _looked_at(batch, check))
+    if isinstance(x, Iterator):
+        first = next(x)
+        check(_inputs(first))
+        return itertools.chain([first], x)
+    if isinstance(x, keras.utils.PyDataset):
+        check(_inputs(x[0]))
+    elif isinstance(x, np.ndarray | tf.Tensor):
+        check(x[:ROWS])
+    return x
+
+
+def _inputs(batch):
+    return batch[0] if isinstance(batch, tuple | list) else batch
+
+
+def _looked_at(batch, check):
+    images = batch[0]
+    if not isinstance(images, tf.Tensor) or not images.dtype.is_floating:
+        return batch if len(batch) > 1 else images
+
+    def look(images):
+        check(tf.constant(images))
+        return images
+
+    seen = tf.numpy_function(look, [images], images.dtype)
+    seen = tf.ensure_shape(seen, images.shape)
+    return (seen, *batch[1:]) if len(batch) > 1 else seen

@@ -1,0 +1,144 @@
+"""Pixels of any number of channels and any depth, as arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.rows import Unreadable
+
+NPY = b"\x93NUMPY"
+MOST_BANDS = 1024
+LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
+
+
+class ImageError(Unreadable):
+    """An image that cannot be used; the message is the reason."""
+
+
+class Stored(NamedTuple):
+    """What a file says of its pixels: size, bands, and the dtype they need."""
+
+    height: int
+    width: int
+    bands: int
+    dtype: str
+
+
+def fitting(dtype: np.dtype) -> str:
+    """The one of "uint8", "uint16" and "float32" that holds such values."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "buif":
+        raise ImageError(f"pixels of type {dtype} are no numbers")
+    names = {"bool": "uint8", "uint8": "uint8", "uint16": "uint16"}
+    return names.get(dtype.name, "float32")
+
+
+def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
+    """Repeats gray, or takes the luma of colours, to so many channels.
+
+    Args:
+        pixels: `[..., channels]`.
+        channels: wanted; None for what there are.
+
+    Raises:
+        ValueError: other numbers cannot be changed.
+    """
+    now = pixels.shape[-1]
+    if channels in (None, now):
+        return pixels
+    if (now, channels) == (1, 3):
+        return np.repeat(pixels, 3, axis=-1)
+    if (now, channels) == (3, 1):
+        luma = (pixels @ LUMA)[..., np.newaxis]
+        whole = pixels.dtype.kind == "u"
+        return (np.round(luma) if whole else luma).astype(pixels.dtype)
+    raise ValueError(f"{now} channels, which cannot become {channels}")
+
+
+def converted(pixels: np.ndarray, dtype: str | None) -> np.ndarray:
+    """Pixels as another dtype, black and white staying what they are.
+
+    Args:
+        pixels: uint8, uint16 or float32.
+        dtype: one of those; None for what they have.
+
+    Raises:
+        ImageError: floats cannot become whole numbers, having no white.
+    """
+    if dtype in (None, pixels.dtype.name):
+        return pixels
+    if dtype == "float32":
+        return pixels / np.float32(np.iinfo(pixels.dtype).max)
+    if pixels.dtype.kind == "f":
+        raise ImageError(f"it holds floats, and the others {dtype}")
+    if dtype == "uint16":
+        return pixels.astype(np.uint16) * np.uint16(257)
+    # Rounded value * 255 / 65535.
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
+    """Reads a `.npy` file `[height, width]` or `[height, width, channels]`.
+
+    Args:
+        file: binary and seekable, at its start.
+        check: called with the `Stored` before pixels are read; whether to
+            read them.
+
+    Raises:
+        ImageError: it is no such array.
+    """
+    version = np.lib.format.read_magic(file)
+    heads = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, dtype = heads.get(version, heads[2, 0])(file)
+    if (
+        len(shape) not in (2, 3)
+        or 0 in shape
+        or max(shape[2:], default=1) > (MOST_BANDS)
+    ):
+        raise ImageError(
+            "an array must be [height, width] or [height, width, channels], "
+            f"not of shape {shape}"
+        )
+    stored = Stored(*shape[:2], (*shape, 1)[2], fitting(dtype))
+    if not check(stored):
+        return stored, None
+    file.seek(0)
+    pixels = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == "b":
+        pixels = pixels * np.uint8(255)
+    return stored, pixels.reshape(*shape[:2], -1).astype(stored.dtype)
+
+
+def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
+    """Reads the first page of a TIFF whose bands Pillow does not know.
+
+    Arguments and results as of `read_npy`.
+
+    Raises:
+        ImageError: tifffile is missing, or it is no such image.
+    """
+    try:
+        import tifffile
+    except ImportError:
+        raise ImageError(
+            "a TIFF of such bands needs tifffile: pip install 'byol-tf[tiff]'"
+        ) from None
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages[0]
+        axes, shape = page.axes, page.shape
+        if sorted(axes) not in (["X", "Y"], ["S", "X", "Y"]):
+            raise ImageError(f"a TIFF with axes {axes} is no image")
+        size = dict(zip(axes, shape, strict=True))
+        bands = size.get("S", 1)
+        stored = Stored(size["Y"], size["X"], bands, fitting(page.dtype))
+        if not check(stored):
+            return stored, None
+        pixels = page.asarray()
+    if axes.startswith("S"):
+        pixels = np.moveaxis(pixels, 0, -1)
+    pixels = pixels.reshape(stored[:3]).astype(stored.dtype)
+    return stored, pixels
