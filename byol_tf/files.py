@@ -47,19 +47,26 @@ def whole_file(path: Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Names `path` in an OSError of its block that names no file."""
+def naming(path: Path, *others: type[Exception]) -> Iterator[None]:
+    """Names `path` in an OSError of its block that names no file.
+
+    Args:
+        path: what the block writes.
+        *others: exceptions that become an OSError, such as TensorFlow's.
+    """
     try:
         yield
-    except OSError as error:
-        if error.filename is not None or str(path) in str(error):
+    except (OSError, *others) as error:
+        number = getattr(error, "errno", None)
+        reason = getattr(error, "strerror", None) or first_line(error)
+        if isinstance(error, OSError) and (
+            error.filename is not None or str(path) in str(error)
+        ):
             raise
-        reason = error.strerror or first_line(error)  # of a library
         room = "; run the same command again when there is room"
-        raise OSError(
-            f"{path} cannot be written: {reason}"
-            + room * (error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
-        ) from error
+        full = number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+        text = f"{path} cannot be written: {reason}" + room * full
+        raise OSError(text) from error
 
 
 def flush(path: Path) -> None:

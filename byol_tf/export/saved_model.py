@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from byol_tf.export.signatures import FORM
 from byol_tf.export.verify import ExportedModel, in_rows
-from byol_tf.files import flush, plain_path
+from byol_tf.files import flush, naming, plain_path
 from byol_tf.modalities.signature import DEFAULT, Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
@@ -64,7 +64,8 @@ def save(
     options = tf.saved_model.SaveOptions(save_debug_info=False)
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    with plain_path(directory) as path:
+    failure = tf.errors.OpError
+    with plain_path(directory) as path, naming(directory, failure):
         tf.saved_model.save(module, path, dict(signatures), options)
 
 

@@ -1,11 +1,8 @@
 """Damaged checkpoints, full disks, and what a killed process leaves."""
 
-import contextlib
 import errno
 import json
 import os
-import shutil
-import subprocess
 
 import pytest
 import tensorflow as tf
@@ -14,6 +11,7 @@ from byol_tf.training import checkpoints
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.logs import MetricsFile
 from byol_tf.training.metrics import read_metrics
+from tests.support.disks import disk
 from tests.support.waves import make_model
 
 
@@ -150,19 +148,6 @@ def test_a_full_disk_is_one_clear_error_and_spoils_nothing(
     assert store.steps() == [1, 2]
     assert not list(store.directory.glob(".*"))
     assert store.restore_latest() == 2
-
-
-@contextlib.contextmanager
-def disk(folder, options):
-    """A disk of its own at a folder, where this process may mount one."""
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    mount = shutil.which("mount")
-    if not mount or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting needs rights that this process does not have")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_disk_that_fills_up_keeps_the_checkpoints_before(model, tmp_path):

@@ -75,6 +75,19 @@ def test_a_bad_batch_is_skipped_named_once_and_counted(tmp_path):
     assert all(np.isfinite(line["loss"]) for line in lines)
 
 
+def test_nan_now_and_then_in_a_long_run_changes_no_other_step(tmp_path):
+    steps, bad = 300, range(20, 300, 37)
+    model, monitor = fresh(), FaultMonitor("skip", in_a_row=3)
+    store = CheckpointStore(tmp_path, model, parts={"faults": monitor})
+    saving = logs.Checkpoints(store)
+    with pytest.warns(NotFiniteWarning):
+        run(model, monitor, Feed(bad), [saving], steps)
+    assert monitor.skipped == len(bad)
+    assert int(model.optimizer.iterations) == steps - len(bad)
+    assert logs.all_finite(model.variables)
+    assert store.restore_latest() == steps
+
+
 def test_a_bad_batch_stops_the_run_after_it_and_says_so(tmp_path):
     model, monitor = fresh(), FaultMonitor("stop")
     store = CheckpointStore(tmp_path, model, parts={"faults": monitor})

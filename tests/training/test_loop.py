@@ -1,6 +1,8 @@
 """The loop, its callbacks and its checkpoints, on a model without images."""
 
+import itertools
 import json
+import time
 import warnings
 
 import keras
@@ -257,3 +259,22 @@ def test_tensorboard_gets_the_scalars(tmp_path):
     run(fresh(), 4, [logs.TensorBoardScalars(tmp_path, log_every=2)])
     events = next(tmp_path.glob("events*"))
     assert b"train/loss" in events.read_bytes()
+
+
+def test_a_clock_that_goes_backwards_changes_nothing(tmp_path, monkeypatch):
+    clock = itertools.count(2e9, -1e6)
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    model = fresh()
+    store = CheckpointStore(tmp_path / "checkpoints", model)
+    for steps in (3, 6):
+        metrics = logs.MetricsFile(
+            tmp_path / "metrics.jsonl", steps_per_epoch=4, log_every=1
+        )
+        store.parts = {"metrics": metrics}
+        store.restore_latest()
+        run(model, steps, [metrics, logs.Checkpoints(store)])
+    assert store.steps() == [3, 6]
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    seconds = [line["seconds"] for line in lines]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert seconds == sorted(seconds) and seconds[-1] < 100
