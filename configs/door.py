@@ -84,7 +84,19 @@ def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
             f"no run in {workdir} to continue; start one with "
             "--config=configs/quickstart.py"
         )
+    check_weights(config, workdir)
     check_data(config.data if config else {}, workdir)
+
+
+def check_weights(config, workdir: str) -> None:
+    """Raises a ValueError if weights to start from are not there."""
+    weights = config.encoder.weights if config else ""
+    kept = pathlib.Path(workdir) / "start.keras"
+    given = os.path.exists(os.path.expanduser(weights))
+    if weights and not given and not kept.is_file():
+        raise ValueError(
+            f"encoder.weights={weights}: there is no such file or folder"
+        )
 
 
 def check_data(section: Mapping, workdir: str) -> None:

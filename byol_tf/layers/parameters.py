@@ -56,6 +56,14 @@ def copy_frozen(source: keras.Layer, twin: keras.Layer) -> None:
             old.assign(new)
 
 
+def unfreeze(network: keras.Layer) -> None:
+    """Makes every layer trainable."""
+    for layer in network._flatten_layers():
+        # Keras ignores an assignment of the value that is there.
+        layer.trainable = False
+        layer.trainable = True
+
+
 def follow_freezing(source: keras.Layer, twin: keras.Layer) -> None:
     """Freezes the layers of `twin` that are frozen in `source`, no others."""
     for layer, other in _pairs(source, twin):
@@ -111,10 +119,7 @@ def _with_tables(network):
 def _unfrozen(network: keras.Layer) -> Iterator[None]:
     layers = [(x, x.trainable) for x in network._flatten_layers()]
     weights = [(weight, weight.trainable) for weight in network.weights]
-    for layer, _ in layers:
-        # Keras ignores an assignment of the value that is there.
-        layer.trainable = False
-        layer.trainable = True
+    unfreeze(network)
     try:
         yield
     finally:

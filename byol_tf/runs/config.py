@@ -134,7 +134,7 @@ def _load(path):
 
 
 def _read_config(path, defaults):
-    config = ml_collections.ConfigDict(defaults)
+    config = defaults.copy_and_resolve_references()  # its sections, too
     try:
         values = _without_retired(flatten(_load(path)), defaults)
         for key, value in values.items():

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from byol_tf.files import loading
 from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.parameters import unfreeze
 from byol_tf.layers.plain import to_fast
 from byol_tf.runs import description, earlier
 from byol_tf.runs.artifact import Encoder
@@ -106,6 +107,7 @@ def load_encoder(
         loaded = _described(path, model, earlier.describe(path, model, size))
     else:
         loaded = _described(path, _fast(model), about)
+    unfreeze(loaded.model)  # whatever its own training froze
     return _adapted(loaded, size, crop_fraction).resized(image_size=image_size)
 
 

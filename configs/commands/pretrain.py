@@ -9,6 +9,7 @@ was interrupted; with `--config.epochs=200` to another end. `--stop-after=2h`
 ends it in order after that time.
 """
 
+import functools
 import os
 import sys
 
@@ -52,6 +53,7 @@ def main():
     door.check_start(_CONFIG.value, _WORKDIR.value, _CHANGE.value)
     stop_after = door.seconds("stop_after", _STOP_AFTER.value)
     with signals.importing(stop=True):
+        from byol_tf.jobs.convert import conversion
         from byol_tf.jobs.pretrain import build
         from byol_tf.runs import config as run_config
         from byol_tf.runs import identity
@@ -62,13 +64,19 @@ def main():
         with stop_at_once():
             if "TF_NUM_INTRAOP_THREADS" not in os.environ:
                 share_cores()
-            train(build, run_config, identity, stop_after)
+            start = functools.partial(
+                build.pretraining,
+                strategy=_STRATEGY.value,
+                stop_after=stop_after,
+                official=conversion.read_encoder,
+            )
+            train(build, run_config, identity, start)
     except Stopped as stopped:
         print(f"\n{stopped}", flush=True)
         sys.exit(stopped.status)
 
 
-def train(build, run_config, identity, stop_after):
+def train(build, run_config, identity, start):
     workdir, config = _WORKDIR.value, _CONFIG.value
     if _CHANGE.value:
         kept = run_config.config_of_run(None, workdir, base.get_config())
@@ -78,7 +86,7 @@ def train(build, run_config, identity, stop_after):
         accept=("*",) if _ACCEPT.value else identity.FREE,
     )
     with build.owned(config, workdir, _STRATEGY.value):
-        job = build.pretraining(config, workdir, _STRATEGY.value, stop_after)
+        job = start(config, workdir)
         job.accept_changes = _ACCEPT.value
         if job.distribution.is_chief:
             run_config.save_config(config, workdir)

@@ -63,6 +63,11 @@ def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
     return Converted(model, architecture, checkpoint)
 
 
+def read_encoder(path: Path) -> keras.Model:
+    """Reads the encoder of an official checkpoint; see `convert`."""
+    return convert(path).encoder
+
+
 def assign(encoder: keras.Model, checkpoint: Checkpoint) -> None:
     """Gives an encoder the arrays of a checkpoint, each to its variable.
 

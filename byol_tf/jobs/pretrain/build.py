@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 
 import keras
 
@@ -18,6 +19,7 @@ from byol_tf.jobs.pretrain import length
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
+from byol_tf.jobs.pretrain.start import starting_encoder
 from byol_tf.layers.batch_norm import synchronize
 from byol_tf.locks import owned_folder
 from byol_tf.modalities.registry import load_modality
@@ -58,6 +60,7 @@ def pretraining(
     workdir,
     strategy: str | None = None,
     stop_after: float | None = None,
+    official: Callable | None = None,
 ) -> Pretraining:
     """A pretraining run as configured.
 
@@ -67,6 +70,7 @@ def pretraining(
         strategy: devices, in place of those of `config`: a run may go on with
             others.
         stop_after: seconds after which it stops in order; None for its end.
+        official: reads official weights, see `starting_encoder`.
 
     Raises:
         ValueError: naming the field, if one has an impossible value.
@@ -91,10 +95,14 @@ def pretraining(
     in_step = config.augment.place == "step"
     updates = length.updates(config, train.num_examples, micro_batch)
     probe = config.monitor.probe and train.labelled
+
+    def make_encoder(of):
+        return modality.encoder(of, prepare, train.row_shape)
+
     with distribution.strategy.scope():
         model = objective_builders.make_model(
             config,
-            modality.encoder(config, prepare, train.row_shape),
+            starting_encoder(config, workdir, make_encoder, official),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,
@@ -140,6 +148,7 @@ def describe(config, spec: Spec, preprocessor) -> dict:
         "method": objective_builders.title(config),
         "crops": modality.crops(config),
         "config": config.to_dict(),
+        "start": config.encoder.weights,
     }
 
 

@@ -68,6 +68,8 @@ def make_model(
     own = {key: config.objective[key] for key in method.fields}
     if method.target:
         own["tau"] = tau
+        if config.encoder.weights:  # a random target would undo them
+            own["target_init"] = "copy"
     if method.predictor:
         multiplier = config.objective.predictor_lr_multiplier
         own["predictor_lr_multiplier"] = multiplier

@@ -12,7 +12,6 @@ from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
 NEIGHBOURS = 8
-COLUMNS = ("", "random encoder", "pretrained")
 _ROWS = {
     "knn_accuracy": "kNN accuracy",
     "linear_accuracy": "linear accuracy, all labels",
@@ -40,9 +39,16 @@ def rows(result: dict, shots: int) -> list[tuple[str, str, str]]:
     ]
 
 
+def columns(result: dict) -> tuple[str, str, str]:
+    """Headings of the rows: what it began with, and the result."""
+    start = result["start"]
+    name = f"as it came ({pathlib.Path(start).name})" if start else ""
+    return "", name or "random encoder", "pretrained"
+
+
 def table(result: dict, shots: int) -> str:
     """The same as text for the terminal."""
-    return report.format_table(rows(result, shots), COLUMNS)
+    return report.format_table(rows(result, shots), columns(result))
 
 
 def write(
@@ -84,7 +90,7 @@ def write(
         title=job.title,
         config_text=job.config_text,
         metrics=metrics,
-        table=(COLUMNS, rows(result, job.protocol.shots)),
+        table=(columns(result), rows(result, job.protocol.shots)),
         pictures=parts,
         notes=_notes(result),
     )

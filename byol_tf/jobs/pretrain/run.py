@@ -296,6 +296,7 @@ class Pretraining:
             "before": before,
             "after": after,
             "stopped": found and found.name,
+            "start": self.about.get("start", ""),
             "steps": int(self.model.step.numpy()),
             "epochs": self.settings.epochs,
             "batch_size": self.settings.batch_size,

@@ -1,0 +1,154 @@
+"""The encoder a run starts from: a random one, or weights that are given."""
+
+import os
+import pathlib
+import re
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from byol_tf.files import loading, save_model
+from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.parameters import unfreeze
+from byol_tf.layers.plain import to_fast
+from byol_tf.runs.config import config_of_run
+from byol_tf.runs.encoder import FILE, load_encoder
+from byol_tf.training.checkpoints import find_checkpoint
+
+KEPT = "start.keras"  # in the run folder, so that it can go on without the file
+_MANIFEST = "checkpoint.json"
+
+
+def starting_encoder(
+    config,
+    workdir,
+    make: Callable[[object], keras.Model],
+    official: Callable[[pathlib.Path], keras.Model] | None = None,
+) -> keras.Model:
+    """Gives the encoder that `config.encoder` names, some layers frozen.
+
+    Args:
+        config: of the run.
+        workdir: its folder, which gets a copy of weights that are given.
+        make: makes a random encoder for the rows of this run, of a
+            configuration.
+        official: reads an official checkpoint; None where that is not known.
+
+    Raises:
+        ValueError: in one line, if the weights cannot be read, do not fit the
+            inputs, or a layer to freeze is not there.
+    """
+    section = config.encoder
+    if section.weights:
+        kept = pathlib.Path(workdir) / KEPT
+        given = pathlib.Path(os.path.expanduser(section.weights))
+        model = _read(kept if kept.is_file() else given, config, make, official)
+        _check_inputs(model, make(config), section.weights)
+        if not kept.is_file():
+            save_model(model, kept)
+    else:
+        model = make(config)
+    freeze(model, section.freeze)
+    return model
+
+
+def freeze(model: keras.Model, names: str) -> None:
+    """Freezes layers by their names or the beginnings of them.
+
+    Args:
+        model: with such layers, at any depth.
+        names: with commas; "stage1" is the beginning of "stage1_block0_conv"
+            and not of "stage10".
+
+    Raises:
+        ValueError: there is no such layer, or none is left to train.
+    """
+    layers = list(_layers(model))
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        end = r"(?!\d)" if name[-1].isdigit() else ""
+        found = [x for x in layers if re.match(re.escape(name) + end, x.name)]
+        if not found:
+            there = dict.fromkeys(x.name.split("_")[0] for x in layers)
+            raise ValueError(
+                f"encoder.freeze={names}: no layer begins with {name!r}; they "
+                f"begin with {', '.join(there)}"
+            )
+        for layer in found:
+            layer.trainable = False
+    if not model.trainable_weights:
+        raise ValueError(
+            f"encoder.freeze={names} leaves no layer of the encoder to train; "
+            "name fewer"
+        )
+
+
+def _read(path, config, make, official):
+    if (path / FILE).is_file():
+        return load_encoder(path, modality=config.modality).model
+    if path.is_dir():
+        return _of_checkpoint(path, config, make)
+    if not path.is_file():
+        raise ValueError(
+            f"encoder.weights={path}: there is no such file or folder"
+        )
+    if path.suffix == ".keras":
+        with loading(path):
+            model = keras.saving.load_model(path, compile=False)
+        model = to_fast(model) if functional_graph(model) else model
+        unfreeze(model)
+        return model
+    if official is None:
+        raise ValueError(
+            f"encoder.weights={path} is no .keras file; make one of an "
+            f"official checkpoint: python convert.py {path} --to=encoder.keras"
+        )
+    return official(path)
+
+
+def _of_checkpoint(path, config, make):
+    """The encoder in a checkpoint, or in the last one of a run folder."""
+    if (path / "checkpoints").is_dir():
+        path = path / "checkpoints"
+    if not (path / _MANIFEST).is_file():
+        path = find_checkpoint(path, "last")
+    run = config_of_run(None, path.parent.parent, config, config.modality)
+    model = make(run)
+    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(encoder=model))
+    try:
+        status = holder.read(str(path / "state"))
+        status.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"encoder.weights={path} holds no encoder as its config.yaml says"
+        ) from error
+    return model
+
+
+def _check_inputs(model, made, name):
+    taken, given = model.input_shape, made.input_shape
+    fits = isinstance(taken, tuple) == isinstance(given, tuple)
+    if fits and isinstance(taken, tuple):
+        fits = len(taken) == len(given) and all(
+            a in (None, b) for a, b in zip(taken, given, strict=True)
+        )
+    if not fits:
+        raise ValueError(
+            f"encoder.weights={name} takes inputs {list(taken)[1:]}, but the "
+            f"views of this run are {list(given)[1:]}; set augment.size and "
+            "data.channels as it needs them"
+        )
+    if len(model.output_shape) != 2:
+        raise ValueError(
+            f"encoder.weights={name} must give vectors [batch, features]. "
+            f"Received: {model.output_shape}"
+        )
+
+
+def _layers(model):
+    """Layers with weights that are no models, at any depth."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif layer.weights:
+            yield layer
