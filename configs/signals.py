@@ -4,6 +4,7 @@ Imports the standard library alone, so that nothing takes long before them.
 """
 
 import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def importing(stop: bool = False) -> Iterator[None]:
     if stop:
         signal.signal(signal.SIGTERM, _ending(1, STOPPED_LINE, 0))
     try:
+        importlib.import_module("byol_tf.api")  # registers every class
         yield
     finally:
         for number, handler in before.items():

@@ -1,11 +1,13 @@
 """The command `byol_tf`: what its arguments mean, before anything runs."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from configs import command_line, commands, data_argument
 from tests.support.scripts import ROOT
@@ -155,3 +157,16 @@ def test_a_field_that_is_given_holds_against_the_data(folder):
         [f"--data={folder}/photos", field, "--workdir=x"]
     )
     assert words.index(field) > words.index("--config.data.test_split=")
+
+
+@pytest.mark.slow
+def test_a_command_knows_the_classes_of_an_old_folder(tmp_path):
+    kept = ROOT / "tests" / "data" / "run_of_release_0_1"
+    shutil.copytree(kept, tmp_path / "run")
+    (tmp_path / "images").mkdir()
+    pixels = np.zeros((12, 12, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "images" / "a.png")
+    program = [ROOT / "byol_tf"]
+    done = run("embed", "run", "images", cwd=tmp_path, program=program)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "embeddings.parquet").is_file()
