@@ -35,7 +35,6 @@ class Rows:
         self.index = index
         self.shape = (len(index), *array.shape[1:])
         self.dtype = array.dtype
-        self.ndim = array.ndim
 
     def __len__(self) -> int:
         return len(self.index)
