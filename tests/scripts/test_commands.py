@@ -23,7 +23,7 @@ def run(*words, cwd=ROOT, fakes=None, program=("-m", "byol_tf")):
         text=True,
         cwd=cwd,
         env=environment,
-        timeout=60,
+        timeout=300,
     )
 
 
