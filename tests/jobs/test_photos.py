@@ -12,6 +12,7 @@ from byol_tf.jobs.finetune.build import fine_tuning
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs import config as run_config
 from configs import base, eval_linear, finetune
+from tests.support.eager import eagerly
 from tests.support.exporting import options
 from tests.support.runs import tiny_config
 
@@ -42,7 +43,8 @@ def run(photos, workdir):
     config.augment.size = 8
     job = builders.pretraining(config, workdir)
     run_config.save_config(config, workdir)
-    return job, job.run(workdir)
+    with eagerly():
+        return job, job.run(workdir)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,8 @@ def test_a_linear_evaluation_leaves_the_damaged_photo_out(finished):
     paths = job.train.paths + job.load_test().paths
     assert len(set(paths)) == len(paths) == 2 * EACH - 1
     assert f"dark/{BAD}" not in paths
-    result = job.run(finished[2], "eval_linear")
+    with eagerly():
+        result = job.run(finished[2], "eval_linear")
     assert result["images"] == job.train.num_examples
 
 
@@ -105,7 +108,8 @@ def test_photos_are_fine_tuned_on_views_of_the_originals(finished):
         task="classification",
         labels=["100%"],
     )
-    result = job.run(finished[2])
+    with eagerly():
+        result = job.run(finished[2])
     assert result["labelled_images"] == job.train.examples.num_examples == 25
     assert result["test_images"] == 2
 

@@ -17,6 +17,7 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_encoder
 from configs import base, embed, eval_linear
+from tests.support.eager import eagerly
 from tests.support.embeddings import save_image
 from tests.support.exporting import options
 from tests.support.finetuning import build, finetune_config
@@ -32,10 +33,10 @@ def moved(tmp_path_factory):
     write_arrays(folder / "data.npz")
     config = tiny_config(folder / "data.npz")
     save_config(config, folder / "run")
-    builders.pretraining(config, folder / "run").run(folder / "run")
-    build(folder / "run", variants=("frozen",), head_learning_rates=(1.0,)).run(
-        folder / "run"
-    )
+    one = {"variants": ("frozen",), "head_learning_rates": (1.0,)}
+    with eagerly():
+        builders.pretraining(config, folder / "run").run(folder / "run")
+        build(folder / "run", **one).run(folder / "run")
     workdir = tmp_path_factory.mktemp("after") / "moved"
     shutil.move(folder / "run", workdir)
     shutil.rmtree(folder)

@@ -9,14 +9,14 @@ import pytest
 
 from byol_tf.layers.plain import to_plain
 from byol_tf.modalities.image.adapters import make_encoder
-from byol_tf.modalities.image.resnet import make_resnet
+from byol_tf.modalities.image.resnet import ResNet, make_resnet
 from tests.support.norms import randomise_norms
 
 pytestmark = pytest.mark.slow
 NAMES = [
     "slim",
     "resnet18",
-    "resnet50",
+    "bottlenecks",
     "applications/MobileNetV3Small",
     "keras_cv/resnet18_v2",
 ]
@@ -38,6 +38,12 @@ def images():
 
 def make(name, policy):
     keras.utils.set_random_seed(0)
+    if name == "bottlenecks":  # those of resnet50, one of each width
+        blocks, widths = (1, 1, 1, 1), (64, 128, 256, 512)
+        return ResNet(
+            *((32, 32, 3), blocks, widths),
+            **{"block": "bottleneck", "stem": "imagenet", "dtype": policy},
+        )
     if "/" not in name:
         return make_resnet(name, (32, 32, 3), dtype=policy)
     return make_encoder(name, (32, 32, 3), dtype=policy)

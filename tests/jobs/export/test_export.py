@@ -25,6 +25,7 @@ from byol_tf.modalities.image.decode import (
 from byol_tf.modalities.image.inputs import png
 from byol_tf.runs import encoder as encoders
 from configs import base
+from tests.support.eager import eagerly
 from tests.support.exporting import options, picture
 from tests.support.finetuning import build
 from tests.support.runs import make_run
@@ -69,9 +70,9 @@ def exported(tmp_path_factory):
     """A run with a classifier, as the version after the seventh."""
     folder = tmp_path_factory.mktemp("exported")
     workdir = make_run(folder)
-    build(workdir, variants=("frozen",), head_learning_rates=(1.0,)).run(
-        workdir
-    )
+    one = {"variants": ("frozen",), "head_learning_rates": (1.0,)}
+    with eagerly():
+        build(workdir, **one).run(workdir)
     (folder / "to" / ".unfinished-1").mkdir(parents=True)
     (folder / "to" / "7").mkdir()
     result = run_export(workdir, folder / "to")

@@ -20,6 +20,7 @@ from configs import (
     cifar10_minutes,
     quickstart,
 )
+from tests.support.eager import eagerly
 from tests.support.runs import tiny_config, write_arrays
 
 
@@ -166,7 +167,8 @@ def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     write_arrays(tmp_path / "data.npz", labels=False, channels=1)
     config = tiny_config(tmp_path / "data.npz", epochs=1)
     job = builders.pretraining(config, tmp_path / "run")
-    result = job.run(tmp_path / "run")
+    with eagerly():
+        result = job.run(tmp_path / "run")
     assert "knn_accuracy" not in result["after"]
     assert result["after"]["feature_std"] > 0
     assert job.model.probe is None
@@ -194,7 +196,8 @@ def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
     with caplog.at_level("WARNING"):
         job = builders.pretraining(config, tmp_path / "run")
     assert "broken.jpg" in caplog.text
-    result = job.run(tmp_path / "run")
+    with eagerly():
+        result = job.run(tmp_path / "run")
     assert result["skipped_images"] == 1
     assert result["images"] == 36
     assert job.train.class_names == ("class 0", "class 1")
@@ -209,7 +212,8 @@ def test_few_labels_among_many_images_are_enough(tmp_path):
     np.savez(tmp_path / "data.npz", **arrays)
     config = tiny_config(tmp_path / "data.npz", epochs=1)
     job = builders.pretraining(config, tmp_path / "run")
-    result = job.run(tmp_path / "run")
+    with eagerly():
+        result = job.run(tmp_path / "run")
     assert 0 < result["after"]["knn_accuracy"] <= 1
     assert "few_shot_accuracy" not in result["after"]
 
