@@ -1,5 +1,6 @@
 """Which tests are slow, that their files begin first, and how XLA compiles."""
 
+import gc
 import os
 import pathlib
 
@@ -59,3 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what lives as long as the process.
+
+    TensorFlow and the tests are a million objects: to look through them costs
+    a quarter of a second, one time in ten seconds of tests.
+    """
+    gc.freeze()

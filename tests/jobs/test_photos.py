@@ -130,6 +130,6 @@ def test_it_is_exported_on_kept_photos_and_on_files(
         config, workdir, tmp_path, base.get_config()
     ).values()
     assert about["image_size"] == 16  # twice the views' side
-    (form,) = about["verification"]["forms"].values()
+    form = about["verification"]["forms"]["saved_model"]
     assert form["by_signature"]["images"]["smallest_cosine"] > 0.9999
     assert form["knn"]["exported"] == form["knn"]["keras"]
