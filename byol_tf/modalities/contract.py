@@ -202,6 +202,19 @@ class Modality(Protocol):
     ) -> keras.Model:
         """Makes an encoder with random weights, `[batch, ...]` to vectors."""
 
+    def pretrained(
+        self,
+        section,
+        preprocessor: keras.layers.Layer,
+        row_shape: Sequence[int | None],
+    ) -> keras.Model:
+        """Makes an encoder with published weights: `encoder.weights=imagenet`.
+
+        Raises:
+            ValueError: there are none for `section.encoder.name`, or they are
+                not at hand.
+        """
+
     def levels(self, model: keras.Model) -> dict[str, tuple[str, int]]:
         """Finds intermediate outputs: by name the layer and its stride."""
 

@@ -99,10 +99,15 @@ def pretraining(
     def make_encoder(of):
         return modality.encoder(of, prepare, train.row_shape)
 
+    def published(of):
+        return modality.pretrained(of, prepare, train.row_shape)
+
     with distribution.strategy.scope():
         model = objective_builders.make_model(
             config,
-            starting_encoder(config, workdir, make_encoder, official),
+            starting_encoder(
+                config, workdir, make_encoder, official, published
+            ),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,

@@ -16,6 +16,7 @@ from byol_tf.runs.config import config_of_run
 from byol_tf.runs.encoder import FILE, load_encoder
 from byol_tf.training.checkpoints import find_checkpoint
 
+PUBLISHED = "imagenet"  # of `encoder.weights`: those of the modality
 KEPT = "start.keras"  # in the run folder, so that it can go on without the file
 _MANIFEST = "checkpoint.json"
 
@@ -25,6 +26,7 @@ def starting_encoder(
     workdir,
     make: Callable[[object], keras.Model],
     official: Callable[[pathlib.Path], keras.Model] | None = None,
+    published: Callable[[object], keras.Model] | None = None,
 ) -> keras.Model:
     """Gives the encoder that `config.encoder` names, some layers frozen.
 
@@ -34,6 +36,8 @@ def starting_encoder(
         make: makes a random encoder for the rows of this run, of a
             configuration.
         official: reads an official checkpoint; None where that is not known.
+        published: makes the encoder with the published weights that
+            `encoder.weights=imagenet` stands for, see `Modality.pretrained`.
 
     Raises:
         ValueError: in one line, if the weights cannot be read, do not fit the
@@ -43,7 +47,11 @@ def starting_encoder(
     if section.weights:
         kept = pathlib.Path(workdir) / KEPT
         given = pathlib.Path(os.path.expanduser(section.weights))
-        model = _read(kept if kept.is_file() else given, config, make, official)
+        if section.weights == PUBLISHED and published and not kept.is_file():
+            model = published(config)
+        else:
+            source = kept if kept.is_file() else given
+            model = _read(source, config, make, official)
         _check_inputs(model, make(config), section.weights)
         if not kept.is_file():
             save_model(model, kept)

@@ -8,7 +8,13 @@ import numpy as np
 
 from byol_tf.checks import in_section
 from byol_tf.modalities.contract import Raw
-from byol_tf.modalities.image import adapters, card, efficientnet_lite, inputs
+from byol_tf.modalities.image import (
+    adapters,
+    card,
+    efficientnet_lite,
+    inputs,
+    torch_file,
+)
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import (
     EXTENSIONS,
@@ -129,6 +135,23 @@ class ImageModality:
             return make_resnet(
                 name, input_shape, stem=options.stem, dtype=dtype, **overrides
             )
+
+    def pretrained(self, section, preprocessor, row_shape) -> keras.Model:
+        name = section.encoder.name
+        if name != efficientnet_lite.NAME:
+            raise ValueError(
+                "encoder.weights=imagenet is for "
+                f"encoder.name={efficientnet_lite.NAME}. Received: {name!r}"
+            )
+        if row_shape[-1] != 3:
+            raise ValueError(
+                "ImageNet weights take 3 channels; set data.channels=3. "
+                f"Received: {row_shape[-1]}"
+            )
+        model = self.encoder(section, preprocessor, row_shape)
+        state = torch_file.load_state(efficientnet_lite.imagenet_file())
+        efficientnet_lite.assign_torch_weights(model, state)
+        return model
 
     def preview(self, row) -> np.ndarray:
         return _visible(np.asarray(row))

