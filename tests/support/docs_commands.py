@@ -113,9 +113,12 @@ SHORTER = {
 DEMO = (
     "python train.py --config=configs/quickstart.py --workdir=runs/quickstart"
 )
-# Whose functions are compiled. A step or two of others are done sooner than
-# they are compiled, and the tests of those scripts compile them.
-COMPILED = (DEMO, "python export.py", "python serve.py")
+# Whose functions are compiled, as the demo's are. A step or two of others are
+# done sooner than they are compiled, and the tests of those scripts compile
+# them.
+COMPILED = ("export.py", "serve.py")
+# What `byol_tf <name>` runs, where the script is not called so.
+SCRIPTS = {"pretrain": "train.py", "evaluate": "eval_linear.py"}
 # Exchanged in programs.
 FEWER = {"epochs=20": "epochs=2"}
 
@@ -128,10 +131,16 @@ def kind(command: str) -> str | None:
         return "checked"
     if command.startswith(SHELL):
         return "shell"
-    script = command.removeprefix("python ").split()[0]
-    if command.startswith("python ") and script in SHORTER:
-        return script
-    return None
+    program, script, *_ = scripted(command).split()
+    return script if program == "python" and script in SHORTER else None
+
+
+def scripted(command: str) -> str:
+    """A command `byol_tf <name>` as one of its script; others as they are."""
+    program, name, *rest = command.split(" ", 2)
+    if program != "byol_tf":
+        return command
+    return " ".join(["python", SCRIPTS.get(name, f"{name}.py"), *rest])
 
 
 def checkout(folder: pathlib.Path) -> pathlib.Path:
@@ -219,9 +228,12 @@ def _in_child(folder, text, log):
     os.chdir(folder)
     os.environ["HOME"] = str(pathlib.Path(folder) / "home")
     sys.stdout.reconfigure(line_buffering=True)
-    tf.config.run_functions_eagerly(not text.startswith(COMPILED))
+    compiled = text == DEMO or kind(text) in COMPILED
+    tf.config.run_functions_eagerly(not compiled)
     if kind(text):
-        run_here(shlex.split(os.path.expandvars(shorter(text)))[1:])
+        words = shlex.split(os.path.expandvars(shorter(text)))
+        own = str(ROOT / "byol_tf" / "__main__.py")
+        run_here([own, *words[1:]] if words[0] == "byol_tf" else words[1:])
     else:
         for many, few in FEWER.items():
             text = text.replace(many, few)
@@ -234,7 +246,7 @@ def shorter(command: str) -> str:
     continued = script == "train.py" and "config" not in named
     flags = {}
     for beginning, values in SHORTER.items():
-        if command.startswith(f"python {beginning}"):
+        if scripted(command).startswith(f"python {beginning}"):
             flags |= values
     for key, value in flags.items():
         forced = key.endswith("!")
