@@ -31,6 +31,18 @@ _LITERT = """
 call = Interpreter("{file}").get_signature_runner()
 {output} = call(images=images)["{output}"]"""
 
+_ARRAY = """\
+import numpy as np
+{library}
+
+# [height, width, {channels}], of any size
+images = np.load("a.npy")[None].astype(np.float32)
+"""
+
+_SAVED = """
+call = tf.saved_model.load("1").signatures["serving_default"]
+{output} = call(images=tf.cast(images, tf.{dtype}))["{output}"]"""
+
 _LITERT_IMPORT = "from ai_edge_litert.interpreter import Interpreter"
 _KERAS = """import numpy as np
 import byol_tf
@@ -42,6 +54,7 @@ representations = np.asarray(encoder.model(encoder.preprocessor(images)))"""
 _PYTHON = {
     "onnx": ("import onnxruntime", _ONNX),
     "litert": (_LITERT_IMPORT, _LITERT),
+    "saved_model": ("import tensorflow as tf", _SAVED),
 }
 
 
@@ -51,7 +64,8 @@ def card(about: Mapping) -> Card:
     Args:
         about: what `export.json` holds, see `jobs.export.build.export`.
     """
-    if about["format"] == "saved_model":
+    saved = about["format"] == "saved_model"
+    if saved and "bytes" in about["signatures"]["serving_default"]["inputs"]:
         example = f"{_CURL}\n```"
     else:
         example = f"```python\n{python_example(about)}\n```"
@@ -59,18 +73,22 @@ def card(about: Mapping) -> Card:
 
 
 def python_example(about: Mapping) -> str:
-    """Python that encodes `a.jpg` with the first of the files."""
+    """Python that encodes `a.jpg`, or `a.npy`, with the first of the files."""
     if about["format"] == "keras":
         return _KERAS
     file, described = next(iter(about["signatures"].items()))
-    (output,) = described["outputs"]
+    output, channels = next(iter(described["outputs"])), about["channels"]
+    (takes,) = described["inputs"].values()
     library, call = _PYTHON[about["format"]]
-    pixels = _PIXELS.format(
+    plain = channels in (1, 3) and "as stored" not in takes
+    pixels = (_PIXELS if plain else _ARRAY).format(
         library=library,
-        mode="L" if about["channels"] == 1 else "RGB",
+        mode="L" if channels == 1 else "RGB",
+        channels=channels,
         size=about["image_size"],
     )
-    return pixels + call.format(file=file, output=output)
+    dtype = takes.partition(" ")[0]
+    return pixels + call.format(file=file, output=output, dtype=dtype)
 
 
 def _limits(about):
@@ -84,11 +102,13 @@ def _limits(about):
             "- WebP, and BMP with a palette or compression, are refused. An "
             "unreadable image fails alone: its row is NaN (probabilities 0) "
             "and its status says why.\n"
+            "- Floats outside of their range fail in the same way.\n"
             "- Damage that an image format cannot notice stays unnoticed."
         )
     text = (
         "- It takes images, not files: decode them upright first, and divide "
-        "by 255. All images of a batch have one size, any size. Their centre "
+        "8 bits by 255. A row outside of [0, 1] gives NaN, but not in "
+        "int8. All images of a batch have one size, any size. Their centre "
         "square is cut out and brought to "
         f"{about['encoder']['image_size']} pixels of a side inside, without "
         "smoothing: bring larger ones to about "

@@ -18,6 +18,7 @@ from byol_tf.modalities.image.bands import (
     read_tiff,
     with_channels,
 )
+from byol_tf.modalities.image.resize import resize_and_centre_crop
 
 ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
@@ -150,65 +151,6 @@ def check_channels(channels: int | None) -> None:
             "`channels` must be 1 or more, or None. "
             f"Received: channels={channels}"
         )
-
-
-def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes the shorter side to `size` and cuts out the centre square.
-
-    Bicubic, with antialiasing where the image shrinks.
-
-    Args:
-        image: `[height, width, channels]`, any number of channels.
-        size: pixels of a side.
-
-    Returns:
-        `[size, size, channels]` of the same dtype.
-    """
-    height, width = image.shape[:2]
-    if (height, width) == (size, size):
-        return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return _by_planes(
-        image, lambda plane: plane.resize((size, size), Image.BICUBIC, box)
-    )
-
-
-def resize_box(
-    image: np.ndarray,
-    box: tuple[int, int, int, int],
-    size: tuple[int, int],
-    method: str,
-) -> np.ndarray:
-    """Resizes a part of one image, averaging where it shrinks.
-
-    Args:
-        image: uint8 `[height, width, channels]`.
-        box: top, left, height and width of the part, pixels.
-        size: height and width of the result.
-        method: "bicubic" or "bilinear".
-    """
-    top, left, rows, columns = box
-    part = image[top : top + rows, left : left + columns]
-    filters = Image.Resampling
-    how = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
-    return _by_planes(part, lambda plane: plane.resize(size[::-1], how))
-
-
-def _by_planes(image, change):
-    """What a function makes of Pillow images of RGB, or of each channel."""
-    deep = image.dtype != np.uint8
-    whole = image.shape[-1] == 3 and not deep
-    planes = [image] if whole else np.moveaxis(image, -1, 0)
-    changed = [
-        np.asarray(change(Image.fromarray(np.ascontiguousarray(plane))))
-        for plane in (planes.astype(np.float32) if deep else planes)
-    ]
-    changed = changed[0] if whole else np.stack(changed, axis=-1)
-    if image.dtype == np.uint16:
-        changed = np.clip(np.round(changed), 0, 65535)
-    return changed.astype(image.dtype, copy=False)
 
 
 def _opened(data, use, check, channels=None):

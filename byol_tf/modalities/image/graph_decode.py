@@ -6,11 +6,8 @@ which have neither Python nor Pillow.
 
 import tensorflow as tf
 
-from byol_tf.modalities.image.decode import (
-    MAX_PIXELS,
-    ORIENTATION,
-    OVERSAMPLING,
-)
+from byol_tf.modalities.image import graph_bytes
+from byol_tf.modalities.image.decode import MAX_PIXELS, OVERSAMPLING
 from byol_tf.modalities.signature import OK
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP")
@@ -115,19 +112,27 @@ def _decode(data, size, channels, max_pixels, dtype):
         pixels, status = limited(
             shape[:2], lambda: _decode_jpeg(data, shape[:2], size)
         )
-        head = _bytes(data, 0, _HEAD)
+        head = graph_bytes.bytes_of(data, 0, _HEAD)
         # TensorFlow takes every CMYK for inverted, as only Adobe's are.
-        odd = (status == 0) & (shape[2] == 4) & (_find(head, b"Adobe") < 0)
+        odd = (
+            (status == 0)
+            & (shape[2] == 4)
+            & (graph_bytes.find(head, b"Adobe") < 0)
+        )
         status = tf.where(odd, STATUSES.index(NO_ADOBE), status)
         pixels = tf.where(odd, blank, pixels)
-        return _upright(pixels, _orientation(head, b"Exif\0\0")), status
+        return _upright(
+            pixels, graph_bytes.orientation(head, b"Exif\0\0")
+        ), status
 
     def png():
-        lengths = _number(_bytes(data, 16, 8), 4, big=True)
+        lengths = graph_bytes.number_of(
+            graph_bytes.bytes_of(data, 16, 8), 4, big=True
+        )
         pixels, status = limited(lengths, lambda: _decode_png(data, dtype))
         # This chunk may follow the pixels.
         whole = tf.io.decode_raw(data, tf.uint8)
-        return _upright(pixels, _orientation(whole, b"eXIf")), status
+        return _upright(pixels, graph_bytes.orientation(whole, b"eXIf")), status
 
     def gif():
         pixels, filled = _gif_pixels(data)
@@ -137,9 +142,15 @@ def _decode(data, size, channels, max_pixels, dtype):
         return tf.where(differs, blank, image), status
 
     def bmp():
-        lengths = tf.abs(_number(_bytes(data, 18, 8), 4, signed=True))
-        bits = _number(_bytes(data, 28, 2), 2)[0]
-        plain = _number(_bytes(data, 30, 4), 4)[0] == 0
+        lengths = tf.abs(
+            graph_bytes.number_of(
+                graph_bytes.bytes_of(data, 18, 8), 4, signed=True
+            )
+        )
+        bits = graph_bytes.number_of(graph_bytes.bytes_of(data, 28, 2), 2)[0]
+        plain = (
+            graph_bytes.number_of(graph_bytes.bytes_of(data, 30, 4), 4)[0] == 0
+        )
         return tf.cond(
             plain & ((bits == 24) | (bits == 32)),
             lambda: limited(lengths, lambda: _decode_any(data)[..., :3]),
@@ -176,7 +187,13 @@ def _decode_png(data, dtype):
     image, white = tf.io.decode_png(data, 4, dtype), tf.as_dtype(dtype).max
     colours, alpha = image[..., :3], image[..., 3:]
     # The alpha that TensorFlow makes up where the file has none.
-    opaque = 2 ** tf.minimum(_number(_bytes(data, 24, 1), 1)[0], 8) - 1
+    opaque = (
+        2
+        ** tf.minimum(
+            graph_bytes.number_of(graph_bytes.bytes_of(data, 24, 1), 1)[0], 8
+        )
+        - 1
+    )
     opaque *= white // 255
 
     def over_white():
@@ -217,7 +234,7 @@ def _gif_pixels(data):
     def step(place, inside, pixels, largest, steps):
         first = tf.cast(values[place], tf.int32)
         # A frame: where it is, its size, and flags, in nine bytes.
-        lengths = _number(values[place + 5 : place + 9], 2)
+        lengths = graph_bytes.number_of(values[place + 5 : place + 9], 2)
         frame = ~inside & (first == 0x2C)
         extension = ~inside & (first == 0x21)
         flags = tf.cast(values[place + 9], tf.int32)
@@ -236,7 +253,7 @@ def _gif_pixels(data):
         step,
         (start, False, none, tf.stack([none, none]), 0),
     )
-    screen = _number(values[6:10], 2)
+    screen = graph_bytes.number_of(values[6:10], 2)
     pixels = tf.maximum(pixels, tf.reduce_prod(screen))
     pixels = tf.where(place < end, tf.int64.max, pixels)
     return pixels, (place < end) | tf.reduce_all(largest == screen)
@@ -278,62 +295,3 @@ def _upright(square, orientation):
     square = tf.where(orientation >= 5, turned, square)
     square = tf.where(among(2, 3, 6, 7), square[:, ::-1], square)
     return tf.where(among(3, 4, 7, 8), square[::-1], square)
-
-
-def _orientation(values, mark):
-    """EXIF's orientation, behind its mark; 1, upright, if there is none."""
-    start = _find(values, mark)
-    tiff = tf.concat([values, tf.zeros([16], tf.uint8)], 0)[
-        tf.maximum(start, 0) + len(mark) :
-    ]
-    return tf.cond(start >= 0, lambda: _of_tiff(tiff), lambda: 1)
-
-
-def _find(values, mark):
-    """Where some bytes begin the first time, or -1."""
-    last = tf.shape(values)[0]
-    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
-    found = tf.fill([last], True)
-    for place, byte in enumerate(mark):
-        found &= values[place : last + place] == byte
-    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
-    return tf.where(tf.reduce_any(found), start, -1)
-
-
-def _of_tiff(tiff):
-    """The orientation in the first directory of a TIFF header."""
-    number = lambda values, width: tf.where(  # noqa: E731
-        tiff[0] == ord("M"),
-        _number(values, width, big=True),
-        _number(values, width),
-    )
-    # Zeros behind the end, so that a wrong offset finds nothing.
-    end = tf.shape(tiff, tf.int64)[0]
-    tiff = tf.concat([tiff, tf.zeros([16], tf.uint8)], 0)
-    start = tf.minimum(number(tiff[4:8], 4)[0], end)
-    entries = number(tiff[start : start + 2], 2)[0]
-    entries = tf.clip_by_value(entries, 0, (end - start) // 12)
-    table = tiff[start + 2 : start + 2 + 12 * entries]
-    table = table[: 12 * (tf.size(table) // 12)]
-    table = number(tf.reshape(table, [-1]), 2)
-    table = tf.reshape(table, [-1, 6])
-    values = tf.boolean_mask(table[:, 4], table[:, 0] == ORIENTATION)
-    value = tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
-    return tf.where((value >= 1) & (value <= 8), value, 1)
-
-
-def _bytes(data, start, length):
-    """uint8 of some bytes, fewer if the file ends before."""
-    return tf.io.decode_raw(tf.strings.substr(data, start, length), tf.uint8)
-
-
-def _number(values, width, *, big=False, signed=False):
-    """Integers of so many bytes each, as int64."""
-    values = tf.reshape(tf.cast(values, tf.int64), [-1, width])
-    powers = [256**place for place in range(width)]
-    powers = tf.constant(powers[::-1] if big else powers, tf.int64)
-    result = tf.reduce_sum(values * powers, 1)
-    if not signed:
-        return result
-    half = 256**width // 2
-    return tf.where(result >= half, result - 2 * half, result)

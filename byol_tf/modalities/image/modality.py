@@ -20,9 +20,9 @@ from byol_tf.modalities.image.decode import (
     EXTENSIONS,
     ImageError,
     decode_image,
-    resize_and_centre_crop,
 )
 from byol_tf.modalities.image.reading import image_decoder
+from byol_tf.modalities.image.resize import resize_and_centre_crop
 from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.modalities.image.view import View

@@ -20,9 +20,9 @@ from byol_tf.modalities.image.decode import (
     decode_image,
     decode_square,
     look,
-    resize_and_centre_crop,
 )
 from byol_tf.modalities.image.layer import DTYPES
+from byol_tf.modalities.image.resize import resize_and_centre_crop
 
 NAME = "image"  # of a row
 LOOKED_AT = 16  # files whose heads say which dtype a folder needs

@@ -13,6 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 _ALG = "philox"
+# How many random numbers a view of one image takes.
+_DRAWS = {
+    **{"box": 4, "flip": 1, "angle": 1, "jitter": 1, "strengths": 4},
+    **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
+}
 
 
 def split(seed: tf.Tensor, num: int) -> tf.Tensor:
@@ -35,6 +40,22 @@ def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
     )
     bits = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
+
+
+def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """All that a view of each image can need, float32 `[count, n]` in [0, 1).
+
+    Needed or not: switching an operation off leaves the draws of the others
+    as they are.
+    """
+    return fractions(seed, [count, sum(_DRAWS.values())])
+
+
+def by_name(numbers):
+    """Draws of `random_numbers` by name, each `[batch]` or `[batch, n]`."""
+    parts = tf.split(numbers, list(_DRAWS.values()), axis=1)
+    parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
+    return dict(zip(_DRAWS, parts, strict=True))
 
 
 def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:

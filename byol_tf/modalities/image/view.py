@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_number, check_range
 from byol_tf.modalities.image import geometry, ops, sampling
-from byol_tf.modalities.image.decode import resize_box
 from byol_tf.modalities.image.layer import (
     ImageLayer,
     Window,
@@ -16,6 +15,7 @@ from byol_tf.modalities.image.layer import (
     check_window,
     to_float,
 )
+from byol_tf.modalities.image.resize import resize_box
 
 _log = logging.getLogger(__name__)
 _RECIPE = (
@@ -23,11 +23,6 @@ _RECIPE = (
     *("contrast", "saturation", "hue", "grayscale", "blur", "blur_sigma"),
     *("blur_divider", "solarize", "solarize_threshold", "rotate", "seed"),
 )
-# How many random numbers a view of one image takes.
-_DRAWS = {
-    **{"box": 4, "flip": 1, "angle": 1, "jitter": 1, "strengths": 4},
-    **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
-}
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -130,7 +125,7 @@ class View(ImageLayer):
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The view as a function of the images and the seed alone."""
         count = tf.shape(_sizes(images, self.window)[0])[0]
-        return self.transform(images, random_numbers(count, seed))
+        return self.transform(images, sampling.random_numbers(count, seed))
 
     def draw_with_where(
         self, images: tf.Tensor, seed: tf.Tensor
@@ -151,8 +146,8 @@ class View(ImageLayer):
                 f"along. Received: rotate={self.rotate}"
             )
         pixels, height, width = _sizes(images, self.window)
-        numbers = random_numbers(tf.shape(pixels)[0], seed)
-        draws = _by_name(numbers)
+        numbers = sampling.random_numbers(tf.shape(pixels)[0], seed)
+        draws = sampling.by_name(numbers)
         box = tf.stack(self._box(draws["box"], height, width), axis=-1)
         sides = tf.cast(tf.stack([height, width] * 2, axis=-1), tf.float32)
         where = {"box": box / sides, "flip": draws["flip"] < self.flip}
@@ -164,9 +159,9 @@ class View(ImageLayer):
         Args:
             images: as in a call, or images of several sizes as `CentreView`
                 takes them.
-            numbers: a row of `random_numbers` for each of them.
+            numbers: a row of `sampling.random_numbers` for each of them.
         """
-        draws = _by_name(numbers)
+        draws = sampling.by_name(numbers)
         return self._change(self._crop(images, draws), draws)
 
     def cut(self, image: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
@@ -174,7 +169,7 @@ class View(ImageLayer):
 
         Args:
             image: uint8, uint16 or float `[height, width, channels]`.
-            numbers: float32 `[n]`, its row of `random_numbers`.
+            numbers: float32 `[n]`, its row of `sampling.random_numbers`.
 
         Returns:
             `[*size, channels]`, uint8 of uint8 and float32 in [0, 1] of
@@ -185,7 +180,7 @@ class View(ImageLayer):
         """
         if self.size is None:
             raise ValueError("`size` must be given for images of any size")
-        fraction = _by_name(numbers[None])["box"]
+        fraction = sampling.by_name(numbers[None])["box"]
         if image.dtype != tf.uint8:
             box = self._box(fraction, *tf.unstack(tf.shape(image))[:2])
             image = to_float(image[None], self.window)
@@ -207,9 +202,9 @@ class View(ImageLayer):
 
         Args:
             crops: of `cut`, `[batch, *size, channels]`.
-            numbers: a row of `random_numbers` for each of them.
+            numbers: a row of `sampling.random_numbers` for each of them.
         """
-        crops, draws = to_float(crops), _by_name(numbers)
+        crops, draws = to_float(crops), sampling.by_name(numbers)
         if self.flip:
             flip = (draws["flip"] < self.flip)[:, None, None, None]
             crops = tf.where(flip, tf.reverse(crops, [2]), crops)
@@ -312,22 +307,6 @@ def _sizes(images, window: Window | None):
         return check_images(images["image"], window), height, width
     images = check_images(images, window)
     return images, *geometry.sizes(images)[1:3]
-
-
-def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """All that a view of each image can need, float32 `[count, n]` in [0, 1).
-
-    Needed or not: switching an operation off leaves the draws of the others
-    as they are.
-    """
-    return sampling.fractions(seed, [count, sum(_DRAWS.values())])
-
-
-def _by_name(numbers):
-    """Draws by name, each `[batch]` or `[batch, n]`."""
-    parts = tf.split(numbers, list(_DRAWS.values()), axis=1)
-    parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
-    return dict(zip(_DRAWS, parts, strict=True))
 
 
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:

@@ -9,7 +9,6 @@ from byol_tf.modalities.image.layer import ImageLayer, check_images
 from byol_tf.modalities.image.view import (
     View,
     next_seed,
-    random_numbers,
     warn_of_channels,
 )
 from byol_tf.runtime import has_accelerator
@@ -195,6 +194,6 @@ class TwoViews(ImageLayer):
 def _numbers(count, seed):
     """Random numbers of both views."""
     return [
-        random_numbers(count, each)
+        sampling.random_numbers(count, each)
         for each in tf.unstack(sampling.split(seed, 2))
     ]

@@ -223,5 +223,7 @@ def test_deep_rows_come_through_fit_views_and_export(
     given = encoder.inputs("saved_model")["images"].of_rows(examples.rows[:2])
     found = signatures["images"](given)["representations"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    file = array(rows[0].astype(dtype))
+    np.testing.assert_array_equal(encoder.decode(file), examples.rows[0])
     takes = describe(signatures, encoder)["serving_default"]["inputs"]
     assert set(takes) == ({"bytes"} if channels == 1 else {"images"})

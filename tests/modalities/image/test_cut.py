@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from byol_tf import CentreView, TwoViews, View
 from byol_tf.modalities.image import sampling
-from byol_tf.modalities.image.view import random_numbers
 
 SIZE, SEED = 32, tf.constant([3, 7])
 PLAIN = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, "solarize": 0.0}
@@ -100,7 +99,7 @@ def test_a_view_on_a_canvas_is_that_of_the_image_alone():
     lengths = np.array([image.shape[:2] for image in images], np.int32)
     rows = {"image": tf.constant(canvas), "length": tf.constant(lengths)}
     view = View(16)
-    numbers = random_numbers(2, SEED)
+    numbers = sampling.random_numbers(2, SEED)
     found, where = view.draw_with_where(rows, SEED)
     np.testing.assert_array_equal(found, view.draw(rows, SEED))
     for i, image in enumerate(images):

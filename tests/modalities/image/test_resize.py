@@ -9,8 +9,8 @@ from PIL import Image
 from byol_tf.modalities.image.decode import (
     decode_image,
     decode_square,
-    resize_and_centre_crop,
 )
+from byol_tf.modalities.image.resize import resize_and_centre_crop
 
 
 def test_resize_keeps_an_image_of_the_right_size():

@@ -1,0 +1,64 @@
+"""Numbers and EXIF in the bytes of files, inside a TensorFlow graph."""
+
+import tensorflow as tf
+
+from byol_tf.modalities.image.decode import ORIENTATION
+
+
+def orientation(values, mark):
+    """EXIF's orientation, behind its mark; 1, upright, if there is none."""
+    start = find(values, mark)
+    tiff = tf.concat([values, tf.zeros([16], tf.uint8)], 0)[
+        tf.maximum(start, 0) + len(mark) :
+    ]
+    return tf.cond(start >= 0, lambda: _of_tiff(tiff), lambda: 1)
+
+
+def find(values, mark):
+    """Where some bytes begin the first time, or -1."""
+    last = tf.shape(values)[0]
+    values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
+    found = tf.fill([last], True)
+    for place, byte in enumerate(mark):
+        found &= values[place : last + place] == byte
+    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
+    return tf.where(tf.reduce_any(found), start, -1)
+
+
+def _of_tiff(tiff):
+    """The orientation in the first directory of a TIFF header."""
+    number = lambda values, width: tf.where(  # noqa: E731
+        tiff[0] == ord("M"),
+        number_of(values, width, big=True),
+        number_of(values, width),
+    )
+    # Zeros behind the end, so that a wrong offset finds nothing.
+    end = tf.shape(tiff, tf.int64)[0]
+    tiff = tf.concat([tiff, tf.zeros([16], tf.uint8)], 0)
+    start = tf.minimum(number(tiff[4:8], 4)[0], end)
+    entries = number(tiff[start : start + 2], 2)[0]
+    entries = tf.clip_by_value(entries, 0, (end - start) // 12)
+    table = tiff[start + 2 : start + 2 + 12 * entries]
+    table = table[: 12 * (tf.size(table) // 12)]
+    table = number(tf.reshape(table, [-1]), 2)
+    table = tf.reshape(table, [-1, 6])
+    values = tf.boolean_mask(table[:, 4], table[:, 0] == ORIENTATION)
+    value = tf.cast(tf.concat([values, [1]], 0)[0], tf.int32)
+    return tf.where((value >= 1) & (value <= 8), value, 1)
+
+
+def bytes_of(data, start, length):
+    """uint8 of some bytes, fewer if the file ends before."""
+    return tf.io.decode_raw(tf.strings.substr(data, start, length), tf.uint8)
+
+
+def number_of(values, width, *, big=False, signed=False):
+    """Integers of so many bytes each, as int64."""
+    values = tf.reshape(tf.cast(values, tf.int64), [-1, width])
+    powers = [256**place for place in range(width)]
+    powers = tf.constant(powers[::-1] if big else powers, tf.int64)
+    result = tf.reduce_sum(values * powers, 1)
+    if not signed:
+        return result
+    half = 256**width // 2
+    return tf.where(result >= half, result - 2 * half, result)
