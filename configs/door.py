@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 from absl import app, flags, logging
 
-from configs import signals
+from configs import signals, words
 
 USAGE_ERROR = 2
 CHANGE = "change"  # flag of train.py
@@ -85,6 +85,8 @@ def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
             "--config=configs/quickstart.py"
         )
     check_weights(config, workdir)
+    if config:
+        words.check_run(config)
     check_data(config.data if config else {}, workdir)
 
 

@@ -16,7 +16,7 @@ writes `predictions.csv` for all files of a folder.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door, signals
+from configs import base, data_argument, door, signals, words
 from configs.commands import predicting
 
 POSITIONAL = (("workdir",),)
@@ -49,6 +49,8 @@ def main():
     config, workdir, task = _CONFIG.value, _WORKDIR.value, _TASK.value
     if _PREDICT.value is not None:
         return predicting.predict(config, workdir, task, _PREDICT.value)
+    words.check_task(task)
+    words.check_labels(_LABELS.value)
     door.check_encoder(workdir)
     door.check_data(config.data, workdir)
     with signals.importing():

@@ -127,6 +127,34 @@ def test_a_wrong_value_of_a_flag_is_told(place, script, flags, told):
     assert_told(place, script, flags, told)
 
 
+QUICKSTART = "--config=configs/quickstart.py"
+PLACED = ["--config.data.source=folder", "--config.data.dir=images"]
+
+
+@pytest.mark.parametrize(
+    "script,flags,advice,followed",
+    [
+        ("train", [EMPTY, "--config.epochs=3"],
+         f"{QUICKSTART} --config.epochs=3", [QUICKSTART, "--config.epochs=3"]),
+        ("train", [EMPTY], QUICKSTART, [QUICKSTART]),
+        ("train", [QUICKSTART, "--epochs=3"], "--config.epochs=3",
+         [QUICKSTART, "--config.epochs=3"]),
+        ("finetune", [RUN, *PLACED, "--labels=25"], "25-per-class",
+         [*PLACED, "--labels=25-per-class"]),
+        ("embed", ["--images=images"], "--workdir=RUN", ["--images=images"]),
+    ],
+)  # fmt: skip
+def test_the_advice_of_an_error_is_good_advice(
+    place, script, flags, advice, followed
+):
+    here = [flag.replace("=configs", f"={ROOT}/configs") for flag in flags]
+    assert_told(place, script, here, advice)
+    workdir = EMPTY if script == "train" else RUN
+    here = [flag.replace("=configs", f"={ROOT}/configs") for flag in followed]
+    _, _, errors = answer(place, script, workdir, *here)
+    assert errors.strip() in IMPORTED
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_of_the_package_may_be_asked_for(place, name):
     _, _, errors = answer(place, "train", *NEW, f"--strategy={name}")
@@ -202,6 +230,19 @@ def test_a_wrong_field_and_a_wrong_type_are_told(place, script):
         ("eval_linear", [RUN, *FOLDER], f"config.data: {NO_FOLDER}"),
         ("eval_linear", [RUN, "--config=/nowhere.py"], NO_CONFIG),
         ("finetune", [EMPTY], "no encoder in empty"),
+        ("finetune", [RUN, "--labels=10%,0%"], "Received: '0%'"),
+        ("finetune", [RUN, "--labels=101%"], "Received: '101%'"),
+        ("finetune", [RUN, "--labels=ten"], "Received: 'ten'"),
+        ("finetune", [RUN, "--task=segmentation"], "one of classification"),
+        ("train", [*NEW, "--config.encoder.stem=big"], "`encoder.stem`"),
+        ("train", [*NEW, "--config.encoder.name=resnet51"], "`encoder.name`"),
+        ("train", [*NEW, "--config.augment.flip=1.5"], "`augment.flip`"),
+        ("train", [*NEW, "--config.precision=float8"], "`precision`"),
+        (
+            "train",
+            [*NEW, "--config.encoder.weights=/nowhere"],
+            "no such file or folder",
+        ),
         ("finetune", [RUN, *FOLDER], f"config.data: {NO_FOLDER}"),
         ("finetune", [EMPTY, "--predict=images"], "fine-tune first"),
         ("finetune", [RUN, "--predict=/nowhere"], NO_FOLDER),

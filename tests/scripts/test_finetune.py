@@ -1,6 +1,8 @@
 """`finetune.py` as a user starts it."""
 
 import functools
+import json
+import time
 
 import pytest
 from PIL import Image
@@ -8,7 +10,11 @@ from PIL import Image
 from byol_tf.runs.config import save_config
 from configs import base
 from tests.support.runs import make_run
-from tests.support.scripts import assert_one_clear_line, run_script
+from tests.support.scripts import (
+    assert_one_clear_line,
+    run_script,
+    start_script,
+)
 
 finetune = functools.partial(run_script, "finetune.py")
 
@@ -54,3 +60,37 @@ def test_from_labels_to_predictions_from_anywhere(tmp_path):
     assert "Predicted 1 images" in result.stdout
     lines = (workdir / "predictions.csv").read_text().splitlines()
     assert lines[0].startswith("path,status,label") and len(lines) == 2
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_as_one_left_alone(tmp_path):
+    workdir = make_run(tmp_path)
+    flags = [
+        *(f"--workdir={workdir}", "--labels=6-per-class"),
+        *("--config.learning_rates=(0.1,)", "--config.max_steps=3"),
+        "--config.head_learning_rates=(1.0,)",
+    ]
+
+    def outcome():
+        told = json.loads((workdir / "finetune.json").read_text())
+        variants = told["fractions"]["6-per-class"]["variants"]
+        return {name: v["test"] for name, v in variants.items()}
+
+    assert finetune(*flags).returncode == 0
+    alone = outcome()
+    (workdir / "finetune.json").unlink()
+    # Before, while and after it trains.
+    for awaited in ("finetune_subsets.json", "classifier.json"):
+        (workdir / awaited).unlink()
+        process = start_script("finetune.py", *flags, folder=tmp_path)
+        deadline = time.monotonic() + 120
+        while not (workdir / awaited).exists() and process.is_alive():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+        process.join()
+    again = finetune(*flags)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert outcome() == alone
+    left = [p.name for p in workdir.iterdir() if p.name.startswith(".")]
+    assert not left

@@ -1,0 +1,96 @@
+"""What the words of a configuration may be, checked before anything loads.
+
+The package checks the same again, with all else, wherever it comes from; a
+test holds both to the same words.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+TASKS = ("classification", "multilabel", "regression", "keypoints")
+ENCODERS = ("efficientnet_lite0", "resnet18", "resnet20", "resnet200")
+ENCODERS += ("resnet34", "resnet50", "slim")
+CHOICES = {
+    "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    "jit_compile": ("auto", "yes", "no"),
+    "strategy": ("auto", "one", "mirrored", "multi_worker", "tpu"),
+    "data.source": ("embedded", "tfds", "folder", "arrays"),
+    "data.labels": ("auto", "required", "ignore"),
+    "data.cache": ("auto", "memory", "disk"),
+    "objective.name": (
+        *("byol", "moco_v3", "simsiam", "simclr", "triplet"),
+        *("barlow_twins", "vicreg"),
+    ),
+    "objective.tau_schedule": ("cosine", "constant"),
+    "objective.target_init": ("independent", "copy"),
+    "optimizer.name": ("lars", "sgd", "adamw"),
+    "optimizer.lr_rule": ("linear", "sqrt"),
+    "faults.action": ("skip", "stop"),
+    "augment.place": ("step", "pipeline"),
+}
+# Of images, not of another modality.
+OF_IMAGES = {
+    "encoder.stem": ("small", "strided", "imagenet"),
+    "augment.resize": ("bilinear", "bicubic"),
+}
+PROBABILITIES = ("flip", "jitter", "grayscale", "blur", "solarize")
+_LABELS = re.compile(r"all|\d+(\.\d+)?\s*%|\d+-per-class")
+
+
+def check_run(config: Mapping) -> None:
+    """Raises a ValueError for a word or probability that no run can have."""
+    if config["modality"] == "image":
+        name = config["encoder"]["name"]
+        if "/" not in name:
+            check_choice("encoder.name", name, ENCODERS)
+        for field, choices in OF_IMAGES.items():
+            check_choice(field, _value(config, field), choices)
+        for field in PROBABILITIES:
+            _check_probability(f"augment.{field}", config["augment"][field])
+    for field, choices in CHOICES.items():
+        check_choice(field, _value(config, field), choices)
+
+
+def check_labels(texts: Sequence[str]) -> None:
+    """Raises a ValueError for what is no part of the labels."""
+    words = [w.strip() for text in texts for w in text.split(",")]
+    for word in filter(None, words):
+        number = re.match(r"[\d.]+", word)
+        fits = not number or float(number[0]) > 0
+        fits &= not word.endswith("%") or float(word[:-1] or 0) <= 100
+        if not _LABELS.fullmatch(word) or not fits:
+            raise ValueError(
+                "`labels` must be shares above 0% up to 100%, such as 1% or "
+                "0.5%, or numbers such as 25-per-class, separated by commas. "
+                f"Received: {word!r}"
+            )
+
+
+def check_task(name: str) -> None:
+    """Raises a ValueError for what names neither a task nor a class."""
+    if name not in TASKS and not re.fullmatch(r"[\w.]+:[\w.]+", name):
+        raise ValueError(
+            f"`task` must be one of {', '.join(TASKS)}, or 'module:Class' for "
+            f"one of your own. Received: {name!r}"
+        )
+
+
+def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
+    """Raises a ValueError, naming the field, if the value is another one."""
+    if value not in choices:
+        raise ValueError(
+            f"`{field}` must be one of {', '.join(choices)}. "
+            f"Received: {field}={value!r}"
+        )
+
+
+def _check_probability(field, value):
+    several = value if isinstance(value, tuple | list) else [value]
+    if not all(isinstance(v, (int, float)) and 0 <= v <= 1 for v in several):
+        raise ValueError(f"`{field}` must be in [0, 1]. Received: {value!r}")
+
+
+def _value(config, field):
+    for part in field.split("."):
+        config = config[part]
+    return config
