@@ -47,7 +47,10 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
             weights = _folded(layer, norms[layer.name])
             twin.get_layer(layer.name).set_weights(weights)
         elif layer.weights and layer.name not in dropped:
-            twin.get_layer(layer.name).set_weights(layer.get_weights())
+            copy = twin.get_layer(layer.name)
+            copy.set_weights(layer.get_weights())
+            if hasattr(copy, "finalize_state"):  # of preprocessing layers
+                copy.finalize_state()
     return twin
 
 

@@ -4,6 +4,8 @@ loss = -cos(prediction1, stop(projection2)) / 2
        -cos(prediction2, stop(projection1)) / 2
 """
 
+from typing import ClassVar
+
 import keras
 
 from byol_tf.losses.objectives import negative_cosine
@@ -17,46 +19,37 @@ class SimSiam(Pretrainer):
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        hidden_size: hidden width of the projector.
-        projection_size: length of projections and predictions.
-        projector_layers: linear layers of the projector; 2 suffice on
-            CIFAR-10 in the paper.
-        normalize_projection: see `Pretrainer`.
         predictor_hidden_size: hidden width of the predictor, a bottleneck;
             None for a quarter of `projection_size`, as in the paper; 0 for no
             predictor, an ablation.
-        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+        **kwargs: of `Pretrainer`; `sizes` has the defaults. Two
+            `projector_layers` suffice on CIFAR-10 in the paper.
 
     Reference: Chen and He 2021, "Exploring Simple Siamese Representation
     Learning", section 3 and algorithm 1.
     """
+
+    sizes: ClassVar = {
+        "hidden_size": 2048,
+        "projection_size": 2048,
+        "projector_layers": 3,
+        "normalize_projection": True,
+    }
 
     def __init__(
         self,
         encoder: keras.Model,
         views=None,
         *,
-        hidden_size: int = 2048,
-        projection_size: int = 2048,
-        projector_layers: int = 3,
-        normalize_projection: bool = True,
         predictor_hidden_size: int | None = None,
         name: str = "simsiam",
         **kwargs,
     ):
+        sizes = {**self.sizes, **kwargs}
         if predictor_hidden_size is None:
-            predictor_hidden_size = max(projection_size // 4, 1)
-        super().__init__(
-            encoder,
-            views,
-            hidden_size=hidden_size,
-            projection_size=projection_size,
-            projector_layers=projector_layers,
-            normalize_projection=normalize_projection,
-            predictor_hidden_size=predictor_hidden_size,
-            name=name,
-            **kwargs,
-        )
+            predictor_hidden_size = max(sizes["projection_size"] // 4, 1)
+        sizes["predictor_hidden_size"] = predictor_hidden_size
+        super().__init__(encoder, views, name=name, **sizes)
 
     def objective(self, view1, view2, training):
         """Every view's prediction with the projection of the other."""

@@ -28,7 +28,7 @@ FILE = description.ENCODER
 
 
 def save_encoder(
-    model: keras.Model,
+    model: keras.Model | None,
     workdir: str | os.PathLike,
     *,
     modality: str,
@@ -40,7 +40,7 @@ def save_encoder(
     """Writes `encoder.keras` and `preprocessor.json` into a run folder.
 
     Args:
-        model: from prepared batches to vectors.
+        model: from prepared batches to vectors; None for that of the folder.
         workdir: the folder.
         modality: name, see `load_modality`.
         spec: of a stored row, by name.
@@ -49,20 +49,13 @@ def save_encoder(
         **about: further JSON values, such as `title`, `method`, `data`,
             `data_fingerprint`, `crops` and `config`.
     """
-    about = _about(modality=modality, spec=spec, sizes=sizes, **about)
-    return Encoder(model, preprocessor, about).save(workdir)
-
-
-def describe_encoder(workdir: str | os.PathLike, **about) -> Encoder:
-    """Writes `preprocessor.json` beside an `encoder.keras` that is there.
-
-    Args:
-        workdir: the run folder.
-        **about: arguments of `save_encoder`, from `modality` on.
-    """
-    path, preprocessor = pathlib.Path(workdir) / FILE, about.pop("preprocessor")
+    about |= {"modality": modality, "sizes": dict(sizes)}
+    about["spec"] = description.spec_to_json(spec)
+    if model is not None:
+        return Encoder(model, preprocessor, about).save(workdir)
+    path = pathlib.Path(workdir) / FILE
     model = keras.saving.load_model(path, compile=False)
-    return Encoder(model, preprocessor, _about(**about)).describe(path)
+    return Encoder(model, preprocessor, about).describe(path)
 
 
 def load_encoder(
@@ -144,14 +137,6 @@ def load_classifier(
         with loading(file):
             about = earlier.describe_classifier(path, about, model)
     return dataclasses.replace(_described(path, model, about), task=task)
-
-
-# ---- pieces -----------------------------------------------------------
-
-
-def _about(*, modality, spec, sizes, **about):
-    spec = description.spec_to_json(spec)
-    return {"modality": modality, "spec": spec, "sizes": dict(sizes), **about}
 
 
 def _fast(model):

@@ -16,26 +16,16 @@ TARGET = ("target_encoder", "target_projector")
 
 
 def step(model: keras.Model) -> float:
-    """Operations of a pretraining step for one image.
-
-    Args:
-        model: with networks named as `BYOL` names them; those that a method
-            has not count nothing.
-    """
+    """Operations of a step for one image, of networks named as in `BYOL`."""
     return of_passes(_passes(model, ONLINE), _passes(model, TARGET))
 
 
 def of_passes(online: float, target: float) -> float:
     """Operations of a step by those of its passes: `2 (3 online + target)`.
 
-    Each of the two views passes all networks; the backward pass goes through
-    the online networks only and takes twice their forward pass: the gradients
-    of the inputs and those of the kernels. Views, probe, optimizer and the
-    target's average are left out.
-
-    Args:
-        online: of a forward pass of the online networks.
-        target: of one of the target networks.
+    Both views pass all networks. The backward pass, through the online ones
+    alone, takes twice their forward pass: gradients of inputs and of kernels.
+    Views, probe, optimizer and the target's average are left out.
     """
     return 2.0 * (3.0 * online + target)
 

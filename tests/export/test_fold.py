@@ -174,3 +174,15 @@ def test_a_layer_of_two_calls_is_left_alone():
 )
 def test_models_that_are_no_graphs_are_left_alone(model):
     assert fold_batch_norms(model) is model
+
+
+def test_an_adapted_normalization_goes_with_the_folded_model():
+    scale = keras.layers.Normalization()
+    scale.adapt(np.random.default_rng(2).uniform(3, 9, (20, *SHAPE)))
+    inputs = keras.Input(SHAPE)
+    outputs = keras.layers.Conv2D(4, 3, use_bias=False)(scale(inputs))
+    outputs = keras.layers.BatchNormalization()(outputs)
+    model = keras.Model(inputs, outputs)
+    folded = fold_batch_norms(model)
+    assert norms(folded) == 0
+    check_the_same(model, folded)

@@ -74,7 +74,8 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
     save_config(config, workdir)
     spec = load_modality(config.modality).decoder(config).spec
     prepare = CentreView(about["image_size"])
-    encoders.describe_encoder(
+    encoders.save_encoder(
+        None,
         workdir,
         preprocessor=prepare,
         **pretrain_build.describe(config, spec, prepare),
