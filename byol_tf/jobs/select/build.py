@@ -1,6 +1,5 @@
 """From configurations to the examples of a folder that are worth a label."""
 
-import csv
 import os
 import pathlib
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.data.label_table import read_label_table
-from byol_tf.files import whole_file
+from byol_tf.files import write_csv
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.search.select import select_rows
@@ -56,13 +55,7 @@ def select(
     labelled = _labelled(table, labels)
     chosen = select_rows(table, count, labelled, config.map.seed)
     paths = [table.path_of(row) for row in chosen]
-    with (
-        whole_file(out) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["rank", "path"])
-        writer.writerows(enumerate(paths, start=1))
+    write_csv(out, [("rank", "path"), *enumerate(paths, start=1)])
     picture = pathlib.Path(out).with_suffix(".png")
     _draw(config, table, paths, picture)
     return Selected(pathlib.Path(out), picture, len(labelled))
