@@ -130,10 +130,10 @@ def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages[0]
         axes, shape = page.axes, page.shape
-        if sorted(axes) not in (["X", "Y"], ["S", "X", "Y"]):
-            raise ImageError(f"a TIFF with axes {axes} is no image")
         size = dict(zip(axes, shape, strict=True))
         bands = size.get("S", 1)
+        if size.keys() - {"S"} != {"X", "Y"} or bands > MOST_BANDS:
+            raise ImageError(f"a TIFF of axes {axes}, {shape}, is no image")
         stored = Stored(size["Y"], size["X"], bands, fitting(page.dtype))
         if not check(stored):
             return stored, None

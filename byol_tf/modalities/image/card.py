@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from byol_tf.modalities.contract import Card
+from byol_tf.modalities.signature import DEFAULT
 
 _CURL = """\
 With TensorFlow Serving and the model's folder (the one that holds the
@@ -64,8 +65,9 @@ def card(about: Mapping) -> Card:
     Args:
         about: what `export.json` holds, see `jobs.export.build.export`.
     """
+    default = about["signatures"].get(DEFAULT, {"inputs": ()})
     saved = about["format"] == "saved_model"
-    if saved and "bytes" in about["signatures"]["serving_default"]["inputs"]:
+    if saved and "images" not in default["inputs"]:
         example = f"{_CURL}\n```"
     else:
         example = f"```python\n{python_example(about)}\n```"
@@ -78,7 +80,7 @@ def python_example(about: Mapping) -> str:
         return _KERAS
     file, described = next(iter(about["signatures"].items()))
     output, channels = next(iter(described["outputs"])), about["channels"]
-    (takes,) = described["inputs"].values()
+    takes = next(iter(described["inputs"].values()), "")
     library, call = _PYTHON[about["format"]]
     plain = channels in (1, 3) and "as stored" not in takes
     pixels = (_PIXELS if plain else _ARRAY).format(

@@ -227,3 +227,8 @@ def test_deep_rows_come_through_fit_views_and_export(
     np.testing.assert_array_equal(encoder.decode(file), examples.rows[0])
     takes = describe(signatures, encoder)["serving_default"]["inputs"]
     assert set(takes) == ({"bytes"} if channels == 1 else {"images"})
+    said = {"signatures": describe(signatures, encoder), **encoder.sizes}
+    example = IMAGE.card(
+        {**said, "format": "saved_model", "encoder": encoder.sizes}
+    ).example
+    assert ("np.load" in example) == (channels != 1)
