@@ -1,5 +1,9 @@
 """Encoders that no run folder holds, for tests."""
 
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
 import keras
 import numpy as np
 
@@ -9,6 +13,22 @@ from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.classification import Classification
 
 SIZE = 8  # of what `classifier` sees
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Makes the kernels of new models 0, where their shapes alone count.
+
+    To draw them takes most of the time in which a large network is made.
+    """
+
+    def zeros(self, shape, dtype=None):
+        return keras.ops.zeros(shape, dtype)
+
+    with mock.patch.object(
+        keras.initializers.VarianceScaling, "__call__", zeros
+    ):
+        yield
 
 
 def image_encoder(

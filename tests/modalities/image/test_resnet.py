@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from byol_tf.modalities.image.resnet import ENCODERS, ResNet, make_resnet
+from tests.support.encoders import undrawn
 
 
 def images(shape=(2, 32, 32, 3)):
@@ -16,7 +17,8 @@ def images(shape=(2, 32, 32, 3)):
 @functools.cache
 def encoder_of(name):
     """The encoder of a name, made once: the deepest takes seconds."""
-    return make_resnet(name, (None, None, 3), stem="imagenet")
+    with undrawn():
+        return make_resnet(name, (None, None, 3), stem="imagenet")
 
 
 # Convolutions and norms of torchvision's models without their classifier.
