@@ -18,7 +18,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.modality = "image"
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
-    config.epochs = 100  # passes over the training images
+    config.epochs = 100  # passes over the training images; 0: by minutes
+    config.minutes = 0.0  # of training, decides epochs=0 before a run begins
     # float32, mixed_bfloat16, mixed_float16, or auto: bfloat16 where the
     # machine has hardware for it, else float32.
     config.precision = "float32"
@@ -75,10 +76,10 @@ def get_config() -> ml_collections.ConfigDict:
     augment.rotate = 0.0  # degrees at most; 0: off
 
     config.encoder = encoder = ml_collections.ConfigDict()
-    # resnet18, resnet34, resnet50, resnet200, resnet20, slim;
-    # efficientnet_lite0, which takes mean and std; any with prefix:
-    # applications/<name> of keras.applications, keras_cv/<name>, which take
-    # none of the fields below.
+    # resnet18, resnet34, resnet50, resnet200, resnet20, slim; auto: by the
+    # machine; efficientnet_lite0, which takes mean and std alone; and those
+    # that take none of the fields below, applications/<name> of
+    # keras.applications and keras_cv/<name>.
     encoder.name = "resnet18"
     encoder.blocks = ()  # blocks of each stage; (): the name's own
     encoder.widths = ()  # channels of each stage; (): the name's own

@@ -78,3 +78,15 @@ def with_overrides(
         config = [f"--config={default_config}"]
     rest = [word for word in rest if word not in config]
     return config + overrides(given["data"]) + rest
+
+
+def with_minutes(arguments: Sequence[str]) -> list[str]:
+    """Adds what `--minutes` sets: the epochs are open, and decided by it."""
+    found = [w for w in arguments if w.startswith("--minutes=")]
+    if not found:
+        return list(arguments)
+    minutes = found[-1].partition("=")[2]
+    config = [word for word in arguments if word.startswith("--config=")]
+    rest = [word for word in arguments if word not in config]
+    fields = ["--config.epochs=0", f"--config.minutes={minutes}"]
+    return config + fields + rest

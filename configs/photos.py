@@ -15,19 +15,20 @@ from configs import base
 
 def get_config():
     config = base.get_config()
-    config.batch_size = 128
-    config.epochs = 60
+    # Open: decided from the folder and the machine when a run begins.
+    config.batch_size = 0
+    config.epochs = 0
+    config.minutes = 60.0
+    config.augment.size = 0
+    config.encoder.name = "auto"
+
     config.precision = "auto"
 
     config.data.source = "folder"
     config.data.test_split = ""
 
-    config.augment.size = 64
     config.augment.grayscale = 0.0
     config.augment.hue = 0.02
-
-    config.encoder.name = "slim"
-    config.encoder.widths = (32, 64, 128, 256)
 
     config.heads.hidden_size = 512
     config.heads.projection_size = 128

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 TASKS = ("classification", "multilabel", "regression", "keypoints")
-ENCODERS = ("efficientnet_lite0", "resnet18", "resnet20", "resnet200")
+ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
 CHOICES = {
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),

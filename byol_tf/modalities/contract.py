@@ -147,6 +147,21 @@ class Modality(Protocol):
             preprocessor: see `fit`; None if the shape alone is known.
         """
 
+    def plan(
+        self, section, examples: Examples, accelerator: bool
+    ) -> tuple[dict, list[str]]:
+        """Decides what a configuration leaves open, before a run begins.
+
+        Args:
+            section: of the run.
+            examples: of training.
+            accelerator: whether there is a GPU or TPU.
+
+        Returns:
+            Values by field, such as "augment.size", and a line for each
+            decision that says why.
+        """
+
     def decode_row(self, data, sizes: Sizes) -> np.ndarray:
         """Decodes the path or the bytes of a file to a row.
 

@@ -26,6 +26,9 @@ _CONFIG = config_flags.DEFINE_config_file(
 _DATA = flags.DEFINE_string(
     "data", None, "Folder, .npz file or tfds:NAME, in place of config.data."
 )
+_MINUTES = flags.DEFINE_float(
+    "minutes", None, "Minutes of training, in place of config.epochs.", 0
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run folder.", required=True)
 _STRATEGY = flags.DEFINE_enum(
     "strategy",
@@ -46,7 +49,7 @@ _CHANGE = flags.DEFINE_multi_string(
 
 def expand(arguments):
     arguments = data_argument.with_overrides(arguments, find("photos"))
-    return door.changes(arguments)
+    return door.changes(data_argument.with_minutes(arguments))
 
 
 def main():
@@ -65,7 +68,7 @@ def main():
             if "TF_NUM_INTRAOP_THREADS" not in os.environ:
                 share_cores()
             start = functools.partial(
-                build.pretraining,
+                build.planned,
                 strategy=_STRATEGY.value,
                 stop_after=stop_after,
                 official=conversion.read_encoder,
@@ -81,6 +84,8 @@ def train(build, run_config, identity, start):
     if _CHANGE.value:
         kept = run_config.config_of_run(None, workdir, base.get_config())
         config = command_line.changed(kept, _CHANGE.value)
+    if config is not None:
+        build.plan.close(config, workdir)
     config = run_config.config_of_run(
         *(config, workdir, base.get_config()),
         accept=("*",) if _ACCEPT.value else identity.FREE,

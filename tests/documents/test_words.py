@@ -8,6 +8,7 @@ from byol_tf.data.store import CACHES
 from byol_tf.distribute.strategy import STRATEGIES
 from byol_tf.jobs.pretrain.methods import METHODS, TAU_SCHEDULES
 from byol_tf.modalities.image import efficientnet_lite, geometry, resnet
+from byol_tf.modalities.image.plan import AUTO
 from byol_tf.optim.scaling_rules import RULES
 from byol_tf.runtime import PRECISIONS
 from byol_tf.tasks.registry import TASKS
@@ -36,7 +37,7 @@ def test_choices_are_those_of_the_package(field, known):
 
 
 def test_encoders_and_tasks_are_those_of_the_package():
-    known = {*resnet.ENCODERS, efficientnet_lite.NAME}
+    known = {*resnet.ENCODERS, efficientnet_lite.NAME, AUTO}
     assert set(words.ENCODERS) == known and set(words.TASKS) == set(TASKS)
 
 

@@ -143,6 +143,9 @@ class Signals:
         x = keras.layers.GlobalAveragePooling1D()(x)
         return keras.Model(inputs, x, name="encoder")
 
+    def plan(self, section, examples, accelerator):
+        return {}, []
+
     def pretrained(self, section, preprocessor, row_shape):
         raise ValueError("there are no published weights of signals")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 
 from byol_tf.checks import check_choice, check_fields, in_section
+from byol_tf.data.examples import Examples
 from byol_tf.data.rows import Spec
 from byol_tf.distribute.strategy import (
     STRATEGIES,
@@ -15,7 +16,7 @@ from byol_tf.distribute.strategy import (
 )
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.jobs.pretrain import length
+from byol_tf.jobs.pretrain import length, plan
 from byol_tf.jobs.pretrain import methods as objective_builders
 from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
@@ -55,12 +56,33 @@ def owned(config, workdir, strategy: str | None = None):
     return owned_folder(workdir) if chief else contextlib.nullcontext()
 
 
+def planned(
+    config, workdir, strategy: str | None = None, **options
+) -> Pretraining:
+    """A pretraining run whose open fields are decided first.
+
+    Args:
+        config: what it leaves open is decided in place, see `plan.decide`.
+        workdir: the run folder.
+        strategy: see `pretraining`, as the options.
+    """
+
+    def build(examples):
+        return pretraining(config, workdir, strategy, examples=examples)
+
+    examples = plan.decide(
+        config, workdir, load=lambda: data(config, workdir), build=build
+    )
+    return pretraining(config, workdir, strategy, examples=examples, **options)
+
+
 def pretraining(
     config,
     workdir,
     strategy: str | None = None,
     stop_after: float | None = None,
     official: Callable | None = None,
+    examples: tuple[Examples, Examples] | None = None,
 ) -> Pretraining:
     """A pretraining run as configured.
 
@@ -71,6 +93,7 @@ def pretraining(
             others.
         stop_after: seconds after which it stops in order; None for its end.
         official: reads official weights, see `starting_encoder`.
+        examples: of training and test, if they are loaded already.
 
     Raises:
         ValueError: naming the field, if one has an impossible value.
@@ -82,7 +105,7 @@ def pretraining(
         make_deterministic()
     keras.utils.set_random_seed(config.seed)
     bad_images_file = "bad_images.csv" if distribution.is_chief else None
-    train, test = data(config, workdir, bad_images_file)
+    train, test = examples or data(config, workdir, bad_images_file)
     micro_batch = _micro_batch(config)
     if train.num_examples < micro_batch:
         raise ValueError(
@@ -129,7 +152,7 @@ def pretraining(
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
-        notes=length.notes(config, workdir),
+        notes=[*plan.lines(workdir), *length.notes(config, workdir)],
         stop_after=stop_after,
     )
     length.check_steps(workdir, model, job.total_steps)

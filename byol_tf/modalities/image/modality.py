@@ -21,6 +21,7 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_image,
 )
+from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.modalities.image.resize import resize_and_centre_crop
 from byol_tf.modalities.image.resnet import make_resnet
@@ -47,6 +48,7 @@ class ImageModality:
     inputs = staticmethod(inputs.inputs)
     card = staticmethod(card.card)
     levels = staticmethod(find_levels)
+    plan = staticmethod(plan)
 
     def decoder(self, section):
         data = section.data

@@ -1,0 +1,88 @@
+"""Runs whose recipe leaves something open."""
+
+import json
+
+import pytest
+
+from byol_tf.jobs.pretrain import build, plan
+from byol_tf.runs import config as run_config
+from tests.support.runs import tiny_config, write_arrays
+
+OPEN = {"epochs": 0, "minutes": 0.01, "batch_size": 0}
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    path = tmp_path_factory.mktemp("arrays") / "data.npz"
+    write_arrays(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def begun(arrays, tmp_path_factory):
+    """Folder, configuration and job of a run that has been decided on."""
+    workdir = tmp_path_factory.mktemp("runs") / "run"
+    config = tiny_config(arrays, **OPEN)
+    job = build.planned(config, workdir)
+    run_config.save_config(config, workdir)
+    return workdir, config, job
+
+
+def test_open_fields_are_decided_in_the_configuration(begun):
+    _, config, job = begun
+    assert config.epochs >= 1 and config.batch_size == 16
+    assert job.settings.epochs == config.epochs
+    assert job.settings.batch_size == 16
+
+
+def test_the_lines_say_why_and_come_with_the_run(begun):
+    workdir, config, job = begun
+    about = json.loads((workdir / "plan.json").read_text())
+    assert job.notes[: len(about["lines"])] == about["lines"]
+    assert any(line.startswith("Length:") for line in about["lines"])
+    assert about["decided"]["epochs"] == config.epochs
+    assert about["open"] == {"epochs": 0, "batch_size": 0}
+
+
+def test_the_epochs_are_what_the_time_is_enough_for(
+    arrays, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plan, "seconds_per_step", lambda job: 0.5)
+    config = tiny_config(arrays, epochs=0, minutes=1.0)
+    build.planned(config, tmp_path)  # 64 images in batches of 16
+    assert config.epochs == 30
+
+
+def test_a_run_is_not_decided_anew(begun, arrays, monkeypatch):
+    workdir, decided, _ = begun
+    monkeypatch.setattr(plan, "seconds_per_step", lambda job: 1e-6)
+    config = tiny_config(arrays, **OPEN)
+    plan.close(config, workdir)
+    assert config == decided
+    assert build.planned(config, workdir).settings.epochs == decided.epochs
+
+
+def test_what_the_command_line_gives_later_is_not_covered(begun, arrays):
+    workdir, decided, _ = begun
+    config = tiny_config(arrays, **{**OPEN, "epochs": 7})
+    plan.close(config, workdir)
+    assert config.epochs == 7
+    assert config.batch_size == decided.batch_size
+
+
+def test_a_run_without_a_length_is_refused(arrays, tmp_path):
+    config = tiny_config(arrays, epochs=0)
+    with pytest.raises(ValueError, match=r"--minutes=60.*--config.epochs=100"):
+        build.planned(config, tmp_path)
+
+
+def test_the_timed_steps_leave_no_trace_in_the_run(begun, arrays, tmp_path):
+    _, config, job = begun
+    given = tiny_config(arrays, epochs=config.epochs)
+    other = build.pretraining(given, tmp_path)
+    for ours, theirs in zip(
+        job.model.encoder.get_weights(),
+        other.model.encoder.get_weights(),
+        strict=True,
+    ):
+        assert (ours == theirs).all()
