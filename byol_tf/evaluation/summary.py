@@ -11,6 +11,9 @@ from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import ridge_classifier
 
+FEW = 100  # test examples below which accuracies come by cross-validation
+FOLDS = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
@@ -68,7 +71,8 @@ def summarize(
         protocol: sizes and seed.
 
     Returns:
-        Accuracies in [0, 1] and statistics by name.
+        Accuracies in [0, 1] and statistics by name; see `knn_summary` for how
+        few test examples are made the most of.
     """
     result = collapse_statistics(test_features[:2000])
     finite = map(np.isfinite, (train_features, test_features))
@@ -78,18 +82,13 @@ def summarize(
         return result
     train = train_features[train_known], train_labels[train_known]
     test = test_features[test_known], test_labels[test_known]
-    order = np.random.default_rng(protocol.seed).permutation(len(train[1]))
-    bank = order[: protocol.knn_bank]
-    result["knn_accuracy"] = knn_accuracy(
-        train[0][bank],
-        train[1][bank],
-        *test,
-        num_classes=num_classes,
-        k=min(protocol.knn_k, len(bank)),
-        temperature=protocol.knn_temperature,
+    result |= knn_summary(train, test, num_classes, protocol)
+    result["linear_accuracy"] = _over_splits(
+        lambda train, test: ridge_classifier(*train, num_classes).accuracy(
+            *test
+        ),
+        _splits(train, test, protocol),
     )
-    classifier = ridge_classifier(*train, num_classes=num_classes)
-    result["linear_accuracy"] = classifier.accuracy(*test)
     counts = np.bincount(train[1], minlength=num_classes)
     if counts.min() >= protocol.shots:
         few = few_shot_accuracy(
@@ -108,3 +107,73 @@ def summarize(
             *(protocol.shots, counts.min()),
         )
     return {key: float(value) for key, value in result.items()}
+
+
+def knn_summary(
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    num_classes: int,
+    protocol: Protocol,
+) -> dict[str, float]:
+    """Measures the kNN accuracy of labelled vectors.
+
+    With fewer than `FEW` test examples, all labelled ones are judged in turn
+    by the others, in cross-validation.
+
+    Args:
+        train: vectors float32 `[n, dim]` and labels int `[n]`.
+        test: the same of the test examples.
+        num_classes: number of classes.
+        protocol: sizes and seed.
+
+    Returns:
+        `knn_accuracy` in [0, 1]; `tested`, the examples that were judged;
+        `folds` of the cross-validation, 0 for the test examples alone.
+    """
+    bank = bank_rows(len(train[1]), protocol)
+    splits = _splits((train[0][bank], train[1][bank]), test, protocol)
+    accuracy = _over_splits(
+        lambda bank, queries: knn_accuracy(
+            *bank,
+            *queries,
+            num_classes=num_classes,
+            k=min(protocol.knn_k, len(bank[1])),
+            temperature=protocol.knn_temperature,
+        ),
+        splits,
+    )
+    return {
+        "knn_accuracy": float(accuracy),
+        "tested": sum(len(test[1]) for _, test in splits),
+        "folds": len(splits) if len(splits) > 1 else 0,
+    }
+
+
+def bank_rows(count: int, protocol: Protocol) -> np.ndarray:
+    """Which of `count` labelled examples vote, int64 `[n]`."""
+    order = np.random.default_rng(protocol.seed).permutation(count)
+    return order[: protocol.knn_bank]
+
+
+def _splits(train, test, protocol):
+    """(train, test) once, or of each fold, with all classes in each."""
+    labels = np.concatenate([train[1], test[1]])
+    several = np.count_nonzero(np.bincount(labels) > 1) > 1
+    if len(test[1]) >= FEW or not several:
+        return [(train, test)]
+    features = np.concatenate([train[0], test[0]])
+    order = np.random.default_rng(protocol.seed).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    folds = [order[fold::FOLDS] for fold in range(FOLDS)]
+    folds = [fold for fold in folds if len(fold)]
+    others = [np.setdiff1d(order, fold) for fold in folds]
+    return [
+        ((features[a], labels[a]), (features[b], labels[b]))
+        for a, b in zip(others, folds, strict=True)
+    ]
+
+
+def _over_splits(accuracy, splits):
+    """Share of hits among the test examples of all splits."""
+    hits = [accuracy(*split) * len(split[1][1]) for split in splits]
+    return sum(hits) / sum(len(test[1]) for _, test in splits)

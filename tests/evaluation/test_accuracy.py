@@ -5,7 +5,11 @@ import pytest
 from scipy.stats import binom
 from sklearn.metrics import top_k_accuracy_score
 
-from byol_tf.evaluation.accuracy import bootstrap_interval, top_k_hits
+from byol_tf.evaluation.accuracy import (
+    bootstrap_interval,
+    difference,
+    top_k_hits,
+)
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
@@ -78,3 +82,13 @@ def test_the_same_seed_gives_the_same_interval():
 def test_impossible_arguments_are_refused(values, options):
     with pytest.raises(ValueError, match="Received"):
         bootstrap_interval(np.array(values), **options)
+
+
+def test_the_interval_holds_the_difference_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    draws = rng.binomial(60, (0.5, 0.3), size=(2000, 2)) / 60
+    inside = 0
+    for ours, theirs in draws:
+        _, low, high = difference(ours, theirs, 60)
+        inside += low <= 0.2 <= high
+    assert 0.93 <= inside / len(draws) <= 0.98

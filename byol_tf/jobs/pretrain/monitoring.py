@@ -44,6 +44,7 @@ class Watch:
         known = order[train.labels[order] >= 0]
         queries = known[: min(samples, len(known) // 2)]
         bank = known[len(queries) :][: BANK_RATIO * samples]
+        self.queries = len(queries)  # whose kNN accuracy is measured
         if settings.monitor_knn and len(queries):
             queries = train.readable_rows(np.sort(queries))
             bank = train.readable_rows(np.sort(bank))

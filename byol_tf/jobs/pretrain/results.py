@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,42 +14,57 @@ from byol_tf.reports import grids, plots, report
 QUERIES = 8  # test images whose neighbours are shown
 NEIGHBOURS = 8
 _ROWS = {
-    "knn_accuracy": "kNN accuracy",
-    "linear_accuracy": "linear accuracy, all labels",
+    "knn_accuracy": "kNN accuracy{by}",
+    "linear_accuracy": "linear accuracy, all labels{by}",
     "few_shot_accuracy": "linear accuracy, {shots} labels per class",
     "feature_std": "spread of the representation (1 = full)",
     "effective_rank": "effective rank",
 }
 
 
-def rows(result: dict, shots: int) -> list[tuple[str, str, str]]:
+def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
     """Label, before and after of every number that was measured.
 
+    Where there are labels, the inputs as they are come between.
+
     Args:
-        result: with `before` and `after`, as in `train.json`.
+        result: with `before`, `raw` and `after`, as in `train.json`.
         shots: labels per class of the few-label accuracy.
     """
+    after = result["after"]
+    folds = after.get("folds")
+    by = f", {folds:g}-fold cross-validation" if folds else ""
     return [
         (
-            label.format(shots=shots),
-            _cell(key, result["before"]),
-            _cell(key, result["after"]),
+            label.format(shots=shots, by=by),
+            *(_cell(key, result[of]) for of in _columns(result)),
         )
         for key, label in _ROWS.items()
-        if key in result["after"]
+        if key in after
     ]
 
 
-def columns(result: dict) -> tuple[str, str, str]:
+def _columns(result):
+    return [of for of in ("raw", "before", "after") if result[of]]
+
+
+def columns(result: dict) -> tuple[str, ...]:
     """Headings of the rows: what it began with, and the result."""
     start = result["start"]
     name = f"as it came ({pathlib.Path(start).name})" if start else ""
-    return "", name or "random encoder", "pretrained"
+    names = {
+        "raw": result["raw"].get("name"),
+        "before": name or "random encoder",
+        "after": "pretrained",
+    }
+    return "", *(names[of] for of in _columns(result))
 
 
 def table(result: dict, shots: int) -> str:
-    """The same as text for the terminal."""
-    return report.format_table(rows(result, shots), columns(result))
+    """The same as text for the terminal, and the verdict below."""
+    table = report.format_table(rows(result, shots), columns(result))
+    verdict = textwrap.fill(result["verdict"], 79, break_on_hyphens=False)
+    return f"{table}\n\n{verdict}"
 
 
 def write(
@@ -124,6 +140,8 @@ def _png(draw, *args, **kwargs) -> bytes:
 
 
 def _cell(key, numbers):
+    if key not in numbers:
+        return ""
     if key == "few_shot_accuracy":
         mean, std = numbers[key], numbers["few_shot_std"]
         return f"{100 * mean:.1f} % ± {100 * std:.1f}"
@@ -136,6 +154,7 @@ def _cell(key, numbers):
 def _notes(result):
     machine = result["machine"]
     return [
+        result["verdict"],
         f"{result['steps']} steps of {result['batch_size']} images "
         f"({result['epochs']} epochs of {result['images']} images), "
         f"{result['training_seconds'] / 60:.1f} minutes of training on "

@@ -36,12 +36,18 @@ from byol_tf.data.order import epoch_order, steps_per_epoch
 from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.evaluation.summary import Protocol, summarize
+from byol_tf.evaluation.summary import (
+    Protocol,
+    bank_rows,
+    knn_summary,
+    summarize,
+)
 from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.jobs.pretrain import results as reporting
 from byol_tf.jobs.pretrain import resume as resumable
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.settings import Settings
+from byol_tf.jobs.pretrain.verdict import verdict
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.modalities.contract import Modality
 from byol_tf.runs.encoder import save_encoder
@@ -264,6 +270,22 @@ class Pretraining:
         )
         return numbers, (train, test)
 
+    def _raw(self, after):
+        """kNN of the inputs as they are, where that of the result is known."""
+        if "knn_accuracy" not in after:
+            return {}
+        name, model, prepare = self.modality.raw(
+            self.prepare, self.about["sizes"]
+        )
+        extractor = FeatureExtractor(model, prepare)
+        bank, pairs = np.flatnonzero(self.judged.labels >= 0), []
+        bank = np.sort(bank[bank_rows(len(bank), self.protocol)])
+        for examples in (self.judged.subset(bank), self.test):
+            known = examples.labels >= 0
+            pairs.append((extractor(examples)[known], examples.labels[known]))
+        found = knn_summary(*pairs, self.train.num_classes, self.protocol)
+        return {"name": name, **found}
+
     @functools.cached_property
     def judged(self):
         """Training images that the evaluation uses: labelled if any are."""
@@ -292,9 +314,11 @@ class Pretraining:
 
     def _result(self, before, after, metrics, watch, faults):
         found = watch.collapse.diagnosis
-        return {
+        result = {
             "before": before,
             "after": after,
+            "raw": self._raw(after),
+            "monitored": watch.queries,
             "stopped": found and found.name,
             "start": self.about.get("start", ""),
             "steps": int(self.model.step.numpy()),
@@ -313,3 +337,4 @@ class Pretraining:
             "notes": list(self.notes),
             "machine": describe_machine(),
         }
+        return result | {"verdict": verdict(result, metrics)}

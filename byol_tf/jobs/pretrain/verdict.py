@@ -1,0 +1,189 @@
+"""What the numbers of a run mean, in plain sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.evaluation.accuracy import difference
+
+FELL = 0.5  # of the effective rank before training: below it, directions went
+RISE = 0.01  # smallest rise of kNN or agreement that is called one
+RANK_RISE = 0.03  # the same of the effective rank, as a share
+GENTLER = (
+    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
+    "fifth, and change colours less (augment.grayscale=0, augment.hue=0.02)"
+)
+
+
+def verdict(result: Mapping, metrics: Sequence[Mapping]) -> str:
+    """Says what a run reached, whether to go on, and what to try next.
+
+    Args:
+        result: as in `train.json`: `before`, `after`, `raw`, `start`,
+            `stopped`, `monitored`.
+        metrics: lines of `metrics.jsonl`.
+    """
+    before, after = result["before"], result["after"]
+    if _finite(after, "feature_std") is None:
+        return (
+            "The representation is not finite: the training diverged. Lower "
+            "optimizer.base_lr, or use precision=float32."
+        )
+    gains, sentences = [], []
+    if "knn_accuracy" in after:
+        sentences.append(_accuracy(after))
+        start = "the weights as they came" if result["start"] else ""
+        for name, other in (
+            (start or "the random encoder", before),
+            (result["raw"].get("name"), result["raw"]),
+        ):
+            if other.get("tested") == after["tested"]:
+                gain, sentence = _against(name, other, after)
+                gains.append(gain)
+                sentences.append(sentence)
+    else:
+        sentences += _without_labels(after, metrics)
+    fell = _fell(before, after)
+    if fell:
+        sentences.append(_rank(before, after) + ", which is bad.")
+    rises = None if fell else _trend(result, metrics, sentences)
+    sentences.append(_next(result, fell, gains, rises))
+    return " ".join(sentences)
+
+
+def _accuracy(after):
+    knn, count = after["knn_accuracy"], int(after["tested"])
+    how = (
+        f"in {after['folds']:g}-fold cross-validation, as there are few of them"
+        if after["folds"]
+        else "by their nearest neighbours"
+    )
+    return (
+        f"Of {count:,} test examples, {100 * knn:.1f} % get their right class "
+        f"{how}."
+    )
+
+
+def _against(name, other, after):
+    """1, 0 or -1 for better, no telling and worse; and the sentence."""
+    values = after["knn_accuracy"], other["knn_accuracy"]
+    gain, low, high = difference(*values, int(after["tested"]))
+    interval = f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+    if low > 0:
+        return 1, (
+            f"That is {100 * gain:.1f} points above {name}, more than chance "
+            f"({interval})."
+        )
+    if high < 0:
+        return -1, (
+            f"That is {-100 * gain:.1f} points below {name} ({interval})."
+        )
+    return 0, (
+        f"The difference of {100 * gain:+.1f} points from {name} may be chance "
+        f"({interval})."
+    )
+
+
+def _without_labels(after, metrics):
+    """Agreement, spread and rank, each with its reading."""
+    found = [line["agreement"] for line in metrics if "agreement" in line]
+    spread, agreement = after["feature_std"], found[-1] if found else None
+    sentences = ["There are no labels, so accuracy is unknown."]
+    if agreement is not None and math.isfinite(agreement):
+        sentences.append(
+            f"The two views of an example agree by {agreement:.2f} (1 = "
+            "wholly), which is good as long as spread and rank are high."
+        )
+    reading = "they differ" if spread >= 0.3 else "they are much alike"
+    sentences.append(
+        f"Spread {spread:.2f} (0 = all examples alike, 1 = full): {reading}. "
+        f"Effective rank {after['effective_rank']:.0f}: as many directions are "
+        "in use."
+    )
+    return sentences
+
+
+def _fell(before, after):
+    first, last = (_finite(n, "effective_rank") for n in (before, after))
+    return first is not None and last is not None and last < FELL * first
+
+
+def _rank(before, after):
+    return (
+        f"The effective rank fell from {before['effective_rank']:.0f} to "
+        f"{after['effective_rank']:.0f}: the representation lost most of its "
+        "directions"
+    )
+
+
+def _trend(result, metrics, sentences):
+    """Whether the run was still learning; None if there is no telling."""
+    lines = [line for line in metrics if "effective_rank" in line]
+    labelled = bool(lines) and "knn_accuracy" in lines[-1]
+    key = "knn_accuracy" if labelled else "agreement"
+    rise, mean = _rise(lines, key)
+    rank, rank_mean = _rise(lines, "effective_rank")
+    if rise is None or rank is None:
+        return None
+    if labelled:
+        noise = math.sqrt(mean * (1 - mean) / max(result["monitored"], 1))
+        rises = rise > max(RISE, noise)
+        change = f"kNN accuracy changed by {100 * rise:+.1f} points"
+    else:
+        rises = rise > RISE or rank > RANK_RISE * rank_mean
+        change = f"agreement changed by {rise:+.3f}, rank by {rank:+.1f}"
+    hope = "will probably help" if rises else "will hardly help by themselves"
+    sentences.append(
+        f"Over the last third of the training {change}: more epochs {hope}."
+    )
+    return rises
+
+
+def _rise(lines, key):
+    """Rise over the last third by the slope of a line, and the mean there."""
+    points = [
+        (line["epoch"], line[key])
+        for line in lines
+        if _finite(line, key) is not None
+        and 3 * line["epoch"] >= 2 * lines[-1]["epoch"]
+    ]
+    epochs, values = np.array(points).reshape(-1, 2).T
+    if len(np.unique(epochs)) < 3:
+        return None, None
+    slope = np.polyfit(epochs - epochs[0], values, 1)[0]
+    return slope * (epochs[-1] - epochs[0]), values.mean()
+
+
+def _next(result, fell, gains, rises):
+    if result["stopped"]:
+        return (
+            f"Next: {result['stopped']} was found while it trained; {GENTLER}."
+        )
+    if fell:
+        return f"Next: {GENTLER}."
+    if gains and min(gains) < 1:
+        weights = (
+            ""
+            if result["start"]
+            else "; or start from weights (encoder.weights)"
+        )
+        return (
+            "Next: look at views.png. What tells your classes apart must "
+            "survive in both views: milder colours if it is colour "
+            "(augment.grayscale=0, augment.hue=0.02), larger crops if it is "
+            f"small (augment.area=(0.3, 1.0)){weights}."
+        )
+    if rises:
+        return f"Next: go on, --config.epochs={2 * result['epochs']}."
+    if gains:
+        return "Next: fine-tune it with your labels (byol_tf finetune)."
+    return (
+        "Next: look at the neighbours in report.html; if they are alike in "
+        "the way you need, label some (byol_tf select), then byol_tf finetune."
+    )
+
+
+def _finite(numbers, key):
+    value = numbers.get(key)
+    return value if value is not None and math.isfinite(value) else None

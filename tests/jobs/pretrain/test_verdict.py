@@ -1,0 +1,92 @@
+"""byol_tf.jobs.pretrain.verdict."""
+
+import pytest
+
+from byol_tf.jobs.pretrain.verdict import verdict
+
+
+def numbers(knn=None, rank=100.0, **others):
+    known = {} if knn is None else {"knn_accuracy": knn, "tested": 500.0}
+    return {
+        "feature_std": 0.6,
+        "effective_rank": rank,
+        "folds": 0.0,
+        **known,
+        **others,
+    }
+
+
+def said(before, after, raw=None, metrics=(), **others):
+    result = {
+        "before": before,
+        "after": after,
+        "raw": raw or {},
+        "start": "",
+        "stopped": None,
+        "monitored": 1000,
+        "epochs": 30,
+        **others,
+    }
+    return verdict(result, metrics)
+
+
+def line(epoch, rank=100.0, **others):
+    return {"epoch": epoch, "effective_rank": rank, **others}
+
+
+def test_a_gain_beyond_chance_is_told_from_one_that_may_be_chance():
+    text = said(
+        numbers(0.2), numbers(0.37), numbers(0.36) | {"name": "raw pixels"}
+    )
+    assert "37.0 % get their right class" in text
+    assert "17.0 points above the random encoder, more than chance" in text
+    assert "+1.0 points from raw pixels may be chance" in text
+    assert "augment.grayscale" in text
+
+
+def test_a_loss_is_called_one_by_the_name_of_the_start():
+    text = said(numbers(0.8), numbers(0.6), start="imagenet")
+    assert "20.0 points below the weights as they came" in text
+
+
+def test_figures_of_an_earlier_release_are_not_compared():
+    text = said(numbers(0.2, tested=None), numbers(0.37))
+    assert "random encoder" not in text
+
+
+@pytest.mark.parametrize("knn", [None, 0.5])
+def test_a_falling_rank_is_bad_and_says_what_to_change(knn):
+    text = said(numbers(0.2, rank=123.0), numbers(knn, rank=39.0))
+    assert "fell from 123 to 39" in text and "bad" in text
+    for field in ("base_lr", "weight_decay", "grayscale", "hue"):
+        assert field in text
+
+
+def test_a_curve_that_rises_asks_for_more_epochs():
+    metrics = [line(e, knn_accuracy=0.01 * e) for e in range(1, 31)]
+    text = said(numbers(0.1), numbers(0.3), metrics=metrics)
+    assert "+10.0 points: more epochs will probably help" in text
+    assert "--config.epochs=60" in text
+
+
+def test_a_level_curve_leads_to_fine_tuning():
+    metrics = [line(e, knn_accuracy=0.3) for e in range(1, 31)]
+    text = said(numbers(0.1), numbers(0.3), metrics=metrics)
+    assert "hardly" in text and "byol_tf finetune" in text
+
+
+def test_without_labels_agreement_spread_and_rank_are_read():
+    metrics = [line(e, agreement=0.9) for e in range(1, 31)]
+    text = said(numbers(), numbers(), metrics=metrics)
+    assert "no labels" in text and "0.90" in text and "Spread 0.60" in text
+    assert "rank 100" in text and "byol_tf select" in text
+
+
+def test_cross_validation_is_said():
+    text = said(numbers(0.2), numbers(0.5, folds=5.0))
+    assert "5-fold cross-validation" in text
+
+
+def test_what_is_not_finite_is_said():
+    text = said(numbers(), numbers(feature_std=float("nan")))
+    assert "diverged" in text
