@@ -1,5 +1,6 @@
 """Text of one line: of errors, names, cells of tables, and long work."""
 
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -32,6 +33,14 @@ def progress_bar(
         unit_scale=True,
         **options,
     )
+
+
+def restart(bar: tqdm, done: int) -> None:
+    """Moves a bar by `done`, and counts rate and time left from here on."""
+    bar.n += done
+    bar.initial = bar.last_print_n = bar.n
+    bar.start_t = bar.last_print_t = time.time()
+    bar.refresh()
 
 
 def printable(text: object) -> str:

@@ -5,6 +5,12 @@ import math
 
 import numpy as np
 
+FELL = 0.5  # of the effective rank before training: below it, directions went
+GENTLER = (
+    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
+    "fifth, and change colours less (augment.grayscale=0, augment.hue=0.02)"
+)
+
 
 def collapse_statistics(
     representations: np.ndarray,
@@ -137,6 +143,11 @@ def diagnose(
     if shown:
         return Diagnosis("dimensional_collapse", _DIMENSIONAL.format(shown))
     return None
+
+
+def rank_fell(first: float, rank: float) -> bool:
+    """Whether an effective rank is below half of that before training."""
+    return rank < FELL * first
 
 
 _NOT_FINITE = (

@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from byol_tf.files import flush, naming, to_json, whole_file, write_text
-from byol_tf.lines import progress_bar
+from byol_tf.lines import progress_bar, restart
 from byol_tf.training.metrics import read_lines, which
 
 
@@ -147,42 +147,64 @@ class MetricsFile(_Windowed):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar with loss, images a second and time left.
+    """A bar with epoch, step, loss, images a second and time left.
+
+    Rate and time left are those of the steps after the first, which compiles.
 
     Args:
         total_steps: steps of the whole run.
         batch_size: inputs of one step.
+        steps_per_epoch: for the epochs that are shown.
         refresh: steps between two readings of the loss.
     """
 
-    def __init__(self, total_steps: int, batch_size: int, refresh: int = 10):
+    def __init__(
+        self,
+        total_steps: int,
+        batch_size: int,
+        steps_per_epoch: int,
+        refresh: int = 10,
+    ):
         super().__init__()
         self.total_steps = total_steps
         self.batch_size = batch_size
+        self.epochs = -(-total_steps // steps_per_epoch)
         self.refresh = refresh
         self.shown = {}
         self.bar = None
 
     def on_train_begin(self, logs=None):
-        done = int(self.model.step.numpy())
+        self.first = int(self.model.step.numpy())
         self.bar = progress_bar(
             "pretrain",
             total=self.total_steps * self.batch_size,
-            initial=done * self.batch_size,
+            initial=self.first * self.batch_size,
             unit="image",
         )
 
+    def on_epoch_begin(self, epoch, logs=None):
+        title = f"epoch {epoch + 1}/{self.epochs}"
+        self.bar.set_description(title, refresh=False)
+
     def on_train_batch_end(self, batch, logs=None):
         if batch % self.refresh == 0:
+            self.shown["step"] = batch + 1
             self.shown["loss"] = f"{float(logs['loss']):.3f}"
             if "mfu" in logs:
                 self.shown["mfu"] = f"{100 * logs['mfu']:.1f}%"
             self.bar.set_postfix(self.shown, refresh=False)
-        self.bar.update(self.batch_size)
+        if batch == self.first:
+            restart(self.bar, self.batch_size)
+        else:
+            self.bar.update(self.batch_size)
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs and "knn_accuracy" in logs:
+        logs = logs or {}
+        if "knn_accuracy" in logs:
             self.shown["knn"] = f"{100 * logs['knn_accuracy']:.1f}%"
+        elif "agreement" in logs:
+            self.shown["agreement"] = f"{logs['agreement']:.3f}"
+            self.shown["rank"] = f"{logs['effective_rank']:.0f}"
 
     def on_train_end(self, logs=None):
         self.close()

@@ -6,13 +6,18 @@ add to the logs of an epoch; those that report (`training.logs`) come after.
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from byol_tf.checks import check_number
-from byol_tf.evaluation.collapse import collapse_statistics, diagnose
+from byol_tf.evaluation.collapse import (
+    GENTLER,
+    collapse_statistics,
+    diagnose,
+    rank_fell,
+)
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
 
@@ -115,9 +120,16 @@ class CollapseMonitor(_EveryEpochs):
         pair: None, or `pair() -> (predictions, projections)`, the outputs of
             the online and of the target network for the two views of some
             inputs, `[n, projection_size]` each.
+        keep: None, or a function that is given the representations
+            `[n, dim]` at each measurement.
 
     Adds the keys of `collapse_statistics` to the logs of an epoch. Warns with
-    `CollapseWarning` or `NotFiniteWarning`, once for each diagnosis.
+    `CollapseWarning` or `NotFiniteWarning`, once for each diagnosis, and once
+    where the rank falls below half of that before the first step.
+
+    Attributes:
+        diagnosis: the last one, or None.
+        first_rank: the effective rank before the first step; None until then.
     """
 
     def __init__(
@@ -128,20 +140,45 @@ class CollapseMonitor(_EveryEpochs):
         every: int = 1,
         stop: bool = False,
         pair: Callable | None = None,
+        keep: Callable | None = None,
     ):
         super().__init__(every)
         self.extractor = extractor
         self.inputs = inputs
         self.stop = stop
         self.pair = pair
+        self.keep = keep
         self.diagnosis = None
+        self.first_rank = None
+        self._fell = False
+
+    def on_train_begin(self, logs=None):
+        if self.first_rank is None:
+            first = collapse_statistics(self.extractor(self.inputs))
+            self.first_rank = first["effective_rank"]
 
     def measure(self):
         representations = self.extractor(self.inputs)
+        if self.keep:
+            self.keep(representations)
         online, target = self.pair() if self.pair else (None, None)
         statistics = collapse_statistics(representations, online, target)
         self._react(diagnose(statistics))
+        self._warn_of_rank(statistics["effective_rank"])
         return statistics
+
+    def _warn_of_rank(self, rank):
+        if self.first_rank is None or not rank_fell(self.first_rank, rank):
+            return
+        if not self._fell:
+            warnings.warn(
+                f"the effective rank fell from {self.first_rank:.0f} before "
+                f"training to {rank:.0f}: the representation loses directions. "
+                f"If it does not rise again, {GENTLER}.",
+                CollapseWarning,
+                stacklevel=2,
+            )
+        self._fell = True
 
     def on_train_batch_end(self, batch, logs=None):
         # Reading a number waits for the device, so not at every step.
@@ -162,3 +199,49 @@ class CollapseMonitor(_EveryEpochs):
         self.diagnosis = diagnosis
         if self.stop:
             self.model.stop_training = True
+
+
+class FirstMinute(keras.callbacks.Callback):
+    """Measures once within the first epoch, if that lasts so long.
+
+    Put it after the callbacks that report.
+
+    Args:
+        monitors: those that measure, with `measure() -> dict`.
+        reports: callbacks whose `on_epoch_end` gets what was measured.
+        seconds: from the end of the first step, so without its compilation.
+    """
+
+    def __init__(
+        self,
+        monitors: Sequence[keras.callbacks.Callback],
+        reports: Sequence[keras.callbacks.Callback],
+        seconds: float = 60.0,
+    ):
+        super().__init__()
+        self.monitors, self.reports = monitors, reports
+        self.seconds = seconds
+
+    def on_train_begin(self, logs=None):
+        self.waiting = int(self.model.step.numpy()) == 0
+        self.due = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        if self.due is None:
+            self.due = now + self.seconds
+        if not self.waiting or now < self.due:
+            return
+        self.waiting = False
+        measured = {}
+        for monitor in self.monitors:
+            measured.update(monitor.measure())
+        for report in self.reports:
+            report.on_epoch_end(None, measured)
+        names = ("knn_accuracy", "agreement", "effective_rank")
+        found = [f"{n} {measured[n]:.3g}" for n in names if n in measured]
+        print(f"\nAt step {batch + 1}: {', '.join(found)}", flush=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Where that was measured already, there is nothing to be early with.
+        self.waiting = self.waiting and "effective_rank" not in (logs or {})

@@ -255,6 +255,65 @@ def test_a_healthy_run_gives_no_warning():
     assert monitor.diagnosis is None
 
 
+def test_a_rank_below_half_of_the_first_is_warned_of_once():
+    model = fresh()
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0]
+    )
+    run(model, 4, [monitor])
+    monitor.first_rank *= 4
+    with pytest.warns(monitors.CollapseWarning, match="rank fell") as caught:
+        run(model, 12, [monitor])
+    assert len(caught) == 1 and "augment.hue" in str(caught[0].message)
+    assert monitor.diagnosis is None
+
+
+def test_the_first_minute_is_measured_within_the_first_epoch(tmp_path, capsys):
+    model = fresh()
+    monitor = monitors.CollapseMonitor(
+        FeatureExtractor(model.encoder), signals()[0], every=2
+    )
+    file = logs.MetricsFile(
+        tmp_path / "metrics.jsonl", steps_per_epoch=4, log_every=100
+    )
+    early = monitors.FirstMinute([monitor], [file], seconds=0.0)
+    run(model, 8, [monitor, file, early])
+    steps = [
+        line["step"]
+        for line in read_metrics(tmp_path / "metrics.jsonl")
+        if "effective_rank" in line
+    ]
+    assert steps == [1, 8]
+    assert "At step 1: effective_rank" in capsys.readouterr().out
+
+
+def test_the_time_left_leaves_the_first_step_out(monkeypatch, capsys):
+    model, clock = fresh(), [0.0]
+    for clocked in ("time.time", "tqdm.std.time"):
+        monkeypatch.setattr(clocked, lambda: clock[0])
+    bar = logs.ProgressBar(9, batch_size=10, steps_per_epoch=4)
+    seen = []
+
+    def tick(step, logs):
+        clock[0] += 1000.0 if step == 0 else 1.0
+
+    def look(step, logs):
+        kept = bar.bar.format_dict
+        seen.append((kept["n"] - kept["initial"], kept["elapsed"]))
+
+    run(
+        model,
+        9,
+        [
+            keras.callbacks.LambdaCallback(on_train_batch_end=tick),
+            bar,
+            keras.callbacks.LambdaCallback(on_train_batch_end=look),
+        ],
+    )
+    assert seen == [(10 * step, step) for step in range(9)]
+    assert "epoch 3/3" in capsys.readouterr().err
+
+
 def test_tensorboard_gets_the_scalars(tmp_path):
     run(fresh(), 4, [logs.TensorBoardScalars(tmp_path, log_every=2)])
     events = next(tmp_path.glob("events*"))

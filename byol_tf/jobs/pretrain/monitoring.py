@@ -1,6 +1,7 @@
 """Which inputs a pretraining run is watched on, and by which monitors."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from byol_tf.data.batches import rows_for_views
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.files import whole_file
 from byol_tf.seeds import step_seed
 from byol_tf.training import monitors
 
@@ -24,14 +26,19 @@ class Watch:
     Args:
         job: the run, a `Pretraining`.
         extractor: of the encoder's representations.
+        early: file that keeps the representations of the first measurement.
+
+    Attributes:
+        watched: rows of the training images whose representations are watched.
     """
 
-    def __init__(self, job, extractor: FeatureExtractor):
+    def __init__(self, job, extractor: FeatureExtractor, early: pathlib.Path):
         train, settings, protocol = job.train, job.settings, job.protocol
         samples, every = settings.monitor_samples, settings.monitor_every_epochs
         rng = np.random.default_rng((settings.seed, 1))
         order = rng.permutation(train.num_examples)
-        watched = train.readable_rows(np.sort(order[:samples]))
+        self.early = early
+        self.watched = watched = train.readable_rows(np.sort(order[:samples]))
         some = train.rows.__getitem__ if train.dense else train.subset
         self.collapse = monitors.CollapseMonitor(
             extractor,
@@ -39,6 +46,7 @@ class Watch:
             every=every,
             stop=settings.monitor_stop_on_collapse,
             pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
+            keep=self._keep,
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]
@@ -62,14 +70,33 @@ class Watch:
                 )
             )
 
+    def _keep(self, representations):
+        if not self.early.exists():
+            with whole_file(self.early) as temporary:
+                np.savez(temporary, features=representations)
+
+    def early_and_late(self) -> tuple[np.ndarray, np.ndarray]:
+        """Representations of `watched` at the first measurement, and now."""
+        with np.load(self.early) as file:
+            return file["features"], self.collapse.extractor(
+                self.collapse.inputs
+            )
+
     def state(self) -> dict:
-        """What a checkpoint keeps: the diagnosis, if there was one."""
+        """What a checkpoint keeps: the first rank, and a diagnosis."""
         found = self.collapse.diagnosis
-        return dataclasses.asdict(found) if found else {}
+        return {
+            "first_rank": self.collapse.first_rank,
+            "diagnosis": found and dataclasses.asdict(found),
+        }
 
     def set_state(self, state: dict) -> None:
         """Goes on from what `state` gave; {} for a new run."""
-        self.collapse.diagnosis = Diagnosis(**state) if state else None
+        if "name" in state:  # as 0.2 wrote it
+            state = {"diagnosis": state}
+        found = state.get("diagnosis")
+        self.collapse.diagnosis = Diagnosis(**found) if found else None
+        self.collapse.first_rank = state.get("first_rank")
 
     @property
     def seconds(self) -> float:

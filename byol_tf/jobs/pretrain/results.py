@@ -9,10 +9,12 @@ import numpy as np
 
 from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
+from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
 NEIGHBOURS = 8
+BESIDE = 4  # early neighbours, and as many late ones
 _ROWS = {
     "knn_accuracy": "kNN accuracy{by}",
     "linear_accuracy": "linear accuracy, all labels{by}",
@@ -74,6 +76,7 @@ def write(
     metrics: Sequence[dict],
     before: np.ndarray,
     after: tuple[np.ndarray, np.ndarray],
+    watch: Watch,
 ) -> None:
     """Writes `report.html` into a run folder that has its `views.png`.
 
@@ -85,6 +88,8 @@ def write(
         before: representations `[n, features]` of the first test images, by
             the random encoder.
         after: representations of `job.judged` and of `job.test`, pretrained.
+        watch: of the run; without labels its images show their neighbours
+            early in training and at the end.
     """
     test = job.test
     parts = {"First views": (workdir / "views.png").read_bytes()}
@@ -93,6 +98,8 @@ def write(
     finite = all(np.isfinite(part).all() for part in (before, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
         parts["Nearest neighbours of test images"] = _neighbours(job, after)
+    if "knn_accuracy" not in result["after"] and watch.early.exists():
+        parts |= _early_and_late(job, watch)
     if finite and len(before) >= 3:
         parts["Representations in the plane"] = _png(
             plots.before_after_scatter,
@@ -131,6 +138,27 @@ def _neighbours(job, features):
         neighbour_labels=train.labels[found],
         class_names=train.class_names or None,
     )
+
+
+def _early_and_late(job, watch):
+    """A picture of neighbours of watched images, then and now; {} if few."""
+    both = watch.early_and_late()
+    if len(both[0]) <= BESIDE or not all(np.isfinite(f).all() for f in both):
+        return {}
+    chosen = np.unique(np.linspace(0, len(both[0]) - 1, QUERIES).astype(int))
+    # The first that is found is the image itself.
+    found = [nearest_neighbours(f, f[chosen], BESIDE + 1)[:, 1:] for f in both]
+    rows = watch.watched[np.column_stack([chosen, *found])]
+    drawn = [
+        job.modality.preview(bare(job.train.read(row))) for row in rows.ravel()
+    ]
+    canvas = grids.on_canvas(drawn)
+    canvas = canvas.reshape(*rows.shape, *canvas.shape[1:])
+    title = (
+        "Nearest neighbours of training images: the "
+        f"{BESIDE} early in training, then the {BESIDE} at the end"
+    )
+    return {title: _png(grids.neighbours_grid, canvas[:, 0], canvas[:, 1:])}
 
 
 def _png(draw, *args, **kwargs) -> bytes:

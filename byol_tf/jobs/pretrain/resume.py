@@ -20,6 +20,7 @@ from byol_tf.training.health import (
     diagnose_images,
 )
 from byol_tf.training.loop import pretrain
+from byol_tf.training.monitors import FirstMinute
 from byol_tf.training.signals import stop_between_steps
 
 WARNED_BY = 256  # encoded rows that are looked at for being useless
@@ -66,13 +67,16 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     ):
         observers = []
         if watch is not None:
-            bar = logs.ProgressBar(job.total_steps, settings.batch_size)
+            bar = logs.ProgressBar(
+                job.total_steps, settings.batch_size, job.steps_per_epoch
+            )
+            shown = [bar, *reports.values()]
             stack.enter_context(contextlib.closing(bar))
             observers = [
                 *watch.callbacks,
                 *job.callbacks(workdir),
-                bar,
-                *reports.values(),
+                *shown,
+                FirstMinute(watch.callbacks, shown),
                 logs.Checkpoints(
                     store, every_seconds=settings.checkpoint_every_seconds
                 ),

@@ -11,7 +11,8 @@ The folder explains itself:
     preprocessor.json   what it takes
     samples.npz     some training inputs, to compare exports on
     encoders/       the encoder every so many epochs, if asked for
-    train.json      before and after, in numbers
+    early.npz       representations at the first measurement
+    train.json      before and after, in numbers and words
     report.html     all of it to look at
 """
 
@@ -58,6 +59,7 @@ from byol_tf.training import flops, utilisation
 from byol_tf.training.metrics import read_metrics
 from byol_tf.training.signals import OutOfTimeError
 
+EARLY = "early.npz"  # representations while it trained
 DRAWN = 12  # images whose first views are drawn
 
 
@@ -140,7 +142,7 @@ class Pretraining:
             self._draw_views(workdir / "views.png")
         for line in self.notes:
             print(line, flush=True)
-        watch = Watch(self, self.extractor)
+        watch = Watch(self, self.extractor, workdir / EARLY)
         try:
             faults = resumable.train(self, workdir, watch)
         except OutOfTimeError:
@@ -153,7 +155,8 @@ class Pretraining:
         write_json(workdir / "train.json", result)
         with np.load(workdir / "before.npz") as file:
             reporting.write(
-                workdir, self, result, metrics, file["test"], features
+                *(workdir, self, result, metrics),
+                *(file["test"], features, watch),
             )
         return result
 

@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from byol_tf.evaluation.accuracy import difference
+from byol_tf.evaluation.collapse import GENTLER, rank_fell
 
-FELL = 0.5  # of the effective rank before training: below it, directions went
 RISE = 0.01  # smallest rise of kNN or agreement that is called one
 RANK_RISE = 0.03  # the same of the effective rank, as a share
-GENTLER = (
-    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
-    "fifth, and change colours less (augment.grayscale=0, augment.hue=0.02)"
-)
 
 
 def verdict(result: Mapping, metrics: Sequence[Mapping]) -> str:
@@ -106,7 +102,7 @@ def _without_labels(after, metrics):
 
 def _fell(before, after):
     first, last = (_finite(n, "effective_rank") for n in (before, after))
-    return first is not None and last is not None and last < FELL * first
+    return None not in (first, last) and rank_fell(first, last)
 
 
 def _rank(before, after):

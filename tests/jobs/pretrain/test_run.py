@@ -172,7 +172,8 @@ def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     assert "knn_accuracy" not in result["after"]
     assert result["after"]["feature_std"] > 0
     assert job.model.probe is None
-    assert (tmp_path / "run" / "report.html").exists()
+    html = (tmp_path / "run" / "report.html").read_text()
+    assert "early in training" in html and "There are no labels" in html
 
 
 def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
