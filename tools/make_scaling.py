@@ -99,8 +99,14 @@ def page(text: str) -> str:
     """
     for name, table in TABLES.items():
         place = rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
-        made = "\n" + "\n".join(table()) + "\n\n"
-        text, found = re.subn(place, rf"\g<1>{made}\g<2>", text, flags=re.S)
+        text, found = re.subn(
+            place,
+            lambda ends, table=table: "\n".join(
+                [ends[1], *table(), "", ends[2]]
+            ),
+            text,
+            flags=re.S,
+        )
         if found != 1:
             raise ValueError(
                 f"the page must have one place for the table {name}, between "

@@ -8,7 +8,6 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from byol_tf.data import folder as folder_module
 from byol_tf.data.bad_images import BadImages
@@ -80,15 +79,16 @@ def test_a_file_that_may_not_be_read_is_skipped_with_the_reason(
     tmp_path, monkeypatch
 ):
     wanted = fill(tmp_path, 3)
-    opened = Image.open
 
     # Root may read everything, so permissions cannot be taken away from it.
     def refused(file, *arguments, **options):
         if pathlib.Path(file).name == "0001.png":
             raise PermissionError(13, "Permission denied", str(file))
-        return opened(file, *arguments, **options)
+        return open(file, *arguments, **options)
 
-    monkeypatch.setattr("byol_tf.modalities.image.decode.Image.open", refused)
+    monkeypatch.setattr(
+        "byol_tf.modalities.image.decode.open", refused, raising=False
+    )
     images = load(tmp_path)
     del wanted["0001.png"]
     assert_none_is_lost(images, wanted)
@@ -210,8 +210,8 @@ def test_a_file_that_goes_before_its_size_is_read_is_no_prediction(
     save(tmp_path / "images" / "a.png")
     save(tmp_path / "images" / "b.png")
 
-    def decode_and_remove(path, *arguments):
-        pixels = decode_square(path, *arguments)
+    def decode_and_remove(path, *arguments, **options):
+        pixels = decode_square(path, *arguments, **options)
         if path.name == "a.png":
             path.unlink()
         return pixels

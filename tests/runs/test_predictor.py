@@ -125,5 +125,5 @@ def test_folders_without_anything_to_predict_are_refused(tmp_path):
 
 def test_more_than_three_channels_cannot_come_from_files(tmp_path):
     save(tmp_path, "a.png", 1)
-    with pytest.raises(ValueError, match="takes 4"):
+    with pytest.raises(ValueError, match="cannot become 4"):
         predict_folder(classifier(channels=4), tmp_path, tmp_path / "o.csv")

@@ -92,4 +92,4 @@ def test_a_run_writes_mfu_and_what_it_reached(data, tmp_path):
 
 def test_without_a_peak_no_share_is_shown(data, tmp_path):
     job = builders.pretraining(tiny_config(data), tmp_path)
-    assert job.utilisation() == []
+    assert job.callbacks(tmp_path) == []

@@ -11,6 +11,7 @@ from byol_tf.runs import config as run_config
 from byol_tf.runs.identity import FREE
 from byol_tf.training.signals import OutOfTimeError
 from configs import base
+from tests.support.eager import eagerly
 from tests.support.runs import tiny_config, write_arrays
 
 
@@ -28,7 +29,8 @@ def start(config, workdir, **options):
     )
     job = build.pretraining(config, workdir, **options)
     run_config.save_config(config, workdir)
-    return job, job.run(workdir)
+    with eagerly():
+        return job, job.run(workdir)
 
 
 def metrics(workdir):

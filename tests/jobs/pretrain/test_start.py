@@ -14,6 +14,7 @@ from byol_tf.modalities.image.efficientnet_lite import imagenet_file
 from byol_tf.modalities.image.torch_file import load_state
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_encoder
+from tests.support.eager import eagerly
 from tests.support.runs import tiny_config, write_arrays
 
 OFFICIAL = pathlib.Path(__file__).parents[2] / "data"
@@ -33,7 +34,8 @@ def earlier(arrays, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("earlier") / "run"
     config = tiny_config(arrays, epochs=1, **{"encoder.widths": (6,)})
     run_config.save_config(config, workdir)
-    build.pretraining(config, workdir).run(workdir)
+    with eagerly():
+        build.pretraining(config, workdir).run(workdir)
     return workdir
 
 
@@ -95,7 +97,8 @@ def frozen(earlier, arrays, tmp_path_factory):
     shutil.copy(earlier / "encoder.keras", copy)
     job = started(arrays, workdir, copy, "stem,")
     copy.unlink()  # the run has its own
-    result = job.run(workdir)
+    with eagerly():
+        result = job.run(workdir)
     return workdir, job, result
 
 
