@@ -58,6 +58,9 @@ def get_config() -> ml_collections.ConfigDict:
     data.max_bad_share = 0.1
 
     config.augment = augment = ml_collections.ConfigDict()
+    # photos, products, microscopy, gray (configs/presets.py): on the command
+    # line it sets fields below that are not given there. "": as they say.
+    augment.preset = ""
     augment.place = "step"  # step: inside the training step; or pipeline
     augment.size = 0  # pixels of a view's side; 0: as the images
     augment.area = (0.08, 1.0)  # of the crop, share of the image
@@ -74,6 +77,8 @@ def get_config() -> ml_collections.ConfigDict:
     augment.blur_sigma = (0.1, 2.0)  # pixels
     augment.solarize = (0.0, 0.2)  # probability for view 1, view 2
     augment.rotate = 0.0  # degrees at most; 0: off
+    augment.turn = 0.0  # probability of a turn by 0, 90, 180 or 270 degrees
+    augment.flip_vertical = 0.0  # probability
 
     config.encoder = encoder = ml_collections.ConfigDict()
     # resnet18, resnet34, resnet50, resnet200, resnet20, slim; auto: by the

@@ -16,7 +16,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, command_line, data_argument, door, signals
+from configs import base, command_line, data_argument, door, presets, signals
 from configs.command_line import find
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
@@ -49,7 +49,8 @@ _CHANGE = flags.DEFINE_multi_string(
 
 def expand(arguments):
     arguments = data_argument.with_overrides(arguments, find("photos"))
-    return door.changes(data_argument.with_minutes(arguments))
+    arguments = presets.with_preset(data_argument.with_minutes(arguments))
+    return door.changes(arguments)
 
 
 def main():

@@ -42,6 +42,9 @@ NOT_RUN = {
     "python train.py --workdir=runs/quickstart": (
         "the README goes on with a finished run in the same way"
     ),
+    "byol_tf pretrain $HOME/photos runs/cells": (
+        "test_presets.py holds what the preset sets"
+    ),
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"

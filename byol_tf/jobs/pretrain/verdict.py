@@ -8,6 +8,7 @@ import numpy as np
 from byol_tf.evaluation.accuracy import difference
 from byol_tf.evaluation.collapse import GENTLER, rank_fell
 
+LINES = 3  # measurements at least, of a slope over the last third of them
 RISE = 0.01  # smallest rise of kNN or agreement that is called one
 RANK_RISE = 0.03  # the same of the effective rank, as a share
 
@@ -116,12 +117,13 @@ def _rank(before, after):
 def _trend(result, metrics, sentences):
     """Whether the run was still learning; None if there is no telling."""
     lines = [line for line in metrics if "effective_rank" in line]
-    labelled = bool(lines) and "knn_accuracy" in lines[-1]
+    lines = lines[-max(LINES, -(-len(lines) // 3)) :]
+    if len({line["epoch"] for line in lines}) < LINES:
+        return None
+    labelled = all("knn_accuracy" in line for line in lines)
     key = "knn_accuracy" if labelled else "agreement"
     rise, mean = _rise(lines, key)
     rank, rank_mean = _rise(lines, "effective_rank")
-    if rise is None or rank is None:
-        return None
     if labelled:
         noise = math.sqrt(mean * (1 - mean) / max(result["monitored"], 1))
         rises = rise > max(RISE, noise)
@@ -131,24 +133,18 @@ def _trend(result, metrics, sentences):
         change = f"agreement changed by {rise:+.3f}, rank by {rank:+.1f}"
     hope = "will probably help" if rises else "will hardly help by themselves"
     sentences.append(
-        f"Over the last third of the training {change}: more epochs {hope}."
+        f"From epoch {lines[0]['epoch']:.3g} to {lines[-1]['epoch']:.3g} "
+        f"{change}: more epochs {hope}."
     )
     return rises
 
 
 def _rise(lines, key):
-    """Rise over the last third by the slope of a line, and the mean there."""
-    points = [
-        (line["epoch"], line[key])
-        for line in lines
-        if _finite(line, key) is not None
-        and 3 * line["epoch"] >= 2 * lines[-1]["epoch"]
-    ]
-    epochs, values = np.array(points).reshape(-1, 2).T
-    if len(np.unique(epochs)) < 3:
-        return None, None
+    """Rise from first to last by the slope of a line, and the mean."""
+    epochs = np.array([line["epoch"] for line in lines])
+    values = [_finite(line, key) or 0.0 for line in lines]
     slope = np.polyfit(epochs - epochs[0], values, 1)[0]
-    return slope * (epochs[-1] - epochs[0]), values.mean()
+    return slope * (epochs[-1] - epochs[0]), np.mean(values)
 
 
 def _next(result, fell, gains, rises):
@@ -158,6 +154,8 @@ def _next(result, fell, gains, rises):
         )
     if fell:
         return f"Next: {GENTLER}."
+    if rises and min(gains, default=1) >= 0:
+        return f"Next: go on, --config.epochs={2 * result['epochs']}."
     if gains and min(gains) < 1:
         weights = (
             ""
@@ -170,8 +168,6 @@ def _next(result, fell, gains, rises):
             "(augment.grayscale=0, augment.hue=0.02), larger crops if it is "
             f"small (augment.area=(0.3, 1.0)){weights}."
         )
-    if rises:
-        return f"Next: go on, --config.epochs={2 * result['epochs']}."
     if gains:
         return "Next: fine-tune it with your labels (byol_tf finetune)."
     return (

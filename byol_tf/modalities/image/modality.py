@@ -88,7 +88,7 @@ class ImageModality:
             ValueError: an option that has one value a view has not two.
         """
         options = section.augment.to_dict()
-        options.pop("place")
+        del options["place"], options["preset"]
         options["size"] = preprocessor.size
         options["window"] = preprocessor.window
         for key in ("blur", "solarize"):

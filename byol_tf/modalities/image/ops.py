@@ -166,6 +166,27 @@ def solarize(
     return tf.where(images < threshold, images, 1.0 - images)
 
 
+# ---- turns ------------------------------------------------------------
+
+
+def turn(images: tf.Tensor, quarters: tf.Tensor) -> tf.Tensor:
+    """Turns square images by quarters of a turn, counterclockwise.
+
+    Args:
+        images: `[batch, side, side, channels]`.
+        quarters: int32 `[batch]`, 0 to 3.
+    """
+
+    def where(condition, changed, images):
+        return tf.where(condition[:, None, None, None], changed, images)
+
+    transposed = tf.transpose(images, [0, 2, 1, 3])
+    images = where(quarters % 2 == 1, transposed, images)
+    down = (quarters == 1) | (quarters == 2)
+    images = where(down, tf.reverse(images, [1]), images)
+    return where(quarters > 1, tf.reverse(images, [2]), images)
+
+
 # ---- blur -------------------------------------------------------------
 
 

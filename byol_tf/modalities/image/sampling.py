@@ -18,6 +18,8 @@ _DRAWS = {
     **{"box": 4, "flip": 1, "angle": 1, "jitter": 1, "strengths": 4},
     **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
 }
+# Of a seed of their own: those above are as in earlier releases.
+_LATER = {"turn": 1, "quarters": 1, "flip_vertical": 1}
 
 
 def split(seed: tf.Tensor, num: int) -> tf.Tensor:
@@ -48,14 +50,19 @@ def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     Needed or not: switching an operation off leaves the draws of the others
     as they are.
     """
-    return fractions(seed, [count, sum(_DRAWS.values())])
+    parts = zip(
+        (_DRAWS, _LATER), (seed, *tf.unstack(split(seed, 1))), strict=True
+    )
+    drawn = [fractions(own, [count, sum(d.values())]) for d, own in parts]
+    return tf.concat(drawn, axis=1)
 
 
 def by_name(numbers):
     """Draws of `random_numbers` by name, each `[batch]` or `[batch, n]`."""
-    parts = tf.split(numbers, list(_DRAWS.values()), axis=1)
+    draws = _DRAWS | _LATER
+    parts = tf.split(numbers, list(draws.values()), axis=1)
     parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
-    return dict(zip(_DRAWS, parts, strict=True))
+    return dict(zip(draws, parts, strict=True))
 
 
 def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:

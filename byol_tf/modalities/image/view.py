@@ -24,12 +24,14 @@ _RECIPE = (
     *("blur_divider", "solarize", "solarize_threshold", "rotate", "seed"),
 )
 
+_LATER = ("turn", "flip_vertical")
+
 
 @keras.saving.register_keras_serializable("byol_tf")
 class View(ImageLayer):
     """One random view of every image of a batch.
 
-    In this order: crop, resize and flip; rotation; colour jitter, its four
+    In this order: crop, resize and flip; turn; rotation; colour jitter, its 4
     operations in random order; grayscale; blur; solarise. Every image has
     draws of its own. An operation that cannot happen costs nothing. The
     defaults are those of the first view in BYOL, appendix B.
@@ -56,6 +58,9 @@ class View(ImageLayer):
         solarize: probability of inverting the bright pixels.
         solarize_threshold: the darkest bright pixel, in [0, 1].
         rotate: degrees at most to either side; 0 for no rotation.
+        turn: probability of a turn by 0, 90, 180 or 270 degrees, each as
+            likely; of square views.
+        flip_vertical: probability of mirroring top and bottom.
         window: values of black and white of images that are not uint8, see
             `layer.to_float`; None for the whole range.
         seed: of the draws of calls without a seed.
@@ -87,6 +92,8 @@ class View(ImageLayer):
         solarize=0.0,
         solarize_threshold=0.5,
         rotate=0.0,
+        turn=0.0,
+        flip_vertical=0.0,
         window=None,
         seed=None,
         **kwargs,
@@ -111,6 +118,10 @@ class View(ImageLayer):
             "solarize_threshold", solarize_threshold, 0.0, 1.0
         )
         self.rotate = check_number("rotate", rotate, 0.0, 180.0)
+        self.turn = check_number("turn", turn, 0.0, 1.0)
+        self.flip_vertical = check_number(
+            "flip_vertical", flip_vertical, 0.0, 1.0
+        )
         self.window = check_window(window)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -138,13 +149,14 @@ class View(ImageLayer):
             and width; and `flip`, bool `[batch]`: whether it is mirrored.
 
         Raises:
-            ValueError: the view is rotated, which no box describes.
+            ValueError: the view is turned, which no box describes.
         """
-        if self.rotate:
-            raise ValueError(
-                "a rotated view has no box; set rotate=0 where targets move "
-                f"along. Received: rotate={self.rotate}"
-            )
+        for name in ("rotate", *_LATER):
+            if getattr(self, name):
+                raise ValueError(
+                    f"a turned view has no box; set {name}=0 where targets "
+                    f"move along. Received: {name}={getattr(self, name)}"
+                )
         pixels, height, width = _sizes(images, self.window)
         numbers = sampling.random_numbers(tf.shape(pixels)[0], seed)
         draws = sampling.by_name(numbers)
@@ -212,7 +224,7 @@ class View(ImageLayer):
 
     def _change(self, images, draws):
         for change in (
-            *(self._rotate, self._jitter, self._grayscale),
+            *(self._turn, self._rotate, self._jitter, self._grayscale),
             *(self._blur, self._solarize),
         ):
             images = change(images, draws)
@@ -240,6 +252,23 @@ class View(ImageLayer):
 
     def _box(self, draws, height, width):
         return sampling.boxes(draws, height, width, self.area, self.aspect)
+
+    def _turn(self, images, draws):
+        if self.flip_vertical:
+            flip = (draws["flip_vertical"] < self.flip_vertical)[
+                :, None, None, None
+            ]
+            images = tf.where(flip, tf.reverse(images, [1]), images)
+        if not self.turn:
+            return images
+        if images.shape[1] != images.shape[2]:
+            raise ValueError(
+                "`turn` is of square views. "
+                f"Received: turn={self.turn}, size={images.shape[1:3]}"
+            )
+        quarters = tf.cast(4.0 * draws["quarters"], tf.int32)
+        done = draws["turn"] < self.turn
+        return ops.turn(images, tf.where(done, quarters, 0))
 
     def _rotate(self, images, draws):
         if not self.rotate:
@@ -295,8 +324,9 @@ class View(ImageLayer):
         return (images_shape[0], *size, images_shape[3])
 
     def get_config(self):
-        # Earlier releases do not know `window`.
-        keys = (*_RECIPE, "window") if self.window else _RECIPE
+        # Earlier releases do not know the later ones.
+        later = [key for key in (*_LATER, "window") if getattr(self, key)]
+        keys = (*_RECIPE, *later)
         return super().get_config() | {key: getattr(self, key) for key in keys}
 
 

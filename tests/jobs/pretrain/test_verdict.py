@@ -65,8 +65,14 @@ def test_a_falling_rank_is_bad_and_says_what_to_change(knn):
 def test_a_curve_that_rises_asks_for_more_epochs():
     metrics = [line(e, knn_accuracy=0.01 * e) for e in range(1, 31)]
     text = said(numbers(0.1), numbers(0.3), metrics=metrics)
-    assert "+10.0 points: more epochs will probably help" in text
+    assert "From epoch 21 to 30" in text
+    assert "+9.0 points: more epochs will probably help" in text
     assert "--config.epochs=60" in text
+
+
+def test_two_measurements_are_no_curve():
+    metrics = [line(e, knn_accuracy=0.1 * e) for e in range(1, 3)]
+    assert "more epochs" not in said(numbers(0.1), numbers(0.3), None, metrics)
 
 
 def test_a_level_curve_leads_to_fine_tuning():

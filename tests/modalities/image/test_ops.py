@@ -184,3 +184,10 @@ def test_apply_where_leaves_out_what_no_image_wants():
     ours = ops.apply_where(np.array([False, False]), operation, images)
     np.testing.assert_array_equal(ours, images)
     assert not computed
+
+
+def test_turns_are_those_of_numpy():
+    images = some_images(4, 6, 6)
+    turned = ops.turn(images, tf.constant([0, 1, 2, 3]))
+    for k in range(4):
+        np.testing.assert_array_equal(turned[k], np.rot90(images[k], k))

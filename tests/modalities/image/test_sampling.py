@@ -170,3 +170,11 @@ def test_box_position_is_uniform_over_all_that_fit():
     counts, *_ = np.histogram2d(top, left, [np.arange(5), np.arange(6)])
     assert counts.sum() == 9000
     assert scipy.stats.chisquare(counts.ravel()).pvalue > P_VALUE
+
+
+def test_draws_of_later_operations_leave_those_before_as_they_were():
+    numbers = sampling.random_numbers(5, SEED)
+    np.testing.assert_array_equal(
+        numbers[:, :19], sampling.fractions(SEED, [5, 19])
+    )
+    assert len(np.unique(numbers)) == numbers.shape[0] * numbers.shape[1]

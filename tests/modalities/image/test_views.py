@@ -56,6 +56,36 @@ def test_view_of_no_strength_is_the_image():
     np.testing.assert_array_equal(view(IMAGES, seed=SEED), FLOATS)
 
 
+def test_turned_views_are_the_eight_ways_a_square_lies():
+    images = np.repeat(IMAGES[:1], 64, axis=0)
+    view = View(**{**OFF, "turn": 1.0, "flip_vertical": 0.5})
+    turned = view(images, seed=SEED).numpy()
+    lies = [
+        np.rot90(side, k)
+        for side in (FLOATS[0], FLOATS[0][::-1])
+        for k in range(4)
+    ]
+    found = [
+        [k for k, lie in enumerate(lies) if np.array_equal(lie, image)]
+        for image in turned
+    ]
+    assert {k for (k,) in found} == set(range(8))
+    np.testing.assert_array_equal(view(images, seed=SEED), turned)
+    assert View.from_config(view.get_config()).turn == 1.0
+
+
+@pytest.mark.parametrize("name", ["rotate", "turn", "flip_vertical"])
+def test_a_turned_view_has_no_box(name):
+    with pytest.raises(ValueError, match=f"set {name}=0"):
+        View(**{**OFF, name: 1.0}).draw_with_where(IMAGES, SEED)
+
+
+def test_only_square_views_are_turned():
+    view = View(**{**OFF, "turn": 1.0})
+    with pytest.raises(ValueError, match="square"):
+        view(some_images(width=12), seed=SEED)
+
+
 def operations_in_graph(view):
     traced = tf.function(view.draw, autograph=False).get_concrete_function(
         IMAGES, SEED

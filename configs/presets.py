@@ -1,0 +1,71 @@
+"""What views may change, by kind of picture: `--config.augment.preset=NAME`.
+
+`docs/guides/augmentation.md` shows each.
+"""
+
+from collections.abc import Sequence
+
+FLAG = "--config.augment.preset="
+PRESETS = {
+    # Scenes and animals, whose colour says something: mild colours.
+    "photos": {"hue": 0.02, "grayscale": 0.0, "solarize": (0.0, 0.0)},
+    # Single things before a plain ground, told apart by colour and print:
+    # larger crops, hardly any change of colour.
+    "products": {
+        "area": (0.3, 1.0),
+        "brightness": 0.3,
+        "contrast": 0.3,
+        "saturation": 0.1,
+        "hue": 0.0,
+        "grayscale": 0.0,
+        "blur": (0.5, 0.1),
+        "solarize": (0.0, 0.0),
+    },
+    # No up and down, and stains whose colour matters.
+    "microscopy": {
+        "area": (0.3, 1.0),
+        "turn": 1.0,
+        "flip_vertical": 0.5,
+        "hue": 0.02,
+        "saturation": 0.1,
+        "grayscale": 0.0,
+        "blur": (0.3, 0.1),
+        "solarize": (0.0, 0.0),
+    },
+    # One channel, or three that are the same.
+    "gray": {
+        "saturation": 0.0,
+        "hue": 0.0,
+        "grayscale": 0.0,
+        "solarize": (0.0, 0.0),
+    },
+}
+
+
+def with_preset(arguments: Sequence[str]) -> list[str]:
+    """Adds the fields of a preset that the arguments do not give themselves.
+
+    Args:
+        arguments: flags, `--config.augment.preset=NAME` among them or not.
+
+    Raises:
+        ValueError: there is no preset of that name.
+    """
+    found = [word for word in arguments if word.startswith(FLAG)]
+    name = found[-1].removeprefix(FLAG) if found else ""
+    if not name:
+        return list(arguments)
+    if name not in PRESETS:
+        raise ValueError(
+            f"augment.preset must be one of {', '.join(PRESETS)}. "
+            f"Received: {name!r}"
+        )
+    fields = (
+        f"--config.augment.{key}={value}"
+        for key, value in PRESETS[name].items()
+    )
+    given = {word.partition("=")[0] for word in arguments}
+    added = [word for word in fields if word.partition("=")[0] not in given]
+    shown = (word.removeprefix("--config.augment.") for word in added)
+    print(f"Preset {name}: {', '.join(shown)}", flush=True)
+    return [*arguments, *added]

@@ -1,0 +1,48 @@
+"""Draws what each preset of augmentation does, for docs/guides/augmentation.md.
+
+    python -m tools.draw_presets
+
+Of the two photos that scikit-learn brings along; writes
+`docs/images/preset_NAME.png`.
+"""
+
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.modality import IMAGE
+from byol_tf.reports.grids import views_grid
+from configs import base
+from configs.presets import PRESETS
+
+IMAGES = pathlib.Path(__file__).parent.parent / "docs" / "images"
+SIDE, TIMES, COLOURS = 96, 3, 48
+
+
+def draw(name: str, path: pathlib.Path) -> None:
+    """Writes both photos above their views, drawn anew for each column."""
+    squares = [
+        CentreView(SIDE)(photo[None]).numpy()[0]
+        for photo in load_sample_images().images
+    ]
+    photos = np.repeat(np.stack(squares), TIMES, axis=0)
+    if name == "gray":
+        photos = photos.mean(axis=-1, keepdims=True)
+    config = base.get_config()
+    with config.ignore_type():
+        config.augment.update(PRESETS[name])
+    views = IMAGE.views(config, CentreView(SIDE))
+    pair = views(photos, seed=np.array([0, 3], np.int32))
+    drawn = io.BytesIO()
+    views_grid(photos, *(view.numpy() for view in pair), drawn)
+    picture = Image.open(drawn).convert("RGB")
+    picture.quantize(COLOURS).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    for preset in PRESETS:
+        draw(preset, IMAGES / f"preset_{preset}.png")
