@@ -232,6 +232,7 @@ def assert_lower(losses):
     assert losses[-1] < 0.8 * losses[0]
 
 
+@pytest.mark.slow
 def test_fit_traces_the_step_once(monkeypatch):
     model, traces = learning_model("float32"), []
     step = model.pretrain_step
@@ -259,23 +260,27 @@ def fitted():
     return model, first, second
 
 
+@pytest.mark.slow
 def test_fit_works_without_labels(fitted):
     _, history, _ = fitted
     assert np.isfinite(history["loss"][0])
     assert "probe_accuracy" not in history
 
 
+@pytest.mark.slow
 def test_fit_takes_labels_later_and_evaluates(fitted):
     *_, history = fitted
     assert 0 < history["val_loss"][0] < 8
     assert "probe_accuracy" in history
 
 
+@pytest.mark.slow
 def test_fit_lowers_the_loss(fitted):
     *_, history = fitted
     assert_lower(history["loss"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_fit_lowers_the_loss_in_mixed_precision(dtype):
     model = learning_model(dtype)
@@ -284,6 +289,7 @@ def test_fit_lowers_the_loss_in_mixed_precision(dtype):
     assert model.encoder(images()).dtype == "float32"
 
 
+@pytest.mark.slow
 def test_evaluation_changes_nothing(fitted):
     model, *_ = fitted
     before = values(model.variables)
@@ -302,11 +308,13 @@ def compiled():
     ]
 
 
+@pytest.mark.slow
 def test_the_step_is_traced_once(compiled):
     step, _ = compiled
     assert step.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_the_whole_step_compiles_with_xla(compiled):
     _, losses = compiled
     assert np.isfinite(losses).all()

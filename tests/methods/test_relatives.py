@@ -72,6 +72,7 @@ def gradients(model, variables):
     return tape.gradient(loss, variables)
 
 
+@pytest.mark.slow
 @EACH
 def test_fit_lowers_the_loss_and_the_model_saves_and_loads(name, tmp_path):
     model = make_model(name, probe_classes=2, seed=3, **OWN[name])
