@@ -69,3 +69,19 @@ def with_preset(arguments: Sequence[str]) -> list[str]:
     shown = (word.removeprefix("--config.augment.") for word in added)
     print(f"Preset {name}: {', '.join(shown)}", flush=True)
     return [*arguments, *added]
+
+
+def check(config, arguments: Sequence[str]) -> None:
+    """Raises a ValueError if a file names a preset, which sets nothing there.
+
+    Args:
+        config: of a new run.
+        arguments: of `with_preset`.
+    """
+    name = config.augment.preset
+    if name and not any(word.startswith(FLAG) for word in arguments):
+        raise ValueError(
+            f"augment.preset={name!r} sets nothing in a file; give "
+            f"{FLAG}{name} on the command line, or the fields of "
+            "configs/presets.py"
+        )

@@ -86,6 +86,7 @@ def train(build, run_config, identity, start):
         kept = run_config.config_of_run(None, workdir, base.get_config())
         config = command_line.changed(kept, _CHANGE.value)
     if config is not None:
+        presets.check(config, sys.argv)
         build.plan.close(config, workdir)
     config = run_config.config_of_run(
         *(config, workdir, base.get_config()),

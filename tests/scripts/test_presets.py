@@ -6,7 +6,7 @@ from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import flatten
 from configs import base
-from configs.presets import FLAG, PRESETS, with_preset
+from configs.presets import FLAG, PRESETS, check, with_preset
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -40,3 +40,12 @@ def test_no_preset_changes_nothing():
 def test_an_unknown_preset_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match=r"photos, products.*'faces'"):
         with_preset([f"{FLAG}faces"])
+
+
+def test_a_preset_that_a_file_names_is_refused_since_it_sets_nothing():
+    config = base.get_config()
+    check(config, [])
+    config.augment.preset = "gray"
+    check(config, [f"{FLAG}gray"])
+    with pytest.raises(ValueError, match=f"give {FLAG}gray"):
+        check(config, [])

@@ -88,9 +88,14 @@ def _without_labels(after, metrics):
     spread, agreement = after["feature_std"], found[-1] if found else None
     sentences = ["There are no labels, so accuracy is unknown."]
     if agreement is not None and math.isfinite(agreement):
+        reading = (
+            "good as long as spread and rank are high"
+            if agreement >= 0.5
+            else "little: it has hardly learned, or the views share too little"
+        )
         sentences.append(
             f"The two views of an example agree by {agreement:.2f} (1 = "
-            "wholly), which is good as long as spread and rank are high."
+            f"wholly), {reading}."
         )
     reading = "they differ" if spread >= 0.3 else "they are much alike"
     sentences.append(

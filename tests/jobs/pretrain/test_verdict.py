@@ -88,6 +88,12 @@ def test_without_labels_agreement_spread_and_rank_are_read():
     assert "rank 100" in text and "byol_tf select" in text
 
 
+def test_views_that_hardly_agree_are_not_called_good():
+    metrics = [line(1, agreement=0.01)]
+    text = said(numbers(), numbers(), metrics=metrics)
+    assert "0.01 (1 = wholly), little" in text and "good" not in text
+
+
 def test_cross_validation_is_said():
     text = said(numbers(0.2), numbers(0.5, folds=5.0))
     assert "5-fold cross-validation" in text
