@@ -45,6 +45,9 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/cells": (
         "test_presets.py holds what the preset sets"
     ),
+    "byol_tf pretrain $HOME/photos runs/warm": (
+        "test_start.py starts from these weights"
+    ),
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"
@@ -111,6 +114,7 @@ SHORTER = {
     "tune.py": {"config.common": "('augment.jitter=0.0',)"},
     "convert.py": {},
     "embed.py": {},
+    "predict.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
 }
 DEMO = (
@@ -246,11 +250,15 @@ def _in_child(folder, text, log):
 def shorter(command: str) -> str:
     script, words = kind(command), shlex.split(command)
     named = {word.split("=")[0].lstrip("-") for word in words}
-    continued = script == "train.py" and "config" not in named
+    by_place = [word for word in words[2:] if not word.startswith("-")]
+    fresh = words[0] == "byol_tf" and len(by_place) == 2  # DATA RUN
+    continued = script == "train.py" and "config" not in named and not fresh
     flags = {}
     for beginning, values in SHORTER.items():
         if scripted(command).startswith(f"python {beginning}"):
             flags |= values
+    if fresh:  # it names its data itself
+        flags = {k: v for k, v in flags.items() if "config.data" not in k}
     for key, value in flags.items():
         forced = key.endswith("!")
         if (forced or key not in named) and not continued:

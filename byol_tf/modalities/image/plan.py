@@ -11,7 +11,7 @@ LOOKED_AT = 256  # images that sizes, means and deviations are taken from
 VIEWS = {False: 64, True: 224}
 BATCHES = {False: 128, True: 256}
 ENCODERS = {
-    False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "small"},
+    False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "strided"},
     True: {"name": "resnet50", "stem": "imagenet"},
 }
 
@@ -50,6 +50,8 @@ def plan(
         )
     if section.encoder.name == AUTO:
         chosen = ENCODERS[accelerator]
+        if section.encoder.widths:
+            chosen = {**chosen, "widths": section.encoder.widths}
         fields |= {f"encoder.{key}": value for key, value in chosen.items()}
         lines.append(f"Encoder: {chosen['name']}, for {machine}.")
         if not section.encoder.weights and not section.encoder.mean:

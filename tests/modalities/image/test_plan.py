@@ -81,6 +81,13 @@ def test_an_encoder_that_is_given_keeps_its_normalisation():
     assert not [field for field in fields if field.startswith("encoder")]
 
 
+def test_widths_that_are_given_stay():
+    config = photos.get_config()
+    config.encoder.widths = (8, 16)
+    fields, _ = plan(config, encoded(64), False)
+    assert fields["encoder.widths"] == (8, 16)
+
+
 def test_squares_in_memory_keep_their_size():
     rows = np.zeros((20, 24, 24, 3), np.uint8)
     examples = Examples(rows, np.zeros(20, np.int32))
