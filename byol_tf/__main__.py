@@ -3,6 +3,7 @@
 Checks flags and paths before TensorFlow is imported: see `configs.door`.
 """
 
+import importlib
 import pathlib
 import sys
 
@@ -14,7 +15,9 @@ from byol_tf.jobs.recipes import configs
 
 def main() -> None:
     """Runs the command that the arguments name."""
-    configs().commands.run()
+    configs()
+    importlib.import_module("configs.early")  # heeds signals
+    importlib.import_module("configs.commands").run()
 
 
 if __name__ == "__main__":

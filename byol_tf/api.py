@@ -11,6 +11,7 @@ from byol_tf.evaluation.knn import knn_accuracy, nearest_neighbours
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import logistic_classifiers
 from byol_tf.jobs.export.simple import export_saved_model
+from byol_tf.jobs.pretrain.program import pretrain
 from byol_tf.methods.byol import BYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
@@ -25,7 +26,6 @@ from byol_tf.reports.grids import neighbours_grid, views_grid
 from byol_tf.reports.plots import curves
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.tasks.task import Task, VectorTask
-from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
 
 __all__ = [

@@ -10,7 +10,7 @@ from types import ModuleType
 
 
 def configs() -> ModuleType:
-    """Imports the package `configs` and its commands.
+    """Imports the package `configs`.
 
     In a wheel it lies in `byol_tf`. It is called `configs` all the same, since
     recipes begin with `from configs import base`.
@@ -27,7 +27,4 @@ def configs() -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules["configs"] = module
         spec.loader.exec_module(module)
-        importlib.import_module("configs.early")  # heeds signals
-    return (
-        importlib.import_module("configs.commands") and sys.modules["configs"]
-    )
+    return sys.modules["configs"]

@@ -1,0 +1,55 @@
+"""Pretraining in one call of a program."""
+
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import byol_tf
+
+SMALL = {
+    "augment.jitter": 0.0,
+    "augment.blur": "(0.0, 0.0)",
+    "encoder.blocks": "(1,)",
+    "encoder.widths": "(4,)",
+    "heads.hidden_size": 8,
+    "heads.projection_size": 4,
+    "monitor.samples": 8,
+    "precision": "float32",
+    "epochs": 1,
+}
+
+
+@pytest.fixture(name="photos")
+def _photos(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        size = (20, 16 + number % 5, 3)
+        path = tmp_path / "photos" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(path)
+    return path.parent
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_an_encoder_and_the_signals_stay(photos, tmp_path):
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    encoder = byol_tf.pretrain(photos, tmp_path / "run", fields=SMALL)
+    after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    assert after == before
+    image = encoder.decode(photos / "0.png")
+    batch = encoder.preprocessor(image[None])
+    assert encoder.model(batch).shape == (1, 4)
+    again = byol_tf.pretrain(photos, tmp_path / "run", fields=SMALL)
+    np.testing.assert_array_equal(again.model(batch), encoder.model(batch))
+
+
+def test_a_wrong_field_is_named(photos, tmp_path):
+    with pytest.raises(ValueError, match=r"no field.*colour"):
+        byol_tf.pretrain(photos, tmp_path / "run", fields={"colour": 1})
+
+
+def test_data_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(ValueError, match="there is no folder '/nowhere'"):
+        byol_tf.pretrain("/nowhere", tmp_path / "run")
