@@ -34,7 +34,7 @@ OF_IMAGES = {
     "augment.resize": ("bilinear", "bicubic"),
 }
 PROBABILITIES = ("flip", "jitter", "grayscale", "blur", "solarize")
-_LABELS = re.compile(r"all|\d+(\.\d+)?\s*%|\d+-per-class")
+_LABELS = re.compile(r"all|\d+(\.\d+)?\s*%|\d+-per-class|\d+")
 
 
 def check_run(config: Mapping) -> None:
@@ -61,8 +61,8 @@ def check_labels(texts: Sequence[str]) -> None:
         if not _LABELS.fullmatch(word) or not fits:
             raise ValueError(
                 "`labels` must be shares above 0% up to 100%, such as 1% or "
-                "0.5%, or numbers such as 25-per-class, separated by commas. "
-                f"Received: {word!r}"
+                "0.5%, or numbers such as 25-per-class or 100, separated by "
+                f"commas. Received: {word!r}"
             )
 
 

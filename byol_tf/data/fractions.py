@@ -1,30 +1,33 @@
-"""Parts of the labels as they are written, such as 1% or 25-per-class."""
+"""Parts of the labels as they are written: 1%, 25-per-class, 100."""
 
 import dataclasses
 import re
 from collections.abc import Sequence
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_COUNT = re.compile(r"\d+")
 _PER_CLASS = re.compile(r"(\d+)-per-class")
 
 
 @dataclasses.dataclass(frozen=True)
 class Fraction:
-    """A part of the labelled examples; one of the two numbers is given.
+    """A part of the labelled examples; one of the three numbers is given.
 
     Attributes:
         name: as in `--labels=`, such as "1%" or "25-per-class".
         share: of all examples, in (0, 1].
         per_class: examples of every class.
+        count: examples of all classes together.
     """
 
     name: str
     share: float | None = None
     per_class: int | None = None
+    count: int | None = None
 
 
 def parse_fractions(texts: Sequence[str]) -> tuple[Fraction, ...]:
-    """Reads "1%", "0.5%", "25-per-class" and "all", separated by commas.
+    """Reads "1%", "25-per-class", "100" and "all", separated by commas.
 
     Gives each once; a ValueError if there is none, or one cannot be read.
     """
@@ -45,7 +48,10 @@ def _parse(word):
         return Fraction(f"{float(match[1]):g}%", share=float(match[1]) / 100)
     if (match := _PER_CLASS.fullmatch(word)) and int(match[1]):
         return Fraction(f"{int(match[1])}-per-class", per_class=int(match[1]))
+    if _COUNT.fullmatch(word) and int(word):
+        return Fraction(str(int(word)), count=int(word))
     raise ValueError(
         "`labels` must be shares above 0% up to 100%, such as 1% or 0.5%, or "
-        f"numbers such as 25-per-class, separated by commas. Received: {word!r}"
+        "numbers such as 25-per-class or 100, separated by commas. "
+        f"Received: {word!r}"
     )

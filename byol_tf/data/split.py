@@ -192,7 +192,12 @@ def draw_part(
 def _counts(classes, sizes, fraction, names):
     if fraction.per_class is not None:
         return _fixed_counts(classes, sizes, fraction, names)
-    total = round(fraction.share * sizes.sum())
+    total = fraction.count or round(fraction.share * sizes.sum())
+    if total > sizes.sum():
+        raise ValueError(
+            f"{fraction.name} labels are more than there are; take at most "
+            f"{sizes.sum()}, or all"
+        )
     if total < len(classes):
         empty = _name(classes[total], names)
         raise ValueError(

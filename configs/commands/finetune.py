@@ -36,7 +36,7 @@ _TASK = flags.DEFINE_string(
 _LABELS = flags.DEFINE_multi_string(
     "labels",
     ["1%,10%,100%"],
-    "Parts of the labels: 1%, 0.5%, 25-per-class, all; several with commas.",
+    "Parts of the labels: 1%, 25-per-class, 100, all; several with commas.",
 )
 _PREDICT = flags.DEFINE_string(
     "predict", None, "Folder to predict: the command `byol_tf predict`."

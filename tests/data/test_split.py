@@ -28,17 +28,18 @@ def of(text):
 
 
 def test_texts_become_fractions_in_their_order_and_once():
-    assert parse_fractions(["1%, 0.5%", "25-per-class", "all,1%"]) == (
+    assert parse_fractions(["1%, 0.5%", "25-per-class", "all,1%", "40"]) == (
         Fraction("1%", share=0.01),
         Fraction("0.5%", share=0.005),
         Fraction("25-per-class", per_class=25),
         Fraction("100%", share=1.0),
+        Fraction("40", count=40),
     )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0%", "101%", "-1%", "0-per-class", "ten", "10", "1.5-per-class"],
+    ["", "0%", "101%", "-1%", "0-per-class", "ten", "0", "1.5-per-class"],
 )
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(ValueError, match="`labels` must"):
@@ -46,13 +47,21 @@ def test_what_cannot_be_read_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text,each", [("1%", 1), ("10%", 10), ("25-per-class", 25), ("100%", 100)]
+    "text,each",
+    [("1%", 1), ("10%", 10), ("25-per-class", 25), ("100%", 100), ("70", 7)],
 )
 def test_every_class_has_the_same_number_to_the_image(text, each):
     strata = balanced()
     chosen = choose(strata, of(text), seed=3)
     assert np.bincount(strata[chosen]).tolist() == [each] * 10
     assert len(np.unique(chosen)) == 10 * each
+
+
+def test_more_labels_than_there_are_are_refused():
+    strata = balanced(classes=4, each=25)
+    assert len(choose(strata, of("100"), seed=0)) == 100
+    with pytest.raises(ValueError, match="take at most 100, or all"):
+        choose(strata, of("101"), seed=0)
 
 
 def test_a_remainder_goes_to_the_first_classes_one_each():

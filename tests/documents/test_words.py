@@ -46,6 +46,7 @@ def test_encoders_and_tasks_are_those_of_the_package():
     [
         *("1%", "0.5%", "100 %", "all", "25-per-class", "1%,,all", "0%"),
         *("100.5%", "0-per-class", "1.5-per-class", "-1%", "one", "%"),
+        *("10", "0", "007", "1.5", "-3"),
     ],
 )
 def test_labels_are_refused_where_the_package_refuses_them(text):
