@@ -157,11 +157,21 @@ def rows_for_views(
     numbers = tf.unstack(views.numbers(seed, len(index)))
     cuts = [
         views.cut(
-            tf.nest.map_structure(tf.constant, bare(examples.read(row))), drawn
+            tf.nest.map_structure(
+                tf.constant,
+                bare(examples.read(row, _cuts(views, drawn.numpy()))),
+            ),
+            drawn,
         )
         for row, drawn in zip(index, numbers, strict=True)
     ]
     return tuple(map(tf.stack, zip(*cuts, strict=True)))
+
+
+def _cuts(views, numbers):
+    """The cuts of a row for `Examples.read`; None if the views do not say."""
+    least_side = getattr(views, "least_side", None)
+    return least_side and functools.partial(least_side, numbers)
 
 
 def _seed_of(view_seed, start_step, shard):
@@ -217,8 +227,8 @@ def _cut(steps, reader, views, seed_of, part):
     """Batches of views, each row cut by itself."""
     examples = reader.examples
 
-    def read(epoch, place, row):
-        number, values = reader(epoch, place, row)
+    def read(epoch, place, row, numbers):
+        number, values = reader(epoch, place, row, _cuts(views, numbers))
         return (*values.values(), examples.labels[number].astype(np.int32))
 
     def rows_of(number, step):
@@ -230,7 +240,9 @@ def _cut(steps, reader, views, seed_of, part):
 
     def cut(epoch, place, row, numbers):
         spec = tf.TensorSpec([], tf.int32)
-        row, label = _call(read, [epoch, place, row], examples.spec, spec)
+        row, label = _call(
+            read, [epoch, place, row, numbers], examples.spec, spec
+        )
         return tuple(views.cut(row, numbers)), label
 
     return (
@@ -262,14 +274,14 @@ class _Reader:
             functools.partial(epoch_order, examples.num_examples, seed)
         )
 
-    def __call__(self, epoch, place, row):
+    def __call__(self, epoch, place, row, cuts=None):
         """`(row that was read, arrays by name)`."""
         count = self.examples.num_examples
         for further in range(count):
             if further:
                 row = self._order(int(epoch))[(place + further) % count]
             try:
-                return row, self.examples.read(row)
+                return row, self.examples.read(row, cuts)
             except Unreadable as error:
                 reason = str(error)
                 self.examples.rows.list_unreadable(row, reason)

@@ -147,14 +147,26 @@ class Examples:
             yield len(data).to_bytes(8, "little")
             yield data
 
-    def read(self, row: int) -> dict[str, np.ndarray]:
-        """Decodes one row, by name of the spec; raises `Unreadable`."""
+    def read(
+        self, row: int, cuts: Callable[[int, int], int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Decodes one row, by name of the spec; raises `Unreadable`.
+
+        Args:
+            row: its position.
+            cuts: what is going to be cut out of it, for a `decode` with a
+                method `to_be_cut(item, cuts)`, which may then do less.
+        """
         value = self.rows[row]
         if self.encoded:
             if (reason := self.rows.reason(row)) is not None:
                 raise Unreadable(reason)
             if self.decode is not None:
-                value = self.decode(value)
+                to_be_cut = getattr(self.decode, "to_be_cut", None)
+                if cuts is not None and to_be_cut is not None:
+                    value = to_be_cut(value, cuts)
+                else:
+                    value = self.decode(value)
             else:
                 value = np.array(self.rows.data(row), object)
         if not isinstance(value, dict):

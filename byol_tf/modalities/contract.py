@@ -57,7 +57,9 @@ class Views(Protocol):
 
     Rows of one shape in memory are augmented wholly in the training step.
     Encoded rows are cut first, one by one, in the input pipeline: `cut` cuts
-    each view out of the decoded original, and the step does the rest.
+    each view out of the decoded original, and the step does the rest. Views
+    with a method `least_side(numbers, height, width)` let a decoder with
+    `to_be_cut` give an original that is smaller, see `image.views`.
     """
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:

@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import stat
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,7 @@ def decode_image(
     channels: int | None = None,
     *,
     max_pixels: int = MAX_PIXELS,
-    least_side: int | None = None,
+    least_side: int | Callable[[int, int], int] | None = None,
     dtype: str | None = None,
 ) -> np.ndarray:
     """Decodes JPEG, PNG, GIF, BMP, WebP, TIFF or NumPy's `.npy`.
@@ -56,7 +57,8 @@ def decode_image(
             decoding it. Pillow itself refuses 178,956,971 and more.
         least_side: lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
             long as both sides keep so many pixels; of a photo that is going
-            to be resized anyhow, in a third of the time.
+            to be resized anyhow, in a third of the time. Or a function that
+            says so of the upright height and width.
         dtype: "uint8", "uint16" or "float32", see `bands.converted`; None for
             the one that holds the file's values.
 
@@ -82,8 +84,12 @@ def decode_image(
 
     def use(image):
         check(image.size[::-1])
-        if least_side is not None:
-            image.draft(None, (least_side, least_side))
+        if least_side is not None and image.format in ("JPEG", "MPO"):
+            least = least_side
+            if callable(least):
+                sideways = _orientation(image) >= 5
+                least = least(*(image.size if sideways else image.size[::-1]))
+            image.draft(None, (least, least))
         return _pixels(image, data, channels)
 
     _, pixels = _opened(data, use, check, channels)

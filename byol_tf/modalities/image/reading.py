@@ -124,20 +124,34 @@ def _decoding(decoder, shape, dtype):
     return dataclasses.replace(
         decoder,
         spec={NAME: tf.TensorSpec(shape, dtype)},
-        decode=functools.partial(
-            _decode, shape=shape, max_pixels=decoder.key, dtype=dtype
-        ),
+        decode=_Decode(shape, decoder.key, dtype),
     )
 
 
-def _decode(data, shape, max_pixels, dtype):
-    height, width, channels = shape
-    if height is not None and height == width:
-        return decode_square(data, height, channels, max_pixels, dtype)
-    image = decode_image(data, channels, max_pixels=max_pixels, dtype=dtype)
-    if height is not None and image.shape != shape:
-        raise Unreadable(f"shape {image.shape}, not {shape}")
-    return image
+@dataclasses.dataclass(frozen=True)
+class _Decode:
+    shape: tuple
+    max_pixels: int
+    dtype: str
+
+    def __call__(self, data, least_side=None):
+        height, width, channels = self.shape
+        limit, dtype = self.max_pixels, self.dtype
+        if height is not None and height == width:
+            return decode_square(data, height, channels, limit, dtype)
+        image = decode_image(
+            *(data, channels),
+            max_pixels=limit,
+            least_side=least_side,
+            dtype=dtype,
+        )
+        if height is not None and image.shape != self.shape:
+            raise Unreadable(f"shape {image.shape}, not {self.shape}")
+        return image
+
+    def to_be_cut(self, data, cuts):
+        """A row of free size, no larger than its cuts need; see `Views`."""
+        return self(data, cuts if self.shape[0] is None else None)
 
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:

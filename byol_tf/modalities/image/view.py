@@ -3,10 +3,12 @@
 import logging
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_number, check_range
 from byol_tf.modalities.image import geometry, ops, sampling
+from byol_tf.modalities.image.decode import OVERSAMPLING
 from byol_tf.modalities.image.layer import (
     ImageLayer,
     Window,
@@ -208,6 +210,18 @@ class View(ImageLayer):
             cut, [image, fraction[0]], tf.uint8, stateful=False
         )
         return tf.ensure_shape(crop, (*self.size, image.shape[-1]))
+
+    def shrinks(self, numbers: np.ndarray, height: int, width: int) -> float:
+        """By how much an image may shrink until its crop is two views wide.
+
+        Args:
+            numbers: float32 `[n]`, as for `cut`; the box comes first.
+            height, width: of the image, pixels.
+        """
+        if self.size is None:  # `cut` says so
+            return 1.0
+        box = sampling.box(numbers[:4], height, width, self.area, self.aspect)
+        return min(np.divide(box[2:], self.size)) / OVERSAMPLING
 
     def change(self, crops: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Does to crops what a view does besides: mirrors, colours, blurs.

@@ -1,6 +1,9 @@
 """The two views of BYOL as a Keras layer, and the package's other layers."""
 
+import math
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from byol_tf.modalities.image import sampling
@@ -139,6 +142,20 @@ class TwoViews(ImageLayer):
         """
         first, second = tf.split(numbers, 2)
         return self.view1.cut(image, first), self.view2.cut(image, second)
+
+    def least_side(self, numbers: np.ndarray, height: int, width: int) -> int:
+        """The shorter side, pixels, that `cut` needs an image to keep.
+
+        Either crop is then twice as large as its view: one pixel of the
+        smaller image, by which a crop may move, is half a pixel of the view.
+
+        Args:
+            numbers: float32 `[k]`, as for `cut`.
+            height, width: of the image, pixels.
+        """
+        pairs = zip((self.view1, self.view2), np.split(numbers, 2), strict=True)
+        scale = min(view.shrinks(own, height, width) for view, own in pairs)
+        return max(1, math.ceil(min(height, width) / max(scale, 1.0)))
 
     def _is_one_by_one(self, images):
         if self.one_by_one != "auto":

@@ -1,11 +1,18 @@
 """Views cut one by one out of images of any size, and the rest in a batch."""
 
+import functools
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from byol_tf import CentreView, TwoViews, View
+from byol_tf.data.examples import Encoded, Examples
 from byol_tf.modalities.image import sampling
+from byol_tf.modalities.image.decode import ORIENTATION
+from byol_tf.modalities.image.reading import image_decoder
 
 SIZE, SEED = 32, tf.constant([3, 7])
 PLAIN = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, "solarize": 0.0}
@@ -116,3 +123,47 @@ def test_a_view_on_a_canvas_needs_a_size():
     rows = {"image": tf.zeros([1, 8, 8, 3]), "length": tf.constant([[8, 8]])}
     with pytest.raises(ValueError, match="`size` must be given"):
         View().draw(rows, SEED)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_reduced_photo_gives_the_same_crops(orientation):
+    image = Image.fromarray(images_of(1, 300, 500, 3)[0])
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[ORIENTATION] = orientation
+    image.save(file, "JPEG", quality=95, exif=exif)
+    views = TwoViews.byol(SIZE, **PLAIN)
+    rows = Encoded([file.getvalue()])
+    decoder = image_decoder()
+    examples = Examples(
+        rows, np.zeros(1, int), spec=decoder.spec, decode=decoder.decode
+    )
+    whole, reduced = examples.read(0)["image"], 0
+    for numbers in views.numbers(SEED, 8):
+        cuts = functools.partial(views.least_side, numbers.numpy())
+        small = examples.read(0, cuts)["image"]
+        reduced += small.shape != whole.shape
+        one, two = (
+            views.cut(x, numbers) for x in map(tf.constant, (whole, small))
+        )
+        for ours, theirs, view, own in zip(
+            two,
+            one,
+            (views.view1, views.view2),
+            np.split(numbers, 2),
+            strict=True,
+        ):
+            box = sampling.box(
+                own[:4], *small.shape[:2], view.area, view.aspect
+            )
+            if small.shape != whole.shape:
+                assert min(box[2:]) >= 2 * SIZE - 1
+            # Half a pixel of the view, of smooth slopes.
+            difference = np.abs(np.subtract(ours, theirs, dtype=np.int32))
+            assert difference.mean() < 3 and difference.max() < 16
+    assert reduced >= 3
+
+
+def test_small_originals_are_not_reduced():
+    views = TwoViews.byol(SIZE, **PLAIN)
+    numbers = views.numbers(SEED, 1)[0].numpy()
+    assert views.least_side(numbers, 40, 60) == 40
