@@ -123,7 +123,7 @@ def load_classifier(
         ValueError: there is none, it cannot be read, or its task or modality
             is another one that would have to be imported.
     """
-    path = _classifier_path(pathlib.Path(workdir), name)
+    path = classifier_path(workdir, name)
     about = description.read_description(path, modality)
     file = description.description_of(path)
     with loading(file):
@@ -184,7 +184,9 @@ def _adapted(loaded, size, crop_fraction):
     return changed.resized(view_size=size)
 
 
-def _classifier_path(workdir, name):
+def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
+    """Returns the file that `load_classifier` loads; its errors."""
+    workdir = pathlib.Path(workdir)
     path = workdir / f"{name}.keras"
     if path.is_file():
         return path

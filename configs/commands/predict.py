@@ -4,7 +4,8 @@
     byol_tf predict RUN DIR --out=predictions.csv
 
 Writes a CSV file with a row for each file: its path, whether it could be read,
-and what the task says of it.
+and what the task says of it. `predictions.csv.json` beside it says which model
+that was.
 """
 
 from absl import flags

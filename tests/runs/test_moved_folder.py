@@ -120,6 +120,11 @@ def test_its_classifier_predicts(moved, images):
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows] == ["ok"] * 3
     assert {row["label"] for row in rows} <= {"0", "1"}
+    said = json.loads(open(f"{done.path}.json").read())
+    its = json.loads((moved / "classifier.json").read_text())
+    assert said["model"] == str((moved / "classifier.keras").resolve())
+    assert said["task"] == "classification" and said["data"] == its["data"]
+    assert said["sha256"] == its["sha256"] is not None
 
 
 def test_its_classifier_says_the_same_and_the_task(moved):

@@ -6,12 +6,17 @@ import pathlib
 
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
+from byol_tf.files import write_json
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs import predictor as prediction
-from byol_tf.runs.encoder import load_classifier, load_encoder
+from byol_tf.runs.encoder import (
+    classifier_path,
+    load_classifier,
+    load_encoder,
+)
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import Labelled
 
@@ -104,6 +109,8 @@ def predicted(
 ) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned.
 
+    `predictions.csv.json` beside the CSV file says which model it was.
+
     Args:
         config: of the fine-tuning.
         workdir: the run folder.
@@ -115,12 +122,21 @@ def predicted(
     classifier = load_classifier(workdir, name, task, config.modality)
     target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
     limit = int((config.data.max_megapixels or 0) * 10**6)
-    return prediction.predict_folder(
+    done = prediction.predict_folder(
         classifier.resized(max_pixels=limit),
         directory,
         target,
         config.encode_batch,
     )
+    known = ("task", "title", "data", "data_fingerprint", "sha256")
+    about = {key: classifier.about.get(key) for key in known}
+    model = str(classifier_path(workdir, name).resolve())
+    folder = str(pathlib.Path(directory).resolve())
+    write_json(
+        target.with_name(f"{target.name}.json"),  # no other file's name
+        {"model": model, **about, "folder": folder},
+    )
+    return done
 
 
 def _options(config, task):
