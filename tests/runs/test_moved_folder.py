@@ -120,7 +120,8 @@ def test_its_classifier_predicts(moved, images):
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows] == ["ok"] * 3
     assert {row["label"] for row in rows} <= {"0", "1"}
-    said = json.loads(open(f"{done.path}.json").read())
+    beside = done.path.with_name(f"{done.path.name}.json")
+    said = json.loads(beside.read_text())
     its = json.loads((moved / "classifier.json").read_text())
     assert said["model"] == str((moved / "classifier.keras").resolve())
     assert said["task"] == "classification" and said["data"] == its["data"]
