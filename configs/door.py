@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 from absl import app, flags, logging
 
-from configs import signals, words
+from configs import signals, silence, words
 
 USAGE_ERROR = 2
 CHANGE = "change"  # flag of train.py
@@ -271,6 +271,7 @@ def _names(config, prefix=""):
 
 def _guarded(main):
     logging.use_absl_handler()
+    logging.get_absl_handler().addFilter(silence.is_ours)
     warnings.showwarning = _show_warning
     try:
         signals.interrupt()

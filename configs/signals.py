@@ -9,6 +9,8 @@ import os
 import signal
 from collections.abc import Iterator
 
+from configs import silence
+
 INTERRUPTED = 130  # exit status
 INTERRUPTED_LINE = "interrupted; run the same command again"
 STOPPED_LINE = "stopped; run the same command to go on"
@@ -41,8 +43,9 @@ def importing(stop: bool = False) -> Iterator[None]:
     if stop:
         signal.signal(signal.SIGTERM, _ending(1, STOPPED_LINE, 0))
     try:
-        importlib.import_module("byol_tf.api")  # registers every class
-        yield
+        with silence.starting():
+            importlib.import_module("byol_tf.api")  # registers every class
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

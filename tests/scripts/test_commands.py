@@ -1,6 +1,7 @@
 """The command `byol_tf`: what its arguments mean, before anything runs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.support.scripts import ROOT
 
 def run(*words, cwd=ROOT, fakes=None, program=("-m", "byol_tf")):
     environment = dict(os.environ)
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     if fakes:
         environment["PYTHONPATH"] = str(fakes)
     return subprocess.run(
@@ -169,4 +171,6 @@ def test_a_command_knows_the_classes_of_an_old_folder(tmp_path):
     program = [ROOT / "byol_tf"]
     done = run("embed", "run", "images", cwd=tmp_path, program=program)
     assert done.returncode == 0, done.stderr
+    notes = r"^[IWE]0000|absl::Init|^To enable|Sharding|retracing|\bXLA\b"
+    assert not re.search(notes, done.stderr, re.MULTILINE)
     assert (tmp_path / "run" / "embeddings.parquet").is_file()

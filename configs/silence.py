@@ -1,0 +1,76 @@
+"""Keeps TensorFlow's notes of its start off the terminal.
+
+With `TF_CPP_MIN_LOG_LEVEL` set by the user, all of them are shown. Imports
+the standard library alone.
+"""
+
+import contextlib
+import importlib
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Notes that come whatever the level, and the error of a machine without a GPU.
+_NOTES = re.compile(
+    rb"WARNING: All log messages before absl::Init|[IW]\d{4} \d\d:"
+    rb"|E\d{4} .*cuda_(platform|driver)\.cc.*cuInit"
+    rb"|E\d{4} .*Unable to register cu\w+ factory"
+    rb"|To enable the following instructions:"
+)
+_RETRACING = "triggered tf.function retracing"
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Within the block, TensorFlow is imported and looks at the devices.
+
+    A process of its own passes on the lines on stderr that are no notes: so
+    nothing is lost where the import ends the process, as it does on a
+    processor without the instructions that TensorFlow was built for.
+    """
+    if LEVEL in os.environ or "tensorflow" in sys.modules:
+        yield
+        return
+    os.environ[LEVEL] = "2"  # warnings and notes of C++, from here on
+    if not hasattr(os, "fork"):
+        yield
+        return
+    sys.stderr.flush()
+    kept, (reading, writing) = os.dup(2), os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        _pass_on(reading)
+    os.close(reading)
+    os.dup2(writing, 2)
+    os.close(writing)
+    try:
+        yield
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.config.list_physical_devices()
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.waitpid(child, 0)
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record is no note of TensorFlow; a filter for a handler."""
+    note = record.levelno < logging.WARNING and "tensorflow" in record.pathname
+    return not note and _RETRACING not in record.getMessage()
+
+
+def _pass_on(reading):
+    """Writes the lines that are no notes to stderr, then ends the process."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError), os.fdopen(reading, "rb") as lines:
+        for line in lines:
+            if not _NOTES.match(line):
+                os.write(2, line)
+    os._exit(0)

@@ -1,0 +1,82 @@
+"""What the start of TensorFlow leaves on the terminal: errors alone."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from configs import commands, silence
+from tests.support.scripts import ROOT
+
+NOTES = (
+    "WARNING: All log messages before absl::InitializeLog() is called are ...",
+    "I0000 00:00:1795884176.360301    1058 port.cc:153] oneDNN custom ...",
+    "To enable the following instructions: AVX2 AVX512F, rebuild TensorFlow.",
+    "E0000 00:00:1795884178.5 1058 cuda_platform.cc:52] failed call to cuInit:",
+)
+ERROR = "E0000 00:00:1795884178.5 1058 gpu.cc:1] out of memory"
+FLAGS = {
+    "pretrain": ["--config=configs/base.py", "--workdir=new"],
+    "evaluate": ["RUN", "--config.data.source=embedded"],
+    "predict": ["RUN", "RUN"],
+    "export": ["RUN", "OUT"],
+    "serve": ["RUN"],
+    "select": ["RUN", "RUN"],
+    "embed": ["RUN", "RUN"],
+    "convert": [f"--source={__file__}", "--to=encoder.keras"],
+}
+
+
+def start(place, name, fakes, **more):
+    environment = {k: v for k, v in os.environ.items() if k != silence.LEVEL}
+    words = FLAGS.get(name, ["RUN"])
+    return subprocess.run(
+        [sys.executable, "-m", "byol_tf", name]
+        + [str(place) if word == "RUN" else word for word in words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(fakes), **more},
+        timeout=60,
+    )
+
+
+@pytest.fixture(name="place", scope="module")
+def _place(tmp_path_factory):
+    """A run folder, and libraries that write notes and an error, and end."""
+    folder = tmp_path_factory.mktemp("silence")
+    lines = "\n".join([*NOTES, ERROR, ""]).encode()
+    for name in ("tensorflow", "keras"):
+        (folder / f"{name}.py").write_text(
+            f"import os\nos.write(2, {lines!r})\nos._exit(1)\n"
+        )
+    for name in ("encoder.keras", "classifier.keras"):
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_a_start_that_breaks_off_leaves_its_error_alone(name, place):
+    assert start(place, name, place).stderr.splitlines() == [ERROR]
+
+
+def test_who_sets_the_level_sees_all(place):
+    done = start(place, "embed", place, **{silence.LEVEL: "0"})
+    assert done.stderr.splitlines() == [*NOTES, ERROR]
+
+
+@pytest.mark.parametrize(
+    "path,level,text,shown",
+    [
+        ("/tensorflow/saver.py", logging.INFO, "Sharding callback", False),
+        ("/tensorflow/x.py", logging.WARNING, "6 out of the last 6 calls to f "
+         "triggered tf.function retracing. Tracing is", False),
+        ("/tensorflow/x.py", logging.WARNING, "no gradient", True),
+        ("/byol_tf/data/folder.py", logging.INFO, "60 files", True),
+    ],
+)  # fmt: skip
+def test_notes_of_the_log_are_told_from_warnings(path, level, text, shown):
+    record = logging.LogRecord("absl", level, path, 1, text, (), None)
+    assert silence.is_ours(record) is shown
