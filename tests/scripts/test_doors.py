@@ -139,7 +139,7 @@ PLACED = ["--config.data.source=folder", "--config.data.dir=images"]
         ("train", [EMPTY], QUICKSTART, [QUICKSTART]),
         ("train", [QUICKSTART, "--epochs=3"], "--config.epochs=3",
          [QUICKSTART, "--config.epochs=3"]),
-        ("finetune", [RUN, *PLACED, "--labels=25"], "25-per-class",
+        ("finetune", [RUN, *PLACED, "--labels=25-each"], "25-per-class",
          [*PLACED, "--labels=25-per-class"]),
         ("embed", ["--images=images"], "--workdir=RUN", ["--images=images"]),
     ],

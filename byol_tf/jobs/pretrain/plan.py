@@ -22,7 +22,7 @@ WARM, TIMED = 3, 20  # steps before those that are timed; those
 
 def is_open(config) -> bool:
     """Whether something is left to decide: a time, a size, an encoder."""
-    auto = config.encoder.name == "auto"
+    auto = config.encoder.name == "auto" or config.minutes > 0
     return auto or not config.epochs or not config.batch_size
 
 
