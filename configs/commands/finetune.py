@@ -10,7 +10,8 @@ multilabel, regression, keypoints, or `module:Class` of one's own;
 
     byol_tf predict RUN DIR
 
-writes `predictions.csv` for all files of a folder.
+writes `predictions.csv` for all files of a folder. Those of an earlier task or
+data are kept as `finetune_<task>_<data>.json` and so on.
 """
 
 from absl import flags
@@ -48,7 +49,8 @@ expand = data_argument.with_overrides
 def main():
     config, workdir, task = _CONFIG.value, _WORKDIR.value, _TASK.value
     if _PREDICT.value is not None:
-        return predicting.predict(config, workdir, task, _PREDICT.value)
+        chosen = task if _TASK.present else ""
+        return predicting.predict(config, workdir, chosen, _PREDICT.value)
     words.check_task(task)
     words.check_labels(_LABELS.value)
     door.check_encoder(workdir)
@@ -57,14 +59,13 @@ def main():
         from byol_tf.jobs.finetune import build, results
         from byol_tf.locks import owned_folder
 
-    name, classifier = build.fine_tuning_names(config, task)
     with owned_folder(workdir):
         job = build.fine_tuning(
             config, workdir, base.get_config(), task=task, labels=_LABELS.value
         )
-        result = job.run(workdir, name, classifier)
+        result = job.run(workdir)
     print()
     print(results.table(result))
-    print(f"\nNumbers: {workdir}/{name}.json")
-    print(f"Picture: {workdir}/{name}.png")
-    print(f"Model:   {workdir}/{classifier}.keras")
+    print(f"\nNumbers: {workdir}/finetune.json")
+    print(f"Picture: {workdir}/finetune.png")
+    print(f"Model:   {workdir}/classifier.keras")

@@ -28,7 +28,7 @@ _OUT = flags.DEFINE_string(
     "out", None, "File to write; predictions.csv in the run folder if none."
 )
 _TASK = flags.DEFINE_string(
-    "task", "classification", "What was learned of a file."
+    "task", "", "What was learned of a file; the latest if none is named."
 )
 
 

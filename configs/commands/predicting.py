@@ -11,7 +11,7 @@ def predict(
     Args:
         config: of a fine-tuning, see `configs/finetune.py`.
         workdir: the run folder.
-        task: name of the task that was fine-tuned.
+        task: name of the task that was fine-tuned; "" for the latest.
         directory: the folder.
         out: file to write; None for predictions.csv in the run folder.
     """

@@ -6,7 +6,7 @@ import pathlib
 
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
-from byol_tf.files import write_json
+from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import Settings
@@ -20,7 +20,7 @@ from byol_tf.runs.encoder import (
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import Labelled
 
-DEFAULT_TASK = "classification"
+LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
@@ -91,21 +91,42 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     )
 
 
-def fine_tuning_names(config, task: str) -> tuple[str, str]:
-    """What the result and the classifier are called.
+def classifier_name(config, workdir, task: str = "") -> str:
+    """Name of the latest classifier of a run folder.
 
-    Another task and another data set have files of their own.
+    Args:
+        config: of the fine-tuning; other data in it choose among those.
+        workdir: the run folder.
+        task: name of the task it was fine-tuned for; "" for any.
+
+    Raises:
+        ValueError: none is of that task, naming those that there are.
     """
+    folder = pathlib.Path(workdir)
+    found = sorted(
+        folder.glob("classifier*.keras"),
+        key=lambda p: (p.stem == LATEST, p.stat().st_mtime_ns),
+    )
+    tasks = {path.stem: _task_of(path.with_suffix(".json")) for path in found}
+    fitting = [n for n, own in tasks.items() if task in ("", own)]
+    if tasks and not fitting:
+        there = ", ".join(f"--task={own}" for own in sorted({*tasks.values()}))
+        raise ValueError(
+            f"nothing in {workdir} was fine-tuned for {task}; choose {there}, "
+            f"or fine-tune first: byol_tf finetune {workdir} --task={task}"
+        )
     suffix = inputs.data_suffix(config)
-    if task != DEFAULT_TASK:
-        word = task.rpartition(":")[-1]
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in word)
-        suffix = f"_{safe}{suffix}"
-    return f"finetune{suffix}", f"classifier{suffix}"
+    of_data = [name for name in fitting if name.endswith(suffix)]
+    return (of_data or fitting or [LATEST])[-1]
+
+
+def _task_of(file):
+    with loading(file):
+        return read_json(file)["task"]
 
 
 def predicted(
-    config, workdir, directory, *, task, out=None
+    config, workdir, directory, *, task="", out=None
 ) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned.
 
@@ -115,11 +136,11 @@ def predicted(
         config: of the fine-tuning.
         workdir: the run folder.
         directory: with files.
-        task: name of the task.
+        task: see `classifier_name`.
         out: the CSV file; None for `predictions.csv` in the run folder.
     """
-    _, name = fine_tuning_names(config, task)
-    classifier = load_classifier(workdir, name, task, config.modality)
+    name = classifier_name(config, workdir, task)
+    classifier = load_classifier(workdir, name, task or None, config.modality)
     target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
     limit = int((config.data.max_megapixels or 0) * 10**6)
     done = prediction.predict_folder(

@@ -1,5 +1,7 @@
 """What a fine-tuning says at its end: numbers, table and picture."""
 
+import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,6 +10,7 @@ from matplotlib.figure import Figure
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import Fraction
 from byol_tf.data.split import Part
+from byol_tf.files import read_json
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
 from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png
@@ -127,6 +130,39 @@ def table(result: Mapping) -> str:
             + ".",
         ]
     )
+
+
+def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
+    """Renames the files of an earlier fine-tuning of another task or data.
+
+    `finetune.json` becomes `finetune_<task>_<data>.json`, the others alike.
+
+    Args:
+        workdir: the run folder.
+        task: name of the task that comes now.
+        data: that it learns from.
+    """
+    if not (workdir / "finetune.json").is_file():
+        return
+    earlier = read_json(workdir / "finetune.json")
+    # Release 0.1 named no task.
+    about = earlier.get("task", {"task": "classification"})
+    old = about["task"], earlier.get("data", "")
+    if old == (task, data.name):
+        return
+    words = old[0].rpartition(":")[-1], old[1]
+    suffix = "_".join(re.sub(r"[^\w-]", "_", word) for word in words)
+    for name in ("finetune", "classifier"):
+        for file in (f"{name}.json", f"{name}.keras", f"{name}.png"):
+            _rename(workdir / file, file.replace(".", f"_{suffix}."))
+    _rename(
+        workdir / "finetune_subsets.json", f"finetune_{suffix}_subsets.json"
+    )
+
+
+def _rename(path, name):
+    if path.is_file():
+        path.replace(path.with_name(name))
 
 
 def draw(result: Mapping, target: Target) -> None:

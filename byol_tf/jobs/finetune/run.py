@@ -96,26 +96,29 @@ class FineTuning:
         self._fresh = functools.lru_cache(self._fresh_weights)
         self._made = None, None
 
-    def run(
-        self, workdir, name: str = "finetune", classifier: str = "classifier"
-    ) -> dict:
+    def run(self, workdir) -> dict:
         """Fits, tests, and writes into a run folder.
+
+        `finetune.json`, `finetune.png`, `finetune_subsets.json`, and
+        `classifier.keras` and `.json`: the fine-tuned model, or else the first
+        variant, of the largest fraction, of the seed that did best on its
+        validation part. Those of another task or data that are there get names
+        of their own, see `keep_earlier`.
 
         Args:
             workdir: the folder.
-            name: of `<name>.json`, `<name>.png` and `<name>_subsets.json`.
-            classifier: of `<classifier>.keras` and `.json`: the fine-tuned
-                model, or else the first variant, of the largest fraction, of
-                the seed that did best on its validation part.
 
         Returns:
-            What `<name>.json` holds.
+            What `finetune.json` holds.
         """
         workdir, started = pathlib.Path(workdir), time.perf_counter()
+        finetune_results.keep_earlier(
+            workdir, registry.to_json(self.task)["task"], self.train.examples
+        )
         subsets = finetune_results.subsets(
             self._parts, self._known, self.train.examples
         )
-        write_json(workdir / f"{name}_subsets.json", subsets)
+        write_json(workdir / "finetune_subsets.json", subsets)
         choices = {
             (fraction, variant): self._choose(fraction, variant)
             for fraction in self.fractions
@@ -130,9 +133,9 @@ class FineTuning:
             **self._circumstances(test),
             "seconds": round(time.perf_counter() - started, 3),
         }
-        write_json(workdir / f"{name}.json", result)
-        finetune_results.draw(result, workdir / f"{name}.png")
-        self._save(choices, tested, workdir, classifier)
+        write_json(workdir / "finetune.json", result)
+        finetune_results.draw(result, workdir / "finetune.png")
+        self._save(choices, tested, workdir)
         return result
 
     # ---- training images only -----------------------------------------
@@ -211,7 +214,7 @@ class FineTuning:
 
     # ---- what is written besides --------------------------------------
 
-    def _save(self, choices, tested, workdir, name):
+    def _save(self, choices, tested, workdir):
         variants = self.settings.variants
         variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
         fraction = max(self.fractions, key=self._learned)
@@ -223,7 +226,7 @@ class FineTuning:
         shape = self.train.examples.row_shape
         self.encoder.of_rows(shape, tuner.classifier, tuner.task).save(
             workdir,
-            name,
+            "classifier",
             fraction=fraction.name,
             variant=variant,
             seed=fitted.seed,

@@ -66,8 +66,7 @@ def finished(run_folder, spots):
     job = finetune_builders.fine_tuning(
         config, run_folder, base.get_config(), task=TASK, labels=["100%"]
     )
-    names = finetune_builders.fine_tuning_names(config, TASK)
-    return config, job, job.run(run_folder, *names)
+    return config, job, job.run(run_folder)
 
 
 def test_a_heat_map_of_a_level_is_learned_from_moving_targets(finished):

@@ -2,7 +2,10 @@
 
 import csv
 import dataclasses
+import functools
 import json
+import re
+import types
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image
 
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import parse_fractions
+from byol_tf.files import write_json
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning
@@ -212,17 +216,51 @@ def test_a_head_of_ones_own_from_python(run_folder, tmp_path):
     assert isinstance(loaded.task, Brightness)
 
 
-def test_the_same_by_its_name_has_files_of_its_own():
-    name = OWN
-    assert finetune_builders.fine_tuning_names(finetune_config(), name) == (
-        "finetune_Brightness",
-        "classifier_Brightness",
+@pytest.mark.parametrize(
+    "task,data,kept",
+    [
+        ("keypoints", "shop", True),
+        ("classification", "other", True),
+        ("classification", "shop", False),
+    ],
+)
+def test_an_earlier_one_of_another_task_or_data_is_kept(
+    tmp_path, task, data, kept
+):
+    earlier = {"task": {"task": "classification"}, "data": "shop"}
+    write_json(tmp_path / "finetune.json", earlier)
+    names = ("classifier.keras", "finetune_subsets.json", "finetune.png")
+    for name in names:
+        (tmp_path / name).touch()
+    finetune_results.keep_earlier(
+        tmp_path, task, types.SimpleNamespace(name=data)
     )
-    other = finetune_config(**{"data.name": "cifar10"})
-    assert finetune_builders.fine_tuning_names(other, "classification") == (
-        "finetune_cifar10",
-        "classifier_cifar10",
+    assert (tmp_path / "finetune.json").exists() is not kept
+    for name in (
+        *(
+            "finetune_classification_shop.json",
+            "finetune_classification_shop.png",
+        ),
+        "finetune_classification_shop_subsets.json",
+        "classifier_classification_shop.keras",
+    ):
+        assert (tmp_path / name).exists() is kept
+
+
+def test_the_latest_classifier_is_meant_or_that_of_the_task(tmp_path):
+    config = finetune_config()
+    for name, task in (("", "keypoints"), ("_classification_a", "multilabel")):
+        (tmp_path / f"classifier{name}.keras").touch()
+        write_json(tmp_path / f"classifier{name}.json", {"task": task})
+    named = functools.partial(
+        finetune_builders.classifier_name, config, tmp_path
     )
+    assert named() == named("keypoints") == "classifier"
+    assert named("multilabel") == "classifier_classification_a"
+    with pytest.raises(ValueError, match="choose --task=keypoints, ") as error:
+        named("regression")
+    for advice in re.findall(r"--task=(\w+)", str(error.value))[:2]:
+        assert (tmp_path / f"{named(advice)}.keras").is_file()
 
 
 def make_points(folder, rows=20):
@@ -287,14 +325,9 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
         learning_rates=(0.1,),
     )
     assert job.draw is None and isinstance(job.task, Keypoints)
-    result = job.run(
-        tmp_path,
-        *finetune_builders.fine_tuning_names(finetune_config(), "keypoints"),
-    )
+    result = job.run(tmp_path)
     assert result["metric"] == "pck" and result["test_images"] == 4
-    written = json.loads(
-        (tmp_path / "finetune_keypoints_subsets.json").read_text()
-    )
+    written = json.loads((tmp_path / "finetune_subsets.json").read_text())
     part = written["fractions"]["100%"]["0"]["learn"]
     assert part["paths"][0].endswith(".png") and len(part["paths"]) == 29
     loaded = encoders.load_classifier(tmp_path, "classifier")
