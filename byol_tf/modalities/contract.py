@@ -59,7 +59,8 @@ class Views(Protocol):
     Encoded rows are cut first, one by one, in the input pipeline: `cut` cuts
     each view out of the decoded original, and the step does the rest. Views
     with a method `least_side(numbers, height, width)` let a decoder with
-    `to_be_cut` give an original that is smaller, see `image.views`.
+    `to_be_cut` give an original that is smaller, and with `cut_array` cut a
+    row of uint8 without TensorFlow, see `image.views`.
     """
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:

@@ -194,22 +194,23 @@ class View(ImageLayer):
         """
         if self.size is None:
             raise ValueError("`size` must be given for images of any size")
-        fraction = sampling.by_name(numbers[None])["box"]
         if image.dtype != tf.uint8:
+            fraction = sampling.by_name(numbers[None])["box"]
             box = self._box(fraction, *tf.unstack(tf.shape(image))[:2])
             image = to_float(image[None], self.window)
             crops = (image, *box, self.size, None, self.resize)
             return geometry.crop_and_resize(*crops)[0]
 
-        def cut(image, fraction):
-            ranges = self.area, self.aspect
-            box = sampling.box(fraction, *image.shape[:2], *ranges)
-            return resize_box(image, box, self.size, self.resize)
-
         crop = tf.numpy_function(
-            cut, [image, fraction[0]], tf.uint8, stateful=False
+            self.cut_array, [image, numbers], tf.uint8, stateful=False
         )
         return tf.ensure_shape(crop, (*self.size, image.shape[-1]))
+
+    def cut_array(self, image: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Does what `cut` does of a uint8 array, without TensorFlow."""
+        ranges = self.area, self.aspect
+        box = sampling.box(numbers[:4], *image.shape[:2], *ranges)
+        return resize_box(image, box, self.size, self.resize)
 
     def shrinks(self, numbers: np.ndarray, height: int, width: int) -> float:
         """By how much an image may shrink until its crop is two views wide.

@@ -143,6 +143,14 @@ class TwoViews(ImageLayer):
         first, second = tf.split(numbers, 2)
         return self.view1.cut(image, first), self.view2.cut(image, second)
 
+    def cut_array(self, image: np.ndarray, numbers: np.ndarray) -> tuple:
+        """Does what `cut` does of a uint8 array, without TensorFlow."""
+        first, second = np.split(numbers, 2)
+        return (
+            self.view1.cut_array(image, first),
+            self.view2.cut_array(image, second),
+        )
+
     def least_side(self, numbers: np.ndarray, height: int, width: int) -> int:
         """The shorter side, pixels, that `cut` needs an image to keep.
 

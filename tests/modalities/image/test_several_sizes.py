@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from byol_tf import load_encoder
-from byol_tf.data.batches import training_batches
+from byol_tf.data.batches import rows_for_views, training_batches
+from byol_tf.data.order import epoch_order
 from byol_tf.jobs.pretrain import build, data
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import save_config
@@ -62,6 +63,16 @@ def test_a_resumed_run_gets_the_same_crops(config, tmp_path):
     for ours, theirs in zip(
         tf.nest.flatten(rest), tf.nest.flatten(whole[3:]), strict=True
     ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_batch_has_the_crops_of_each_file_by_itself(config, tmp_path):
+    views, ((crops, labels),) = batches_of(config, tmp_path, num_steps=1)
+    train, _ = data.data(config, tmp_path, None)
+    rows = epoch_order(train.num_examples, 0, 0)[:16]
+    np.testing.assert_array_equal(labels, train.labels[rows])
+    alone = rows_for_views(train, rows, views, step_seed(0, 0))
+    for ours, theirs in zip(crops, alone, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
