@@ -76,8 +76,8 @@ SHORTER = {
         "config.augment.jitter": 0.0,
         "config.augment.blur": "(0.0,0.0)",
         "config.augment.solarize": "(0.0,0.0)",
-        "config.encoder.blocks": "(1,)",
-        "config.encoder.widths": "(8,)",
+        "config.encoder.blocks": "(1, 1)",
+        "config.encoder.widths": "(8, 8)",
         "config.heads.hidden_size": 8,
         "config.heads.projection_size": 4,
         # As many as in a batch: no other views are compiled.
