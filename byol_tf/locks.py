@@ -25,12 +25,16 @@ class FolderInUseError(OSError):
 
 
 @contextlib.contextmanager
-def owned_folder(folder: str | os.PathLike) -> Iterator[None]:
+def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
     """Owns a folder while the block runs, and makes it if there is none.
 
     What processes that are gone left half written in it is removed first. The
     system gives the lock back when the process ends, in whatever way; a line
     says that one was taken over. Of several workers only the chief may ask.
+
+    Yields:
+        File descriptor of the lock. A child that inherits it keeps the folder
+        if it outlives a killed parent.
 
     Raises:
         FolderInUseError: another process owns it; says which one.
@@ -42,7 +46,7 @@ def owned_folder(folder: str | os.PathLike) -> Iterator[None]:
     try:
         _sign(number, path)
         remove_leftovers(path.parent)
-        yield
+        yield number
     finally:
         path.unlink(missing_ok=True)  # while it is still locked
         os.close(number)

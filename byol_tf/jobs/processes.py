@@ -1,7 +1,6 @@
 """Trainings in processes of their own: started, watched, stopped, measured."""
 
 import contextlib
-import fcntl
 import functools
 import os
 import pathlib
@@ -34,7 +33,7 @@ class ChildRun:
     Args:
         command: program and arguments.
         folder: its run folder; made if it is not there.
-        keep_open: file descriptors that it inherits, see `locked_folder`.
+        keep_open: file descriptors that it inherits, see `owned_folder`.
     """
 
     def __init__(
@@ -153,33 +152,6 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def locked_folder(folder: pathlib.Path) -> Iterator[int]:
-    """Keeps a folder for this process, and those that inherit the lock.
-
-    A child that outlives a killed parent so keeps the folder until it ends.
-
-    Yields:
-        File descriptor of the lock.
-
-    Raises:
-        ValueError: another process has the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another process still works in {folder}; wait for its end, "
-                "or choose another --workdir"
-            ) from None
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def read_cost(folder: pathlib.Path) -> dict:

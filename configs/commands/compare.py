@@ -27,17 +27,15 @@ def main():
     command_line.check_file(_CONFIG.value.base)
     with importing():
         from byol_tf.jobs.compare import build, results, run
-        from byol_tf.locks import owned_folder
 
-    with owned_folder(_WORKDIR.value):
-        job = build.comparison(
-            _CONFIG.value,
-            _WORKDIR.value,
-            load=command_line.load,
-            train=command_line.command("pretrain"),
-            defaults=base.get_config(),
-        )
-        result = job.run(_WORKDIR.value)
+    job = build.comparison(
+        _CONFIG.value,
+        _WORKDIR.value,
+        load=command_line.load,
+        train=command_line.command("pretrain"),
+        defaults=base.get_config(),
+    )
+    result = job.run(_WORKDIR.value)
     print()
     print(results.table(result))
     print(f"\nPage: {_WORKDIR.value}/compare.html")

@@ -37,17 +37,15 @@ def main():
     command_line.check_file(_CONFIG.value.base)
     with signals.importing():
         from byol_tf.jobs.tune import build, results
-        from byol_tf.locks import owned_folder
 
-    with owned_folder(_WORKDIR.value):
-        job = build.search(
-            _CONFIG.value,
-            _WORKDIR.value,
-            load=command_line.load,
-            train=command_line.command("pretrain"),
-            measure=_measure_command,
-        )
-        result = job.run(_WORKDIR.value)
+    job = build.search(
+        _CONFIG.value,
+        _WORKDIR.value,
+        load=command_line.load,
+        train=command_line.command("pretrain"),
+        measure=_measure_command,
+    )
+    result = job.run(_WORKDIR.value)
     print()
     print(results.table(result))
     print(f"\nPage: {_WORKDIR.value}/tune.html")

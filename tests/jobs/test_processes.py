@@ -14,10 +14,10 @@ from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.processes import (
     ChildRun,
     last_line,
-    locked_folder,
     stop_all,
     work,
 )
+from byol_tf.locks import FolderInUseError, owned_folder
 
 # Tells that it is ready, and that it was asked to end.
 PATIENT = """
@@ -175,27 +175,20 @@ def test_a_child_that_does_not_end_is_killed_in_the_end(tmp_path):
     assert ended(child) == -signal.SIGKILL
 
 
-def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
-    with (
-        locked_folder(tmp_path),
-        pytest.raises(ValueError, match="another process"),
-        locked_folder(tmp_path),
-    ):
-        pass
-    with locked_folder(tmp_path):
-        pass
-
-
 def test_a_child_that_outlives_its_parent_keeps_the_folder(tmp_path):
-    with locked_folder(tmp_path) as lock:
-        command = python(PATIENT, tmp_path)
-        child = ChildRun(command, tmp_path / "run", (lock,))
-        ready(tmp_path)
+    context = owned_folder(tmp_path)
+    lock = context.__enter__()
+    command = python(PATIENT, tmp_path)
+    child = ChildRun(command, tmp_path / "run", (lock,))
+    ready(tmp_path)
+    # As where the parent is killed: its descriptor goes, the file stays.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), lock)
     with (
-        pytest.raises(ValueError, match="another process"),
-        locked_folder(tmp_path),
+        pytest.raises(FolderInUseError, match="in use by process"),
+        owned_folder(tmp_path),
     ):
         pass
     stop_all([child])
-    with locked_folder(tmp_path):
+    with owned_folder(tmp_path):
         pass
+    context.__exit__(None, None, None)

@@ -9,6 +9,7 @@ from byol_tf.checks import check_number
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.compare import results
 from byol_tf.jobs.compare.plan import PlannedRun
+from byol_tf.locks import owned_folder
 
 
 @dataclasses.dataclass
@@ -43,7 +44,7 @@ class Comparison:
             What `compare.json` holds, see `results.summary`.
         """
         workdir = pathlib.Path(workdir)
-        with child_runs.locked_folder(workdir) as lock:
+        with owned_folder(workdir) as lock:
             failed = self._run_missing(workdir, lock)
             result = results.summary(self.runs, workdir, failed)
             results.write(workdir, result, self.config_text)

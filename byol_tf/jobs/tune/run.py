@@ -12,6 +12,7 @@ from byol_tf.jobs.tune import results
 from byol_tf.jobs.tune.label_free import read_label_free
 from byol_tf.jobs.tune.space import Dimension
 from byol_tf.jobs.tune.trials import Trials, knn_by_epoch
+from byol_tf.locks import owned_folder
 
 STORAGE, STUDY = "tune.sqlite3", "tune"
 OBJECTIVES = ("knn", "label_free")
@@ -78,7 +79,7 @@ class Search:
         """
         optuna, workdir = require("optuna", "tune"), pathlib.Path(workdir)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with child_runs.locked_folder(workdir) as lock:
+        with owned_folder(workdir) as lock:
             study = self._study(optuna, workdir)
             self._check_identity(study, workdir)
             Trials(self, study, optuna, workdir, lock).run()
