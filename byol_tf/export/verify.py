@@ -77,17 +77,7 @@ class Tolerance:
 class Settings:
     """How much is compared, and how far it may differ.
 
-    Attributes:
-        images: of a data set's training and of its test images, for kNN.
-        batch: images that are compared one by one.
-        repeats: of each timing; the median counts.
-        neighbours: of kNN, at most.
-        temperature: of kNN's votes.
-        seed: of the choice of images.
-        max_knn_loss: tolerated, as a share of the images.
-        min_cosine_files: tolerated, of files that Pillow decoded elsewhere.
-        float32, float16, int8: tolerance for exports with weights of that
-            precision.
+    `verify` of `configs/export.py` says what each field means.
     """
 
     images: int

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -13,13 +14,11 @@ from absl import logging
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from byol_tf.serving import rest
-from byol_tf.serving.metrics import Metrics
 from byol_tf.serving.service import Service
-from byol_tf.serving.settings import Limits
 
-_LOOK_S = 0.25  # between two looks at how long connections wait
 # Beyond the limit, for health and metrics, and to tell others to come later.
 RESERVE = 16
+_LOOK_S = 0.25  # between two looks at how long connections wait
 _LINGER_S = 2.0  # in which clients send what they did before they knew
 _FILES = 64  # that the server itself may open, such as versions it loads
 
@@ -31,81 +30,29 @@ def most_connections(wanted: int) -> int:
         wanted: the setting, which the limit of open files may lower.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/dev/fd"))
-    room = (limit - used - _FILES) // 2 - RESERVE
-    if limit != resource.RLIM_INFINITY and room < wanted:
-        logging.warning(
-            "limits.connections is lowered from %d to %d: this process may "
-            "open %d files (ulimit -n)",
-            *(wanted, max(room, 1), limit),
-        )
-        return max(room, 1)
-    return wanted
-
-
-class Connections:
-    """Those of one server; makes uvicorn's protocols, and ends them in time.
-
-    Args:
-        limits: of the server.
-        most: how many, besides a few in reserve.
-        metrics: counts what could not be understood.
-    """
-
-    def __init__(self, limits: Limits, most: int, metrics: Metrics):
-        self.limits = limits
-        self.metrics = metrics
-        self._most = most
-        self._open = {}  # since when each waits for the same, oldest first
-
-    def __call__(self, **options) -> "Connection":
-        """A new connection's protocol, with the arguments of uvicorn."""
-        return Connection(self, **options)
-
-    def add(self, connection: "Connection") -> bool:
-        """Adds one, for which the one that is idle longest may have to go.
-
-        Returns:
-            Whether it is within the limit.
-        """
-        if len(self._open) >= self._most:
-            idle = [c for c in self._open if c.waits_for != "answer"]
-            if idle:
-                min(idle, key=self._since).drop()
-            elif len(self._open) >= self._most + RESERVE:
-                connection.drop()
-                return False
-        within = len(self._open) < self._most
-        self._open[connection] = connection.progress, connection.loop.time()
-        return within
-
-    def discard(self, connection: "Connection") -> None:
-        """Takes one out that is closed."""
-        self._open.pop(connection, None)
-
-    def look(self, now: float) -> None:
-        """Ends connections that have waited for the same for too long.
-
-        Args:
-            now: the loop's time.
-        """
-        for connection in list(self._open):
-            progress = connection.progress
-            if progress != self._open[connection][0]:
-                self._open[connection] = progress, now
-            elif now - self._since(connection) > connection.patience:
-                connection.give_up()
-
-    def _since(self, connection):
-        return self._open[connection][1]
+    room = (limit - len(os.listdir("/dev/fd")) - _FILES) // 2 - RESERVE
+    if limit == resource.RLIM_INFINITY or room >= wanted:
+        return wanted
+    room = max(room, 1)
+    logging.warning(
+        "limits.connections is lowered from %d to %d: this process may open %d "
+        "files (ulimit -n)",
+        *(wanted, room, limit),
+    )
+    return room
 
 
 class Connection(H11Protocol):
-    """One connection, whose malformed requests are answered in JSON."""
+    """One connection, whose malformed requests are answered in JSON.
 
-    def __init__(self, owner: Connections, **options):
+    Attributes:
+        since: the loop's time since when it waits for the same.
+    """
+
+    def __init__(self, server: "RestServer", **options):
         super().__init__(**options)
-        self._owner = owner
+        self._owner, self._seen = server, None
+        self.since = self.loop.time()
 
     @property
     def waits_for(self) -> str:
@@ -114,41 +61,33 @@ class Connection(H11Protocol):
             return "head" if self.conn.trailing_data[0] else "next"
         return "answer"
 
-    @property
-    def progress(self) -> tuple:
-        """What changes with each step of a request."""
-        return self.waits_for, id(self.cycle)
-
-    @property
-    def patience(self) -> float:
-        """Seconds that it may wait for the same."""
-        if self.waits_for == "answer":
-            return float("inf")  # limited elsewhere, as is that of a body
-        is_first = self.cycle is None
-        if is_first or self.waits_for == "head":
-            return self._owner.limits.header_s
-        return self._owner.limits.idle_s
-
     def connection_made(self, transport) -> None:
         super().connection_made(transport)
-        if not self._owner.add(self):
+        if not self._owner.admit(self):
             self.app_state = {**self.app_state, "surplus": True}
 
-    def connection_lost(self, exc) -> None:
-        self._owner.discard(self)
-        super().connection_lost(exc)
+    def look(self, now: float) -> None:
+        """Ends the connection if it has waited for the same for too long.
 
-    def drop(self) -> None:
-        """Ends the connection without a word."""
-        self._owner.discard(self)
-        self.transport.abort()
-
-    def give_up(self) -> None:
-        """Ends a connection that has waited too long."""
+        The service itself limits the time of a body and of an answer.
+        """
+        limits, seen = self._owner.limits, (self.waits_for, id(self.cycle))
+        if seen != self._seen:
+            self._seen, self.since = seen, now
+            return
+        is_head = self.cycle is None or self.waits_for == "head"
+        patience = limits.header_s if is_head else limits.idle_s
+        if self.waits_for == "answer" or now - self.since <= patience:
+            return
         if self.waits_for == "head":
             self._refuse(408, "the head of the request did not come in time")
         else:
             self.drop()
+
+    def drop(self) -> None:
+        """Ends the connection without a word."""
+        self.connections.discard(self)
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP, and ends the connection."""
@@ -161,7 +100,8 @@ class Connection(H11Protocol):
         if self.cycle is not None:
             self.cycle.disconnected = True  # nobody waits for its answer
             self.cycle.message_event.set()
-        self._owner.metrics.requests.labels("rest", "malformed", code).inc()
+        requests = self._owner.service.metrics.requests
+        requests.labels("rest", "malformed", code).inc()
         body = json.dumps({"error": text}).encode()
         headers = [
             ("Content-Type", "application/json"),
@@ -187,28 +127,42 @@ class RestServer(uvicorn.Server):
     """
 
     def __init__(self, service: Service, listener: socket.socket, most: int):
-        settings = service.settings
-        self._connections = Connections(settings.limits, most, service.metrics)
+        self.service, self.limits = service, service.settings.limits
         super().__init__(
             uvicorn.Config(
                 rest.make_app(service),
-                http=self._connections,
+                http=functools.partial(Connection, self),
                 log_config=None,
                 log_level="error",
                 access_log=False,
                 lifespan="off",
                 server_header=False,
                 ws="none",
-                timeout_keep_alive=settings.limits.idle_s,
-                timeout_graceful_shutdown=settings.grace_s,
+                timeout_keep_alive=self.limits.idle_s,
+                timeout_graceful_shutdown=service.settings.grace_s,
             )
         )
-        self._listener = listener
+        self._listener, self._most = listener, most
         self._running = self._looking = None
 
     @contextlib.contextmanager
     def capture_signals(self):
         yield
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether a new connection is within the limit.
+
+        The one that is idle longest may have to go for it.
+        """
+        others = self.server_state.connections - {connection}
+        if len(others) < self._most:
+            return True
+        idle = [c for c in others if c.waits_for != "answer"]
+        if idle:
+            min(idle, key=lambda c: c.since).drop()
+        elif len(others) >= self._most + RESERVE:
+            connection.drop()
+        return len(others) - bool(idle) < self._most
 
     async def start(self) -> None:
         """Returns when it listens."""
@@ -242,4 +196,5 @@ class RestServer(uvicorn.Server):
     async def _look(self):
         while True:
             await asyncio.sleep(_LOOK_S)
-            self._connections.look(asyncio.get_running_loop().time())
+            for connection in list(self.server_state.connections):
+                connection.look(asyncio.get_running_loop().time())

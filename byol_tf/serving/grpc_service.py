@@ -89,27 +89,23 @@ async def _status(service, request):
     return protos.status(service.versions, number)
 
 
+def _method(name, answer):
+    async def method(self, request, context):
+        return await _observe(self.service, name, context, answer, request)
+
+    return method
+
+
 class _Servicer(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
     def __init__(self, service):
-        self._service = service
+        self.service = service
 
-    async def Predict(self, request, context):
-        return await _observe(
-            self._service, "predict", context, _predict, request
-        )
-
-    async def GetModelMetadata(self, request, context):
-        return await _observe(
-            self._service, "metadata", context, _metadata, request
-        )
-
-    async def GetModelStatus(self, request, context):
-        return await _observe(
-            self._service, "status", context, _status, request
-        )
+    Predict = _method("predict", _predict)
+    GetModelMetadata = _method("metadata", _metadata)
+    GetModelStatus = _method("status", _status)
 
 
 async def _predicted(service, request):

@@ -16,18 +16,10 @@ def screen(
     inputs: Mapping[str, np.ndarray],
     limits: Limits,
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
-    """Takes out the image files of too many bytes.
-
-    The model itself refuses those of too many pixels.
-
-    Args:
-        signature: that is asked.
-        inputs: for it, checked.
-        limits: of the server.
+    """Empties image files of too many bytes; the model itself counts pixels.
 
     Returns:
-        The inputs, with empty files instead of those, and the reasons by
-        row; see `restore`.
+        The inputs, and the reasons by row; see `restore`.
 
     Raises:
         BadRequest: for too many images, or a too large one where no status

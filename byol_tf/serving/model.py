@@ -1,7 +1,7 @@
 """A version of a model as it is served."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -64,13 +64,17 @@ class Signature:
         )
         self._function = function
 
-    def check(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """Raises a BadRequest unless these are the inputs it takes."""
-        if set(inputs) != set(self.inputs):
+    def check_names(self, names: Collection[str]) -> None:
+        """Raises a BadRequest unless its inputs are called like this."""
+        if set(names) != set(self.inputs):
             raise BadRequest(
                 f"`{self.name}` takes the inputs {sorted(self.inputs)}. "
-                f"Received: {sorted(inputs)}"
+                f"Received: {sorted(names)}"
             )
+
+    def check(self, inputs: Mapping[str, np.ndarray]) -> None:
+        """Raises a BadRequest unless these are the inputs it takes."""
+        self.check_names(inputs)
         for name, array in inputs.items():
             if not self.inputs[name].fits(array.shape):
                 raise BadRequest(

@@ -46,11 +46,7 @@ def inputs_of(request: Mapping, signature: Signature) -> dict[str, np.ndarray]:
         values = request[COLUMNS]
         if not _by_name(values, signature):
             values = {_only_name(signature): values}
-    if set(values) != set(signature.inputs):
-        raise BadRequest(
-            f"`{signature.name}` takes the inputs {sorted(signature.inputs)}. "
-            f"Received: {sorted(values)}"
-        )
+    signature.check_names(values)
     return {
         name: _array(name, value, signature.inputs[name])
         for name, value in values.items()
@@ -115,17 +111,20 @@ def _only_name(signature):
 
 
 def _array(name, value, spec: Spec):
+    wanted = (
+        f"input `{name}` must hold values of {spec.dtype.name} in nested "
+        "lists of equal lengths"
+    )
+    is_text = spec.dtype == tf.string
     try:
-        if spec.dtype == tf.string:
-            return _strings(value)
-        array = np.array(value)
+        array = _strings(value) if is_text else np.array(value)
     except (ValueError, RecursionError) as error:
-        reason = f"input `{name}`: {error}"
-        if spec.dtype != tf.string:
-            reason = _wanted(name, spec)
+        reason = f"input `{name}`: {error}" if is_text else wanted
         raise BadRequest(reason) from error
+    if is_text:
+        return array
     if array.size and not _holds(array, spec.dtype):
-        raise BadRequest(_wanted(name, spec))
+        raise BadRequest(wanted)
     return array.astype(spec.dtype.as_numpy_dtype)
 
 
@@ -137,13 +136,6 @@ def _holds(array, dtype):
         return array.dtype.kind == "b"
     whole = dtype.is_integer and array.dtype.kind in "iu"
     return whole and dtype.min <= array.min() and array.max() <= dtype.max
-
-
-def _wanted(name, spec):
-    return (
-        f"input `{name}` must hold values of {spec.dtype.name} in nested "
-        "lists of equal lengths"
-    )
 
 
 def _strings(value):

@@ -1,8 +1,8 @@
 """Runs the server until it is told to stop."""
 
 import asyncio
+import base64
 import contextlib
-import dataclasses
 import ipaddress
 import os
 import signal
@@ -12,7 +12,7 @@ from absl import logging
 
 from byol_tf.serving import grpc_service
 from byol_tf.serving.connections import RestServer, most_connections
-from byol_tf.serving.listing import listing
+from byol_tf.serving.model import DEFAULT, tiny_png
 from byol_tf.serving.service import Service
 from byol_tf.serving.settings import Settings
 from byol_tf.serving.versions import Versions
@@ -20,26 +20,13 @@ from byol_tf.serving.versions import Versions
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclasses.dataclass(frozen=True)
-class Address:
-    """Where the server listens.
-
-    Attributes:
-        host: name or number.
-        port: for REST; 0 is any free one.
-        grpc_port: for gRPC; 0 is any free one, None is none.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8501
-    grpc_port: int | None = 8500
-
-
 def serve(
     directory: str | os.PathLike,
     name: str,
-    address: Address,
     settings: Settings,
+    host: str,
+    port: int,
+    grpc_port: int | None,
 ) -> None:
     """Serves a model until SIGTERM or Ctrl-C, and finishes what it began.
 
@@ -49,47 +36,49 @@ def serve(
     Args:
         directory: of the versions, see `Versions`.
         name: of the model.
-        address: where to listen.
-        settings: see there.
+        settings: see `configs/serve.py`.
+        host: to listen on, name or number.
+        port: for REST; 0 is any free one.
+        grpc_port: for gRPC; 0 is any free one, None is none.
 
     Raises:
         ValueError: no version can be served.
         OSError: it cannot listen.
     """
-    finished = asyncio.run(_serve(directory, name, address, settings))
+    place = host, port, grpc_port
+    finished = asyncio.run(_serve(directory, name, settings, *place))
     print("stopped" if finished else "stopped too early", flush=True)
     if not finished:
         # Python would wait for the threads, however long they compute.
         os._exit(1)
 
 
-async def _serve(directory, name, address, settings) -> bool:
+async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
     """Whether all that was begun was finished."""
     # Before the model is loaded, which takes longer than to find a port taken.
-    listener = _listen(address.host, address.port)
+    listener = _listen(host, port)
     versions = Versions(
         directory, settings.versions_kept, load_s=settings.load_s
     )
     service = Service(name, versions, settings)
     most = most_connections(settings.limits.connections)
     servers = [RestServer(service, listener, most)]
-    grpc_port = None
-    if address.grpc_port is not None:
-        host = _bracketed(address.host)
+    place = _bracketed(host)
+    rest, at = f"{place}:{listener.getsockname()[1]}", None
+    if grpc_port is not None:
         server, grpc_port = grpc_service.make_server(
-            service, f"{host}:{address.grpc_port}", most
+            service, f"{place}:{grpc_port}", most
         )
         servers.append(server)
+        at = f"{place}:{grpc_port}"
     await _load(versions, directory)
     for server in servers:
         await server.start()
     watch = asyncio.ensure_future(versions.watch(settings.poll_s))
-    _warn(address.host)
-    place = f"{_bracketed(address.host)}:{listener.getsockname()[1]}"
-    at = None if grpc_port is None else f"{host}:{grpc_port}"
+    _warn(host)
     # Before the listing: who has read it may ask the server to stop.
     signals = _signals()
-    print(listing(service, directory, place, at), flush=True)
+    print(_listing(service, directory, rest, at), flush=True)
     await _until_stopped(service, servers, settings, *signals)
     watch.cancel()
     return service.close()
@@ -168,3 +157,39 @@ def _warn(host):
 
 def _bracketed(host):
     return f"[{host}]" if ":" in host else host
+
+
+def _listing(service, directory, rest, grpc):
+    """Lines on the model, where it is served, and a command that asks it."""
+    version = service.versions.newest
+    url = f"http://{rest}/v1/models/{service.name}"
+    lines = [
+        f"Model:  {service.name}, version {version.number} of {directory}",
+        *(_signature(s) for _, s in sorted(version.signatures.items())),
+        f"REST:   {url}",
+        *([f"gRPC:   {grpc}"] if grpc else []),
+        f"Health: http://{rest}/healthz /readyz /metrics",
+    ]
+    default = version.signatures.get(DEFAULT)
+    if default is not None and default.takes_files:
+        image = base64.b64encode(tiny_png()).decode()
+        data = f'\'{{"instances": [{{"b64": "{image}"}}]}}\''
+        lines.append(f"Try:    curl {url}:predict -d {data}")
+    else:
+        lines.append(f"Try:    curl {url}/metadata")
+    return "\n".join(lines)
+
+
+def _signature(signature):
+    inputs, outputs = (
+        ", ".join(_spec(*item) for item in sorted(specs.items()))
+        for specs in (signature.inputs, signature.outputs)
+    )
+    return f"  {signature.name}: {inputs} -> {outputs}"
+
+
+def _spec(name, spec):
+    if spec.shape is None:
+        return f"{name} {spec.dtype.name}"
+    lengths = ", ".join("n" if n == -1 else str(n) for n in spec.shape)
+    return f"{name} {spec.dtype.name} [{lengths}]"

@@ -32,14 +32,8 @@ class Answer(NamedTuple):
 class Service:
     """A model that is asked by name, within limits, and counted.
 
-    Args:
-        name: of the model.
-        versions: of the model.
-        settings: see there.
-
     Attributes:
-        draining: is it about to end.
-        metrics: see there.
+        draining: whether it is about to end.
     """
 
     def __init__(self, name: str, versions: Versions, settings: Settings):
@@ -139,8 +133,8 @@ class Service:
 
         Args:
             error: what was raised.
-            number: the request's id.
-            request: what it was, for the log.
+            number: id of the request.
+            request: what it was.
         """
         if isinstance(error, ServingError):
             return error

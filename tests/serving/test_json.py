@@ -1,7 +1,6 @@
 """Predictions in JSON: TensorFlow Serving's REST form."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +8,13 @@ import tensorflow as tf
 
 from byol_tf.serving import rest_json
 from byol_tf.serving.errors import BadRequest
-from byol_tf.serving.model import Spec
+from byol_tf.serving.model import Signature, Spec
 
 
 def signature(**inputs):
-    return SimpleNamespace(name="s", inputs=inputs)
+    made = Signature.__new__(Signature)  # without a model's function
+    made.name, made.inputs = "s", inputs
+    return made
 
 
 NUMBERS = signature(x=Spec(tf.uint8, (-1, -1)))

@@ -50,8 +50,8 @@ def serve(
             f"--model must be a folder that export.py wrote. "
             f"Received: {directory}"
         )
-    address = server.Address(host, port, grpc_port)
-    server.serve(directory, name or _name(directory), address, settings(config))
+    name = name or _name(directory)
+    server.serve(directory, name, settings(config), host, port, grpc_port)
 
 
 def settings(config) -> Settings:
