@@ -143,6 +143,11 @@ def test_a_version_that_is_no_number_is_not_found_and_counted(
     assert 'code="404"' in metrics
 
 
+def test_a_folder_may_have_any_name(model, tmp_path):
+    folder = shutil.copytree(model, tmp_path / "a [1]*? ü")
+    assert get(folder, f"{URL}/versions/1")[0] == 200
+
+
 def test_each_answer_has_the_id_of_its_request(model):
     async def steps(client, _):
         return [
