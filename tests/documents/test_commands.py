@@ -96,6 +96,7 @@ def test_the_settings_of_a_training_are_possible(command):
     builders.check(command_line.load(str(ROOT / path), tuple(fields)))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_all_commands_and_programs_of_the_documents_run(tmp_path):
     base = docs_commands.checkout(tmp_path / "base")
