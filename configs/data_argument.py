@@ -4,8 +4,10 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-# Names of sub-folders that are the test split, in any case.
-TEST_NAMES = ("test", "testing", "val", "valid", "validation", "dev")
+from configs.words import SPLITS
+
+_TEST_NAMES = SPLITS["test"] + SPLITS["validation"]  # in the order of choice
+_SYSTEM = (".", "@", "#", "$", "lost+found", "__MACOSX")  # beginnings of names
 
 
 def overrides(text: str) -> list[str]:
@@ -44,11 +46,20 @@ def _fields(text):
 
 
 def _test_split(folder):
-    """Name of the sub-folder of the test split; "" holds out a tenth."""
+    """Name of the sub-folder of the test split; "" holds out a tenth.
+
+    Sub-folders are splits only if all with files are called so; "test" beside
+    other classes is a class.
+    """
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    found = [name for name in names if name.lower() in TEST_NAMES]
-    found.sort(key=lambda name: TEST_NAMES.index(name.lower()))
-    return found[0] if found else ""
+    names = [name for name in names if not name.startswith(_SYSTEM)]
+    others = [
+        n for n in names if n.lower() not in (*SPLITS["train"], *_TEST_NAMES)
+    ]
+    if any(files for n in others for *_, files in os.walk(folder / n)):
+        return ""
+    found = [name for name in names if name.lower() in _TEST_NAMES]
+    return min(found, key=lambda n: _TEST_NAMES.index(n.lower()), default="")
 
 
 def with_overrides(

@@ -10,6 +10,13 @@ from collections.abc import Mapping, Sequence
 TASKS = ("classification", "multilabel", "regression", "keypoints")
 ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
+PUBLISHED = "imagenet"  # of `encoder.weights`: no file, but the modality's own
+# Names of sub-folders that are splits, in any case.
+SPLITS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "validation": ("val", "valid", "validation", "dev"),
+}
 CHOICES = {
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "jit_compile": ("auto", "yes", "no"),

@@ -93,6 +93,11 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["pretrain", "photos", "new", "--config=quickstart"],
         ["pretrain", "a.npz", "new", "--config.epochs=3"],
         ["pretrain", "new", "--config=imagenet:40,1000"],
+        [
+            *("pretrain", "photos", "new", "--config.augment.size=96"),
+            "--config.encoder.name=efficientnet_lite0",
+            "--config.encoder.weights=imagenet",
+        ],
         ["evaluate", "run", "--data=photos"],
         ["finetune", "run", "--data", "photos", "--labels", "10%"],
         ["predict", "run", "photos", "--out=p.csv"],
@@ -131,6 +136,22 @@ def test_a_folder_beside_train_is_its_test_split(name, split, tmp_path):
     found = data_argument.overrides(str(tmp_path))
     assert f"--config.data.test_split={split}" in found
     assert "--config.data.source=folder" in found
+
+
+def test_a_class_called_like_a_split_is_none(tmp_path):
+    for one in ("bus", "test"):
+        (tmp_path / one).mkdir()
+        (tmp_path / one / "1.jpg").touch()
+    found = data_argument.overrides(str(tmp_path))
+    assert "--config.data.test_split=" in found
+
+
+def test_folders_of_a_system_are_no_classes(tmp_path):
+    for one in ("train", "test", "@eaDir", ".thumbnails"):
+        (tmp_path / one).mkdir()
+        (tmp_path / one / "1.jpg").touch()
+    found = data_argument.overrides(str(tmp_path))
+    assert "--config.data.test_split=test" in found
 
 
 def test_without_one_a_tenth_is_held_out(folder):
