@@ -139,7 +139,7 @@ def _read_config(path, defaults):
         values = _without_retired(flatten(_load(path)), defaults)
         for key, value in values.items():
             _section_of(config, key)  # raises for an unknown field
-            config.update_from_flattened_dict({key: _tuple(value)})
+            config.update_from_flattened_dict({key: as_tuple(value)})
     except (
         AttributeError,
         KeyError,
@@ -181,7 +181,8 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def _tuple(value):
+def as_tuple(value):
+    """A list as the tuple that a field of a configuration holds."""
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -14,7 +14,8 @@ from byol_tf.data.order import steps_per_epoch
 from byol_tf.files import read_json, write_json
 from byol_tf.jobs.pretrain.run import Pretraining
 from byol_tf.modalities.registry import load_modality
-from byol_tf.runs.config import flatten, read_values
+from byol_tf.runs.config import as_tuple, flatten, read_values
+from byol_tf.runs.identity import changes
 
 PLAN = "plan.json"  # in the run folder: what was decided, in lines
 WARM, TIMED = 3, 20  # steps before those that are timed; those
@@ -68,7 +69,7 @@ def decide(
             seconds = seconds_per_step(build(examples))
             why.append(_set_epochs(config, examples[0].num_examples, seconds))
     after = flatten(config.to_dict())
-    decided = {key: after[key] for key in after if after[key] != before[key]}
+    decided = {key: after[key] for key in changes(before, after)}
     opened = {key: before[key] for key in decided}
     about = {"lines": why, "decided": decided, "open": opened}
     write_json(pathlib.Path(workdir) / PLAN, about)
@@ -83,16 +84,11 @@ def close(config, workdir) -> None:
     about = _read(workdir)
     opened = about.get("open", {})
     values = flatten(config.to_dict())
-    same = [key for key in opened if _listed(values[key]) == opened[key]]
+    given = changes(opened, {key: values[key] for key in opened})
     with _open(config):
-        for key in same:
-            value = about["decided"][key]
-            value = tuple(value) if isinstance(value, list) else value
+        for key in opened.keys() - given.keys():
+            value = as_tuple(about["decided"][key])
             config.update_from_flattened_dict({key: value})
-
-
-def _listed(value):
-    return list(value) if isinstance(value, tuple) else value
 
 
 def lines(workdir) -> list[str]:
@@ -146,8 +142,9 @@ def _set_epochs(config, count, seconds):
 
 
 def _accelerator():
+    # Not the logical ones: after those, workers cannot be joined.
     kinds = ("GPU", "TPU")
-    return any(tf.config.list_logical_devices(kind) for kind in kinds)
+    return any(tf.config.list_physical_devices(kind) for kind in kinds)
 
 
 @contextlib.contextmanager

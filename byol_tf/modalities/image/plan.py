@@ -1,9 +1,14 @@
 """What a recipe leaves open for images, decided from them and the machine."""
 
-import numpy as np
+from collections.abc import Iterator
 
-from byol_tf.data.examples import Examples
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
+from byol_tf.modalities.image.layer import unit_values
+from byol_tf.modalities.image.window import fit_window
 
 AUTO = "auto"  # of `encoder.name`
 LOOKED_AT = 256  # images that sizes, means and deviations are taken from
@@ -32,10 +37,16 @@ def plan(
     """
     fields, lines = {}, []
     machine = "an accelerator" if accelerator else "a CPU"
-    rows = _some(examples)
-    side = int(np.median([min(row.shape[:2]) for row in rows]))
     open_size = not section.augment.size and not examples.dense
+    encoder = section.encoder
+    open_colours = encoder.name == AUTO and not (
+        encoder.weights or encoder.mean
+    )
+    if open_size or open_colours:
+        window = fit_window(examples, section.data.window)
+        sides, mean, std = _statistics(examples, window)
     if open_size:
+        side = int(np.median(sides))
         size = min(VIEWS[accelerator], side)
         fields["augment.size"] = size
         lines.append(
@@ -48,49 +59,50 @@ def plan(
             f"Batch: {fields['batch_size']} of {examples.num_examples} images, "
             f"for {machine}."
         )
-    if section.encoder.name == AUTO:
+    if encoder.name == AUTO:
         chosen = ENCODERS[accelerator]
-        if section.encoder.widths:
-            chosen = {**chosen, "widths": section.encoder.widths}
+        if encoder.widths:
+            chosen = {**chosen, "widths": encoder.widths}
         fields |= {f"encoder.{key}": value for key, value in chosen.items()}
         lines.append(f"Encoder: {chosen['name']}, for {machine}.")
-        if not section.encoder.weights and not section.encoder.mean:
-            mean, std = _statistics(rows)
-            fields |= {"encoder.mean": mean, "encoder.std": std}
-            lines.append(
-                f"Normalisation: mean {_numbers(mean)}, deviation "
-                f"{_numbers(std)} of {len(rows)} of these images."
-            )
+    if open_colours:
+        fields |= {"encoder.mean": mean, "encoder.std": std}
+        lines.append(
+            f"Normalisation: mean {_numbers(mean)}, deviation {_numbers(std)} "
+            f"of {len(sides)} of these images."
+        )
     return fields, lines
 
 
-def _some(examples):
-    """Rows at equal distances, as floats in [0, 1]."""
+def _some(examples) -> Iterator[np.ndarray]:
+    """Readable rows at equal distances, one in memory at a time."""
     count = min(LOOKED_AT, examples.num_examples)
     index = np.linspace(0, examples.num_examples - 1, count).astype(int)
-    index = examples.readable_rows(np.unique(index))
-    if not len(index):
+    for row in np.unique(index):
+        try:
+            yield np.asarray(bare(examples.read(row)))
+        except Unreadable as error:
+            examples.rows.list_unreadable(row, str(error))
+
+
+def _statistics(examples, window):
+    """Shorter sides of images; mean and deviation of pixels, by channel."""
+    sides, count, sums, squares = [], 0, 0.0, 0.0
+    for row in _some(examples):
+        sides.append(min(row.shape[:2]))
+        values = unit_values(tf.convert_to_tensor(row), window).numpy()
+        count += row.shape[0] * row.shape[1]
+        sums += values.sum((0, 1), dtype=np.float64)
+        squares += np.square(values).sum((0, 1), dtype=np.float64)
+    if not sides:
+        count = min(LOOKED_AT, examples.num_examples)
         raise ValueError(
             f"none of {count} images of {examples.name} can be read; look into "
             "bad_images.csv"
         )
-    return [_unit(np.asarray(bare(examples.read(row)))) for row in index]
-
-
-def _unit(image):
-    if np.issubdtype(image.dtype, np.integer):
-        return image / np.float32(np.iinfo(image.dtype).max)
-    return image
-
-
-def _statistics(rows):
-    """Mean and deviation of all pixels, by channel."""
-    pixels = [row.reshape(-1, row.shape[-1]).astype(np.float64) for row in rows]
-    count = sum(map(len, pixels))
-    mean = sum(one.sum(0) for one in pixels) / count
-    variance = sum(np.square(one).sum(0) for one in pixels) / count - mean**2
-    std = np.sqrt(np.maximum(variance, 1e-4))
-    return tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
+    mean = sums / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-4))
+    return sides, tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
 
 
 def _batch(count, accelerator):
