@@ -65,7 +65,7 @@ def _fast(layer) -> Recipe:
     if kind is keras.layers.BatchNormalization and _is_usual(layer, rank):
         twin = {key: config[key] for key in (*_SHARED, "epsilon")}
         twin["decay"] = config["momentum"]
-        updates = _many_updates(twin["decay"])
+        updates = many_updates(twin["decay"])
         return FusedBatchNormalization, twin, [*weights, updates]
     if kind is keras.layers.Conv2D and _is_usual(layer, rank):
         kept = (*_SHARED, "filters", "kernel_initializer")
@@ -100,7 +100,11 @@ def _usual(kind):
     return layer.get_config(), {*_SHARED, *free}
 
 
-def _many_updates(decay):
-    """Updates after which the debiased rate is 1 - decay in float32."""
+def many_updates(decay: float) -> np.float32:
+    """Updates of a batch norm after which its debiased rate is 1 - decay.
+
+    Args:
+        decay: of its moving statistics, in [0, 1).
+    """
     count = math.ceil(math.log(2.0**-26) / math.log(decay)) if decay else 1
     return np.float32(count)

