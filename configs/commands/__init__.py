@@ -101,9 +101,6 @@ def help_text(module, program: str) -> str:
     lines = [text, "", f"Flags of {program}:"]
     for flag in sorted(own, key=lambda flag: flag.name):
         about = " ".join(flag.help.split())
-        values = getattr(flag.parser, "enum_values", None)
-        if values:
-            about += f" One of {', '.join(values)}."
         if flag.default not in (None, "", [], False):
             about += f" Default: {flag.default_as_str}."
         lines += [f"  --{flag.name}", f"      {about}"]
