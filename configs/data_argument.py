@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from configs.presets import with_preset
 from configs.words import SPLITS
 
 _TEST_NAMES = SPLITS["test"] + SPLITS["validation"]  # in the order of choice
@@ -101,3 +102,11 @@ def with_minutes(arguments: Sequence[str]) -> list[str]:
     rest = [word for word in arguments if word not in config]
     fields = ["--config.epochs=0", f"--config.minutes={minutes}"]
     return config + fields + rest
+
+
+def expanded(
+    arguments: Sequence[str], default_config: str | None = None
+) -> list[str]:
+    """Adds what `--data`, `--minutes` and a preset set, see each of them."""
+    arguments = with_overrides(arguments, default_config)
+    return with_preset(with_minutes(arguments))

@@ -48,9 +48,7 @@ _CHANGE = flags.DEFINE_multi_string(
 
 
 def expand(arguments):
-    arguments = data_argument.with_overrides(arguments, find("photos"))
-    arguments = presets.with_preset(data_argument.with_minutes(arguments))
-    return door.changes(arguments)
+    return door.changes(data_argument.expanded(arguments, find("photos")))
 
 
 def main():
@@ -58,9 +56,8 @@ def main():
     stop_after = door.seconds("stop_after", _STOP_AFTER.value)
     with signals.importing(stop=True):
         from byol_tf.jobs.convert import conversion
-        from byol_tf.jobs.pretrain import build
-        from byol_tf.runs import config as run_config
-        from byol_tf.runs import identity
+        from byol_tf.jobs.pretrain.program import run_config_in
+        from byol_tf.runs.config import config_of_run
         from byol_tf.runtime import share_cores
         from byol_tf.training.signals import Stopped, stop_at_once
 
@@ -68,36 +65,27 @@ def main():
         with stop_at_once():
             if "TF_NUM_INTRAOP_THREADS" not in os.environ:
                 share_cores()
-            start = functools.partial(
-                build.planned,
+            run = functools.partial(
+                run_config_in,
                 strategy=_STRATEGY.value,
+                accept_changes=_ACCEPT.value,
                 stop_after=stop_after,
                 official=conversion.read_encoder,
             )
-            train(build, run_config, identity, start)
+            train(run, config_of_run)
     except Stopped as stopped:
         print(f"\n{stopped}", flush=True)
         sys.exit(stopped.status)
 
 
-def train(build, run_config, identity, start):
+def train(run, config_of_run):
     workdir, config = _WORKDIR.value, _CONFIG.value
     if _CHANGE.value:
-        kept = run_config.config_of_run(None, workdir, base.get_config())
+        kept = config_of_run(None, workdir, base.get_config())
         config = command_line.changed(kept, _CHANGE.value)
     if config is not None:
         presets.check(config, sys.argv)
-        build.plan.close(config, workdir)
-    config = run_config.config_of_run(
-        *(config, workdir, base.get_config()),
-        accept=("*",) if _ACCEPT.value else identity.FREE,
-    )
-    with build.owned(config, workdir, _STRATEGY.value):
-        job = start(config, workdir)
-        job.accept_changes = _ACCEPT.value
-        if job.distribution.is_chief:
-            run_config.save_config(config, workdir)
-        result = job.run(workdir)
+    job, result = run(config, workdir, base.get_config())
     if not job.distribution.is_chief:
         return
     print()

@@ -1,10 +1,11 @@
-"""Pretraining from a program or a notebook, in one call."""
+"""Pretraining from a configuration to its folder, for commands and programs."""
 
 import importlib
 import os
 from collections.abc import Mapping
 
 from byol_tf.jobs.pretrain import build
+from byol_tf.jobs.pretrain.run import Pretraining
 from byol_tf.jobs.recipes import configs
 from byol_tf.runs import config as run_config
 from byol_tf.runs import identity
@@ -39,27 +40,59 @@ def pretrain(
         ValueError: in one line, for a wrong field or unsuitable data.
     """
     configs()
-    command_line, data_argument, presets, base = (
+    command_line, data_argument, base = (
         importlib.import_module(f"configs.{name}")
-        for name in ("command_line", "data_argument", "presets", "base")
+        for name in ("command_line", "data_argument", "base")
     )
     words = [f"--data={os.fspath(data)}"]
     words += [] if minutes is None else [f"--minutes={minutes}"]
     words += [
         f"--config.{key}={value}" for key, value in (fields or {}).items()
     ]
-    words = data_argument.with_minutes(data_argument.with_overrides(words))
-    words = presets.with_preset(words)
+    words = data_argument.expanded(words)
     prefix = "--config."
     overrides = [w.removeprefix(prefix) for w in words if w.startswith(prefix)]
     section = command_line.load(config, overrides)
-    build.plan.close(section, run)
-    section = run_config.config_of_run(
-        section, run, base.get_config(), accept=identity.FREE
-    )
-    with build.owned(section, run):
-        job = build.planned(section, run)
-        run_config.save_config(section, run)
-        result = job.run(run)
-    print(job.table(result))
+    job, result = run_config_in(section, run, base.get_config())
+    if job.distribution.is_chief:
+        print(job.table(result))
     return load_encoder(run)
+
+
+def run_config_in(
+    config,
+    workdir: Path,
+    defaults,
+    *,
+    strategy: str | None = None,
+    accept_changes: bool = False,
+    **options,
+) -> tuple[Pretraining, dict]:
+    """Runs a configuration in a folder, or goes on with the run that is there.
+
+    Args:
+        config: of the run; None for that of the folder.
+        workdir: the run folder.
+        defaults: a configuration with every field.
+        strategy: devices, in place of those of `config`.
+        accept_changes: go on though settings or data have changed.
+        **options: of `build.pretraining`.
+
+    Returns:
+        The run, and what `Pretraining.run` gives.
+
+    Raises:
+        ValueError: in one line, for a wrong field or unsuitable data.
+    """
+    if config is not None:
+        build.plan.close(config, workdir)
+    config = run_config.config_of_run(
+        *(config, workdir, defaults),
+        accept=("*",) if accept_changes else identity.FREE,
+    )
+    with build.owned(config, workdir, strategy):
+        job = build.planned(config, workdir, strategy, **options)
+        job.accept_changes = accept_changes
+        if job.distribution.is_chief:
+            run_config.save_config(config, workdir)
+        return job, job.run(workdir)
