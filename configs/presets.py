@@ -9,8 +9,8 @@ FLAG = "--config.augment.preset="
 PRESETS = {
     # Scenes and animals, whose colour says something: mild colours.
     "photos": {"hue": 0.02, "grayscale": 0.0, "solarize": (0.0, 0.0)},
-    # Single things before a plain ground, told apart by colour and print:
-    # larger crops, hardly any change of colour.
+    # Products on a plain background, which differ in colour and print: larger
+    # crops, hardly any change of colour.
     "products": {
         "area": (0.3, 1.0),
         "brightness": 0.3,

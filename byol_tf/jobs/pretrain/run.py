@@ -10,7 +10,7 @@ The folder explains itself:
     encoder.keras   the result
     preprocessor.json   what it takes
     samples.npz     some training inputs, to compare exports on
-    encoders/       the encoder every so many epochs, if asked for
+    encoders/       the encoder every `save_encoder_every` epochs
     early.npz       representations at the first measurement
     train.json      before and after, in numbers and words
     report.html     all of it to look at

@@ -34,7 +34,7 @@ def fitting(dtype: np.dtype) -> str:
 
 
 def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
-    """Repeats gray, or takes the luma of colours, to so many channels.
+    """Converts to 1 or 3 channels: repeats gray, or takes the luma of RGB.
 
     Args:
         pixels: `[..., channels]`.

@@ -53,7 +53,7 @@ def bytes_of(data, start, length):
 
 
 def number_of(values, width, *, big=False, signed=False):
-    """Integers of so many bytes each, as int64."""
+    """Reads integers of `width` bytes each, as int64."""
     values = tf.reshape(tf.cast(values, tf.int64), [-1, width])
     powers = [256**place for place in range(width)]
     powers = tf.constant(powers[::-1] if big else powers, tf.int64)

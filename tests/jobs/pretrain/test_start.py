@@ -192,14 +192,14 @@ def test_imagenet_weights_are_those_of_the_package(arrays, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "fields,told",
+    "fields,message",
     [
         ({}, "encoder.name=efficientnet_lite0"),
         ({**LITE, "data.channels": 1}, "set data.channels=3"),
     ],
 )
 def test_imagenet_weights_that_do_not_fit_are_refused(
-    arrays, tmp_path, fields, told
+    arrays, tmp_path, fields, message
 ):
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         started(arrays, tmp_path, "imagenet", **fields)
