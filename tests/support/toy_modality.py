@@ -6,14 +6,13 @@ Rows are float32 `[length]`, one `.npy` file each.
 """
 
 import functools
-import io
-import os
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.decoder import Decoder
+from byol_tf.data.npy import load_npy
 from byol_tf.data.rows import Unreadable
 from byol_tf.modalities.contract import Card, Raw
 from byol_tf.modalities.signature import DEFAULT, Signature
@@ -25,12 +24,7 @@ FORMS = ("saved_model", "graph")
 
 def read(data) -> np.ndarray:
     """float32 `[length]` of the path or the bytes of a file."""
-    file = data if isinstance(data, str | os.PathLike) else io.BytesIO(data)
-    try:
-        signal = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise Unreadable(f"not a .npy file: {error}") from error
-    signal = np.asarray(signal, np.float32)
+    signal = np.asarray(load_npy(data), np.float32)
     if signal.ndim != 1 or not LEAST <= len(signal) <= MOST:
         raise Unreadable(f"shape {signal.shape}, not [{LEAST} to {MOST}]")
     if not np.isfinite(signal).all():

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byol_tf.data.npy import read_npy_header, read_npy_values
 from byol_tf.data.rows import Unreadable
 
-NPY = b"\x93NUMPY"
 MOST_BANDS = 1024
 LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
 
@@ -86,14 +86,10 @@ def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
             read them.
 
     Raises:
-        ImageError: it is no such array.
+        Unreadable: it is no such array.
     """
-    version = np.lib.format.read_magic(file)
-    heads = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    shape, _, dtype = heads.get(version, heads[2, 0])(file)
+    header = read_npy_header(file)
+    shape, _, dtype = header
     if (
         len(shape) not in (2, 3)
         or 0 in shape
@@ -106,8 +102,7 @@ def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
     stored = Stored(*shape[:2], (*shape, 1)[2], fitting(dtype))
     if not check(stored):
         return stored, None
-    file.seek(0)
-    pixels = np.lib.format.read_array(file, allow_pickle=False)
+    pixels = read_npy_values(file, header)
     if dtype.kind == "b":
         pixels = pixels * np.uint8(255)
     return stored, pixels.reshape(*shape[:2], -1).astype(stored.dtype)

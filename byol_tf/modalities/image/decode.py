@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageChops, UnidentifiedImageError
 
+from byol_tf.data.npy import MAGIC
+from byol_tf.data.rows import Unreadable
 from byol_tf.modalities.image.bands import (
-    NPY,
     ImageError,
     Stored,
     converted,
@@ -170,9 +171,9 @@ def _opened(data, use, check, channels=None):
     """
     try:
         with _file(data) as file:
-            head = file.read(len(NPY))
+            head = file.read(len(MAGIC))
             file.seek(0)
-            if head == NPY:
+            if head == MAGIC:
                 return read_npy(file, check)
             if head[:4] in _TIFF and _has_bands(file, channels):
                 file.seek(0)
@@ -181,6 +182,8 @@ def _opened(data, use, check, channels=None):
                 return use(image)
     except ImageError:
         raise
+    except Unreadable as error:
+        raise ImageError(str(error)) from error
     except UnidentifiedImageError:
         raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
     # Decoders raise nearly anything on damaged bytes.

@@ -1,0 +1,96 @@
+"""Reading `.npy` files in threads. Knows numpy alone.
+
+`np.load` gives the header to Python's parser, which CPython 3.11 does not
+protect from threads: now and then it raises SystemError. So the header, which
+is always three fields, is read by patterns here.
+"""
+
+import io
+import math
+import os
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.rows import Unreadable
+
+MAGIC = b"\x93NUMPY"
+_MOST_HEADER = 10_000  # bytes, as numpy's
+_FIELDS = (
+    re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[a-zA-Z]\d*)['"]"""),
+    re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)\b"""),
+    re.compile(r"""['"]shape['"]\s*:\s*\(((?:\s*\d+\s*,?)*)\s*\)"""),
+)
+
+
+class Header(NamedTuple):
+    """What a `.npy` file says of its array."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+
+
+def read_npy_header(file) -> Header:
+    """Reads the header of a `.npy` file, up to where its values begin.
+
+    Args:
+        file: binary and seekable, at its start.
+
+    Raises:
+        Unreadable: it is no such file, or its rows are records or objects.
+    """
+    start = file.read(len(MAGIC) + 2)
+    if len(start) < len(MAGIC) + 2 or not start.startswith(MAGIC):
+        raise Unreadable("not a .npy file")
+    size = 2 if start[len(MAGIC)] == 1 else 4
+    length = int.from_bytes(file.read(size), "little")
+    text = file.read(min(length, _MOST_HEADER)).decode("latin-1")
+    found = [field.search(text) for field in _FIELDS]
+    if len(text) != length or not all(found):
+        raise Unreadable("the header of the .npy file is not one of numbers")
+    descr, fortran, shape = (match[1] for match in found)
+    try:
+        dtype = np.dtype(descr)
+    except TypeError as error:
+        raise Unreadable(f"its values: {error}") from error
+    if dtype.hasobject:
+        raise Unreadable("its values are Python objects, no numbers")
+    return Header(
+        tuple(int(n) for n in re.findall(r"\d+", shape)),
+        fortran == "True",
+        dtype,
+    )
+
+
+def read_npy_values(file, header: Header) -> np.ndarray:
+    """Reads the values after the header `read_npy_header` gave.
+
+    Raises:
+        Unreadable: there are fewer.
+    """
+    size = math.prod(header.shape) * header.dtype.itemsize
+    start = file.tell()
+    there = file.seek(0, io.SEEK_END) - start
+    if there < size:  # asked first, as reading would allocate what it names
+        raise Unreadable(f"damaged: {there} bytes of values and names {size}")
+    file.seek(start)
+    order = "F" if header.fortran else "C"
+    values = np.frombuffer(file.read(size), header.dtype)
+    return values.reshape(header.shape, order=order)
+
+
+def load_npy(data: bytes | str | os.PathLike) -> np.ndarray:
+    """Reads an array from the path or the bytes of a `.npy` file.
+
+    Returns:
+        The array, read-only.
+
+    Raises:
+        Unreadable: it cannot be read.
+        OSError: as of `open`.
+    """
+    is_path = isinstance(data, str | os.PathLike)
+    with open(data, "rb") if is_path else io.BytesIO(data) as file:
+        return read_npy_values(file, read_npy_header(file))
