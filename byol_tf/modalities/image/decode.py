@@ -1,5 +1,6 @@
 """From the bytes of an image file to pixels, in Python."""
 
+import functools
 import io
 import os
 import pathlib
@@ -20,7 +21,10 @@ from byol_tf.modalities.image.bands import (
     read_tiff,
     with_channels,
 )
-from byol_tf.modalities.image.resize import resize_and_centre_crop
+from byol_tf.modalities.image.resize import (
+    centre_square,
+    resize_and_centre_crop,
+)
 
 ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
@@ -70,6 +74,16 @@ def decode_image(
         ImageError: if it cannot be decoded, is too large or is no file.
         ValueError: if `channels` is not 1 or more, or None.
     """
+    return _decoded(data, channels, max_pixels, least_side, dtype)
+
+
+def _decoded(data, channels, max_pixels, least_side, dtype, shrink=None):
+    """Pixels as of `decode_image`.
+
+    Args:
+        shrink: what a Pillow image becomes before it is copied to an array, if
+            that gives the same pixels as afterwards.
+    """
     check_channels(channels)
 
     def check(stored):
@@ -91,7 +105,7 @@ def decode_image(
                 sideways = _orientation(image) >= 5
                 least = least(*(image.size if sideways else image.size[::-1]))
             image.draft(None, (least, least))
-        return _pixels(image, data, channels)
+        return _pixels(image, data, channels, shrink)
 
     _, pixels = _opened(data, use, check, channels)
     try:
@@ -142,11 +156,10 @@ def decode_square(
 
     Arguments and errors are those of `decode_image`.
     """
-    image = decode_image(
-        *(data, channels),
-        max_pixels=max_pixels,
-        least_side=OVERSAMPLING * size,
-        dtype=dtype,
+    shrink = functools.partial(centre_square, size=size)
+    image = _decoded(
+        *(data, channels, max_pixels, OVERSAMPLING * size, dtype),
+        shrink=shrink if dtype == "uint8" else None,
     )
     return resize_and_centre_crop(image, size)
 
@@ -218,17 +231,21 @@ def _is_deep(image):
     return deep or image.mode.startswith("I;16")
 
 
-def _pixels(image, data, channels):
+def _pixels(image, data, channels, shrink):
     """None, and upright and opaque pixels `[height, width, channels]`."""
     deep, gif = _is_deep(image), image.format == "GIF"
     covered = image.tile[0].extents if gif and image.tile else None
     image.load()
+    orientation = _orientation(image)
     if deep and image.format == "PNG":
         pixels = _sixteen_bits(data)
     elif deep or image.mode in ("I", "F"):
         pixels = np.asarray(image).astype(np.uint16 if deep else np.float32)
     elif channels in (None, 1, 3):
-        pixels = np.array(_flat(image, "black" if gif else "white", channels))
+        flat = _flat(image, "black" if gif else "white", channels)
+        if shrink is not None and not gif and orientation == 1:
+            flat = shrink(flat)
+        pixels = np.array(flat)
     else:
         pixels = np.array(image)
     if covered and covered != (0, 0, *image.size):
@@ -239,7 +256,7 @@ def _pixels(image, data, channels):
         pixels = canvas
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
-    return None, _turned(pixels, _orientation(image))
+    return None, _turned(pixels, orientation)
 
 
 def _sixteen_bits(data):

@@ -16,15 +16,23 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     Returns:
         `[size, size, channels]` of the same dtype.
     """
-    height, width = image.shape[:2]
-    if (height, width) == (size, size):
+    if image.shape[:2] == (size, size):
+        return image
+    return _by_planes(image, lambda plane: centre_square(plane, size))
+
+
+def centre_square(image: Image.Image, size: int) -> Image.Image:
+    """Resizes the centre square of a Pillow image to `size` pixels a side.
+
+    As `resize_and_centre_crop`.
+    """
+    width, height = image.size
+    if (width, height) == (size, size):
         return image
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
-    return _by_planes(
-        image, lambda plane: plane.resize((size, size), Image.BICUBIC, box)
-    )
+    return image.resize((size, size), Image.BICUBIC, box)
 
 
 def resize_box(
