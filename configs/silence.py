@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's notes of its start off the terminal.
+"""Starts TensorFlow without its notes, and without what no command needs.
 
 With `TF_CPP_MIN_LOG_LEVEL` set by the user, all of them are shown. Imports
 the standard library alone.
@@ -32,6 +32,30 @@ def starting() -> Iterator[None]:
     nothing is lost where the import ends the process, as it does on a
     processor without the instructions that TensorFlow was built for.
     """
+    with _unseen("sklearn"), _quiet():
+        yield
+
+
+@contextlib.contextmanager
+def _unseen(name):
+    """Within the block, a package seems not to be installed.
+
+    Keras imports scikit-learn at its start, a second's work, for wrappers of
+    models that no command uses.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+        importlib.import_module("tensorflow")
+    finally:
+        del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _quiet():
     if LEVEL in os.environ or "tensorflow" in sys.modules:
         yield
         return

@@ -10,6 +10,7 @@ import runpy
 import sys
 
 from benchmarks.workers.marks import Marks
+from configs import silence
 
 
 def main() -> None:
@@ -20,7 +21,8 @@ def main() -> None:
         if flag.startswith("--workdir=")
     ]
     marks = Marks(workdir)
-    from byol_tf.jobs.pretrain import build as builders
+    with silence.starting():
+        from byol_tf.jobs.pretrain import build as builders
 
     marks.reached("imports")
     builders.data = _marking(builders.data, marks, "data")

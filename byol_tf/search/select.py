@@ -1,7 +1,6 @@
 """Which examples to label next: typical ones, each of another kind."""
 
 import numpy as np
-from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from byol_tf.search.table import Embeddings
 
@@ -51,6 +50,8 @@ def select_rows(
 
 
 def _clusters(vectors, count, seed):
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+
     kind = KMeans if len(vectors) <= EXACT else MiniBatchKMeans
     return kind(count, n_init=1, random_state=seed).fit_predict(vectors)
 

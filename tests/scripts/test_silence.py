@@ -80,3 +80,28 @@ def test_who_sets_the_level_sees_all(place):
 def test_notes_of_the_log_are_told_from_warnings(path, level, text, shown):
     record = logging.LogRecord("absl", level, path, 1, text, (), None)
     assert silence.is_ours(record) is shown
+
+
+def test_keras_does_not_see_what_no_command_needs(tmp_path):
+    """Importing scikit-learn takes a second, and Keras tries to."""
+    (tmp_path / "tensorflow.py").write_text(
+        "from types import SimpleNamespace\n"
+        "config = SimpleNamespace(list_physical_devices=list)\n"
+        "try:\n    import sklearn\n"
+        "except ImportError:\n    print('unseen')\n"
+    )
+    (tmp_path / "sklearn.py").write_text("print('imported')\n")
+    code = (
+        "from configs import silence\n"
+        "with silence.starting():\n    pass\n"
+        "import sklearn\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        timeout=60,
+    )
+    assert done.stdout.split() == ["unseen", "imported"], done.stderr
