@@ -65,7 +65,7 @@ def get_config(preset: str = "") -> ml_collections.ConfigDict:
             f"Received: {preset!r}"
         )
     config = ml_collections.ConfigDict()
-    # Configuration of all runs, a path like that of train.py.
+    # Configuration of all runs, a recipe as of `byol_tf pretrain`.
     config.base = str(pathlib.Path(__file__).parent / "quickstart.py")
     config.common = ()  # overrides of all runs: ("epochs=20", ...)
     config.variants = ()  # each a name and its overrides

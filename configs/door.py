@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 from absl import app, flags, logging
 
-from configs import signals, silence, words
+from configs import fields, signals, silence, words
 
 USAGE_ERROR = 2
-CHANGE = "change"  # flag of train.py
+CHANGE = "change"  # flag of `pretrain`
 ENCODER = "encoder.keras"
 EMBEDDINGS = "embeddings.parquet"
 
@@ -51,8 +51,8 @@ def check_encoder(workdir: str) -> None:
     if not (pathlib.Path(workdir) / ENCODER).is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {ENCODER}); pretrain one "
-            "with python train.py --config=configs/quickstart.py "
-            f"--workdir={workdir}, or wait until its training ends"
+            f"with byol_tf pretrain DATA {workdir}, or wait until its training "
+            "ends"
         )
 
 
@@ -60,8 +60,8 @@ def check_classifier(workdir: str) -> None:
     """Raises a ValueError if nothing in a run folder was fine-tuned."""
     if not any(pathlib.Path(workdir).glob("classifier*.keras")):
         raise ValueError(
-            f"no classifier.keras in {workdir}; fine-tune first: "
-            f"python finetune.py --workdir={workdir}"
+            f"no classifier.keras in {workdir}; fine-tune first: byol_tf "
+            f"finetune {workdir}"
         )
 
 
@@ -78,11 +78,11 @@ def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
             raise ValueError(
                 f"--config.{changes[0]} changes a field of a configuration, "
                 f"and {workdir} holds none; name one: "
-                f"--config=configs/quickstart.py --config.{changes[0]}"
+                f"--config=quickstart --config.{changes[0]}"
             )
         raise ValueError(
-            f"no run in {workdir} to continue; start one with "
-            "--config=configs/quickstart.py"
+            f"no run in {workdir} to continue; start one with byol_tf pretrain "
+            f"DATA {workdir}, or by a recipe: --config=quickstart"
         )
     check_weights(config, workdir)
     if config:
@@ -117,10 +117,21 @@ def check_data(section: Mapping, workdir: str) -> None:
     try:
         if source == "arrays" and not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}; name an .npz file")
-        if source == "folder" or (source == "tfds" and path):
+        if source == "folder":
+            check_files_of(path)
+        if source == "tfds" and path:
             check_folder(path)
     except ValueError as error:
         raise ValueError(f"config.data: {error}") from error
+
+
+def check_files_of(path: str) -> None:
+    """Raises a ValueError if it is no folder, and no CSV or `.npz` file."""
+    if path.lower().endswith((".csv", ".npz")):
+        if not os.path.isfile(path):
+            raise ValueError(f"there is no file {path!r}")
+    else:
+        check_folder(path)
 
 
 def check_folder(path: str) -> None:
@@ -137,7 +148,7 @@ def check_files(flag: str, paths: Sequence[str]) -> None:
 
 
 def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
-    """The Parquet file that the flags of embed.py name.
+    """The Parquet file that the flags of `embed` name.
 
     Raises:
         ValueError: none of them is given, or two different files are.
@@ -157,7 +168,7 @@ def check_embeddings(path: pathlib.Path) -> None:
     if not path.is_file():
         raise ValueError(
             f"there are no embeddings in {path}; make them with "
-            "python embed.py --workdir=RUN --images=DIR --out=FILE"
+            "byol_tf embed RUN DIR --out=FILE"
         )
 
 
@@ -252,7 +263,7 @@ def _hint(flag, argv, default_config):
         return ""
     name = pathlib.Path(default_config).stem if default_config else "base"
     module = importlib.import_module(f"configs.{name}")
-    names = list(_names(module.get_config()))
+    names = [name for name, _ in fields.flat(module.get_config())]
     name = flag.removeprefix("config.")
     meant = [n for n in names if n == name or n.endswith(f".{name}")]
     meant = meant or difflib.get_close_matches(name, names, n=1)
@@ -260,14 +271,6 @@ def _hint(flag, argv, default_config):
     value = (given or ["..."])[0]
     meant = " or ".join(f"--config.{name}={value}" for name in meant[:3])
     return f"; did you mean {meant}?" if meant else ""
-
-
-def _names(config, prefix=""):
-    for key, value in config.items():
-        if isinstance(value, Mapping) or hasattr(value, "items"):
-            yield from _names(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key
 
 
 def _guarded(main):

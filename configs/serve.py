@@ -41,6 +41,6 @@ def get_config() -> ml_collections.ConfigDict:
     limits.request_bytes = 32 * 2**20
     limits.instances = 1024  # images of a request
     limits.image_bytes = 16 * 2**20
-    # Of an image that comes as numbers; for files see max_pixels of export.py.
+    # Of an image that comes as numbers; for files see max_pixels of `export`.
     limits.pixels = 100_000_000
     return config

@@ -19,7 +19,7 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # Configuration of all trials, a path like that of train.py.
+    # Configuration of all trials, a recipe as of `byol_tf pretrain`.
     config.base = str(pathlib.Path(__file__).parent / "quickstart.py")
     # Overrides of all trials. Short ones find settings for short trainings:
     # look at the best again at full length.

@@ -58,8 +58,8 @@ def config_of_run(
     kept = _read_config(path, defaults) if path.exists() else None
     if config is None and kept is None:
         raise ValueError(
-            f"no run in {workdir} to continue; start one with "
-            "--config=configs/quickstart.py"
+            f"no run in {workdir} to continue; start one with byol_tf pretrain "
+            f"DATA {workdir}, or by a recipe: --config=quickstart"
         )
     if config is None:
         load_named(kept.modality, trusted)

@@ -87,8 +87,7 @@ def load_encoder(
     if not path.is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {FILE}); pretrain one with "
-            f"python train.py --config=configs/quickstart.py "
-            f"--workdir={workdir}, or wait until its training ends"
+            f"byol_tf pretrain DATA {workdir}, or wait until its training ends"
         )
     about = None
     if description.description_of(path).is_file():
@@ -197,5 +196,5 @@ def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
     raise ValueError(
         f"no {path.name} in {workdir}"
         + (f" (there are {found}: choose by --task)" if found else "")
-        + f"; fine-tune first: python finetune.py --workdir={workdir}"
+        + f"; fine-tune first: byol_tf finetune {workdir}"
     )

@@ -74,7 +74,7 @@ def open_table(path: str | os.PathLike):
     if not pathlib.Path(path).is_file():
         raise ValueError(
             f"there are no embeddings in {path}; make them with "
-            "python embed.py --workdir=RUN --images=DIR --out=FILE"
+            "byol_tf embed RUN DIR --out=FILE"
         )
     with loading(path):
         file = pq.ParquetFile(path)
@@ -84,7 +84,7 @@ def open_table(path: str | os.PathLike):
         about.get("origin"), dict
     )
     if not _has_columns(found) or not has_origin:
-        raise ValueError(f"{path} does not hold embeddings of embed.py")
+        raise ValueError(f"{path} does not hold embeddings of byol_tf embed")
     return file, about
 
 

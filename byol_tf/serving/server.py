@@ -91,7 +91,7 @@ async def _load(versions, directory):
         reason = errors[0] if errors else "there is no <number>/saved_model.pb"
         raise ValueError(
             f"no version of a model in {directory} can be served: {reason}; "
-            "export.py writes such a folder"
+            "byol_tf export writes such a folder"
         )
 
 

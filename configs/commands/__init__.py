@@ -12,7 +12,7 @@ import sys
 
 from absl import flags
 
-from configs import door
+from configs import door, fields
 from configs.command_line import FOLDER, check_file, find
 
 # Name, what it takes by place, and what it does, in the order of use.
@@ -25,8 +25,8 @@ COMMANDS = {
     "serve": "OUT                 answer by REST and gRPC",
     "select": "RUN DIR             choose what to label next",
     "embed": "RUN DIR             embed a folder; search, duplicates, map",
-    "compare": "RUN                 compare trainings, with several seeds",
-    "tune": "RUN                 search the settings of a training",
+    "compare": "[DATA] RUNS         compare trainings, with several seeds",
+    "tune": "[DATA] RUNS         search the settings of a training",
     "convert": "FILE                make an encoder of official weights",
 }
 _HELP = ("-h", "--help", "-help", "--helpfull", "help")
@@ -104,6 +104,10 @@ def help_text(module, program: str) -> str:
         if flag.default not in (None, "", [], False):
             about += f" Default: {flag.default_as_str}."
         lines += [f"  --{flag.name}", f"      {about}"]
+    if "config" in {flag.name for flag in own}:
+        file = getattr(module, "DEFAULT_CONFIG", "base.py")
+        lines += ["", f"Fields of the configuration, configs/{file}:"]
+        lines += fields.lines_of(file.removesuffix(".py"))
     return "\n".join(lines)
 
 
@@ -124,14 +128,14 @@ def _by_flags(arguments, positional):
     words = iter(arguments)
     result, by_place = [], []
     for word in words:
+        if _takes_next(word) and (value := next(words, None)) is not None:
+            word = f"{word}={value}"
         if not word.startswith("-"):
             by_place.append(word)
         elif word.startswith(("--config=", "-config=")):
             path = find(word.partition("=")[2])
             check_file(path)
             result.append(f"--config={path}")
-        elif _takes_next(word):
-            result += [word, *([value] if (value := next(words, "")) else [])]
         else:
             result.append(word)
     given = {word.lstrip("-").partition("=")[0] for word in result}
@@ -149,7 +153,7 @@ def _by_flags(arguments, positional):
 def _takes_next(word):
     """Whether a flag's value is the next argument, as in `--labels 10%`."""
     name = word.lstrip("-").replace("-", "_")
-    if "=" in word or not name:
+    if "=" in word or not name or not word.startswith("-"):
         return False
     if name.startswith("config."):
         return True

@@ -19,7 +19,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/serve.py, the default."
 )
 _MODEL = flags.DEFINE_string(
-    "model", None, "Folder that export.py wrote.", required=True
+    "model", None, "Folder that `byol_tf export` wrote.", required=True
 )
 _NAME = flags.DEFINE_string(
     "name", None, "Name of the model; default: the folder's."
@@ -38,7 +38,7 @@ _GRPC_PORT = flags.DEFINE_integer(
 def main():
     if not os.path.isdir(_MODEL.value):
         raise ValueError(
-            "--model must be a folder that export.py wrote. "
+            "--model must be a folder that byol_tf export wrote. "
             f"Received: {_MODEL.value}"
         )
     with signals.importing(stop=True):

@@ -127,7 +127,7 @@ def test_a_wrong_value_of_a_flag_is_told(place, script, flags, told):
     assert_told(place, script, flags, told)
 
 
-QUICKSTART = "--config=configs/quickstart.py"
+QUICKSTART = "--config=quickstart"
 PLACED = ["--config.data.source=folder", "--config.data.dir=images"]
 
 
@@ -147,11 +147,9 @@ PLACED = ["--config.data.source=folder", "--config.data.dir=images"]
 def test_the_advice_of_an_error_is_good_advice(
     place, script, flags, advice, followed
 ):
-    here = [flag.replace("=configs", f"={ROOT}/configs") for flag in flags]
-    assert_told(place, script, here, advice)
+    assert_told(place, script, flags, advice)
     workdir = EMPTY if script == "train" else RUN
-    here = [flag.replace("=configs", f"={ROOT}/configs") for flag in followed]
-    _, _, errors = answer(place, script, workdir, *here)
+    _, _, errors = answer(place, script, workdir, *followed)
     assert errors.strip() in IMPORTED
 
 
@@ -190,7 +188,7 @@ def test_a_wrong_field_and_a_wrong_type_are_told(place, script):
         (
             "train",
             [EMPTY, "--config.epochs=3"],
-            "--config=configs/quickstart.py --config.epochs=3",
+            "--config=quickstart --config.epochs=3",
         ),
         ("train", [*NEW, "--stop-after=2 days"], "such as 45s, 90m or 2h"),
         ("train", [*NEW, "--stop-after=0s"], "Received: '0s'"),

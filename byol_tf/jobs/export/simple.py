@@ -21,7 +21,7 @@ def export_saved_model(
 
     The default signature takes the bytes of image files of any size; a file
     that cannot be read is a row of NaN with a status. Nothing is compared:
-    `export.py` does that for a run folder.
+    `byol_tf export` does that for a run folder.
 
     Args:
         encoder: from float32 images in [0, 1] to vectors `[batch, features]`.

@@ -109,7 +109,7 @@ def _read(path, config, make, official):
     if official is None:
         raise ValueError(
             f"encoder.weights={path} is no .keras file; make one of an "
-            f"official checkpoint: python convert.py {path} --to=encoder.keras"
+            f"official checkpoint: byol_tf convert {path} --to=encoder.keras"
         )
     return official(path)
 

@@ -47,7 +47,7 @@ def serve(
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         raise ValueError(
-            f"--model must be a folder that export.py wrote. "
+            f"--model must be a folder that byol_tf export wrote. "
             f"Received: {directory}"
         )
     name = name or _name(directory)
