@@ -37,7 +37,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = data = ml_collections.ConfigDict()
     data.source = "embedded"  # embedded, tfds, folder, arrays
     data.name = "fashion_mnist"  # data set of embedded and tfds
-    data.dir = ""  # folder of tfds and folder; file of arrays
+    # Folder of tfds and folder; file of arrays; or a CSV file of labels.
+    data.dir = ""
     data.train_split = "train"
     data.test_split = "test"  # "" holds out a tenth of the training images
     data.image_size = 0  # pixels of a side as stored; 0: as they are
@@ -46,7 +47,10 @@ def get_config() -> ml_collections.ConfigDict:
     # auto: 0 to 2**bits - 1, of as many bits as are used; full: the whole
     # range; or LOW,HIGH.
     data.window = "auto"
-    data.layout = "auto"  # of a folder: auto, splits, classes, flat
+    # Of a folder: table (its labels.csv, with columns path, label and split),
+    # splits, classes, flat; auto: the table if it is there.
+    data.layout = "auto"
+    data.label_column = ""  # of labels.csv; "": label
     data.labels = "auto"  # auto: used where there; required; ignore
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
     data.cache_gb = 4.0

@@ -1,21 +1,25 @@
 """What the flag `--data` means, in fields of a configuration."""
 
+import csv
 import os
 import pathlib
 from collections.abc import Sequence
 
+from configs.command_line import find
+from configs.kinds import DEFAULT, KINDS, kind_of, without_system
 from configs.presets import with_preset
 from configs.words import SPLITS
 
 _TEST_NAMES = SPLITS["test"] + SPLITS["validation"]  # in the order of choice
-_SYSTEM = (".", "@", "#", "$", "lost+found", "__MACOSX")  # beginnings of names
 
 
-def overrides(text: str) -> list[str]:
+def overrides(text: str, layout: str = "auto") -> list[str]:
     """Returns the fields of `config.data` that a flag `--data` sets.
 
     Args:
-        text: a folder of files, an `.npz` file of arrays, or `tfds:NAME`.
+        text: a folder of files, a CSV file that names them, an `.npz` file of
+            arrays, or `tfds:NAME`.
+        layout: that is given for a folder, see `configs/base.py`.
 
     Returns:
         Arguments such as "--config.data.source=folder".
@@ -23,73 +27,96 @@ def overrides(text: str) -> list[str]:
     Raises:
         ValueError: it is none of them, or not there.
     """
-    fields = _fields(os.path.expanduser(text))
+    fields = _fields(os.path.expanduser(text), layout)
+    fields |= {"layout": layout, "label_column": ""}
     return [f"--config.data.{key}={value}" for key, value in fields.items()]
 
 
-def _fields(text):
+def _fields(text, layout):
     kind, colon, name = text.partition(":")
     if kind == "tfds" and colon and not os.path.exists(text):
         if not name:
             raise ValueError("--data=tfds: must name a set, as tfds:cifar10")
         return {"source": "tfds", "name": name, "dir": ""}
-    path = pathlib.Path(text)
-    if path.suffix.lower() == ".npz":
-        if not path.is_file():
-            raise ValueError(f"--data={text}: there is no such file")
+    path, kind = pathlib.Path(text), pathlib.Path(text).suffix.lower()
+    if kind in (".npz", ".csv") and not path.is_file():
+        raise ValueError(f"--data={text}: there is no such file")
+    if kind == ".npz":
         return {"source": "arrays", "dir": text}
-    if not path.is_dir():
+    if kind != ".csv" and not path.is_dir():
         raise ValueError(
-            f"--data must be a folder, an .npz file or tfds:NAME; there is no "
-            f"folder {text!r}"
+            "--data must be a folder, a .csv or .npz file, or tfds:NAME; there "
+            f"is no folder {text!r}"
         )
-    return {"source": "folder", "dir": text, "test_split": _test_split(path)}
+    split = _test_split(path, layout)
+    return {"source": "folder", "dir": text, "test_split": split}
 
 
-def _test_split(folder):
-    """Name of the sub-folder of the test split; "" holds out a tenth.
+def _test_split(path, layout):
+    """Name of the test split of a folder or table; "" holds out a tenth."""
+    table = path if path.is_file() else path / "labels.csv"
+    if layout in ("classes", "flat"):
+        names = []
+    elif layout != "splits" and table.is_file():
+        names = _splits_of_rows(table)
+    else:
+        names = _split_folders(path)
+    found = sorted(name for name in names if name.lower() in _TEST_NAMES)
+    return min(found, key=lambda n: _TEST_NAMES.index(n.lower()), default="")
 
-    Sub-folders are splits only if all with files are called so; "test" beside
-    other classes is a class.
+
+def _splits_of_rows(table):
+    """The names in the column `split`; else those of the folders of paths."""
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines, skipinitialspace=True)
+            header = [cell.strip() for cell in next(rows, [])]
+            if "split" in header:
+                place = header.index("split")
+                return {row[place].strip() for row in rows if row[place:]}
+            place = header.index("path") if "path" in header else 0
+            tops = {row[place].strip().split("/")[0] for row in rows if row}
+    except (OSError, ValueError, csv.Error):
+        return []  # reading it again says what is wrong
+    splits = (*SPLITS["train"], *_TEST_NAMES)
+    return tops if all(top.lower() in splits for top in tops) else []
+
+
+def _split_folders(folder):
+    """The sub-folders that are splits.
+
+    They are only if all with files are called so; "test" beside other classes
+    is a class.
     """
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    names = [name for name in names if not name.startswith(_SYSTEM)]
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    names = without_system(names)
     others = [
         n for n in names if n.lower() not in (*SPLITS["train"], *_TEST_NAMES)
     ]
     if any(files for n in others for *_, files in os.walk(folder / n)):
-        return ""
-    found = [name for name in names if name.lower() in _TEST_NAMES]
-    return min(found, key=lambda n: _TEST_NAMES.index(n.lower()), default="")
+        return []
+    return names
 
 
-def with_overrides(
-    arguments: Sequence[str], default_config: str | None = None
-) -> list[str]:
+def with_overrides(arguments: Sequence[str]) -> list[str]:
     """Adds what `--data` sets to the arguments of a command.
 
     What the arguments set themselves comes later, so it holds.
 
     Args:
         arguments: flags, `--data=...` among them or not.
-        default_config: recipe if there is data and no `--config`; None where
-            the command has a configuration in any case.
 
     Raises:
         ValueError: see `overrides`.
     """
-    given = dict(
-        word.lstrip("-").split("=", 1) for word in arguments if "=" in word
-    )
+    given = _given(arguments)
     if "data" not in given:
         return list(arguments)
     # The file of the configuration goes before its fields.
-    rest = list(arguments)
-    config = [word for word in rest if word.startswith("--config=")]
-    if not config and default_config:
-        config = [f"--config={default_config}"]
-    rest = [word for word in rest if word not in config]
-    return config + overrides(given["data"]) + rest
+    config = [word for word in arguments if word.startswith("--config=")]
+    rest = [word for word in arguments if word not in config]
+    layout = given.get("config.data.layout", "auto")
+    return config + overrides(given["data"], layout) + rest
 
 
 def with_minutes(arguments: Sequence[str]) -> list[str]:
@@ -104,9 +131,53 @@ def with_minutes(arguments: Sequence[str]) -> list[str]:
     return config + fields + rest
 
 
-def expanded(
-    arguments: Sequence[str], default_config: str | None = None
-) -> list[str]:
-    """Adds what `--data`, `--minutes` and a preset set, see each of them."""
-    arguments = with_overrides(arguments, default_config)
+def with_recipe(arguments: Sequence[str]) -> list[str]:
+    """Adds what `--modality` sets, and the recipe that suits the data.
+
+    Where `--data` but no `--config` is given, the kind of data is seen from
+    the files and printed; `--modality` says it.
+    """
+    given = _given(arguments)
+    modality = given.get("modality", "")
+    fields = [f"--config.modality={modality}"] if modality else []
+    if "data" not in given or "config" in given:
+        config = [word for word in arguments if word.startswith("--config=")]
+        rest = [word for word in arguments if word not in config]
+        return config + fields + rest
+    if not modality:
+        modality, line = kind_of(given["data"])
+        if line:
+            print(line, flush=True)
+    recipe = find(KINDS.get(modality, KINDS[DEFAULT]).recipe)
+    return [f"--config={recipe}", *fields, *arguments]
+
+
+def expanded(arguments: Sequence[str]) -> list[str]:
+    """Adds what data, modality, minutes and a preset set, see each of them."""
+    arguments = with_overrides(with_recipe(arguments))
     return with_preset(with_minutes(arguments))
+
+
+def give_data(config, data: str | None) -> None:
+    """Gives all trainings of a comparison or a search their data.
+
+    Args:
+        config: of it; its `common` gets the fields, and its `base`, where
+            that is the default, becomes the recipe that suits the data.
+        data: of `--data`; None changes nothing.
+    """
+    if data is None:
+        return
+    fields = (w.removeprefix("--config.") for w in overrides(data))
+    config.common = (*fields, *config.common)
+    if config.base == find("quickstart"):
+        kind, line = kind_of(data)
+        print(line, flush=True)
+        config.base = find(KINDS[kind].recipe)
+
+
+def _given(arguments):
+    """Values by the names of flags."""
+    return dict(
+        word.lstrip("-").split("=", 1) for word in arguments if "=" in word
+    )

@@ -15,6 +15,7 @@ def data() -> ml_collections.ConfigDict:
     section.image_size = placeholder(int)
     section.channels = placeholder(int)
     section.layout = placeholder(str)
+    section.label_column = placeholder(str)
     section.cache = placeholder(str)
     section.cache_gb = placeholder(float)
     section.cache_dir = placeholder(str)

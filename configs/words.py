@@ -22,6 +22,7 @@ CHOICES = {
     "jit_compile": ("auto", "yes", "no"),
     "strategy": ("auto", "one", "mirrored", "multi_worker", "tpu"),
     "data.source": ("embedded", "tfds", "folder", "arrays"),
+    "data.layout": ("auto", "table", "splits", "classes", "flat"),
     "data.labels": ("auto", "required", "ignore"),
     "data.cache": ("auto", "memory", "disk"),
     "objective.name": (

@@ -57,6 +57,29 @@ def load_arrays(path, split: str, decoder: Decoder) -> Examples:
     return Examples(rows, labels, names, path.stem, spec=spec)
 
 
+def array_splits(path, noun: str) -> list[str]:
+    """Returns which of the usual splits an `.npz` file has.
+
+    Args:
+        path: of the file.
+        noun: what a row is, such as "image".
+
+    Raises:
+        ValueError: it has none, or it is no such file.
+    """
+    found, reason = [], None
+    with _open(path) as file:
+        for split in ("train", "validation", "test"):
+            try:
+                _keys(file, path, split, f"{noun}s")
+                found.append(split)
+            except ValueError as error:
+                reason = reason or error
+    if not found:
+        raise reason
+    return found
+
+
 def _open(path):
     try:
         file = np.load(path, allow_pickle=False)

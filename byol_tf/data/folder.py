@@ -8,9 +8,9 @@ from absl import logging
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
-from byol_tf.data.layout import find_layout
 from byol_tf.data.rows import Files
 from byol_tf.data.store import Store, decode_into
+from byol_tf.data.table_layout import find_split
 from byol_tf.lines import printable
 
 GONE = (-1, -1)  # in place of size and time
@@ -22,31 +22,33 @@ def load_folder(
     decoder: Decoder,
     store: Store,
     layout: str = "auto",
+    label_column: str = "",
 ) -> Examples:
     """Takes the files of a split below a folder, in the order of their paths.
 
-    Says in one line what was taken, see `find_layout`. Rows whose shape is
+    Says in one line what was taken, see `find_split`. Rows whose shape is
     known are decoded here, once, and files that cannot be read, or are gone
     when their turn comes, are skipped. Other rows stay encoded, and are
     decoded when a batch needs them.
 
     Args:
-        directory: the folder.
+        directory: the folder, or a CSV file of labels.
         split: name of the split.
         decoder: of the files.
         store: where decoded rows go.
-        layout: see `find_layout`.
+        layout, label_column: see `find_split`.
 
     Raises:
         ValueError: there is no such folder or split, or no file is in it.
     """
     kind = decoder.extensions, decoder.name
-    found = find_layout(directory, split, *kind, layout)
+    found = find_split(directory, split, *kind, layout, label_column)
     logging.log(
         logging.WARNING if found.doubtful else logging.INFO, "%s", found.line()
     )
     root, paths, labels = found.root, found.paths, found.labels
-    name = printable(pathlib.Path(directory).resolve().name)
+    above = found.root if found.table else pathlib.Path(directory)
+    name = printable(above.resolve().name)
     name = name or f"{decoder.name}s"
     if decoder.of_files is not None:
         decoder = decoder.of_files(Files(root, paths))

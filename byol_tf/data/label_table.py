@@ -1,11 +1,11 @@
-"""Labels of image files from a CSV file."""
+"""Labels of files from a CSV file."""
 
 import csv
 import dataclasses
 import os
 import pathlib
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from absl import logging
@@ -56,6 +56,19 @@ class LabelTable:
             self, paths=chosen(self.paths), columns=columns
         )
 
+    def with_columns(self, names: Collection[str]) -> "LabelTable":
+        """The table with these columns alone, in its own order."""
+        kept = {k: cells for k, cells in self.columns.items() if k in names}
+        return dataclasses.replace(self, columns=kept)
+
+    def rows_of(self, paths: Sequence[str]) -> list[int]:
+        """The row of each path, compared as in `aligned`; -1 for none."""
+        row_of = self._row_of()
+        return [row_of.get(_plain(path), -1) for path in paths]
+
+    def _row_of(self):
+        return {_plain(path): row for row, path in enumerate(self.paths)}
+
     def aligned(
         self, paths: Sequence[str], folders: Sequence[pathlib.Path] = ()
     ) -> "LabelTable":
@@ -78,7 +91,7 @@ class LabelTable:
                 f"{self.name} names image files, but these images do not come "
                 "from a folder; use data.source='folder'"
             )
-        row_of = {_plain(path): row for row, path in enumerate(self.paths)}
+        row_of = self._row_of()
         front = f"{_plain(folders[0].name)}/" if folders else ""
         wanted = [_plain(path) for path in paths]
         wanted = [p if p in row_of else front + p for p in wanted]

@@ -20,7 +20,7 @@ from byol_tf.data.walk import (
 )
 from byol_tf.lines import nfc, printable, some
 
-LAYOUTS = ("auto", "splits", "classes", "flat")
+LAYOUTS = ("auto", "table", "splits", "classes", "flat")
 SPLIT = "train"  # what a folder without sub-folders for splits holds
 SPLITS = {
     "train": ("train", "training"),
@@ -28,6 +28,7 @@ SPLITS = {
     "validation": ("val", "valid", "validation", "dev"),
 }
 OVERRIDE = "--config.data.layout"
+OTHER_SPLITS = "rows of other splits"  # left out, as they should be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +38,14 @@ class Layout:
     Attributes:
         root: that the paths are relative to.
         paths: of the files, sorted, with slashes.
-        labels: by sub-folder of the first level; -1 where there are none.
+        labels: by sub-folder of the first level, or by a table; -1 where
+            there are none.
         class_names: of the labels, in NFC and printable, or ().
         split: as requested.
-        kind: "splits", "classes" or "flat".
+        kind: "table", "splits", "classes" or "flat".
         left_out: numbers by reason.
+        table: name of the file of a table, in `root`; or "".
+        note: what it says of labels, for `line`.
     """
 
     root: pathlib.Path
@@ -51,11 +55,18 @@ class Layout:
     split: str
     kind: str
     left_out: Counter
+    table: str = ""
+    note: str = ""
 
     @property
     def doubtful(self) -> bool:
         """Whether files or folders of rows may have been left out."""
-        return any(not key.startswith(OTHERS) for key in self.left_out)
+        fine = (OTHERS, OTHER_SPLITS)
+        return any(not key.startswith(fine) for key in self.left_out)
+
+    @property
+    def _can_differ(self):
+        return self.doubtful and not self.table
 
     def about(self) -> dict[str, object]:
         """As JSON: folder, split, layout, images by class, what is left out."""
@@ -67,7 +78,7 @@ class Layout:
             "files": len(self.paths),
             "classes": {n: counts[i] for i, n in enumerate(self.class_names)},
             "left_out": said(self.left_out),
-        }
+        } | ({"table": printable(self.table)} if self.table else {})
 
     def line(self) -> str:
         """The same in one line for a person."""
@@ -76,9 +87,9 @@ class Layout:
         left_out = listed(about["left_out"])
         return (
             f"Split {self.split!r}: {len(self.paths)} files of "
-            f"{about['folder']} (layout: {self.kind}; {classes})"
+            f"{about['folder']} (layout: {self.kind}{self.note}; {classes})"
             + (f"; left out: {left_out}" if left_out else "")
-            + (f"; {OVERRIDE} decides otherwise" if self.doubtful else "")
+            + (f"; {OVERRIDE} decides otherwise" if self._can_differ else "")
         )
 
 
@@ -169,7 +180,7 @@ def _split_folders(directory, split, extensions, layout):
     )
     if layout == "splits":
         return folders
-    like = [folder for folder in folders if _split_of(folder) in SPLITS]
+    like = [folder for folder in folders if split_of(folder) in SPLITS]
     if layout == "auto" and like:
         classes = [
             folder
@@ -184,9 +195,9 @@ def _split_folders(directory, split, extensions, layout):
             "%s=splits takes all for splits.",
             *(printable(directory), some(like), some(classes, 1), OVERRIDE),
         )
-    if _split_of(split) == SPLIT:
+    if split_of(split) == SPLIT:
         return None
-    if layout == "auto" and _split_of(split) not in SPLITS and split in folders:
+    if layout == "auto" and split_of(split) not in SPLITS and split in folders:
         return [split]  # no class is asked for as a split by chance
     raise ValueError(_no_split(directory, split, folders))
 
@@ -206,7 +217,7 @@ def _count_beside(directory, extensions, left_out):
 def _folder_of(directory, split, folders):
     """The sub-folder of a split: of its name, or of another name for it."""
     same = [f for f in folders if nfc(f).casefold() == nfc(split).casefold()]
-    alike = [f for f in folders if _split_of(f) == _split_of(split)]
+    alike = [f for f in folders if split_of(f) == split_of(split)]
     for found in ([f for f in folders if f == split], same, alike):
         if len(found) == 1:
             return found[0]
@@ -220,7 +231,7 @@ def _folder_of(directory, split, folders):
 
 def _no_split(directory, split, folders):
     text = f"{str(directory)!r} has no sub-folder {split!r} for that split"
-    field = "train_split" if _split_of(split) == SPLIT else "test_split"
+    field = "train_split" if split_of(split) == SPLIT else "test_split"
     if folders:
         text += (
             f", but {some(folders)}; take one by --config.data.{field}, and "
@@ -236,14 +247,14 @@ def _no_split(directory, split, folders):
 
 def _known_classes(directory, root, folders, extensions):
     # A test split that lacks a class must count like the training split.
-    train = [f for f in folders or () if _split_of(f) == SPLIT]
+    train = [f for f in folders or () if split_of(f) == SPLIT]
     if len(train) != 1 or root == directory / train[0]:
         return ()
     files = files_below(directory / train[0], extensions, Counter())
     return labels_of(list(files))[1]
 
 
-def _split_of(name):
-    """The key of `SPLITS` that a name stands for, else the name."""
+def split_of(name: str) -> str:
+    """Returns the key of `SPLITS` that a name stands for, else the name."""
     word = nfc(name).casefold()
     return next((key for key, words in SPLITS.items() if word in words), name)

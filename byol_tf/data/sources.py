@@ -30,6 +30,7 @@ def load(
     decoder: Decoder,
     labels: str = "auto",
     layout: str = "auto",
+    label_column: str = "",
     cache: str = "auto",
     cache_bytes: int = 4 * 2**30,
     cache_dir: str | None = None,
@@ -47,10 +48,10 @@ def load(
             file).
         name: of the set, for "embedded" and "tfds".
         split: "train", "test", or what the source knows besides.
-        directory: the `data_dir` of "tfds", "" for its default; the folder;
-            or the file of "arrays".
+        directory: the `data_dir` of "tfds", "" for its default; the folder,
+            or a CSV file of labels in it; or the file of "arrays".
         decoder: of the rows.
-        layout: of a folder, see `find_layout`.
+        layout, label_column: of a folder, see `find_split`.
         labels: "auto" (used where there are any), "required" or "ignore".
         cache, cache_bytes, cache_dir: see `Store`.
         download: let "tfds" fetch the set if it is not there.
@@ -62,13 +63,20 @@ def load(
     """
     check_source(source, labels, layout)
     check_split("split", split)
+    if label_column and source != "folder":
+        raise ValueError(
+            f"label_column={label_column!r} is of a folder's labels.csv; leave "
+            f"it empty for source={source!r}"
+        )
     store = Store(cache, cache_bytes, cache_dir)
     if source == "embedded":
         examples = load_embedded(name, split, decoder)
     elif source == "arrays":
         examples = load_arrays(directory, split, decoder)
     elif source == "folder":
-        examples = load_folder(directory, split, decoder, store, layout)
+        examples = load_folder(
+            directory, split, decoder, store, layout, label_column
+        )
     else:
         examples = load_tfds(
             *(name, split, directory, decoder, store), download=download
@@ -95,7 +103,8 @@ def _with_labels(images, labels):
         raise ValueError(
             f"{images.name} has no labels, but they are required; put the "
             "images of a folder into at least two sub-folders, named after "
-            "the classes"
+            "the classes, or name their classes in a labels.csv with the "
+            "columns path and label"
         )
     if labels == "ignore":
         none = np.full(images.num_examples, -1, np.int32)

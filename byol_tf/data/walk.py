@@ -42,11 +42,15 @@ def find_files(
 
 
 def files_below(
-    root: pathlib.Path, extensions: Collection[str], left_out: Counter
+    root: pathlib.Path,
+    extensions: Collection[str],
+    left_out: Counter,
+    tops: Collection[str] | None = None,
 ) -> Iterator[str]:
     """Relative paths of files; counts what is left out.
 
-    Links are followed, but for those to a folder above.
+    Links are followed, but for those to a folder above. With `tops`, names in
+    NFC, nothing else is looked at directly below the root.
     """
     waiting = [("", (os.path.realpath(root),))]
     while waiting:
@@ -56,6 +60,8 @@ def files_below(
             left_out["run folders"] += 1  # with pictures and caches of ours
             continue
         for entry in entries:
+            if not (folder or tops is None or nfc(entry.name) in tops):
+                continue
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
                 real = _real(entry, above[-1])

@@ -208,6 +208,12 @@ def is_chief(name: str) -> bool:
     return index == 0 and (job == "chief" or "chief" not in _cluster()[0])
 
 
+def several_workers(name: str) -> bool:
+    """Whether other processes will train along; touches no device."""
+    workers = sum(_cluster()[0].values())
+    return name in ("auto", "multi_worker") and workers > 1
+
+
 def _found():
     if tf.config.list_physical_devices("TPU"):
         return "tpu"

@@ -14,11 +14,10 @@ def data_suffix(config) -> str:
     """Ending of the names of files about other data; "" for the run's own."""
     section = config.data
     other = section.name or pathlib.Path(section.dir or "").stem
-    if not (section.source or other):
-        return ""
-    other = other or section.source
+    parts = [other or section.source, section.label_column]
+    other = "_".join(filter(None, parts))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in other)
-    return f"_{safe}"
+    return f"_{safe}" if safe else ""
 
 
 def bad_images_file(config) -> str:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.items import find_items
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
-from byol_tf.data.walk import find_files
 from byol_tf.files import write_csv
 from byol_tf.lines import printable, progress_bar
 from byol_tf.runs.encoder import Encoder
@@ -42,7 +42,8 @@ def predict_folder(
 
     Args:
         classifier: a model with a task, see `load_classifier`.
-        directory: with files in it or below.
+        directory: with files in it or below, or a CSV or `.npz` file, see
+            `find_items`.
         target: the CSV file; written whole or not at all.
         batch_size: files at once.
 
@@ -50,9 +51,10 @@ def predict_folder(
         ValueError: there is no such folder, no file in it, none that can be
             read, or the model takes other than gray or coloured images.
     """
-    directory = pathlib.Path(directory)
-    if not directory.is_dir():
-        raise ValueError(f"there is no folder {str(directory)!r}")
+    items = find_items(
+        directory, classifier.modality.extensions, classifier.noun
+    )
+    paths = items.names
     predict = tf.function(
         functools.partial(_predictions, classifier),
         autograph=False,
@@ -60,12 +62,9 @@ def predict_folder(
     )
 
     def decode(path):
-        file = directory / path
+        file = items.read(path)
         return classifier.decode(file), classifier.origin(file)
 
-    paths = find_files(
-        directory, classifier.modality.extensions, classifier.noun
-    )
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):

@@ -7,7 +7,6 @@ import importlib.resources
 import io
 import math
 import os
-import pathlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from byol_tf.checks import check_number
+from byol_tf.data.items import Items
 from byol_tf.data.layout import labels_of
 from byol_tf.files import write_text
 from byol_tf.lines import printable
@@ -101,7 +101,7 @@ def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
 
 def write_map(
     embeddings: Embeddings,
-    folder: str | os.PathLike,
+    items: Items,
     target: str | os.PathLike,
     settings: MapSettings,
     thumbnail: Callable,
@@ -113,8 +113,8 @@ def write_map(
 
     Args:
         embeddings: of the images.
-        folder: that their paths are relative to. Images that are gone are
-            drawn without a thumbnail.
+        items: where they are now. Images that are gone are drawn without a
+            thumbnail.
         target: the HTML file.
         settings: what is drawn.
         thumbnail: `thumbnail(file, side)` gives a picture of a file, uint8
@@ -130,7 +130,7 @@ def write_map(
     rows = chosen_rows(len(embeddings), settings.images)
     places = plane(embeddings.rows(rows), settings)
     paths = [embeddings.path_of(row) for row in rows]
-    files = [pathlib.Path(folder) / path for path in paths]
+    files = [items.read(path) for path in paths]
     data = {
         "places": places.round(4).tolist(),
         "paths": list(map(printable, paths)),
@@ -141,7 +141,7 @@ def write_map(
             settings.thumbnail,
         ),
     }
-    title = f"{len(rows):,} images of {pathlib.Path(folder).resolve().name}"
+    title = f"{len(rows):,} images of {items.folder.resolve().name}"
     of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
     note = f"{len(rows):,}{of} embedded images, t-SNE of their representations"
     write_text(target, _render(title=title, note=note, data=data))

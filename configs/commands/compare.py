@@ -1,6 +1,7 @@
 """Compares trainings: variants or a grid of settings, with several seeds.
 
     byol_tf compare RUNS --config=compare:objectives
+    byol_tf compare DATA RUNS --config.common='("epochs=20",)'
 
 Each training is a process with a run folder of its own below RUNS.
 Interrupted, the same command goes on; finished trainings stay. Ends with one
@@ -10,13 +11,16 @@ table and one picture: `compare.html`, `.md`, `.csv`, `.json` and `.png`.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, command_line
+from configs import base, command_line, data_argument
 from configs.signals import importing
 
-POSITIONAL = (("workdir",),)
+POSITIONAL = (("workdir",), ("data", "workdir"))
 DEFAULT_CONFIG = "compare.py"
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/compare.py, the default."
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Of all trainings: a folder, .csv or .npz file, tfds:NAME."
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the comparison.", required=True
@@ -24,6 +28,7 @@ _WORKDIR = flags.DEFINE_string(
 
 
 def main():
+    data_argument.give_data(_CONFIG.value, _DATA.value)
     command_line.check_file(_CONFIG.value.base)
     with importing():
         from byol_tf.jobs.compare import build, results, run

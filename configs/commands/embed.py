@@ -74,7 +74,7 @@ def check_paths(embeds, path):
     else:
         door.check_embeddings(path)
     if _IMAGES.value:
-        door.check_folder(_IMAGES.value)
+        door.check_files_of(_IMAGES.value)
     door.check_files("query", _QUERY.value)
 
 

@@ -20,7 +20,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/eval_linear.py, the default."
 )
 _DATA = flags.DEFINE_string(
-    "data", None, "Other data: a folder, .npz file or tfds:NAME."
+    "data", None, "Other data: a folder, .csv or .npz file, or tfds:NAME."
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True

@@ -12,11 +12,11 @@ def predict(
         config: of a fine-tuning, see `configs/finetune.py`.
         workdir: the run folder.
         task: name of the task that was fine-tuned; "" for the latest.
-        directory: the folder.
+        directory: the folder, or a CSV file that names files.
         out: file to write; None for predictions.csv in the run folder.
     """
     door.check_classifier(workdir)
-    door.check_folder(directory)
+    door.check_files_of(directory)
     with signals.importing():
         from byol_tf.jobs.finetune import build
 

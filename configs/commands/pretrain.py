@@ -17,14 +17,18 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import base, command_line, data_argument, door, presets, signals
-from configs.command_line import find
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file; see configs/.", lock_config=True
 )
 _DATA = flags.DEFINE_string(
-    "data", None, "Folder, .npz file or tfds:NAME, in place of config.data."
+    "data", None, "Folder, .csv or .npz file, or tfds:NAME: sets config.data."
+)
+_MODALITY = flags.DEFINE_string(
+    "modality",
+    None,
+    "Kind of data: image, or module:object; seen from the files if none.",
 )
 _MINUTES = flags.DEFINE_float(
     "minutes", None, "Minutes of training, in place of config.epochs.", 0
@@ -48,7 +52,7 @@ _CHANGE = flags.DEFINE_multi_string(
 
 
 def expand(arguments):
-    return door.changes(data_argument.expanded(arguments, find("photos")))
+    return door.changes(data_argument.expanded(arguments))
 
 
 def main():

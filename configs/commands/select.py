@@ -41,7 +41,7 @@ _EMBEDDINGS = flags.DEFINE_string(
 def main():
     workdir = pathlib.Path(_WORKDIR.value)
     door.check_encoder(workdir)
-    door.check_folder(_IMAGES.value)
+    door.check_files_of(_IMAGES.value)
     door.check_files("labels", [_LABELS.value] if _LABELS.value else [])
     with signals.importing():
         from byol_tf.jobs.embed.build import embed

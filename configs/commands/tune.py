@@ -1,6 +1,7 @@
 """Searches the settings of a training: each trial is a training.
 
     byol_tf tune RUNS --config.trials=20
+    byol_tf tune DATA RUNS
 
 Needs `pip install "byol-tf[tune]"`. Each trial has a run folder of its own
 below RUNS. Interrupted, the same command goes on; with more
@@ -16,12 +17,15 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, command_line, door, signals
+from configs import base, command_line, data_argument, door, signals
 
-POSITIONAL = (("workdir",),)
+POSITIONAL = (("workdir",), ("data", "workdir"))
 DEFAULT_CONFIG = "tune.py"
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/tune.py, the default."
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Of all trainings: a folder, .csv or .npz file, tfds:NAME."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
 _MEASURE = flags.DEFINE_string(
@@ -30,6 +34,7 @@ _MEASURE = flags.DEFINE_string(
 
 
 def main():
+    data_argument.give_data(_CONFIG.value, _DATA.value)
     if _MEASURE.value:
         return measure(_MEASURE.value)
     if not _WORKDIR.value:

@@ -3,7 +3,7 @@
 import pytest
 
 from byol_tf.data.fractions import parse_fractions
-from byol_tf.data.layout import SPLITS
+from byol_tf.data.layout import LAYOUTS, SPLITS
 from byol_tf.data.sources import LABELS, SOURCES
 from byol_tf.data.store import CACHES
 from byol_tf.distribute.strategy import STRATEGIES
@@ -24,6 +24,7 @@ from configs import base, words
         ("precision", PRECISIONS),
         ("strategy", STRATEGIES),
         ("data.source", SOURCES),
+        ("data.layout", LAYOUTS),
         ("data.labels", LABELS),
         ("data.cache", CACHES),
         ("objective.name", METHODS),

@@ -45,6 +45,7 @@ def _folder(tmp_path):
     (tmp_path / "run" / "encoder.keras").touch()
     (tmp_path / "run" / "classifier.keras").touch()
     np.savez(tmp_path / "a.npz", x_train=np.zeros(1))
+    (tmp_path / "photos" / "labels.csv").write_text("path,label\na/1.png,x\n")
     return tmp_path
 
 
@@ -53,6 +54,20 @@ def test_alone_it_names_every_command_and_recipe(fakes):
     assert done.returncode == 0 and not done.stderr
     for name in (*commands.COMMANDS, "quickstart", "photos", "cifar10_simclr"):
         assert f" {name}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name,field,comment",
+    [
+        ("pretrain", "augment.flip=0.5", "probability"),
+        ("evaluate", "view.area", "of the crop, share of the image"),
+        ("finetune", "data.layout", "Of a folder: table"),
+        ("tune", "prune.enabled=True", "end what is below the median"),
+    ],
+)
+def test_help_lists_the_fields_with_what_they_mean(name, field, comment, fakes):
+    text = run(name, "--help", fakes=fakes).stdout
+    assert re.search(rf"  --config\.{field}\n      {comment}", text)
 
 
 @pytest.mark.parametrize("name", commands.COMMANDS)
@@ -74,6 +89,9 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["pretrain", "photos", "run", "more"], "unexpected argument 'more'"),
         (["pretrain"], "--workdir"),
         (["predict", "run"], "--images"),
+        (["predict", "run", "no.csv"], "there is no file 'no.csv'"),
+        (["finetune", "run", "--data", "no.csv"], "no.csv: there is no such"),
+        (["compare", "no.npz", "new"], "no.npz: there is no such file"),
         (["embed", "none", "photos"], "no encoder in none"),
         (["finetune", "run", "--nothing=1"], "Unknown command line flag"),
         (["pretrain", "photos", "new", "--config=phtos"], "phtos"),
@@ -107,7 +125,11 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["embed", "--workdir=run", "photos"],
         ["serve", "run"],
         ["compare", "new"],
+        ["compare", "photos", "new"],
         ["tune", "new"],
+        ["tune", "photos", "new"],
+        ["pretrain", "photos/labels.csv", "new"],
+        ["embed", "run", "photos/labels.csv"],
     ],
 )
 def test_what_is_right_goes_on_to_the_import(words, folder, fakes):

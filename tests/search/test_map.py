@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from byol_tf.data.items import Items
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.reports.drawing import COLOURS
 from byol_tf.search.map import chosen_rows, plane, write_map
@@ -48,7 +49,7 @@ def drawn(tmp_path):
     embeddings = write_embeddings(target, vectors, paths, folder)
     count = write_map(
         embeddings,
-        folder,
+        Items(folder),
         tmp_path / "map.html",
         map_settings(),
         IMAGE.thumbnail,
@@ -120,7 +121,7 @@ def test_images_without_sub_folders_have_one_colour(tmp_path):
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
     write_map(
         embeddings,
-        tmp_path,
+        Items(tmp_path),
         tmp_path / "map.html",
         map_settings(),
         IMAGE.thumbnail,

@@ -5,9 +5,10 @@ import pprint
 from collections.abc import Callable, Sequence
 
 from byol_tf.checks import in_section
-from byol_tf.jobs.compare.plan import plan
+from byol_tf.jobs.compare.plan import plan as planned_runs
 from byol_tf.jobs.compare.run import Comparison
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain import plan
 from byol_tf.jobs.processes import train_command
 from byol_tf.runs.config import config_of_run
 
@@ -29,12 +30,16 @@ def comparison(
         ValueError: in one line, naming the run, if a field is unknown or has
             an impossible value, or if its folder holds another run.
     """
-    runs = plan(config.variants, config.grid, config.seeds, config.common)
+    runs = planned_runs(
+        config.variants, config.grid, config.seeds, config.common
+    )
     for run in runs:
         try:
             loaded = load(config.base, run.overrides)
-            builders.check(loaded)
-            config_of_run(loaded, pathlib.Path(workdir) / run.folder, defaults)
+            builders.check(plan.stand_in(loaded))
+            folder = pathlib.Path(workdir) / run.folder
+            plan.close(loaded, folder)
+            config_of_run(loaded, folder, defaults)
         except ValueError as error:
             raise ValueError(f"{run.name}: {error}") from error
     return Comparison(

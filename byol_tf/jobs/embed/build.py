@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
+from byol_tf.data.items import items_of
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
 from byol_tf.lines import printable, progress_bar
@@ -31,7 +32,7 @@ def embed(config, workdir, images, target) -> Embedded:
     Args:
         config: of the embedding, see `configs/embed.py`.
         workdir: the run folder.
-        images: the folder.
+        images: the folder, or a CSV or `.npz` file.
         target: the Parquet file.
 
     Raises:
@@ -84,10 +85,11 @@ class Search:
         check_number("sheet.images", config.sheet.images, 2)
         self.embeddings = Embeddings(path)
         about = self.embeddings.about
-        self._folder = pathlib.Path(folder or about["origin"]["folder"])
+        folder = folder or about["origin"]["folder"]
         # Earlier releases knew images alone.
         name = about.get("modality", "image")
         self._modality = load_named(name, config.modality)
+        self._items = items_of(folder, self._modality.name)
 
     def query(
         self, queries: Sequence[str], workdir: str | os.PathLike | None = None
@@ -159,7 +161,7 @@ class Search:
         thumbnail, unit = self._modality.thumbnail, self._modality.name
         bar = functools.partial(progress_bar, "thumbnails", unit=unit)
         return write_map(
-            self.embeddings, self._folder, target, self._map, thumbnail, bar
+            self.embeddings, self._items, target, self._map, thumbnail, bar
         )
 
     def _same_encoder(self, workdir):
@@ -182,12 +184,13 @@ class Search:
         )
 
     def _is(self, path, query):
-        file = self._folder / path
-        return file.exists() and os.path.samefile(file, query)
+        file = self._items.read(path)
+        there = isinstance(file, os.PathLike) and os.path.exists(file)
+        return there and os.path.samefile(file, query)
 
     def _pictures(self, pairs):
         return [
-            self._shown(self._folder / path, path, f"{cosine:.3f}")
+            self._shown(self._items.read(path), path, f"{cosine:.3f}")
             for path, cosine in pairs
         ]
 

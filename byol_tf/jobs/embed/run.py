@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.data.examples import Unreadable
-from byol_tf.data.folder import size_and_time
+from byol_tf.data.items import find_items
 from byol_tf.data.store import decoded_chunks
-from byol_tf.data.walk import find_files
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.lines import as_text, printable, progress_bar
 from byol_tf.runs.encoder import Encoder
@@ -57,7 +56,8 @@ def embed_folder(
 
     Args:
         encoder: decodes and prepares the files.
-        directory: with images in it or below.
+        directory: with images in it or below, or a CSV or `.npz` file, see
+            `find_items`.
         target: the Parquet file, see `table.Row` for its columns; written
             whole or not at all, from parts in `<target>.parts`.
         about: metadata besides `origin` and `folder`.
@@ -72,17 +72,15 @@ def embed_folder(
             read, or the file or a part was made with another encoder,
             preprocessing or folder.
     """
-    directory = pathlib.Path(directory)
-    if not directory.is_dir():
-        raise ValueError(f"there is no folder {str(directory)!r}")
+    items = find_items(directory, encoder.modality.extensions, encoder.noun)
     extract = extract or FeatureExtractor(
         encoder.model, encoder.preprocessor, batch_size
     )
-    folder = str(directory.resolve())
+    folder = str(items.folder.resolve())
     origin = {**encoder.origin_of_vectors, "folder": folder}
     about = {**about, "origin": origin}
     parts.check_origin(target, about)
-    files = _files(encoder, directory)
+    files = _files(items)
     known = parts.known_files(target)
     new = [path for path in files if known.get(path) != files[path]]
     writer = parts.PartWriter(
@@ -93,7 +91,7 @@ def embed_folder(
         "embed", total=len(files), initial=done, unit=encoder.noun
     )
     with bar, writer:
-        for row in _rows(encoder, extract, directory, files, new):
+        for row in _rows(encoder, extract, items, files, new):
             writer.add(row)
             bar.update()
     images, unread = parts.join(target, files, encoder.features, about)
@@ -101,24 +99,23 @@ def embed_folder(
     return Embedded(pathlib.Path(target), images, unread, len(new))
 
 
-def _files(encoder, directory):
+def _files(items):
     """Size and time of the last change of every image."""
     files = {}
-    kinds = encoder.modality.extensions
-    for path in find_files(directory, kinds, encoder.noun):
+    for path in items.names:
         text = as_text(path)
         nameless = text != path
-        files[text] = _NAMELESS if nameless else size_and_time(directory / path)
+        files[text] = _NAMELESS if nameless else items.stat(path)
     return files
 
 
-def _rows(encoder, extract, directory, files, new):
+def _rows(encoder, extract, items, files, new):
     """A row for each of the new images, in their order."""
 
     def decode(path):
         if files[path] == _NAMELESS:
             raise Unreadable("its name is not UTF-8")
-        return encoder.decode(directory / path)
+        return encoder.decode(items.read(path))
 
     for pairs in decoded_chunks(new, decode, extract.batch_size):
         good = [image for _, image in pairs if not _failed(image)]

@@ -6,6 +6,7 @@ import pathlib
 
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
+from byol_tf.data.table_layout import without_splits
 from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
@@ -64,7 +65,9 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         bad_images_file=inputs.bad_images_file(config),
     )
     encoder.check_rows(images.row_shape, images.name)
-    train = _labelled(images, config.labels_file)
+    # Classes are among the labels of the images already.
+    own = None if task == "classification" else run.data.label_column
+    train = _labelled(images, config.labels_file, own)
     test_file = config.test_labels_file or config.labels_file
     made = kind.of(train, **options)
     _check_shape(made, images, config)
@@ -77,7 +80,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         encoder=encoder,
         task=made,
         train=train,
-        load_test=lambda: _labelled(load_test(), test_file),
+        load_test=lambda: _labelled(load_test(), test_file, own),
         fractions=fractions,
         settings=numbers,
         draw=draw,
@@ -186,10 +189,19 @@ def settings(config) -> Settings:
     return Settings(**{name: config[name] for name in names}, **nested)
 
 
-def _labelled(images, file):
-    """The images with a row of the file of labels, if there is one."""
+def _labelled(images, file, own):
+    """The images with a row of the file of labels, if there is one.
+
+    Without one, with a row of the data's own table, of its column `own`, or
+    all of them for ""; with None, without.
+    """
     if not file:
-        return Labelled(images)
+        table = (images.taken or {}).get("table")
+        if table is None or own is None:
+            return Labelled(images)
+        table = read_label_table(pathlib.Path(images.folder) / table)
+        table = without_splits(table, own)
+        return Labelled(images, table.aligned(images.paths))
     if not images.folder:
         raise ValueError(
             f"labels_file={file!r} names images by their paths, but those of "

@@ -13,6 +13,7 @@ from byol_tf.distribute.strategy import (
     STRATEGIES,
     is_chief,
     make_distribution,
+    several_workers,
 )
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.jobs.pretrain import data as data_builders
@@ -71,7 +72,10 @@ def planned(
         return pretraining(config, workdir, strategy, examples=examples)
 
     examples = plan.decide(
-        config, workdir, load=lambda: data(config, workdir), build=build
+        *(config, workdir),
+        load=lambda: data(config, workdir),
+        build=build,
+        alone=not several_workers(strategy or config.strategy),
     )
     return pretraining(config, workdir, strategy, examples=examples, **options)
 

@@ -90,6 +90,7 @@ def train_and_later_test(
                 decoder=decoder,
                 labels=section.labels,
                 layout=section.layout,
+                label_column=section.label_column,
                 cache=section.cache,
                 cache_bytes=int(section.cache_gb * 2**30),
                 cache_dir=cache_dir,

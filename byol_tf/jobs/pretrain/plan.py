@@ -3,6 +3,7 @@
 import contextlib
 import math
 import pathlib
+import shlex
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from byol_tf.runs.identity import changes
 
 PLAN = "plan.json"  # in the run folder: what was decided, in lines
 WARM, TIMED = 3, 20  # steps before those that are timed; those
+_LENGTH = {"epochs": 100}  # that workers may be given
 
 
 def is_open(config) -> bool:
@@ -27,11 +29,20 @@ def is_open(config) -> bool:
     return auto or not config.epochs or not config.batch_size
 
 
+def stand_in(config):
+    """Returns a copy with a number where it is open, to check the others by."""
+    copy = config.copy_and_resolve_references()
+    with _open(copy):
+        copy.epochs, copy.batch_size = copy.epochs or 1, copy.batch_size or 256
+    return copy
+
+
 def decide(
     config,
     workdir,
     load: Callable[[], tuple[Examples, Examples]],
     build: Callable[[tuple], Pretraining],
+    alone: bool = True,
 ) -> tuple[Examples, Examples] | None:
     """Decides the open fields of a new run, in its configuration.
 
@@ -42,13 +53,16 @@ def decide(
         workdir: its folder.
         load: loads training and test examples.
         build: makes the run of them, to time its steps.
+        alone: whether no other worker trains along, which would decide for
+            itself.
 
     Returns:
         The examples for `build`; None if they were not needed. What was
         decided, and why, is in lines in `plan.json`.
 
     Raises:
-        ValueError: nothing says how long the run is to be.
+        ValueError: nothing says how long the run is to be, or something is
+            open for several workers.
     """
     if read_values(workdir) or not is_open(config):
         return None
@@ -62,6 +76,8 @@ def decide(
     fields, why = load_modality(config.modality).plan(
         config, examples[0], _accelerator()
     )
+    if not alone:
+        _check_nothing_open(fields if config.epochs else {**fields, **_LENGTH})
     with _open(config):
         config.update_from_flattened_dict(fields)
         if not config.epochs:
@@ -101,17 +117,20 @@ def _read(workdir):
     return read_json(path) if path.is_file() else {}
 
 
-def seconds_per_step(job: Pretraining) -> float:
-    """Times steps of a run after they are compiled; its model is used up.
-
-    Raises:
-        ValueError: it has several workers, which would decide differently.
-    """
-    if job.distribution.workers > 1:
+def _check_nothing_open(fields):
+    given = " ".join(
+        shlex.quote(f"--config.{name}={value}".replace(" ", ""))
+        for name, value in fields.items()
+    )
+    if given:
         raise ValueError(
-            "several workers cannot decide on a length together; give "
-            "--config.epochs"
+            "several workers cannot decide together what the recipe leaves "
+            f"open; give it to all of them, such as {given}"
         )
+
+
+def seconds_per_step(job: Pretraining) -> float:
+    """Times steps of a run after they are compiled; its model is used up."""
     settings = job.settings
     step = job.distribution.step_function(
         job.model.pretrain_step, settings.jit_compile

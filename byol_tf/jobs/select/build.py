@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byol_tf.data.items import items_of
 from byol_tf.data.label_table import read_label_table
+from byol_tf.data.table_layout import without_splits
 from byol_tf.files import write_csv
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
@@ -65,7 +67,7 @@ def _labelled(table, labels):
     """Rows that have a label."""
     if labels is None:
         return np.zeros(0, np.int64)
-    known = read_label_table(labels)
+    known = without_splits(read_label_table(labels))
     values = zip(*known.columns.values(), strict=True)
     given = {p for p, v in zip(known.paths, values, strict=True) if any(v)}
     paths = table.paths.to_pylist()
@@ -73,10 +75,10 @@ def _labelled(table, labels):
 
 
 def _draw(config, table, paths, target):
-    folder = pathlib.Path(table.about["origin"]["folder"])
     modality = load_named(table.about["modality"], config.modality)
+    items = items_of(table.about["origin"]["folder"], modality.name)
     shown = [
-        Shown(modality.thumbnail(folder / path, SIDE), path, f"{rank}")
+        Shown(modality.thumbnail(items.read(path), SIDE), path, f"{rank}")
         for rank, path in enumerate(paths[:SHOWN], start=1)
     ]
     rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]

@@ -13,6 +13,7 @@ from byol_tf.evaluation.features import FeatureExtractor, extract_features
 from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.pretrain import plan
 from byol_tf.jobs.processes import merged, train_command
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
@@ -100,6 +101,7 @@ def measure_label_free(
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
     images = test.take(np.sort(order[: section.samples]))
     base = load(config.base, merged(config.common))
+    plan.close(base, folder)
     views = encoder.modality.views(base, encoder.preprocessor)
     numbers = label_free_numbers(
         extract_features(encoder.model, images, prepare=encoder.preprocessor),
@@ -114,11 +116,10 @@ def config_file(config, overrides: Sequence[str], workdir) -> str:
     values = pprint.pformat(config.to_dict(), sort_dicts=False, width=68)
     return "\n".join(
         [
-            "# Found by tune.py. What it chose:",
+            "# Found by byol_tf tune. What it chose:",
             *(f"#     {override}" for override in overrides),
             "#",
-            f"# python train.py --config={workdir}/best_config.py "
-            "--workdir=runs/best",
+            f"# byol_tf pretrain RUN --config={workdir}/best_config.py",
             "",
             "import ml_collections",
             "",
@@ -133,7 +134,7 @@ def config_file(config, overrides: Sequence[str], workdir) -> str:
 
 
 def _check(config, base):
-    builders.check(base)
+    builders.check(plan.stand_in(base))
     check_number("label_free.samples", config.label_free.samples, 2)
     if config.objective == "knn" and not base.monitor.knn:
         raise ValueError(

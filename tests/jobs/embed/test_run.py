@@ -50,6 +50,21 @@ def embed(folder, target, **options):
     return done, extract.seen
 
 
+def test_a_csv_file_and_arrays_are_embedded_like_a_folder(folder, tmp_path):
+    names = ["sub0/00.png", "sub1/01.png"]
+    (folder / "some.csv").write_text("path,x\n" + ",\n".join(names) + ",\n")
+    done, _ = embed(folder / "some.csv", tmp_path / "a.parquet")
+    assert done.images == 2 and list(rows_of(done.path)) == names
+    images = np.stack([decode_square(folder / n, SIDE, 3) for n in names])
+    np.savez(tmp_path / "a.npz", test_images=images)
+    arrays, _ = embed(tmp_path / "a.npz", tmp_path / "b.parquet")
+    assert list(rows_of(arrays.path)) == ["test/0", "test/1"]
+    for one, other in zip(
+        rows_of(done.path).values(), rows_of(arrays.path).values(), strict=True
+    ):
+        assert one["representation"] == other["representation"]
+
+
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "images"

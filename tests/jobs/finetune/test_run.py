@@ -404,6 +404,35 @@ def test_one_file_of_labels_covers_both_splits(
     assert "have no image" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "task,column,columns",
+    [
+        ("classification", "", ("l", "m")),
+        ("classification", "kind", ("a", "b", "c", "d")),
+        ("regression", "age", ("age",)),
+    ],
+)
+def test_the_columns_of_the_data_own_table_are_learned(
+    run_folder, tmp_path, task, column, columns
+):
+    folder = make_points(tmp_path / "spots", rows=16)
+    names = sorted(path.name for path in folder.glob("*.png"))
+    rows = [
+        f"{name},{'lm'[i % 2]},{'abcd'[i // 4]},{i},{'train' if i else 'test'}"
+        for i, name in enumerate(names)
+    ]
+    text = "\n".join(["path,label,kind,age,split", *rows])
+    (folder / "labels.csv").write_text(text)
+    overrides = of_folder(folder) | {
+        "data.test_split": "test",
+        "data.label_column": column,
+    }
+    job = build(run_folder, task, ["100%"], **overrides)
+    assert job.task.columns == columns
+    assert job.train.examples.num_examples == 15
+    assert job.load_test().examples.paths == (names[0],)
+
+
 def test_targets_that_cannot_be_mixed_are_refused(run_folder):
     job = build(run_folder)
     with pytest.raises(ValueError, match="keypoints cannot be mixed"):

@@ -1,6 +1,7 @@
 """Runs whose recipe leaves something open."""
 
 import json
+import re
 
 import pytest
 
@@ -74,6 +75,21 @@ def test_a_run_without_a_length_is_refused(arrays, tmp_path):
     config = tiny_config(arrays, epochs=0)
     with pytest.raises(ValueError, match=r"--minutes=60.*--config.epochs=100"):
         build.planned(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "given,advice", [({}, " --config.epochs=100"), ({"epochs": 2}, "")]
+)
+def test_several_workers_are_given_what_is_open(
+    given, advice, arrays, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(build, "several_workers", lambda strategy: True)
+    config = tiny_config(arrays, **{**OPEN, **given})
+    advice = re.escape(f"such as --config.batch_size=16{advice}")
+    with pytest.raises(ValueError, match=f"several workers .*{advice}$"):
+        build.planned(config, tmp_path)
+    closed = tiny_config(arrays, **{**OPEN, "batch_size": 16, "epochs": 2})
+    assert build.planned(closed, tmp_path).settings.epochs == 2
 
 
 def test_the_timed_steps_leave_no_trace_in_the_run(begun, arrays, tmp_path):

@@ -1,0 +1,256 @@
+"""Which files are rows by `labels.csv`, which wins over names of folders."""
+
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Collection
+
+from absl import logging
+
+from byol_tf.checks import check_choice
+from byol_tf.data.label_table import LabelTable, read_label_table
+from byol_tf.data.layout import (
+    LAYOUTS,
+    OTHER_SPLITS,
+    OVERRIDE,
+    SPLIT,
+    SPLITS,
+    Layout,
+    find_layout,
+    labels_of,
+    split_of,
+)
+from byol_tf.data.walk import check_found, files_below, find_files, listed
+from byol_tf.lines import printable, some
+
+FILE = "labels.csv"
+LABEL_COLUMN, SPLIT_COLUMN = "label", "split"
+CHOICE = "--config.data.label_column"
+_WITHOUT = f"{OVERRIDE}=classes, splits or flat"
+
+
+def find_split(
+    directory: str | os.PathLike,
+    split: str,
+    extensions: Collection[str],
+    name: str,
+    layout: str = "auto",
+    label_column: str = "",
+) -> Layout:
+    """Finds the files of one split, and their classes.
+
+    A column `split` of the table says of which split a row is; without one,
+    the folders train, test and so on that all its paths begin with. Files
+    without a row have no label; they are left out where the column decides.
+
+    Args:
+        directory: a folder, with `labels.csv` or without; or such a CSV file,
+            whose paths are relative to its folder, for its rows alone.
+        split, extensions, name: see `find_layout`.
+        layout: "table": by `labels.csv`; "auto": by it if it is there; others
+            pass over it, see `find_layout`.
+        label_column: of the table; "" is "label", if there is one.
+
+    Raises:
+        ValueError: there is no such folder, table, column or split, or no
+            file is in it.
+    """
+    check_choice("layout", layout, LAYOUTS)
+    file = _table_file(directory, layout)
+    if file is None:
+        if label_column:
+            raise ValueError(
+                f"data.label_column={label_column!r} is a column of {FILE}, "
+                f"but {str(directory)!r} has no such file that layout="
+                f"{layout} reads; leave the column empty, or add the file"
+            )
+        return find_layout(directory, split, extensions, name, layout)
+    by_name = file == pathlib.Path(directory)
+    table = _read(file, by_name)
+    left_out = Counter()
+    paths = _files(file, table, by_name, extensions, left_out)
+    check_found(paths, file.parent, extensions, name, left_out)
+    rows = table.rows_of(paths)
+    if max(rows) < 0:
+        raise ValueError(_no_file(file, table, paths, by_name))
+    chosen = _of_split(table, paths, rows, split, left_out)
+    if by_name:
+        left_out.pop("files without a row", None)
+        chosen = [number for number in chosen if rows[number] >= 0]
+    if not chosen:
+        raise ValueError(
+            f"{file} has rows of the split {split!r}, but no {name} that they "
+            f"name is there: {listed(left_out)}"
+        )
+    paths = [paths[number] for number in chosen]
+    rows = [rows[number] for number in chosen]
+    labels, names, note = _labels(table, rows, label_column)
+    if names and labels_of(paths)[1]:
+        note += f", not of the folders ({OVERRIDE}=classes)"
+    if names and (count := rows.count(-1)):
+        note += f", which has no row of {count}"
+    return Layout(
+        *(file.parent, paths, labels, names, split, "table", left_out),
+        table=file.name,
+        note=note,
+    )
+
+
+def listed_files(
+    data: str | os.PathLike, extensions: Collection[str], name: str
+) -> tuple[pathlib.Path, list[str]]:
+    """Finds all files of a folder, or those that a CSV file names.
+
+    Args:
+        data: the folder, or a file as in `find_split`.
+        extensions: of the files, in lower case, with the dot.
+        name: of such a file, for messages.
+
+    Returns:
+        The folder, and sorted paths relative to it.
+
+    Raises:
+        ValueError: there is no such folder, table or file.
+    """
+    path = pathlib.Path(data)
+    if not is_table(path):
+        if not path.is_dir():
+            raise ValueError(f"there is no folder {str(path)!r}")
+        return path, find_files(path, extensions, name)
+    table, left_out = read_label_table(path), Counter()
+    paths = _files(path, table, True, extensions, left_out)
+    rows = table.rows_of(paths)
+    found = [p for p, row in zip(paths, rows, strict=True) if row >= 0]
+    if not found:
+        raise ValueError(_no_file(path, table, paths, by_name=True))
+    if missing := len(table) - len(found):
+        logging.warning(
+            "%d of %d rows of %s name no %s that is there.",
+            *(missing, len(table), printable(path), name),
+        )
+    return path.parent, found
+
+
+def is_table(data: str | os.PathLike) -> bool:
+    """Whether data are a CSV file."""
+    path = pathlib.Path(data)
+    return path.suffix.lower() == ".csv" and path.is_file()
+
+
+def without_splits(table: LabelTable, column: str = "") -> LabelTable:
+    """The table with one column, or with all that are no splits."""
+    kept = [column] if column else set(table.columns) - {SPLIT_COLUMN}
+    return table.with_columns(kept)
+
+
+def _table_file(directory, layout):
+    """The table that decides; None where names of folders do."""
+    if not directory or is_table(directory):
+        return pathlib.Path(directory) if directory else None
+    file = pathlib.Path(directory) / FILE
+    if layout == "table" and not file.is_file():
+        raise ValueError(
+            f"data.layout=table needs {FILE} in {str(directory)!r}, with the "
+            f"columns path and {LABEL_COLUMN}, and {SPLIT_COLUMN} if you like"
+        )
+    wanted = layout in ("auto", "table") and file.is_file()
+    return file if wanted else None
+
+
+def _read(file, by_name):
+    try:
+        return read_label_table(file)
+    except ValueError as error:
+        if by_name:
+            raise
+        raise ValueError(f"{error}; or pass over it by {_WITHOUT}") from error
+
+
+def _files(file, table, by_name, extensions, left_out):
+    """Sorted files below the table's folder; by name, where rows lead."""
+    tops = {path.split("/")[0] for path in table.paths} if by_name else None
+    return sorted(files_below(file.parent, extensions, left_out, tops))
+
+
+def _no_file(file, table, paths, by_name):
+    other = "" if by_name else f", or pass over it by {_WITHOUT}"
+    there = f"files that are there like {some(paths)}" if paths else "none"
+    return (
+        f"no row of {file} names a file that is there: its paths are like "
+        f"{some(table.paths)}, {there}; write them relative to "
+        f"{str(file.parent)!r}{other}"
+    )
+
+
+def _of_split(table, paths, rows, split, left_out):
+    """Numbers of the files of a split; counts what is left out."""
+    of_rows, of_files = _splits(table, paths, rows)
+    name = _name_of(split, {*of_rows, *of_files} - {""}, table)
+    by_column = SPLIT_COLUMN in table.columns
+    found = {row for row in rows if row >= 0}
+    of_split = {row for row, own in enumerate(of_rows) if own == name}
+    counts = {
+        OTHER_SPLITS: len(of_rows) - len(of_split) - of_rows.count(""),
+        "rows without a split": of_rows.count(""),
+        "rows without a file": len(of_split - found),
+        "files without a row": rows.count(-1) if by_column else 0,
+    }
+    left_out.update({key: count for key, count in counts.items() if count})
+    return [number for number, own in enumerate(of_files) if own == name]
+
+
+def _splits(table, paths, rows):
+    """Splits of all rows and of all files, in lower case; "" for none."""
+    cells = table.columns.get(SPLIT_COLUMN)
+    if cells is not None:
+        of_rows = [cell.casefold() for cell in cells]
+        return of_rows, [of_rows[row] if row >= 0 else "" for row in rows]
+    of_rows, of_files = (
+        [path.split("/")[0].casefold() for path in some_paths]
+        for some_paths in (table.paths, paths)
+    )
+    if {split_of(name) for name in of_rows} <= SPLITS.keys():
+        return of_rows, of_files
+    return [SPLIT] * len(of_rows), [SPLIT] * len(of_files)
+
+
+def _name_of(split, names, table):
+    """That of the names of splits which is meant."""
+    if split.casefold() in names:
+        return split.casefold()
+    alike = sorted(n for n in names if split_of(n) == split_of(split))
+    if len(alike) == 1:
+        return alike[0]
+    field = "train_split" if split_of(split) == SPLIT else "test_split"
+    if alike:
+        raise ValueError(
+            f"{table.name} has several splits for {split!r}: {some(alike)}; "
+            f"name one of them by --config.data.{field}"
+        )
+    raise ValueError(
+        f"{table.name} has no rows of the split {split!r}, but of "
+        f"{some(sorted(names))}; take one by --config.data.{field}"
+        + ("" if field == "train_split" else ", or hold out some by no name")
+    )
+
+
+def _labels(table, rows, column):
+    """Labels of the rows, names of the classes, and where they are from."""
+    others = sorted(table.columns.keys() - {SPLIT_COLUMN})
+    if column not in ("", *table.columns):
+        raise ValueError(
+            f"{table.name} has no column {column!r}; take another by "
+            f"{CHOICE}: {some(others, 9)}"
+        )
+    column = column or LABEL_COLUMN
+    if column not in table.columns:
+        there = f"; {CHOICE} takes {some(others, 9)}" if others else ""
+        note = f", by {table.name}, which has no column {column!r}{there}"
+        return [-1] * len(rows), (), note
+    cells = table.columns[column]
+    names = tuple(sorted(set(cells) - {""}))
+    note = f", labels of the column {column!r} of {table.name}"
+    if len(names) < 2:
+        return [-1] * len(rows), (), f"{note}, which are no classes"
+    index = {name: label for label, name in enumerate(names)} | {"": -1}
+    return [index[cells[r]] if r >= 0 else -1 for r in rows], names, note

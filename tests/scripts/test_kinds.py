@@ -1,0 +1,87 @@
+"""configs.kinds: what kind of data files are, and the recipe for it."""
+
+import pytest
+
+from byol_tf.modalities.registry import MEMBERS, load_modality
+from configs import data_argument, kinds
+from configs.command_line import find
+
+SIGNAL = "tests.support.toy_modality:SIGNALS"
+
+
+def make(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return str(folder)
+
+
+@pytest.fixture(name="two")
+def _two(monkeypatch):
+    """A second kind, as somebody would add one."""
+    kind = kinds.Kind("quickstart", (".sig", ".flac"))
+    monkeypatch.setitem(kinds.KINDS, "signal", kind)
+
+
+def recipe(data, *arguments):
+    found = data_argument.with_recipe([f"--data={data}", *arguments])
+    return found[0].removeprefix("--config=")
+
+
+@pytest.mark.parametrize("name", kinds.KINDS)
+def test_a_kind_has_the_extensions_of_its_modality_and_a_recipe(name):
+    assert set(kinds.KINDS[name].extensions) == set(
+        load_modality(name).extensions
+    )
+    assert find(kinds.KINDS[name].recipe).endswith(".py")
+
+
+def test_every_modality_is_a_kind():
+    assert kinds.KINDS.keys() == MEMBERS.keys()
+
+
+def test_the_files_decide_and_the_line_says_so(two, tmp_path, capsys):
+    data = make(tmp_path, "a/1.SIG", "a/2.flac", "b.sig", "b/1.png", "c.txt")
+    assert recipe(data) == find("quickstart")
+    line = capsys.readouterr().out
+    assert line.startswith("Data: signals, by 3 files (.sig, .flac), 1 are im")
+    assert "--modality= says otherwise" in line
+
+
+def test_a_table_is_what_its_paths_are(two, tmp_path):
+    (tmp_path / "all.csv").write_text('path,label\n"a/1.sig",x\nb.sig,y\n')
+    assert kinds.kind_of(str(tmp_path / "all.csv"))[0] == "signal"
+
+
+def test_files_of_a_system_are_not_looked_at(two, tmp_path):
+    data = make(tmp_path, "@eaDir/1.png", ".trash/2.png", "a/1.sig")
+    assert kinds.kind_of(data)[0] == "signal"
+
+
+def test_no_more_files_are_looked_at_than_needed(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(kinds, "LOOKED_AT", 2)
+    data = make(tmp_path, "1.sig", "2.sig", "3.sig")
+    assert "by 2 files" in kinds.kind_of(data)[1]
+
+
+@pytest.mark.parametrize("data", ["tfds:mnist", "a.npz", ""])
+def test_where_nothing_is_seen_nothing_is_said(data, tmp_path):
+    assert kinds.kind_of(data or str(tmp_path)) == ("image", "")
+
+
+def test_a_modality_that_is_given_holds(two, tmp_path, capsys):
+    data = make(tmp_path, "1.png")
+    assert recipe(data, "--modality=signal") == find("quickstart")
+    given = data_argument.with_recipe(
+        [f"--data={data}", f"--modality={SIGNAL}"]
+    )
+    assert f"--config.modality={SIGNAL}" in given
+    assert given[0] == f"--config={find('photos')}"
+    assert not capsys.readouterr().out
+
+
+def test_a_recipe_that_is_given_says_what_its_data_are(two, tmp_path, capsys):
+    data = make(tmp_path, "1.sig")
+    given = [f"--data={data}", "--config=mine.py"]
+    assert set(data_argument.with_recipe(given)) == set(given)
+    assert not capsys.readouterr().out
