@@ -15,9 +15,9 @@ from byol_tf.jobs.recipes import configs
 
 def main() -> None:
     """Runs the command that the arguments name."""
-    configs()
-    importlib.import_module("configs.early")  # heeds signals
-    importlib.import_module("configs.commands").run()
+    with configs():
+        importlib.import_module("configs.early")  # heeds signals
+        importlib.import_module("configs.commands").run()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 Importing it registers every class with Keras.
 """
 
+import functools
+
 from byol_tf.data.split import balanced_subset
 from byol_tf.evaluation.collapse import collapse_statistics, diagnose
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
@@ -10,8 +12,9 @@ from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy, nearest_neighbours
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import logistic_classifiers
+from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.export.simple import export_saved_model
-from byol_tf.jobs.pretrain.program import pretrain
+from byol_tf.jobs.pretrain import program
 from byol_tf.methods.byol import BYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
@@ -27,6 +30,11 @@ from byol_tf.reports.plots import curves
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.tasks.task import Task, VectorTask
 from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
+
+# Like the command, it starts from official weights, too.
+pretrain = functools.update_wrapper(
+    functools.partial(program.pretrain, official=read_encoder), program.pretrain
+)
 
 __all__ = [
     "BYOL",

@@ -18,20 +18,25 @@ def pretrain(
     data: Path,
     run: Path,
     *,
-    config: str = "photos",
+    config: str = "",
     minutes: float | None = None,
     fields: Mapping[str, object] | None = None,
+    **options,
 ) -> Encoder:
     """Pretrains an encoder, as `byol_tf pretrain DATA RUN` does.
 
     A run that is there already goes on.
 
     Args:
-        data: folder of files, `.npz` file of arrays, or "tfds:NAME".
+        data: folder of files, `.csv` file that names them, `.npz` file of
+            arrays, or "tfds:NAME".
         run: folder that gets encoder, numbers and report.
-        config: name of a recipe, or a file.
+        config: name of a recipe, or a file; "": what suits the files.
         minutes: of training; None for what the recipe says.
-        fields: values of other fields, such as `{"augment.size": 96}`.
+        fields: values of other fields, such as `{"augment.size": 96}`, or
+            `{"encoder.weights": "official.pkl"}`.
+        **options: of `run_config_in`: `strategy`, `accept_changes`,
+            `stop_after`, `official`.
 
     Returns:
         The encoder, see `load_encoder`.
@@ -39,24 +44,32 @@ def pretrain(
     Raises:
         ValueError: in one line, for a wrong field or unsuitable data.
     """
-    configs()
-    command_line, data_argument, base = (
-        importlib.import_module(f"configs.{name}")
-        for name in ("command_line", "data_argument", "base")
-    )
     words = [f"--data={os.fspath(data)}"]
+    words += [f"--config={config}"] if config else []
     words += [] if minutes is None else [f"--minutes={minutes}"]
     words += [
         f"--config.{key}={value}" for key, value in (fields or {}).items()
     ]
-    words = data_argument.expanded(words)
-    prefix = "--config."
-    overrides = [w.removeprefix(prefix) for w in words if w.startswith(prefix)]
-    section = command_line.load(config, overrides)
-    job, result = run_config_in(section, run, base.get_config())
+    section, defaults = _configuration(words)
+    job, result = run_config_in(section, run, defaults, **options)
     if job.distribution.is_chief:
         print(job.table(result))
     return load_encoder(run)
+
+
+def _configuration(words):
+    """What the flags of a command say, and a configuration of every field."""
+    with configs():
+        command_line, data_argument, base = (
+            importlib.import_module(f"configs.{name}")
+            for name in ("command_line", "data_argument", "base")
+        )
+        words = data_argument.expanded(words)
+        start = "--config."
+        fields = [w.removeprefix(start) for w in words if w.startswith(start)]
+        (recipe,) = (w for w in words if w.startswith("--config="))
+        recipe = recipe.removeprefix("--config=")
+        return command_line.load(recipe, fields), base.get_config()
 
 
 def run_config_in(

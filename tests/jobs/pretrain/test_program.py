@@ -45,6 +45,14 @@ def test_a_folder_becomes_an_encoder_and_the_signals_stay(photos, tmp_path):
     np.testing.assert_array_equal(again.model(batch), encoder.model(batch))
 
 
+def test_official_weights_are_read_as_by_the_command(photos, tmp_path):
+    weights = tmp_path / "official.pkl"
+    weights.write_bytes(b"no pickle")
+    fields = {**SMALL, "encoder.weights": str(weights), "batch_size": 8}
+    with pytest.raises(ValueError, match=r"official\.pkl.*pickle"):
+        byol_tf.pretrain(photos, tmp_path / "run", fields=fields)
+
+
 def test_a_wrong_field_is_named(photos, tmp_path):
     with pytest.raises(ValueError, match=r"no field.*colour"):
         byol_tf.pretrain(photos, tmp_path / "run", fields={"colour": 1})
