@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from configs import command_line, commands, data_argument
+from tests.support import doors
 from tests.support.scripts import ROOT
 
 
@@ -19,6 +20,7 @@ def run(*words, cwd=ROOT, fakes=None, program=("-m", "byol_tf")):
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     if fakes:
         environment["PYTHONPATH"] = str(fakes)
+        return doors.run(*program, *words, cwd=cwd, environment=environment)
     return subprocess.run(
         [sys.executable, *program, *map(str, words)],
         capture_output=True,

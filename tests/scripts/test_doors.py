@@ -10,6 +10,7 @@ import pytest
 
 from byol_tf.distribute.strategy import STRATEGIES
 from byol_tf.export.formats import WRITERS
+from tests.support import doors
 from tests.support.scripts import ROOT
 
 SCRIPTS = (
@@ -51,25 +52,15 @@ def place(tmp_path_factory):
     return folder
 
 
-def start(place, script, *flags, fakes="fakes"):
-    program = [str(ROOT / f"{script}.py")]
-    if script == "byol_tf":
-        program = [str(ROOT / script), "embed"]
-    return subprocess.Popen(
-        [sys.executable, *program, *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(place / fakes)},
-    )
+def with_fakes(place, fakes="fakes"):
+    return {**os.environ, "PYTHONPATH": str(place / fakes)}
 
 
 def answer(place, script, *flags):
     """Exit status and what went to stdout and stderr."""
-    process = start(place, script, *flags)
-    output, errors = process.communicate(timeout=60)
-    return process.returncode, output, errors
+    program, environment = ROOT / f"{script}.py", with_fakes(place)
+    done = doors.run(program, *flags, cwd=place, environment=environment)
+    return done.returncode, done.stdout, done.stderr
 
 
 def assert_told(place, script, flags, told):
@@ -299,6 +290,29 @@ def slow(place):
     return place
 
 
+@pytest.fixture(scope="module")
+def ctrl_c():
+    """Heeds Ctrl-C; a runner in the background ignores it, and its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def start(place, script, *flags, fakes):
+    """A process of its own, to which signals are sent."""
+    program = [str(ROOT / f"{script}.py")]
+    if script == "byol_tf":
+        program = [str(ROOT / script), "embed"]
+    return subprocess.Popen(
+        [sys.executable, *program, *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=place,
+        env=with_fakes(place, fakes),
+    )
+
+
 STOPPED = "\nstopped; run the same command to go on\n"
 INTERRUPTED = "\ninterrupted; run the same command again\n"
 
@@ -315,7 +329,7 @@ INTERRUPTED = "\ninterrupted; run the same command again\n"
     ],
 )
 def test_a_signal_during_the_import_ends_with_its_line_and_status(
-    slow, script, flags, number, status, output, errors
+    ctrl_c, slow, script, flags, number, status, output, errors
 ):
     (slow / "began").unlink(missing_ok=True)
     process = start(slow, script, *flags, fakes="slow")
@@ -338,7 +352,9 @@ def early(place):
 
 @pytest.mark.parametrize("script", [*SCRIPTS, "byol_tf"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_are_heeded_before_the_flags_are_known(early, script, number):
+def test_signals_are_heeded_before_the_flags_are_known(
+    ctrl_c, early, script, number
+):
     (early / "began").unlink(missing_ok=True)
     process = start(early, script, fakes="early")
     while not (early / "began").exists() and process.poll() is None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from configs import commands, silence
+from tests.support import doors
 from tests.support.scripts import ROOT
 
 NOTES = (
@@ -32,14 +33,11 @@ FLAGS = {
 def start(place, name, fakes, **more):
     environment = {k: v for k, v in os.environ.items() if k != silence.LEVEL}
     words = FLAGS.get(name, ["RUN"])
-    return subprocess.run(
-        [sys.executable, "-m", "byol_tf", name]
-        + [str(place) if word == "RUN" else word for word in words],
-        capture_output=True,
-        text=True,
+    return doors.run(
+        *("-m", "byol_tf", name),
+        *(place if word == "RUN" else word for word in words),
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(fakes), **more},
-        timeout=60,
+        environment={**environment, "PYTHONPATH": str(fakes), **more},
     )
 
 

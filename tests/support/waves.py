@@ -80,7 +80,7 @@ class TracedOnce(Distribution):
 
 @functools.cache
 def _compiled(step):
-    return tf.function(step)
+    return tf.function(step, autograph=False)
 
 
 def variables(model):
