@@ -2,7 +2,7 @@
 
 The other files here change some of these. Run one with
 
-    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+    byol_tf pretrain runs/quickstart --config=quickstart
 
 and override any field with `--config.<field>=<value>`, for instance
 `--config.optimizer.base_lr=0.4`.

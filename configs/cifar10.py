@@ -1,6 +1,6 @@
 """CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10.py --workdir=runs/cifar10 \
+    byol_tf pretrain runs/cifar10 --config=cifar10 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 The recipe behind the highest published BYOL number on CIFAR-10, solo-learn's

@@ -1,7 +1,6 @@
 """Barlow Twins on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_barlow_twins.py \
-        --workdir=runs/cifar10_barlow_twins \
+    byol_tf pretrain runs/cifar10_barlow_twins --config=cifar10_barlow_twins \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/barlow.yaml`, whose views are

@@ -1,6 +1,6 @@
 """CIFAR-10 with a small encoder: about 40 minutes on two CPU cores.
 
-    python train.py --config=configs/cifar10_cpu.py --workdir=runs/cifar10_cpu \
+    byol_tf pretrain runs/cifar10_cpu --config=cifar10_cpu \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Reached by seed 0 on two cores of an Intel Xeon, in float32, by minutes of

@@ -1,7 +1,6 @@
 """CIFAR-10 in minutes on two CPU cores, rather than in forty.
 
-    python train.py --config=configs/cifar10_minutes.py \
-        --workdir=runs/cifar10_minutes \
+    byol_tf pretrain runs/cifar10_minutes --config=cifar10_minutes \
         --config.data.dir=$HOME/tensorflow_datasets
 
 With a narrower encoder (widths 16 to 128, `benchmarks/pretrain_config.py`) four

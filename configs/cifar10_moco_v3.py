@@ -1,7 +1,6 @@
 """MoCo v3 on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_moco_v3.py \
-        --workdir=runs/cifar10_moco_v3 \
+    byol_tf pretrain runs/cifar10_moco_v3 --config=cifar10_moco_v3 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/mocov3.yaml`, whose views, heads'

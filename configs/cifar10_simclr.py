@@ -1,7 +1,6 @@
 """SimCLR on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_simclr.py \
-        --workdir=runs/cifar10_simclr \
+    byol_tf pretrain runs/cifar10_simclr --config=cifar10_simclr \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/simclr.yaml`, with its

@@ -1,7 +1,6 @@
 """SimSiam on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_simsiam.py \
-        --workdir=runs/cifar10_simsiam \
+    byol_tf pretrain runs/cifar10_simsiam --config=cifar10_simsiam \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/simsiam.yaml`, with its

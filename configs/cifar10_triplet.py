@@ -1,7 +1,6 @@
 """A triplet loss on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_triplet.py \
-        --workdir=runs/cifar10_triplet \
+    byol_tf pretrain runs/cifar10_triplet --config=cifar10_triplet \
         --config.data.dir=$HOME/tensorflow_datasets
 
 There is no published recipe for it without labels: this is that of

@@ -1,7 +1,6 @@
 """VICReg on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
 
-    python train.py --config=configs/cifar10_vicreg.py \
-        --workdir=runs/cifar10_vicreg \
+    byol_tf pretrain runs/cifar10_vicreg --config=cifar10_vicreg \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/vicreg.yaml`. Published there:

@@ -1,13 +1,12 @@
 """Comparisons: every field, and presets.
 
-    python compare.py --config=configs/compare.py:objectives \
-        --workdir=runs/objectives
+    byol_tf compare runs/objectives --config=compare:objectives
 
 Presets: `objectives` (BYOL and its relatives), `ablations` (BYOL without one
 of its parts), `batch` (batch sizes). Without one, BYOL alone with three seeds.
 What is compared can also be said on the command line:
 
-    python compare.py --workdir=runs/tau \
+    byol_tf compare runs/tau \
         --config.grid='(("objective.tau",0.9,0.99,0.999),)'
 
 A run of the base takes about five minutes on two CPU cores.

@@ -1,6 +1,6 @@
 """Embedding and search: every field, with unit and source.
 
-    python embed.py --workdir=runs/quickstart --images=$HOME/photos
+    byol_tf embed runs/quickstart $HOME/photos
 
 `docs/search.md` has what was measured.
 """

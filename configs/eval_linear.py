@@ -1,11 +1,10 @@
 """Linear evaluation: every field, with unit and source.
 
-    python eval_linear.py --workdir=runs/quickstart
+    byol_tf evaluate runs/quickstart
 
-Any other labelled data set, by the fields of a run's data section:
+Any other labelled data set:
 
-    python eval_linear.py --workdir=runs/quickstart \
-        --config.data.source=folder --config.data.dir=$HOME/labelled \
+    byol_tf evaluate runs/quickstart --data=$HOME/labelled \
         --config.data.image_size=28 --config.data.channels=1
 
 On the quickstart's encoder of seed 0: 83.8 % by SGD, 85.2 % by logistic

@@ -1,6 +1,6 @@
 """Export: every field, with unit and source.
 
-    python export.py --workdir=runs/quickstart --to=exported/quickstart \
+    byol_tf export runs/quickstart exported/quickstart \
         --format=saved_model,onnx,litert
 
 Verified on the images that pretraining kept in the run folder, or on a data

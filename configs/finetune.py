@@ -1,18 +1,17 @@
 """Fine-tuning: every field, with unit and source.
 
-    python finetune.py --workdir=runs/quickstart --labels=1%,10%,100%
+    byol_tf finetune runs/quickstart --labels=1%,10%,100%
 
 Five seeds of ten labels per class, compared with training from scratch:
 
-    python finetune.py --workdir=runs/quickstart --labels=10-per-class \
+    byol_tf finetune runs/quickstart --labels=10-per-class \
         --config.seeds=5
 
 Another data set as in configs/eval_linear.py. Files of labels beside the
 images of a folder:
 
-    python finetune.py --workdir=runs/quickstart --task=keypoints \
-        --labels=100% --config.data.source=folder \
-        --config.data.dir=$HOME/hands --config.labels_file=points.csv
+    byol_tf finetune runs/quickstart --task=keypoints --labels=100% \
+        --data=$HOME/hands --config.labels_file=points.csv
 
 What it reaches is in docs/results.md.
 """

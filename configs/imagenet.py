@@ -1,6 +1,6 @@
 """ImageNet with ResNet-50, the official recipe at any length: for GPUs.
 
-    python train.py --config=configs/imagenet.py:200 --workdir=runs/imagenet \
+    byol_tf pretrain runs/imagenet --config=imagenet:200 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 The text after the colon is the number of epochs, 100 without it; behind a

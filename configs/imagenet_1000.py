@@ -1,6 +1,6 @@
 """ImageNet with ResNet-50, the official 1000 epochs: for GPUs.
 
-    python train.py --config=configs/imagenet_1000.py --workdir=runs/imagenet \
+    byol_tf pretrain runs/imagenet --config=imagenet_1000 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 LARS at learning rate 0.2 for a batch of 256, weight decay 1.5e-6, tau 0.996 at

@@ -1,6 +1,6 @@
 """ImageNet with ResNet-50, the official 300 epochs: for GPUs.
 
-    python train.py --config=configs/imagenet_300.py --workdir=runs/imagenet \
+    byol_tf pretrain runs/imagenet --config=imagenet_300 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 LARS at learning rate 0.3 for a batch of 256, weight decay 1e-6, tau 0.99 at

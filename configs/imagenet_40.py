@@ -1,6 +1,6 @@
 """ImageNet with ResNet-50, the official 40 epochs: for GPUs.
 
-    python train.py --config=configs/imagenet_40.py --workdir=runs/imagenet \
+    byol_tf pretrain runs/imagenet --config=imagenet_40 \
         --config.data.dir=$HOME/tensorflow_datasets
 
 LARS at learning rate 0.45 for a batch of 256, weight decay 1e-6, tau 0.97 at

@@ -1,6 +1,6 @@
 """The main job: five minutes on two CPU cores, on the images shipped inside.
 
-    python train.py --config=configs/quickstart.py --workdir=runs/quickstart
+    byol_tf pretrain runs/quickstart --config=quickstart
 
 Data: 10,000 training and 2,000 test images of Fashion-MNIST, 28x28, gray. The
 settings were chosen on other Fashion-MNIST training images and on a fifth of

@@ -1,6 +1,6 @@
 """The server: every field, with unit and source.
 
-python serve.py --model=exported/quickstart --config.batching.max_batch=32
+byol_tf serve exported/quickstart --config.batching.max_batch=32
 """
 
 import ml_collections

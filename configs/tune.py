@@ -1,14 +1,14 @@
 """Search for settings: every field, with unit.
 
-    python tune.py --workdir=runs/tune
+    byol_tf tune runs/tune
 
 20 trainings, one after the other. Where there are no labels:
 
-    python tune.py --workdir=runs/tune --config.objective=label_free
+    byol_tf tune runs/tune --config.objective=label_free
 
 Another space can be said on the command line:
 
-    python tune.py --workdir=runs/tune \
+    byol_tf tune runs/tune \
         --config.space='(("objective.tau","float",0.9,0.999),)'
 """
 

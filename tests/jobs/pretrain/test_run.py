@@ -259,7 +259,7 @@ def test_every_configuration_builds_a_model(module, tmp_path):
     encoder = IMAGE.encoder(config, CentreView(32), (32, 32, 3))
     assert len(encoder.output_shape) == 2
     assert IMAGE.views(config, CentreView(32))
-    assert "command" in module.__doc__ or "python train.py" in module.__doc__
+    assert "command" in module.__doc__ or "byol_tf pretrain" in module.__doc__
 
 
 @pytest.mark.parametrize(
