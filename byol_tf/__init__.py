@@ -3,6 +3,7 @@
 Everything that a program needs stands here, see `api`; modules below may move.
 """
 
+import importlib
 import pathlib
 import sys
 
@@ -14,6 +15,13 @@ def _is_command() -> bool:
     started = sys.orig_argv[1:]
     asked = "-m" in started and "byol_tf" in started[started.index("-m") :][1:2]
     return asked or pathlib.Path(sys.argv[0]).stem == "byol_tf"
+
+
+def __getattr__(name: str) -> object:
+    """Gives public names to what a command imports, a task of one's own say."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("byol_tf.api"), name)
 
 
 # Importing `api` registers every class, so that `import byol_tf` is enough to

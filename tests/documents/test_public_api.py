@@ -33,5 +33,17 @@ def test_what_is_public_says_what_it_does(name):
     assert (getattr(byol_tf, name).__doc__ or "").strip()
 
 
+@pytest.mark.parametrize("name", ["VectorTask", "pretrain"])
+def test_what_a_command_imports_finds_the_public_names(name):
+    found = byol_tf.__getattr__(name)  # asked for names that are not there
+    assert found is getattr(byol_tf, name)
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error():
+    for name in ("Nothing", "__wrapped__"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(byol_tf, name)
+
+
 def test_the_documents_are_found():
     assert {"README.md", "byol_colab.ipynb"} <= {p.name for p in DOCUMENTS}
