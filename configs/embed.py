@@ -36,8 +36,10 @@ def get_config() -> ml_collections.ConfigDict:
     index.expansion_search = 128  # candidates of a search
 
     config.duplicates = duplicates = ml_collections.ConfigDict()
-    duplicates.threshold = 0.998  # cosine; begin high, see docs/search.md
-    duplicates.neighbours = 64  # of each image, where the index is used
+    # Cosine, see docs/search.md; 0: those that are far nearer to each other
+    # than to the next image, as far as chance does not explain in these images.
+    duplicates.threshold = 0.0
+    duplicates.neighbours = 32  # of each image that are looked at
 
     config.sheet = sheet = ml_collections.ConfigDict()
     sheet.groups = 8  # of duplicates, the largest

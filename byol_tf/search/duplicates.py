@@ -17,6 +17,10 @@ from byol_tf.search.table import ROWS, Embeddings
 
 _STRIP = 1024  # rows compared with a block at a time
 _GROUPS = 4096  # whose first images are in memory at once
+# Distance up to which unit vectors are equal but for rounding.
+_SAME = 2e-3
+_CHANCE = 0.01  # groups that chance alone may make in a whole set
+_LEAST_GAP = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +28,10 @@ class DuplicateSettings:
     """What counts as a duplicate.
 
     Attributes:
-        threshold: cosine from which on two images are near-duplicates.
-        neighbours: of each image that an approximate index is asked for.
+        threshold: cosine from which on two images are near-duplicates; 0: by
+            gaps, see `duplicate_groups`.
+        neighbours: of each image that are looked at, by gaps or where an
+            approximate index finds them.
     """
 
     threshold: float
@@ -48,28 +54,100 @@ class Group(NamedTuple):
     cosines: np.ndarray
 
 
+class Found(NamedTuple):
+    """Groups of at least two, the largest first, and the rule in words."""
+
+    groups: list[Group]
+    rule: str
+
+
 def duplicate_groups(
     embeddings: Embeddings,
     settings: DuplicateSettings,
     index: IndexSettings,
-) -> list[Group]:
-    """Connected components of the pairs at or above a cosine.
+) -> Found:
+    """Connected components of the pairs that are near-duplicates.
+
+    With a threshold, those at or above that cosine. Without, those of which
+    each is, in the other's list of neighbours, before a gap too wide to be
+    chance in this set, see `widest_by_chance`; vectors that are the same are
+    duplicates anyhow.
 
     Every pair is compared up to `index.exact_below` images; above, every
     image with the nearest that an approximate index finds. A few blocks of
-    representations are in memory at once.
-
-    Returns:
-        Groups of at least two, the largest first.
+    representations are in memory at once, and without a threshold the
+    neighbours of all.
     """
-    if len(embeddings) <= index.exact_below:
+    rule = f"cosine of at least {settings.threshold:g}"
+    if not settings.threshold:
+        rows, distances = _neighbours(embeddings, settings, index)
+        gap = widest_by_chance(distances)
+        pairs = _pairs_by_gap(rows, distances, gap)
+        rule = f"nearer than the next image by a factor of {gap:.1f} or more"
+    elif len(embeddings) <= index.exact_below:
         pairs = _pairs_of_all(embeddings, settings.threshold)
     else:
         pairs = _pairs_of_index(embeddings, settings, index)
     members = np.arange(len(embeddings))
     for left, right in pairs:
         members = _merged(members, left, right)
-    return _with_cosines(embeddings, _groups(members))
+    return Found(_with_cosines(embeddings, _groups(members)), rule)
+
+
+def widest_by_chance(distances: np.ndarray) -> float:
+    """By what factor the next neighbour must be farther to show a duplicate.
+
+    Where vectors lie evenly in m dimensions, the k-th neighbour is nearer
+    than the next by a factor r with probability r ** -(m k), and half of all
+    have their 2k-th neighbour farther than the k-th by 2 ** (1 / m), from
+    which m follows (as in Facco et al. 2017, "Estimating the intrinsic
+    dimension of datasets by a minimal neighborhood information").
+
+    Args:
+        distances: float `[n, k]` of the neighbours of each vector, ascending.
+    """
+    count, columns = distances.shape
+    if columns < 2:
+        return _LEAST_GAP
+    near = max(1, min(columns // 2, count // 20))  # near enough to lie evenly
+    far = np.maximum(distances[:, [near - 1, 2 * near - 1]], _SAME)
+    growth = np.nanmedian(np.log2(far[:, 1] / far[:, 0]))  # 1 / m
+    return max(_LEAST_GAP, float((count / _CHANCE) ** growth))
+
+
+def _neighbours(embeddings, settings, index):
+    """Rows and distances `[n, k]` of the others nearest to each vector."""
+    rows, distances = [], []
+    found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
+    with progress_bar("compare", total=len(embeddings), unit="image") as bar:
+        for start, near, cosines in found:
+            own = near == start + np.arange(len(near))[:, None]
+            others = np.argsort(~own, axis=1, kind="stable")[:, 1:]
+            near, cosines = (
+                np.take_along_axis(array, others, axis=1)
+                for array in (near, cosines)
+            )
+            cosines = np.where(np.isfinite(cosines), cosines, np.nan)
+            rows.append(near.astype(np.int32))
+            distances.append(np.sqrt(np.maximum(2 - 2 * cosines, 0)))
+            bar.update(len(near))
+    return np.concatenate(rows), np.concatenate(distances)
+
+
+def _pairs_by_gap(rows, distances, gap) -> Iterator:
+    left = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
+    same = distances <= _SAME
+    yield left[same], rows[same]
+    if rows.shape[1] < 2:
+        return
+    far = np.nan_to_num(np.maximum(distances, _SAME), nan=0.0)
+    steps = far[:, 1:] / np.maximum(far[:, :-1], _SAME)
+    before = np.arange(rows.shape[1]) <= steps.argmax(axis=1)[:, None]
+    before &= steps.max(axis=1, keepdims=True) >= gap
+    edges = np.ones(before.sum(), bool), (left[before], rows[before])
+    edges = coo_matrix(edges, (len(rows), len(rows))).tocsr()
+    mutual = edges.multiply(edges.T).tocoo()
+    yield mutual.row, mutual.col
 
 
 def _pairs_of_all(embeddings, threshold) -> Iterator:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from byol_tf.checks import check_number, require
+from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.files import loading, sha256, whole_file
 from byol_tf.lines import progress_bar
-from byol_tf.search.table import Embeddings, unit_rows
+from byol_tf.search.table import Embeddings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,15 +111,20 @@ def _arrays(found, count):
 def neighbours_of_all(
     embeddings: Embeddings, k: int, settings: IndexSettings
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """The `k` nearest images of every image, itself among them, approximately.
+    """The `k` nearest images of every image, itself among them.
 
     Yields:
-        The first row of a block, then rows and cosines as of `nearest`.
+        The first row of a block, then rows and cosines as of `nearest`; where
+        an approximate index found fewer, row 0 with a cosine of -inf.
     """
-    index = load_index(embeddings, settings)
+    exact = len(embeddings) <= settings.exact_below
+    index = None if exact else load_index(embeddings, settings)
     k = min(k, len(embeddings))
     for start, block in embeddings.blocks():
-        yield start, *_matches(index, block, k)
+        if exact:
+            yield start, *_exact(embeddings, block, k)
+        else:
+            yield start, *_matches(index, block, k)
 
 
 def load_index(embeddings: Embeddings, settings: IndexSettings):

@@ -97,8 +97,11 @@ def search(job):
                 print(f"  {cosine:6.3f}  {path}")
         print(f"\nPicture: {picture}")
     if _DUPLICATES.value:
-        groups, images, files = job.duplicates()
-        print(f"\nGroups of near-duplicates: {groups}, of {images} images")
+        groups, images, rule, files = job.duplicates()
+        print(
+            f"\nGroups of near-duplicates: {groups}, of {images} images "
+            f"({rule})"
+        )
         print(f"Written: {', '.join(map(str, files))}")
     if _MAP.value:
         print(f"\nImages on the map: {job.map(_MAP.value)}; {_MAP.value}")

@@ -97,11 +97,13 @@ def test_gray_encoders_take_coloured_files(tmp_path, folder):
     assert table["status"].to_pylist().count("ok") == 7
 
 
-def test_duplicates_are_written_with_a_picture(run, folder):
-    changes = {"duplicates": {"threshold": 0.999}}
+@pytest.mark.parametrize("threshold", [0.0, 0.999])
+def test_duplicates_are_written_with_a_picture(run, folder, threshold):
+    changes = {"duplicates": {"threshold": threshold}}
     search = embed_builders.Search(config(**changes), embedded(run, folder))
-    groups, images, files = search.duplicates()
+    groups, images, rule, files = search.duplicates()
     assert (groups, images) == (1, 2)
+    assert "0.999" in rule if threshold else "next image" in rule
     with open(run / "duplicates.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == ["a/copy.png", "b/3.png"]
@@ -162,7 +164,7 @@ def test_all_of_it_by_the_command_line(run, folder, tmp_path):
     assert "Read 8 new images; 7 are in out.parquet" in done.stdout
     assert "not read: bad.png: not an image" in done.stdout
     assert "  1.000  a/copy.png" in done.stdout
-    assert "Groups of near-duplicates: 1, of 2 images" in done.stdout
+    assert "Groups of near-duplicates: 1, of 2 images (nearer" in done.stdout
     assert "Images on the map: 7; map.html" in done.stdout
     for name in ("query.png", "duplicates.csv", "duplicates.png", "map.html"):
         assert (tmp_path / name).stat().st_size > 0

@@ -8,6 +8,7 @@ import pytest
 from byol_tf.search import duplicates, parts
 from byol_tf.search.duplicates import (
     duplicate_groups,
+    widest_by_chance,
     write_groups,
 )
 from tests.support.embeddings import random_vectors, write_embeddings
@@ -40,9 +41,10 @@ def test_groups_are_joined_by_chains_and_sorted_by_size(tmp_path):
     vectors = at_angles(0, 90, 3, 180, 6, 91, 270)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
     threshold = np.cos(np.radians(4))
-    found = duplicate_groups(
+    found, rule = duplicate_groups(
         embeddings, duplicate_settings(threshold=threshold), index_settings()
     )
+    assert rule == "cosine of at least 0.997564"
     assert [group.rows.tolist() for group in found] == [[0, 2, 4], [1, 5]]
     wanted = np.cos(np.radians([0, 3, 6]))
     np.testing.assert_allclose(found[0].cosines, wanted, atol=1e-6)
@@ -59,7 +61,7 @@ def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
     copies = vectors[::3] + 0.05 * random_vectors(67, 6, seed=1)
     vectors = np.concatenate([vectors, copies])
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    found = duplicate_groups(
+    found, _ = duplicate_groups(
         embeddings, duplicate_settings(threshold=0.99), index
     )
     groups = [group.rows.tolist() for group in found]
@@ -72,29 +74,76 @@ def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
         )
 
 
-def test_a_collapsed_encoder_makes_one_group(tmp_path):
+@pytest.mark.parametrize("threshold", [0.0, 0.998])
+def test_a_collapsed_encoder_makes_one_group(tmp_path, threshold):
     vectors = np.ones((300, 3), np.float32)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
-    (group,) = duplicate_groups(
-        embeddings, duplicate_settings(), index_settings()
+    (group,), _ = duplicate_groups(
+        embeddings, duplicate_settings(threshold=threshold), index_settings()
     )
     assert group.rows.tolist() == list(range(300))
 
 
-def test_without_duplicates_there_is_no_group(tmp_path):
-    embeddings = write_embeddings(tmp_path / "e.parquet", at_angles(0, 90))
-    assert (
-        duplicate_groups(embeddings, duplicate_settings(), index_settings())
-        == []
+def with_copies(noise=0.01):
+    """Vectors in a ball of 6 dimensions, then copies of the first 10."""
+    vectors = random_vectors(300, 7)
+    vectors[:, 0] = 3.0
+    groups = [*(range(10)), 0]  # the first one has two copies
+    copies = vectors[groups] + noise * random_vectors(11, 7, seed=1)
+    wanted = [[0, 300, 310], *([row, 300 + row] for row in range(1, 10))]
+    return np.concatenate([vectors, copies]), wanted
+
+
+@pytest.mark.parametrize(
+    "index", [index_settings(), index_settings(exact_below=0)]
+)
+def test_copies_are_known_by_the_gap_to_the_next(tmp_path, monkeypatch, index):
+    monkeypatch.setattr(parts, "ROWS", 128)
+    vectors, wanted = with_copies()
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    found, rule = duplicate_groups(embeddings, duplicate_settings(), index)
+    assert [group.rows.tolist() for group in found] == wanted
+    assert "than the next image by a factor of" in rule
+
+
+def test_images_that_are_all_much_alike_are_no_duplicates(tmp_path):
+    vectors, wanted = with_copies()
+    vectors[:, 0] = 60.0  # the same, twenty times as near to each other
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.median(unit @ unit.T) > 0.998
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    found, _ = duplicate_groups(
+        embeddings, duplicate_settings(), index_settings()
     )
+    assert [group.rows.tolist() for group in found] == wanted
+
+
+@pytest.mark.parametrize("settings", [{}, {"threshold": 0.998}])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_without_duplicates_there_is_no_group(tmp_path, settings, count):
+    vectors = at_angles(*range(0, 10 * count, 10))
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    found, _ = duplicate_groups(
+        embeddings, duplicate_settings(**settings), index_settings()
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize("dimensions", [3, 8])
+def test_a_gap_is_as_wide_as_chance_makes_few(dimensions):
+    points = np.random.default_rng(0).normal(size=(900, dimensions))
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    found = widest_by_chance(np.sort(distances, axis=1)[:, 1:33])
+    wanted = (900 / 0.01) ** (1 / dimensions)
+    assert found == pytest.approx(wanted, rel=0.25)
 
 
 def test_the_table_names_every_image_of_every_group(tmp_path):
     paths = ["b, é.png", "c.png", "a.png", "d.png"]
     vectors = at_angles(0, 90, 0, 89)
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors, paths)
-    groups = duplicate_groups(
-        embeddings, duplicate_settings(), index_settings()
+    groups, _ = duplicate_groups(
+        embeddings, duplicate_settings(threshold=0.998), index_settings()
     )
     write_groups(embeddings, groups, tmp_path / "d.csv")
     with open(tmp_path / "d.csv", encoding="utf-8", newline="") as file:

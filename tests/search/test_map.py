@@ -139,6 +139,17 @@ def screen(page):
     )
 
 
+def shares_of_window(page, places):
+    """Width and height of all points, as shares of what the legend leaves."""
+    left, top, width, height = page.evaluate(
+        "(() => { const box = canvas.getBoundingClientRect();"
+        " return [box.left, box.top, legend.offsetLeft, box.height]; })()"
+    )
+    spread = np.ptp(np.array(places), axis=0)
+    assert (np.array(places) > [left, top]).all()
+    return min(spread / [width, height])
+
+
 def text_of(page, selector):
     return page.evaluate(f"document.querySelector('{selector}').textContent")
 
@@ -156,6 +167,7 @@ def test_in_a_browser_the_map_shows_paths_and_thumbnails(drawn, tmp_path):
 
         places = screen(page)
         picture = pixels(page)
+        assert shares_of_window(page, places) > 0.8
         labels = data_of(file)["labels"]
         for (x, y), label in zip(places, labels, strict=True):
             near = picture[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]

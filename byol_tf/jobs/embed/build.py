@@ -140,21 +140,25 @@ class Search:
         ]
         return shown, target
 
-    def duplicates(self) -> tuple[int, int, list[pathlib.Path]]:
+    def duplicates(self) -> tuple[int, int, str, list[pathlib.Path]]:
         """Writes `duplicates.csv`, and the largest groups as a picture.
 
+        Beside each group is the next image that does not belong to it.
+
         Returns:
-            Number of groups, of images in them, and the files.
+            Number of groups, of images in them, what makes a group, and the
+            files.
         """
-        groups = duplicate_groups(
+        groups, rule = duplicate_groups(
             self.embeddings, self._duplicates, self._index
         )
         files = [self.embeddings.path.with_name("duplicates.csv")]
         write_groups(self.embeddings, groups, files[0])
         if groups:
             files.append(files[0].with_suffix(".png"))
-            self._draw_groups(groups, files[1])
-        return len(groups), sum(len(group.rows) for group in groups), files
+            self._draw_groups(groups, rule, files[1])
+        count = sum(len(group.rows) for group in groups)
+        return len(groups), count, rule, files
 
     def map(self, target: str | os.PathLike) -> int:
         """Draws a map, see `write_map`; gives the number of images on it."""
@@ -197,21 +201,33 @@ class Search:
     def _shown(self, file, name, note):
         return Shown(self._modality.thumbnail(file, SIDE), name, note)
 
-    def _draw_groups(self, groups, target):
+    def _draw_groups(self, groups, rule, target):
         section, noun = self._config.sheet, self._modality.name
         largest = groups[: section.groups]
         sheet = []
         for group in largest:
             names = map(self.embeddings.path_of, group.rows[: section.images])
             pairs = zip(names, group.cosines, strict=False)
-            sheet.append(self._pictures(pairs))
+            sheet.append([*self._pictures(pairs), *self._next_to(group)])
         contact_sheet(
             sheet,
             target,
-            title=f"{len(groups)} groups of near-duplicates, cosine of at "
-            f"least {self._duplicates.threshold:g}",
+            title=f"{len(groups)} groups of near-duplicates, {rule}",
             headings=[f"{len(group.rows)} {noun}s" for group in largest],
         )
+
+    def _next_to(self, group):
+        """The nearest to a group's first image that is not in the group."""
+        first = self.embeddings.rows(group.rows[:1])
+        rows, cosines = nearest(
+            self.embeddings, first, len(group.rows) + 1, self._index
+        )
+        for row, cosine in zip(rows[0], cosines[0], strict=True):
+            if row not in group.rows:
+                path = self.embeddings.path_of(row)
+                note = f"next: {cosine:.3f}"
+                return [self._shown(self._folder / path, path, note)]
+        return []
 
 
 def _decoded(encoder, query):

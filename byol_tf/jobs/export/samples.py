@@ -5,11 +5,15 @@ import pathlib
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from byol_tf.export.signatures import FORM
 from byol_tf.export.verify import Labelled, Samples
 from byol_tf.jobs import inputs
 from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.lines import printable
+from byol_tf.modalities.signature import DEFAULT, OK
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runs.samples import load_samples, stored
 
@@ -85,24 +89,45 @@ def _of_data_set(config, workdir, encoder, defaults):
         for part in (train, test)
     ]
     encoder = _completed(encoder, run, train)
+    few, files = _with_files(encoder, few)
     labelled = [Labelled(*stored(part, encoder.decode)) for part in parts]
     folds = [tuple(labelled)] if all(len(x.rows) for x in labelled) else ()
     rng = np.random.default_rng(verify.seed)
     some = _some(train, config.litert.calibration_images, rng)
     return Found(
         encoder,
-        Samples(stored(few, encoder.decode).rows, _files(few), folds),
+        Samples(stored(few, encoder.decode).rows, files, folds),
         stored(some, encoder.decode).rows,
         test.name,
     )
 
 
-def _files(part):
-    """Contents of the files that decoded rows come from."""
-    if part.encoded or not (part.folder and part.paths):
-        return ()
+def _with_files(encoder, part):
+    """Examples whose files an export can read, and the files' contents.
+
+    Without any such file, all of them and (). A line names what is left out.
+    """
+    signature = encoder.inputs(FORM)[DEFAULT]
+    (spec,) = signature.specs.values()
+    known = part.folder and part.paths and not part.encoded
+    if not known or spec.dtype != tf.string:
+        return part, ()
     folder = pathlib.Path(part.folder)
-    return [(folder / path).read_bytes() for path in part.paths]
+    files = [(folder / path).read_bytes() for path in part.paths]
+    _, status = signature.read(tf.constant(files))
+    why = [reason.decode() for reason in status.numpy()]
+    good = [row for row, reason in enumerate(why) if reason == OK]
+    if len(good) == len(files):
+        return part, files
+    bad = next(row for row, reason in enumerate(why) if reason != OK)
+    print(
+        f"{len(files) - len(good)} of {len(files)} test {encoder.noun}s are "
+        "not compared, since exports cannot read their files; the first, "
+        f"{printable(part.paths[bad])}: {why[bad]}"
+    )
+    if not good:
+        return part, ()
+    return part.subset(np.array(good)), [files[row] for row in good]
 
 
 def _completed(encoder, run, train):

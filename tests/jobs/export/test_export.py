@@ -15,6 +15,7 @@ from PIL import Image
 from byol_tf.export import saved_model, verify
 from byol_tf.files import sha256
 from byol_tf.jobs.export import build as export_builders
+from byol_tf.jobs.export import samples
 from byol_tf.modalities.image import graph_decode as decode
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import (
@@ -289,3 +290,43 @@ def test_a_file_as_target_is_refused(tmp_path):
         saved_model.new_version(tmp_path / "file"),
     ):
         pass
+
+
+def folder_of_pictures(folder, names):
+    for split in ("train", "test"):
+        for number, name in enumerate(names):
+            path = folder / split / f"{'ab'[number % 2]}" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture(12 + number, 14).save(path)
+    return {
+        **{"data.source": "folder", "data.dir": str(folder)},
+        **{"data.image_size": 12, "data.channels": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    "names,files,rows",
+    [
+        (["0.png", "1.webp", "2.jpg", "3.tif"], 2, 2),
+        (["0.webp", "1.webp"], 0, 2),
+        (["0.png", "1.png"], 2, 2),
+    ],
+)
+def test_files_that_exports_cannot_read_are_named_and_not_compared(
+    tmp_path, capsys, names, files, rows
+):
+    workdir = make_run(tmp_path)
+    data = folder_of_pictures(tmp_path / "photos", names)
+    found = samples.find(
+        *(options(**data), workdir),
+        *(encoders.load_encoder(workdir), base.get_config()),
+    )
+    assert len(found.compared.files) == files
+    assert len(found.compared.rows) == rows
+    shown = capsys.readouterr().out
+    named = ".webp: not an image (JPEG, PNG, GIF, BMP)" in shown
+    assert named == any(name.endswith(".webp") for name in names)
+    for file, row in zip(
+        found.compared.files, found.compared.rows, strict=False
+    ):
+        np.testing.assert_allclose(decoded([file])[0][0], row * 1.0, atol=3)
