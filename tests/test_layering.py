@@ -26,7 +26,7 @@ ROOMS = {
     "runs": "layers tasks modalities data",
     "export": "modalities evaluation",
     "serving": "",
-    "search": "data reports",
+    "search": "data evaluation reports",
 }
 ABOVE = " ".join(ROOMS)  # what a job may import; other jobs: `pretrain` alone
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.stem != "__init__")

@@ -6,7 +6,8 @@ learning through alignment and uniformity on the hypersphere", section 4.1.
 
 import numpy as np
 
-from byol_tf.evaluation.collapse import as_matrix, unit_rows
+from byol_tf.evaluation.collapse import as_matrix
+from byol_tf.evaluation.vectors import unit_rows
 
 
 def alignment(first: np.ndarray, second: np.ndarray) -> float:

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from byol_tf.evaluation.vectors import unit_rows
+
 FELL = 0.5  # of the effective rank before training: below it, directions went
 GENTLER = (
     "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
@@ -182,12 +184,6 @@ def as_matrix(vectors: np.ndarray, name: str, least: int = 2) -> np.ndarray:
             f"Received: {name}.shape={vectors.shape}"
         )
     return vectors
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Float64 `[n, dim]` scaled to length 1; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
 
 
 def _measure(vectors):

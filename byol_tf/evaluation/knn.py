@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from byol_tf.checks import check_number, check_positive
+from byol_tf.evaluation.vectors import unit_rows
 
 
 def knn_predict(
@@ -43,8 +44,8 @@ def knn_predict(
     """
     several = isinstance(k, Iterable)
     ks = tuple(k) if several else (k,)
-    bank = _unit_rows(bank, "bank")
-    queries = _unit_rows(queries, "queries")
+    bank = _checked_unit(bank, "bank")
+    queries = _checked_unit(queries, "queries")
     bank_labels = _checked_labels(
         bank_labels, len(bank), num_classes, "bank_labels"
     )
@@ -105,8 +106,8 @@ def nearest_neighbours(
     Returns:
         int64 `[m, k]`, by descending cosine.
     """
-    bank = _unit_rows(bank, "bank")
-    queries = _unit_rows(queries, "queries")
+    bank = _checked_unit(bank, "bank")
+    queries = _checked_unit(queries, "queries")
     _check_options(bank, queries, (k,), 1.0, chunk)
     return np.concatenate(
         [
@@ -145,7 +146,7 @@ def _elect(labels, votes, num_classes):
     return sums.reshape(len(labels), num_classes).argmax(axis=1)
 
 
-def _unit_rows(vectors, name):
+def _checked_unit(vectors, name):
     vectors = np.asarray(vectors, np.float32)
     if vectors.ndim != 2 or not len(vectors):
         raise ValueError(
@@ -157,12 +158,7 @@ def _unit_rows(vectors, name):
             f"`{name}` must be finite. Received: {name} with NaN or infinite "
             "values. Has the training diverged?"
         )
-    # Divided by the largest value first: squares of large or tiny float32
-    # features would leave the range.
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
-    vectors = vectors / np.where(largest > 0, largest, 1)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return unit_rows(vectors)
 
 
 def _checked_labels(labels, count, num_classes, name):

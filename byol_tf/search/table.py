@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from byol_tf.checks import require
+from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.files import is_inside, loading
 
 OK = "ok"  # status of an image that was embedded
@@ -162,13 +163,3 @@ class Embeddings:
             here = (wanted >= start) & (wanted < start + len(block))
             found[here] = block[wanted[here] - start]
         return found
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Float32 `[n, dim]` scaled to length 1; zeros stay zeros."""
-    # Divided by the largest value first: squares of large or tiny float32
-    # values would leave the range.
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
-    vectors = vectors / np.where(largest > 0, largest, 1)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.search.select import select_rows
-from byol_tf.search.table import unit_rows
 
 KINDS, EACH = 6, 15
 
