@@ -1,13 +1,11 @@
 """One random view of every image of a batch, as a Keras layer."""
 
-import logging
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_number, check_range
-from byol_tf.modalities.image import geometry, ops, sampling
+from byol_tf.modalities.image import changes, geometry, sampling
 from byol_tf.modalities.image.decode import OVERSAMPLING
 from byol_tf.modalities.image.layer import (
     ImageLayer,
@@ -19,7 +17,6 @@ from byol_tf.modalities.image.layer import (
 )
 from byol_tf.modalities.image.resize import resize_box
 
-_log = logging.getLogger(__name__)
 _RECIPE = (
     *("size", "area", "aspect", "resize", "flip", "jitter", "brightness"),
     *("contrast", "saturation", "hue", "grayscale", "blur", "blur_sigma"),
@@ -130,7 +127,7 @@ class View(ImageLayer):
         self.warned = False
 
     def call(self, images, seed=None):
-        warn_of_channels(self, [self], images)
+        changes.warn_of_channels(self, [self], images)
         if seed is None:
             seed = next_seed(self.seed_generator)
         return self.draw(images, seed)
@@ -176,7 +173,7 @@ class View(ImageLayer):
             numbers: a row of `sampling.random_numbers` for each of them.
         """
         draws = sampling.by_name(numbers)
-        return self._change(self._crop(images, draws), draws)
+        return changes.change(self, self._crop(images, draws), draws)
 
     def cut(self, image: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Cuts the crop of a view out of one image of any size.
@@ -235,15 +232,7 @@ class View(ImageLayer):
         if self.flip:
             flip = (draws["flip"] < self.flip)[:, None, None, None]
             crops = tf.where(flip, tf.reverse(crops, [2]), crops)
-        return self._change(crops, draws)
-
-    def _change(self, images, draws):
-        for change in (
-            *(self._turn, self._rotate, self._jitter, self._grayscale),
-            *(self._blur, self._solarize),
-        ):
-            images = change(images, draws)
-        return tf.clip_by_value(images, 0.0, 1.0)
+        return changes.change(self, crops, draws)
 
     def _crop(self, images, draws):
         several = isinstance(images, dict)
@@ -268,72 +257,6 @@ class View(ImageLayer):
     def _box(self, draws, height, width):
         return sampling.boxes(draws, height, width, self.area, self.aspect)
 
-    def _turn(self, images, draws):
-        if self.flip_vertical:
-            flip = (draws["flip_vertical"] < self.flip_vertical)[
-                :, None, None, None
-            ]
-            images = tf.where(flip, tf.reverse(images, [1]), images)
-        if not self.turn:
-            return images
-        if images.shape[1] != images.shape[2]:
-            raise ValueError(
-                "`turn` is of square views. "
-                f"Received: turn={self.turn}, size={images.shape[1:3]}"
-            )
-        quarters = tf.cast(4.0 * draws["quarters"], tf.int32)
-        done = draws["turn"] < self.turn
-        return ops.turn(images, tf.where(done, quarters, 0))
-
-    def _rotate(self, images, draws):
-        if not self.rotate:
-            return images
-        # Mirrored at the border: black corners would tell the angle.
-        angle = sampling.between(draws["angle"], -self.rotate, self.rotate)
-        return geometry.rotate(images, angle)
-
-    def _jitter(self, images, draws):
-        strengths = [self.brightness, self.contrast, self.saturation, self.hue]
-        if images.shape[-1] != 3:
-            strengths[2:] = 0.0, 0.0
-        if not self.jitter or not any(strengths):
-            return images
-        done = draws["jitter"] < self.jitter
-        parameters = []
-        for i, neutral in enumerate((0.0, 1.0, 1.0, 0.0)):
-            low, high = neutral - strengths[i], neutral + strengths[i]
-            drawn = sampling.between(draws["strengths"][:, i], low, high)
-            parameters.append(tf.where(done, drawn, neutral))
-        if not any(strengths[2:]):
-            parameters[2:] = None, None
-        order = sampling.ranking(draws["order"])
-        return ops.color_jitter(images, *parameters, order)
-
-    def _grayscale(self, images, draws):
-        if not self.grayscale or images.shape[-1] != 3:
-            return images
-        done = draws["grayscale"] < self.grayscale
-        return ops.apply_where(done, ops.to_grayscale, images)
-
-    def _blur(self, images, draws):
-        kernel_size = images.shape[1] / self.blur_divider
-        if not self.blur or kernel_size < 2.0:
-            return images
-        sigma = sampling.between(draws["sigma"], *self.blur_sigma)
-        return ops.apply_where(
-            draws["blur"] < self.blur,
-            lambda images: ops.gaussian_blur(images, sigma, kernel_size),
-            images,
-        )
-
-    def _solarize(self, images, draws):
-        if not self.solarize:
-            return images
-        done = draws["solarize"] < self.solarize
-        # No pixel reaches 2.
-        threshold = tf.where(done, self.solarize_threshold, 2.0)
-        return ops.solarize(images, threshold)
-
     def compute_output_shape(self, images_shape, seed_shape=None):
         size = self.size or tuple(images_shape[1:3])
         return (images_shape[0], *size, images_shape[3])
@@ -357,25 +280,3 @@ def _sizes(images, window: Window | None):
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
     """The generator's next seed, int32 `[2]`."""
     return tf.bitcast(tf.cast(generator.next(), tf.uint32), tf.int32)
-
-
-def warn_of_channels(layer: ImageLayer, views: list[View], images: tf.Tensor):
-    """Says once for the layer what its views leave out of such images."""
-    channels = images.shape[-1]
-    if channels in (3, None) or layer.warned:
-        return
-    layer.warned = True
-    names = [
-        name
-        for name in ("saturation", "hue", "grayscale")
-        if any(
-            getattr(view, name) and (view.jitter or name == "grayscale")
-            for view in views
-        )
-    ]
-    if names:
-        _log.warning(
-            "Images have %d channels: no %s, which need red, green and blue.",
-            channels,
-            ", ".join(names),
-        )

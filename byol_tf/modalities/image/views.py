@@ -8,12 +8,9 @@ import tensorflow as tf
 
 from byol_tf.modalities.image import sampling
 from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.changes import warn_of_channels
 from byol_tf.modalities.image.layer import ImageLayer, check_images
-from byol_tf.modalities.image.view import (
-    View,
-    next_seed,
-    warn_of_channels,
-)
+from byol_tf.modalities.image.view import View, next_seed
 from byol_tf.runtime import has_accelerator
 
 __all__ = ["CentreView", "TwoViews", "View"]

@@ -1,0 +1,116 @@
+"""What a view does to its crops: turns, colours, blurs.
+
+Each function takes the view, which has the options, the crops, float32
+`[batch, height, width, channels]` in [0, 1], and the draws by name of
+`sampling.by_name`.
+"""
+
+import logging
+
+import tensorflow as tf
+
+from byol_tf.modalities.image import geometry, ops, sampling
+from byol_tf.modalities.image.layer import ImageLayer
+
+_log = logging.getLogger(__name__)
+
+
+def change(view: ImageLayer, images: tf.Tensor, draws: dict) -> tf.Tensor:
+    """Does all of it, in the order that `View` says."""
+    for one in (_turn, _rotate, _jitter, _grayscale, _blur, _solarize):
+        images = one(view, images, draws)
+    return tf.clip_by_value(images, 0.0, 1.0)
+
+
+def _turn(view, images, draws):
+    if view.flip_vertical:
+        flip = (draws["flip_vertical"] < view.flip_vertical)[
+            :, None, None, None
+        ]
+        images = tf.where(flip, tf.reverse(images, [1]), images)
+    if not view.turn:
+        return images
+    if images.shape[1] != images.shape[2]:
+        raise ValueError(
+            "`turn` is of square views. "
+            f"Received: turn={view.turn}, size={images.shape[1:3]}"
+        )
+    quarters = tf.cast(4.0 * draws["quarters"], tf.int32)
+    done = draws["turn"] < view.turn
+    return ops.turn(images, tf.where(done, quarters, 0))
+
+
+def _rotate(view, images, draws):
+    if not view.rotate:
+        return images
+    # Mirrored at the border: black corners would tell the angle.
+    angle = sampling.between(draws["angle"], -view.rotate, view.rotate)
+    return geometry.rotate(images, angle)
+
+
+def _jitter(view, images, draws):
+    strengths = [view.brightness, view.contrast, view.saturation, view.hue]
+    if images.shape[-1] != 3:
+        strengths[2:] = 0.0, 0.0
+    if not view.jitter or not any(strengths):
+        return images
+    done = draws["jitter"] < view.jitter
+    parameters = []
+    for i, neutral in enumerate((0.0, 1.0, 1.0, 0.0)):
+        low, high = neutral - strengths[i], neutral + strengths[i]
+        drawn = sampling.between(draws["strengths"][:, i], low, high)
+        parameters.append(tf.where(done, drawn, neutral))
+    if not any(strengths[2:]):
+        parameters[2:] = None, None
+    order = sampling.ranking(draws["order"])
+    return ops.color_jitter(images, *parameters, order)
+
+
+def _grayscale(view, images, draws):
+    if not view.grayscale or images.shape[-1] != 3:
+        return images
+    done = draws["grayscale"] < view.grayscale
+    return ops.apply_where(done, ops.to_grayscale, images)
+
+
+def _blur(view, images, draws):
+    kernel_size = images.shape[1] / view.blur_divider
+    if not view.blur or kernel_size < 2.0:
+        return images
+    sigma = sampling.between(draws["sigma"], *view.blur_sigma)
+    return ops.apply_where(
+        draws["blur"] < view.blur,
+        lambda images: ops.gaussian_blur(images, sigma, kernel_size),
+        images,
+    )
+
+
+def _solarize(view, images, draws):
+    if not view.solarize:
+        return images
+    done = draws["solarize"] < view.solarize
+    # No pixel reaches 2.
+    threshold = tf.where(done, view.solarize_threshold, 2.0)
+    return ops.solarize(images, threshold)
+
+
+def warn_of_channels(layer: ImageLayer, views: list, images: tf.Tensor):
+    """Says once for the layer what its views leave out of such images."""
+    channels = images.shape[-1]
+    if channels in (3, None) or layer.warned:
+        return
+    layer.warned = True
+    names = [
+        name
+        for name in ("saturation", "hue", "grayscale")
+        if any(
+            getattr(view, name) and (view.jitter or name == "grayscale")
+            for view in views
+        )
+    ]
+    if names:
+        _log.warning(
+            "Images have %d channels: no %s, which need red, green and blue.",
+            channels,
+            ", ".join(names),
+        )
