@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Protocol
 
+import keras
 import tensorflow as tf
 from absl import logging
 
@@ -19,7 +20,7 @@ from byol_tf.checks import check_number
 from byol_tf.files import flush, plain_path, read_json, sha256, write_json
 from byol_tf.lines import first_line
 
-_MANIFEST = "checkpoint.json"
+MANIFEST = "checkpoint.json"
 _PARTS = "parts.json"
 _PREFIX = "step-"
 
@@ -88,7 +89,7 @@ class CheckpointStore:
         """Writes `best` if `score` is above that of the `best` there is."""
         path = self.directory / "best"
         if path.exists() and _problem(path) is None:
-            known = read_json(path / _MANIFEST)["score"]
+            known = read_json(path / MANIFEST)["score"]
             if score <= known:
                 return False
         self._write(path, score)
@@ -160,7 +161,7 @@ class CheckpointStore:
             }
             step = int(self.model.step.numpy())
             manifest = {"step": step, "score": score, "sha256": sums}
-            write_json(temporary / _MANIFEST, manifest)
+            write_json(temporary / MANIFEST, manifest)
             for file in (*map(temporary.joinpath, sums), temporary):
                 flush(file)
             _replace(temporary, path)
@@ -201,6 +202,27 @@ def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:
     return found[-1]
 
 
+def restore_encoder(encoder: keras.Model, path: pathlib.Path) -> int:
+    """Restores the encoder alone from the checkpoint in the folder `path`.
+
+    Returns:
+        The step of the checkpoint.
+
+    Raises:
+        ValueError: it holds no such encoder.
+    """
+    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(encoder=encoder))
+    try:
+        with plain_path(path) as folder:
+            status = holder.read(f"{folder}/state")
+            status.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"{path} holds no encoder as the config.yaml of its run says"
+        ) from error
+    return read_json(path / MANIFEST)["step"]
+
+
 def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
     """Puts a folder in the place of another, which is whole until then."""
     old = path.with_name(f".{path.name}.old")
@@ -215,9 +237,9 @@ def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
 def _problem(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
-        sums = read_json(path / _MANIFEST)["sha256"]
+        sums = read_json(path / MANIFEST)["sha256"]
         if "state.index" not in sums:
-            return f"{_MANIFEST} does not list its files"
+            return f"{MANIFEST} does not list its files"
         for name, expected in sums.items():
             if sha256(path / name) != expected:
                 return f"{name} does not have its checksum"

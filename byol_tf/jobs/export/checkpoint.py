@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from byol_tf.jobs import inputs
 from byol_tf.jobs.pretrain import build
-from byol_tf.training.checkpoints import CheckpointStore, find_checkpoint
+from byol_tf.training.checkpoints import find_checkpoint, restore_encoder
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def run_of_checkpoint(
     path = find_checkpoint(pathlib.Path(workdir) / "checkpoints", which)
     run = inputs.run_with_data(config, workdir, defaults)
     job = build.pretraining(run, workdir, strategy="one")
-    CheckpointStore(path.parent, job.model).restore(path)
+    step = restore_encoder(job.model.encoder, path)
     with tempfile.TemporaryDirectory() as folder:
         job.save(folder)
-        yield pathlib.Path(folder), int(job.model.step.numpy())
+        yield pathlib.Path(folder), step

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 import keras
-import tensorflow as tf
 
 from byol_tf.files import loading, save_model
 from byol_tf.layers.graph import functional_graph
@@ -14,11 +13,14 @@ from byol_tf.layers.parameters import unfreeze
 from byol_tf.layers.plain import to_fast
 from byol_tf.runs.config import config_of_run
 from byol_tf.runs.encoder import FILE, load_encoder
-from byol_tf.training.checkpoints import find_checkpoint
+from byol_tf.training.checkpoints import (
+    MANIFEST,
+    find_checkpoint,
+    restore_encoder,
+)
 
 PUBLISHED = "imagenet"  # of `encoder.weights`: those of the modality
 KEPT = "start.keras"  # in the run folder, so that it can go on without the file
-_MANIFEST = "checkpoint.json"
 
 
 def starting_encoder(
@@ -37,7 +39,8 @@ def starting_encoder(
             configuration.
         official: reads an official checkpoint; None where that is not known.
         published: makes the encoder with the published weights that
-            `encoder.weights=imagenet` stands for, see `Modality.pretrained`.
+            `encoder.weights=imagenet` stands for, see `Modality.pretrained`;
+            functional.
 
     Raises:
         ValueError: in one line, if the weights cannot be read, do not fit the
@@ -48,7 +51,7 @@ def starting_encoder(
         kept = pathlib.Path(workdir) / KEPT
         given = pathlib.Path(os.path.expanduser(section.weights))
         if section.weights == PUBLISHED and published and not kept.is_file():
-            model = published(config)
+            model = to_fast(published(config))
         else:
             source = kept if kept.is_file() else given
             model = _read(source, config, make, official)
@@ -91,6 +94,20 @@ def freeze(model: keras.Model, names: str) -> None:
         )
 
 
+def as_it_came(start: str) -> str:
+    """What tables call the weights that a run began with."""
+    return f"as it came ({pathlib.Path(start).name})"
+
+
+def read_keras(path: pathlib.Path) -> keras.Model:
+    """Reads an encoder from a `.keras` file, every layer trainable."""
+    with loading(path):
+        model = keras.saving.load_model(path, compile=False)
+    model = to_fast(model) if functional_graph(model) else model
+    unfreeze(model)
+    return model
+
+
 def _read(path, config, make, official):
     if (path / FILE).is_file():
         return load_encoder(path, modality=config.modality).model
@@ -101,11 +118,7 @@ def _read(path, config, make, official):
             f"encoder.weights={path}: there is no such file or folder"
         )
     if path.suffix == ".keras":
-        with loading(path):
-            model = keras.saving.load_model(path, compile=False)
-        model = to_fast(model) if functional_graph(model) else model
-        unfreeze(model)
-        return model
+        return read_keras(path)
     if official is None:
         raise ValueError(
             f"encoder.weights={path} is no .keras file; make one of an "
@@ -118,18 +131,11 @@ def _of_checkpoint(path, config, make):
     """The encoder in a checkpoint, or in the last one of a run folder."""
     if (path / "checkpoints").is_dir():
         path = path / "checkpoints"
-    if not (path / _MANIFEST).is_file():
+    if not (path / MANIFEST).is_file():
         path = find_checkpoint(path, "last")
     run = config_of_run(None, path.parent.parent, config, config.modality)
     model = make(run)
-    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(encoder=model))
-    try:
-        status = holder.read(str(path / "state"))
-        status.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
-        raise ValueError(
-            f"encoder.weights={path} holds no encoder as its config.yaml says"
-        ) from error
+    restore_encoder(model, path)
     return model
 
 
