@@ -95,9 +95,10 @@ def get_config() -> ml_collections.ConfigDict:
     encoder.stem = "small"  # small (3x3), strided (3x3/2), imagenet (7x7/2)
     encoder.mean = ()  # of pixels in [0, 1], by channel; (): 0.5
     encoder.std = ()  # likewise; (): 0.25
-    # Weights to start from: imagenet (of efficientnet_lite0); or a .keras file,
-    # run folder, checkpoint folder or official checkpoint, and then it is that
-    # encoder, whatever the fields above. "": random.
+    # Weights to start from: imagenet, of efficientnet_lite0 (a package, nothing
+    # is downloaded) or applications/<name> (which Keras downloads); or a .keras
+    # file, run folder, checkpoint folder or official checkpoint, and then it is
+    # that encoder, whatever the fields above. "": random.
     encoder.weights = ""
     encoder.freeze = ""  # layers, or beginnings of their names: stem,stage1
 

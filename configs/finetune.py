@@ -27,6 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
     # A kind of input of your own that the run names, module:object; it is
     # imported. "" for those of the package.
     config.modality = ""
+    # "as it came" is added to scratch where the run began with weights.
     config.variants = ("fine-tuned", "frozen", "scratch")
     config.seed = 0  # of the first repetition: labels, head, order, views
     config.seeds = 1  # repetitions, each with a subset of its own

@@ -1,8 +1,10 @@
 """From configurations to what the jobs after pretraining start from."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 
+from byol_tf.jobs.pretrain import start
 from byol_tf.runs.config import config_of_run
 from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import Encoder
@@ -61,6 +63,23 @@ def about_encoder(encoder: Encoder) -> dict:
         "features": encoder.features,
         "image_size": encoder.sizes.get("view_size"),
     }
+
+
+def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
+    """The encoder as it came, where its run began with weights.
+
+    Returns:
+        What tables call it, and the encoder; None of other runs, and where
+        the folder no longer holds the weights.
+    """
+    name = encoder.about.get("start")
+    path = pathlib.Path(workdir) / start.KEPT
+    if not name or not path.is_file():
+        return None
+    about = {k: v for k, v in encoder.about.items() if k != "sha256"}
+    model = start.read_keras(path)
+    came = dataclasses.replace(encoder, model=model, about=about)
+    return start.as_it_came(name), came
 
 
 def crop_options(section, encoder: Encoder) -> dict:

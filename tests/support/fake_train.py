@@ -4,13 +4,16 @@
 
 It goes on where an earlier start ended. Fields: `epochs`, `seconds` of each,
 `quality` (its kNN accuracy at the end), `fail` (ends with an error), `early`
-(ends without a result), `seed`, which adds to the linear accuracy.
+(ends without a result), `start` (weights that it began with, of a kNN accuracy
+of 0.4), `seed`, which adds to the linear accuracy.
 """
 
 import json
 import pathlib
 import sys
 import time
+
+WORDS = ("fail", "early", "start")
 
 
 def main(*arguments):
@@ -19,7 +22,7 @@ def main(*arguments):
     fields = {"epochs": 2, "seconds": 0, "quality": 0.5, "seed": 0}
     for override in overrides:
         key, value = override.split("=", 1)
-        fields[key] = value if key in ("fail", "early") else float(value)
+        fields[key] = value if key in WORDS else float(value)
     print("started")
     if fields.get("fail"):
         sys.exit(f"error: `fail` must be empty. Received: {fields['fail']}")
@@ -47,7 +50,9 @@ def main(*arguments):
         "feature_std": None,
     }
     result = {
+        "before": {"knn_accuracy": 0.4},
         "after": after,
+        "start": fields.get("start", ""),
         "stopped": "complete_collapse" if fields["quality"] == 0 else None,
         "training_seconds": 60.0 * epochs,
     }

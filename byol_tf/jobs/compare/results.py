@@ -9,6 +9,7 @@ from byol_tf.files import read_json, write_json, write_text
 from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.compare import plots
 from byol_tf.jobs.compare.plan import PlannedRun
+from byol_tf.jobs.pretrain.start import as_it_came
 from byol_tf.reports.report import (
     format_table,
     mean_and_std,
@@ -63,10 +64,16 @@ def is_finished(folder: pathlib.Path) -> bool:
 def run_numbers(folder: pathlib.Path) -> dict[str, float | None]:
     """The numbers of a finished run folder, by the keys of `COLUMNS`.
 
-    A number that is not finite, or that was not measured, is None.
+    A number that is not finite, or that was not measured, is None. `start` has
+    the `name` and the numbers of weights that the run began with.
     """
     result = read_json(folder / "train.json")
     numbers = {key: result["after"].get(key) for key in _MEASURED}
+    if result.get("start"):
+        numbers["start"] = {
+            "name": as_it_came(result["start"]),
+            **{key: result["before"].get(key) for key in _MEASURED},
+        }
     watched = [
         line["projection_std"]
         for line in read_metrics(folder / "metrics.jsonl")
@@ -95,21 +102,29 @@ def summary(
         `runs`, one dict each, with `status` ("finished" or "failed"), `error`
         (its last line), `diagnosis` (a collapse that its watch named) and the
         numbers; `variants`, by name, with `finished` of so many `planned`,
-        and `mean` and `std` (None for a single seed) of each number.
+        and `mean` and `std` (None for a single seed) of each number; after
+        them weights as they came, where runs began with such.
     """
     told = [_told(run, workdir, failed.get(run)) for run in runs]
     variants = {}
     for name in dict.fromkeys(run.variant for run in runs):
         mine = [run for run in told if run["variant"] == name]
-        variants[name] = {
-            "planned": len(mine),
-            "finished": sum(run["status"] != "failed" for run in mine),
-            **{
-                column.key: mean_and_std(_known(mine, column.key))
-                for column in COLUMNS
-            },
-        }
+        finished = sum(run["status"] != "failed" for run in mine)
+        variants[name] = _statistics(mine, finished)
+    starts = {}
+    for start in filter(None, (run.get("start") for run in told)):
+        starts.setdefault(start["name"], []).append(start)
+    for name, same in starts.items():
+        variants[name] = _statistics(same, len(same))
     return {"runs": told, "variants": variants}
+
+
+def _statistics(runs, finished):
+    return {
+        "planned": len(runs),
+        "finished": finished,
+        **{c.key: mean_and_std(_known(runs, c.key)) for c in COLUMNS},
+    }
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
@@ -147,7 +162,8 @@ def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
     headings, cells = rows(result)
     write_report(
         workdir / "compare.html",
-        title=f"Comparison of {len(result['variants'])} variants",
+        title=f"Comparison of {len({r['variant'] for r in result['runs']})} "
+        "variants",
         table=(headings, cells),
         pictures={"Accuracy": picture} if picture else {},
         config_text=config_text,

@@ -38,7 +38,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     encoder.check_rows(train.row_shape, train.name)
     crops = inputs.crop_options(config.view, encoder)
     return LinearEvaluation(
-        subjects=_subjects(config, encoder, train, crops),
+        subjects=_subjects(config, workdir, encoder, train, crops),
         train=_labelled(train, config.max_train, config.seed),
         load_test=load_test,
         settings=settings,
@@ -70,15 +70,17 @@ def _linear_settings(config):
     )
 
 
-def _subjects(config, encoder, train, crops):
-    """Raw inputs, a random encoder and the pretrained one."""
+def _subjects(config, workdir, encoder, train, crops):
+    """Raw inputs, a random encoder, weights as they came, the pretrained."""
     view = inputs.train_view(encoder, crops)
     fresh = encoder.fresh(config.seed)
+    came = inputs.start_of(workdir, encoder)
     return [
         _raw(encoder, train.row_shape),
         Subject(
             "random encoder", fresh, view if config.sgd.random_encoder else None
         ),
+        *([Subject(*came, view)] if came else []),
         Subject("pretrained", encoder, view),
     ]
 

@@ -10,7 +10,7 @@ from byol_tf.data.table_layout import without_splits
 from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.run import FineTuning
-from byol_tf.jobs.finetune.settings import Settings
+from byol_tf.jobs.finetune.settings import CAME, SCRATCH, Settings
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs import predictor as prediction
 from byol_tf.runs.encoder import (
@@ -55,6 +55,10 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         crop_fraction=config.crop_fraction,
         modality=config.modality,
     )
+    came = inputs.start_of(workdir, encoder)
+    if came and SCRATCH in numbers.variants and CAME not in numbers.variants:
+        variants = (*numbers.variants, CAME)
+        numbers = dataclasses.replace(numbers, variants=variants)
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
@@ -85,6 +89,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         settings=numbers,
         draw=draw,
         augment=augment,
+        came=came and came[1],
         task_of=functools.partial(kind.of, **options) if balanced else None,
         about={
             "encoder": inputs.about_encoder(encoder),

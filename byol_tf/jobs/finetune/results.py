@@ -12,8 +12,16 @@ from byol_tf.data.fractions import Fraction
 from byol_tf.data.split import Part
 from byol_tf.files import read_json
 from byol_tf.jobs.finetune.fit import Choice
-from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH
-from byol_tf.reports.drawing import BLUE, GRAY, GREEN, ORANGE, Target, save_png
+from byol_tf.jobs.finetune.settings import CAME, FINE_TUNED, FROZEN, SCRATCH
+from byol_tf.reports.drawing import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    Target,
+    save_png,
+)
 from byol_tf.reports.report import format_table, mean_and_std
 from byol_tf.tasks.task import Task
 
@@ -21,7 +29,10 @@ _STYLES = {
     FINE_TUNED: {"color": BLUE, "marker": "o", "linestyle": "-"},
     FROZEN: {"color": GREEN, "marker": "^", "linestyle": "-."},
     SCRATCH: {"color": ORANGE, "marker": "s", "linestyle": "--"},
+    CAME: {"color": PURPLE, "marker": "D", "linestyle": ":"},
 }
+
+_NAMES = {"pck": "correct keypoints (PCK)", "r2": "R²"}
 
 Key = tuple[Fraction, str]  # fraction and variant
 
@@ -42,8 +53,8 @@ def summary(
 
     Returns:
         `metric`; `percent`, whether to show it in percent; `fractions`, by
-        name, with the numbers of each variant and the gain of the fine-tuned
-        over the one from scratch, seed by seed.
+        name, with the numbers of each variant and the gain of the fine-tuned,
+        seed by seed, over the weights as they came, else over scratch.
     """
     fractions = {}
     for (fraction, variant), choice in choices.items():
@@ -113,12 +124,16 @@ def table(result: Mapping) -> str:
         cells.append([name, str(row["labels"]), *shown])
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
-    gain = f" The gain is that of {FINE_TUNED} over {SCRATCH}." if gains else ""
+    gain = (
+        f" The gain is that of {FINE_TUNED} over {_baseline(variants)}."
+        if gains
+        else ""
+    )
     return "\n".join(
         [
             format_table(cells, columns),
             "",
-            f"{metric.replace('_', ' ').capitalize()} on "
+            f"{_name(metric)} on "
             f"{result['test_images']} test images of {result['data']}{spread}."
             f"{gain}",
             "Settings and the best step were chosen on a part of those very "
@@ -196,13 +211,19 @@ def draw(result: Mapping, target: Target) -> None:
     axes.minorticks_off()
     axes.set_xlabel("labelled training images")
     unit = " (%)" if scale == 100 else ""
-    axes.set_ylabel(f"{metric.replace('_', ' ')}{unit}, test images")
+    axes.set_ylabel(f"{_name(metric)}{unit}, test images")
     seeds = result["settings"]["seeds"]
     title = f"{result['data']}, {seeds} seed{'s' if seeds > 1 else ''}"
     axes.set_title(title, fontsize=11, loc="left")
     axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
     axes.legend(frameon=False)
     save_png(figure, target)
+
+
+def _name(metric):
+    """What a metric is called in tables and pictures."""
+    name = _NAMES.get(metric, metric.replace("_", " "))
+    return name[:1].upper() + name[1:]
 
 
 def _numbers(choice, tested, metric):
@@ -228,13 +249,19 @@ def _numbers(choice, tested, metric):
     }
 
 
+def _baseline(variants):
+    """What fine-tuning gains over: the weights as they came, or scratch."""
+    return CAME if CAME in variants else SCRATCH
+
+
 def _gain(variants, metric):
-    """Of fine-tuning over scratch, seed by seed; None without both."""
-    if FINE_TUNED not in variants or SCRATCH not in variants:
+    """Of fine-tuning, seed by seed; None without it or a baseline."""
+    pair = FINE_TUNED, _baseline(variants)
+    if not all(variant in variants for variant in pair):
         return None
     ours, others = (
         np.array([run["test"][metric] for run in variants[variant]["runs"]])
-        for variant in (FINE_TUNED, SCRATCH)
+        for variant in pair
     )
     return mean_and_std(ours - others)
 

@@ -22,7 +22,13 @@ from byol_tf.data.split import draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
-from byol_tf.jobs.finetune.settings import FINE_TUNED, FROZEN, SCRATCH, Settings
+from byol_tf.jobs.finetune.settings import (
+    CAME,
+    FINE_TUNED,
+    FROZEN,
+    SCRATCH,
+    Settings,
+)
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.lines import progress_bar
 from byol_tf.modalities.contract import Augment
@@ -46,6 +52,8 @@ class FineTuning:
         settings: numbers.
         draw: random views of a step, see `FineTuner`; None for none.
         augment: further augmentation, or None.
+        came: the encoder with the weights that its run began with, for the
+            variant of that name; None if it began with random ones.
         task_of: makes the task anew, for class weights that follow from what
             is learned from; None keeps `task`.
         about: JSON values that are written with the result.
@@ -63,14 +71,20 @@ class FineTuning:
     settings: Settings
     draw: Callable | None = None
     augment: Augment | None = None
+    came: Encoder | None = None
     task_of: Callable[[Labelled], Task] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        if self.came is None and CAME in self.settings.variants:
+            raise ValueError(
+                f"`variants` has {CAME!r}, but the run began with random "
+                "weights: leave it out"
+            )
         if tuple(self.task.consumes(self.encoder.levels)) != (VECTOR,):
             # Levels of a model inside the encoder must share its weights.
-            whole = flat(self.encoder.model)
-            self.encoder = dataclasses.replace(self.encoder, model=whole)
+            self.encoder = _in_one_graph(self.encoder)
+            self.came = self.came and _in_one_graph(self.came)
         moves = self.task.moves_with_image
         if self.augment and self.augment.mixes and not self.task.mixable:
             raise ValueError(
@@ -176,6 +190,8 @@ class FineTuning:
         )
 
     def _first_weights(self, variant, seed):
+        if variant == CAME:
+            return self.came.model.get_weights()
         return self._fresh(seed) if variant == SCRATCH else self._pretrained
 
     def _fresh_weights(self, seed):
@@ -272,6 +288,10 @@ class FineTuning:
             **self.about,
             "machine": describe_machine(),
         }
+
+
+def _in_one_graph(encoder):
+    return dataclasses.replace(encoder, model=flat(encoder.model))
 
 
 def _known(labelled: Labelled, task: Task, kind: str):

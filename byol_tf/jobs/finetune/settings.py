@@ -6,6 +6,7 @@ from typing import NamedTuple
 from byol_tf.checks import check_different, check_list, check_number
 
 FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
+CAME = "as it came"  # a variant beside scratch, of runs that began with weights
 OPTIMIZERS = ("sgd", "adamw", "lars")
 BATCH_NORM = ("train", "frozen")
 CHOOSE_BY = ("auto", "metric", "loss")
@@ -31,8 +32,9 @@ class Settings:
     They are explained there. `optimizer` and `momentum` are those of its
     section `optimizer`. Of the `variants` all see the same images in the same
     views for the same number of steps: "fine-tuned" trains all weights from
-    the pretrained ones, "scratch" from random ones, and "frozen" the head
-    alone, on the pretrained encoder in inference mode.
+    the pretrained ones, "scratch" from random ones, "as it came" from those
+    that the run began with, and "frozen" the head alone, on the pretrained
+    encoder in inference mode.
     """
 
     variants: tuple[str, ...]
@@ -58,7 +60,7 @@ class Settings:
     encode_batch: int
 
     def __post_init__(self):
-        _check_choices("variants", self.variants, VARIANTS)
+        _check_choices("variants", self.variants, (*VARIANTS, CAME))
         _check_choices("optimizer.name", (self.optimizer,), OPTIMIZERS)
         _check_choices("batch_norm", (self.batch_norm,), BATCH_NORM)
         _check_choices("choose_by", (self.choose_by,), CHOOSE_BY)

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -87,6 +87,7 @@ def pretraining(
     stop_after: float | None = None,
     official: Callable | None = None,
     examples: tuple[Examples, Examples] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Pretraining:
     """A pretraining run as configured.
 
@@ -98,6 +99,7 @@ def pretraining(
         stop_after: seconds after which it stops in order; None for its end.
         official: reads official weights, see `starting_encoder`.
         examples: of training and test, if they are loaded already.
+        callbacks: of one's own, called after those that measure.
 
     Raises:
         ValueError: naming the field, if one has an impossible value.
@@ -158,6 +160,7 @@ def pretraining(
         distribution=distribution,
         notes=[*plan.lines(workdir), *length.notes(config, workdir)],
         stop_after=stop_after,
+        observers=callbacks,
     )
     length.check_steps(workdir, model, job.total_steps)
     return job

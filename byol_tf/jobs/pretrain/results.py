@@ -10,6 +10,7 @@ import numpy as np
 from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
 from byol_tf.jobs.pretrain.monitoring import Watch
+from byol_tf.jobs.pretrain.start import as_it_came
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
@@ -27,10 +28,11 @@ _ROWS = {
 def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
     """Label, before and after of every number that was measured.
 
-    Where there are labels, the inputs as they are come between.
+    Where there are labels, the inputs as they are come first; where the run
+    began with weights, a random encoder stands beside them.
 
     Args:
-        result: with `before`, `raw` and `after`, as in `train.json`.
+        result: with `raw`, `random`, `before` and `after`, as in `train.json`.
         shots: labels per class of the few-label accuracy.
     """
     after = result["after"]
@@ -47,16 +49,16 @@ def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
 
 
 def _columns(result):
-    return [of for of in ("raw", "before", "after") if result[of]]
+    return [of for of in ("raw", "random", "before", "after") if result[of]]
 
 
 def columns(result: dict) -> tuple[str, ...]:
     """Headings of the rows: what it began with, and the result."""
-    start = result["start"]
-    name = f"as it came ({pathlib.Path(start).name})" if start else ""
+    start, random = result["start"], "random encoder"
     names = {
         "raw": result["raw"].get("name"),
-        "before": name or "random encoder",
+        "random": random,
+        "before": as_it_came(start) if start else random,
         "after": "pretrained",
     }
     return "", *(names[of] for of in _columns(result))
@@ -87,7 +89,8 @@ def write(
         metrics: lines of `metrics.jsonl`.
         before: representations `[n, features]` of the first test images, by
             the random encoder.
-        after: representations of `job.judged` and of `job.test`, pretrained.
+        after: representations of `job.judge.examples` and of `job.test`,
+            pretrained.
         watch: of the run; without labels its images show their neighbours
             early in training and at the end.
     """
@@ -120,7 +123,7 @@ def write(
 
 
 def _neighbours(job, features):
-    train, test = job.judged, job.test
+    train, test = job.judge.examples, job.test
     chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
     chosen = np.unique(chosen)
     found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)

@@ -36,16 +36,11 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.order import epoch_order, steps_per_epoch
 from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
-from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.evaluation.summary import (
-    Protocol,
-    bank_rows,
-    knn_summary,
-    summarize,
-)
-from byol_tf.files import read_json, whole_file, write_json
+from byol_tf.evaluation.summary import Protocol
+from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import results as reporting
 from byol_tf.jobs.pretrain import resume as resumable
+from byol_tf.jobs.pretrain.judging import Judge
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.settings import Settings
 from byol_tf.jobs.pretrain.verdict import verdict
@@ -83,6 +78,7 @@ class Pretraining:
         distribution: devices and workers; all but the chief only make steps.
         notes: lines that are printed, and kept in `train.json`.
         stop_after: seconds after which it stops in order; None for its end.
+        observers: callbacks of one's own, called after those that measure.
     """
 
     model: Pretrainer
@@ -100,6 +96,7 @@ class Pretraining:
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
     notes: Sequence[str] = ()
     stop_after: float | None = None
+    observers: Sequence[keras.callbacks.Callback] = ()
     deadline: float | None = dataclasses.field(default=None, init=False)
 
     @property
@@ -136,20 +133,20 @@ class Pretraining:
 
     def _lead(self, workdir):
         workdir.mkdir(parents=True, exist_ok=True)
-        self.extractor = FeatureExtractor(self.model.encoder, self.prepare)
-        before = self._before(workdir)
+        self.judge = Judge(self)
+        before = self.judge.before(workdir)
         if not (workdir / "views.png").exists():
             self._draw_views(workdir / "views.png")
         for line in self.notes:
             print(line, flush=True)
-        watch = Watch(self, self.extractor, workdir / EARLY)
+        watch = Watch(self, self.judge.extractor, workdir / EARLY)
         try:
             faults = resumable.train(self, workdir, watch)
         except OutOfTimeError:
             self.save(workdir)
             raise
         self.save(workdir)
-        numbers, features = self._evaluate()
+        numbers, features = self.judge.measure()
         metrics = read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)
@@ -236,7 +233,7 @@ class Pretraining:
         if settings.save_encoder_every:
             keep = functools.partial(self._keep_encoder, workdir)
             found.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
-        return found
+        return [*found, *self.observers]
 
     def _keep_encoder(self, workdir, epoch, _logs):
         if (epoch + 1) % self.settings.save_encoder_every == 0:
@@ -249,59 +246,6 @@ class Pretraining:
             images=steps * self.settings.batch_size,
             seconds=metrics[-1]["seconds"] if metrics else 0.0,
         )
-
-    def _before(self, workdir):
-        path = workdir / "before.json"
-        if not path.exists():
-            numbers, features = self._evaluate()
-            with whole_file(workdir / "before.npz") as temporary:
-                np.savez(temporary, test=features[1][:1000])
-            write_json(path, numbers)
-        return read_json(path)
-
-    def _evaluate(self):
-        judged = self.judged
-        train = self.extractor(judged)
-        test = self.extractor(self.test)
-        numbers = summarize(
-            train,
-            judged.labels,
-            test,
-            self.test.labels,
-            num_classes=self.train.num_classes,
-            protocol=self.protocol,
-        )
-        return numbers, (train, test)
-
-    def _raw(self, after):
-        """kNN of the inputs as they are, where that of the result is known."""
-        if "knn_accuracy" not in after:
-            return {}
-        name, model, prepare = self.modality.raw(
-            self.prepare, self.about["sizes"]
-        )
-        extractor = FeatureExtractor(model, prepare)
-        bank, pairs = np.flatnonzero(self.judged.labels >= 0), []
-        bank = np.sort(bank[bank_rows(len(bank), self.protocol)])
-        for examples in (self.judged.subset(bank), self.test):
-            known = examples.labels >= 0
-            pairs.append((extractor(examples)[known], examples.labels[known]))
-        found = knn_summary(*pairs, self.train.num_classes, self.protocol)
-        return {"name": name, **found}
-
-    @functools.cached_property
-    def judged(self):
-        """Training images that the evaluation uses: labelled if any are."""
-        limit = self.protocol.max_train
-        known = np.flatnonzero(self.train.labels >= 0)
-        usable = known if len(known) else np.arange(self.train.num_examples)
-        if len(usable) > limit:
-            rng = np.random.default_rng((self.settings.seed, 2))
-            usable = np.sort(rng.permutation(usable)[:limit])
-        usable = self.train.readable_rows(usable)
-        if len(usable) == self.train.num_examples:
-            return self.train
-        return self.train.subset(usable)
 
     def _draw_views(self, path):
         # Of a whole batch in a function, as the step draws them: they need
@@ -320,7 +264,8 @@ class Pretraining:
         result = {
             "before": before,
             "after": after,
-            "raw": self._raw(after),
+            "raw": self.judge.raw(after),
+            "random": self.judge.random(),
             "monitored": watch.queries,
             "stopped": found and found.name,
             "start": self.about.get("start", ""),

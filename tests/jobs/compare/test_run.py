@@ -136,6 +136,19 @@ def test_a_collapse_is_named_below_the_table(tmp_path):
     assert failures(result) == []
 
 
+def test_weights_as_they_came_are_a_row_of_their_own(tmp_path):
+    variants = [("ours", "start=imagenet"), ("ours2", "start=imagenet"), ("a",)]
+    result, _ = compare(tmp_path, variants)
+    _, rows = results.rows(result)
+    assert [row[:2] for row in rows] == [
+        *(["ours", "1"], ["ours2", "1"], ["a", "1"]),
+        ["as it came (imagenet)", "2"],
+    ]
+    assert "40.0 ± 0.0" in rows[-1] and "-" in rows[-1]
+    page = (tmp_path / "compare.html").read_text()
+    assert "Comparison of 3 variants" in page and "as it came" in page
+
+
 def test_an_interrupted_run_goes_on(tmp_path):
     slow = [("a", "epochs=4", "seconds=0.5")]
 

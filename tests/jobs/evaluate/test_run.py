@@ -14,6 +14,7 @@ from byol_tf.jobs.evaluate import results as linear_results
 from byol_tf.jobs.evaluate import run as linear_evaluation
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs.description import weights_digest
+from byol_tf.runs.encoder import load_encoder
 from configs import base, eval_linear
 from tests.support.runs import make_run, write_arrays
 
@@ -193,6 +194,24 @@ def test_what_was_fitted_does_not_depend_on_the_test_images(tmp_path):
             other = second["results"][row][method]
             assert other["held_out_accuracy"] == numbers["held_out_accuracy"]
             assert other["accuracy"] == pytest.approx(1 - numbers["accuracy"])
+
+
+def test_weights_as_they_came_are_judged_beside_what_became_of_them(tmp_path):
+    workdir = make_run(tmp_path, **{"encoder.weights": "given.keras"})
+    assert len(build(workdir).subjects) == 3  # it does not hold them
+    given = load_encoder(workdir).fresh(7)
+    save_model(given.model, workdir / "start.keras")
+    _, _, came, last = build(workdir).subjects
+    assert came.name == "as it came (given.keras)"
+    assert came.encoder.identity is None and came.view is not None
+    for ours, theirs in zip(
+        came.encoder.model.get_weights(),
+        given.model.get_weights(),
+        strict=True,
+    ):
+        if ours.ndim:  # a file counts the updates of a batch norm anew
+            np.testing.assert_array_equal(ours, theirs)
+    assert last.name == "pretrained"
 
 
 def test_another_data_set_has_files_of_its_own(tmp_path):

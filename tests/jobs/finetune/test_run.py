@@ -14,7 +14,7 @@ from PIL import Image
 
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import parse_fractions
-from byol_tf.files import write_json
+from byol_tf.files import save_model, write_json
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.run import FineTuning
@@ -25,6 +25,7 @@ from byol_tf.tasks.classification import Classification
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
 from tests.support.brightness import Brightness
+from tests.support.eager import eagerly
 from tests.support.finetuning import build, finetune_config
 from tests.support.runs import make_run
 
@@ -109,6 +110,36 @@ def test_the_variants_begin_where_they_should(finished):
         np.testing.assert_array_equal(scratch[i], again[i])
         assert (scratch[i] != other[i]).any() and (scratch[i] != ours[i]).any()
     np.testing.assert_array_equal(ours[0], job.encoder.model.get_weights()[0])
+
+
+def test_weights_as_they_came_are_fine_tuned_beside_the_others(tmp_path):
+    workdir = make_run(tmp_path, **{"encoder.weights": "given.keras"})
+    given = encoders.load_encoder(workdir).fresh(7)
+    save_model(given.model, workdir / "start.keras")
+    job = build(workdir, variants=("fine-tuned", "scratch"), grid_seeds=1)
+    for ours, theirs in zip(
+        job._first_weights("as it came", 0),
+        given.model.get_weights(),
+        strict=True,
+    ):
+        if ours.ndim:  # a file counts the updates of a batch norm anew
+            np.testing.assert_array_equal(ours, theirs)
+    with eagerly():
+        result = job.run(workdir)
+    row = result["fractions"]["10-per-class"]
+    assert list(row["variants"]) == ["fine-tuned", "scratch", "as it came"]
+    ours, came = (
+        row["variants"][name]["test"]["mean"]
+        for name in ("fine-tuned", "as it came")
+    )
+    assert row["gain"]["mean"] == pytest.approx(ours - came)
+    assert "fine-tuned over as it came" in finetune_results.table(result)
+    assert len(build(workdir, variants=("frozen",)).settings.variants) == 1
+
+
+def test_a_variant_of_weights_that_there_are_not_is_refused(run_folder):
+    with pytest.raises(ValueError, match=r"'as it came'.*random weights"):
+        build(run_folder, variants=("fine-tuned", "as it came"))
 
 
 def test_the_crops_are_those_of_the_pretraining_unless_given(
@@ -327,6 +358,9 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
     assert job.draw is None and isinstance(job.task, Keypoints)
     result = job.run(tmp_path)
     assert result["metric"] == "pck" and result["test_images"] == 4
+    shown = finetune_results.table(result)
+    assert "\nCorrect keypoints (PCK) on 4 test images of " in shown
+    assert "\nR² on " in finetune_results.table({**result, "metric": "r2"})
     written = json.loads((tmp_path / "finetune_subsets.json").read_text())
     part = written["fractions"]["100%"]["0"]["learn"]
     assert part["paths"][0].endswith(".png") and len(part["paths"]) == 29

@@ -82,7 +82,7 @@ def test_the_saved_encoder_gives_the_evaluated_features(finished):
     x = job.test.rows[:8] / np.float32(255)
     np.testing.assert_allclose(
         encoder.predict(x, verbose=0),
-        job.extractor(job.test.rows[:8]),
+        job.judge.extractor(job.test.rows[:8]),
         rtol=1e-4,
         atol=1e-5,
     )

@@ -1,3 +1,5 @@
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -80,6 +82,53 @@ def test_models_that_normalise_are_known_without_being_built(name):
     normalises = name.startswith(("ConvNeXt", "EfficientNet", "MobileNetV3"))
     scale = adapters._scale_of(getattr(keras.applications, name))
     assert scale == (255.0 if normalises else 1.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ResNet50", "VGG16", "MobileNetV2", "DenseNet121", "EfficientNetB0"],
+)
+def test_pixels_are_prepared_as_the_weights_expect(name):
+    function = getattr(keras.applications, name)
+    x = images()
+    scale, offset, order = adapters.preparation(function)
+    found = np.empty_like(x)
+    found[..., order] = x * scale + offset
+    wanted = inspect.getmodule(function).preprocess_input(255 * x)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["VGG16", "MobileNetV3Small"])
+def test_imagenet_weights_give_what_keras_gives(name, monkeypatch, tmp_path):
+    """Weights as Keras would download them, of which one is swapped BGR."""
+    function = getattr(keras.applications, name)
+    options = {"include_top": False, "pooling": "avg"}
+    keras.utils.set_random_seed(0)
+    theirs = function(weights=None, input_shape=(32, 32, 3), **options)
+    theirs.save_weights(tmp_path / "kept.weights.h5")
+    module = inspect.getmodule(function)
+    kept = str(tmp_path / "kept.weights.h5")
+    monkeypatch.setattr(
+        module.file_utils, "get_file", lambda *args, **kwargs: kept
+    )
+    ours = adapters.make_encoder(
+        f"applications/{name}", (32, 32, 3), imagenet=True
+    )
+    x = images()
+    wanted = theirs(module.preprocess_input(255 * x))
+    np.testing.assert_allclose(ours(x), wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_without_a_network_a_line_says_what_to_take(monkeypatch):
+    def failing(*args, **kwargs):
+        raise Exception("URL fetch failure on https://...: None -- unreachable")
+
+    module = inspect.getmodule(keras.applications.MobileNetV3Small)
+    monkeypatch.setattr(module.file_utils, "get_file", failing)
+    with pytest.raises(ValueError, match=r"(?s)unreachable.*\[pretrained\]"):
+        adapters.make_encoder(
+            "applications/MobileNetV3Small", (32, 32, 3), imagenet=True
+        )
 
 
 def test_the_global_policy_is_left_alone():

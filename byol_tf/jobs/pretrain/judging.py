@@ -1,0 +1,99 @@
+"""How the encoder of a pretraining run is judged, and what stands beside it."""
+
+import functools
+import pathlib
+
+import keras
+import numpy as np
+
+from byol_tf.data.examples import Examples
+from byol_tf.evaluation.features import FeatureExtractor
+from byol_tf.evaluation.summary import bank_rows, knn_summary, summarize
+from byol_tf.files import read_json, whole_file, write_json
+from byol_tf.layers.parameters import random_twin
+
+KEPT = 1000  # test examples whose representations before training are kept
+
+
+class Judge:
+    """Measures the representations of a run's training and test examples.
+
+    Args:
+        job: the run, a `Pretraining`.
+
+    Attributes:
+        extractor: of the representations by the run's encoder.
+    """
+
+    def __init__(self, job):
+        self._job = job
+        self.extractor = FeatureExtractor(job.model.encoder, job.prepare)
+
+    def measure(
+        self, extractor: FeatureExtractor | None = None
+    ) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
+        """Judges an encoder; None for that of the run as it is now.
+
+        Returns:
+            Numbers as of `summarize`, and representations `[n, features]` of
+            `examples` and of the test examples.
+        """
+        job, extractor = self._job, extractor or self.extractor
+        train, test = extractor(self.examples), extractor(job.test)
+        numbers = summarize(
+            train,
+            self.examples.labels,
+            test,
+            job.test.labels,
+            num_classes=job.train.num_classes,
+            protocol=job.protocol,
+        )
+        return numbers, (train, test)
+
+    def before(self, workdir: pathlib.Path) -> dict:
+        """Numbers before training, kept in `before.json` and `before.npz`."""
+        path = workdir / "before.json"
+        if not path.exists():
+            numbers, features = self.measure()
+            with whole_file(workdir / "before.npz") as temporary:
+                np.savez(temporary, test=features[1][:KEPT])
+            write_json(path, numbers)
+        return read_json(path)
+
+    def random(self) -> dict:
+        """Numbers of a random encoder, where the run began with weights."""
+        job = self._job
+        if not job.about.get("start"):
+            return {}
+        keras.utils.set_random_seed(job.settings.seed)
+        twin = random_twin(job.model.encoder)
+        return self.measure(FeatureExtractor(twin, job.prepare))[0]
+
+    def raw(self, after: dict) -> dict:
+        """kNN of the inputs as they are, where that of the result is known."""
+        job = self._job
+        if "knn_accuracy" not in after:
+            return {}
+        name, model, prepare = job.modality.raw(job.prepare, job.about["sizes"])
+        extractor = FeatureExtractor(model, prepare)
+        bank, pairs = np.flatnonzero(self.examples.labels >= 0), []
+        bank = np.sort(bank[bank_rows(len(bank), job.protocol)])
+        for examples in (self.examples.subset(bank), job.test):
+            known = examples.labels >= 0
+            pairs.append((extractor(examples)[known], examples.labels[known]))
+        found = knn_summary(*pairs, job.train.num_classes, job.protocol)
+        return {"name": name, **found}
+
+    @functools.cached_property
+    def examples(self) -> Examples:
+        """Training examples that are used: labelled ones if any are."""
+        train, limit = self._job.train, self._job.protocol.max_train
+        known = np.flatnonzero(train.labels >= 0)
+        usable = known if len(known) else np.arange(train.num_examples)
+        if len(usable) > limit:
+            rng = np.random.default_rng((self._job.settings.seed, 2))
+            usable = np.sort(rng.permutation(usable)[:limit])
+        usable = train.readable_rows(usable)
+        if len(usable) == train.num_examples:
+            return train
+        return train.subset(usable)
