@@ -36,7 +36,8 @@ def pretrain(
         fields: values of other fields, such as `{"augment.size": 96}`, or
             `{"encoder.weights": "official.pkl"}`.
         **options: of `run_config_in`: `strategy`, `accept_changes`,
-            `stop_after`, `official`.
+            `stop_after`, `official`, and `callbacks` of one's own, see
+            `docs/guides/tracking.md`.
 
     Returns:
         The encoder, see `load_encoder`.
