@@ -127,6 +127,11 @@ def check_data(section: Mapping, workdir: str) -> None:
 
 def check_files_of(path: str) -> None:
     """Raises a ValueError if it is no folder, and no CSV or `.npz` file."""
+    if path.startswith("tfds:"):
+        raise ValueError(
+            "files are needed here: a folder, a .csv or an .npz file. "
+            f"Received: {path!r}"
+        )
     if path.lower().endswith((".csv", ".npz")):
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}")

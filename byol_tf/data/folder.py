@@ -61,6 +61,8 @@ def load_folder(
         )
         decode = None
     unread = {path for path, _ in skipped}
+    if label_column:  # others are other data, whose results are kept apart
+        name = f"{name} ({printable(label_column)})"
     return Examples(
         *(rows, labels, found.class_names, name, tuple(skipped)),
         paths=tuple(path for path in paths if path not in unread),

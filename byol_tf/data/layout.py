@@ -60,9 +60,10 @@ class Layout:
 
     @property
     def doubtful(self) -> bool:
-        """Whether files or folders of rows may have been left out."""
+        """Whether rows may be left out, or labels be others than expected."""
         fine = (OTHERS, OTHER_SPLITS)
-        return any(not key.startswith(fine) for key in self.left_out)
+        left_out = any(not key.startswith(fine) for key in self.left_out)
+        return left_out or OVERRIDE in self.note
 
     @property
     def _can_differ(self):

@@ -68,6 +68,20 @@ def test_files_of_free_length_stay_encoded(tmp_path):
         np.testing.assert_array_equal(examples.read(row)["signal"], array)
 
 
+def test_a_table_gives_labels_and_its_column_is_part_of_the_name(tmp_path):
+    write(tmp_path / "set", 3)
+    text = "path,label,kind\n00.sig,a,x\n01.sig,b,x\n02.sig,a,y\n"
+    (tmp_path / "set" / "labels.csv").write_text(text)
+    folder = {"directory": tmp_path / "set", "decoder": FREE}
+    examples = load("folder", **folder)
+    assert examples.name == "set" and examples.labels.tolist() == [0, 1, 0]
+    examples = load("folder", **folder, label_column="kind")
+    assert examples.name == "set (kind)"
+    assert examples.labels.tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match=r"is of a folder's labels\.csv"):
+        load("arrays", decoder=FREE, label_column="kind")
+
+
 @pytest.mark.parametrize("cache", ["memory", "disk"])
 def test_files_of_one_length_are_decoded_once_as_floats(tmp_path, cache):
     arrays = write(tmp_path / "x", 5, damaged=[1])

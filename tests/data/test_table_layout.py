@@ -79,6 +79,7 @@ def test_the_table_wins_over_folders_and_this_is_said(tmp_path):
     assert "the column 'label' of labels.csv, not of the folders" in (
         found.line()
     )
+    assert found.doubtful
     folders = find(tmp_path, layout="classes")  # as the line advises
     assert named_classes(folders) == ["x", "y"]
 
