@@ -1,0 +1,217 @@
+"""COCO's average precision and recall, in NumPy.
+
+Equal to pycocotools, whose rules these are: predictions are matched by
+descending score, each to the object that it resembles most; a second one is
+wrong; crowds and objects of other sizes are neither missed nor found.
+
+References: Lin et al. 2014, "Microsoft COCO"; `cocoeval.py` of cocoapi.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0.0, 1.0, 101)
+# Areas, in pixels, both ends included.
+AREAS = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
+MOST = (1, 10, 100)  # predictions of an image and class that count
+
+
+class Objects(NamedTuple):
+    """The true objects of one class in one image.
+
+    Attributes:
+        areas: in pixels, `[m]`.
+        crowd: bool `[m]`: a region of many, which any number of predictions
+            may match.
+        excused: bool `[m]`: need not be found, as crowds need not.
+    """
+
+    areas: np.ndarray
+    crowd: np.ndarray
+    excused: np.ndarray
+
+
+class Matches(NamedTuple):
+    """Predictions of one class in one image beside the objects.
+
+    Attributes:
+        scores: descending, `[n]`.
+        found: whether each is right, bool `[areas, thresholds, n]`.
+        ignored: whether it counts neither way, of the same shape.
+        objects: that are to be found, int `[areas]`.
+    """
+
+    scores: np.ndarray
+    found: np.ndarray
+    ignored: np.ndarray
+    objects: np.ndarray
+
+
+def box_iou(
+    predicted: np.ndarray, true: np.ndarray, crowd: np.ndarray
+) -> np.ndarray:
+    """Intersection over union; of a crowd, over the predicted box alone.
+
+    Args:
+        predicted: `[n, 4]`: left, top, right, bottom.
+        true: `[m, 4]`.
+        crowd: bool `[m]`.
+
+    Returns:
+        float64 `[n, m]`.
+    """
+    predicted, true = np.float64(predicted)[:, None], np.float64(true)[None]
+    low = np.maximum(predicted[..., :2], true[..., :2])
+    high = np.minimum(predicted[..., 2:], true[..., 2:])
+    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    own, other = (
+        np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+        for boxes in (predicted, true)
+    )
+    union = np.where(crowd, own, own + other - both)
+    return both / np.where(union > 0, union, 1.0)
+
+
+def match(
+    similarity: np.ndarray,
+    scores: np.ndarray,
+    areas: np.ndarray,
+    objects: Objects,
+    ranges: Sequence[tuple[float, float]] = tuple(AREAS.values()),
+    most: int = MOST[-1],
+) -> Matches:
+    """Matches the predictions of one class in one image.
+
+    Args:
+        similarity: of predictions and objects in [0, 1], `[n, m]`.
+        scores: of the predictions, `[n]`.
+        areas: of the predictions, in pixels, `[n]`.
+        objects: the true ones, m.
+        ranges: of areas; each is judged by itself.
+        most: predictions that count.
+    """
+    order = np.argsort(-scores, kind="stable")[:most]
+    similarity, scores = similarity[order], scores[order]
+    limits = np.array(ranges).T[:, :, None]
+    outside = _outside(areas[order], limits)  # [areas, n]
+    excused = objects.excused | _outside(objects.areas, limits)  # [areas, m]
+    shape = (len(ranges), len(THRESHOLDS))
+    taken = np.zeros((*shape, len(objects.crowd)), bool)
+    found = np.zeros((*shape, len(scores)), bool)
+    ignored = np.zeros((*shape, len(scores)), bool)
+    least = np.minimum(THRESHOLDS, 1 - 1e-10)[:, None]
+    for i, row in enumerate(similarity if len(objects.crowd) else ()):
+        free = (~taken | objects.crowd) & (row >= least)
+        regular = free & ~excused[:, None]
+        # An object that counts comes before one that does not.
+        any_regular = regular.any(axis=-1)
+        allowed = np.where(any_regular[..., None], regular, free)
+        values = np.where(allowed, row, -1)
+        best = values.shape[-1] - 1 - values[..., ::-1].argmax(axis=-1)
+        some = free.any(axis=-1)
+        ignored[..., i] = some & ~any_regular
+        found[..., i] = any_regular
+        a, t = np.nonzero(some)
+        taken[a, t, best[a, t]] = True
+    ignored |= ~found & outside[:, None]
+    return Matches(scores, found, ignored, (~excused).sum(axis=-1))
+
+
+def precision_recall(
+    matches: Sequence[Matches], area: int = 0, most: int = MOST[-1]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Precision at 101 recalls, and the largest recall, by threshold.
+
+    Args:
+        matches: of one class, of all images.
+        area: index of the range of areas.
+        most: predictions of an image that count.
+
+    Returns:
+        float64 `[thresholds, 101]` and `[thresholds]`; None without objects.
+    """
+    count = sum(int(m.objects[area]) for m in matches)
+    if not count:
+        return None
+    scores = np.concatenate([m.scores[:most] for m in matches])
+    order = np.argsort(-scores, kind="stable")
+    found, ignored = (
+        np.concatenate(
+            [getattr(m, name)[area, :, :most] for m in matches], axis=1
+        )[:, order]
+        for name in ("found", "ignored")
+    )
+    right = np.cumsum(found & ~ignored, axis=1, dtype=np.float64)
+    wrong = np.cumsum(~found & ~ignored, axis=1, dtype=np.float64)
+    recall = right / count
+    precision = right / (right + wrong + np.spacing(1))
+    # The best precision at this recall or a higher one.
+    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    at = np.zeros((len(THRESHOLDS), len(RECALLS)))
+    for row, (own, values) in enumerate(zip(recall, precision, strict=True)):
+        places = np.searchsorted(own, RECALLS, side="left")
+        inside = places < len(values)
+        at[row, inside] = values[places[inside]]
+    return at, recall[:, -1] if len(order) else np.zeros(len(THRESHOLDS))
+
+
+def summarize(
+    by_class: Mapping[str, Sequence[Matches]],
+    areas: Sequence[str] = tuple(AREAS),
+    most: Sequence[int] = MOST,
+) -> dict[str, float]:
+    """Averages over classes, as pycocotools prints them.
+
+    Args:
+        by_class: matches of all images, by name of the class.
+        areas: names of the ranges that were matched.
+        most: predictions of an image and class that count; the last of these
+            unless recall is for another.
+
+    Returns:
+        `ap`, `ap50`, `ap75`, `ap_<area>` and `ar_<area>` of the ranges after
+        the first, `ar_<most>`, `ap/<class>` and `ap50/<class>`: shares in
+        [0, 1], NaN where there are no such objects.
+    """
+    curves = {
+        area: [precision_recall(m, i) for m in by_class.values()]
+        for i, area in enumerate(areas)
+    }
+    precisions, recalls = (
+        {a: [c[k] for c in found if c] for a, found in curves.items()}
+        for k in (0, 1)
+    )
+    first, *others = areas
+    ap = precisions[first]
+    result = {
+        "ap": _mean(ap),
+        "ap50": _mean([p[0] for p in ap]),
+        "ap75": _mean([p[5] for p in ap]),
+        **{f"ap_{area}": _mean(precisions[area]) for area in others},
+    }
+    for count in most:
+        found = [precision_recall(m, 0, count) for m in by_class.values()]
+        result[f"ar_{count}"] = _mean([pair[1] for pair in found if pair])
+    result |= {f"ar_{area}": _mean(recalls[area]) for area in others}
+    for name, curve in zip(by_class, curves[first], strict=True):
+        own = [] if curve is None else curve[0]
+        result[f"ap/{name}"] = _mean(own)
+        result[f"ap50/{name}"] = _mean(own[:1])
+    return result
+
+
+def _outside(areas, limits):
+    low, high = limits
+    return (areas < low) | (areas > high)
+
+
+def _mean(values):
+    return float(np.mean(values)) if len(values) else float("nan")
