@@ -35,7 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.peak_tflops = 0.0  # of the devices together; 0: no mfu is shown
 
     config.data = data = ml_collections.ConfigDict()
-    data.source = "embedded"  # embedded, tfds, folder, arrays
+    data.source = "embedded"  # embedded, tfds, folder, arrays, listed
     data.name = "fashion_mnist"  # data set of embedded and tfds
     # Folder of tfds and folder; file of arrays; or a CSV file of labels.
     data.dir = ""

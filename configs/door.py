@@ -119,7 +119,7 @@ def check_data(section: Mapping, workdir: str) -> None:
             raise ValueError(f"there is no file {path!r}; name an .npz file")
         if source == "folder":
             check_files_of(path)
-        if source == "tfds" and path:
+        if source == "listed" or (source == "tfds" and path):
             check_folder(path)
     except ValueError as error:
         raise ValueError(f"config.data: {error}") from error

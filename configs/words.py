@@ -7,7 +7,8 @@ test holds both to the same words.
 import re
 from collections.abc import Mapping, Sequence
 
-TASKS = ("classification", "multilabel", "regression", "keypoints")
+TASKS = ("classification", "multilabel", "regression", "detection")
+TASKS += ("keypoints",)
 ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
 PUBLISHED = "imagenet"  # of `encoder.weights`: no file, but the modality's own
@@ -21,7 +22,7 @@ CHOICES = {
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "jit_compile": ("auto", "yes", "no"),
     "strategy": ("auto", "one", "mirrored", "multi_worker", "tpu"),
-    "data.source": ("embedded", "tfds", "folder", "arrays"),
+    "data.source": ("embedded", "tfds", "folder", "arrays", "listed"),
     "data.layout": ("auto", "table", "splits", "classes", "flat"),
     "data.labels": ("auto", "required", "ignore"),
     "data.cache": ("auto", "memory", "disk"),

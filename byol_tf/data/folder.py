@@ -1,7 +1,9 @@
 """Rows in the files of a folder."""
 
+import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
@@ -46,10 +48,45 @@ def load_folder(
     logging.log(
         logging.WARNING if found.doubtful else logging.INFO, "%s", found.line()
     )
-    root, paths, labels = found.root, found.paths, found.labels
     above = found.root if found.table else pathlib.Path(directory)
     name = printable(above.resolve().name)
     name = name or f"{decoder.name}s"
+    if label_column:  # others are other data, whose results are kept apart
+        name = f"{name} ({printable(label_column)})"
+    examples = _read(
+        *(found.root, found.paths, found.labels), decoder, store, name
+    )
+    return dataclasses.replace(
+        examples, class_names=found.class_names, taken=found.about()
+    )
+
+
+def load_listed(
+    root: pathlib.Path,
+    paths: Sequence[str],
+    decoder: Decoder,
+    store: Store,
+    name: str,
+) -> Examples:
+    """Takes the files of a list, in its order, as `load_folder` does.
+
+    Args:
+        root: that the paths are relative to.
+        paths: of the files.
+        decoder: of the files.
+        store: where decoded rows go.
+        name: of the set.
+
+    Raises:
+        ValueError: the list is empty.
+    """
+    if not paths:
+        raise ValueError(f"the annotations of {name} list no {decoder.name}")
+    return _read(root, paths, [-1] * len(paths), decoder, store, name)
+
+
+def _read(root, paths, labels, decoder, store, name):
+    """Examples of some files, which stay encoded where shapes differ."""
     if decoder.of_files is not None:
         decoder = decoder.of_files(Files(root, paths))
     if decoder.shape is None:
@@ -61,15 +98,12 @@ def load_folder(
         )
         decode = None
     unread = {path for path, _ in skipped}
-    if label_column:  # others are other data, whose results are kept apart
-        name = f"{name} ({printable(label_column)})"
     return Examples(
-        *(rows, labels, found.class_names, name, tuple(skipped)),
+        *(rows, labels, (), name, tuple(skipped)),
         paths=tuple(path for path in paths if path not in unread),
         folder=str(root),
         decode=decode,
         spec=decoder.spec,
-        taken=found.about(),
     )
 
 

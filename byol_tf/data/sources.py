@@ -1,15 +1,17 @@
 """Where examples come from: one function, `load`, for every source."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
 from byol_tf.checks import check_choice
+from byol_tf.data.annotations.find import LISTED, listed_images
 from byol_tf.data.arrays import load_arrays, load_embedded
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
-from byol_tf.data.folder import load_folder
+from byol_tf.data.folder import load_folder, load_listed
 from byol_tf.data.layout import LAYOUTS
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
@@ -17,7 +19,7 @@ from byol_tf.lines import nfc, printable
 
 __all__ = ["Decoder", "load"]
 
-SOURCES = ("embedded", "tfds", "folder", "arrays")
+SOURCES = ("embedded", "tfds", "folder", "arrays", LISTED)
 LABELS = ("auto", "required", "ignore")
 
 
@@ -44,8 +46,8 @@ def load(
 
     Args:
         source: "embedded" (Fashion-MNIST, part of the package), "tfds" (a set
-            of TensorFlow Datasets), "folder" (files) or "arrays" (an `.npz`
-            file).
+            of TensorFlow Datasets), "folder" (files), "arrays" (an `.npz`
+            file) or "listed" (files that annotations name, see `find_boxes`).
         name: of the set, for "embedded" and "tfds".
         split: "train", "test", or what the source knows besides.
         directory: the `data_dir` of "tfds", "" for its default; the folder,
@@ -73,6 +75,10 @@ def load(
         examples = load_embedded(name, split, decoder)
     elif source == "arrays":
         examples = load_arrays(directory, split, decoder)
+    elif source == LISTED:
+        root, paths = listed_images(directory, split, decoder.extensions)
+        title = printable(pathlib.Path(directory).resolve().name)
+        examples = load_listed(root, paths, decoder, store, title)
     elif source == "folder":
         examples = load_folder(
             directory, split, decoder, store, layout, label_column

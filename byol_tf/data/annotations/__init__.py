@@ -1,0 +1,1 @@
+"""Files that say where objects are in images, of several formats."""

@@ -1,0 +1,222 @@
+"""What is wrong with boxes: bad ones are left out, their images stay."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.lines import printable, some
+
+LEAST = 1.0  # pixels of a side of a box
+BEYOND = 0.1  # of a box outside of its image is more than rounding
+SUSPECT = 0.5  # share of bad boxes from which their format must be another
+TURNED = "lie in images that EXIF turns, whose labels are not turned"
+EMPTY = "are smaller than a pixel or turned inside out"
+OUTSIDE = "lie outside of their images"
+UNKNOWN = "are of a class that the training images lack"
+NOT_FINITE = "have coordinates that are no numbers"
+TWICE = "occur twice"
+
+
+@dataclasses.dataclass(frozen=True)
+class Boxes:
+    """Checked objects of some images, in the order of the images.
+
+    Attributes:
+        names: of the classes.
+        ids: of the classes of the file: COCO's `category_id`; or ().
+        sizes: width and height of the upright images, int `[n, 2]`.
+        known: bool `[n]`: False where the boxes of an image cannot be used.
+        images: int `[k]`: place of the image of each box.
+        corners: float64 `[k, 4]`: left, top, right, bottom in pixels.
+        labels: int `[k]`: of the classes.
+        crowd: bool `[k]`: regions of many, neither learned nor judged.
+        areas: float64 `[k]`, pixels.
+        lines: what was found, for a person.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[int, ...]
+    sizes: np.ndarray
+    known: np.ndarray
+    images: np.ndarray
+    corners: np.ndarray
+    labels: np.ndarray
+    crowd: np.ndarray
+    areas: np.ndarray
+    lines: tuple[str, ...] = ()
+
+    def subset(self, index: np.ndarray) -> "Boxes":
+        """The boxes of the images at these positions, in the given order."""
+        index = np.asarray(index)
+        place = np.full(len(self.sizes), -1)
+        place[index] = np.arange(len(index))
+        kept = place[self.images] >= 0
+        fields = {
+            name: getattr(self, name)[kept]
+            for name in ("corners", "labels", "crowd", "areas")
+        }
+        return dataclasses.replace(
+            self,
+            sizes=self.sizes[index],
+            known=self.known[index],
+            images=place[self.images[kept]],
+            **fields,
+        )
+
+
+def check_boxes(
+    listed: Listed,
+    paths: Sequence[str],
+    size_of: Callable[[pathlib.Path], tuple[int, int]],
+    names: Sequence[str] = (),
+) -> Boxes:
+    """Leaves out what cannot be used, cuts boxes at the border, and counts.
+
+    Args:
+        listed: of the files.
+        paths: of the images that can be read, of those listed.
+        size_of: gives width and height of an upright image file.
+        names: of the classes of the training images; () for the file's own.
+
+    Raises:
+        ValueError: most boxes are bad, so that they must be in another format.
+    """
+    place = {path: i for i, path in enumerate(paths)}
+    sizes = [size_of(listed.root / path) for path in paths]
+    sizes = np.array(sizes, np.int64).reshape(-1, 2)
+    names = tuple(names or listed.names)
+    rows = [
+        row._replace(image=place[listed.paths[row.image]])
+        for row in listed.boxes
+        if listed.paths[row.image] in place
+    ]
+    pairs = zip(paths, sizes.tolist(), strict=True)
+    said = [listed.sizes.get(path, size) for path, size in pairs]
+    said = np.array(said, np.int64).reshape(-1, 2)
+    differs = (said != sizes).any(axis=1)
+    turned = differs & (said == sizes[:, ::-1]).all(axis=1)
+    said = np.where(turned[:, None], sizes, said)
+    table = _Table(rows, listed, sizes, said, names)
+    reasons = table.reasons(turned)
+    _check_format(listed.name, reasons, table.reach_beyond())
+    good = reasons == ""
+    lines = (
+        _counts(listed.name, names, len(sizes), table, good),
+        *listed.notes,
+        *_scaled(differs & ~turned, paths),
+        *_left_out(reasons, table.images, paths),
+    )
+    return Boxes(
+        names,
+        tuple(listed.ids),
+        sizes,
+        ~turned,
+        table.images[good],
+        table.cut[good],
+        table.labels[good],
+        table.crowd[good],
+        table.areas[good],
+        tuple(lines),
+    )
+
+
+class _Table:
+    """Columns of the boxes, in pixels of the upright images."""
+
+    def __init__(self, rows: Sequence[Box], listed, sizes, said, names):
+        self.images = np.array([r.image for r in rows], np.int64)
+        own = [names.index(n) if n in names else -1 for n in listed.names]
+        labels = [own[r.label] if r.label >= 0 else -1 for r in rows]
+        self.labels = np.array(labels, np.int64)
+        self.crowd = np.array([r.crowd for r in rows], bool)
+        corners = np.array([r.corners for r in rows], np.float64).reshape(-1, 4)
+        size = np.tile(sizes[self.images], 2)
+        unit = 1 if listed.relative else np.tile(said[self.images], 2)
+        scale = size / unit
+        self.corners = corners * scale
+        self.cut = np.clip(self.corners, 0, size)
+        area = np.prod(self.cut[:, 2:] - self.cut[:, :2], axis=1)
+        given = [np.nan if r.area is None else r.area for r in rows]
+        given = np.array(given, np.float64) * np.prod(scale[:, :2], axis=1)
+        self.areas = np.where(given > 0, given, area)
+
+    def reasons(self, turned):
+        """Why each box cannot be used; "" where it can."""
+        whole, left = (c[:, 2:] - c[:, :2] for c in (self.corners, self.cut))
+        with np.errstate(invalid="ignore"):
+            empty = (whole < LEAST).any(axis=1)
+            outside = (left < LEAST).any(axis=1)
+        # The first that holds.
+        return np.select(
+            [
+                turned[self.images],
+                ~np.isfinite(self.corners).all(axis=1),
+                self.labels < 0,
+                empty,
+                outside,
+                self._repeated(),
+            ],
+            [TURNED, NOT_FINITE, UNKNOWN, EMPTY, OUTSIDE, TWICE],
+            "",
+        )
+
+    def _repeated(self):
+        keys = np.column_stack([self.images, self.labels, self.corners])
+        _, first = np.unique(keys.round(2), axis=0, return_index=True)
+        repeated = np.ones(len(keys), bool)
+        repeated[first] = False
+        return repeated
+
+    def reach_beyond(self):
+        """Share of each box that is outside of its image."""
+        whole, left = (
+            np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1)
+            for c in (self.corners, self.cut)
+        )
+        return 1 - left / np.maximum(whole, 1e-9)
+
+
+def _check_format(name, reasons, beyond):
+    bad = np.isin(reasons, (EMPTY, OUTSIDE, NOT_FINITE)) | (beyond > BEYOND)
+    if len(bad) > 1 and bad.mean() > SUSPECT:
+        raise ValueError(
+            f"{bad.sum()} of {len(bad)} boxes of {name} reach beyond their "
+            "images or are smaller than a pixel, so they must be in another "
+            "format than said: COCO has [x, y, width, height] in pixels, YOLO "
+            "the centre and size in fractions, VOC corners in pixels"
+        )
+
+
+def _counts(name, names, images, table, good):
+    counts = np.bincount(table.labels[good], minlength=len(names))
+    listed = ", ".join(
+        f"{printable(n)} {c}" for n, c in zip(names, counts, strict=True)
+    )
+    filled = len(np.unique(table.images[good]))
+    return (
+        f"{name}: {images} images, {good.sum()} boxes ({listed}); "
+        f"{images - filled} images without any."
+    )
+
+
+def _scaled(differs, paths):
+    other = np.flatnonzero(differs)
+    if len(other):
+        yield (
+            f"{len(other)} images have other sizes than their labels say; the "
+            f"boxes are scaled. The first: {some([paths[i] for i in other])}."
+        )
+
+
+def _left_out(reasons, images, paths):
+    for reason in (TURNED, NOT_FINITE, UNKNOWN, EMPTY, OUTSIDE, TWICE):
+        found = np.flatnonzero(reasons == reason)
+        if len(found):
+            first = dict.fromkeys(paths[i] for i in images[found])
+            yield (
+                f"Left out: {len(found)} boxes that {reason}, in "
+                f"{some(list(first))}."
+            )

@@ -1,0 +1,83 @@
+"""Which files of a folder say what is in the images of a split."""
+
+import os
+import pathlib
+from collections.abc import Callable, Collection
+
+from byol_tf.data.annotations.coco import find_coco, read_coco
+from byol_tf.data.annotations.listed import Listed
+from byol_tf.data.annotations.voc import find_voc, read_voc
+from byol_tf.data.annotations.yolo import find_yolo, read_yolo
+from byol_tf.data.label_table import read_label_table
+from byol_tf.data.layout import SPLITS
+
+LISTED = "listed"  # name of the source
+TESTS = ("test", "validation")  # splits to test on, in the order of choice
+
+
+def find_boxes(
+    directory: str | os.PathLike, split: str, extensions: Collection[str]
+) -> Callable[[], Listed] | None:
+    """Returns what reads the boxes of a split; None if there are none.
+
+    Args:
+        directory: with `train.json`, or in the layouts of YOLO and VOC.
+        split: its name, or another of `SPLITS` for the same.
+        extensions: of images, in lower case.
+    """
+    directory, words = pathlib.Path(directory), _words(split)
+    if file := find_coco(directory, words):
+        return lambda: read_coco(file)
+    if folder := find_yolo(directory, words):
+        return lambda: read_yolo(directory, folder, extensions)
+    if file := find_voc(directory, words):
+        return lambda: read_voc(directory, file)
+    return None
+
+
+def find_points(
+    directory: str | os.PathLike, split: str
+) -> pathlib.Path | None:
+    """Returns the CSV file of a split, such as `train.csv`, or None."""
+    files = [pathlib.Path(directory) / f"{w}.csv" for w in _words(split)]
+    return next(filter(pathlib.Path.is_file, files), None)
+
+
+def listed_images(
+    directory: str | os.PathLike, split: str, extensions: Collection[str]
+) -> tuple[pathlib.Path, list[str]]:
+    """Returns a folder, and the images in it that a split lists.
+
+    Raises:
+        ValueError: no file of annotations says what belongs to the split.
+    """
+    if read := find_boxes(directory, split, extensions):
+        listed = read()
+        return listed.root, list(listed.paths)
+    if file := find_points(directory, split):
+        return pathlib.Path(directory), list(read_label_table(file).paths)
+    raise ValueError(
+        f"{str(directory)!r} has no annotations for the split {split!r}; "
+        f"looked for {split}.json (COCO), data.yaml with images and labels "
+        f"(YOLO), ImageSets/Main/{split}.txt (VOC) and {split}.csv (points)"
+    )
+
+
+def find_test_split(
+    directory: str | os.PathLike, extensions: Collection[str]
+) -> str:
+    """Returns the name of a split to test on; "" if there is none."""
+    return next(
+        (
+            name
+            for name in TESTS
+            if find_boxes(directory, name, extensions)
+            or find_points(directory, name)
+        ),
+        "",
+    )
+
+
+def _words(split):
+    found = (words for words in SPLITS.values() if split in words)
+    return next(found, (split,))

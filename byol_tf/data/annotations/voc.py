@@ -1,0 +1,80 @@
+"""Boxes in the XML files of Pascal VOC."""
+
+import pathlib
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.files import loading
+from byol_tf.lines import nfc
+
+LABELS, IMAGES = "Annotations", "JPEGImages"
+
+
+def find_voc(directory: pathlib.Path, words: Sequence[str]):
+    """The file that lists the images of a split."""
+    for word in words:
+        file = directory / "ImageSets" / "Main" / f"{word}.txt"
+        if file.is_file() and (directory / LABELS).is_dir():
+            return file
+    return None
+
+
+def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
+    """Reads the XML files of the images that a file lists.
+
+    Classes are in the order of their names; difficult objects are as crowds.
+    Where no coordinate is below 1 and some are those of the last pixel, they
+    count pixels from 1, and a line says so.
+
+    Raises:
+        ValueError: an XML file is damaged, or lacks something.
+    """
+    lines = file.read_text("utf-8").splitlines()
+    stems = [line.split()[0] for line in lines if line.strip()]
+    found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
+    paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
+    sizes, objects = {}, []
+    for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):
+        label_file = directory / LABELS / f"{stem}.xml"
+        if not label_file.is_file():
+            continue
+        with loading(label_file):
+            root = ElementTree.parse(label_file).getroot()
+            size = [root.findtext(f"size/{k}") for k in ("width", "height")]
+            if all(size) and int(size[0]) and int(size[1]):
+                sizes[path] = int(size[0]), int(size[1])
+            objects += [(image, *_object(o)) for o in root.iter("object")]
+    names = sorted({name for _, name, *_ in objects})
+    from_one = _counts_from_one(objects, paths, sizes)
+    boxes = [
+        Box(i, (x0 - from_one, y0 - from_one, x1, y1), names.index(name), hard)
+        for i, name, (x0, y0, x1, y1), hard in objects
+    ]
+    notes = ("Boxes count pixels from 1: 1 is taken off left and top.",)
+    return Listed(
+        name=file.stem,
+        root=directory,
+        paths=paths,
+        names=names,
+        boxes=boxes,
+        sizes=sizes,
+        notes=notes if from_one else (),
+    )
+
+
+def _object(element):
+    keys = ("xmin", "ymin", "xmax", "ymax")
+    corners = tuple(float(element.findtext(f"bndbox/{k}")) for k in keys)
+    hard = (element.findtext("difficult") or "0").strip() == "1"
+    return nfc(element.findtext("name").strip()), corners, hard
+
+
+def _counts_from_one(objects, paths, sizes):
+    if not objects or min(min(corners) for _, _, corners, _ in objects) < 1:
+        return False
+    return any(
+        corners[2] == sizes[paths[i]][0] or corners[3] == sizes[paths[i]][1]
+        for i, _, corners, _ in objects
+        if paths[i] in sizes
+    )

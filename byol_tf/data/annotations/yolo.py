@@ -1,0 +1,131 @@
+"""Boxes in YOLO's text files."""
+
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import yaml
+
+from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.walk import files_below
+from byol_tf.files import loading
+from byol_tf.lines import nfc
+
+FILES = ("data.yaml", "data.yml", "dataset.yaml")
+
+
+def find_yolo(directory: pathlib.Path, words: Sequence[str]):
+    """The folder of the images of a split, beside one of labels."""
+    about = _about(directory)
+    for word in words:
+        found = [f"images/{word}", f"{word}/images"]
+        if isinstance(said := about.get(word), str):
+            # Roboflow writes "../train/images" for the folder beside.
+            below = os.path.join(str(about.get("path") or ""), said)
+            found = [said.removeprefix("../"), below, *found]
+        for folder in map(directory.joinpath, found):
+            labels = _labels_of(folder / "x.jpg")
+            if folder.is_dir() and labels and labels.parent.is_dir():
+                return folder
+    return None
+
+
+def read_yolo(
+    directory: pathlib.Path, folder: pathlib.Path, extensions: Collection[str]
+) -> Listed:
+    """Reads the label files of all images below a folder.
+
+    An image whose label file is empty or missing is a negative. A line is a
+    class and the box's centre and size, in fractions of width and height; of
+    the polygon of a segmentation the box around it is taken.
+
+    Args:
+        directory: with `data.yaml` or `classes.txt`.
+        folder: of the images.
+        extensions: of the images, in lower case.
+
+    Raises:
+        ValueError: there are no names of classes, or a line cannot be read.
+    """
+    names = _names(directory)
+    paths = sorted(files_below(folder, extensions, Counter()))
+    boxes, missing = [], []
+    for image, path in enumerate(paths):
+        file = _labels_of(folder / path)
+        if file is None or not file.is_file():
+            missing.append(path)
+            continue
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            if line.strip():
+                where = f"{file}, line {number}"
+                boxes.append(_box(image, line, len(names), where))
+    notes = ()
+    if missing:
+        notes = (
+            f"{len(missing)} of {len(paths)} images have no label file and "
+            f"count as negatives; the first: {missing[0]}.",
+        )
+    return Listed(
+        name=os.path.relpath(folder, directory),
+        root=folder,
+        paths=paths,
+        names=names,
+        boxes=boxes,
+        relative=True,
+        notes=notes,
+    )
+
+
+def _box(image, line, classes, where):
+    try:
+        label, *numbers = map(float, line.split())
+        if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"{where}: a line must be a class, x, y, width and height. "
+            f"Received: {line.strip()[:60]!r}"
+        ) from None
+    if len(numbers) > 5:
+        xs, ys = numbers[::2], numbers[1::2]
+        corners = min(xs), min(ys), max(xs), max(ys)
+    else:
+        x, y, width, height = numbers[:4]
+        corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    known = label == int(label) and 0 <= label < classes
+    return Box(image, corners, int(label) if known else -1)
+
+
+def _labels_of(image):
+    """The label file of an image: `labels` in place of the last `images`."""
+    parts = list(image.parts)
+    if "images" not in parts:
+        return None
+    last = len(parts) - 1 - parts[::-1].index("images")
+    parts[last] = "labels"
+    return pathlib.Path(*parts).with_suffix(".txt")
+
+
+def _about(directory):
+    for name in FILES:
+        if (directory / name).is_file():
+            with loading(directory / name):
+                value = yaml.safe_load((directory / name).read_text("utf-8"))
+                return value if isinstance(value, dict) else {}
+    return {}
+
+
+def _names(directory):
+    names = _about(directory).get("names")
+    if isinstance(names, dict):
+        names = [names[key] for key in sorted(names, key=int)]
+    classes = directory / "classes.txt"
+    if names is None and classes.is_file():
+        names = classes.read_text("utf-8").splitlines()
+    if not names:
+        raise ValueError(
+            f"{directory} has label files of YOLO, but no names of classes; "
+            "write them into data.yaml: names: [cat, dog]"
+        )
+    return [nfc(str(name).strip()) for name in names if str(name).strip()]

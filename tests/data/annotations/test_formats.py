@@ -1,0 +1,191 @@
+"""One scene in every format gives the same boxes."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_tf.data.annotations.find import (
+    find_boxes,
+    find_points,
+    find_test_split,
+    listed_images,
+)
+
+EXTENSIONS = (".png", ".jpg")
+SIZE = (40, 20)
+# By image: class and corners.
+SCENE = {
+    "a": [("cat", (1, 2, 11, 12)), ("dog", (20, 5, 40, 20))],
+    "b": [],
+    "c": [("dog", (5, 5, 15, 15))],
+}
+
+
+def write_images(folder, names=SCENE):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new("RGB", SIZE).save(folder / f"{name}.png")
+
+
+def coco(folder, file="train.json", prefix="", images="images"):
+    write_images(folder / images)
+    categories = [{"id": 7, "name": "dog"}, {"id": 2, "name": "cat"}]
+    ids = {entry["name"]: entry["id"] for entry in categories}
+    value = {"categories": categories, "images": [], "annotations": []}
+    for i, (name, boxes) in enumerate(SCENE.items()):
+        about = {"id": 10 * i, "file_name": f"{prefix}{name}.png"}
+        about |= dict(zip(("width", "height"), SIZE, strict=True))
+        value["images"].append(about)
+        for label, (x0, y0, x1, y1) in boxes:
+            value["annotations"].append(
+                {
+                    "image_id": 10 * i,
+                    "category_id": ids[label],
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                }
+            )
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text(json.dumps(value))
+
+
+def coco_with_folders(folder):
+    coco(folder, prefix="images/")
+
+
+def coco_of_its_authors(folder):
+    coco(folder, "annotations/instances_train2017.json")
+
+
+def coco_of_roboflow(folder):
+    coco(folder, "train/_annotations.coco.json", images="train")
+
+
+def yolo(folder, images="images/train", about="names: [cat, dog]"):
+    write_images(folder / images)
+    labels = folder / images.replace("images", "labels")
+    labels.mkdir(parents=True)
+    for name, boxes in SCENE.items():
+        lines = []
+        for label, (x0, y0, x1, y1) in boxes:
+            values = [(x0 + x1) / 80, (y0 + y1) / 40]
+            values += [(x1 - x0) / 40, (y1 - y0) / 20]
+            number = ["cat", "dog"].index(label)
+            lines.append(" ".join(map(str, [number, *values])))
+        if name != "b":
+            (labels / f"{name}.txt").write_text("\n".join(lines) + "\n\n")
+    (folder / "data.yaml").write_text(about)
+
+
+def yolo_of_roboflow(folder):
+    yolo(
+        folder,
+        "train/images",
+        "train: ../train/images\nnames:\n  0: cat\n  1: dog\n",
+    )
+
+
+def voc(folder):
+    write_images(folder / "JPEGImages")
+    (folder / "ImageSets" / "Main").mkdir(parents=True)
+    (folder / "ImageSets" / "Main" / "train.txt").write_text("a\nb\nc\n")
+    (folder / "Annotations").mkdir()
+    for name, boxes in SCENE.items():
+        objects = "".join(
+            f"<object><name>{label}</name><bndbox><xmin>{x0 + 1}</xmin>"
+            f"<ymin>{y0 + 1}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax>"
+            "</bndbox></object>"
+            for label, (x0, y0, x1, y1) in boxes
+        )
+        size = "<size><width>40</width><height>20</height></size>"
+        text = f"<annotation>{size}{objects}</annotation>"
+        (folder / "Annotations" / f"{name}.xml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        *(coco, coco_with_folders, coco_of_its_authors, coco_of_roboflow),
+        *(yolo, yolo_of_roboflow, voc),
+    ],
+)
+def test_every_format_gives_the_same_boxes(tmp_path, write):
+    write(tmp_path)
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    scale = np.tile(SIZE, 2) if listed.relative else 1
+    found = {path.split("/")[-1][0]: [] for path in listed.paths}
+    for box in listed.boxes:
+        name = listed.paths[box.image].split("/")[-1][0]
+        corners = tuple(np.round(np.array(box.corners) * scale, 6))
+        found[name].append((listed.names[box.label], corners))
+    assert found == SCENE
+    root, paths = listed_images(tmp_path, "train", EXTENSIONS)
+    assert all((root / path).is_file() for path in paths)
+    assert find_boxes(tmp_path, "test", EXTENSIONS) is None
+
+
+def test_ids_of_coco_are_kept(tmp_path):
+    coco(tmp_path)
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert list(listed.names) == ["cat", "dog"] and listed.ids == [2, 7]
+    assert listed.image_ids == {"a.png": 0, "b.png": 10, "c.png": 20}
+
+
+def test_a_missing_label_file_is_a_negative_and_said(tmp_path):
+    yolo(tmp_path)
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert len(listed.paths) == 3
+    assert listed.notes[0].startswith("1 of 3 images have no label file")
+
+
+def test_voc_says_that_it_counts_from_one(tmp_path):
+    voc(tmp_path)
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert "count pixels from 1" in listed.notes[0]
+
+
+def test_polygons_of_yolo_become_boxes(tmp_path):
+    yolo(tmp_path)
+    file = tmp_path / "labels/train/c.txt"
+    file.write_text("1 0.1 0.2 0.5 0.2 0.5 0.8 0.3 0.9\n")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert listed.boxes[-1].corners == (0.1, 0.2, 0.5, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cat 0.1 0.2 0.3 0.4", r"c.txt, line 1: a line must be a class"),
+        ("1 0.1 0.2", r"c.txt, line 1: a line must be a class"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path, text, message):
+    yolo(tmp_path)
+    (tmp_path / "labels/train/c.txt").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
+def test_yolo_without_names_is_an_error(tmp_path):
+    yolo(tmp_path, about="nc: 2")
+    with pytest.raises(ValueError, match="no names of classes"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
+def test_a_damaged_file_is_an_error_of_one_line(tmp_path):
+    coco(tmp_path)
+    (tmp_path / "train.json").write_text('{"images": []}')
+    with pytest.raises(ValueError, match=r"train.json cannot be loaded"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
+def test_tables_of_points_list_images_too(tmp_path):
+    (tmp_path / "train.csv").write_text("path,a_x,a_y\nimages/a.png,0,1\n")
+    (tmp_path / "val.csv").write_text("path,a_x,a_y\nimages/b.png,0,1\n")
+    assert find_points(tmp_path, "train") == tmp_path / "train.csv"
+    assert find_points(tmp_path, "test") is None
+    assert find_test_split(tmp_path, EXTENSIONS) == "validation"
+    assert listed_images(tmp_path, "train", EXTENSIONS)[1] == ["images/a.png"]
+    with pytest.raises(ValueError, match="no annotations for the split 'x'"):
+        listed_images(tmp_path, "x", EXTENSIONS)
