@@ -78,6 +78,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.task = task = ml_collections.ConfigDict()
     task.label_smoothing = placeholder(float)  # of classification, [0, 1); 0
     task.class_weights = placeholder(str)  # of it: none, or balanced; none
+    task.confidence = placeholder(float)  # of detection, of what is shown; 0.3
     task.pck_alpha = placeholder(float)  # of keypoints: right within; 0.1 sides
     task.crops = placeholder(bool)  # of keypoints: crop, flip, points move; no
 

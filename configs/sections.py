@@ -31,4 +31,6 @@ def crops() -> ml_collections.ConfigDict:
     section.aspect = placeholder(tuple)  # of the crop, width by height
     section.resize = placeholder(str)  # bicubic or bilinear
     section.flip = placeholder(float)  # probability
+    section.rotate = placeholder(float)  # degrees at most to either side
+    section.jitter = placeholder(float)  # probability of the colour jitter
     return section

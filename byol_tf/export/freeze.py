@@ -76,7 +76,7 @@ def frozen(source: Source, output: str):
     _, entry = signature(source)
 
     def call(*tensors):
-        batch, good = entry.read(*tensors)
+        batch, good, *_ = entry.read(*tensors)
         vectors = encode(batch)
         if good is None:
             return vectors

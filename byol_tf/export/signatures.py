@@ -121,7 +121,7 @@ def _folded(source):
 def _represent(encoder, signature):
     @_traced(signature)
     def represent(*tensors):
-        vectors, status = _call(encoder, signature, tensors)
+        vectors, status, _ = _call(encoder, signature, tensors)
         if status is None:
             return {"representations": vectors}
         vectors = tf.where((status == OK)[:, None], vectors, float("nan"))
@@ -135,7 +135,7 @@ def _classify(classifier, signature):
 
     @_traced(signature)
     def classify(*tensors):
-        probabilities, status = _call(classifier, signature, tensors)
+        probabilities, status, _ = _call(classifier, signature, tensors)
         count = tf.shape(probabilities)[0]
         if status is None:
             status = tf.fill([count], OK)
@@ -154,12 +154,13 @@ def _classify(classifier, signature):
 def _predict(classifier, signature, decode):
     @_traced(signature)
     def predict(*tensors):
-        outputs, status = _call(classifier, signature, tensors)
+        outputs, status, origin = _call(classifier, signature, tensors)
         if status is None:
             status = tf.fill([tf.shape(tf.nest.flatten(outputs)[0])[0]], OK)
         good = status == OK
         decoded = {
-            name: _where(good, value) for name, value in decode(outputs).items()
+            name: _where(good, value)
+            for name, value in decode(outputs, origin).items()
         }
         return {**decoded, "status": status}
 
@@ -184,16 +185,23 @@ def _traced(signature: Signature):
 
 
 def _call(source, signature, tensors):
+    """Outputs, status and origin, the latter None where there is none."""
     # Convolutions refuse a batch of no row: it gets one, which is cut off.
     count = tf.shape(tensors[0])[0]
     missing = tf.cast(count == 0, tf.int32)
-    batch, status = signature.read(*(_padded(t, missing) for t in tensors))
+    batch, status, *origin = signature.read(
+        *(_padded(tensor, missing) for tensor in tensors)
+    )
     # Of whatever precision it computes in.
     outputs = tf.nest.map_structure(
         lambda values: tf.cast(values[:count], tf.float32),
         source.model(batch, training=False),
     )
-    return outputs, status if status is None else status[:count]
+    status, origin = tf.nest.map_structure(
+        lambda values: None if values is None else values[:count],
+        (status, origin[0] if origin else None),
+    )
+    return outputs, status, origin
 
 
 def _padded(tensor, rows):

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from byol_tf.jobs.pretrain import start
 from byol_tf.runs.config import config_of_run
@@ -10,6 +11,7 @@ from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import Encoder
 
 CONFIG = "config.yaml"
+EMPTY = MappingProxyType({})
 
 
 def data_suffix(config) -> str:
@@ -82,11 +84,17 @@ def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
     return start.as_it_came(name), came
 
 
-def crop_options(section, encoder: Encoder) -> dict:
-    """Options of the views of training: as configured, else as in the run."""
+def crop_options(section, encoder: Encoder, own: Mapping = EMPTY) -> dict:
+    """Options of the views of training, those that come first hold.
+
+    Args:
+        section: as configured.
+        encoder: that keeps those of its run.
+        own: of a task, before those of the run.
+    """
     kept = encoder.about.get("crops", {})
     kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
-    return {**kept, **_given(section)}
+    return {**kept, **own, **_given(section)}
 
 
 def train_view(encoder: Encoder, crops: Mapping) -> Callable | None:

@@ -123,6 +123,10 @@ class Augment(Protocol):
 class Modality(Protocol):
     """A kind of input; `section` is a configuration of a run throughout.
 
+    Where tasks ask for places, such as those of objects in an image, it has
+    `whole(preprocessor, side)` as well, which makes a preprocessor of `side`
+    that cuts nothing off, and `decoder` takes `whole=True` for such rows.
+
     Attributes:
         name: "image"; also of a row in texts.
         extensions: of the files of one, in lower case: ".png".
@@ -198,8 +202,8 @@ class Modality(Protocol):
 
         Returns:
             `view(rows, seed)`, from a batch of rows to what the encoder
-            takes, and where it lies in each row: of an image `box` and
-            `flip`, by which tasks move their targets. None for none.
+            takes, and where it lies in each row: of an image `box`, `flip`
+            and more, by which tasks move their targets. None for none.
         """
 
     def supervised_augment(self, options: Mapping) -> Augment | None:

@@ -19,7 +19,8 @@ class Signature(NamedTuple):
         read: graph function from those tensors, in their order, to the batch
             that the model takes and a string `[batch]`, `OK` or why a row
             could not be read (in a form without strings a bool, whether it
-            could); None in its place where every row can.
+            could); None in its place where every row can. A third result, if
+            any, is the `origin` that `Task.decode` takes.
         words: what each input is, by name, for descriptions.
         of_rows: from stored rows `[n, ...]` to the one input, for the
             comparison with the Keras model; None leaves that out.

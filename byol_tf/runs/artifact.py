@@ -13,9 +13,10 @@ from absl import logging
 
 from byol_tf.data.rows import Batch, batch_of
 from byol_tf.files import save_model, sha256, write_json
-from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.graph import functional_graph, rebuild
 from byol_tf.layers.parameters import random_twin
 from byol_tf.layers.plain import to_plain
+from byol_tf.lines import first_line
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import Signature
@@ -170,7 +171,39 @@ class Encoder:
         """Makes it anew with random weights; seeds Python, NumPy and Keras."""
         keras.utils.set_random_seed(seed)
         model = random_twin(self.model, self.about.get("architecture"))
+        if model.input_shape != self.model.input_shape:  # see `whole`
+            model = rebuild(model, input_shape=self.model.input_shape[1:])
         return dataclasses.replace(self, model=model)
+
+    def whole(self, side: int = 0) -> "Encoder":
+        """Takes whole images of another size, with the same weights.
+
+        Args:
+            side: pixels of a side of the squares that images are letterboxed
+                to; 0 for that of the encoder.
+
+        Raises:
+            ValueError: the model cannot take images of that size.
+        """
+        if not hasattr(self.modality, "whole"):
+            raise ValueError(
+                f"this task is of images, but the encoder is of {self.noun}s"
+            )
+        side = side or self.sizes["view_size"]
+        layer = self.modality.whole(self.preprocessor, side)
+        shape = (side, side, self.model.input_shape[-1])
+        model = self.model
+        if model.input_shape[1:] != shape:
+            try:
+                model = rebuild(model, input_shape=shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"the encoder takes no {side}x{side} images: "
+                    f"{first_line(error)}; set "
+                    f"--config.size={self.sizes['view_size']}"
+                ) from error
+        made = dataclasses.replace(self, model=model, preprocessor=layer)
+        return made.resized(**self.modality.sizes(shape, preprocessor=layer))
 
     def giving(self, output: str) -> "Encoder":
         """With one of its outputs by name as the only one."""

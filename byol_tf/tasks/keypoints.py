@@ -1,6 +1,5 @@
 """Positions of named points in an image."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -13,13 +12,9 @@ from byol_tf.evaluation.keypoint_accuracy import (
     keypoint_distances,
 )
 from byol_tf.layers.heads import scaled_head
-from byol_tf.modalities.image.points import (
-    into_square,
-    move_points,
-    out_of_square,
-    upright_sizes,
-)
+from byol_tf.modalities.image import points as positions
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
+from byol_tf.tasks.mirrored import described, mirrored
 from byol_tf.tasks.task import Labelled, VectorTask, vector_head
 
 AXES = ("_x", "_y")
@@ -34,20 +29,24 @@ class Keypoints(VectorTask):
     both are empty where the point cannot be seen. Other columns are ignored.
 
     Targets, outputs and predictions are in fractions of the side of the
-    centre square, which is what is shown of an image. A point outside of it
-    counts as not seen. With `crops` the points move along, and points whose
-    names differ in `left` and `right` change places in a mirrored view.
+    square that is shown of an image. With `crops` the points move along, and
+    points of the left and the right change places in a mirrored view, see
+    `mirrored`; without such points no view is mirrored.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
         pck_alpha: distance up to which a point is right, in sides.
         crops: train on random crops and flips.
+        whole: images are shown whole, as `letterbox` makes them square.
+            False, as in releases before 0.3: their centre squares, outside
+            of which a point counts as not seen.
     """
 
     name = "keypoints"
     metric = "pck"
     percent = True
     prediction = "points"
+    whole_images = True
     moves_with_image = True
     mixable = False
 
@@ -56,8 +55,10 @@ class Keypoints(VectorTask):
         columns: Sequence[str],
         pck_alpha: float = 0.1,
         crops: bool = False,
+        whole: bool = False,
     ):
         super().__init__(columns)
+        self.whole_images = bool(whole)
         self.names = _names(self.columns)
         if self.columns != _columns(self.names):
             raise ValueError(
@@ -71,6 +72,9 @@ class Keypoints(VectorTask):
             )
         self.pck_alpha = float(pck_alpha)
         self.shown_whole = not crops
+        self._mirrored = mirrored(self.names)
+        has_pairs = self._mirrored != list(range(len(self.names)))
+        self.view = {} if has_pairs else {"flip": 0.0}
 
     @classmethod
     def of(
@@ -90,13 +94,13 @@ class Keypoints(VectorTask):
                 f"{table.name} lacks {missing[0] if missing else 'both'!r}. "
                 f"Received: {', '.join(map(repr, table.columns))}"
             )
-        task = cls(columns, pck_alpha, crops)
+        task = cls(columns, pck_alpha, crops, whole=True)
         seen = (~np.isnan(task.targets(labelled))).any(axis=0)[::2]
         if not seen.all():
             raise ValueError(
                 f"the keypoint {task.names[seen.argmin()]!r} of {table.name} "
-                "is not to be seen in any training image (of an image that is "
-                "not square only the centre square is shown)"
+                "is not to be seen in any training image; label it, or leave "
+                "its columns out"
             )
         return task
 
@@ -118,8 +122,10 @@ class Keypoints(VectorTask):
             )
         images = labelled.examples
         if images.folder:
-            sizes = upright_sizes(images.folder, images.paths)
-            points = into_square(points, sizes)
+            sizes = positions.upright_sizes(images.folder, images.paths)
+            into = positions.into_square
+            into = positions.into_whole if self.whole_images else into
+            points = into(points, sizes)
         return points.reshape(len(points), -1).astype(np.float32)
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
@@ -140,9 +146,10 @@ class Keypoints(VectorTask):
     def move(self, targets: tf.Tensor, where: Mapping) -> tf.Tensor:
         """Moves the points; a mirrored left eye is a right one."""
         points = tf.reshape(targets, [-1, len(self.names), 2])
-        swapped = tf.gather(points, _mirrored(self.names), axis=1)
+        swapped = tf.gather(points, self._mirrored, axis=1)
         flip = where["flip"][:, None, None]
-        points = move_points(tf.where(flip, swapped, points), where)
+        points = tf.where(flip, swapped, points)
+        points = positions.move_points(points, where)
         return tf.reshape(points, tf.shape(targets))
 
     def decode(
@@ -152,8 +159,10 @@ class Keypoints(VectorTask):
         points = outputs[self.prediction]
         if origin is not None:
             pairs = tf.reshape(points, [-1, len(self.names), 2])
-            whole = out_of_square(pairs, origin["size"])
-            points = tf.reshape(whole, tf.shape(points))
+            out_of = positions.out_of_square
+            out_of = positions.out_of_whole if self.whole_images else out_of
+            pairs = out_of(pairs, origin["size"])
+            points = tf.reshape(pairs, tf.shape(points))
         return {self.prediction: points}
 
     def metrics(
@@ -184,8 +193,15 @@ class Keypoints(VectorTask):
             },
         }
 
+    def guesses(self) -> list[str]:
+        return [] if self.shown_whole else [described(self.names)]
+
     def options(self) -> dict[str, object]:
-        return {"pck_alpha": self.pck_alpha, "crops": not self.shown_whole}
+        return {
+            "pck_alpha": self.pck_alpha,
+            "crops": not self.shown_whole,
+            "whole": self.whole_images,
+        }
 
 
 def _table(labelled: Labelled) -> LabelTable:
@@ -201,16 +217,6 @@ def _names(columns: Sequence[str]) -> tuple[str, ...]:
     """Names of the points, in the order of their first column."""
     names = [column[:-2] for column in columns if column.endswith(AXES)]
     return tuple(dict.fromkeys(names))
-
-
-def _mirrored(names: Sequence[str]) -> list[int]:
-    """For each point the one that takes its place in a mirrored image."""
-    other = {"left": "right", "right": "left"}
-    swapped = [re.sub("left|right", lambda m: other[m[0]], n) for n in names]
-    return [
-        names.index(new if new in names else old)
-        for old, new in zip(names, swapped, strict=True)
-    ]
 
 
 def _columns(names: Sequence[str]) -> tuple[str, ...]:

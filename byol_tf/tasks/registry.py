@@ -6,6 +6,7 @@ import operator
 from collections.abc import Mapping
 
 from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.regression import Regression
@@ -13,7 +14,7 @@ from byol_tf.tasks.task import Task
 
 TASKS: Mapping[str, type[Task]] = {
     task.name: task
-    for task in (Classification, MultiLabel, Regression, Keypoints)
+    for task in (Classification, MultiLabel, Regression, Detection, Keypoints)
 }
 
 

@@ -3,12 +3,14 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.annotations.check import Boxes
 from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 from byol_tf.lines import nfc
@@ -29,10 +31,13 @@ class Labelled:
         examples: with the class of each in `labels`, where there is one.
         table: a row of named values for each image, in the same order, or
             None if no file of labels was given.
+        boxes: objects in the images, in the same order; None if no file says
+            where they are.
     """
 
     examples: Examples
     table: LabelTable | None = None
+    boxes: Boxes | None = None
 
     def __post_init__(self):
         count = self.examples.num_examples
@@ -74,6 +79,15 @@ class Task(abc.ABC):
             better.
         percent: whether `metric` is a share, which tables show in percent.
         columns: names of the targets, for instance of the classes.
+        whole_images: whether examples are whole images, letterboxed, since
+            targets may lie anywhere; targets are then in fractions of their
+            squares, see `points.into_whole`. Else they are centre squares.
+        side: pixels of a side of whole images; 0 for that of the encoder.
+        view: options of the random views, for `Modality.train_view`, where
+            no others are given.
+        clip_norm: gradients of a larger norm are scaled down to it; 0 for
+            none.
+        each: what metrics are of that have a name behind a slash.
         moves_with_image: whether the targets change when the image is
             cropped or mirrored, see `move`.
         shown_whole: whether a training step shows whole images, without
@@ -84,6 +98,11 @@ class Task(abc.ABC):
     name: str
     metric: str
     percent: bool = False
+    whole_images: bool = False
+    side: int = 0
+    view: Mapping[str, object] = MappingProxyType({})
+    clip_norm: float = 0.0
+    each: str = "class"
     moves_with_image: bool = False
     shown_whole: bool = False
     mixable: bool = True
@@ -169,7 +188,7 @@ class Task(abc.ABC):
             outputs: of a batch.
             origin: what was prepared for the encoder: of images `size`, int
                 `[batch, 2]`, width and height of the whole image. None
-                predicts in terms of the centre square, as targets are.
+                predicts in terms of what is shown, as targets are.
         """
 
     @abc.abstractmethod
@@ -182,6 +201,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def accumulator(self) -> Accumulator:
         """A new accumulator. Predictions that are not finite are wrong."""
+
+    def guesses(self) -> list[str]:
+        """Lines for a person on what was decided without being asked."""
+        return []
 
     def options(self) -> dict[str, object]:
         """Arguments besides `columns` that make an equal task, as JSON."""

@@ -114,7 +114,8 @@ def help_text(module, program: str) -> str:
 def _is_recipe(path):
     return "get_config" in path.read_text("utf-8") and path.stem not in (
         *("base", "sections", "compare", "embed", "eval_linear"),
-        *("export", "finetune", "serve", "tune", "door", "command_line"),
+        *("export", "finetune", "objects", "serve", "tune", "door"),
+        "command_line",
     )
 
 

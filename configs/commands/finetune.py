@@ -4,7 +4,7 @@
 
 Beside the fine-tuned encoder stand the frozen one and one that starts from
 scratch, with the same images and steps. `--task=` takes classification,
-multilabel, regression, keypoints, or `module:Class` of one's own;
+multilabel, regression, detection, keypoints, or `module:Class` of one's own;
 `--config.data.*` any other data set. Writes `finetune.json`, `finetune.png`,
 `finetune_subsets.json` and `classifier.keras` into the run folder; then
 
@@ -18,6 +18,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import base, data_argument, door, signals, words
+from configs.command_line import FOLDER
 from configs.commands import predicting
 
 POSITIONAL = (("workdir",),)
@@ -43,7 +44,14 @@ _PREDICT = flags.DEFINE_string(
     "predict", None, "Folder to predict: the command `byol_tf predict`."
 )
 
-expand = data_argument.with_overrides
+
+def expand(arguments):
+    """Adds what `--data` sets, and the configuration of objects for them."""
+    words = " ".join(arguments).replace("--task ", "--task=").split()
+    given = any(word.startswith("--config=") for word in arguments)
+    if "--task=detection" in words and not given:
+        arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
+    return data_argument.with_overrides(arguments)
 
 
 def main():

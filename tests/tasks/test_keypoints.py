@@ -7,7 +7,8 @@ from PIL import Image
 from scipy.special import huber
 
 from byol_tf.data.label_table import LabelTable
-from byol_tf.modalities.image.reading import load_images
+from byol_tf.data.sources import load
+from byol_tf.modalities.image.reading import image_decoder, load_images
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.task import Labelled
 from tests.support.tables import with_table
@@ -71,7 +72,8 @@ def test_options_that_do_not_fit_are_an_error(columns, alpha, message):
         Keypoints(columns, alpha)
 
 
-def test_points_follow_the_centre_square_that_is_shown(tmp_path):
+@pytest.mark.parametrize("whole", [False, True])
+def test_points_follow_what_is_shown(tmp_path, whole):
     # A white pixel at a known place of a wide, a tall and a turned image.
     columns = {"dot_x": [], "dot_y": []}
     files = {"1.png": (64, 32), "2.png": (32, 64), "3.jpg": (64, 32)}
@@ -88,13 +90,11 @@ def test_points_follow_the_centre_square_that_is_shown(tmp_path):
         )
         columns["dot_x"].append(str(x))
         columns["dot_y"].append(str(y))
-    images = load_images(
-        "folder", "", "train", str(tmp_path), image_size=32, channels=1
-    )
+    decoder = image_decoder(32, 1, whole=whole)
+    images = load("folder", directory=str(tmp_path), decoder=decoder)
     table = LabelTable(list(files), columns).aligned(images.paths)
-    targets = Keypoints.of(Labelled(images, table)).targets(
-        Labelled(images, table)
-    )
+    task = Keypoints(("dot_x", "dot_y"), whole=whole)
+    targets = task.targets(Labelled(images, table))
     for image, target in zip(images.rows[..., 0], targets, strict=True):
         weights = np.where(image > 100, image, 0.0)
         y, x = np.indices(image.shape) + 0.5
@@ -110,18 +110,25 @@ def test_a_point_outside_of_the_square_is_not_to_be_seen(tmp_path):
     images = load_images("folder", "", "train", str(tmp_path), image_size=8)
     columns = {"a_x": ("0.2", "0.375"), "a_y": ("0.5", "1")}
     labelled = Labelled(images, LabelTable(images.paths, columns))
+    old = Keypoints(("a_x", "a_y"))
+    np.testing.assert_allclose(old.targets(labelled), [[NAN, NAN], [0.25, 1]])
     np.testing.assert_allclose(
-        Keypoints.of(labelled).targets(labelled), [[NAN, NAN], [0.25, 1]]
+        Keypoints.of(labelled).targets(labelled), [[0.2, 0.25], [0.375, 0.5]]
     )
 
 
 def test_predictions_go_back_to_the_whole_image():
     predictions = np.array([[0.25, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]])
-    whole = Keypoints(POINTS).decode(
-        {"points": predictions}, {"size": np.array([[40, 20], [30, 30]])}
-    )
+    sizes = {"size": np.array([[40, 20], [30, 30]])}
+    whole = Keypoints(POINTS).decode({"points": predictions}, sizes)
     np.testing.assert_allclose(
         whole["points"], [[0.375, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]]
+    )
+    task = Keypoints(POINTS, whole=True)
+    predictions[0] = [0.25, 0.5, 0.5, 0.25]
+    np.testing.assert_allclose(
+        task.decode({"points": predictions}, sizes)["points"],
+        [[0.25, 1, 0.5, 0.5], [0.25, 1, 0.5, 0.5]],
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.registry import TASKS, from_json, task_class, to_json
@@ -48,6 +49,7 @@ def test_every_built_in_task_has_its_name():
         "classification": Classification,
         "multilabel": MultiLabel,
         "regression": Regression,
+        "detection": Detection,
         "keypoints": Keypoints,
     } == TASKS
     for name, kind in TASKS.items():

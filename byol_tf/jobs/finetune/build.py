@@ -2,8 +2,16 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 
+from byol_tf.data.annotations.check import check_boxes
+from byol_tf.data.annotations.find import (
+    LISTED,
+    find_boxes,
+    find_points,
+    find_test_split,
+)
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
 from byol_tf.data.table_layout import without_splits
@@ -25,6 +33,7 @@ LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
+    "detection": ("confidence",),
     "keypoints": ("pck_alpha", "crops"),
 }
 
@@ -49,12 +58,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     kind = task_class(task)
     options = _options(config, task)
     numbers = settings(config)
-    encoder = load_encoder(
-        workdir,
-        size=config.size,
-        crop_fraction=config.crop_fraction,
-        modality=config.modality,
-    )
+    encoder = _encoder(config, workdir, kind)
     came = inputs.start_of(workdir, encoder)
     if came and SCRATCH in numbers.variants and CAME not in numbers.variants:
         variants = (*numbers.variants, CAME)
@@ -62,29 +66,34 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     # A task compares names: of tags, other combinations are no error.
+    decoder = None
+    if kind.whole_images:
+        decoder = _use_annotations(config, run, encoder)
     images, load_test = data_builders.train_and_later_test(
         run,
         workdir,
         same_classes=False,
         bad_images_file=inputs.bad_images_file(config),
+        decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)
     # Classes are among the labels of the images already.
     own = None if task == "classification" else run.data.label_column
-    train = _labelled(images, config.labels_file, own)
-    test_file = config.test_labels_file or config.labels_file
+    train, label_test = _labels(config, run, images, encoder, own)
     made = kind.of(train, **options)
     _check_shape(made, images, config)
+    for line in made.guesses():
+        print(line)
     crops, draw = None, None
     if not made.shown_whole:
-        crops = inputs.crop_options(config.view, encoder)
+        crops = inputs.crop_options(config.view, encoder, made.view)
         draw = inputs.train_view(encoder, crops)
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
         task=made,
         train=train,
-        load_test=lambda: _labelled(load_test(), test_file, own),
+        load_test=lambda: label_test(load_test()),
         fractions=fractions,
         settings=numbers,
         draw=draw,
@@ -97,6 +106,76 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
             "crop_fraction": config.crop_fraction,
         },
     )
+
+
+def _encoder(config, workdir, kind):
+    """The encoder of a run, for centre squares or for whole images."""
+    if not kind.whole_images:
+        return load_encoder(
+            workdir,
+            size=config.size,
+            crop_fraction=config.crop_fraction,
+            modality=config.modality,
+        )
+    if config.crop_fraction != 1:
+        raise ValueError(
+            f"{kind.name} sees whole images; leave crop_fraction at 1. "
+            f"Received: {config.crop_fraction}"
+        )
+    side = config.size or config.data.image_size or kind.side
+    return load_encoder(workdir, modality=config.modality).whole(side)
+
+
+def _use_annotations(config, run, encoder):
+    """The decoder of whole images; takes what annotations list, if any do.
+
+    Files of labels that are named, and other sources, stay what they are.
+    """
+    section = run.data
+    section.image_size = encoder.sizes["view_size"]
+    extensions = encoder.modality.extensions
+    directory = os.path.expanduser(section.dir or "")
+    if section.source == "folder" and not config.labels_file:
+        splits = directory, section.train_split
+        if find_boxes(*splits, extensions) or find_points(*splits):
+            section.source = LISTED
+            section.test_split = section.test_split or find_test_split(
+                directory, extensions
+            )
+    return encoder.modality.decoder(run, whole=True)
+
+
+def _labels(config, run, images, encoder, own):
+    """The training images with their labels, and what labels test images."""
+    section = run.data
+    if section.source != LISTED:
+        other = config.test_labels_file or config.labels_file
+        return (
+            _labelled(images, config.labels_file, own),
+            lambda test: _labelled(test, other, own),
+        )
+    train = _annotated(images, run, section.train_split, encoder)
+    names = train.boxes.names if train.boxes else ()
+    split = section.test_split or section.train_split
+    return train, lambda test: _annotated(test, run, split, encoder, names)
+
+
+def _annotated(images, run, split, encoder, names=()):
+    """The images with what the annotations of a split say of them."""
+    directory = os.path.expanduser(run.data.dir)
+    read = find_boxes(directory, split, encoder.modality.extensions)
+    if read is None:
+        table = read_label_table(find_points(directory, split))
+        folders = [pathlib.Path(images.folder)]
+        return Labelled(images, table.aligned(images.paths, folders))
+
+    def size_of(path):
+        return encoder.origin(path)["size"]
+
+    boxes = check_boxes(read(), images.paths, size_of, names)
+    for line in boxes.lines:
+        print(line)
+    return Labelled(images, boxes=boxes)
 
 
 def classifier_name(config, workdir, task: str = "") -> str:
@@ -224,7 +303,7 @@ def _labelled(images, file, own):
 
 
 def _check_shape(task, images, config):
-    if not task.moves_with_image:
+    if not task.moves_with_image or task.whole_images:
         return
     height, width, _ = images.row_shape
     if height != width:

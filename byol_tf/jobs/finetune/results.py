@@ -62,7 +62,7 @@ def summary(
             fraction.name, {**counts[fraction], "variants": {}}
         )
         row["variants"][variant] = _numbers(
-            choice, tested[fraction, variant], task.metric
+            choice, tested[fraction, variant], task
         )
     for row in fractions.values():
         row["gain"] = _gain(row["variants"], task.metric)
@@ -226,11 +226,12 @@ def _name(metric):
     return name[:1].upper() + name[1:]
 
 
-def _numbers(choice, tested, metric):
+def _numbers(choice, tested, task):
     chosen = choice.trainings[0].setting
     return {
         **chosen._asdict(),
-        "test": mean_and_std([metrics[metric] for metrics in tested]),
+        "test": mean_and_std([metrics[task.metric] for metrics in tested]),
+        **_means(tested, f"_by_{task.each}"),
         "tried": [
             {**setting._asdict(), "validation": value}
             for setting, value in choice.tried.items()
@@ -252,6 +253,19 @@ def _numbers(choice, tested, metric):
 def _baseline(variants):
     """What fine-tuning gains over: the weights as they came, or scratch."""
     return CAME if CAME in variants else SCRATCH
+
+
+def _means(tested, ending):
+    """Means over seeds; "ap/cat" becomes `ap_by_class`, by name."""
+    means = {}
+    for key in tested[0]:
+        value = float(np.mean([metrics[key] for metrics in tested]))
+        name, slash, part = key.partition("/")
+        if slash:
+            means.setdefault(name + ending, {})[part] = value
+        else:
+            means[name] = value
+    return means
 
 
 def _gain(variants, metric):

@@ -172,6 +172,8 @@ class FineTuner:
         gradients = tape.gradient(
             scaled, variables, unconnected_gradients="zero"
         )
+        if self.task.clip_norm:
+            gradients = self._clipped(gradients)
         for optimizer, part, values in zip(
             self._optimizers[-len(parts) :], variables, gradients, strict=True
         ):
@@ -179,6 +181,11 @@ class FineTuner:
             multiple = self._settings.head_rate if whole and is_head else 1.0
             self._apply(optimizer, part, values, rate * multiple, decay)
         return loss
+
+    def _clipped(self, gradients):
+        limit = self.task.clip_norm * self._scale
+        flat, _ = tf.clip_by_global_norm(tf.nest.flatten(gradients), limit)
+        return tf.nest.pack_sequence_as(gradients, flat)
 
     def _apply(self, optimizer, variables, gradients, rate, decay):
         optimizer.learning_rate.assign(rate)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from byol_tf.checks import check_number, check_positive, in_section
 from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
+from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
@@ -56,6 +57,7 @@ def train_and_later_test(
     same_classes: bool = True,
     bad_images_file: str | None = "bad_images.csv",
     whole: bool = True,
+    decoder: Decoder | None = None,
 ) -> tuple[Examples, Callable[[], Examples]]:
     """Training images, and a function that loads the test images.
 
@@ -69,9 +71,10 @@ def train_and_later_test(
             as `data.json`.
         whole: leave training files that cannot be read out here; without it
             others take their places in the batches.
+        decoder: of the rows; None for that of the modality.
     """
     section, workdir = config.data, pathlib.Path(workdir)
-    decoder = load_modality(config.modality).decoder(config)
+    decoder = decoder or load_modality(config.modality).decoder(config)
     cache_dir = section.cache_dir or str(workdir / "cache")
     bad_images = BadImages(
         workdir / bad_images_file if bad_images_file else None,

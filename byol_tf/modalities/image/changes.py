@@ -6,6 +6,7 @@ Each function takes the view, which has the options, the crops, float32
 """
 
 import logging
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -44,8 +45,12 @@ def _rotate(view, images, draws):
     if not view.rotate:
         return images
     # Mirrored at the border: black corners would tell the angle.
-    angle = sampling.between(draws["angle"], -view.rotate, view.rotate)
-    return geometry.rotate(images, angle)
+    return geometry.rotate(images, angle(view, draws))
+
+
+def angle(view, draws: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """Degrees, counter-clockwise, by which a view turns, `[batch]`."""
+    return sampling.between(draws["angle"], -view.rotate, view.rotate)
 
 
 def _jitter(view, images, draws):

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import math
 import os
 import pathlib
 import stat
@@ -23,6 +24,7 @@ from byol_tf.modalities.image.bands import (
 )
 from byol_tf.modalities.image.resize import (
     centre_square,
+    letterbox,
     resize_and_centre_crop,
 )
 
@@ -151,17 +153,27 @@ def decode_square(
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
     dtype: str = "uint8",
+    whole: bool = False,
 ) -> np.ndarray:
     """Decodes the centre square to `[size, size, channels]`.
 
-    Arguments and errors are those of `decode_image`.
+    Other arguments and errors are those of `decode_image`.
+
+    Args:
+        whole: take the whole image instead, made a square by `letterbox`.
     """
+
+    def shorter_side(height, width):
+        longer = OVERSAMPLING * size
+        return math.ceil(longer * min(height, width) / max(height, width))
+
+    least_side = shorter_side if whole else OVERSAMPLING * size
     shrink = functools.partial(centre_square, size=size)
     image = _decoded(
-        *(data, channels, max_pixels, OVERSAMPLING * size, dtype),
-        shrink=shrink if dtype == "uint8" else None,
+        *(data, channels, max_pixels, least_side, dtype),
+        shrink=shrink if dtype == "uint8" and not whole else None,
     )
-    return resize_and_centre_crop(image, size)
+    return resize_and_centre_crop(letterbox(image) if whole else image, size)
 
 
 def check_channels(channels: int | None) -> None:

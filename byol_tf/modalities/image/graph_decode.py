@@ -57,6 +57,25 @@ def decode_squares(
     Raises:
         ValueError: `channels` is neither 1 nor 3.
     """
+    return decode_files(files, size, channels, max_pixels, dtype)[:2]
+
+
+def decode_files(
+    files: tf.Tensor,
+    size: int,
+    channels: int,
+    max_pixels: int = MAX_PIXELS,
+    dtype: str = "uint8",
+    whole: bool = False,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Does `decode_squares`, and gives sizes too: int32 `[n, 2]`.
+
+    Width and height are those of the upright image; 1 where there is none.
+
+    Args:
+        whole: take whole images instead, made squares as by
+            `resize.letterbox`.
+    """
     if channels not in (1, 3):
         raise ValueError(
             "a graph decodes files of 1 or 3 channels. "
@@ -65,8 +84,8 @@ def decode_squares(
     count = tf.shape(files, tf.int64)[0]
 
     def decode(index, data):
-        pixels, status = _decode(data, size, channels, max_pixels, dtype)
-        return index, pixels, status
+        arguments = data, size, channels, max_pixels, dtype, whole
+        return index, *_decode(*arguments)
 
     # A graph cannot catch the error of an op, but a data set can leave out
     # the elements that fail. Of those the status remains "damaged".
@@ -75,20 +94,23 @@ def decode_squares(
     images = images.ignore_errors()
     # One more, so that there is one even if none can be read.
     blank = tf.zeros([size, size, channels], dtype)
-    last = tf.data.Dataset.from_tensors((count, blank, 0))
+    last = tf.data.Dataset.from_tensors((count, blank, 0, [1, 1]))
     images = images.concatenate(last).batch(count + 1)
-    index, pixels, codes = images.get_single_element()
+    index, pixels, codes, sizes = images.get_single_element()
     places = index[:, None]
     shape = [count + 1, size, size, channels]
     pixels = tf.scatter_nd(places, pixels, tf.cast(shape, tf.int64))
     damaged = tf.fill([count + 1], STATUSES.index(DAMAGED))
     codes = tf.tensor_scatter_nd_update(damaged, places, codes)
     status = tf.gather(tf.constant(STATUSES), codes)
-    return tf.ensure_shape(pixels[:-1], [None, *shape[1:]]), status[:-1]
+    ones = tf.ones([count + 1, 2], tf.int32)
+    sizes = tf.tensor_scatter_nd_update(ones, places, sizes)
+    pixels = tf.ensure_shape(pixels[:-1], [None, *shape[1:]])
+    return pixels, status[:-1], sizes[:-1]
 
 
-def _decode(data, size, channels, max_pixels, dtype):
-    """Pixels and status of one file, or an error if it is damaged."""
+def _decode(data, size, channels, max_pixels, dtype, whole):
+    """Pixels, status and size of one file, or an error if it is damaged."""
     kinds = [
         _starts(data, b"\xff\xd8\xff"),
         _starts(data, b"\x89PNG\r\n\x1a\n"),
@@ -97,22 +119,34 @@ def _decode(data, size, channels, max_pixels, dtype):
         True,
     ]
     kind = tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
-    blank = tf.zeros([size, size, channels], dtype)
+    blank, none = tf.zeros([size, size, channels], dtype), tf.constant([1, 1])
 
-    def limited(lengths, decode):
+    def limited(lengths, decode, orientation=1, stored=None):
+        """With the file's height and width if it is decoded to others."""
+
+        def read():
+            image = decode()
+            shape = tf.shape(image)[:2] if stored is None else stored
+            shape = tf.where(orientation >= 5, shape, shape[::-1])
+            image = _letterbox(image, orientation) if whole else image
+            return _square(image, size, channels, dtype), 0, shape
+
         pixels = tf.reduce_prod(tf.cast(lengths, tf.int64))
-        return tf.cond(
-            pixels > max_pixels,
-            lambda: (blank, STATUSES.index(TOO_LARGE)),
-            lambda: (_square(decode(), size, channels, dtype), 0),
+        refused = blank, STATUSES.index(TOO_LARGE), none
+        square, status, shape = tf.cond(
+            pixels > max_pixels, lambda: refused, read
         )
+        return _upright(square, orientation), status, shape
 
     def jpeg():
         shape = tf.image.extract_jpeg_shape(data)
-        pixels, status = limited(
-            shape[:2], lambda: _decode_jpeg(data, shape[:2], size)
-        )
         head = graph_bytes.bytes_of(data, 0, _HEAD)
+        pixels, status, lengths = limited(
+            shape[:2],
+            lambda: _decode_jpeg(data, shape[:2], size, whole),
+            graph_bytes.orientation(head, b"Exif\0\0"),
+            shape[:2],
+        )
         # TensorFlow takes every CMYK for inverted, as only Adobe's are.
         odd = (
             (status == 0)
@@ -120,26 +154,23 @@ def _decode(data, size, channels, max_pixels, dtype):
             & (graph_bytes.find(head, b"Adobe") < 0)
         )
         status = tf.where(odd, STATUSES.index(NO_ADOBE), status)
-        pixels = tf.where(odd, blank, pixels)
-        return _upright(
-            pixels, graph_bytes.orientation(head, b"Exif\0\0")
-        ), status
+        return tf.where(odd, blank, pixels), status, lengths
 
     def png():
         lengths = graph_bytes.number_of(
             graph_bytes.bytes_of(data, 16, 8), 4, big=True
         )
-        pixels, status = limited(lengths, lambda: _decode_png(data, dtype))
         # This chunk may follow the pixels.
-        whole = tf.io.decode_raw(data, tf.uint8)
-        return _upright(pixels, graph_bytes.orientation(whole, b"eXIf")), status
+        values = tf.io.decode_raw(data, tf.uint8)
+        orientation = graph_bytes.orientation(values, b"eXIf")
+        return limited(lengths, lambda: _decode_png(data, dtype), orientation)
 
     def gif():
         pixels, filled = _gif_pixels(data)
-        image, status = limited([pixels], lambda: _decode_any(data))
+        image, status, lengths = limited([pixels], lambda: _decode_any(data))
         differs = (status == 0) & ~filled
         status = tf.where(differs, STATUSES.index(SMALL_FRAMES), status)
-        return tf.where(differs, blank, image), status
+        return tf.where(differs, blank, image), status, lengths
 
     def bmp():
         lengths = tf.abs(
@@ -154,23 +185,25 @@ def _decode(data, size, channels, max_pixels, dtype):
         return tf.cond(
             plain & ((bits == 24) | (bits == 32)),
             lambda: limited(lengths, lambda: _decode_any(data)[..., :3]),
-            lambda: (blank, STATUSES.index(UNSUPPORTED)),
+            lambda: (blank, STATUSES.index(UNSUPPORTED), none),
         )
 
     def other():
-        return blank, STATUSES.index(NO_IMAGE)
+        return blank, STATUSES.index(NO_IMAGE), none
 
-    pixels, status = tf.switch_case(kind, [jpeg, png, gif, bmp, other])
-    return tf.ensure_shape(pixels, [size, size, channels]), status
+    kinds = [jpeg, png, gif, bmp, other]
+    pixels, status, lengths = tf.switch_case(kind, kinds)
+    return tf.ensure_shape(pixels, [size, size, channels]), status, lengths
 
 
 def _starts(data, magic):
     return tf.strings.substr(data, 0, len(magic)) == magic
 
 
-def _decode_jpeg(data, lengths, size):
+def _decode_jpeg(data, lengths, size, whole):
     """RGB, at the reduction that Pillow takes for `decode_square`."""
-    scale = tf.reduce_min(lengths) // (OVERSAMPLING * size)
+    side = tf.reduce_max(lengths) if whole else tf.reduce_min(lengths)
+    scale = side // (OVERSAMPLING * size)
     fits = tf.cast(scale >= tf.constant(_REDUCTIONS[:-1]), tf.int32)
     branches = [
         lambda ratio=ratio: tf.io.decode_jpeg(
@@ -259,6 +292,23 @@ def _gif_pixels(data):
     return pixels, (place < end) | tf.reduce_all(largest == screen)
 
 
+def _letterbox(image, orientation):
+    """A square with black where it is to the right or below once upright."""
+    lengths = tf.shape(image)[:2]
+    spare = tf.reduce_max(lengths) - lengths
+    mirrored = tf.stack(
+        [_among(orientation, 3, 4, 7, 8), _among(orientation, 2, 3, 6, 7)]
+    )
+    mirrored = tf.where(orientation >= 5, mirrored[::-1], mirrored)
+    before = tf.where(mirrored, spare, 0)
+    paddings = tf.stack([before, spare - before], axis=1)
+    return tf.pad(image, tf.concat([paddings, [[0, 0]]], axis=0))
+
+
+def _among(orientation, *values):
+    return tf.reduce_any(orientation == tf.constant(values))
+
+
 def _square(image, size, channels, dtype):
     """The centre square of RGB, resized; see `resize_and_centre_crop`."""
     white = tf.as_dtype(dtype).max
@@ -287,11 +337,9 @@ def _square(image, size, channels, dtype):
 
 def _upright(square, orientation):
     """Turns a square as EXIF's orientation, 1 to 8, asks for."""
-
-    def among(*values):
-        return tf.reduce_any(orientation == tf.constant(values))
-
     turned = tf.transpose(square, [1, 0, 2])
     square = tf.where(orientation >= 5, turned, square)
-    square = tf.where(among(2, 3, 6, 7), square[:, ::-1], square)
-    return tf.where(among(3, 4, 7, 8), square[::-1], square)
+    mirrored = _among(orientation, 2, 3, 6, 7)
+    square = tf.where(mirrored, square[:, ::-1], square)
+    flipped = _among(orientation, 3, 4, 7, 8)
+    return tf.where(flipped, square[::-1], square)

@@ -13,8 +13,9 @@ from byol_tf.modalities.image.decode import (
     decode_square,
     upright_size,
 )
-from byol_tf.modalities.image.graph_decode import decode_squares
+from byol_tf.modalities.image.graph_decode import decode_files
 from byol_tf.modalities.image.layer import SLACK, to_float
+from byol_tf.modalities.image.letterbox import WholeView
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
 IMAGES, IMAGES_FLOAT, FILES = "images", "images_float", "bytes"
@@ -27,11 +28,14 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Sizes of stored images `[height, width, channels]`.
 
     Images of several sizes are taken to be squares of twice the views' side
-    by what needs a size. `dtype` stands there unless it is uint8.
+    by what needs a size. `dtype` stands there unless it is uint8, `whole`
+    where images are letterboxed.
     """
     known = {"max_pixels": MAX_PIXELS}
     if preprocessor is not None:
         known["view_size"] = preprocessor.size[0]
+        if isinstance(preprocessor, WholeView):
+            known["whole"] = True
         if preprocessor.stored != "uint8":
             known["dtype"] = preprocessor.stored
     if section is not None:
@@ -53,7 +57,7 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
     Args:
         data: path of the file, or its bytes.
         sizes: `image_size`, `channels`, `max_pixels`, and `dtype` if it is
-            not uint8.
+            not uint8; `whole` for whole images.
 
     Returns:
         `[image_size, image_size, channels]`.
@@ -62,8 +66,9 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
         ImageError: it cannot be decoded or is too large.
     """
     keys = "image_size", "channels", "max_pixels"
-    dtype = sizes.get("dtype", "uint8")
-    return decode_square(data, *(sizes[key] for key in keys), dtype=dtype)
+    dtype, whole = sizes.get("dtype", "uint8"), sizes.get("whole", False)
+    numbers = (sizes[key] for key in keys)
+    return decode_square(data, *numbers, dtype=dtype, whole=whole)
 
 
 def origin(data) -> dict[str, tuple[int, int]]:
@@ -90,15 +95,19 @@ def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
     def prepare(images):
         return _prepare(preprocessor, images)
 
-    floats = _arrays(tf.float32, channels, prepare, window)
+    whole = sizes.get("whole", False)
+    floats = _arrays(tf.float32, channels, prepare, window, whole)
     if form != "saved_model":
         return {
             IMAGES: floats._replace(
-                read=lambda x: _checked(x, preprocessor, window),
+                read=lambda x: (
+                    *_checked(x, preprocessor, window),
+                    *_origin(x, whole),
+                ),
                 of_rows=lambda rows: _as_floats(rows, window),
             )
         }
-    stored = _arrays(tf.as_dtype(dtype), channels, prepare, window)
+    stored = _arrays(tf.as_dtype(dtype), channels, prepare, window, whole)
     stored = stored._replace(of_rows=np.asarray)
     if channels in (1, 3) and dtype != "float32":
         first = _files(prepare, sizes, dtype)
@@ -108,7 +117,7 @@ def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
     return found if dtype == "float32" else {**found, IMAGES_FLOAT: floats}
 
 
-def _arrays(dtype, channels, prepare, window):
+def _arrays(dtype, channels, prepare, window, whole):
     floats = dtype.is_floating
     words = f"{dtype.name} [n, height, width, {channels}] of any size"
     if floats and window:
@@ -117,13 +126,23 @@ def _arrays(dtype, channels, prepare, window):
         words += ", in [0, 1]"
 
     def read(images):
+        origin = _origin(images, whole)
         if not floats:
-            return prepare(images), None
+            return (prepare(images), None, *origin)
         batch, good = _checked(images, prepare, window)
-        return batch, tf.where(good, OK, NOT_FINITE if window else RANGE)
+        status = tf.where(good, OK, NOT_FINITE if window else RANGE)
+        return (batch, status, *origin)
 
     spec = tf.TensorSpec([None, None, None, channels], dtype, IMAGES)
     return Signature({IMAGES: spec}, read, {IMAGES: words}, has_status=floats)
+
+
+def _origin(images, whole):
+    """Nothing, or of whole images the widths and heights, as `origin`."""
+    if not whole:
+        return ()
+    count, height, width, _ = tf.unstack(tf.shape(images))
+    return ({"size": tf.tile([[width, height]], [count, 1])},)
 
 
 def _checked(images, prepare, window):
@@ -136,11 +155,13 @@ def _checked(images, prepare, window):
 
 def _files(prepare, sizes, dtype):
     def read(files):
-        images, status = decode_squares(
+        whole = sizes.get("whole", False)
+        images, status, size = decode_files(
             *(files, sizes["image_size"], sizes["channels"]),
-            *(sizes["max_pixels"], dtype),
+            *(sizes["max_pixels"], dtype, whole),
         )
-        return prepare(images), status
+        origin = ({"size": size},) if whole else ()
+        return (prepare(images), status, *origin)
 
     spec = tf.TensorSpec([None], tf.string, FILES)
     # Files are cut to squares of the size of the data; other rows are not.

@@ -21,6 +21,7 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_image,
 )
+from byol_tf.modalities.image.letterbox import WholeView
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.modalities.image.resize import resize_and_centre_crop
@@ -50,13 +51,14 @@ class ImageModality:
     levels = staticmethod(find_levels)
     plan = staticmethod(plan)
 
-    def decoder(self, section):
+    def decoder(self, section, whole=False):
         data = section.data
         return image_decoder(
             data.image_size or None,
             data.channels or None,
             int(data.max_megapixels * 10**6),
             free_range=parse_window(data.window) not in CHOICES,
+            whole=whole,
         )
 
     def fit(self, examples, section) -> CentreView:
@@ -80,6 +82,10 @@ class ImageModality:
                 f"are not square. Received: images {found}"
             )
         return CentreView(height, **options)
+
+    def whole(self, preprocessor, side) -> WholeView:
+        options = {**preprocessor.get_config(), "crop_fraction": 1.0}
+        return WholeView(**{**options, "size": side})
 
     def views(self, section, preprocessor) -> TwoViews:
         """Makes BYOL's two views at the preprocessor's size.

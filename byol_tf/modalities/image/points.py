@@ -1,5 +1,6 @@
-"""Points in whole images, in their centre squares and in random views."""
+"""Points in images, in what is shown of them, and in random views."""
 
+import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -63,26 +64,85 @@ def out_of_square(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
     return (tf.cast(points, tf.float64) - 0.5) / _sides(sizes) + 0.5
 
 
+def into_whole(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Points of images as points of the squares that `letterbox` makes.
+
+    Args:
+        points: `[n, points, 2]`, x and y in fractions of width and height.
+        sizes: `[n, 2]`, widths and heights.
+
+    Returns:
+        `[n, points, 2]` in fractions of the longer side.
+    """
+    return points * _sides(sizes, tf.reduce_max).numpy()
+
+
+def out_of_whole(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Inverts `into_whole`, in TensorFlow; float64."""
+    return tf.cast(points, tf.float64) / _sides(sizes, tf.reduce_max)
+
+
 def move_points(points: tf.Tensor, where: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Moves points along with random views of their images.
 
     Args:
         points: float32 `[batch, points, 2]`, x and y in fractions of width
             and height.
-        where: box and flip of each view, see `View.draw_with_where`.
+        where: place of each view, see `View.draw_with_where`.
 
     Returns:
         The points in fractions of the view; NaN outside of it.
     """
-    top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
-    x, y = (points[..., 0] - left) / width, (points[..., 1] - top) / height
-    x = tf.where(where["flip"][:, None], 1.0 - x, x)
-    moved = tf.stack([x, y], axis=-1)
+    moved = _moved(points, where)
     inside = tf.reduce_all((moved >= 0) & (moved <= 1), -1, keepdims=True)
     return tf.where(inside, moved, float("nan"))
 
 
-def _sides(sizes):
-    """Width and height in shorter sides, float64 `[n, 1, 2]`."""
+def move_boxes(
+    boxes: tf.Tensor, where: Mapping[str, tf.Tensor], least: float = 0.3
+) -> tf.Tensor:
+    """Moves boxes along with random views, and cuts them at the border.
+
+    Args:
+        boxes: float32 `[batch, boxes, 4]`: left, top, right, bottom in
+            fractions of width and height; NaN where there is none.
+        where: place of each view, see `View.draw_with_where`. Of a turned
+            view a box is the one around the turned corners.
+        least: share of a box that must remain in the view.
+
+    Returns:
+        The boxes in fractions of the view; NaN where too little is left.
+    """
+    x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+    corners = tf.stack([x0, y0, x1, y0, x0, y1, x1, y1], axis=-1)
+    shape = tf.shape(boxes)
+    corners = tf.reshape(corners, [shape[0], -1, 2])
+    moved = tf.reshape(_moved(corners, where), [shape[0], shape[1], 4, 2])
+    low, high = tf.reduce_min(moved, axis=2), tf.reduce_max(moved, axis=2)
+    cut = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)
+    area, left = (
+        tf.reduce_prod(b - a, axis=-1, keepdims=True)
+        for a, b in ((low, high), cut)
+    )
+    # Also false for NaN.
+    stays = (left > 0) & (left >= least * area)
+    return tf.where(stays, tf.concat(cut, axis=-1), float("nan"))
+
+
+def _moved(points, where):
+    """Points in fractions of the view, inside of it or not."""
+    top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
+    x, y = (points[..., 0] - left) / width, (points[..., 1] - top) / height
+    x = tf.where(where["flip"][:, None], 1.0 - x, x)
+    if "angle" in where:
+        radians = where["angle"][:, None] * (math.pi / 180.0)
+        cos, sin = tf.cos(radians), tf.sin(radians)
+        x, y = x - 0.5, y - 0.5
+        x, y = cos * x + sin * y + 0.5, cos * y - sin * x + 0.5
+    return tf.stack([x, y], axis=-1)
+
+
+def _sides(sizes, unit=tf.reduce_min):
+    """Width and height in shorter (or longer) sides, float64 `[n, 1, 2]`."""
     sizes = tf.cast(sizes, tf.float64)
-    return (sizes / tf.reduce_min(sizes, 1, keepdims=True))[:, None]
+    return (sizes / unit(sizes, 1, keepdims=True))[:, None]

@@ -22,7 +22,10 @@ from byol_tf.modalities.image.decode import (
     look,
 )
 from byol_tf.modalities.image.layer import DTYPES
-from byol_tf.modalities.image.resize import resize_and_centre_crop
+from byol_tf.modalities.image.resize import (
+    letterbox,
+    resize_and_centre_crop,
+)
 
 NAME = "image"  # of a row
 LOOKED_AT = 16  # files whose heads say which dtype a folder needs
@@ -77,6 +80,7 @@ def image_decoder(
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
     free_range: bool = False,
+    whole: bool = False,
 ) -> Decoder:
     """Makes the decoder of images.
 
@@ -88,6 +92,8 @@ def image_decoder(
         max_pixels: files of more are `Unreadable`.
         free_range: whether floats of arrays may lie outside of [0, 1], since
             a window says what is black and white.
+        whole: letterbox images to squares of `image_size`, see
+            `resize.letterbox`, in place of cutting out the centre.
 
     Raises:
         ValueError: a number is out of its range.
@@ -99,16 +105,18 @@ def image_decoder(
         )
     decoder = Decoder(
         spec={},
-        decode=decode_image,
+        decode=_Decode((), max_pixels, whole, ""),
         extensions=EXTENSIONS,
         conform=functools.partial(
             _conform,
             image_size=image_size,
             channels=channels,
             free_range=free_range,
+            whole=whole,
         ),
         feature="Image",
-        key=max_pixels,
+        # Not a pair without `whole`: stores of earlier releases stay valid.
+        key=(max_pixels, "whole") if whole else max_pixels,
     )
     shape = (image_size, image_size, channels or 3)
     decoder = _decoding(decoder, shape, "uint8")
@@ -124,7 +132,7 @@ def _decoding(decoder, shape, dtype):
     return dataclasses.replace(
         decoder,
         spec={NAME: tf.TensorSpec(shape, dtype)},
-        decode=_Decode(shape, decoder.key, dtype),
+        decode=dataclasses.replace(decoder.decode, shape=shape, dtype=dtype),
     )
 
 
@@ -132,13 +140,15 @@ def _decoding(decoder, shape, dtype):
 class _Decode:
     shape: tuple
     max_pixels: int
+    whole: bool
     dtype: str
 
     def __call__(self, data, least_side=None):
         height, width, channels = self.shape
         limit, dtype = self.max_pixels, self.dtype
         if height is not None and height == width:
-            return decode_square(data, height, channels, limit, dtype)
+            square = height, channels, limit, dtype, self.whole
+            return decode_square(data, *square)
         image = decode_image(
             *(data, channels),
             max_pixels=limit,
@@ -198,7 +208,7 @@ def _of_stored(decoder, channels, name, shape, dtype):
     return _decoding(decoder, (height, width, channels), np.dtype(dtype).name)
 
 
-def _conform(images, where, image_size, channels, free_range):
+def _conform(images, where, image_size, channels, free_range, whole):
     """Images of an array, resized and with the channels wanted."""
     images = _checked(images, where, free_range)
     try:
@@ -210,9 +220,8 @@ def _conform(images, where, image_size, channels, free_range):
         ) from error
     if image_size is None or images.shape[1:3] == (image_size, image_size):
         return images
-    return np.stack(
-        [resize_and_centre_crop(image, image_size) for image in images]
-    )
+    fitted = map(letterbox, images) if whole else images
+    return np.stack([resize_and_centre_crop(x, image_size) for x in fitted])
 
 
 def _checked(images, where, free_range):

@@ -35,6 +35,17 @@ def centre_square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.BICUBIC, box)
 
 
+def letterbox(image: np.ndarray) -> np.ndarray:
+    """Adds black to `[height, width, channels]` until it is square.
+
+    To the right or at the bottom: the image lies at the top left, and pixels
+    become fractions of the square by the longer side alone.
+    """
+    side = max(image.shape[:2])
+    after = [(0, side - length) for length in image.shape[:2]]
+    return np.pad(image, [*after, (0, 0)])
+
+
 def resize_box(
     image: np.ndarray,
     box: tuple[int, int, int, int],

@@ -145,16 +145,20 @@ class View(ImageLayer):
         Returns:
             The view, and a dict of `box`, float32 `[batch, 4]`: top, left,
             height and width of the crop in fractions of the image's height
-            and width; and `flip`, bool `[batch]`: whether it is mirrored.
+            and width; `flip`, bool `[batch]`: whether it is mirrored; and
+            with `rotate` `angle`, float32 `[batch]`: degrees
+            counter-clockwise by which the mirrored crop is turned about its
+            centre.
 
         Raises:
-            ValueError: the view is turned, which no box describes.
+            ValueError: the view is turned by quarters or mirrored top to
+                bottom, or turned and not square.
         """
-        for name in ("rotate", *_LATER):
+        for name in _LATER:
             if getattr(self, name):
                 raise ValueError(
-                    f"a turned view has no box; set {name}=0 where targets "
-                    f"move along. Received: {name}={getattr(self, name)}"
+                    f"targets do not move with {name}; set {name}=0. "
+                    f"Received: {name}={getattr(self, name)}"
                 )
         pixels, height, width = _sizes(images, self.window)
         numbers = sampling.random_numbers(tf.shape(pixels)[0], seed)
@@ -162,7 +166,15 @@ class View(ImageLayer):
         box = tf.stack(self._box(draws["box"], height, width), axis=-1)
         sides = tf.cast(tf.stack([height, width] * 2, axis=-1), tf.float32)
         where = {"box": box / sides, "flip": draws["flip"] < self.flip}
-        return self.transform(images, numbers), where
+        views = self.transform(images, numbers)
+        if self.rotate:
+            if views.shape[1] != views.shape[2]:
+                raise ValueError(
+                    "targets move with `rotate` in square views alone. "
+                    f"Received: {views.shape[1]}x{views.shape[2]} pixels"
+                )
+            where["angle"] = changes.angle(self, draws)
+        return views, where
 
     def transform(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """The view that random numbers say.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf.modalities.image.points import move_points
+from byol_tf.modalities.image.points import move_boxes, move_points
 from byol_tf.modalities.image.view import View
 from tests.support.reference_augment import OFF
 
@@ -70,6 +70,53 @@ def test_points_outside_of_the_view_and_unknown_ones_are_nan():
     )
 
 
-def test_a_rotated_view_has_no_box():
-    with pytest.raises(ValueError, match="set rotate=0"):
-        View(8, rotate=10.0).draw_with_where(np.zeros((1, 8, 8, 3)), SEED)
+def test_points_and_boxes_follow_turned_blobs():
+    images, centres = blobs(60, 60)
+    view = View(60, **{**CROP, "aspect": (1, 1), "rotate": 20.0})
+    views, where = view.draw_with_where(images, SEED)
+    moved = move_points(centres[:, None], where)[:, 0].numpy()
+    half = np.float32(0.02)
+    boxes = np.concatenate([centres - half, centres + half], axis=1)
+    boxes = move_boxes(boxes[:, None], where)[:, 0].numpy()
+    y, x = (np.indices((60, 60)) + 0.5) / 60
+    # Beyond lies the mirror image of what is turned.
+    clear = ((moved > 0.25) & (moved < 0.75)).all(axis=1)
+    assert clear.sum() > 3
+    assert np.ptp(where["angle"]) > 10
+    for view, point, box in zip(
+        views.numpy()[clear], moved[clear], boxes[clear], strict=True
+    ):
+        weights = np.square(view[..., 0])
+        found = [(weights * axis).sum() / weights.sum() for axis in (x, y)]
+        np.testing.assert_allclose(point, found, atol=0.01)
+        np.testing.assert_allclose((box[:2] + box[2:]) / 2, found, atol=0.01)
+
+
+def test_a_turned_view_that_is_not_square_moves_nothing():
+    with pytest.raises(ValueError, match="in square views alone"):
+        View((8, 9), rotate=10.0).draw_with_where(
+            np.zeros((1, 8, 9, 3), np.uint8), SEED
+        )
+
+
+def test_boxes_are_cut_at_the_border_and_lost_beyond():
+    where = {
+        "box": tf.constant([[0.0, 0.5, 1.0, 0.5]] * 2),
+        "flip": tf.constant([False, True]),
+    }
+    boxes = np.float32(
+        [
+            [0.6, 0.2, 0.7, 0.4],  # inside
+            [0.4, 0.2, 0.6, 0.4],  # half of it
+            [0.1, 0.2, 0.55, 0.4],  # a ninth
+            [np.nan] * 4,
+        ]
+    )
+    moved = move_boxes(np.stack([boxes, boxes]), where).numpy()
+    np.testing.assert_allclose(
+        moved[0, :2], [[0.2, 0.2, 0.4, 0.4], [0, 0.2, 0.2, 0.4]], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        moved[1, :2], [[0.6, 0.2, 0.8, 0.4], [0.8, 0.2, 1, 0.4]], atol=1e-6
+    )
+    assert np.isnan(moved[:, 2:]).all()

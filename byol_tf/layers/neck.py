@@ -1,0 +1,99 @@
+"""From the levels of an encoder to one fine feature map, for dense tasks."""
+
+from collections.abc import Mapping
+
+import keras
+
+WIDTH = 64  # channels
+_GROUPS = 8  # of a norm: batches of large images are too small for batch norm
+
+
+def neck(levels: Mapping[str, keras.KerasTensor], width: int = WIDTH):
+    """Adds coarse levels, upsampled, to finer ones: a feature pyramid.
+
+    Args:
+        levels: feature maps `[batch, height, width, channels]` by name, whose
+            sides are whole multiples of each other.
+        width: channels of the result.
+
+    Returns:
+        float32 `[batch, height, width, width]`, as fine as the finest level.
+
+    Reference: Lin et al. 2017, "Feature pyramid networks".
+    """
+    merged = None
+    for level in sorted(levels.values(), key=lambda level: level.shape[1]):
+        lateral = keras.layers.Conv2D(width, 1, dtype="float32")(level)
+        if merged is not None:
+            ratio = [
+                fine // coarse
+                for fine, coarse in zip(
+                    lateral.shape[1:3], merged.shape[1:3], strict=True
+                )
+            ]
+            upsample = keras.layers.UpSampling2D(ratio, dtype="float32")
+            lateral = keras.layers.Add(dtype="float32")(
+                [lateral, upsample(merged)]
+            )
+        merged = lateral
+    return block(merged, width)
+
+
+def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:
+    """A 3x3 convolution, group norm and ReLU, in float32."""
+    convolved = keras.layers.Conv2D(
+        width,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        dtype="float32",
+    )(maps)
+    norm = keras.layers.GroupNormalization(_GROUPS, dtype="float32")
+    return keras.layers.ReLU(dtype="float32")(norm(convolved))
+
+
+def peaks_head(
+    maps: keras.KerasTensor, count: int, name: str, prior: float = 0.01
+) -> keras.KerasTensor:
+    """Logits of `count` heatmaps, which start at a prior probability.
+
+    Without a prior the first steps would be spent on learning that nearly
+    all of a heatmap is background.
+
+    Reference: Lin et al. 2017, "Focal loss", section 3.3.
+    """
+    bias = keras.ops.log(prior / (1 - prior))
+    return keras.layers.Conv2D(
+        count,
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01),
+        bias_initializer=keras.initializers.Constant(float(bias)),
+        dtype="float32",
+        name=name,
+    )(block(maps))
+
+
+def dense_levels(
+    levels: Mapping[str, int], finest: int = 4, coarsest: int = 8
+) -> tuple[str, ...]:
+    """Names of the levels for a neck, from fine to coarse.
+
+    Args:
+        levels: strides by name.
+        finest: stride from which on levels are taken, if there are such.
+        coarsest: the largest stride that the first one may have.
+
+    Raises:
+        ValueError: there is no level that is fine enough.
+    """
+    strides = sorted((stride, name) for name, stride in levels.items())
+    chosen = [pair for pair in strides if pair[0] >= finest] or strides
+    if not chosen or chosen[0][0] > coarsest:
+        found = ", ".join(f"{name} (stride {s})" for s, name in strides)
+        raise ValueError(
+            f"this task needs a level of stride {coarsest} or finer; the "
+            f"encoder has {found or 'none'}; pretrain one with smaller "
+            "strides, such as encoder.stem=strided"
+        )
+    return tuple(name for _, name in chosen)

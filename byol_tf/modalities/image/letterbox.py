@@ -1,0 +1,41 @@
+"""The preprocessing of tasks that need whole images, without draws."""
+
+import keras
+import tensorflow as tf
+
+from byol_tf.modalities.image import geometry
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.layer import to_float
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class WholeView(CentreView):
+    """Every whole image, letterboxed to the size of the encoder's input.
+
+    Arguments, input and output are those of `CentreView`; `size` must be
+    square, and nothing is cut off.
+    """
+
+    def __init__(self, size, **options):
+        super().__init__(size, **options)
+        if self.size[0] != self.size[1] or self.crop_fraction != 1.0:
+            raise ValueError(
+                "whole images need a square `size` and `crop_fraction=1`. "
+                f"Received: size={self.size}, "
+                f"crop_fraction={self.crop_fraction}"
+            )
+
+    def call(self, images):
+        several = isinstance(images, dict)
+        pixels = images["image"] if several else images
+        pixels = to_float(pixels, self.window)
+        batch, rows, columns, _ = geometry.sizes(pixels)
+        if several:
+            sides = tf.reduce_max(images["length"], axis=1)
+        elif self.size == (rows, columns):
+            return pixels
+        else:
+            sides = tf.fill([batch], tf.maximum(rows, columns))
+        side = tf.maximum(rows, columns)
+        after = [[0, 0], [0, side - rows], [0, side - columns], [0, 0]]
+        return self._cut(tf.pad(pixels, after), sides, sides)

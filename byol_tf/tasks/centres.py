@@ -1,0 +1,117 @@
+"""Heatmaps of centres: what they should be, and losses against it."""
+
+import tensorflow as tf
+
+_SPREAD = 0.54  # of a box: the part around its centre that learns the box
+
+
+def gaussians(
+    boxes: tf.Tensor, valid: tf.Tensor, rows: int, columns: int
+) -> tf.Tensor:
+    """A bell around the centre of every box, as wide and high as the box.
+
+    Args:
+        boxes: float32 `[batch, boxes, 4]`, finite, in fractions.
+        valid: bool `[batch, boxes]`: which there are.
+        rows: of the map.
+        columns: of the map.
+
+    Returns:
+        float32 `[batch, boxes, rows, columns]`: 1 in the cell of the centre,
+        0 outside of the middle of the box, and wherever there is none.
+
+    Reference: Liu et al. 2020, "Training-time-friendly network".
+    """
+    x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
+    down = _bell(y0, y1, rows)[..., :, None]
+    across = _bell(x0, x1, columns)[..., None, :]
+    return tf.where(valid[..., None, None], down * across, 0.0)
+
+
+def _bell(low, high, cells):
+    """Along one axis, `[batch, boxes, cells]`."""
+    centre = tf.floor((low + high) / 2 * cells)[..., None]
+    centre = tf.clip_by_value(centre, 0.0, cells - 1.0)
+    radius = tf.floor((high - low) * (cells * _SPREAD / 2))[..., None]
+    sigma = (2 * radius + 1) / 6
+    apart = tf.range(cells, dtype=tf.float32) - centre
+    bell = tf.exp(-0.5 * (apart / sigma) ** 2)
+    return tf.where(tf.abs(apart) <= radius, bell, 0.0)
+
+
+def of_classes(near: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
+    """The largest bell of every class, `[batch, rows, columns, classes]`.
+
+    Args:
+        near: of `gaussians`.
+        labels: int32 `[batch, boxes]`, -1 where there is none.
+        classes: number of classes.
+    """
+    batch, count = tf.shape(near)[0], tf.shape(near)[1]
+    rows, columns = near.shape[2:]
+    first = tf.range(batch)[:, None] * classes
+    segments = tf.where(labels < 0, -1, labels + first)
+    largest = tf.math.unsorted_segment_max(
+        tf.reshape(near, [batch * count, rows * columns]),
+        tf.reshape(segments, [-1]),
+        batch * classes,
+    )
+    maps = tf.reshape(tf.maximum(largest, 0.0), [batch, classes, rows, columns])
+    return tf.transpose(maps, [0, 2, 3, 1])
+
+
+def focal_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Sum over a heatmap, float32 `[batch]`; cells near a peak weigh less.
+
+    Args:
+        wanted: `[batch, ...]` in [0, 1], 1 at the peaks.
+        logits: of the same shape.
+
+    Reference: Law and Deng 2018, "CornerNet", equation 1.
+    """
+    p = tf.sigmoid(logits)
+    peak = (1 - p) ** 2 * tf.math.log_sigmoid(logits)
+    other = (1 - wanted) ** 4 * p**2 * tf.math.log_sigmoid(-logits)
+    loss = -tf.where(wanted >= 1.0, peak, other)
+    return tf.reduce_sum(loss, axis=list(range(1, len(logits.shape))))
+
+
+def box_loss(
+    boxes: tf.Tensor, near: tf.Tensor, predicted: tf.Tensor
+) -> tf.Tensor:
+    """1 - GIoU of the cells around centres, summed over boxes, `[batch]`.
+
+    A cell in the middle of several boxes belongs to the smallest.
+
+    Args:
+        boxes: float32 `[batch, boxes, 4]`, finite.
+        near: of `gaussians`.
+        predicted: of every cell, `[batch, rows, columns, 4]`.
+
+    Reference: Rezatofighi et al. 2019, "Generalized IoU".
+    """
+    area = tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    inverse = 1.0 / tf.maximum(area, 1e-9)
+    owner = tf.argmax(tf.where(near > 0, inverse[..., None, None], 0.0), axis=1)
+    places = tf.range(tf.shape(near)[1], dtype=owner.dtype)[:, None, None]
+    own = tf.where(owner[:, None] == places, near, 0.0)
+    total = tf.reduce_sum(own, axis=[2, 3], keepdims=True)
+    weights = tf.reduce_sum(own / tf.maximum(total, 1e-9), axis=1)
+    wanted = tf.gather(boxes, owner, axis=1, batch_dims=1)
+    return tf.reduce_sum(weights * (1 - giou(wanted, predicted)), axis=[1, 2])
+
+
+def giou(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """Generalised intersection over union of boxes `[..., 4]`."""
+
+    def area(low, high):
+        return tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
+
+    (low, high), (low2, high2) = (
+        (boxes[..., :2], boxes[..., 2:]) for boxes in (one, other)
+    )
+    both = area(tf.maximum(low, low2), tf.minimum(high, high2))
+    union = area(low, high) + area(low2, high2) - both
+    hull = area(tf.minimum(low, low2), tf.maximum(high, high2))
+    union, hull = tf.maximum(union, 1e-9), tf.maximum(hull, 1e-9)
+    return both / union - (hull - union) / hull

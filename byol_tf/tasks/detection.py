@@ -1,0 +1,285 @@
+"""Which objects are in an image, and where."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.evaluation.detection.average_precision import (
+    Objects,
+    box_iou,
+    match,
+    summarize,
+)
+from byol_tf.layers.neck import block, dense_levels, neck, peaks_head
+from byol_tf.modalities.image.points import move_boxes
+from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
+from byol_tf.tasks.task import Labelled, Task, head_inputs
+
+CORNERS = ("x0", "y0", "x1", "y1")  # columns of a CSV file
+MOST = 100  # objects of an image that are predicted, as in COCO's AP
+_SCALE = 0.125  # of the frame: distances start at 0.09
+_BOX_WEIGHT = 2.0
+
+
+class Detection(Task):
+    """Boxes of objects of several classes.
+
+    For each cell of a fine feature map the head says of every class whether
+    an object of it has its centre there, and how far the four sides are. A
+    peak of the first is an object: no anchors, and no suppression of
+    overlapping boxes. Two objects of a class with their centres in
+    neighbouring cells become one.
+
+    Targets and outputs are in fractions of the letterboxed square. Targets
+    are `boxes`, float32 `[n, most, 4]` (left, top, right, bottom; NaN where
+    there is none), `classes`, int32 `[n, most]`, -1 likewise, `crowd`, int32,
+    and `areas`, float32, in pixels, of the same shape; `side`, float32 `[n]`,
+    the longer side in pixels; `known`, int32 `[n]`.
+
+    Args:
+        columns: names of the classes.
+        ids: of the classes in COCO's JSON; () for 1, 2, ...
+        confidence: score from which on predictions are shown.
+
+    References: Zhou et al. 2019, "Objects as points"; Liu et al. 2020,
+    "Training-time-friendly network" (TTFNet).
+    """
+
+    name = "detection"
+    metric = "ap"
+    percent = True
+    whole_images = True
+    side = 256
+    view = {  # noqa: RUF012
+        "area": (0.3, 1.0),
+        "aspect": (0.75, 4 / 3),
+        "flip": 0.5,
+        "jitter": 0.8,
+    }
+    moves_with_image = True
+    mixable = False
+    clip_norm = 5.0
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        ids: Sequence[int] = (),
+        confidence: float = 0.3,
+    ):
+        super().__init__(columns)
+        if not 0 <= confidence < 1:
+            raise ValueError(
+                "`confidence` must be in [0, 1). "
+                f"Received: confidence={confidence}"
+            )
+        self.confidence = float(confidence)
+        self.ids = tuple(map(int, ids)) or tuple(
+            range(1, len(self.columns) + 1)
+        )
+
+    @classmethod
+    def of(cls, labelled: Labelled, confidence: float = 0.3) -> "Detection":
+        """The classes of the training images' boxes.
+
+        Raises:
+            ValueError: there are no boxes.
+        """
+        boxes = labelled.boxes
+        if boxes is None or not len(boxes.labels):
+            raise ValueError(
+                f"detection needs boxes, and {labelled.examples.name} has "
+                "none; put train.json (COCO) beside the images, or use the "
+                "layouts of YOLO (data.yaml, images, labels) or VOC "
+                "(Annotations, JPEGImages, ImageSets)"
+            )
+        return cls(boxes.names, boxes.ids, confidence)
+
+    def targets(self, labelled: Labelled) -> dict[str, np.ndarray]:
+        boxes = labelled.boxes
+        count = len(boxes.sizes)
+        order = np.argsort(boxes.images, kind="stable")
+        images = boxes.images[order]
+        per_image = np.bincount(images, minlength=count)
+        starts = np.cumsum(per_image) - per_image
+        place = np.arange(len(images)) - starts[images]
+        shape = (count, max(per_image.max(initial=0), 1))
+        sides = boxes.sizes.max(axis=1).astype(np.float64)
+
+        def spread(values, empty):
+            rows = np.full((*shape, *values.shape[1:]), empty, np.float64)
+            rows[images, place] = values[order]
+            return rows
+
+        corners = spread(boxes.corners, np.nan) / sides[:, None, None]
+        return {
+            "boxes": corners.astype(np.float32),
+            "classes": spread(boxes.labels, -1).astype(np.int32),
+            "crowd": spread(boxes.crowd, 0).astype(np.int32),
+            "areas": spread(boxes.areas, 0).astype(np.float32),
+            "side": sides.astype(np.float32),
+            "known": boxes.known.astype(np.int32),
+        }
+
+    def known(self, targets) -> np.ndarray:
+        """Whether labels can be used; an image without objects is known."""
+        return targets["known"] > 0
+
+    def strata(self, targets) -> np.ndarray:
+        """The rarest class of each image; one more for those without."""
+        classes, count = targets["classes"], len(self.columns)
+        counts = np.bincount(classes[classes >= 0], minlength=count)
+        rank = np.argsort(np.argsort(counts, kind="stable"))
+        ranks = np.where(classes >= 0, rank[classes], count)
+        rarest = np.append(np.argsort(counts, kind="stable"), count)
+        return rarest[ranks.min(axis=1)]
+
+    def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
+        return dense_levels(levels)
+
+    def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
+        """Gives `heat`, logits `[batch, rows, columns, classes]`, and
+        `distances` to the sides, `[batch, rows, columns, 4]`."""
+        inputs = head_inputs(specs)
+        maps = neck(inputs)
+        convolved = keras.layers.Conv2D(4, 1, dtype="float32")(block(maps))
+        positive = keras.layers.Activation("softplus", dtype="float32")
+        scaled = keras.layers.Rescaling(
+            _SCALE, dtype="float32", name="distances"
+        )
+        outputs = {
+            "heat": peaks_head(maps, len(self.columns), "heat"),
+            "distances": scaled(positive(convolved)),
+        }
+        return keras.Model(inputs, outputs, name="head")
+
+    def loss(self, targets: Mapping, outputs: Mapping) -> tf.Tensor:
+        """Focal loss of centres and GIoU of boxes, by the objects."""
+        rows, columns, classes = outputs["heat"].shape[1:]
+        labels = tf.where(targets["crowd"] > 0, -1, targets["classes"])
+        valid = (labels >= 0) & ~tf.math.is_nan(targets["boxes"][..., 0])
+        boxes = tf.where(valid[..., None], targets["boxes"], 0.0)
+        near = gaussians(boxes, valid, rows, columns)
+        wanted = of_classes(near, tf.where(valid, labels, -1), classes)
+        count = tf.reduce_sum(tf.cast(valid, tf.float32), axis=1)
+        count = tf.maximum(count, 1.0)
+        centres = focal_loss(wanted, outputs["heat"])
+        corners = _corners(outputs["distances"])
+        sides = box_loss(boxes, near, corners)
+        return (centres + _BOX_WEIGHT * sides) / count
+
+    def move(self, targets: Mapping, where: Mapping) -> dict:
+        boxes = move_boxes(targets["boxes"], where)
+        lost = tf.math.is_nan(boxes[..., 0])
+        classes = tf.where(lost, -1, targets["classes"])
+        return {**targets, "boxes": boxes, "classes": classes}
+
+    def decode(
+        self, outputs: Mapping, origin: Mapping | None = None
+    ) -> dict[str, tf.Tensor]:
+        """`boxes` `[batch, 100, 4]`, `scores` descending, `labels`, `count`.
+
+        `count` is that of the scores of at least `confidence`. With `origin`
+        boxes are in pixels of the whole image.
+        """
+        heat = tf.sigmoid(outputs["heat"])
+        _, rows, columns, classes = heat.shape
+        peaks = tf.nn.max_pool2d(heat, 3, 1, "SAME")
+        heat = tf.where(heat >= peaks, heat, 0.0)
+        cells = rows * columns * classes
+        scores, index = tf.math.top_k(
+            tf.reshape(heat, [-1, cells]), min(MOST, cells)
+        )
+        corners = tf.reshape(
+            _corners(outputs["distances"]), [-1, rows * columns, 4]
+        )
+        boxes = tf.gather(corners, index // classes, axis=1, batch_dims=1)
+        limit = tf.ones([1, 1, 4])
+        if origin is not None:
+            size = tf.cast(origin["size"], tf.float32)[:, None]
+            boxes *= tf.reduce_max(size, -1, keepdims=True)
+            limit = tf.concat([size, size], axis=-1)
+        shown = tf.cast(scores >= self.confidence, tf.int32)
+        return {
+            "boxes": tf.clip_by_value(boxes, 0.0, limit),
+            "scores": scores,
+            "labels": index % classes,
+            "count": tf.reduce_sum(shown, axis=1),
+        }
+
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
+        """For each image a row for each object of enough confidence."""
+        keys = ("boxes", "scores", "labels", "count")
+        images = zip(*(decoded[key] for key in keys), strict=True)
+        return [
+            [
+                self._row(box, score, label)
+                for box, score, label in zip(
+                    boxes[:count], scores, labels, strict=False
+                )
+            ]
+            for boxes, scores, labels, count in images
+        ]
+
+    def _row(self, box, score, label):
+        corners = dict(zip(CORNERS, map(float, box), strict=True))
+        return {
+            "label": self.columns[label],
+            "score": float(score),
+            **corners,
+        }
+
+    def accumulator(self) -> "Detected":
+        return Detected(self.columns)
+
+    def options(self) -> dict[str, object]:
+        return {"ids": list(self.ids), "confidence": self.confidence}
+
+
+class Detected:
+    """COCO's average precision of predictions that come batch by batch."""
+
+    def __init__(self, names: Sequence[str]):
+        self._matches = {name: [] for name in names}
+
+    def update(self, targets, decoded) -> None:
+        for image, side in enumerate(np.float64(targets["side"])):
+            true, found = (
+                {k: v[image] for k, v in part.items()}
+                for part in (targets, decoded)
+            )
+            for label, matches in enumerate(self._matches.values()):
+                matches.append(_matched(true, found, label, side))
+
+    def result(self) -> dict[str, float]:
+        every = [m for matches in self._matches.values() for m in matches]
+        if not sum(int(m.objects[0]) for m in every):
+            raise ValueError(
+                "average precision needs objects to find, and there is none "
+                "in these images; label more images"
+            )
+        return summarize(self._matches)
+
+
+def _matched(true, found, label, side):
+    """Of one class in one image, in pixels."""
+    own = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
+    crowd = true["crowd"][own] > 0
+    given = (found["labels"] == label) & (found["scores"] > 0)
+    boxes = side * found["boxes"][given]
+    return match(
+        box_iou(boxes, side * true["boxes"][own], crowd),
+        found["scores"][given],
+        np.prod(boxes[:, 2:] - boxes[:, :2], axis=1),
+        Objects(true["areas"][own], crowd, crowd),
+    )
+
+
+def _corners(distances):
+    """Boxes `[batch, rows, columns, 4]` in fractions of the square."""
+    _, rows, columns, _ = distances.shape
+    y = (tf.range(rows, dtype=tf.float32)[:, None] + 0.5) / rows
+    x = (tf.range(columns, dtype=tf.float32)[None] + 0.5) / columns
+    left, top, right, bottom = tf.unstack(distances, axis=-1)
+    return tf.stack([x - left, y - top, x + right, y + bottom], axis=-1)

@@ -1,0 +1,72 @@
+"""Heatmaps of named points, one a point: what they should be, and decoding."""
+
+import tensorflow as tf
+
+SIGMA = 2.0  # cells, of the bell around a point
+_WINDOW = 3.0  # cells to each side of a peak that its place is the mean of
+
+
+def bells(points: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+    """A bell around each point, zero everywhere where it cannot be seen.
+
+    Args:
+        points: float32 `[batch, points, 2]` in fractions; NaN where hidden.
+        rows: of the map.
+        columns: of the map.
+
+    Returns:
+        float32 `[batch, rows, columns, points]` in [0, 1].
+    """
+    seen = ~tf.math.is_nan(points[..., 0])
+    x, y = tf.unstack(tf.where(seen[..., None], points, 0.0), axis=-1)
+    down = _bell(y, rows)[:, :, None]
+    across = _bell(x, columns)[:, None]
+    return tf.where(seen[:, None, None], down * across, 0.0)
+
+
+def _bell(place, cells):
+    """Along one axis, `[batch, cells, points]`."""
+    centre = (tf.range(cells, dtype=tf.float32) + 0.5)[:, None]
+    return tf.exp(-0.5 * ((centre - place[:, None] * cells) / SIGMA) ** 2)
+
+
+def heatmap_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross entropy above its least value, summed over cells, `[batch]`.
+
+    The mean over points. Its minimum is the bell itself, whose mean is the
+    place of the point between cells.
+    """
+    each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
+    safe = tf.clip_by_value(wanted, 1e-6, 1 - 1e-6)
+    least = -safe * tf.math.log(safe) - (1 - safe) * tf.math.log(1 - safe)
+    least = tf.where(wanted > 1e-6, least, 0.0)
+    return tf.reduce_mean(tf.reduce_sum(each - least, axis=[1, 2]), axis=-1)
+
+
+def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The mean place around the peak of each map, and its height.
+
+    Args:
+        logits: `[batch, rows, columns, points]`.
+
+    Returns:
+        float32 `[batch, points, 2]` in fractions, and `[batch, points]` in
+        [0, 1].
+    """
+    heat = tf.sigmoid(logits)
+    _, rows, columns, count = heat.shape
+    flat = tf.reshape(heat, [-1, rows * columns, count])
+    peak = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None, None]
+    y = tf.range(rows)[:, None, None]
+    x = tf.range(columns)[None, :, None]
+    inside = (tf.abs(y - peak // columns) <= int(_WINDOW)) & (
+        tf.abs(x - peak % columns) <= int(_WINDOW)
+    )
+    near = tf.where(inside, heat, 0.0)
+    total = tf.maximum(tf.reduce_sum(near, axis=[1, 2]), 1e-9)
+    found = [
+        tf.reduce_sum(near * (tf.cast(axis, tf.float32) + 0.5), [1, 2])
+        / (total * cells)
+        for axis, cells in ((x, columns), (y, rows))
+    ]
+    return tf.stack(found, axis=-1), tf.reduce_max(flat, axis=1)

@@ -1,0 +1,48 @@
+"""Levels become one fine map."""
+
+import keras
+import numpy as np
+import pytest
+
+from byol_tf.layers.neck import dense_levels, neck, peaks_head
+
+
+def test_the_result_is_as_fine_as_the_finest_level():
+    inputs = {
+        "P4": keras.Input((2, 3, 16)),
+        "P2": keras.Input((8, 12, 4)),
+        "P3": keras.Input((4, 6, 8)),
+    }
+    maps = neck(inputs)
+    assert maps.shape == (None, 8, 12, 64)
+    model = keras.Model(inputs, peaks_head(maps, 5, "heat"))
+    levels = {
+        name: np.random.default_rng(0).normal(size=(2, *one.shape[1:]))
+        for name, one in inputs.items()
+    }
+    before = model(levels)
+    np.testing.assert_allclose(keras.ops.sigmoid(before), 0.01, rtol=0.5)
+    # A place of the coarsest level is seen at its own place alone.
+    levels["P4"] = levels["P4"].copy()
+    levels["P4"][:, 0, 0] = 50
+    changed = np.abs(model(levels) - before).max(axis=(0, 3))
+    assert changed[:4, :4].min() > 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "chosen"),
+    [
+        ({"P2": 4, "P3": 8, "P4": 16}, ("P2", "P3", "P4")),
+        ({"P1": 2, "P2": 4, "P3": 8}, ("P2", "P3")),
+        ({"P1": 2}, ("P1",)),
+        ({"P4": 16, "P3": 8}, ("P3", "P4")),
+    ],
+)
+def test_levels_are_chosen_by_their_strides(levels, chosen):
+    assert dense_levels(levels) == chosen
+
+
+@pytest.mark.parametrize("levels", [{}, {"P4": 16, "P5": 32}])
+def test_too_coarse_levels_are_an_error(levels):
+    with pytest.raises(ValueError, match="a level of stride 8 or finer"):
+        dense_levels(levels)
