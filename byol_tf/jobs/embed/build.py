@@ -226,7 +226,7 @@ class Search:
             if row not in group.rows:
                 path = self.embeddings.path_of(row)
                 note = f"next: {cosine:.3f}"
-                return [self._shown(self._folder / path, path, note)]
+                return [self._shown(self._items.read(path), path, note)]
         return []
 
 
