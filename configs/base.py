@@ -35,10 +35,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.peak_tflops = 0.0  # of the devices together; 0: no mfu is shown
 
     config.data = data = ml_collections.ConfigDict()
-    data.source = "embedded"  # embedded, tfds, folder, arrays, listed
+    # embedded, tfds, folder, arrays, tfrecord, listed
+    data.source = "embedded"
     data.name = "fashion_mnist"  # data set of embedded and tfds
-    # Folder of tfds and folder; file of arrays; or a CSV file of labels.
+    # Folder of tfds, folder, tfrecord; file of arrays; or a CSV file of labels.
     data.dir = ""
+    data.features = "image,label"  # of tfrecord: of the row, and of the label
     data.train_split = "train"
     data.test_split = "test"  # "" holds out a tenth of the training images
     data.image_size = 0  # pixels of a side as stored; 0: as they are
@@ -52,6 +54,12 @@ def get_config() -> ml_collections.ConfigDict:
     data.layout = "auto"
     data.label_column = ""  # of labels.csv; "": label
     data.labels = "auto"  # auto: used where there; required; ignore
+    # How images of several sizes are kept for training: files; pixels, decoded
+    # once, with shorter sides of `store_side`; shards, files one after another
+    # on the disk of `cache_dir`, larger ones made smaller; auto: pixels if
+    # they take at most cache_gb, else files.
+    data.store = "auto"
+    data.store_side = 0  # pixels; 0: the smallest crop is as large as a view
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
     data.cache_gb = 4.0
     data.cache_dir = ""  # of the disk cache; "": in the run folder

@@ -14,6 +14,7 @@ def data() -> ml_collections.ConfigDict:
     section.test_split = placeholder(str)
     section.image_size = placeholder(int)
     section.channels = placeholder(int)
+    section.features = placeholder(str)
     section.layout = placeholder(str)
     section.label_column = placeholder(str)
     section.cache = placeholder(str)

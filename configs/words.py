@@ -22,9 +22,13 @@ CHOICES = {
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "jit_compile": ("auto", "yes", "no"),
     "strategy": ("auto", "one", "mirrored", "multi_worker", "tpu"),
-    "data.source": ("embedded", "tfds", "folder", "arrays", "listed"),
+    "data.source": (
+        *("embedded", "tfds", "folder"),
+        *("arrays", "tfrecord", "listed"),
+    ),
     "data.layout": ("auto", "table", "splits", "classes", "flat"),
     "data.labels": ("auto", "required", "ignore"),
+    "data.store": ("auto", "pixels", "shards", "files"),
     "data.cache": ("auto", "memory", "disk"),
     "objective.name": (
         *("byol", "moco_v3", "simsiam", "simclr", "triplet"),

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,13 +10,13 @@ import tensorflow as tf
 
 from byol_tf.data.examples import Examples, Rows, Unreadable
 from byol_tf.data.order import (
-    epoch_order,
     part_size,
     places,
     steps_per_epoch,
 )
 from byol_tf.data.rows import bare, batch_spec, pack, power_of_two
 from byol_tf.distribute.strategy import WHOLE, Shard
+from byol_tf.runtime import cores
 
 FOREVER = np.iinfo(np.int64).max
 READERS = 4  # batches that are made at a time
@@ -72,7 +71,7 @@ def training_batches(
         chosen = places(count, batch_size, shard)
         chosen = chosen[first_step if epoch == first_epoch else 0 :]
         chosen = chosen.reshape(-1, part)
-        return chosen, epoch_order(count, seed, int(epoch))[chosen]
+        return chosen, examples.order(seed, int(epoch))[chosen]
 
     def steps_of_epoch(epoch):
         steps = tf.numpy_function(
@@ -88,7 +87,8 @@ def training_batches(
         steps = steps.take(num_steps * shard.count)
     if views is not None:
         seed_of = _seed_of(view_seed, start_step, shard)
-        batches = _cut(steps, _Reader(examples, seed), views, seed_of, part)
+        reader = _Reader(examples, seed, views)
+        batches = _cut(steps, reader, views, seed_of, part)
     elif examples.dense:
         batches = _gather(steps, examples, part)
     else:
@@ -154,24 +154,44 @@ def rows_for_views(
     """
     if examples.dense:
         return tf.constant(examples.rows[index])
-    numbers = tf.unstack(views.numbers(seed, len(index)))
+    numbers = views.numbers(seed, len(index))
+    cut, _ = _cutter(examples, views, numbers.shape[1:])
+    numbers = numbers.numpy()
+    read = functools.partial(_read_to_cut, examples, views)
     cuts = [
-        views.cut(
-            tf.nest.map_structure(
-                tf.constant,
-                bare(examples.read(row, _cuts(views, drawn.numpy()))),
-            ),
-            drawn,
-        )
+        cut(read(row, drawn), drawn)
         for row, drawn in zip(index, numbers, strict=True)
     ]
-    return tuple(map(tf.stack, zip(*cuts, strict=True)))
+    return tuple(tf.constant(np.stack(c)) for c in zip(*cuts, strict=True))
 
 
-def _cuts(views, numbers):
-    """The cuts of a row for `Examples.read`; None if the views do not say."""
-    least_side = getattr(views, "least_side", None)
-    return least_side and functools.partial(least_side, numbers)
+def _read_to_cut(examples, views, row, numbers):
+    """A row, no larger than its cuts need if the views say so."""
+    least = getattr(views, "least_side", None)
+    return examples.read(row, least and functools.partial(least, numbers))
+
+
+def _cutter(examples, views, shape):
+    """From a decoded row and its numbers of a shape to views; their specs.
+
+    Calls of a graph for each row would cost more than cutting bytes does.
+    """
+    graph = tf.function(views.cut, autograph=False).get_concrete_function(
+        bare(dict(examples.spec)), tf.TensorSpec(shape, tf.float32)
+    )
+    specs = [
+        tf.TensorSpec(cut.shape, cut.dtype) for cut in graph.structured_outputs
+    ]
+    only_bytes = all(one.dtype == tf.uint8 for one in examples.spec.values())
+    if only_bytes and hasattr(views, "cut_array"):
+        return lambda row, drawn: views.cut_array(bare(row), drawn), specs
+
+    def cut(row, drawn):
+        with tf.device("CPU"):
+            row = tf.nest.map_structure(tf.constant, bare(row))
+            return [x.numpy() for x in graph(row, tf.constant(drawn))]
+
+    return cut, specs
 
 
 def _seed_of(view_seed, start_step, shard):
@@ -224,65 +244,30 @@ def _padded(steps, reader, part):
 
 
 def _cut(steps, reader, views, seed_of, part):
-    """Batches of views, each row cut by itself."""
+    """Batches of views, each row cut by itself, in threads."""
     examples = reader.examples
-    bytes_only = all(one.dtype == tf.uint8 for one in examples.spec.values())
-    if bytes_only and hasattr(views, "cut_array"):
-        return _cut_in_threads(steps, reader, views, seed_of, part)
 
-    def read(epoch, place, row, numbers):
-        number, values = reader(epoch, place, row, _cuts(views, numbers))
-        return (*values.values(), examples.labels[number].astype(np.int32))
+    def read(cut_row, epoch, place, row, drawn):
+        number, values = reader(epoch, place, row, drawn)
+        return *cut_row(values, drawn), examples.labels[number]
 
-    def rows_of(number, step):
-        epoch, *places_and_rows = step
-        numbers = views.numbers(seed_of(number), part)
-        return tf.data.Dataset.from_tensor_slices(
-            (tf.fill([part], epoch), *places_and_rows, numbers)
-        )
-
-    def cut(epoch, place, row, numbers):
-        spec = tf.TensorSpec([], tf.int32)
-        row, label = _call(
-            read, [epoch, place, row, numbers], examples.spec, spec
-        )
-        return tuple(views.cut(row, numbers)), label
-
-    return (
-        steps.enumerate()
-        .flat_map(rows_of)
-        .map(cut, num_parallel_calls=os.cpu_count(), deterministic=True)
-        .batch(part, drop_remainder=True)
-    )
-
-
-def _cut_in_threads(steps, reader, views, seed_of, part):
-    """The same with one call a batch: calls would cost more than cutting."""
-    examples = reader.examples
-    (spec,) = examples.spec.values()
-    shapes = views.compute_output_shape((part, *spec.shape))
-
-    def cut_row(epoch, place, row, numbers):
-        row, values = reader(epoch, place, row, _cuts(views, numbers))
-        return *views.cut_array(bare(values), numbers), examples.labels[row]
-
-    def cut_rows(epoch, places, rows, numbers):
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            row = functools.partial(cut_row, epoch)
-            *cuts, labels = zip(
-                *pool.map(row, places, rows, numbers), strict=True
+    def cut_rows(cut_row, epoch, places, rows, numbers):
+        with ThreadPoolExecutor(cores()) as pool:
+            found = pool.map(
+                functools.partial(read, cut_row, epoch), places, rows, numbers
             )
+            *cuts, labels = zip(*found, strict=True)
         return *map(np.stack, cuts), np.array(labels, np.int32)
 
     def cut(number, step):
         numbers = views.numbers(seed_of(number), part)
-        crops = {
-            view: tf.TensorSpec(shape, spec.dtype)
-            for view, shape in enumerate(shapes)
-        }
+        with tf.init_scope():
+            cut_row, specs = _cutter(examples, views, numbers.shape[1:])
+        crops = batch_spec(dict(enumerate(specs)), part)
         labels = tf.TensorSpec([part], tf.int32)
-        crops, labels = _call(cut_rows, [*step, numbers], crops, labels)
-        return tuple(crops.values()), labels
+        rows = functools.partial(cut_rows, cut_row)
+        cuts, found = _call(rows, [*step, numbers], crops, labels)
+        return tuple(cuts.values()), found
 
     return steps.enumerate().map(
         cut, num_parallel_calls=READERS // 2, deterministic=True
@@ -304,20 +289,23 @@ def _call(read, arguments, spec, label_spec):
 class _Reader:
     """Reads one row of a set, or the next in an epoch's order that it can."""
 
-    def __init__(self, examples, seed):
+    def __init__(self, examples, seed, views=None):
         self.examples = examples
+        self._views = views
         self._order = functools.lru_cache(2)(
-            functools.partial(epoch_order, examples.num_examples, seed)
+            functools.partial(examples.order, seed)
         )
 
-    def __call__(self, epoch, place, row, cuts=None):
+    def __call__(self, epoch, place, row, numbers=None):
         """`(row that was read, arrays by name)`."""
         count = self.examples.num_examples
         for further in range(count):
             if further:
                 row = self._order(int(epoch))[(place + further) % count]
             try:
-                return row, self.examples.read(row, cuts)
+                return row, _read_to_cut(
+                    self.examples, self._views, row, numbers
+                )
             except Unreadable as error:
                 reason = str(error)
                 self.examples.rows.list_unreadable(row, reason)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.order import block_order, epoch_order
 from byol_tf.data.rows import (
     Batch,
     Encoded,
@@ -115,10 +116,22 @@ class Examples:
         """Whether any image has a label."""
         return bool((self.labels >= 0).any())
 
+    @property
+    def by_blocks(self) -> bool:
+        """Whether an epoch reads neighbouring rows soon after each other."""
+        kept = self.rows.kept if self.encoded else None
+        return kept is not None and kept.codec.of_files
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """Positions int64 `[N]` as an epoch takes them, see `data.order`."""
+        order = block_order if self.by_blocks else epoch_order
+        return order(self.num_examples, seed, epoch)
+
     def fingerprint(self) -> str:
         """16 hex digits of shape, labels and contents of 4,096 rows.
 
-        Rows at equal distances; of encoded ones the bytes of the items.
+        Rows at equal distances; of encoded ones the bytes of the items, and
+        what they are kept as where views then have other pixels.
         """
         count = self.num_examples
         chosen = np.unique(
@@ -128,6 +141,9 @@ class Examples:
         )
         digest = hashlib.sha256(repr(tuple(self.rows.shape)).encode())
         digest.update(np.ascontiguousarray(self.labels, "<i4").tobytes())
+        kept = self.rows.kept if self.encoded else None
+        if kept is not None and not kept.codec.of_files:
+            digest.update(repr(kept.codec.key).encode())
         for start in range(0, len(chosen), 256):
             for part in self._contents(chosen[start : start + 256]):
                 digest.update(part)
@@ -139,11 +155,13 @@ class Examples:
             yield np.ascontiguousarray(self.rows[index]).tobytes()
             return
         for row in index:
-            data = (
-                self.rows.data(row)
-                if self.encoded
-                else np.ascontiguousarray(self.rows[row]).tobytes()
-            )
+            if self.encoded:
+                kept = self.rows.kept
+                of_files = kept is not None and kept.codec.of_files
+                data = of_files and self.rows.kept_data(row)
+                data = data or self.rows.data(row)
+            else:
+                data = np.ascontiguousarray(self.rows[row]).tobytes()
             yield len(data).to_bytes(8, "little")
             yield data
 
@@ -155,22 +173,14 @@ class Examples:
         Args:
             row: its position.
             cuts: what is going to be cut out of it, for a `decode` with a
-                method `to_be_cut(item, cuts)`, which may then do less.
+                method `to_be_cut(item, cuts)`, which may then do less, or give
+                a list of what is cut from.
         """
-        value = self.rows[row]
-        if self.encoded:
-            if (reason := self.rows.reason(row)) is not None:
-                raise Unreadable(reason)
-            if self.decode is not None:
-                to_be_cut = getattr(self.decode, "to_be_cut", None)
-                if cuts is not None and to_be_cut is not None:
-                    value = to_be_cut(value, cuts)
-                else:
-                    value = self.decode(value)
-            else:
-                value = np.array(self.rows.data(row), object)
+        value = self._decoded(row, cuts) if self.encoded else self.rows[row]
         if not isinstance(value, dict):
             value = {next(iter(self.spec)): value}
+        if cuts is not None and isinstance(bare(value), list):
+            return value
         row = {name: np.asarray(value[name]) for name in self.spec}
         for name, spec in self.spec.items():
             shape, dtype = row[name].shape, row[name].dtype
@@ -181,6 +191,19 @@ class Examples:
                     f"shape {spec.shape}. Received: {dtype} of shape {shape}"
                 )
         return row
+
+    def _decoded(self, row, cuts):
+        if (reason := self.rows.reason(row)) is not None:
+            raise Unreadable(reason)
+        item, decode = self.rows[row], self.decode
+        if decode is None:
+            return np.array(self.rows.data(row), object)
+        if kept := self.rows.kept_data(row):
+            item, decode = kept, self.rows.kept.codec
+        to_be_cut = getattr(decode, "to_be_cut", None)
+        if cuts is not None and to_be_cut is not None:
+            return to_be_cut(item, cuts)
+        return decode(item)
 
     def take(self, index: np.ndarray) -> Batch:
         """Decodes the rows at these positions, as one batch.

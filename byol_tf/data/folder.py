@@ -10,12 +10,11 @@ from absl import logging
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
+from byol_tf.data.remote import path_of
 from byol_tf.data.rows import Files
 from byol_tf.data.store import Store, decode_into
 from byol_tf.data.table_layout import find_split
 from byol_tf.lines import printable
-
-GONE = (-1, -1)  # in place of size and time
 
 
 def load_folder(
@@ -48,9 +47,9 @@ def load_folder(
     logging.log(
         logging.WARNING if found.doubtful else logging.INFO, "%s", found.line()
     )
-    above = found.root if found.table else pathlib.Path(directory)
-    name = printable(above.resolve().name)
-    name = name or f"{decoder.name}s"
+    above = found.root if found.table else path_of(directory)
+    above = above.resolve() if isinstance(above, pathlib.Path) else above
+    name = printable(above.name) or f"{decoder.name}s"
     if label_column:  # others are other data, whose results are kept apart
         name = f"{name} ({printable(label_column)})"
     examples = _read(
@@ -87,15 +86,14 @@ def load_listed(
 
 def _read(root, paths, labels, decoder, store, name):
     """Examples of some files, which stay encoded where shapes differ."""
+    files = Files(root, paths)
     if decoder.of_files is not None:
-        decoder = decoder.of_files(Files(root, paths))
+        decoder = decoder.of_files(files)
     if decoder.shape is None:
-        rows, skipped = Encoded(Files(root, paths)), []
+        rows, skipped = Encoded(files), []
         labels, decode = np.array(labels, np.int32), decoder.decode
     else:
-        rows, labels, skipped = _decoded(
-            root, paths, labels, decoder, store, name
-        )
+        rows, labels, skipped = _decoded(files, labels, decoder, store, name)
         decode = None
     unread = {path for path, _ in skipped}
     return Examples(
@@ -107,12 +105,19 @@ def _read(root, paths, labels, decoder, store, name):
     )
 
 
-def _decoded(root, paths, labels, decoder, store, name):
+def _decoded(files, labels, decoder, store, name):
+    root, paths = files.root, files.paths
+
+    key = [
+        (path, label, *rest)
+        for (path, *rest), label in zip(files.identity(), labels, strict=True)
+    ]
+
     def write(array):
         return decode_into(
             array,
-            zip(paths, paths, labels, strict=True),
-            lambda path: decoder.decode(root / path),
+            zip(paths, range(len(paths)), labels, strict=True),
+            lambda number: decoder.decode(files[number]),
             description=name,
             unit=decoder.name,
         )
@@ -122,7 +127,7 @@ def _decoded(root, paths, labels, decoder, store, name):
         decoder.shape,
         write,
         name=name,
-        key=_key(root, paths, labels, decoder.key),
+        key=(decoder.key, key),
         dtype=decoder.dtype,
     )
     if skipped:
@@ -133,19 +138,3 @@ def _decoded(root, paths, labels, decoder, store, name):
             *map(printable, (root, *skipped[0])),
         )
     return rows, labels, skipped
-
-
-def size_and_time(path: str | os.PathLike) -> tuple[int, int]:
-    """Bytes of a file and time of its last change in ns, or `GONE`."""
-    try:
-        found = os.stat(path)
-    except OSError:  # a link to nowhere: decoding it tells why
-        return GONE
-    return found.st_size, found.st_mtime_ns
-
-
-def _key(root, paths, labels, key):
-    return key, [
-        (path, label, *size_and_time(root / path))
-        for path, label in zip(paths, labels, strict=True)
-    ]

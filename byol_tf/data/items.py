@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from byol_tf.data.arrays import array_splits, load_arrays
 from byol_tf.data.decoder import Decoder
-from byol_tf.data.folder import size_and_time
+from byol_tf.data.rows import size_and_time
 from byol_tf.data.table_layout import listed_files
 
 

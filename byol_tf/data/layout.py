@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from absl import logging
 
 from byol_tf.checks import check_choice
+from byol_tf.data.remote import RemotePath, entries, path_of
 from byol_tf.data.walk import (
     OTHERS,
     check_found,
@@ -48,7 +49,7 @@ class Layout:
         note: what it says of labels, for `line`.
     """
 
-    root: pathlib.Path
+    root: pathlib.Path | RemotePath
     paths: list[str]
     labels: list[int]
     class_names: tuple[str, ...]
@@ -104,7 +105,7 @@ def find_layout(
     """Finds the files of one split of a folder, and their classes.
 
     Args:
-        directory: the folder.
+        directory: the folder, or its address, see `path_of`.
         split: its name, or another of `SPLITS` for the same, in any case.
         extensions: of the files, in lower case, with the dot.
         name: of such a file, for messages.
@@ -119,7 +120,7 @@ def find_layout(
     check_choice("layout", layout, LAYOUTS)
     if not directory:
         raise ValueError(f"a folder of {name}s must be named, but none is")
-    directory = pathlib.Path(directory)
+    directory = path_of(directory)
     if not directory.is_dir():
         raise ValueError(f"there is no folder {str(directory)!r}")
     left_out, root = Counter(), directory
@@ -176,7 +177,7 @@ def _split_folders(directory, split, extensions, layout):
     """The sub-folders that are splits; None where they are not."""
     folders = sorted(
         entry.name
-        for entry in os.scandir(directory)
+        for entry in entries(directory)
         if not is_system(entry.name) and is_folder(entry)
     )
     if layout == "splits":
@@ -207,7 +208,7 @@ def _count_beside(directory, extensions, left_out):
     """Counts the files that lie beside the folders of splits."""
     loose = [
         entry
-        for entry in os.scandir(directory)
+        for entry in entries(directory)
         if os.path.splitext(entry.name)[1].lower() in extensions
         and not is_folder(entry)
     ]

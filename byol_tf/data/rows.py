@@ -4,7 +4,7 @@ import functools
 import os
 import pathlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -123,17 +123,51 @@ class Ragged(_Separate):
         return int(lengths[np.searchsorted(lengths, length)])
 
 
-class Files(Sequence):
-    """Files below a folder: a million paths are small as long as unjoined."""
+GONE = (-1, -1)  # in place of size and time
 
-    def __init__(self, root: pathlib.Path, paths: Sequence[str]):
+
+def size_and_time(path) -> tuple:
+    """Bytes of a file and time of its last change in ns, or `GONE`.
+
+    Args:
+        path: of a file, or a `RemotePath`.
+    """
+    if hasattr(path, "size_and_time"):
+        return path.size_and_time()
+    try:
+        found = os.stat(path)
+    except OSError:  # a link to nowhere: decoding it tells why
+        return GONE
+    return found.st_size, found.st_mtime_ns
+
+
+class Files(Sequence):
+    """Files below a folder: a million paths are small as long as unjoined.
+
+    Args:
+        root: a `pathlib.Path`, or a `RemotePath`.
+        paths: relative to it.
+    """
+
+    def __init__(self, root, paths: Sequence[str]):
         self.root, self.paths = root, paths
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number) -> pathlib.Path:
-        return self.root / self.paths[number]
+    def __getitem__(self, number) -> pathlib.Path | bytes:
+        """The path of a file; of a remote one its bytes, or `Unreadable`."""
+        found = self.root / self.paths[number]
+        return found if isinstance(found, pathlib.Path) else found.read()
+
+    def name_of(self, number: int) -> str:
+        """The path of a file, or its address, as text."""
+        return str(self.root / self.paths[number])
+
+    def identity(self) -> Iterator[tuple]:
+        """Path, size and time of change of each file."""
+        for path in self.paths:
+            yield path, *size_and_time(self.root / path)
 
 
 class Encoded(_Separate):
@@ -147,6 +181,8 @@ class Encoded(_Separate):
         unreadable: reasons by position in `items`, shared with all subsets.
         listen: called once with the item and the reason of each unreadable
             row; a ValueError of it ends the reading.
+        kept: the same rows in a form that is quicker to read, bytes by
+            position in `items`, see `pack.Kept`; None for none.
         failure: the ValueError that ended the reading in a pipeline, which
             can raise errors of TensorFlow alone; else None.
     """
@@ -164,6 +200,7 @@ class Encoded(_Separate):
         self.shape = (len(self.index),)
         self.unreadable: dict[int, str] = {}
         self.listen = listen
+        self.kept = None
         self.failure: ValueError | None = None
         self._lock = threading.Lock()
 
@@ -173,6 +210,7 @@ class Encoded(_Separate):
     def subset(self, index: np.ndarray) -> "Encoded":
         part = Encoded(self.items, self.index[index], self.listen)
         part.unreadable, part._lock = self.unreadable, self._lock
+        part.kept = self.kept
         return part
 
     def reason(self, row: int) -> str | None:
@@ -186,28 +224,39 @@ class Encoded(_Separate):
             if number in self.unreadable:
                 return
             self.unreadable[number] = reason
-            item = self.items[number]
-            shown = f"row {number}" if isinstance(item, bytes) else str(item)
-            logging.warning("Skipped %s: %s.", *map(printable, (shown, reason)))
+            item = self._named(number)
+            logging.warning("Skipped %s: %s.", *map(printable, (item, reason)))
             try:
                 self.listen(item, reason)
             except ValueError as error:
                 self.fail(error)
+
+    def _named(self, number):
+        if isinstance(self.items, Files):
+            return self.items.name_of(number)
+        item = self.items[number]
+        return f"row {number}" if isinstance(item, bytes) else item
 
     def fail(self, error: ValueError | str):
         """Raises a ValueError, and keeps it as `failure`."""
         self.failure = ValueError(error) if isinstance(error, str) else error
         raise self.failure
 
+    def kept_data(self, row: int) -> bytes:
+        """What `kept` has of a row; b"" for nothing."""
+        if self.kept is None:
+            return b""
+        return self.kept[int(self.index[row])]
+
     def data(self, row: int) -> bytes:
         """The bytes of a row; b"" for a file that cannot be opened."""
-        item = self[row]
-        if isinstance(item, os.PathLike):
-            try:
+        try:
+            item = self[row]
+            if isinstance(item, os.PathLike):
                 with open(item, "rb") as file:
                     return file.read()
-            except OSError:
-                return b""
+        except (OSError, Unreadable):
+            return b""
         return item.encode() if isinstance(item, str) else item
 
 

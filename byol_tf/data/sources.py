@@ -13,13 +13,14 @@ from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.folder import load_folder, load_listed
 from byol_tf.data.layout import LAYOUTS
+from byol_tf.data.records import load_tfrecords
 from byol_tf.data.store import Store
 from byol_tf.data.tfds import load_tfds
 from byol_tf.lines import nfc, printable
 
 __all__ = ["Decoder", "load"]
 
-SOURCES = ("embedded", "tfds", "folder", "arrays", LISTED)
+SOURCES = ("embedded", "tfds", "folder", "arrays", "tfrecord", LISTED)
 LABELS = ("auto", "required", "ignore")
 
 
@@ -33,6 +34,7 @@ def load(
     labels: str = "auto",
     layout: str = "auto",
     label_column: str = "",
+    features: str = "image,label",
     cache: str = "auto",
     cache_bytes: int = 4 * 2**30,
     cache_dir: str | None = None,
@@ -41,19 +43,21 @@ def load(
 ) -> Examples:
     """Loads one split of a data set.
 
-    Rows whose shape is known are decoded here, once; files of others stay
-    encoded.
+    Rows whose shape is known are decoded here, once; files and records of
+    others stay encoded.
 
     Args:
         source: "embedded" (Fashion-MNIST, part of the package), "tfds" (a set
             of TensorFlow Datasets), "folder" (files), "arrays" (an `.npz`
-            file) or "listed" (files that annotations name, see `find_boxes`).
+            file), "tfrecord" (a folder of TFRecord files) or "listed" (files
+            that annotations name, see `find_boxes`).
         name: of the set, for "embedded" and "tfds".
         split: "train", "test", or what the source knows besides.
         directory: the `data_dir` of "tfds", "" for its default; the folder,
             or a CSV file of labels in it; or the file of "arrays".
         decoder: of the rows.
         layout, label_column: of a folder, see `find_split`.
+        features: of "tfrecord", see `load_tfrecords`.
         labels: "auto" (used where there are any), "required" or "ignore".
         cache, cache_bytes, cache_dir: see `Store`.
         download: let "tfds" fetch the set if it is not there.
@@ -83,6 +87,8 @@ def load(
         examples = load_folder(
             directory, split, decoder, store, layout, label_column
         )
+    elif source == "tfrecord":
+        examples = load_tfrecords(directory, split, decoder, store, features)
     else:
         examples = load_tfds(
             *(name, split, directory, decoder, store), download=download

@@ -78,7 +78,7 @@ class Store:
         if dtype != UINT8:  # whose files have names without it
             key = key, dtype.name
         digest = hashlib.sha256(repr((shape, key)).encode()).hexdigest()
-        path = self._folder() / f"{name}-{digest[:16]}.npy"
+        path = self.folder() / f"{name}-{digest[:16]}.npy"
         if path.exists():
             try:
                 found = _read_files(path, shape, dtype)
@@ -92,7 +92,8 @@ class Store:
         _write_files(path, shape, dtype, write)
         return _read_files(path, shape, dtype)
 
-    def _folder(self):
+    def folder(self) -> pathlib.Path:
+        """The folder of the files; a ValueError if none is named."""
         if not self.cache_dir:
             raise ValueError(
                 "these rows need a disk cache, so `cache_dir` must name a "

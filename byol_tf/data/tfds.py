@@ -8,11 +8,16 @@ import tensorflow as tf
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
+from byol_tf.data.records import Part, streamed
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import first_line
 
 PATTERNS = "*?["  # signs that TensorFlow Datasets takes for patterns
 BATCH = 1024  # examples read at a time
+NOT_TFRECORD = (
+    "{} is prepared in a format that cannot be read here; prepare it again as "
+    "tfrecord"
+)
 
 
 def load_tfds(
@@ -23,7 +28,9 @@ def load_tfds(
     store: Store,
     download: bool = False,
 ) -> Examples:
-    """Decodes one split of a data set that is prepared on disk.
+    """Takes one split of a data set that is prepared on disk.
+
+    Rows of a known shape are decoded here, once; others stay in their records.
 
     Args:
         name: as `tfds.load` takes it, such as "imagenet2012_subset/10pct".
@@ -34,8 +41,7 @@ def load_tfds(
         download: fetch and prepare the set if it is not there.
 
     Raises:
-        ValueError: there is no such set, split or kind of rows, or they
-            differ in shape and none is asked for.
+        ValueError: there is no such set, split or kind of rows.
     """
     builder = _builder(name, directory, download)
     count = _count(builder, split)
@@ -45,11 +51,10 @@ def load_tfds(
     if decoder.of_stored is not None:
         decoder = decoder.of_stored(name, stored, dtype)
     if decoder.shape is None:
-        raise ValueError(
-            f"the {decoder.name}s of {name} must be decoded to one shape. "
-            f"Received: {decoder.spec[decoder.name].shape}; free shapes come "
-            "from source 'folder' or 'arrays'"
-        )
+        parts = _parts(builder, split)
+        names = _class_names(builder, label_key)
+        keys = row_key, label_key or ""
+        return streamed(parts, keys, decoder, store, name, names)
     plain = (stored, dtype) == (decoder.shape, decoder.dtype)
     read = _read_plain if plain else _read_encoded
     rows, labels, skipped = store.fill(
@@ -63,12 +68,25 @@ def load_tfds(
         ),
         dtype=decoder.dtype,
     )
-    names = ()
-    if label_key and hasattr(builder.info.features[label_key], "names"):
-        names = tuple(builder.info.features[label_key].names)
+    names = _class_names(builder, label_key)
     return Examples(
         *(rows, labels, names, name, tuple(skipped)), spec=decoder.spec
     )
+
+
+def _class_names(builder, label_key):
+    feature = builder.info.features[label_key] if label_key else None
+    return tuple(getattr(feature, "names", None) or ())
+
+
+def _parts(builder, split):
+    """The files of a split, and which of their records are in it."""
+    if builder.info.file_format.file_suffix != "tfrecord":
+        raise ValueError(NOT_TFRECORD.format(builder.name))
+    return [
+        Part(str(one.filename), one.skip, one.take)
+        for one in builder.info.splits[split].file_instructions
+    ]
 
 
 def _builder(name, directory, download):
@@ -215,9 +233,6 @@ def _examples(builder, split, row_key, label_key, decoders):
             read_config=tfds.ReadConfig(try_autocache=False),
         )
     except NotImplementedError as error:
-        raise ValueError(
-            f"{builder.name} is prepared in a format that cannot be read "
-            "here; prepare it again as tfrecord"
-        ) from error
+        raise ValueError(NOT_TFRECORD.format(builder.name)) from error
     batches = examples.batch(BATCH, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(2).as_numpy_iterator()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from absl import logging
 
+from byol_tf.data.remote import RemotePath, entries
 from byol_tf.lines import nfc, printable
 
 # Left behind by Synology, QNAP, Windows, Linux and macOS.
@@ -42,7 +43,7 @@ def find_files(
 
 
 def files_below(
-    root: pathlib.Path,
+    root: pathlib.Path | RemotePath,
     extensions: Collection[str],
     left_out: Counter,
     tops: Collection[str] | None = None,
@@ -52,14 +53,15 @@ def files_below(
     Links are followed, but for those to a folder above. With `tops`, names in
     NFC, nothing else is looked at directly below the root.
     """
-    waiting = [("", (os.path.realpath(root),))]
+    is_remote = isinstance(root, RemotePath)
+    waiting = [("", (str(root) if is_remote else os.path.realpath(root),))]
     while waiting:
         folder, above = waiting.pop()
-        entries = _entries(os.path.join(root, folder), left_out)
-        if folder and {entry.name for entry in entries} >= RUN:
+        found = _entries(root / folder if folder else root, left_out)
+        if folder and {entry.name for entry in found} >= RUN:
             left_out["run folders"] += 1  # with pictures and caches of ours
             continue
-        for entry in entries:
+        for entry in found:
             if not (folder or tops is None or nfc(entry.name) in tops):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -77,12 +79,12 @@ def files_below(
 
 def _entries(folder, left_out):
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        return entries(folder)
     except OSError as error:
         left_out["folders that cannot be read"] += 1
         logging.warning(
-            "Left out the folder %s: %s.", printable(folder), error.strerror
+            "Left out the folder %s: %s.",
+            *(printable(folder), error.strerror or error),
         )
         return []
 

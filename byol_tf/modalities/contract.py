@@ -127,6 +127,9 @@ class Modality(Protocol):
     `whole(preprocessor, side)` as well, which makes a preprocessor of `side`
     that cuts nothing off, and `decoder` takes `whole=True` for such rows.
 
+    One with rows that stay encoded may have `codec(store, examples, views,
+    side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.
+
     Attributes:
         name: "image"; also of a row in texts.
         extensions: of the files of one, in lower case: ".png".

@@ -11,7 +11,7 @@ FLAG = "--accept_changes"
 # their fingerprint says whether they are the same.
 FREE = (
     *("epochs", "log_every", "peak_tflops", "strategy", "jit_compile"),
-    *("data.dir", "data.cache*", "checkpoint.*", "faults.*"),
+    *("data.dir", "data.cache*", "data.store*", "checkpoint.*", "faults.*"),
     *("monitor.every_epochs", "monitor.stop_on_collapse"),
     "save_encoder_every",
 )

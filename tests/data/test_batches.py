@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from byol_tf.data.batches import plain_errors, training_batches, with_views
 from byol_tf.data.examples import Encoded, Examples, Ragged, Unreadable
-from byol_tf.data.order import epoch_order, steps_per_epoch
+from byol_tf.data.order import block_order, epoch_order, steps_per_epoch
 from byol_tf.distribute.strategy import Shard
 
 
@@ -91,6 +91,22 @@ def test_order_is_the_same_for_ever():
     np.testing.assert_array_equal(
         epoch_order(10, 3, 1), np.argsort(_philox(3, 1, 10), kind="stable")
     )
+
+
+@pytest.mark.parametrize("count", [65_537, 200_000])
+def test_blocks_and_rows_within_groups_are_permuted(count):
+    rows = block_order(count, 3, 1)
+    np.testing.assert_array_equal(np.sort(rows), np.arange(count))
+    group = 64 * 1024
+    for start in range(0, count, group):
+        blocks = np.unique(rows[start : start + group] // 1024)
+        assert len(blocks) <= 65  # one block ends in the next group
+    assert (np.diff(rows[:999]) < 0).any()
+    assert (rows != block_order(count, 3, 2)).any()
+
+
+def test_few_rows_have_one_order_in_every_store():
+    np.testing.assert_array_equal(block_order(99, 3, 1), epoch_order(99, 3, 1))
 
 
 def _philox(key0, key1, count):

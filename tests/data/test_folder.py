@@ -197,7 +197,7 @@ def test_no_readable_image_is_an_error(tmp_path, cache):
         ("missing", "train", {}, "there is no folder '.*missing'"),
         ("empty", "train", {}, "no image in '.*empty'"),
         ("images", "test", {}, "no sub-folder 'test'.*hold out"),
-        ("images", "train", {"image_size": None}, "need `image_size`"),
+        ("images", "train", {"image_size": None}, "differ in size"),
         ("images", "train", {"channels": -1}, "`channels` must be 1 or"),
     ],
 )

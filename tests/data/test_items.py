@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from byol_tf.data.folder import size_and_time
 from byol_tf.data.items import find_items, items_of
+from byol_tf.data.rows import size_and_time
 
 
 def find(data):

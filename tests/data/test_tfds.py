@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from byol_tf.data import sources
+from byol_tf.data.rows import Unreadable
 from byol_tf.modalities.image.decode import upright_size
 from byol_tf.modalities.image.reading import image_decoder, load_images
 
@@ -186,9 +187,20 @@ def test_rows_without_a_feature_of_tfds_are_refused(prepared):
         handed_in(prepared, feature="")
 
 
-def test_rows_of_free_shape_are_refused(prepared):
-    with pytest.raises(ValueError, match=r"one shape.*\(None, None, 3\)"):
-        handed_in(prepared)
+def test_rows_of_free_shape_stay_in_their_records(prepared):
+    free = handed_in(prepared)
+    sizes = [free.read(row)["image"].shape for row in (0, 1, 2, 4)]
+    assert sizes == [(7, 9, 3), (8, 9, 3), (9, 9, 3), (11, 9, 3)]
+    assert free.labels.tolist() == [-1] * 5
+    with pytest.raises(Unreadable, match="damaged image"):
+        free.read(3)
+
+
+def test_a_part_of_a_split_of_records_can_be_asked_for(prepared):
+    decoder = image_decoder()
+    options = {"directory": prepared[0], "decoder": decoder}
+    part = sources.load("tfds", "mixed", split="train[1:3]", **options)
+    assert [part.read(row)["image"].shape[0] for row in range(2)] == [8, 9]
 
 
 def test_another_kind_of_row_is_decoded_by_what_is_handed_in(prepared):

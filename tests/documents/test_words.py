@@ -4,6 +4,7 @@ import pytest
 
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.layout import LAYOUTS, SPLITS
+from byol_tf.data.pack import STORES
 from byol_tf.data.sources import LABELS, SOURCES
 from byol_tf.data.store import CACHES
 from byol_tf.distribute.strategy import STRATEGIES
@@ -26,6 +27,7 @@ from configs import base, words
         ("data.source", SOURCES),
         ("data.layout", LAYOUTS),
         ("data.labels", LABELS),
+        ("data.store", STORES),
         ("data.cache", CACHES),
         ("objective.name", METHODS),
         ("objective.tau_schedule", TAU_SCHEDULES),

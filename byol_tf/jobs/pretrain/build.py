@@ -38,6 +38,7 @@ from byol_tf.runtime import (
 # Sizes above which it is a slip, that most machines have no memory for.
 MOST = {
     "data.image_size": 4096,
+    "data.store_side": 16_384,
     "augment.size": 4096,
     "encoder.blocks": 256,
     "encoder.widths": 8192,
@@ -68,8 +69,12 @@ def planned(
         strategy: see `pretraining`, as the options.
     """
 
+    timed = []
+
     def build(examples):
-        return pretraining(config, workdir, strategy, examples=examples)
+        job = pretraining(config, workdir, strategy, examples=examples)
+        timed.append((job.train, job.test))  # packed, if they are at all
+        return job
 
     examples = plan.decide(
         *(config, workdir),
@@ -77,6 +82,7 @@ def planned(
         build=build,
         alone=not several_workers(strategy or config.strategy),
     )
+    examples = timed[-1] if timed else examples
     return pretraining(config, workdir, strategy, examples=examples, **options)
 
 
@@ -121,6 +127,9 @@ def pretraining(
     modality = load_modality(config.modality)
     prepare = modality.fit(train, config)
     views = modality.views(config, prepare)
+    (train, test), store = data_builders.kept(
+        config, workdir, (train, test), views
+    )
     in_step = config.augment.place == "step"
     updates = length.updates(config, train.num_examples, micro_batch)
     probe = config.monitor.probe and train.labelled
@@ -158,7 +167,7 @@ def pretraining(
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
-        notes=[*plan.lines(workdir), *length.notes(config, workdir)],
+        notes=[*plan.lines(workdir), *store, *length.notes(config, workdir)],
         stop_after=stop_after,
         observers=callbacks,
     )

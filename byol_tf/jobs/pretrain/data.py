@@ -4,11 +4,17 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from byol_tf.checks import check_number, check_positive, in_section
+from byol_tf.checks import (
+    check_choice,
+    check_number,
+    check_positive,
+    in_section,
+)
 from byol_tf.data import sources
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
+from byol_tf.data.pack import STORES, estimated_bytes, packed
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
 from byol_tf.files import write_json
@@ -26,6 +32,8 @@ def check(config) -> None:
         sources.check_split("train_split", section.train_split)
         check_number("cache_gb", section.cache_gb, 0)
         Store(section.cache)
+        check_choice("store", section.store, STORES)
+        check_number("store_side", section.store_side, 0)
         most = MOST_MEGAPIXELS  # where Pillow ends
         check_positive("max_megapixels", section.max_megapixels, most)
         load_modality(config.modality).decoder(config)
@@ -94,6 +102,7 @@ def train_and_later_test(
                 labels=section.labels,
                 layout=section.layout,
                 label_column=section.label_column,
+                features=section.features,
                 cache=section.cache,
                 cache_bytes=int(section.cache_gb * 2**30),
                 cache_dir=cache_dir,
@@ -119,6 +128,62 @@ def train_and_later_test(
         return train, load_test
     train, test = split_holdout(train, HOLDOUT, config.seed)
     return train, test.readable
+
+
+def kept(
+    config, workdir, examples: tuple[Examples, Examples], views
+) -> tuple[tuple[Examples, Examples], list[str]]:
+    """Brings training and test rows into the form of `data.store`.
+
+    Args:
+        config: of the run.
+        workdir: its folder.
+        examples: of training and test; those of one shape stay as they are.
+        views: the modality's, that are cut from them.
+
+    Returns:
+        Both, and a line that says what was chosen, if anything was.
+
+    Raises:
+        ValueError: too many rows cannot be read, or the modality keeps none.
+    """
+    section, train = config.data, examples[0]
+    if section.store == "files" or not train.encoded:
+        return examples, []
+    make = getattr(load_modality(config.modality), "codec", None)
+    if make is None:
+        if section.store == "auto":
+            return examples, []
+        raise ValueError(
+            f"data.store={section.store} is not for {config.modality}; take "
+            "data.store=files"
+        )
+    name = "pixels" if section.store == "auto" else section.store
+    side = section.store_side
+    codecs = [make(name, each, views, side) for each in examples]
+    pairs = list(zip(examples, codecs, strict=True))
+    size = sum(estimated_bytes(*pair) for pair in pairs) / 2**30
+    fits = size <= section.cache_gb
+    if section.store == "auto" and not fits:
+        return examples, [
+            f"Store: files, since decoded they would take {size:.3g} GB, more "
+            f"than data.cache_gb={section.cache_gb:g}; on a slow disk, take "
+            "data.store=shards."
+        ]
+    on_disk = name == "shards" or not _in_memory(section, fits)
+    store = Store(
+        cache_dir=section.cache_dir or pathlib.Path(workdir) / "cache"
+    )
+    both = tuple(packed(*pair, store, on_disk) for pair in pairs)
+    return both, [
+        f"Store: {name} {'on disk' if on_disk else 'in memory'}, about "
+        f"{size:.2g} GB, {codecs[0].about} (data.store={section.store}, "
+        f"data.store_side={side})."
+    ]
+
+
+def _in_memory(section, fits):
+    return {"memory": True, "disk": False}.get(section.cache, fits)
 
 
 def _check_classes(train, test):

@@ -102,8 +102,9 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
 
 def _identity(job):
     """What the run is made of; compared when it goes on."""
+    order = "blocks" if job.train.by_blocks else "rows"
     return RunIdentity(
-        flatten(job.about.get("config", {})),
+        flatten(job.about.get("config", {})) | {"data.order": order},
         job.train.fingerprint,
         job.accept_changes,
     )

@@ -33,7 +33,7 @@ from byol_tf.data.batches import (
     with_views,
 )
 from byol_tf.data.examples import Examples
-from byol_tf.data.order import epoch_order, steps_per_epoch
+from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
 from byol_tf.evaluation.summary import Protocol
@@ -250,7 +250,7 @@ class Pretraining:
     def _draw_views(self, path):
         # Of a whole batch in a function, as the step draws them: they need
         # not be compiled again for it.
-        order = epoch_order(self.train.num_examples, self.settings.seed, 0)
+        order = self.train.order(self.settings.seed, 0)
         order = self.train.readable_rows(order[: self.settings.batch_size])
         seed = step_seed(self.model.seed, 0)
         batch = rows_for_views(self.train, order, self.views, seed)

@@ -1,6 +1,8 @@
 """From the bytes of an image file to pixels, in Python."""
 
+import contextlib
 import functools
+import importlib
 import io
 import math
 import os
@@ -10,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError, features
 
 from byol_tf.data.npy import MAGIC
 from byol_tf.data.rows import Unreadable
@@ -23,6 +25,7 @@ from byol_tf.modalities.image.bands import (
     with_channels,
 )
 from byol_tf.modalities.image.resize import (
+    Levels,
     centre_square,
     letterbox,
     resize_and_centre_crop,
@@ -30,12 +33,31 @@ from byol_tf.modalities.image.resize import (
 
 ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+HEAD = 12  # bytes that tell formats apart
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
-    *(".tif", ".tiff", ".npy"),
+    *(".tif", ".tiff", ".npy", ".avif", ".heic", ".heif"),
 )
 MAX_PIXELS = 100_000_000  # decoded to 300 MB of RGB
 OVERSAMPLING = 2  # sides of a reduced JPEG, at least, by those it becomes
+_T = Image.Transpose
+TURNS = dict(  # by orientation, what makes an image upright
+    enumerate(
+        (
+            *(_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.FLIP_TOP_BOTTOM),
+            *(_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90),
+        ),
+        start=2,
+    )
+)
+# By their name and the brands in their head, what Pillow needs to read them.
+PLUG_INS = {
+    "AVIF": ((b"avif", b"avis"), "pillow-avif-plugin, or Pillow 11.3"),
+    "HEIF": (
+        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"),
+        "pillow-heif",
+    ),
+}
 _TIFF = (b"II*\0", b"MM\0*")
 _BITS, _SAMPLES = 258, 277  # tags of TIFF
 
@@ -49,6 +71,8 @@ def decode_image(
     dtype: str | None = None,
 ) -> np.ndarray:
     """Decodes JPEG, PNG, GIF, BMP, WebP, TIFF or NumPy's `.npy`.
+
+    AVIF and HEIC where Pillow has a plug-in for them, see `PLUG_INS`.
 
     Upright by EXIF (of PNG: the chunk eXIf), transparency laid over white (of
     a GIF over black), a palette looked up, CMYK made RGB whether or not its
@@ -79,12 +103,35 @@ def decode_image(
     return _decoded(data, channels, max_pixels, least_side, dtype)
 
 
+def decode_to_cut(
+    data: bytes | str | os.PathLike,
+    channels: int | None,
+    max_pixels: int,
+    least_side: int | Callable[[int, int], int] | None,
+    dtype: str,
+) -> np.ndarray | Levels:
+    """Does what `decode_image` does for an image that is only cut from.
+
+    Returns:
+        Pillow's own image, which nothing has copied, where its pixels are those
+        of the array; else the array.
+    """
+    shrink = _uncopied if dtype == "uint8" else None
+    return _decoded(data, channels, max_pixels, least_side, dtype, shrink)
+
+
+def _uncopied(image, shape):
+    return Levels([image], shape or image.size[::-1])
+
+
 def _decoded(data, channels, max_pixels, least_side, dtype, shrink=None):
     """Pixels as of `decode_image`.
 
     Args:
         shrink: what a Pillow image becomes before it is copied to an array, if
-            that gives the same pixels as afterwards.
+            that gives the same pixels as afterwards; `Levels` are not copied.
+            Takes the image, upright, and height and width before a reduction,
+            or None.
     """
     check_channels(channels)
 
@@ -101,15 +148,18 @@ def _decoded(data, channels, max_pixels, least_side, dtype, shrink=None):
 
     def use(image):
         check(image.size[::-1])
+        shape = None
         if least_side is not None and image.format in ("JPEG", "MPO"):
-            least = least_side
-            if callable(least):
-                sideways = _orientation(image) >= 5
-                least = least(*(image.size if sideways else image.size[::-1]))
+            sideways = _orientation(image) >= 5
+            shape = image.size if sideways else image.size[::-1]
+            least = least_side(*shape) if callable(least_side) else least_side
             image.draft(None, (least, least))
-        return _pixels(image, data, channels, shrink)
+        own = shrink and functools.partial(shrink, shape=shape)
+        return _pixels(image, data, channels, own)
 
     _, pixels = _opened(data, use, check, channels)
+    if isinstance(pixels, Levels):
+        return pixels
     try:
         pixels = with_channels(pixels, channels)
     except ValueError as error:
@@ -168,7 +218,10 @@ def decode_square(
         return math.ceil(longer * min(height, width) / max(height, width))
 
     least_side = shorter_side if whole else OVERSAMPLING * size
-    shrink = functools.partial(centre_square, size=size)
+
+    def shrink(image, shape):
+        return centre_square(image, size)
+
     image = _decoded(
         *(data, channels, max_pixels, least_side, dtype),
         shrink=shrink if dtype == "uint8" and not whole else None,
@@ -196,24 +249,44 @@ def _opened(data, use, check, channels=None):
     """
     try:
         with _file(data) as file:
-            head = file.read(len(MAGIC))
+            head = file.read(HEAD)
             file.seek(0)
-            if head == MAGIC:
+            if head.startswith(MAGIC):
                 return read_npy(file, check)
             if head[:4] in _TIFF and _has_bands(file, channels):
                 file.seek(0)
                 return read_tiff(file, check)
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=_formats()) as image:
                 return use(image)
     except ImageError:
         raise
     except Unreadable as error:
         raise ImageError(str(error)) from error
     except UnidentifiedImageError:
-        raise ImageError(f"not an image ({', '.join(FORMATS)})") from None
+        raise ImageError(_unidentified(head)) from None
     # Decoders raise nearly anything on damaged bytes.
     except Exception as error:
         raise ImageError(_reason(error)) from error
+
+
+@functools.cache
+def _formats():
+    """What Pillow reads, with the plug-ins that are installed."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_avif")  # which registers itself
+    if features.check("avif"):
+        importlib.import_module("PIL.AvifImagePlugin")
+    return [*FORMATS, *(name for name in PLUG_INS if name in Image.OPEN)]
+
+
+def _unidentified(head):
+    """Why Pillow cannot read a file with such a head."""
+    for name, (brands, package) in PLUG_INS.items():
+        if head[4:8] == b"ftyp" and head[8:12] in brands:
+            return f"{name} files need the package {package}"
+    return f"not an image ({', '.join(FORMATS)})"
 
 
 def _file(data):
@@ -255,8 +328,12 @@ def _pixels(image, data, channels, shrink):
         pixels = np.asarray(image).astype(np.uint16 if deep else np.float32)
     elif channels in (None, 1, 3):
         flat = _flat(image, "black" if gif else "white", channels)
-        if shrink is not None and not gif and orientation == 1:
-            flat = shrink(flat)
+        if shrink is not None and not gif:
+            if orientation > 1:
+                flat = flat.transpose(TURNS[orientation])
+            flat, orientation = shrink(flat), 1
+            if isinstance(flat, Levels):
+                return None, flat
         pixels = np.array(flat)
     else:
         pixels = np.array(image)

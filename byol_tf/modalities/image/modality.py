@@ -21,6 +21,7 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_image,
 )
+from byol_tf.modalities.image.kept import codec
 from byol_tf.modalities.image.letterbox import WholeView
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.image.reading import image_decoder
@@ -50,6 +51,7 @@ class ImageModality:
     card = staticmethod(card.card)
     levels = staticmethod(find_levels)
     plan = staticmethod(plan)
+    codec = staticmethod(codec)
 
     def decoder(self, section, whole=False):
         data = section.data

@@ -19,6 +19,7 @@ from byol_tf.modalities.image.decode import (
     check_channels,
     decode_image,
     decode_square,
+    decode_to_cut,
     look,
 )
 from byol_tf.modalities.image.layer import DTYPES
@@ -69,9 +70,9 @@ def load_images(
     if examples.dense:
         return examples
     raise ValueError(
-        "the images of a folder need `image_size`, the pixels of a side "
-        "that all are brought to. Received: image_size=None for "
-        f"{examples.folder}"
+        f"the images of {examples.folder or examples.name} differ in size, so "
+        "`image_size`, the pixels of a side that all are brought to, is "
+        "needed. Received: image_size=None"
     )
 
 
@@ -161,7 +162,10 @@ class _Decode:
 
     def to_be_cut(self, data, cuts):
         """A row of free size, no larger than its cuts need; see `Views`."""
-        return self(data, cuts if self.shape[0] is None else None)
+        if self.shape[0] is not None:
+            return self(data)
+        options = self.shape[-1], self.max_pixels, cuts, self.dtype
+        return decode_to_cut(data, *options)
 
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:
@@ -199,12 +203,6 @@ def _of_stored(decoder, channels, name, shape, dtype):
     size = decoder.spec[NAME].shape[0]
     if size is not None:
         height = width = size
-    elif height is None or width is None:
-        raise ValueError(
-            f"the images of {name} differ in size, so `image_size`, the "
-            "pixels of a side that all are brought to, is needed. "
-            "Received: image_size=None"
-        )
     return _decoding(decoder, (height, width, channels), np.dtype(dtype).name)
 
 

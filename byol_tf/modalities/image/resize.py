@@ -1,7 +1,45 @@
 """Resizing of single images by Pillow, of any depth and channels."""
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image
+
+
+class Levels(list):
+    """An image and smaller ones of it, uint8 arrays or Pillow's, to cut from.
+
+    Args:
+        images: the largest first.
+        size: height and width of the original, in whose pixels crops are drawn.
+    """
+
+    def __init__(self, images: Iterable, size: tuple[int, int]):
+        super().__init__(images)
+        self.size = size
+
+    def smallest(
+        self, box: tuple[float, ...], size: tuple[int, int]
+    ) -> tuple[np.ndarray | Image.Image, tuple[float, ...]]:
+        """Finds the smallest image in which a box is as large as `size`.
+
+        Args:
+            box: top, left, height and width in the original.
+            size: height and width.
+
+        Returns:
+            The image, or else the first, and the box in it.
+        """
+        for image in reversed(self):
+            pillow = isinstance(image, Image.Image)
+            shape = image.size[::-1] if pillow else image.shape
+            down, across = shape[0] / self.size[0], shape[1] / self.size[1]
+            top, left, rows, columns = box
+            own = top * down, left * across, rows * down, columns * across
+            if own[2] >= size[0] and own[3] >= size[1]:
+                break
+        return image, own
 
 
 def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
@@ -46,25 +84,47 @@ def letterbox(image: np.ndarray) -> np.ndarray:
     return np.pad(image, [*after, (0, 0)])
 
 
+def resize_whole(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes an image to height and width, with a sharp filter."""
+    if image.shape[:2] == tuple(size):
+        return image
+    filters = Image.Resampling
+    return _by_planes(
+        image, lambda plane: plane.resize(size[::-1], filters.LANCZOS)
+    )
+
+
 def resize_box(
-    image: np.ndarray,
-    box: tuple[int, int, int, int],
+    image: np.ndarray | Image.Image,
+    box: tuple[float, float, float, float],
     size: tuple[int, int],
     method: str,
 ) -> np.ndarray:
     """Resizes a part of one image, averaging where it shrinks.
 
     Args:
-        image: uint8 `[height, width, channels]`.
-        box: top, left, height and width of the part, pixels.
+        image: uint8 `[height, width, channels]`, or Pillow's of L or RGB.
+        box: top, left, height and width of the part, pixels or parts of them.
         size: height and width of the result.
         method: "bicubic" or "bilinear".
     """
     top, left, rows, columns = box
-    part = image[top : top + rows, left : left + columns]
+    above, before = math.floor(top), math.floor(left)
+    below, behind = math.ceil(top + rows), math.ceil(left + columns)
+    top, left = top - above, left - before
+    right = min(left + columns, behind - before)
+    inner = left, top, right, min(top + rows, below - above)
     filters = Image.Resampling
     how = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
-    return _by_planes(part, lambda plane: plane.resize(size[::-1], how))
+
+    def resized(plane):
+        return plane.resize(size[::-1], how, inner)
+
+    if isinstance(image, Image.Image):
+        part = image.crop((before, above, behind, below))
+        part = np.asarray(resized(part))
+        return part if part.ndim == 3 else part[..., np.newaxis]
+    return _by_planes(image[above:below, before:behind], resized)
 
 
 def _by_planes(image, change):

@@ -1,5 +1,7 @@
 """One random view of every image of a batch, as a Keras layer."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,7 +17,7 @@ from byol_tf.modalities.image.layer import (
     check_window,
     to_float,
 )
-from byol_tf.modalities.image.resize import resize_box
+from byol_tf.modalities.image.resize import Levels, resize_box
 
 _RECIPE = (
     *("size", "area", "aspect", "resize", "flip", "jitter", "brightness"),
@@ -215,11 +217,27 @@ class View(ImageLayer):
         )
         return tf.ensure_shape(crop, (*self.size, image.shape[-1]))
 
-    def cut_array(self, image: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """Does what `cut` does of a uint8 array, without TensorFlow."""
+    def cut_array(
+        self, image: np.ndarray | Levels, numbers: np.ndarray
+    ) -> np.ndarray:
+        """Does what `cut` does of a uint8 array, or of the levels of an image.
+
+        Without TensorFlow. Of levels the smallest is cut in which the crop is
+        as large as the view.
+        """
+        if not isinstance(image, Levels):
+            image = Levels([image], image.shape[:2])
         ranges = self.area, self.aspect
-        box = sampling.box(numbers[:4], *image.shape[:2], *ranges)
-        return resize_box(image, box, self.size, self.resize)
+        box = sampling.box(numbers[:4], *image.size, *ranges)
+        return resize_box(
+            *image.smallest(box, self.size), self.size, self.resize
+        )
+
+    def kept_side(self) -> int:
+        """Shorter side, pixels, of which the smallest crop is a view wide."""
+        narrow = min(self.aspect[0], 1 / self.aspect[1])
+        share = math.sqrt(self.area[0] * narrow)
+        return math.ceil(max(self.size) / share)
 
     def shrinks(self, numbers: np.ndarray, height: int, width: int) -> float:
         """By how much an image may shrink until its crop is two views wide.

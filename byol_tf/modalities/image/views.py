@@ -10,6 +10,7 @@ from byol_tf.modalities.image import sampling
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.changes import warn_of_channels
 from byol_tf.modalities.image.layer import ImageLayer, check_images
+from byol_tf.modalities.image.resize import Levels
 from byol_tf.modalities.image.view import View, next_seed
 from byol_tf.runtime import has_accelerator
 
@@ -140,8 +141,10 @@ class TwoViews(ImageLayer):
         first, second = tf.split(numbers, 2)
         return self.view1.cut(image, first), self.view2.cut(image, second)
 
-    def cut_array(self, image: np.ndarray, numbers: np.ndarray) -> tuple:
-        """Does what `cut` does of a uint8 array, without TensorFlow."""
+    def cut_array(
+        self, image: np.ndarray | Levels, numbers: np.ndarray
+    ) -> tuple:
+        """Does what `cut` does, without TensorFlow; see `View.cut_array`."""
         first, second = np.split(numbers, 2)
         return (
             self.view1.cut_array(image, first),

@@ -288,6 +288,8 @@ def test_every_configuration_builds_a_model(module, tmp_path):
         ("encoder.widths", ("a", "b")),
         ("data.source", "cloud"),
         ("data.labels", "maybe"),
+        ("data.store", "tape"),
+        ("data.store_side", -1),
         ("data.cache", "tape"),
         ("data.cache_gb", -1.0),
         ("data.train_split", ""),

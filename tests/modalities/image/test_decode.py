@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from byol_tf.modalities.image import decode
 from byol_tf.modalities.image.decode import ImageError, decode_image
 
 COLOUR = (200, 100, 40)
@@ -128,6 +129,19 @@ if features.check("webp"):
         (255, 255, 255),
         0,
     )
+if features.check("avif"):
+    options = {"quality": 100, "subsampling": "4:4:4"}
+    FILES["avif"] = encode(plain("RGB", COLOUR), "AVIF", **options), COLOUR, 2
+
+
+@pytest.mark.parametrize(
+    "brand,package", [(b"heic", "pillow-heif"), (b"avif", "pillow-avif-plugin")]
+)
+def test_a_plug_in_that_is_missing_is_named(monkeypatch, brand, package):
+    monkeypatch.setattr(decode, "_formats", lambda: list(decode.FORMATS))
+    data = b"\0\0\0\x18ftyp" + brand + bytes(40)
+    with pytest.raises(ImageError, match=f"need the package {package}"):
+        decode_image(data)
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -47,9 +47,22 @@ def run(config, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(params=["files", "pixels", "shards"])
+def stored(config, request):
+    config = config.copy_and_resolve_references()
+    config.data.store = request.param
+    return config
+
+
+def examples_of(config, folder):
+    both = data.data(config, folder, None)
+    views = IMAGE.views(config, IMAGE.fit(both[0], config))
+    (train, _), _ = data.kept(config, folder, both, views)
+    return train, views
+
+
 def batches_of(config, folder, **options):
-    train, _ = data.data(config, folder, None)
-    views = IMAGE.views(config, IMAGE.fit(train, config))
+    train, views = examples_of(config, folder)
     seed = functools.partial(step_seed, 0)
     batches = training_batches(
         train, 16, seed=0, views=views, view_seed=seed, **options
@@ -57,22 +70,23 @@ def batches_of(config, folder, **options):
     return views, list(batches)
 
 
-def test_a_resumed_run_gets_the_same_crops(config, tmp_path):
-    _, whole = batches_of(config, tmp_path, num_steps=4)
-    _, rest = batches_of(config, tmp_path, start_step=3, num_steps=1)
+def test_a_resumed_run_gets_the_same_crops(stored, tmp_path):
+    _, whole = batches_of(stored, tmp_path, num_steps=4)
+    _, rest = batches_of(stored, tmp_path, start_step=3, num_steps=1)
     for ours, theirs in zip(
         tf.nest.flatten(rest), tf.nest.flatten(whole[3:]), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_batch_has_the_crops_of_each_file_by_itself(config, tmp_path):
-    views, ((crops, labels),) = batches_of(config, tmp_path, num_steps=1)
-    train, _ = data.data(config, tmp_path, None)
+def test_a_batch_has_the_crops_of_each_file_by_itself(stored, tmp_path):
+    views, ((crops, labels),) = batches_of(stored, tmp_path, num_steps=1)
+    train, _ = examples_of(stored, tmp_path)
     rows = epoch_order(train.num_examples, 0, 0)[:16]
     np.testing.assert_array_equal(labels, train.labels[rows])
     alone = rows_for_views(train, rows, views, step_seed(0, 0))
     for ours, theirs in zip(crops, alone, strict=True):
+        assert ours.dtype == theirs.dtype == tf.uint8
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -1,0 +1,237 @@
+"""Rows in TFRecord files, read one by one where they lie."""
+
+import hashlib
+import os
+import pathlib
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.data.decoder import Decoder
+from byol_tf.data.examples import Encoded, Examples
+from byol_tf.data.rows import size_and_time
+from byol_tf.data.store import Store, decode_into
+from byol_tf.files import whole_file
+from byol_tf.lines import progress_bar
+
+HEAD, TAIL = 12, 4  # bytes around a record: length and checksum; checksum
+EXTENSIONS = (".tfrecord", ".tfrecords")
+GZIP = b"\x1f\x8b"
+
+
+class Part(NamedTuple):
+    """Records of a file: `take` of them, -1 for all, after `skip`."""
+
+    path: str
+    skip: int = 0
+    take: int = -1
+
+
+class Records(Sequence):
+    """The bytes of one feature of each record, b"" where it has not one value.
+
+    Args:
+        paths: of the files.
+        table: int64 `[N, 3]`: number of the file, where a record begins, its
+            length.
+        feature: name of the feature.
+    """
+
+    def __init__(self, paths: Sequence[str], table: np.ndarray, feature: str):
+        self.paths, self.table, self.feature = paths, table, feature
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, number: int) -> bytes:
+        file, start, length = self.table[number].tolist()
+        with open(self.paths[file], "rb", buffering=0) as opened:
+            opened.seek(start)
+            return self._value(opened.read(length))
+
+    def identity(self) -> list:
+        """What changes with the files or with the choice of records."""
+        return [*map(size_and_time, self.paths), self.table.tobytes()]
+
+    def _value(self, record):
+        values = _features(record)[self.feature].bytes_list.value
+        return values[0] if len(values) == 1 else b""
+
+
+def load_tfrecords(
+    directory: str | os.PathLike,
+    split: str,
+    decoder: Decoder,
+    store: Store,
+    features: str,
+) -> Examples:
+    """Takes the records of a split, as they lie in their files.
+
+    Files are those whose names begin with the split ("train-00000-of-00002"),
+    with an extension of `EXTENSIONS` or "-of-" in them. They are read once for
+    a table of the records, which `store` keeps if it has a folder.
+
+    Args:
+        directory: the folder.
+        split: beginning of the files' names.
+        decoder: of the rows.
+        store: whose folder takes the table.
+        features: names of the row's feature and, behind a comma, of the
+            label's, an int64; "image" or "image," for none.
+
+    Raises:
+        ValueError: there is no such file or feature, or a file is damaged.
+    """
+    folder = pathlib.Path(directory)
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {str(directory)!r} of TFRecords")
+    every = sorted(path for path in folder.iterdir() if _is_records(path))
+    chosen = [path for path in every if path.name.startswith(split)]
+    if not chosen:
+        raise ValueError(
+            f"no TFRecord file in {str(directory)!r} begins with {split!r}; "
+            f"there are {', '.join(path.name for path in every[:5]) or 'none'}"
+        )
+    name = folder.resolve().name
+    parts = [Part(str(path)) for path in chosen]
+    row, _, label = features.partition(",")
+    return streamed(parts, (row, label.strip()), decoder, store, name)
+
+
+def _is_records(path):
+    return path.suffix in EXTENSIONS or "-of-" in path.name
+
+
+def streamed(
+    parts: Sequence[Part],
+    features: tuple[str, str],
+    decoder: Decoder,
+    store: Store,
+    name: str,
+    class_names: tuple[str, ...] = (),
+) -> Examples:
+    """Makes examples of records that stay where they are.
+
+    Arguments as of `load_tfrecords`; `parts` are the files in their order, and
+    `features` a pair of names.
+    """
+    table, labels = _kept_table(parts, features, store, name)
+    if not len(table):
+        raise ValueError(f"the TFRecord files of {name} have no records")
+    rows, skipped = (
+        Records([part.path for part in parts], table, features[0]),
+        [],
+    )
+    if decoder.of_files is not None:
+        decoder = decoder.of_files(rows)
+    if decoder.shape is not None:
+        rows, labels, skipped = _decoded(rows, labels, decoder, store, name)
+    return Examples(
+        *(rows if decoder.shape else Encoded(rows), labels, class_names, name),
+        skipped=tuple(skipped),
+        decode=None if decoder.shape else decoder.decode,
+        spec=decoder.spec,
+    )
+
+
+def _decoded(rows, labels, decoder, store, name):
+    """Rows of one shape, decoded once."""
+
+    def write(array):
+        items = (
+            (f"record {number}", number, label)
+            for number, label in enumerate(labels.tolist())
+        )
+        return decode_into(
+            array,
+            items,
+            lambda number: decoder.decode(rows[number]),
+            description=name,
+            unit=decoder.name,
+        )
+
+    return store.fill(
+        len(rows),
+        decoder.shape,
+        write,
+        name=name.replace("/", "-"),
+        key=(decoder.key, rows.feature, rows.identity()),
+        dtype=decoder.dtype,
+    )
+
+
+def _kept_table(parts, features, store, name):
+    """The table of `Records` and int32 labels, read once."""
+    if not store.cache_dir:
+        return _table(parts, features, name)
+    key = features, [(part, *size_and_time(part.path)) for part in parts]
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+    path = store.folder() / f"{name.replace('/', '-')}-{digest}.npz"
+    if not path.is_file():
+        table, labels = _table(parts, features, name)
+        with whole_file(path) as temporary:
+            np.savez(temporary, table=table, labels=labels)
+    with np.load(path) as file:
+        return file["table"], file["labels"]
+
+
+def _table(parts, features, name):
+    rows, labels = [], []
+    with progress_bar(name, unit="record", delay=1) as bar:
+        for number, part in enumerate(parts):
+            for start, record in _records(part):
+                rows.append((number, start, len(record)))
+                labels.append(_label(record, features, part.path))
+                bar.update()
+    return np.array(rows, np.int64).reshape(-1, 3), np.array(labels, np.int32)
+
+
+def _records(part) -> Iterator[tuple[int, bytes]]:
+    """Where each record of a part begins, and its bytes."""
+    size, last = os.path.getsize(part.path), part.skip + part.take
+    with open(part.path, "rb") as file:
+        if file.read(2) == GZIP:
+            raise ValueError(
+                f"{part.path} is compressed; write it without compression, so "
+                "that single records can be read"
+            )
+        start, number = 0, 0
+        while start < size and (part.take < 0 or number < last):
+            file.seek(start)
+            head = file.read(HEAD)
+            (length,) = struct.unpack("<Q", head[:8].ljust(8, b"\xff"))
+            end = start + HEAD + length + TAIL
+            if end > size:
+                raise ValueError(
+                    f"{part.path} is damaged, or no TFRecord file: the record "
+                    f"at byte {start} ends behind the file"
+                )
+            if number >= part.skip:
+                yield start + HEAD, file.read(length)
+            start, number = end, number + 1
+
+
+def _label(record, features, path):
+    row, label = features
+    try:
+        known = _features(record)
+    except Exception as error:  # protobuf's own
+        raise ValueError(
+            f"a record of {path} is no tf.train.Example"
+        ) from error
+    missing = [name for name in (row, label) if name and name not in known]
+    if missing:
+        raise ValueError(
+            f"{path} has no feature {' and '.join(missing)}; it has "
+            f"{', '.join(sorted(known))}; name those of the row and of the "
+            "label by --config.data.features"
+        )
+    values = known[label].int64_list.value if label else ()
+    return values[0] if len(values) == 1 else -1
+
+
+def _features(record):
+    return tf.train.Example.FromString(record).features.feature
