@@ -57,43 +57,16 @@ def find_split(
     """
     check_choice("layout", layout, LAYOUTS)
     file = _table_file(directory, layout)
-    if file is None:
-        if label_column:
-            raise ValueError(
-                f"data.label_column={label_column!r} is a column of {FILE}, "
-                f"but {str(directory)!r} has no such file that layout="
-                f"{layout} reads; leave the column empty, or add the file"
-            )
-        return find_layout(directory, split, extensions, name, layout)
-    by_name = file == pathlib.Path(directory)
-    table = _read(file, by_name)
-    left_out = Counter()
-    paths = _files(file, table, by_name, extensions, left_out)
-    check_found(paths, file.parent, extensions, name, left_out)
-    rows = table.rows_of(paths)
-    if max(rows) < 0:
-        raise ValueError(_no_file(file, table, paths, by_name))
-    chosen = _of_split(table, paths, rows, split, left_out)
-    if by_name:
-        left_out.pop("files without a row", None)
-        chosen = [number for number in chosen if rows[number] >= 0]
-    if not chosen:
+    if file is not None:
+        by_name = file == pathlib.Path(directory)
+        return _by_table(file, by_name, split, extensions, name, label_column)
+    if label_column:
         raise ValueError(
-            f"{file} has rows of the split {split!r}, but no {name} that they "
-            f"name is there: {listed(left_out)}"
+            f"data.label_column={label_column!r} is a column of {FILE}, but "
+            f"{str(directory)!r} has no such file that layout={layout} reads; "
+            "leave the column empty, or add the file"
         )
-    paths = [paths[number] for number in chosen]
-    rows = [rows[number] for number in chosen]
-    labels, names, note = _labels(table, rows, label_column)
-    if names and labels_of(paths)[1]:
-        note += f", not of the folders ({OVERRIDE}=classes)"
-    if names and (count := rows.count(-1)):
-        note += f", which has no row of {count}"
-    return Layout(
-        *(file.parent, paths, labels, names, split, "table", left_out),
-        table=file.name,
-        note=note,
-    )
+    return find_layout(directory, split, extensions, name, layout)
 
 
 def listed_files(
@@ -117,18 +90,14 @@ def listed_files(
         if not path.is_dir():
             raise ValueError(f"there is no folder {str(path)!r}")
         return path, find_files(path, extensions, name)
-    table, left_out = read_label_table(path), Counter()
-    paths = _files(path, table, True, extensions, left_out)
-    rows = table.rows_of(paths)
-    found = [p for p, row in zip(paths, rows, strict=True) if row >= 0]
-    if not found:
-        raise ValueError(_no_file(path, table, paths, by_name=True))
-    if missing := len(table) - len(found):
+    table = read_label_table(path)
+    paths, rows = _files(path, table, True, extensions, name, Counter())
+    if missing := len(table) - len(rows):
         logging.warning(
             "%d of %d rows of %s name no %s that is there.",
             *(missing, len(table), printable(path), name),
         )
-    return path.parent, found
+    return path.parent, paths
 
 
 def is_table(data: str | os.PathLike) -> bool:
@@ -166,18 +135,53 @@ def _read(file, by_name):
         raise ValueError(f"{error}; or pass over it by {_WITHOUT}") from error
 
 
-def _files(file, table, by_name, extensions, left_out):
-    """Sorted files below the table's folder; by name, where rows lead."""
+def _by_table(file, by_name, split, extensions, name, label_column):
+    table, left_out = _read(file, by_name), Counter()
+    paths, rows = _files(file, table, by_name, extensions, name, left_out)
+    chosen = _of_split(table, paths, rows, split, left_out)
+    if not chosen:
+        raise ValueError(
+            f"{file} has rows of the split {split!r}, but no {name} that they "
+            f"name is there: {listed(left_out)}"
+        )
+    paths = [paths[number] for number in chosen]
+    rows = [rows[number] for number in chosen]
+    labels, names, note = _labels(table, rows, label_column)
+    if names and not by_name and labels_of(paths)[1]:
+        note += f", not of the folders ({OVERRIDE}=classes)"
+    if names and (count := rows.count(-1)):
+        note += f", which has no row of {count}"
+    return Layout(
+        *(file.parent, paths, labels, names, split, "table", left_out),
+        table=file.name,
+        note=note,
+    )
+
+
+def _files(file, table, by_name, extensions, name, left_out):
+    """Sorted files below the table's folder, and the row of each or -1.
+
+    By name: those alone that have a row, where the rows lead to.
+    """
     tops = {path.split("/")[0] for path in table.paths} if by_name else None
-    return sorted(files_below(file.parent, extensions, left_out, tops))
+    paths = sorted(files_below(file.parent, extensions, left_out, tops))
+    if not by_name:
+        check_found(paths, file.parent, extensions, name, left_out)
+    rows = table.rows_of(paths)
+    found = [number for number, row in enumerate(rows) if row >= 0]
+    if not found:
+        raise ValueError(_no_file(file, table, paths, by_name))
+    if not by_name:
+        return paths, rows
+    return [paths[number] for number in found], [rows[n] for n in found]
 
 
 def _no_file(file, table, paths, by_name):
     other = "" if by_name else f", or pass over it by {_WITHOUT}"
-    there = f"files that are there like {some(paths)}" if paths else "none"
+    there = f", those of files like {some(paths)}" if paths else ""
     return (
         f"no row of {file} names a file that is there: its paths are like "
-        f"{some(table.paths)}, {there}; write them relative to "
+        f"{some(table.paths)}{there}; write them relative to "
         f"{str(file.parent)!r}{other}"
     )
 

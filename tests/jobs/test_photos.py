@@ -10,8 +10,9 @@ from byol_tf.jobs.evaluate.build import linear_evaluation
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune.build import fine_tuning
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.tune.build import measure_label_free
 from byol_tf.runs import config as run_config
-from configs import base, eval_linear, finetune
+from configs import base, eval_linear, finetune, tune
 from tests.support.eager import eagerly
 from tests.support.exporting import options
 from tests.support.runs import tiny_config
@@ -75,6 +76,16 @@ def test_the_same_run_gives_the_same_weights(photos, finished, tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_photos_are_measured_without_labels(finished):
+    kept = run_config.config_of_run(None, finished[2], base.get_config())
+    numbers = measure_label_free(
+        *(tune.get_config(), finished[2]),
+        load=lambda path, overrides: kept,
+        defaults=base.get_config(),
+    )
+    assert all(map(np.isfinite, numbers.values()))
 
 
 def test_a_linear_evaluation_leaves_the_damaged_photo_out(finished):

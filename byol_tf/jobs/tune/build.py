@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from byol_tf.checks import check_number, in_section
+from byol_tf.data.batches import rows_for_views
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
 from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import build as builders
@@ -99,7 +99,7 @@ def measure_label_free(
     encoder.check_rows(test.row_shape, test.name)
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
-    images = test.take(np.sort(order[: section.samples]))
+    images = test.subset(np.sort(order[: section.samples]))
     base = load(config.base, merged(config.common))
     plan.close(base, folder)
     views = encoder.modality.views(base, encoder.preprocessor)
@@ -146,14 +146,9 @@ def _check(config, base):
 def _of_two_views(encoder, images, views, seed):
     """Representations of both views, of one batch after the other."""
     extract = FeatureExtractor(encoder, batch_size=_BATCH)
-    pairs = [
-        [
-            extract(view.numpy())
-            for view in views(
-                tf.constant(images[start : start + _BATCH]),
-                seed=step_seed(seed, start),
-            )
-        ]
-        for start in range(0, len(images), _BATCH)
-    ]
+    every, pairs = np.arange(images.num_examples), []
+    for start in range(0, len(every), _BATCH):
+        index, drawn = every[start : start + _BATCH], step_seed(seed, start)
+        batch = rows_for_views(images, index, views, drawn)
+        pairs.append([extract(v.numpy()) for v in views(batch, seed=drawn)])
     return [np.concatenate(side) for side in zip(*pairs, strict=True)]
