@@ -155,7 +155,8 @@ def labels_of(
     """Labels by sub-folder of the first level, and the class names.
 
     Files beside the sub-folders have the label -1. If they are as many as an
-    average class, or if there is only one class, there are no labels.
+    average class, if no file is in a sub-folder, or if there is only one
+    class, there are no labels.
 
     Args:
         paths: of the files.
@@ -166,7 +167,8 @@ def labels_of(
     ]
     found = set(tops) - {None}
     loose = tops.count(None)
-    if len({*found, *known}) < 2 or loose * len(found) >= len(tops) - loose > 0:
+    lone = len({*found, *known}) < 2 or not found
+    if lone or loose * len(found) >= len(tops) - loose > 0:
         return [-1] * len(paths), ()
     names = [*known, *sorted(found - set(known))]
     index = {name: label for label, name in enumerate(names)}

@@ -15,6 +15,7 @@ from byol_tf.data.folder import load_folder, load_listed
 from byol_tf.data.layout import LAYOUTS
 from byol_tf.data.records import load_tfrecords
 from byol_tf.data.store import Store
+from byol_tf.data.table_layout import find_split
 from byol_tf.data.tfds import load_tfds
 from byol_tf.lines import nfc, printable
 
@@ -110,14 +111,32 @@ def check_split(name: str, split: str) -> None:
         raise ValueError(f"`{name}` must not be empty. Received: {split!r}")
 
 
-def _with_labels(images, labels):
-    if labels == "required" and not images.labelled:
+def check_folder(
+    directory: str, split: str, decoder: Decoder, labels: str, *layout: str
+) -> None:
+    """Raises a ValueError, before any file is read, for what `load` would.
+
+    Args:
+        directory, split, decoder, labels: see `load`, with source "folder".
+        *layout: `layout` and `label_column`.
+    """
+    kind = decoder.extensions, decoder.name
+    found = find_split(directory, split, *kind, *layout)
+    _check_labelled(printable(found.root), labels, bool(found.class_names))
+
+
+def _check_labelled(name, labels, labelled):
+    if labels == "required" and not labelled:
         raise ValueError(
-            f"{images.name} has no labels, but they are required; put the "
+            f"{name} has no labels, but they are required; put the "
             "images of a folder into at least two sub-folders, named after "
             "the classes, or name their classes in a labels.csv with the "
             "columns path and label"
         )
+
+
+def _with_labels(images, labels):
+    _check_labelled(images.name, labels, images.labelled)
     if labels == "ignore":
         none = np.full(images.num_examples, -1, np.int32)
         return dataclasses.replace(images, labels=none, class_names=())

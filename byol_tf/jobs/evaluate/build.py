@@ -36,10 +36,12 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
         run, workdir, bad_images_file=inputs.bad_images_file(config)
     )
     encoder.check_rows(train.row_shape, train.name)
+    labelled = _labelled(train, config.max_train, config.seed)
+    settings = _with_batch(settings, labelled.num_examples)
     crops = inputs.crop_options(config.view, encoder)
     return LinearEvaluation(
         subjects=_subjects(config, workdir, encoder, train, crops),
-        train=_labelled(train, config.max_train, config.seed),
+        train=labelled,
         load_test=load_test,
         settings=settings,
         about={
@@ -68,6 +70,16 @@ def _linear_settings(config):
         seed=config.seed,
         jit_compile=should_compile("auto"),
     )
+
+
+def _with_batch(settings, examples):
+    """With a batch of SGD that is no larger than the training set."""
+    sgd = settings.sgd
+    if not sgd.epochs or sgd.batch_size <= examples:
+        return settings
+    print(f"sgd.batch_size: {examples}, all labelled training images.")
+    sgd = dataclasses.replace(sgd, batch_size=max(examples, 1))
+    return dataclasses.replace(settings, sgd=sgd)
 
 
 def _subjects(config, workdir, encoder, train, crops):

@@ -1,5 +1,6 @@
 """From `config.data` to the images of a run."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Callable
@@ -92,7 +93,7 @@ def train_and_later_test(
     taken = {}
 
     def load(split):
-        try:
+        with _naming_section():
             examples = sources.load(
                 section.source,
                 name=section.name,
@@ -108,8 +109,6 @@ def train_and_later_test(
                 cache_dir=cache_dir,
                 bad_images=bad_images,
             )
-        except (OSError, ValueError) as error:
-            raise ValueError(f"config.data: {error}") from error
         if examples.taken and bad_images_file:
             taken[split] = examples.taken
             name = bad_images_file.replace("bad_images", "data")
@@ -122,6 +121,14 @@ def train_and_later_test(
             _check_classes(train, test)
         return test
 
+    if section.source == "folder" and section.test_split:
+        # Not after all the training images were decoded, or learned from.
+        with _naming_section():
+            sources.check_folder(
+                os.path.expanduser(section.dir or ""),
+                *(section.test_split, decoder, section.labels),
+                *(section.layout, section.label_column),
+            )
     train = load(section.train_split)
     train = train.readable() if whole else train
     if section.test_split:
@@ -184,6 +191,14 @@ def kept(
 
 def _in_memory(section, fits):
     return {"memory": True, "disk": False}.get(section.cache, fits)
+
+
+@contextlib.contextmanager
+def _naming_section():
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(f"config.data: {error}") from error
 
 
 def _check_classes(train, test):

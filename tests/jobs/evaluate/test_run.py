@@ -214,6 +214,28 @@ def test_weights_as_they_came_are_judged_beside_what_became_of_them(tmp_path):
     assert last.name == "pretrained"
 
 
+def test_a_batch_is_no_larger_than_the_training_set(tmp_path, capsys):
+    job = build(make_run(tmp_path), **{"sgd.batch_size": 256})
+    assert job.settings.sgd.batch_size == 120
+    assert "sgd.batch_size: 120, all labelled" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "folders,told",
+    [(["train/a", "train/b"], "no sub-folder 'test'"), (["test"], "no labels")],
+)
+def test_what_the_test_split_lacks_is_said_before_anything_is_decoded(
+    tmp_path, folders, told
+):
+    workdir, data = make_run(tmp_path), tmp_path / "data"
+    for folder in ("train/a", "train/b", *folders):
+        (data / folder).mkdir(parents=True, exist_ok=True)
+        (data / folder / "1.png").write_bytes(b"never read")
+    fields = {"data.source": "folder", "data.dir": str(data)}
+    with pytest.raises(ValueError, match=rf"config\.data: .*{told}"):
+        build(workdir, **fields, **{"data.test_split": "test"})
+
+
 def test_another_data_set_has_files_of_its_own(tmp_path):
     workdir = make_run(tmp_path)
     rng = np.random.default_rng(0)
@@ -261,7 +283,7 @@ def test_images_without_a_label_are_left_out(tmp_path):
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no encoder in .*train\.py"):
+    with pytest.raises(ValueError, match=r"no encoder in .*byol_tf pretrain"):
         build(tmp_path)
 
 
@@ -344,7 +366,6 @@ def test_features_that_are_not_finite_are_refused(tmp_path):
     [
         ("sgd.epochs", -1),
         ("sgd.batch_size", 0),
-        ("sgd.batch_size", 121),
         ("sgd.learning_rates", ()),
         ("sgd.learning_rates", (0.1, 0.1)),
         ("sgd.learning_rates", (0.1, -0.1)),
