@@ -80,7 +80,9 @@ def get_config() -> ml_collections.ConfigDict:
     task.class_weights = placeholder(str)  # of it: none, or balanced; none
     task.confidence = placeholder(float)  # of detection, of what is shown; 0.3
     task.pck_alpha = placeholder(float)  # of keypoints: right within; 0.1 sides
-    task.crops = placeholder(bool)  # of keypoints: crop, flip, points move; no
+    # of keypoints: crop, flip and turn, points move; with heatmaps alone
+    task.crops = placeholder(bool)
+    task.head = placeholder(str)  # of keypoints: heatmap or vector; heatmap
 
     # CSV beside the images of a folder; "": labels of the data itself.
     config.labels_file = ""  # in the folder of the training images

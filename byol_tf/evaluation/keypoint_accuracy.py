@@ -30,12 +30,30 @@ def keypoint_distances(
     return np.hypot(errors[..., 0], errors[..., 1])
 
 
+def object_extents(targets: np.ndarray) -> np.ndarray:
+    """Longer sides of the boxes around the visible points, in sides.
+
+    Args:
+        targets: as in `keypoint_distances`.
+
+    Returns:
+        float64 `[n]`; 1, the whole image, where fewer than two points or a
+        single place are visible.
+    """
+    points = np.asarray(targets, np.float64).reshape(len(targets), -1, 2)
+    low = np.where(np.isnan(points), np.inf, points).min(axis=1)
+    high = np.where(np.isnan(points), -np.inf, points).max(axis=1)
+    extents = np.max(high - low, axis=1)
+    return np.where(extents > 0, extents, 1.0)
+
+
 def correct_keypoints(distances: np.ndarray, alpha: float) -> float:
     """Percentage of correct keypoints (PCK), as a share in [0, 1].
 
     Args:
-        distances: in sides of the image, any shape, NaN where a point is not
-            visible; the result is NaN if none is.
+        distances: in sides of the image or in extents of the object, any
+            shape, NaN where a point is not visible; the result is NaN if none
+            is.
         alpha: distance up to which a point is right.
 
     Reference: Yang and Ramanan 2013, "Articulated human detection with

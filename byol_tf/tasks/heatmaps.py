@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 SIGMA = 2.0  # cells, of the bell around a point
-_WINDOW = 3.0  # cells to each side of a peak that its place is the mean of
+_WINDOW = 4  # cells to each side of a peak that its place is the mean of
 
 
 def bells(points: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
@@ -59,10 +59,11 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     peak = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None, None]
     y = tf.range(rows)[:, None, None]
     x = tf.range(columns)[None, :, None]
-    inside = (tf.abs(y - peak // columns) <= int(_WINDOW)) & (
-        tf.abs(x - peak % columns) <= int(_WINDOW)
+    inside = (tf.abs(y - peak // columns) <= _WINDOW) & (
+        tf.abs(x - peak % columns) <= _WINDOW
     )
-    near = tf.where(inside, heat, 0.0)
+    # Squared, a bell is narrow enough to lie within the window.
+    near = tf.where(inside, heat**2, 0.0)
     total = tf.maximum(tf.reduce_sum(near, axis=[1, 2]), 1e-9)
     found = [
         tf.reduce_sum(near * (tf.cast(axis, tf.float32) + 0.5), [1, 2])

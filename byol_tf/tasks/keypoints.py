@@ -6,19 +6,38 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.checks import check_choice
 from byol_tf.data.label_table import LabelTable
 from byol_tf.evaluation.keypoint_accuracy import (
     correct_keypoints,
     keypoint_distances,
+    object_extents,
 )
 from byol_tf.layers.heads import scaled_head
+from byol_tf.layers.neck import dense_levels, neck, peaks_head
 from byol_tf.modalities.image import points as positions
+from byol_tf.tasks import heatmaps
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.mirrored import described, mirrored
-from byol_tf.tasks.task import Labelled, VectorTask, vector_head
+from byol_tf.tasks.task import (
+    VECTOR,
+    Labelled,
+    VectorTask,
+    head_inputs,
+    vector_head,
+)
 
 AXES = ("_x", "_y")
 SPREAD = 0.25  # of the side: one unit of the loss, about a deviation
+HEADS = ("heatmap", "vector")
+# Of the views that heatmaps learn from.
+_VIEW = {
+    "area": (0.5, 1.0),
+    "aspect": (0.8, 1.25),
+    "flip": 0.5,
+    "rotate": 10.0,
+    "jitter": 0.8,
+}
 
 
 class Keypoints(VectorTask):
@@ -28,18 +47,25 @@ class Keypoints(VectorTask):
     fractions of the width and the height of the image, from the top left;
     both are empty where the point cannot be seen. Other columns are ignored.
 
-    Targets, outputs and predictions are in fractions of the side of the
-    square that is shown of an image. With `crops` the points move along, and
+    A heatmap for each point, from a fine feature map, has the likeliest place
+    and how sure that is; a linear head on the vector has the places alone.
+
+    Targets and predictions are in fractions of the side of the square that is
+    shown of an image; targets of whole images have the image's width and
+    height, in pixels, behind them. With `crops` the points move along, and
     points of the left and the right change places in a mirrored view, see
     `mirrored`; without such points no view is mirrored.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
-        pck_alpha: distance up to which a point is right, in sides.
+        pck_alpha: distance up to which a point is right: in extents of the
+            object, the longer side of the box around its points; in sides of
+            the square where `whole` is False.
         crops: train on random crops and flips.
         whole: images are shown whole, as `letterbox` makes them square.
             False, as in releases before 0.3: their centre squares, outside
             of which a point counts as not seen.
+        head: "heatmap" or "vector".
     """
 
     name = "keypoints"
@@ -47,6 +73,8 @@ class Keypoints(VectorTask):
     percent = True
     prediction = "points"
     whole_images = True
+    side = 256
+    each = "point"
     moves_with_image = True
     mixable = False
 
@@ -56,8 +84,11 @@ class Keypoints(VectorTask):
         pck_alpha: float = 0.1,
         crops: bool = False,
         whole: bool = False,
+        head: str = "vector",
     ):
         super().__init__(columns)
+        self.head_name = check_choice("task.head", head, HEADS)
+        self.clip_norm = 5.0 if head == "heatmap" else 0.0
         self.whole_images = bool(whole)
         self.names = _names(self.columns)
         if self.columns != _columns(self.names):
@@ -67,20 +98,31 @@ class Keypoints(VectorTask):
             )
         if not pck_alpha > 0:
             raise ValueError(
-                "`pck_alpha` must be above 0, in sides of the image. "
+                "`pck_alpha` must be above 0, a share of the object's size. "
                 f"Received: pck_alpha={pck_alpha}"
             )
         self.pck_alpha = float(pck_alpha)
         self.shown_whole = not crops
         self._mirrored = mirrored(self.names)
         has_pairs = self._mirrored != list(range(len(self.names)))
-        self.view = {} if has_pairs else {"flip": 0.0}
+        self.view = dict(_VIEW) if head == "heatmap" else {}
+        self.view |= {} if has_pairs else {"flip": 0.0}
 
     @classmethod
     def of(
-        cls, labelled: Labelled, pck_alpha: float = 0.1, crops: bool = False
+        cls,
+        labelled: Labelled,
+        pck_alpha: float = 0.1,
+        crops: bool | None = None,
+        head: str = "heatmap",
     ) -> "Keypoints":
         """The points of the training images' table.
+
+        Args:
+            labelled: training images.
+            pck_alpha: see the class.
+            crops: see the class; None for heatmaps alone.
+            head: see the class.
 
         Raises:
             ValueError: there are none, or one that is never to be seen.
@@ -94,8 +136,10 @@ class Keypoints(VectorTask):
                 f"{table.name} lacks {missing[0] if missing else 'both'!r}. "
                 f"Received: {', '.join(map(repr, table.columns))}"
             )
-        task = cls(columns, pck_alpha, crops, whole=True)
-        seen = (~np.isnan(task.targets(labelled))).any(axis=0)[::2]
+        crops = head == "heatmap" if crops is None else crops
+        task = cls(columns, pck_alpha, crops, whole=True, head=head)
+        targets = task.targets(labelled)[:, : len(columns)]
+        seen = (~np.isnan(targets)).any(axis=0)[::2]
         if not seen.all():
             raise ValueError(
                 f"the keypoint {task.names[seen.argmin()]!r} of {table.name} "
@@ -107,7 +151,8 @@ class Keypoints(VectorTask):
     def targets(self, labelled: Labelled) -> np.ndarray:
         """float32 `[n, 2 * points]` in [0, 1]; NaN where not to be seen.
 
-        Sizes of images are read from their files; others are taken as square.
+        Of whole images `[n, 2 * points + 2]`, see the class. Sizes of images
+        are read from their files; others are taken as square.
         """
         table = _table(labelled)
         values = read_numbers(table, self.columns, low=0, high=1)
@@ -121,15 +166,41 @@ class Keypoints(VectorTask):
                 f"empty. Received: one of them for {table.paths[row]}"
             )
         images = labelled.examples
+        sizes = np.tile(images.row_shape[1::-1], (len(points), 1))
         if images.folder:
             sizes = positions.upright_sizes(images.folder, images.paths)
             into = positions.into_square
             into = positions.into_whole if self.whole_images else into
             points = into(points, sizes)
-        return points.reshape(len(points), -1).astype(np.float32)
+        points = points.reshape(len(points), -1).astype(np.float32)
+        if self.whole_images:
+            points = np.column_stack([points, sizes.astype(np.float32)])
+        return points
+
+    def known(self, targets: np.ndarray) -> np.ndarray:
+        """Whether any point is to be seen."""
+        return super().known(targets[:, : len(self.columns)])
+
+    def constant(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+        points = np.nanmedian(targets[:, : len(self.columns)], axis=0)
+        return {self.prediction: points}
+
+    def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
+        return dense_levels(levels) if self._by_heatmaps else (VECTOR,)
+
+    @property
+    def _by_heatmaps(self):
+        return self.head_name == "heatmap"
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
-        """Gives `points`, `[batch, columns]`; starts near the centre."""
+        """Gives `points`, `[batch, columns]`, which start near the centre.
+
+        Or `heat`, logits `[batch, rows, columns, points]`.
+        """
+        if self._by_heatmaps:
+            inputs = head_inputs(specs)
+            heat = peaks_head(neck(inputs), len(self.names), "heat")
+            return keras.Model(inputs, {"heat": heat}, name="head")
         layer = scaled_head(len(self.columns), SPREAD, 0.5, name="columns")
         return vector_head(specs, layer, {self.prediction: "linear"})
 
@@ -137,56 +208,91 @@ class Keypoints(VectorTask):
         """Huber's loss of both coordinates, the mean over visible points.
 
         Squared up to a quarter of the side; linear beyond, so that a left
-        hand taken for a right one does not outweigh the rest.
+        hand taken for a right one does not outweigh the rest. Of heatmaps
+        `heatmap_loss`: a point that is not to be seen has an empty one.
         """
+        targets = targets[:, : len(self.columns)]
+        if self._by_heatmaps:
+            heat = outputs["heat"]
+            points = tf.reshape(targets, [-1, len(self.names), 2])
+            bells = heatmaps.bells(points, *heat.shape[1:3])
+            return heatmaps.heatmap_loss(bells, heat)
         known = ~tf.math.is_nan(targets)
         errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
         return mean_of_known(huber(errors / SPREAD, 1.0), known)
 
     def move(self, targets: tf.Tensor, where: Mapping) -> tf.Tensor:
         """Moves the points; a mirrored left eye is a right one."""
-        points = tf.reshape(targets, [-1, len(self.names), 2])
+        points, sizes = tf.split(targets, [len(self.columns), -1], axis=1)
+        points = tf.reshape(points, [-1, len(self.names), 2])
         swapped = tf.gather(points, self._mirrored, axis=1)
         flip = where["flip"][:, None, None]
         points = tf.where(flip, swapped, points)
         points = positions.move_points(points, where)
-        return tf.reshape(points, tf.shape(targets))
+        points = tf.reshape(points, [-1, len(self.columns)])
+        return tf.concat([points, sizes], axis=1)
 
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`points` in fractions of the whole image, if given its `size`."""
-        points = outputs[self.prediction]
+        """`points` in fractions of the whole image, if given its `size`.
+
+        Of heatmaps `confidence` as well, `[batch, points]` in [0, 1].
+        """
+        further = {}
+        if self._by_heatmaps:
+            places, confidence = heatmaps.places(outputs["heat"])
+            points = tf.reshape(places, [-1, len(self.columns)])
+            further["confidence"] = confidence
+        else:
+            points = outputs[self.prediction]
         if origin is not None:
             pairs = tf.reshape(points, [-1, len(self.names), 2])
             out_of = positions.out_of_square
             out_of = positions.out_of_whole if self.whole_images else out_of
             pairs = out_of(pairs, origin["size"])
             points = tf.reshape(pairs, tf.shape(points))
-        return {self.prediction: points}
+        return {self.prediction: points, **further}
+
+    def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
+        """The coordinates of every point; of heatmaps how sure they are."""
+        rows = super().rows(decoded)
+        if "confidence" not in decoded:
+            return rows
+        names = [f"{name}_confidence" for name in self.names]
+        return [
+            {**row, **dict(zip(names, map(float, sure), strict=True))}
+            for row, sure in zip(rows, decoded["confidence"], strict=True)
+        ]
 
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
         """`pck`, `mean_error`, and `pck/<name>` of every point.
 
-        `pck` is the share of the visible points predicted within `pck_alpha`
-        sides; `mean_error` their mean distance in sides. NaN for a point that
-        is never visible.
+        `pck` is the share of the visible points predicted within `pck_alpha`;
+        `mean_error` their mean distance in sides. NaN for a point that is
+        never visible. Of whole images also `median_error_px`, in pixels.
 
         Raises:
             ValueError: no point is visible.
         """
-        distances = keypoint_distances(targets, predictions)
+        points, sizes = np.split(targets, [len(self.columns)], axis=1)
+        distances = keypoint_distances(points, predictions)
         visible = ~np.isnan(distances)
         if not visible.any():
             raise ValueError(
                 f"no keypoint is visible in any of {len(targets)} images; "
                 "label more images"
             )
+        result = {"mean_error": float(distances[visible].mean())}
+        if self.whole_images:
+            pixels = distances * sizes.max(axis=1, keepdims=True)
+            result["median_error_px"] = float(np.median(pixels[visible]))
+            distances = distances / object_extents(points)[:, None]
         return {
             "pck": correct_keypoints(distances, self.pck_alpha),
-            "mean_error": float(distances[visible].mean()),
+            **result,
             **{
                 f"pck/{name}": correct_keypoints(own, self.pck_alpha)
                 for name, own in zip(self.names, distances.T, strict=True)
@@ -201,6 +307,7 @@ class Keypoints(VectorTask):
             "pck_alpha": self.pck_alpha,
             "crops": not self.shown_whole,
             "whole": self.whole_images,
+            "head": self.head_name,
         }
 
 

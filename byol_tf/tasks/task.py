@@ -202,6 +202,17 @@ class Task(abc.ABC):
     def accumulator(self) -> Accumulator:
         """A new accumulator. Predictions that are not finite are wrong."""
 
+    def constant(self, targets: Arrays) -> dict[str, np.ndarray] | None:
+        """The best constant guess, as `decode` gives one example without axis.
+
+        What a task must beat to have learned anything; None where the metric
+        says so by itself.
+
+        Args:
+            targets: of the training images.
+        """
+        return None
+
     def guesses(self) -> list[str]:
         """Lines for a person on what was decided without being asked."""
         return []

@@ -49,7 +49,8 @@ def expand(arguments):
     """Adds what `--data` sets, and the configuration of objects for them."""
     words = " ".join(arguments).replace("--task ", "--task=").split()
     given = any(word.startswith("--config=") for word in arguments)
-    if "--task=detection" in words and not given:
+    dense = {"--task=detection", "--task=keypoints"} & set(words)
+    if dense and "--config.task.head=vector" not in words and not given:
         arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
     return data_argument.with_overrides(arguments)
 

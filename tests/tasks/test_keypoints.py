@@ -32,6 +32,9 @@ def test_targets_are_pairs_in_fractions_of_the_side():
     assert task.names == ("tail", "eye")
     assert task.moves_with_image and not task.mixable
     targets = task.targets(IMAGES)
+    assert targets[:, 4:].tolist() == [[2, 2]] * 3  # width and height
+    assert task.known(targets).tolist() == [True] * 3
+    targets = targets[:, :4]
     assert targets.dtype == np.float32
     np.testing.assert_array_equal(
         targets,
@@ -94,7 +97,7 @@ def test_points_follow_what_is_shown(tmp_path, whole):
     images = load("folder", directory=str(tmp_path), decoder=decoder)
     table = LabelTable(list(files), columns).aligned(images.paths)
     task = Keypoints(("dot_x", "dot_y"), whole=whole)
-    targets = task.targets(Labelled(images, table))
+    targets = task.targets(Labelled(images, table))[:, :2]
     for image, target in zip(images.rows[..., 0], targets, strict=True):
         weights = np.where(image > 100, image, 0.0)
         y, x = np.indices(image.shape) + 0.5
@@ -113,7 +116,8 @@ def test_a_point_outside_of_the_square_is_not_to_be_seen(tmp_path):
     old = Keypoints(("a_x", "a_y"))
     np.testing.assert_allclose(old.targets(labelled), [[NAN, NAN], [0.25, 1]])
     np.testing.assert_allclose(
-        Keypoints.of(labelled).targets(labelled), [[0.2, 0.25], [0.375, 0.5]]
+        Keypoints.of(labelled).targets(labelled),
+        [[0.2, 0.25, 40, 20], [0.375, 0.5, 40, 20]],
     )
 
 
@@ -207,3 +211,72 @@ def test_points_move_with_crops_and_sides_change_in_a_mirror():
         [[0.2, 0.5, 0.5, 0.9, 0.8, 0.5], [NAN, NAN, NAN, NAN, 0.3, 0.3]],
         atol=1e-6,
     )
+
+
+MAPS = Keypoints(POINTS, whole=True, head="heatmap")
+
+
+def test_metrics_of_whole_images_are_by_the_object_and_in_pixels():
+    # Points 0.3 and 0.4 apart; the longer side of their box is 0.4.
+    targets = np.array(
+        [[0.1, 0.1, 0.4, 0.5, 200, 100], [NAN, NAN, 0.5, 0.5, 80, 100]]
+    )
+    predictions = np.array([[0.1, 0.13, 0.4, 0.56], [0, 0, 0.5, 0.59]])
+    result = Keypoints(POINTS, 0.1, whole=True).metrics(targets, predictions)
+    assert result["pck/eye"] == 1 and result["pck/tail"] == 0.5
+    assert result["median_error_px"] == pytest.approx(9)
+    assert result["pck"] == pytest.approx(2 / 3)
+
+
+def test_the_constant_guess_is_the_median_place():
+    targets = np.array([[0.1, 0.2, NAN, NAN, 9, 9], [0.3, 0.4, 0.5, 0.6, 9, 9]])
+    guess = MAPS.constant(targets)["points"]
+    np.testing.assert_allclose(guess, [0.2, 0.3, 0.5, 0.6])
+
+
+def heat_of(*points, side=32):
+    """Logits of a heatmap with the bell of the task, for each point."""
+    y, x = (np.indices((side, side)) + 0.5) / side
+    maps = [
+        np.full((side, side), 1e-4)
+        if px is None
+        else np.exp(-((x - px) ** 2 + (y - py) ** 2) * side**2 / 8)
+        for px, py in points
+    ]
+    p = np.clip(np.stack(maps, axis=-1), 1e-4, 1 - 1e-4)[None]
+    return {"heat": tf.constant(np.log(p / (1 - p)), tf.float32)}
+
+
+def test_a_point_is_found_between_cells_with_its_confidence():
+    decoded = MAPS.decode(heat_of((0.31, 0.62), (None, None)))
+    np.testing.assert_allclose(
+        decoded["points"][0, :2], [0.31, 0.62], atol=0.1 / 32
+    )
+    np.testing.assert_allclose(decoded["confidence"], [[1, 1e-4]], atol=0.06)
+    row = MAPS.rows({k: v.numpy() for k, v in decoded.items()})[0]
+    assert list(row)[4:] == ["eye_confidence", "tail_confidence"]
+
+
+def test_the_loss_of_a_heatmap_is_zero_for_the_bells_themselves():
+    targets = np.float32([[0.31, 0.62, NAN, NAN, 64, 64]])
+    right = MAPS.loss(targets, heat_of((0.31, 0.62), (None, None)))
+    wrong = MAPS.loss(targets, heat_of((0.5, 0.62), (None, None)))
+    hidden = MAPS.loss(targets, heat_of((0.31, 0.62), (0.5, 0.5)))
+    assert abs(float(right[0])) < 0.2
+    assert float(wrong[0]) > 10 and float(hidden[0]) > 10
+
+
+def test_sizes_stay_behind_points_that_move():
+    targets = tf.constant([[0.2, 0.5, 0.5, 0.9, 40.0, 20.0]])
+    where = {"box": tf.constant([[0.0, 0.0, 1.0, 0.5]]), "flip": [False]}
+    where["flip"] = tf.constant([False])
+    moved = MAPS.move(targets, where)
+    np.testing.assert_allclose(moved, [[0.4, 0.5, 1, 0.9, 40, 20]])
+
+
+def test_heatmaps_come_from_levels_and_old_models_from_the_vector():
+    levels = {"P2": 4, "P3": 8}
+    assert MAPS.consumes(levels) == ("P2", "P3")
+    assert Keypoints(POINTS).consumes(levels) == ("vector",)
+    head = MAPS.head({"P2": tf.TensorSpec([None, 8, 8, 4])})
+    assert head.output["heat"].shape == (None, 8, 8, 2)

@@ -27,14 +27,14 @@ from byol_tf.runs.encoder import (
     load_encoder,
 )
 from byol_tf.tasks.registry import task_class
-from byol_tf.tasks.task import Labelled
+from byol_tf.tasks.task import VECTOR, Labelled
 
 LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
     "detection": ("confidence",),
-    "keypoints": ("pck_alpha", "crops"),
+    "keypoints": ("pck_alpha", "crops", "head"),
 }
 
 
@@ -58,7 +58,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     kind = task_class(task)
     options = _options(config, task)
     numbers = settings(config)
-    encoder = _encoder(config, workdir, kind)
+    encoder = _encoder(config, workdir, kind, options)
     came = inputs.start_of(workdir, encoder)
     if came and SCRATCH in numbers.variants and CAME not in numbers.variants:
         variants = (*numbers.variants, CAME)
@@ -108,7 +108,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     )
 
 
-def _encoder(config, workdir, kind):
+def _encoder(config, workdir, kind, options):
     """The encoder of a run, for centre squares or for whole images."""
     if not kind.whole_images:
         return load_encoder(
@@ -122,7 +122,9 @@ def _encoder(config, workdir, kind):
             f"{kind.name} sees whole images; leave crop_fraction at 1. "
             f"Received: {config.crop_fraction}"
         )
-    side = config.size or config.data.image_size or kind.side
+    # A vector of other sizes than those of pretraining would be another one.
+    own = 0 if options.get("head") == VECTOR else kind.side
+    side = config.size or config.data.image_size or own
     return load_encoder(workdir, modality=config.modality).whole(side)
 
 

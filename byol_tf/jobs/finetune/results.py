@@ -32,7 +32,11 @@ _STYLES = {
     CAME: {"color": PURPLE, "marker": "D", "linestyle": ":"},
 }
 
-_NAMES = {"pck": "correct keypoints (PCK)", "r2": "R²"}
+_NAMES = {
+    "ap": "average precision (AP)",
+    "pck": "correct keypoints (PCK)",
+    "r2": "R²",
+}
 
 Key = tuple[Fraction, str]  # fraction and variant
 
@@ -122,6 +126,11 @@ def table(result: Mapping) -> str:
         if gains:
             shown.append(_shown(row["gain"], percent, sign="+"))
         cells.append([name, str(row["labels"]), *shown])
+    guess = result.get("constant") or {}
+    if metric in guess:
+        value = _shown({"mean": guess[metric], "std": None}, percent)
+        guesses = [value] * len(variants) + [""] * gains
+        cells.append(["constant guess", "", *guesses])
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
     gain = (

@@ -145,6 +145,7 @@ class FineTuning:
                 choices, tested, self._counts(), self.task
             ),
             **self._circumstances(test),
+            "constant": self._constant(test),
             "seconds": round(time.perf_counter() - started, 3),
         }
         write_json(workdir / "finetune.json", result)
@@ -227,6 +228,17 @@ class FineTuning:
             tuner.restore(fitted.weights)
             metrics.append(tuner.judge(*test, self.settings.encode_batch))
         return metrics
+
+    def _constant(self, test) -> dict[str, float] | None:
+        """Metrics of the best constant guess, where the task has one."""
+        guess = self.task.constant(self._examples.targets)
+        if guess is None:
+            return None
+        count = test.examples.num_examples
+        accumulator = self.task.accumulator()
+        every = {k: np.repeat(v[None], count, 0) for k, v in guess.items()}
+        accumulator.update(test.targets, every)
+        return accumulator.result()
 
     # ---- what is written besides --------------------------------------
 

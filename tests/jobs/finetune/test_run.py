@@ -352,6 +352,7 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
         "keypoints",
         ["100%"],
         **of_folder(folder, labels_file="points.csv"),
+        **{"task.head": "vector"},
         variants=("fine-tuned",),
         learning_rates=(0.1,),
     )
@@ -359,6 +360,7 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
     result = job.run(tmp_path)
     assert result["metric"] == "pck" and result["test_images"] == 4
     shown = finetune_results.table(result)
+    assert "\nconstant guess" in shown and result["constant"]["pck"] <= 1
     assert "\nCorrect keypoints (PCK) on 4 test images of " in shown
     assert "\nR² on " in finetune_results.table({**result, "metric": "r2"})
     written = json.loads((tmp_path / "finetune_subsets.json").read_text())
@@ -429,7 +431,9 @@ def test_one_file_of_labels_covers_both_splits(
     table = whole / place / "points.csv"
     table.write_text("\n".join([header, *lines]))
     overrides = of_folder(
-        whole, labels_file="points.csv", **{"data.test_split": "test"}
+        whole,
+        labels_file="points.csv",
+        **{"data.test_split": "test", "task.head": "vector"},
     )
     job = build(run_folder, "keypoints", ["100%"], **overrides)
     assert len(job.train.table) == 6
