@@ -17,8 +17,8 @@ def overrides(text: str, layout: str = "auto") -> list[str]:
     """Returns the fields of `config.data` that a flag `--data` sets.
 
     Args:
-        text: a folder of files, a CSV file that names them, an `.npz` file of
-            arrays, or `tfds:NAME`.
+        text: a folder of files or TFRecords, or its address; a CSV file that
+            names files, an `.npz` file of arrays, or `tfds:NAME`.
         layout: that is given for a folder, see `configs/base.py`.
 
     Returns:
@@ -38,6 +38,8 @@ def _fields(text, layout):
         if not name:
             raise ValueError("--data=tfds: must name a set, as tfds:cifar10")
         return {"source": "tfds", "name": name, "dir": ""}
+    if "://" in text:  # an address, which takes long to look at
+        return {"source": "folder", "dir": text, "test_split": ""}
     path, kind = pathlib.Path(text), pathlib.Path(text).suffix.lower()
     if kind in (".npz", ".csv") and not path.is_file():
         raise ValueError(f"--data={text}: there is no such file")
@@ -48,8 +50,18 @@ def _fields(text, layout):
             "--data must be a folder, a .csv or .npz file, or tfds:NAME; there "
             f"is no folder {text!r}"
         )
-    split = _test_split(path, layout)
-    return {"source": "folder", "dir": text, "test_split": split}
+    records = [] if path.is_file() else list(path.glob("*.tfrecord*"))
+    if records:
+        found = [t for t in _TEST_NAMES if _any_begins(records, t)]
+        split = next(iter(found), "")
+    else:
+        split = _test_split(path, layout)
+    source = "tfrecord" if records else "folder"
+    return {"source": source, "dir": text, "test_split": split}
+
+
+def _any_begins(paths, name):
+    return any(path.name.startswith(name) for path in paths)
 
 
 def _test_split(path, layout):

@@ -119,7 +119,7 @@ def check_data(section: Mapping, workdir: str) -> None:
             raise ValueError(f"there is no file {path!r}; name an .npz file")
         if source == "folder":
             check_files_of(path)
-        if source == "listed" or (source == "tfds" and path):
+        if source in ("listed", "tfrecord") or (source == "tfds" and path):
             check_folder(path)
     except ValueError as error:
         raise ValueError(f"config.data: {error}") from error
@@ -132,6 +132,8 @@ def check_files_of(path: str) -> None:
             "files are needed here: a folder, a .csv or an .npz file. "
             f"Received: {path!r}"
         )
+    if "://" in path:
+        return  # an address, which the package looks at
     if path.lower().endswith((".csv", ".npz")):
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}")

@@ -31,7 +31,7 @@ KINDS = {
         "photos",
         (
             *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp"),
-            *(".webp", ".tif", ".tiff", ".npy"),
+            *(".webp", ".tif", ".tiff", ".npy", ".avif", ".heic", ".heif"),
         ),
     ),
 }

@@ -132,6 +132,7 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["tune", "new"],
         ["tune", "photos", "new"],
         ["pretrain", "photos/labels.csv", "new"],
+        ["pretrain", "memory://photos", "new"],
         ["embed", "run", "photos/labels.csv"],
     ],
 )
@@ -177,6 +178,21 @@ def test_folders_of_a_system_are_no_classes(tmp_path):
         (tmp_path / one / "1.jpg").touch()
     found = data_argument.overrides(str(tmp_path))
     assert "--config.data.test_split=test" in found
+
+
+def test_an_address_is_a_folder_that_is_not_looked_at():
+    found = data_argument.overrides("memory://photos")
+    assert "--config.data.source=folder" in found
+    assert "--config.data.dir=memory://photos" in found
+
+
+@pytest.mark.parametrize("name,split", [("val", "val"), ("more", "")])
+def test_a_folder_of_records_is_one(name, split, tmp_path):
+    for one in ("train", name):
+        (tmp_path / f"{one}-00000-of-00001.tfrecord").touch()
+    found = data_argument.overrides(str(tmp_path))
+    assert "--config.data.source=tfrecord" in found
+    assert f"--config.data.test_split={split}" in found
 
 
 def test_without_one_a_tenth_is_held_out(folder):
