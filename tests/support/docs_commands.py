@@ -48,6 +48,8 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
+    "byol_tf evaluate runs/warm": "goes on with the run before it",
+    "byol_tf finetune runs/warm": "goes on with the run before it",
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"
