@@ -127,3 +127,25 @@ def test_more_than_three_channels_cannot_come_from_files(tmp_path):
     save(tmp_path, "a.png", 1)
     with pytest.raises(ValueError, match="cannot become 4"):
         predict_folder(classifier(channels=4), tmp_path, tmp_path / "o.csv")
+
+
+def test_deep_files_and_many_bands_are_predicted_as_their_8_bits(tmp_path):
+    gray = np.full((SIZE, SIZE), 150, np.uint8)
+    Image.fromarray(gray).save(tmp_path / "8.png")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    np.save(tmp_path / "16.npy", gray.astype(np.uint16) * 257)
+    np.save(tmp_path / "floats.npy", gray / np.float32(255))
+    predict_folder(classifier(), tmp_path, tmp_path / "out.csv")
+    rows = {row["path"]: row for row in rows_of(tmp_path / "out.csv")}
+    assert "floats" in rows.pop("floats.npy")["status"]
+    assert len(rows) == 3
+    assert len({row["light"] for row in rows.values()}) == 1
+
+    bands = tmp_path / "bands"
+    bands.mkdir()
+    np.save(bands / "a.npy", np.stack([gray] * 5, -1))
+    predict_folder(classifier(channels=5), bands, tmp_path / "five.csv")
+    (row,) = rows_of(tmp_path / "five.csv")
+    light = float(rows["8.png"]["light"])
+    assert row["status"] == "ok"
+    assert float(row["light"]) == pytest.approx(light, rel=1e-5)

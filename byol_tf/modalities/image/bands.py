@@ -8,6 +8,7 @@ from byol_tf.data.npy import read_npy_header, read_npy_values
 from byol_tf.data.rows import Unreadable
 
 MOST_BANDS = 1024
+ORIENTATION = 0x0112  # tag of EXIF and TIFF: 1 to 8, 1 is upright
 LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
 
 
@@ -129,11 +130,22 @@ def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
         bands = size.get("S", 1)
         if size.keys() - {"S"} != {"X", "Y"} or bands > MOST_BANDS:
             raise ImageError(f"a TIFF of axes {axes}, {shape}, is no image")
-        stored = Stored(size["Y"], size["X"], bands, fitting(page.dtype))
+        orientation = page.tags.valueof(ORIENTATION, 1)
+        sides = "XY" if orientation in range(5, 9) else "YX"
+        stored = Stored(*(size[s] for s in sides), bands, fitting(page.dtype))
         if not check(stored):
             return stored, None
         pixels = page.asarray()
     if axes.startswith("S"):
         pixels = np.moveaxis(pixels, 0, -1)
-    pixels = pixels.reshape(stored[:3]).astype(stored.dtype)
-    return stored, pixels
+    pixels = pixels.reshape(size["Y"], size["X"], bands).astype(stored.dtype)
+    return stored, turned(pixels, orientation)
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels `[height, width, channels]` upright, by the tag `ORIENTATION`."""
+    if orientation in range(5, 9):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels

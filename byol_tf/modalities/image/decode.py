@@ -17,11 +17,13 @@ from PIL import Image, ImageChops, UnidentifiedImageError, features
 from byol_tf.data.npy import MAGIC
 from byol_tf.data.rows import Unreadable
 from byol_tf.modalities.image.bands import (
+    ORIENTATION,
     ImageError,
     Stored,
     converted,
     read_npy,
     read_tiff,
+    turned,
     with_channels,
 )
 from byol_tf.modalities.image.resize import (
@@ -31,7 +33,6 @@ from byol_tf.modalities.image.resize import (
     resize_and_centre_crop,
 )
 
-ORIENTATION = 0x0112  # tag of EXIF
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 HEAD = 12  # bytes that tell formats apart
 EXTENSIONS = (
@@ -345,7 +346,7 @@ def _pixels(image, data, channels, shrink):
         pixels = canvas
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
-    return None, _turned(pixels, orientation)
+    return None, turned(pixels, orientation)
 
 
 def _sixteen_bits(data):
@@ -377,14 +378,6 @@ def _orientation(image):
         return value if value in range(1, 9) else 1
     except Exception:  # as above; the pixels can be whole all the same
         return 1
-
-
-def _turned(pixels, orientation):
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
 
 
 def _flat(image, background, channels):

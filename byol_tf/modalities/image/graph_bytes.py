@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from byol_tf.modalities.image.decode import ORIENTATION
+from byol_tf.modalities.image.bands import ORIENTATION
 
 
 def orientation(values, mark):

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from byol_tf.data import sources
 from byol_tf.export.signatures import describe, make_module
@@ -114,6 +114,28 @@ def test_bands_that_pillow_does_not_know_are_read_by_tifffile(name):
     values = np.moveaxis(values, 0, -1) if name == "five bands" else values
     np.testing.assert_array_equal(decode_image(file.getvalue()), values)
     assert look(file.getvalue())[:3] == values.shape
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_of_any_bands_is_turned_as_pillow_turns_gray(orientation):
+    tifffile = pytest.importorskip("tifffile")
+    tag = (274, "H", 1, orientation, True)
+    upright, deep = (
+        tifffile_bytes(tifffile, values, extratags=[tag])
+        for values in (FLAT, np.stack([FLAT.astype(np.uint16)] * 3, -1))
+    )
+    with Image.open(io.BytesIO(upright)) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    pixels = decode_image(deep)
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels, np.stack([expected] * 3, -1))
+    assert look(deep)[:2] == expected.shape
+
+
+def tifffile_bytes(tifffile, values, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **options)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
