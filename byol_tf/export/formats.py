@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.export import (
@@ -66,8 +67,13 @@ class Plan:
 
         def model(batch, training):
             outputs = self.classifier.model(batch, training=training)
-            named = self.decode(outputs) if self.decode else {"": outputs}
-            return verify.in_rows(named)
+            if not self.decode:
+                return verify.in_rows({"": outputs})
+            origin = None
+            if self.classifier.sizes.get("whole"):  # stored rows are squares
+                count, *sides = tf.unstack(tf.shape(batch)[:3])
+                origin = {"size": tf.tile([sides[::-1]], [count, 1])}
+            return verify.in_rows(self.decode(outputs, origin))
 
         return dataclasses.replace(self.classifier, model=model)
 
@@ -94,7 +100,7 @@ def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
     module, calls = signatures.make_module(*parts, plan.decode)
     with quiet():
         saved_model.save(module, calls, folder)
-    names = {signatures.CLASSIFY, signatures.PREDICT} & set(calls)
+    names = signatures.OF_TASKS & set(calls)
     predictions = dict.fromkeys(names, plan.classifier)
     encoder, *others = saved_model.load(folder, plan.encoder, predictions)
     forms = [(encoder, plan.encoder)]

@@ -8,7 +8,8 @@ import tensorflow as tf
 from byol_tf.export.fold import fold_batch_norms
 from byol_tf.modalities.signature import DEFAULT, OK, Signature, Source
 
-CLASSIFY, PREDICT = "classify", "predict"
+CLASSIFY, PREDICT, DETECT = "classify", "predict", "detect"
+OF_TASKS = {CLASSIFY, PREDICT, DETECT}
 FORM = "saved_model"
 _STATUS = 'string [n], "ok" or why the {} could not be read'
 
@@ -46,7 +47,8 @@ def make_module(
         if decode is None:
             signatures[CLASSIFY] = _classify(classifier, signature)
         else:
-            signatures[PREDICT] = _predict(classifier, signature, decode)
+            name = classifier.task.signature
+            signatures[name] = _predict(classifier, signature, decode)
     for name, function in signatures.items():
         setattr(module, f"serve_{name}", function)
     return module, signatures
@@ -78,7 +80,7 @@ def describe(
             "inputs": dict(signature.words),
             "outputs": outputs,
         }
-    for name in {CLASSIFY, PREDICT} & set(calls):
+    for name in OF_TASKS & set(calls):
         outputs = _of_classes if name == CLASSIFY else _of_predictions
         described[name] = {
             "inputs": dict(classifier.inputs(FORM)[DEFAULT].words),
@@ -152,6 +154,8 @@ def _classify(classifier, signature):
 
 
 def _predict(classifier, signature, decode):
+    names = tf.constant(list(classifier.classes))
+
     @_traced(signature)
     def predict(*tensors):
         outputs, status, origin = _call(classifier, signature, tensors)
@@ -162,6 +166,9 @@ def _predict(classifier, signature, decode):
             name: _where(good, value)
             for name, value in decode(outputs, origin).items()
         }
+        if classifier.task.signature == DETECT:
+            named = tf.gather(names, decoded["classes"])
+            decoded["names"] = _where(good, named)
         return {**decoded, "status": status}
 
     return predict
@@ -170,7 +177,7 @@ def _predict(classifier, signature, decode):
 def _where(good, value):
     """Values of good rows; NaN, 0 or "" in the others."""
     good = tf.reshape(good, [-1] + [1] * (len(value.shape) - 1))
-    other = tf.zeros_like(value)
+    other = tf.zeros_like(value)  # of strings: ""
     if value.dtype.is_floating:
         other += float("nan")
     return tf.where(good, value, other)

@@ -289,7 +289,16 @@ def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
 
 
 def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """All numbers among outputs by name as float32 `[n, d]`."""
+    """All numbers among outputs by name as float32 `[n, d]`.
+
+    Of objects the `scores`, and mean and deviation of the boxes, weighted by
+    those: rounding decides the order of nearly equal ones.
+    """
+    if "scores" in outputs:
+        scores, boxes = outputs["scores"], outputs["boxes"]
+        weights = tf.maximum(scores, 1e-9)[..., None]
+        mean, variance = tf.nn.weighted_moments(boxes, 1, weights)
+        outputs = {"scores": scores, "mean": mean, "std": variance**0.5}
     numbers = [
         tf.cast(tf.reshape(value, [tf.shape(value)[0], -1]), tf.float32)
         for _, value in sorted(outputs.items())

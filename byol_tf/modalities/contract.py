@@ -125,7 +125,8 @@ class Modality(Protocol):
 
     Where tasks ask for places, such as those of objects in an image, it has
     `whole(preprocessor, side)` as well, which makes a preprocessor of `side`
-    that cuts nothing off, and `decoder` takes `whole=True` for such rows.
+    that cuts nothing off, `as_wanted(rows, sizes)`, which makes such rows of
+    others, and `decoder` takes `whole=True` for them.
 
     One with rows that stay encoded may have `codec(store, examples, views,
     side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.

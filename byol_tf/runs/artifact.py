@@ -83,6 +83,8 @@ class Encoder:
 
     def batch(self, rows: Sequence) -> Batch:
         """Stacks stored rows as `preprocessor` takes them; see `batch_of`."""
+        if isinstance(rows, np.ndarray) and self.sizes.get("whole"):
+            return self.modality.as_wanted(rows, self.sizes)
         if isinstance(rows, np.ndarray):
             return rows
         return batch_of(rows, self.spec)

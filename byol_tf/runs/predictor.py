@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.items import find_items
+from byol_tf.data.annotations.coco import read_coco
+from byol_tf.data.items import Items, find_items
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
-from byol_tf.files import write_csv
+from byol_tf.files import to_json, write_csv, write_text
 from byol_tf.lines import printable, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.task import WRITTEN
@@ -43,18 +44,21 @@ def predict_folder(
     Args:
         classifier: a model with a task, see `load_classifier`.
         directory: with files in it or below, or a CSV or `.npz` file, see
-            `find_items`.
-        target: the CSV file; written whole or not at all.
+            `find_items`; or a JSON file of COCO, whose images are meant.
+        target: the CSV file; written whole or not at all. With the ending
+            `.json` it holds COCO's results, as `COCO.loadRes` takes them: the
+            ids of images are those of a JSON file, else 1, 2, ... in the order
+            of the paths, which stand beside them as `file_name`.
         batch_size: files at once.
 
     Raises:
         ValueError: there is no such folder, no file in it, none that can be
             read, or the model takes other than gray or coloured images.
     """
-    items = find_items(
-        directory, classifier.modality.extensions, classifier.noun
-    )
+    items, ids = _items(directory, classifier)
     paths = items.names
+    is_json = pathlib.Path(target).suffix.lower() == ".json"
+    describe = classifier.task.results if is_json else classifier.task.rows
     predict = tf.function(
         functools.partial(_predictions, classifier),
         autograph=False,
@@ -68,7 +72,7 @@ def predict_folder(
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
-            rows += _rows(classifier, predict, pairs)
+            rows += _rows(classifier, predict, pairs, describe)
             bar.update(len(pairs))
     unread = [
         (printable(path), status) for path, status, _ in rows if status != OK
@@ -79,8 +83,26 @@ def predict_folder(
             f"{str(directory)!r} can be "
             f"read; the first, {unread[0][0]}: {unread[0][1]}"
         )
-    _write(target, rows)
+    if is_json:
+        found = [
+            {"image_id": ids[path], "file_name": path, **row}
+            for path, _, row in rows
+            if row
+        ]
+        write_text(target, to_json(found))
+    else:
+        _write(target, rows)
     return Predicted(pathlib.Path(target), len(paths), unread)
+
+
+def _items(data, classifier):
+    """What is predicted, and COCO's ids by name."""
+    path = pathlib.Path(data)
+    if path.suffix.lower() == ".json":
+        listed = read_coco(path)
+        return Items(listed.root, listed.paths), listed.image_ids
+    items = find_items(data, classifier.modality.extensions, classifier.noun)
+    return items, {name: i + 1 for i, name in enumerate(items.names)}
 
 
 def _predictions(classifier, rows, origin):
@@ -92,7 +114,7 @@ def _predictions(classifier, rows, origin):
     return classifier.task.decode(outputs, origin)
 
 
-def _rows(classifier, predict, pairs):
+def _rows(classifier, predict, pairs, describe):
     """`(path, status, columns)` of each image, or of each of its rows."""
     good = [(p, *d) for p, d in pairs if not isinstance(d, Unreadable)]
     columns = {}
@@ -101,9 +123,7 @@ def _rows(classifier, predict, pairs):
         batch = classifier.batch(inputs)
         origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
         decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
-        rows = classifier.task.rows(
-            {name: value.numpy() for name, value in decoded.items()}
-        )
+        rows = describe({n: value.numpy() for n, value in decoded.items()})
         columns = dict(zip(names, rows, strict=True))
     return [
         (path, OK if path in columns else str(result), row)

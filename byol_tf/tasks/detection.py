@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.checks import check_choice, check_integer
 from byol_tf.evaluation.detection.average_precision import (
     Objects,
     box_iou,
@@ -18,7 +19,7 @@ from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
 from byol_tf.tasks.task import Labelled, Task, head_inputs
 
 CORNERS = ("x0", "y0", "x1", "y1")  # columns of a CSV file
-MOST = 100  # objects of an image that are predicted, as in COCO's AP
+MOST = 100  # objects of an image, as in COCO's AP
 _SCALE = 0.125  # of the frame: distances start at 0.09
 _BOX_WEIGHT = 2.0
 
@@ -42,6 +43,8 @@ class Detection(Task):
         columns: names of the classes.
         ids: of the classes in COCO's JSON; () for 1, 2, ...
         confidence: score from which on predictions are shown.
+        most: objects of an image that are predicted.
+        only: names of the classes that are predicted; () for all.
 
     References: Zhou et al. 2019, "Objects as points"; Liu et al. 2020,
     "Training-time-friendly network" (TTFNet).
@@ -49,6 +52,7 @@ class Detection(Task):
 
     name = "detection"
     metric = "ap"
+    signature = "detect"
     percent = True
     whole_images = True
     side = 256
@@ -67,8 +71,14 @@ class Detection(Task):
         columns: Sequence[str],
         ids: Sequence[int] = (),
         confidence: float = 0.3,
+        most: int = MOST,
+        only: Sequence[str] = (),
     ):
         super().__init__(columns)
+        self.most = check_integer("most", most, 1)
+        self.only = tuple(only)
+        for name in self.only:
+            check_choice("classes", name, self.columns)
         if not 0 <= confidence < 1:
             raise ValueError(
                 "`confidence` must be in [0, 1). "
@@ -178,7 +188,7 @@ class Detection(Task):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`boxes` `[batch, 100, 4]`, `scores` descending, `labels`, `count`.
+        """`boxes` `[batch, 100, 4]`, `scores` descending, `classes`, `count`.
 
         `count` is that of the scores of at least `confidence`. With `origin`
         boxes are in pixels of the whole image.
@@ -187,9 +197,11 @@ class Detection(Task):
         _, rows, columns, classes = heat.shape
         peaks = tf.nn.max_pool2d(heat, 3, 1, "SAME")
         heat = tf.where(heat >= peaks, heat, 0.0)
+        if self.only:
+            heat *= tf.constant([float(n in self.only) for n in self.columns])
         cells = rows * columns * classes
         scores, index = tf.math.top_k(
-            tf.reshape(heat, [-1, cells]), min(MOST, cells)
+            tf.reshape(heat, [-1, cells]), min(self.most, cells)
         )
         corners = tf.reshape(
             _corners(outputs["distances"]), [-1, rows * columns, 4]
@@ -204,13 +216,13 @@ class Detection(Task):
         return {
             "boxes": tf.clip_by_value(boxes, 0.0, limit),
             "scores": scores,
-            "labels": index % classes,
+            "classes": index % classes,
             "count": tf.reduce_sum(shown, axis=1),
         }
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
         """For each image a row for each object of enough confidence."""
-        keys = ("boxes", "scores", "labels", "count")
+        keys = ("boxes", "scores", "classes", "count")
         images = zip(*(decoded[key] for key in keys), strict=True)
         return [
             [
@@ -230,11 +242,34 @@ class Detection(Task):
             **corners,
         }
 
+    def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
+        """All objects, of little confidence too: AP needs them."""
+        keys = ("boxes", "scores", "classes")
+        return [
+            [
+                {
+                    "category_id": self.ids[label],
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "score": score,
+                }
+                for (x0, y0, x1, y1), score, label in zip(
+                    *(values.tolist() for values in image), strict=True
+                )
+                if score > 0
+            ]
+            for image in zip(*(decoded[key] for key in keys), strict=True)
+        ]
+
     def accumulator(self) -> "Detected":
         return Detected(self.columns)
 
     def options(self) -> dict[str, object]:
-        return {"ids": list(self.ids), "confidence": self.confidence}
+        return {
+            "ids": list(self.ids),
+            "confidence": self.confidence,
+            "most": self.most,
+            "only": list(self.only),
+        }
 
 
 class Detected:
@@ -266,7 +301,7 @@ def _matched(true, found, label, side):
     """Of one class in one image, in pixels."""
     own = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
     crowd = true["crowd"][own] > 0
-    given = (found["labels"] == label) & (found["scores"] > 0)
+    given = (found["classes"] == label) & (found["scores"] > 0)
     boxes = side * found["boxes"][given]
     return match(
         box_iou(boxes, side * true["boxes"][own], crowd),

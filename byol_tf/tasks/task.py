@@ -87,6 +87,7 @@ class Task(abc.ABC):
             no others are given.
         clip_norm: gradients of a larger norm are scaled down to it; 0 for
             none.
+        signature: name of the signature of an export that predicts.
         each: what metrics are of that have a name behind a slash.
         moves_with_image: whether the targets change when the image is
             cropped or mirrored, see `move`.
@@ -103,6 +104,7 @@ class Task(abc.ABC):
     view: Mapping[str, object] = MappingProxyType({})
     clip_norm: float = 0.0
     each: str = "class"
+    signature: str = "predict"
     moves_with_image: bool = False
     shown_whole: bool = False
     mixable: bool = True
@@ -197,6 +199,17 @@ class Task(abc.ABC):
 
         Or a list of such dicts where it has several predictions or none.
         """
+
+    def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
+        """For each example its predictions as entries of COCO's results.
+
+        Raises:
+            ValueError: the task has no such form.
+        """
+        raise ValueError(
+            f"predictions of {self.name} are written as CSV; name a file "
+            "--out=predictions.csv"
+        )
 
     @abc.abstractmethod
     def accumulator(self) -> Accumulator:

@@ -2,10 +2,12 @@
 
     byol_tf predict RUN DIR
     byol_tf predict RUN DIR --out=predictions.csv
+    byol_tf predict RUN DIR --out=predictions.json --confidence=0.5
 
 Writes a CSV file with a row for each file: its path, whether it could be read,
 and what the task says of it. `predictions.csv.json` beside it says which model
-that was.
+that was. Boxes of objects can be COCO's results, `--out=...json`; with the file
+`test.json` in place of DIR, of its images, by its ids.
 """
 
 from absl import flags
@@ -30,10 +32,21 @@ _OUT = flags.DEFINE_string(
 _TASK = flags.DEFINE_string(
     "task", "", "What was learned of a file; the latest if none is named."
 )
+_CONFIDENCE = flags.DEFINE_float(
+    "confidence", None, "Of objects: the least score that a CSV file shows."
+)
+_MOST = flags.DEFINE_integer("most", None, "Of objects: how many in an image.")
+_CLASSES = flags.DEFINE_list("classes", None, "Of objects: of these alone.")
 
 
 def main():
+    options = {
+        "confidence": _CONFIDENCE.value,
+        "most": _MOST.value,
+        "only": _CLASSES.value,
+    }
     predicting.predict(
         *(_CONFIG.value, _WORKDIR.value, _TASK.value, _IMAGES.value),
         out=_OUT.value,
+        options={k: v for k, v in options.items() if v is not None},
     )

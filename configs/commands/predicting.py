@@ -1,10 +1,17 @@
 """Prediction of a folder, for `byol_tf predict` and `finetune.py --predict`."""
 
+from collections.abc import Mapping
+
 from configs import door, signals
 
 
 def predict(
-    config, workdir: str, task: str, directory: str, out: str | None = None
+    config,
+    workdir: str,
+    task: str,
+    directory: str,
+    out: str | None = None,
+    options: Mapping | None = None,
 ) -> None:
     """Predicts all files of a folder, and says in lines what was written.
 
@@ -14,13 +21,19 @@ def predict(
         task: name of the task that was fine-tuned; "" for the latest.
         directory: the folder, or a CSV file that names files.
         out: file to write; None for predictions.csv in the run folder.
+        options: of the task, in place of its own.
     """
     door.check_classifier(workdir)
-    door.check_files_of(directory)
+    if not directory.lower().endswith(".json"):
+        door.check_files_of(directory)
+    else:
+        door.check_files("images", [directory])
     with signals.importing():
         from byol_tf.jobs.finetune import build
 
-    done = build.predicted(config, workdir, directory, task=task, out=out)
+    done = build.predicted(
+        *(config, workdir, directory), task=task, out=out, options=options
+    )
     print(f"Predicted {done.images - len(done.unread)} images: {done.path}")
     if done.unread:
         path, reason = done.unread[0]

@@ -93,7 +93,7 @@ FOUND = [(0, 0.9, (0.1, 0.2, 0.5, 0.4)), (1, 0.6, (0.4, 0.5, 0.8, 0.9))]
 def test_peaks_become_boxes():
     decoded = TASK.decode(outputs_for(FOUND))
     assert decoded["boxes"].shape == (1, 100, 4)
-    assert decoded["labels"][0, :2].numpy().tolist() == [0, 1]
+    assert decoded["classes"][0, :2].numpy().tolist() == [0, 1]
     np.testing.assert_allclose(
         decoded["scores"][0, :3], [0.9, 0.6, 1.2e-4], atol=1e-4
     )
@@ -199,7 +199,7 @@ def test_metrics_come_batch_by_batch():
     perfect = {
         "boxes": np.nan_to_num(targets["boxes"]),
         "scores": np.float32(targets["classes"] >= 0),
-        "labels": targets["classes"],
+        "classes": targets["classes"],
     }
     for part in (slice(0, 2), slice(2, 3)):
         accumulator.update(

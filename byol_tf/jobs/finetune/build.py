@@ -26,9 +26,11 @@ from byol_tf.runs.encoder import (
     load_classifier,
     load_encoder,
 )
+from byol_tf.tasks import registry
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import VECTOR, Labelled
 
+_PIXELS = 2**21  # of whole images at once
 LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
@@ -215,7 +217,7 @@ def _task_of(file):
 
 
 def predicted(
-    config, workdir, directory, *, task="", out=None
+    config, workdir, directory, *, task="", out=None, options=None
 ) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned.
 
@@ -227,16 +229,23 @@ def predicted(
         directory: with files.
         task: see `classifier_name`.
         out: the CSV file; None for `predictions.csv` in the run folder.
+        options: of the task, in place of its own; None leaves them.
+
+    Raises:
+        ValueError: the task has no such option.
     """
     name = classifier_name(config, workdir, task)
     classifier = load_classifier(workdir, name, task or None, config.modality)
+    if options:
+        changed = _changed(classifier.task, options, task)
+        classifier = dataclasses.replace(classifier, task=changed)
     target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
     limit = int((config.data.max_megapixels or 0) * 10**6)
     done = prediction.predict_folder(
         classifier.resized(max_pixels=limit),
         directory,
         target,
-        config.encode_batch,
+        _at_once(config, classifier),
     )
     known = ("task", "title", "data", "data_fingerprint", "sha256")
     about = {key: classifier.about.get(key) for key in known}
@@ -247,6 +256,27 @@ def predicted(
         {"model": model, **about, "folder": folder},
     )
     return done
+
+
+def _changed(task, options, trusted):
+    """The task with other options."""
+    about = registry.to_json(task)
+    missing = sorted(set(options) - set(about["options"]))
+    if missing:
+        raise ValueError(
+            f"{task.name} has no option {missing[0]}. Received: "
+            f"--{missing[0]}={options[missing[0]]}"
+        )
+    about["options"] = {**about["options"], **options}
+    return registry.from_json(about, trusted or None)
+
+
+def _at_once(config, classifier):
+    """Images of a batch; large maps of whole images need much memory."""
+    if not classifier.sizes.get("whole"):
+        return config.encode_batch
+    pixels = classifier.sizes["view_size"] ** 2
+    return max(min(config.encode_batch, _PIXELS // pixels), 1)
 
 
 def _options(config, task):

@@ -16,6 +16,10 @@ from byol_tf.modalities.image.decode import (
 from byol_tf.modalities.image.graph_decode import decode_files
 from byol_tf.modalities.image.layer import SLACK, to_float
 from byol_tf.modalities.image.letterbox import WholeView
+from byol_tf.modalities.image.resize import (
+    letterbox,
+    resize_and_centre_crop,
+)
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
 IMAGES, IMAGES_FLOAT, FILES = "images", "images_float", "bytes"
@@ -172,10 +176,18 @@ def _files(prepare, sizes, dtype):
         read,
         {FILES: _FILES},
         has_status=True,
-        of_rows=(lambda rows: [png(row) for row in rows])
+        of_rows=(lambda rows: [png(row) for row in as_wanted(rows, sizes)])
         if as_stored
         else None,
     )
+
+
+def as_wanted(rows: np.ndarray, sizes: Mapping) -> np.ndarray:
+    """Rows of another preparation as squares of whole images, where wanted."""
+    side = sizes["image_size"]
+    if not sizes.get("whole") or rows.shape[1:3] == (side, side):
+        return rows
+    return np.stack([resize_and_centre_crop(letterbox(r), side) for r in rows])
 
 
 def png(image: np.ndarray) -> bytes:

@@ -47,6 +47,7 @@ class ImageModality:
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)
+    as_wanted = staticmethod(inputs.as_wanted)
     inputs = staticmethod(inputs.inputs)
     card = staticmethod(card.card)
     levels = staticmethod(find_levels)

@@ -1,0 +1,140 @@
+"""A detector in predictions of a folder and in exports."""
+
+import contextlib
+import csv
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.jobs.export import build as export_builders
+from byol_tf.jobs.finetune import build as finetune_builders
+from byol_tf.runs.encoder import load_classifier, load_encoder
+from byol_tf.tasks.detection import Detection
+from configs import base, finetune
+from tests.support.exporting import options
+from tests.support.runs import make_run
+from tests.support.scenes import make_scenes
+
+SIDE = 48
+TASK = Detection(("disc", "square"), ids=(3, 7), confidence=0.5)
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """A run with a detector that finds much, and nothing of meaning."""
+    run = make_run(
+        tmp_path_factory.mktemp("detector"),
+        size=24,
+        **{
+            "encoder.blocks": (1, 1, 1),
+            "encoder.widths": (8, 8, 8),
+            "encoder.stem": "strided",
+        },
+    )
+    encoder = load_encoder(run).whole(SIDE)
+    keras.utils.set_random_seed(3)
+    maps = encoder.outputs_of(*TASK.consumes(encoder.levels))
+    specs = {n: tf.TensorSpec(v.shape) for n, v in maps.output.items()}
+    head = TASK.head(specs)
+    rng = np.random.default_rng(0)
+    head.set_weights([rng.normal(0, 0.3, w.shape) for w in head.weights])
+    model = keras.Model(maps.input, head(maps.output))
+    made = encoder.of_rows((SIDE, SIDE, 3), model, TASK)
+    made.save(run, "classifier")
+    return run
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    return make_scenes(tmp_path_factory.mktemp("scenes") / "shapes", train=1)
+
+
+def predict(workdir, data, out, **changed):
+    finetune_builders.predicted(
+        *(finetune.get_config(), workdir, data), out=out, options=changed
+    )
+    return out
+
+
+def test_boxes_are_rows_in_pixels_of_the_image(workdir, scenes, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    for name in ("test00.png", "test01.png"):  # tall and wide
+        file = scenes / "images" / name
+        (tmp_path / name).write_bytes(file.read_bytes())
+    out = predict(workdir, tmp_path, tmp_path / "out.csv")
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == {
+        *("path", "status", "label", "score", "x0", "y0", "x1", "y1")
+    }
+    limits = {"test00.png": (36, 48), "test01.png": (48, 36)}
+    for name, (width, height) in limits.items():
+        own = [row for row in rows if row["path"] == name]
+        assert len(own) > 1
+        right = max(float(row["x1"]) for row in own)
+        bottom = max(float(row["y1"]) for row in own)
+        assert width - 8 < right <= width and height - 8 < bottom <= height
+        assert min(float(row["score"]) for row in own) >= 0.5
+    out = predict(
+        *(workdir, tmp_path, out), most=1, only=["square"], confidence=0.0
+    )
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["", "square", "square"]
+    with pytest.raises(ValueError, match="detection has no option alpha"):
+        predict(workdir, tmp_path, out, alpha=1)
+
+
+def test_results_are_loaded_by_coco(workdir, scenes, tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    out = predict(workdir, scenes / "test.json", tmp_path / "found.json")
+    found = json.loads(out.read_text())
+    assert {row["category_id"] for row in found} <= {3, 7}
+    assert {row["image_id"] for row in found} <= set(range(100, 108))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = coco.COCO(scenes / "test.json")
+        results = truth.loadRes(str(out))
+    assert len(results.anns) == len(found)
+    assert all(row["file_name"].startswith("test") for row in found)
+
+
+def test_the_signature_detect_gives_what_predicting_gives(
+    workdir, scenes, tmp_path
+):
+    exported = export_builders.export(
+        options(), workdir, tmp_path / "to", base.get_config()
+    )["saved_model"]
+    compared = exported["verification"]["forms"]["saved_model detect"]
+    assert compared["by_signature"]["images"]["largest_difference"] < 1e-4
+    outputs = exported["signatures"]["detect"]["outputs"]
+    assert set(outputs) == {
+        *("boxes", "scores", "classes", "names", "count", "status")
+    }
+    paths = sorted((scenes / "images").glob("test*"))
+    files = [*(path.read_bytes() for path in paths), b"no image"]
+    loaded = tf.saved_model.load(str(tmp_path / "to" / "1"))
+    found = loaded.signatures["detect"](bytes=tf.constant(files))
+    assert found["status"][-1] != b"ok" and found["count"][-1] == 0
+    assert np.isnan(found["boxes"][-1]).all()
+    detector = load_classifier(workdir, "classifier")
+    rows = np.stack([detector.decode(path) for path in paths])
+    sizes = np.array([detector.origin(path)["size"] for path in paths])
+    wanted = TASK.decode(
+        detector.model(detector.preprocessor(rows)), {"size": sizes}
+    )
+    np.testing.assert_allclose(
+        found["scores"][:-1], wanted["scores"], atol=1e-3
+    )
+    sure = wanted["scores"].numpy() > 0.5
+    sure &= np.diff(wanted["scores"], prepend=2, axis=1) < -1e-2
+    np.testing.assert_allclose(
+        found["boxes"][:-1].numpy()[sure],
+        wanted["boxes"].numpy()[sure],
+        atol=0.3,
+    )
+    names = np.array([b"disc", b"square"])[found["classes"][:-1].numpy()]
+    assert (found["names"][:-1].numpy() == names).all()
