@@ -48,7 +48,7 @@ def contact_sheet(
         raise ValueError("`rows` must hold at least one image each")
     columns = max(map(len, rows))
     width, height = 1.15 * columns + 0.3, 1.6 * len(rows) + 0.55
-    width = max(width, 0.085 * len(title) + 0.3)
+    width = max(width, 0.093 * len(title) + 0.3)
     figure = Figure(figsize=(width, height))
     figure.text(
         *(0.1 / width, 1 - 0.12 / height, title),

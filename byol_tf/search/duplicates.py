@@ -83,7 +83,7 @@ def duplicate_groups(
         rows, distances = _neighbours(embeddings, settings, index)
         gap = widest_by_chance(distances)
         pairs = _pairs_by_gap(rows, distances, gap)
-        rule = f"nearer than the next image by a factor of {gap:.1f} or more"
+        rule = f"next image at least {gap:.1f} times as far"
     elif len(embeddings) <= index.exact_below:
         pairs = _pairs_of_all(embeddings, settings.threshold)
     else:

@@ -212,7 +212,7 @@ class Search:
         contact_sheet(
             sheet,
             target,
-            title=f"{len(groups)} groups of near-duplicates, {rule}",
+            title=f"Near-duplicates, {rule}",
             headings=[f"{len(group.rows)} {noun}s" for group in largest],
         )
 
