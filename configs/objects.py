@@ -2,9 +2,14 @@
 
     byol_tf finetune runs/mine --data=cells --task=detection --labels=10,all
 
+Over labels and starting points, with three seeds (hours on a CPU):
+
+    byol_tf finetune runs/mine --data=cells --task=detection \
+        --labels=10,25,50,all --config.seeds=3
+
 `cells` holds `images` and `train.json`, `test.json` in COCO's form, or has the
 layout of YOLO or of Pascal VOC; for `--task=keypoints` it holds `train.csv`
-and `test.csv`. `--task=detection` takes this configuration by itself.
+and `test.csv`. Both tasks take this configuration by themselves.
 """
 
 import ml_collections

@@ -48,6 +48,16 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
+    "byol_tf pretrain $HOME/cells/images runs/objects": "as of any folder",
+    "byol_tf finetune runs/objects": (
+        "jobs/finetune/test_detection.py learns drawn scenes"
+    ),
+    "byol_tf predict runs/objects": (
+        "jobs/export/test_detection.py predicts drawn scenes"
+    ),
+    "byol_tf export runs/objects": (
+        "jobs/export/test_detection.py exports the same"
+    ),
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
