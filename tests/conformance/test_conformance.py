@@ -51,7 +51,7 @@ class Run:
         self.gradients = self._first_gradients(official_model)
         # One that the step has to build is traced twice.
         model.optimizer.build(model.trainable_variables)
-        step = tf.function(model.pretrain_step)
+        step = tf.function(model.pretrain_step, autograph=False)
         self.logs = []
         for index in range(SIZES["steps"]):
             logs = step(*_batch(index))

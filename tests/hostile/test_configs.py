@@ -15,7 +15,7 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.runs.config import flatten
 from configs import base, door
 
-EXAMPLES = 100
+EXAMPLES = 60
 TINY = """
 from configs import base
 

@@ -302,7 +302,7 @@ def compiled():
     """A step that is compiled with XLA, and the losses of three of them."""
     model = make_model(views=ShiftedPair())
     model.optimizer.build(model.trainable_variables)
-    step = tf.function(model.pretrain_step, jit_compile=True)
+    step = tf.function(model.pretrain_step, jit_compile=True, autograph=False)
     return step, [
         step(tf.constant(images(seed=seed)))["loss"] for seed in range(3)
     ]

@@ -239,10 +239,16 @@ def with_a_rate_of_its_own(optimizer, variables, multiplier):
     return optimizer
 
 
-@pytest.mark.parametrize(
-    "name,rate", [("sgd", 0.1), ("lars", 20.0), ("adamw", 0.1)]
+@pytest.mark.parametrize(  # each method, and each optimizer
+    "method,name,rate",
+    [
+        ("byol", "sgd", 0.1),
+        ("byol", "lars", 20.0),
+        ("byol", "adamw", 0.1),
+        ("moco_v3", "lars", 20.0),
+        ("simsiam", "adamw", 0.1),
+    ],
 )
-@pytest.mark.parametrize("method", ["byol", "moco_v3", "simsiam"])
 def test_the_predictor_has_a_learning_rate_of_its_own(method, name, rate):
     kernels = []
     for inside in (True, False):

@@ -37,15 +37,22 @@ def small_resnet(shape=(32, 32, 3), **arguments):
     return ResNet(shape, (1, 2, 1, 1), (4, 8, 8, 12), **arguments)
 
 
-@pytest.mark.parametrize("shape", [(32, 32, 3), (None, None, 3), (20, 36, 3)])
-@pytest.mark.parametrize("stem", ["small", "strided", "imagenet"])
-@pytest.mark.parametrize(
-    "options",
+SHAPES = ((32, 32, 3), (None, None, 3), (20, 36, 3))
+STEMS = ("small", "strided", "imagenet")
+OPTIONS = (
+    {},
+    {"block": "bottleneck"},
+    {"pre_activation": True},
+    {"pre_activation": True, "always_project": True},
+)
+
+
+@pytest.mark.parametrize(  # every pair of two of the three
+    "shape,stem,options",
     [
-        {},
-        {"block": "bottleneck"},
-        {"pre_activation": True},
-        {"pre_activation": True, "always_project": True},
+        (SHAPES[(i + k) % 3], stem, options)
+        for i, stem in enumerate(STEMS)
+        for k, options in enumerate(OPTIONS)
     ],
 )
 def test_those_of_a_resnet_are_its_pyramid(shape, stem, options):

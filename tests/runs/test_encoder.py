@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import keras
 import numpy as np
@@ -31,10 +32,16 @@ def network():
     return network_of_class()
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    image_encoder(network(), SIZE).save(folder, title="a title")
+    return folder
+
+
 @pytest.fixture
-def workdir(tmp_path):
-    image_encoder(network(), SIZE).save(tmp_path, title="a title")
-    return tmp_path
+def workdir(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
 
 
 @keras.saving.register_keras_serializable("byol_tf_tests")

@@ -13,8 +13,9 @@ def eagerly() -> Iterator[None]:
     A few steps are done sooner than they are compiled. Functions of `tf.data`
     and those that are exported are compiled nevertheless.
     """
+    before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
         yield
     finally:
-        tf.config.run_functions_eagerly(False)
+        tf.config.run_functions_eagerly(before)

@@ -25,7 +25,7 @@ TIMEOUT = 300  # seconds
 # A process that has imported TensorFlow is copied for every script: that saves
 # the import of each.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tensorflow", "byol_tf.jobs.pretrain.build"])
+CONTEXT.set_forkserver_preload(["tests.support.warm"])
 
 
 def run_script(name: str, *flags, cwd=ROOT) -> subprocess.CompletedProcess:

@@ -16,6 +16,7 @@ from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import load_encoder
 from configs import base, eval_linear
+from tests.support.eager import eagerly
 from tests.support.runs import make_run, write_arrays
 
 
@@ -49,6 +50,12 @@ def finished(tmp_path_factory):
     file_before = sha256(workdir / "encoder.keras")
     result = job.run(workdir)
     return workdir, job, result, (before, file_before)
+
+
+@pytest.fixture(autouse=True)
+def _only_the_finished_run_is_compiled(finished):
+    with eagerly():
+        yield
 
 
 def test_every_encoder_is_judged_by_every_protocol_it_can_be(finished):

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from byol_tf.export import saved_model, verify
+from byol_tf.export import saved_model, signatures, verify
 from byol_tf.files import sha256
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.export import samples
@@ -190,14 +190,11 @@ def test_images_of_any_size_are_taken_as_bytes_and_floats(exported, size):
 
 
 def test_files_are_decoded_larger_than_what_the_encoder_sees(tmp_path):
-    workdir = make_run(tmp_path, size=8)  # its images have 12
-    result = run_export(workdir, tmp_path / "to")
-    loaded = tf.saved_model.load(str(tmp_path / "to" / str(result["version"])))
+    encoder = encoders.load_encoder(make_run(tmp_path, size=8))  # of 12
+    _, calls = signatures.make_module(encoder)
     file = encoded(picture(12, 12), "PNG")
-    got = loaded.signatures["serving_default"](bytes=tf.constant([file]))
-    wanted = encoders.load_encoder(workdir).model(
-        CentreView(8)(decode_square(file, 12, 3)[None])
-    )
+    got = calls["serving_default"](tf.constant([file]))
+    wanted = encoder.model(CentreView(8)(decode_square(file, 12, 3)[None]))
     np.testing.assert_allclose(got["representations"], wanted, 1e-4, 1e-5)
 
 

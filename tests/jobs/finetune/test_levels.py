@@ -13,6 +13,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
+from tests.support.eager import eagerly
 from tests.support.runs import make_run
 from tests.support.spots import make_spots
 
@@ -62,11 +63,17 @@ def spots(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(run_folder, spots):
-    config = config_of(spots, seeds=2)
+    config = config_of(spots, seeds=1)
     job = finetune_builders.fine_tuning(
         config, run_folder, base.get_config(), task=TASK, labels=["100%"]
     )
     return config, job, job.run(run_folder)
+
+
+@pytest.fixture(autouse=True)
+def _only_the_finished_run_is_compiled(finished):
+    with eagerly():
+        yield
 
 
 def test_a_heat_map_of_a_level_is_learned_from_moving_targets(finished):

@@ -54,6 +54,12 @@ def finished(run_folder):
     return job, job.run(run_folder), fitted, before
 
 
+@pytest.fixture(autouse=True)
+def _only_the_finished_run_is_compiled(finished):
+    with eagerly():
+        yield
+
+
 def test_every_fraction_has_every_variant_of_every_seed(finished):
     result = finished[1]
     assert list(result["fractions"]) == ["10-per-class", "50%"]
@@ -124,8 +130,7 @@ def test_weights_as_they_came_are_fine_tuned_beside_the_others(tmp_path):
     ):
         if ours.ndim:  # a file counts the updates of a batch norm anew
             np.testing.assert_array_equal(ours, theirs)
-    with eagerly():
-        result = job.run(workdir)
+    result = job.run(workdir)
     row = result["fractions"]["10-per-class"]
     assert list(row["variants"]) == ["fine-tuned", "scratch", "as it came"]
     ours, came = (

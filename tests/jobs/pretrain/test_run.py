@@ -36,6 +36,12 @@ def finished(tmp_path_factory):
     return config, workdir, result, job
 
 
+@pytest.fixture(autouse=True)
+def _only_the_finished_run_is_compiled(finished):
+    with eagerly():
+        yield
+
+
 def test_the_run_folder_explains_itself(finished):
     _, workdir, _, _ = finished
     names = {path.name for path in workdir.iterdir()}
@@ -167,8 +173,7 @@ def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     write_arrays(tmp_path / "data.npz", labels=False, channels=1)
     config = tiny_config(tmp_path / "data.npz", epochs=1)
     job = builders.pretraining(config, tmp_path / "run")
-    with eagerly():
-        result = job.run(tmp_path / "run")
+    result = job.run(tmp_path / "run")
     assert "knn_accuracy" not in result["after"]
     assert result["after"]["feature_std"] > 0
     assert job.model.probe is None
@@ -197,8 +202,7 @@ def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
     with caplog.at_level("WARNING"):
         job = builders.pretraining(config, tmp_path / "run")
     assert "broken.jpg" in caplog.text
-    with eagerly():
-        result = job.run(tmp_path / "run")
+    result = job.run(tmp_path / "run")
     assert result["skipped_images"] == 1
     assert result["images"] == 36
     assert job.train.class_names == ("class 0", "class 1")
@@ -213,8 +217,7 @@ def test_few_labels_among_many_images_are_enough(tmp_path):
     np.savez(tmp_path / "data.npz", **arrays)
     config = tiny_config(tmp_path / "data.npz", epochs=1)
     job = builders.pretraining(config, tmp_path / "run")
-    with eagerly():
-        result = job.run(tmp_path / "run")
+    result = job.run(tmp_path / "run")
     assert 0 < result["after"]["knn_accuracy"] <= 1
     assert "few_shot_accuracy" not in result["after"]
 

@@ -72,11 +72,6 @@ def test_the_function_that_drew_uncompiled_draws_in_a_compiled_step(whole):
     assert_alike(step(tf.constant(IMAGES), seed=SEED), whole)
 
 
-def test_views_one_by_one_are_the_same_in_a_compiled_step(whole):
-    step = tf.function(pair(True), jit_compile=True)
-    assert_alike(step(tf.constant(IMAGES), seed=SEED), whole)
-
-
 def test_views_one_by_one_are_the_same_in_a_pipeline(whole):
     views = pair(True)
     data = tf.data.Dataset.from_tensor_slices(IMAGES).batch(8)

@@ -14,6 +14,7 @@ from byol_tf.jobs.pretrain import build, data
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import save_config
 from byol_tf.seeds import step_seed
+from tests.support.eager import eagerly
 from tests.support.runs import tiny_config
 
 SIZE = 16
@@ -42,7 +43,8 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    build.pretraining(config, folder).run(folder)
+    with eagerly():
+        build.pretraining(config, folder).run(folder)
     save_config(config, folder)
     return folder
 
