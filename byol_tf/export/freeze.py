@@ -6,6 +6,7 @@ import tensorflow as tf
 from byol_tf.modalities.signature import Signature, Source
 
 FORM = "graph"  # of the inputs
+VECTORS = "vectors"  # what the marks of `frozen_parts` take
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -86,14 +87,28 @@ def frozen(source: Source, output: str):
 
 
 def frozen_parts(source: Source, output: str) -> tuple:
-    """The preparation and the model, each as of `frozen`."""
+    """The preparation, the model and the marks, each as of `frozen`.
+
+    The marks make vectors NaN where the prepared row is: arithmetic in 8 bits
+    has no NaN to say so. They take the prepared rows by the name that the
+    model takes them by, and its result by the name `VECTORS`.
+    """
     name, entry = signature(source)
     head = _concrete(
         lambda *tensors: entry.read(*tensors)[0], entry.specs, name
     )
     shape = head.structured_outputs[name].shape
     spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
-    return head, _concrete(_encode(source), {name: spec}, output)
+    model = _concrete(_encode(source), {name: spec}, output)
+
+    def mark(rows, vectors):
+        total = tf.reduce_sum(rows, list(range(1, len(shape))))
+        known = tf.abs(total) <= tf.float32.max
+        return tf.where(known[:, None], vectors, float("nan"))
+
+    vectors = model.structured_outputs[output].shape
+    result = tf.TensorSpec([None, *vectors[1:]], tf.float32)
+    return head, model, _concrete(mark, {name: spec, VECTORS: result}, output)
 
 
 def _encode(source):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import require
-from byol_tf.export.freeze import frozen_parts, signature
+from byol_tf.export.freeze import VECTORS, frozen_parts, signature
 from byol_tf.export.quiet import converting, quiet
 from byol_tf.export.verify import ExportedModel
 from byol_tf.modalities.signature import Source
@@ -56,8 +56,8 @@ def save(
         ValueError: in one line, if LiteRT has no counterpart of the model.
     """
     with converting("encoder", "LiteRT"):
-        head, function = frozen_parts(source, output)
-        head = _convert(head)
+        head, function, marks = frozen_parts(source, output)
+        head, marks = _convert(head), _convert(marks)
 
     def samples():
         for row in rows:
@@ -66,7 +66,7 @@ def save(
     for precision, path in paths.items():
         with converting("encoder", f"LiteRT {precision}"):
             tail = _convert(function, precision, samples)
-            pathlib.Path(path).write_bytes(_join(head, tail))
+            pathlib.Path(path).write_bytes(_join(head, tail, marks))
 
 
 def _convert(function, precision="float32", samples=None):
@@ -113,34 +113,47 @@ def load(
     return ExportedModel(f"litert {precision}", size, encode, precision)
 
 
-def _join(first: bytes, second: bytes) -> bytes:
-    """One model file that gives to the second what the first one returns.
+def _join(head: bytes, model: bytes, marks: bytes) -> bytes:
+    """One file of the three parts of `frozen_parts`.
 
     Quantised whole, the arithmetic of where to cut an image would be rounded
     to 8 bits too, and the images would be of nothing. Joined, each part keeps
-    the precision that it was converted to. Each has one input and one output.
+    the precision that it was converted to.
     """
     schema = require("ai_edge_litert.schema_py_generated", EXTRA)
     flatbuffers = require("flatbuffers", EXTRA)
-    head = schema.ModelT.InitFromPackedBuf(first)
-    tail = schema.ModelT.InitFromPackedBuf(second)
-    (graph,), (added,) = head.subgraphs, tail.subgraphs
-    _shift(added, head, graph)
-    (link,), (taken,) = graph.outputs, added.inputs
+    joined = schema.ModelT.InitFromPackedBuf(head)
+    rows = joined.subgraphs[0].outputs
+    for part in (model, marks):
+        # The last result so far goes by `VECTORS`, the rows by their name.
+        last = joined.subgraphs[0].outputs
+        _append(joined, schema.ModelT.InitFromPackedBuf(part), rows, last)
+    builder = flatbuffers.Builder(len(head) + len(model) + len(marks))
+    builder.Finish(joined.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _append(joined, part, rows, last):
+    """Adds a part of one output, which becomes that of the whole."""
+    (graph,), (added,) = joined.subgraphs, part.subgraphs
+    (signature,), (entry,) = joined.signatureDefs, part.signatureDefs
+    links = {
+        int(taken.tensorIndex) + len(graph.tensors): int(
+            (last if taken.name == VECTORS.encode() else rows)[0]
+        )
+        for taken in entry.inputs
+    }
+    _shift(added, joined, graph)
     for operator in added.operators:
-        operator.inputs = [link if i == taken else i for i in operator.inputs]
-    head.operatorCodes += tail.operatorCodes
-    head.buffers += tail.buffers
+        operator.inputs = [links.get(i, i) for i in operator.inputs]
+    joined.operatorCodes += part.operatorCodes
+    joined.buffers += part.buffers
     graph.tensors += added.tensors
     graph.operators += added.operators
     graph.outputs = added.outputs
-    (signature,), (last,) = head.signatureDefs, tail.signatureDefs
-    signature.outputs = last.outputs
+    signature.outputs = entry.outputs
     for output in signature.outputs:
         (output.tensorIndex,) = added.outputs
-    builder = flatbuffers.Builder(len(first) + len(second))
-    builder.Finish(head.Pack(builder), _IDENTIFIER)
-    return bytes(builder.Output())
 
 
 def _shift(added, head, graph):

@@ -87,6 +87,38 @@ def test_litert_gives_the_same_for_any_batch_and_size(
     assert (difference > 1e-3) == (precision == "int8")
 
 
+def run_file(path, images):
+    if path.suffix == ".onnx":
+        session = onnxruntime.InferenceSession(path)
+        return session.run(["representations"], {"images": images})[0]
+    call = Interpreter(str(path)).get_signature_runner()
+    return call(images=images)["representations"]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "onnx/1/model.onnx",
+        "litert/1/model_float32.tflite",
+        "litert/1/model_float16.tflite",
+        "litert/1/model_int8.tflite",
+    ],
+)
+@pytest.mark.parametrize("size", [12, 20])
+def test_values_out_of_range_give_nan_and_leave_the_others_alone(
+    exported, file, size
+):
+    images = floats((4, size, size, 3))
+    good = run_file(exported[1] / file, images)
+    assert np.isfinite(good).all()
+    images[1] *= 255
+    images[2, 0, 0, 0] = np.nan
+    images[3] = images[3] * 2 - 1
+    got = run_file(exported[1] / file, images)
+    np.testing.assert_array_equal(got[0], good[0])
+    assert np.isnan(got[1:]).all()
+
+
 def test_int8_keeps_the_direction_of_real_images(exported):
     forms = exported[2]["litert"]["verification"]["forms"]
     row = forms["litert int8"]["by_signature"]["images"]
