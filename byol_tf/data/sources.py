@@ -122,7 +122,10 @@ def check_folder(
     """
     kind = decoder.extensions, decoder.name
     found = find_split(directory, split, *kind, *layout)
-    _check_labelled(printable(found.root), labels, bool(found.class_names))
+    name = printable(found.root)
+    if found.table:
+        name += f" ({found.note.strip(', ')})"  # names the table's columns
+    _check_labelled(name, labels, bool(found.class_names))
 
 
 def _check_labelled(name, labels, labelled):

@@ -110,7 +110,7 @@ def test_too_many_bad_images_stop_the_run(tmp_path, bad, stops):
 
 def test_the_list_is_there_even_if_no_image_can_be_read(tmp_path):
     spoil(tmp_path / "images", 2)
-    config = config_of(tmp_path / "images", max_bad_share=1.0)
+    config = config_of(tmp_path / "images", test_split="", max_bad_share=1.0)
     with pytest.raises(ValueError, match="none of the 2 images in"):
         builders.data(config, tmp_path)
     assert len(read_csv(tmp_path / "bad_images.csv")) == 3
@@ -139,6 +139,7 @@ def test_a_training_on_too_many_bad_images_ends_with_one_line(tmp_path):
         "--config.data.source=folder",
         f"--config.data.dir={tmp_path / 'images'}",
         "--config.data.image_size=8",
+        "--config.data.test_split=",
     )
     assert_one_clear_line(result, "data.max_bad_share=0.1")
     assert len(read_csv(tmp_path / "run" / "bad_images.csv")) == 4

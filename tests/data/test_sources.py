@@ -10,7 +10,7 @@ import tensorflow as tf
 from byol_tf.data.bad_images import BadImages
 from byol_tf.data.batches import plain_errors, training_batches
 from byol_tf.data.examples import Encoded, Ragged, Unreadable
-from byol_tf.data.sources import Decoder, load
+from byol_tf.data.sources import Decoder, check_folder, load
 
 
 def read(path):
@@ -80,6 +80,14 @@ def test_a_table_gives_labels_and_its_column_is_part_of_the_name(tmp_path):
     assert examples.labels.tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match=r"is of a folder's labels\.csv"):
         load("arrays", decoder=FREE, label_column="kind")
+
+
+def test_a_table_without_the_column_is_refused_with_those_it_has(tmp_path):
+    write(tmp_path, 2)
+    (tmp_path / "labels.csv").write_text("path,kind\n00.sig,a\n01.sig,b\n")
+    with pytest.raises(ValueError, match=r"no column 'label'; .* 'kind'\) has"):
+        check_folder(tmp_path, "train", FREE, "required", "auto", "")
+    check_folder(tmp_path, "train", FREE, "required", "auto", "kind")
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk"])
