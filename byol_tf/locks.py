@@ -63,10 +63,12 @@ def _locked(path):
             if fcntl:
                 fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            owner = _owner(number)
+            owner = _owner(number) or "another process"
+            if _is_gone(number):
+                owner = f"what {owner} started and left behind"
             os.close(number)
             raise FolderInUseError(
-                f"{path.parent} is in use by {owner or 'another process'}; "
+                f"{path.parent} is in use by {owner}; "
                 "wait until it ends, stop it, or choose another folder"
             ) from error
         except OSError as error:
@@ -74,6 +76,18 @@ def _locked(path):
         if _is_there(number, path):
             return number
         os.close(number)  # its owner has just removed it
+
+
+def _is_gone(number):
+    """Whether who signed has died here, and a child of it holds the lock."""
+    with contextlib.suppress(KeyError, TypeError, ValueError, PermissionError):
+        owner = json.loads(os.pread(number, 1000, 0))
+        if owner["host"] == platform.node():
+            try:
+                os.kill(owner["process"], 0)
+            except ProcessLookupError:
+                return True
+    return False
 
 
 def _is_there(number, path):

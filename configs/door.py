@@ -11,6 +11,7 @@ import importlib
 import os
 import pathlib
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -51,8 +52,8 @@ def check_encoder(workdir: str) -> None:
     if not (pathlib.Path(workdir) / ENCODER).is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {ENCODER}); pretrain one "
-            f"with byol_tf pretrain DATA {workdir}, or wait until its training "
-            "ends"
+            f"with byol_tf pretrain DATA {shlex.quote(str(workdir))}, or wait "
+            "until its training ends"
         )
 
 
@@ -61,7 +62,7 @@ def check_classifier(workdir: str) -> None:
     if not any(pathlib.Path(workdir).glob("classifier*.keras")):
         raise ValueError(
             f"no classifier.keras in {workdir}; fine-tune first: byol_tf "
-            f"finetune {workdir}"
+            f"finetune {shlex.quote(str(workdir))}"
         )
 
 
@@ -82,7 +83,8 @@ def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
             )
         raise ValueError(
             f"no run in {workdir} to continue; start one with byol_tf pretrain "
-            f"DATA {workdir}, or by a recipe: --config=quickstart"
+            f"DATA {shlex.quote(str(workdir))}, or by a recipe: "
+            "--config=quickstart"
         )
     check_weights(config, workdir)
     if config:

@@ -48,6 +48,32 @@ def test_the_lock_of_a_process_that_died_is_taken_over(tmp_path, caplog):
     assert "which is gone" in caplog.text and owner["process"] == os.getpid()
 
 
+def leave_a_child_in(folder, ready, end):
+    with owned_folder(folder):
+        if os.fork():
+            os._exit(9)  # as a kill would end it; the child has the lock
+        ready.set()
+        end.wait()
+        os._exit(0)
+
+
+def test_a_killed_parent_whose_child_goes_on_is_not_said_to_run(tmp_path):
+    ready, end = FORK.Event(), FORK.Event()
+    process = FORK.Process(target=leave_a_child_in, args=(tmp_path, ready, end))
+    process.start()
+    process.join()
+    ready.wait()
+    said = f"what process {process.pid} on .* started and left behind"
+    try:
+        with (
+            pytest.raises(FolderInUseError, match=said),
+            owned_folder(tmp_path),
+        ):
+            pass
+    finally:
+        end.set()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "12", "{"])
 def test_a_damaged_lock_is_no_obstacle(tmp_path, text):
     (tmp_path / FILE).write_text(text)

@@ -40,7 +40,10 @@ def load_arrays(path, split: str, decoder: Decoder) -> Examples:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}; name an .npz file")
+        raise ValueError(
+            f"there is no file {str(path)!r}; name an .npz file by "
+            "--config.data.dir=FILE"
+        )
     with _open(path) as file:
         key, labels_key = _keys(file, path, split, f"{decoder.name}s")
         rows = decoder.conform(_read(file, key, path), f"{path}: {key!r}")

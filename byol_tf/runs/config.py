@@ -1,6 +1,7 @@
 """The configuration that a run folder keeps."""
 
 import pathlib
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -59,7 +60,8 @@ def config_of_run(
     if config is None and kept is None:
         raise ValueError(
             f"no run in {workdir} to continue; start one with byol_tf pretrain "
-            f"DATA {workdir}, or by a recipe: --config=quickstart"
+            f"DATA {shlex.quote(str(workdir))}, or by a recipe: "
+            "--config=quickstart"
         )
     if config is None:
         load_named(kept.modality, trusted)

@@ -11,6 +11,7 @@ and what its outputs mean.
 import dataclasses
 import os
 import pathlib
+import shlex
 from collections.abc import Mapping
 
 import keras
@@ -87,7 +88,8 @@ def load_encoder(
     if not path.is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {FILE}); pretrain one with "
-            f"byol_tf pretrain DATA {workdir}, or wait until its training ends"
+            f"byol_tf pretrain DATA {shlex.quote(str(workdir))}, or wait until "
+            "its training ends"
         )
     about = None
     if description.description_of(path).is_file():
@@ -196,5 +198,5 @@ def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
     raise ValueError(
         f"no {path.name} in {workdir}"
         + (f" (there are {found}: choose by --task)" if found else "")
-        + f"; fine-tune first: byol_tf finetune {workdir}"
+        + f"; fine-tune first: byol_tf finetune {shlex.quote(str(workdir))}"
     )

@@ -1,5 +1,7 @@
 """A folder of images to a CSV file."""
 
+import shlex
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
 from byol_tf.tasks.keypoints import Keypoints
+from configs.door import check_classifier, check_encoder
 from tests.support.encoders import SIZE, classifier, image_encoder
 from tests.support.tables import rows_of
 
@@ -100,6 +103,15 @@ def test_the_only_classifier_there_is_taken_whatever_its_name(tmp_path):
 def test_prediction_before_fine_tuning_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no classifier.keras.*fine-tune"):
         load_classifier(tmp_path, "classifier")
+
+
+@pytest.mark.parametrize("check", [check_classifier, check_encoder])
+def test_the_command_that_is_advised_quotes_the_folder(tmp_path, check):
+    workdir = str(tmp_path / "it's my run")
+    with pytest.raises(ValueError) as raised:
+        check(workdir)
+    command = str(raised.value).split("byol_tf ")[-1].split(", or wait")[0]
+    assert shlex.split(command)[-1] == workdir
 
 
 def test_a_damaged_classifier_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import pathlib
 import pprint
+import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 
@@ -113,13 +114,14 @@ def measure_label_free(
 
 def config_file(config, overrides: Sequence[str], workdir) -> str:
     """The text of a configuration file that needs no other file."""
+    best = f"{workdir}/best_config.py"
     values = pprint.pformat(config.to_dict(), sort_dicts=False, width=68)
     return "\n".join(
         [
             "# Found by byol_tf tune. What it chose:",
             *(f"#     {override}" for override in overrides),
             "#",
-            f"# byol_tf pretrain RUN --config={workdir}/best_config.py",
+            f"# byol_tf pretrain RUN --config={shlex.quote(best)}",
             "",
             "import ml_collections",
             "",
