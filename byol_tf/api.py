@@ -19,7 +19,11 @@ from byol_tf.methods.byol import BYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.simsiam import SimSiam
-from byol_tf.modalities.image.adapters import make_encoder, vector_encoder
+from byol_tf.modalities.image.adapters import (
+    as_keras_cv_backbone,
+    make_encoder,
+    vector_encoder,
+)
 from byol_tf.modalities.image.reading import load_images as load_examples
 from byol_tf.modalities.image.resnet import ResNet, make_resnet
 from byol_tf.modalities.image.views import CentreView, TwoViews, View
@@ -56,6 +60,7 @@ __all__ = [
     "VectorTask",
     "View",
     "WarmupCosine",
+    "as_keras_cv_backbone",
     "balanced_subset",
     "collapse_statistics",
     "curves",

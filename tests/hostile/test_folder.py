@@ -143,7 +143,7 @@ def test_any_name_will_do(tmp_path, name):
 def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
     wanted = fill(tmp_path, 40)
     gone = [f"{number:04}.png" for number in range(30, 36)]
-    find, decode = folder_module.find_layout, reading.decode_square
+    find, decode = folder_module.find_split, reading.decode_square
     lock = threading.Lock()
 
     def find_and_change(root, *kind):
@@ -159,7 +159,7 @@ def test_files_that_go_and_come_while_it_is_read(tmp_path, monkeypatch):
                 (tmp_path / name).unlink(missing_ok=True)
         return decode(path, *arguments)
 
-    monkeypatch.setattr(folder_module, "find_layout", find_and_change)
+    monkeypatch.setattr(folder_module, "find_split", find_and_change)
     monkeypatch.setattr(reading, "decode_square", change_and_decode)
     images = load(tmp_path)
     for name in gone:

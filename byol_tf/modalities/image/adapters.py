@@ -17,6 +17,7 @@ from keras import layers
 
 from byol_tf.layers.graph import functional_graph
 from byol_tf.lines import first_line
+from byol_tf.modalities.levels import find_levels, flat
 
 # keras-cv's named presets look for weights on the network even when none are
 # wanted; these are the same architectures built from explicit arguments.
@@ -194,6 +195,40 @@ def vector_encoder(
             f"or vectors [batch, features]. Received output shape: {x.shape}"
         )
     return keras.Model(inputs, x, name="encoder")
+
+
+def as_keras_cv_backbone(model: keras.Model) -> keras.Model:
+    """An encoder as detectors of keras-cv take a backbone.
+
+    `keras_cv.models.RetinaNet(..., backbone=as_keras_cv_backbone(model))`. Such
+    a detector trains and predicts. Once saved, it cannot be loaded, so save its
+    weights; its exports to ONNX and LiteRT fail.
+
+    Args:
+        model: functional, with levels of strides 8, 16 and 32, of a known
+            input size.
+
+    Returns:
+        The same model under the attribute that keras-cv reads,
+        `pyramid_level_inputs`: a layer's name for each level.
+
+    Raises:
+        ValueError: a level is missing.
+    """
+    model = flat(model)
+    levels = find_levels(model)
+    missing = [name for name in ("P3", "P4", "P5") if name not in levels]
+    if missing:
+        raise ValueError(
+            "detectors of keras-cv need the levels P3, P4 and P5. Received: a "
+            f"model with {', '.join(levels) or 'none'}; pretrain an encoder of "
+            "more blocks, or with encoder.stem=imagenet"
+        )
+    backbone = keras.Model(model.inputs, model.outputs, name=model.name)
+    backbone.pyramid_level_inputs = {
+        name: layer for name, (layer, _) in levels.items()
+    }
+    return backbone
 
 
 def _rescaled(images, scale, offset):
