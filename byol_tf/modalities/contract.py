@@ -236,6 +236,8 @@ class Modality(Protocol):
     ) -> keras.Model:
         """Makes an encoder with published weights: `encoder.weights=imagenet`.
 
+        It is a functional model.
+
         Raises:
             ValueError: there are none for `section.encoder.name`, or they are
                 not at hand.
