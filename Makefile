@@ -7,8 +7,9 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
-# Whole files, in the order of tests/conftest.py: the slow ones first.
-PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Whole files, in the order of tests/conftest.py: the slow ones first. Bytecode is
+# kept, or every process that a test starts compiles the package again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint peers clean
 
