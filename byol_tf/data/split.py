@@ -60,7 +60,7 @@ def holdout_mask(
     if not mask.any():
         raise ValueError(
             f"{name} is too small to hold out {fraction:.0%}: no class has two "
-            f"examples. Received: {len(labels)} examples"
+            f"examples. Received: {len(labels)}; add some"
         )
     return mask
 

@@ -1,9 +1,12 @@
 """From `config.data` to the images of a run."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable
+
+import numpy as np
 
 from byol_tf.checks import (
     check_choice,
@@ -133,8 +136,23 @@ def train_and_later_test(
     train = train.readable() if whole else train
     if section.test_split:
         return train, load_test
+    if section.labels == "auto":
+        train = _without_single_labels(train)
     train, test = split_holdout(train, HOLDOUT, config.seed)
     return train, test.readable
+
+
+def _without_single_labels(examples):
+    """The set without its labels, if each is that of one example alone."""
+    _, counts = np.unique(
+        examples.labels[examples.labels >= 0], return_counts=True
+    )
+    if not len(counts) or counts.max() > 1:
+        return examples
+    print("Labels: left out, since no class has two examples to compare.")
+    return dataclasses.replace(
+        examples, labels=np.full_like(examples.labels, -1), class_names=()
+    )
 
 
 def kept(

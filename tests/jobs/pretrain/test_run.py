@@ -11,6 +11,7 @@ from PIL import Image
 
 from byol_tf import CentreView
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs import config as run_config
 from configs import (
@@ -220,6 +221,21 @@ def test_few_labels_among_many_images_are_enough(tmp_path):
     result = job.run(tmp_path / "run")
     assert 0 < result["after"]["knn_accuracy"] <= 1
     assert "few_shot_accuracy" not in result["after"]
+
+
+def test_labels_of_one_image_each_are_left_out_with_a_line(tmp_path, capsys):
+    for number in range(8):
+        folder = tmp_path / "products" / f"item{number}"
+        folder.mkdir(parents=True)
+        Image.new("RGB", (12, 12), (30 * number,) * 3).save(folder / "a.png")
+    config = tiny_config(
+        tmp_path / "products",
+        **{"data.source": "folder", "data.test_split": ""},
+    )
+    train, test = data_builders.data(config, tmp_path)
+    assert (train.num_examples, test.num_examples) == (6, 2)
+    assert not train.labelled and not test.labelled
+    assert "Labels: left out, since no class has two" in capsys.readouterr().out
 
 
 def test_a_single_test_image_is_refused(tmp_path):
