@@ -1,19 +1,21 @@
 """Processor time from the files of photos to two crops of each.
 
-    python -m benchmarks.reading                   ours, and plain tf.data
-    python -m benchmarks.reading --peer            torchvision, in its Python
+    python -m benchmarks.reading --only=files,shards,pixels,tf.data
+    python -m benchmarks.reading --only=torchvision  in a Python with it
 
-In turns, the median of the rounds: other work on the machine changes rates,
-and processor time much less.
+Each in a process of its own. Other work on the machine changes rates, and
+processor time much less.
 """
 
 import argparse
 import functools
+import itertools
 import pathlib
-import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from PIL import Image
 
@@ -25,21 +27,21 @@ CASES = (
     (500, 375, 90, 224, 128),
     (2000, 1500, 85, 224, 16),
 )
+WARM, TIMED = 10, 16  # batches, since some are made ahead
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
 
 
-def write(folder: pathlib.Path, case) -> list[str]:
-    """Writes photos with noise of all scales; returns their paths."""
+def write(folder: pathlib.Path, case) -> None:
+    """Writes photos with noise of all scales."""
     width, height, quality, _, count = case
     for number in range(count):
         image = Image.fromarray(photo(number)).resize((width, height))
         path = folder / "photos" / f"{number:04}.jpg"
         path.parent.mkdir(exist_ok=True)
         image.save(path, quality=quality)
-    return sorted(map(str, (folder / "photos").iterdir()))
 
 
-def ours(store: str, paths, case) -> Callable:
+def ours(store: str, paths, size, batch) -> Callable:
     """Batches of training, of photos kept in a store."""
     from byol_tf import TwoViews
     from byol_tf.data import sources
@@ -51,39 +53,24 @@ def ours(store: str, paths, case) -> Callable:
     from byol_tf.seeds import step_seed
 
     folder = pathlib.Path(paths[0]).parent
-    views = TwoViews.byol(case[3], area=AREA, aspect=ASPECT)
-    examples = sources.load(
-        "folder", directory=str(folder), decoder=image_decoder()
-    )
+    views = TwoViews.byol(size, area=AREA, aspect=ASPECT)
+    photos = sources.load("folder", directory=folder, decoder=image_decoder())
     if store != "files":
-        examples = packed(
-            examples,
-            codec(store, examples, views),
-            Store(cache_dir=folder.parent),
-            on_disk=store == "shards",
-        )
-    batches = training_batches(
-        examples,
-        min(len(paths), 64),
-        seed=0,
-        views=views,
-        view_seed=functools.partial(step_seed, 0),
+        own = codec(store, photos, views)
+        disk = Store(cache_dir=folder.parent)
+        photos = packed(photos, own, disk, on_disk=store == "shards")
+    seed = functools.partial(step_seed, 0)
+    return functools.partial(
+        next,
+        iter(
+            training_batches(photos, batch, seed=0, views=views, view_seed=seed)
+        ),
     )
-    batches = iter(batches)
-    steps = len(paths) // min(len(paths), 64)
-
-    def epoch():
-        for _ in range(steps):
-            next(batches)
-
-    return epoch
 
 
-def plain(paths, case) -> Callable:
+def plain(paths, size, batch) -> Callable:
     """`tf.data`: decode_jpeg, a drawn box and an antialiased resize a view."""
     import tensorflow as tf
-
-    size = case[3]
 
     def view(image):
         box = tf.image.sample_distorted_bounding_box(
@@ -103,75 +90,78 @@ def plain(paths, case) -> Callable:
         image = tf.io.decode_jpeg(tf.io.read_file(path), 3)
         return view(image), view(image)
 
-    batch = min(len(paths), 64)
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     dataset = dataset.shuffle(len(paths)).repeat()
-    dataset = dataset.map(views, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = iter(dataset.batch(batch).prefetch(2))
-
-    def epoch():
-        for _ in range(len(paths) // batch):
-            next(batches)
-
-    return epoch
+    dataset = dataset.map(views, num_parallel_calls=2).batch(batch)
+    return functools.partial(next, iter(dataset.prefetch(2)))
 
 
-def torchvision(paths, case) -> Callable:
+def torchvision(paths, size, batch) -> Callable:
     """What lightly's loader does until the crops, in this process."""
+    import numpy as np
     from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
-    crop = RandomResizedCrop(
-        case[3], AREA, ASPECT, interpolation=InterpolationMode.BICUBIC
-    )
+    how = InterpolationMode.BICUBIC
+    crop = RandomResizedCrop(size, AREA, ASPECT, interpolation=how)
+    forever = itertools.cycle(paths)
 
-    def epoch():
-        for path in paths:
+    def one():
+        for path in itertools.islice(forever, batch):
             with open(path, "rb") as file:
                 image = Image.open(file).convert("RGB")
-            crop(image), crop(image)
+            for _ in range(2):
+                np.asarray(crop(image))
 
-    return epoch
-
-
-def contestants(peer: bool) -> Iterator[tuple[str, Callable]]:
-    """Names, and what makes an epoch of paths and a case."""
-    if peer:
-        yield "torchvision", torchvision
-        return
-    for store in ("files", "shards", "pixels"):
-        yield f"ours, {store}", functools.partial(ours, store)
-    yield "plain tf.data", plain
+    return one
 
 
-def measure(case, rounds: int, peer: bool) -> dict[str, float]:
-    """Milliseconds of processor time a photo, by contestant."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths = write(pathlib.Path(folder), case)
-        epochs = {name: make(paths, case) for name, make in contestants(peer)}
-        times = {name: [] for name in epochs}
-        for epoch in epochs.values():
-            epoch()  # what is made once, and batches ahead
-        for _ in range(rounds):
-            for name, epoch in epochs.items():
-                start = time.process_time()
-                epoch()
-                times[name].append(time.process_time() - start)
-    return {
-        name: 1000 * statistics.median(found) / len(paths)
-        for name, found in times.items()
-    }
+CONTESTANTS = {
+    "files": functools.partial(ours, "files"),
+    "shards": functools.partial(ours, "shards"),
+    "pixels": functools.partial(ours, "pixels"),
+    "tf.data": plain,
+    "torchvision": torchvision,
+}
+
+
+def measure(name: str, folder: pathlib.Path, case) -> float:
+    """Milliseconds of processor time a photo, of this process alone."""
+    *_, size, count = case
+    batch = min(count, 64)
+    paths = sorted(map(str, (folder / "photos").iterdir()))
+    step = CONTESTANTS[name](paths, size, batch)
+    for _ in range(WARM):
+        step()
+    start = time.process_time()
+    for _ in range(TIMED):
+        step()
+    return 1000 * (time.process_time() - start) / (TIMED * batch)
 
 
 def main() -> None:
     flags = argparse.ArgumentParser("python -m benchmarks.reading")
-    flags.add_argument("--rounds", type=int, default=7)
-    flags.add_argument("--peer", action="store_true")
+    flags.add_argument("--only", default=",".join(CONTESTANTS))
+    flags.add_argument("--cases", default="0,1,2")
+    flags.add_argument("--folder", help="measures one in it, in this process")
     options = flags.parse_args()
-    for case in CASES:
+    chosen = [CASES[int(number)] for number in options.cases.split(",")]
+    if options.folder:
+        print(measure(options.only, pathlib.Path(options.folder), chosen[0]))
+        return
+    for number, case in zip(options.cases.split(","), chosen, strict=True):
         width, height, _, size, _ = case
-        found = measure(case, options.rounds, options.peer)
-        shown = ", ".join(f"{name} {ms:.2f}" for name, ms in found.items())
-        print(f"{width}x{height} to two of {size} px, ms a photo: {shown}")
+        with tempfile.TemporaryDirectory() as folder:
+            write(pathlib.Path(folder), case)
+            for name in options.only.split(","):
+                command = [sys.executable, "-m", "benchmarks.reading"]
+                command += ["--only", name, "--cases", number]
+                found = subprocess.run(
+                    [*command, "--folder", folder],
+                    capture_output=True,
+                    text=True,
+                )
+                text = (found.stdout or found.stderr).strip().splitlines()
+                print(f"{width}x{height} to two of {size}: {name} {text[-1]}")
 
 
 if __name__ == "__main__":
