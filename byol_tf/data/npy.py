@@ -89,8 +89,10 @@ def load_npy(data: bytes | str | os.PathLike) -> np.ndarray:
 
     Raises:
         Unreadable: it cannot be read.
-        OSError: as of `open`.
     """
     is_path = isinstance(data, str | os.PathLike)
-    with open(data, "rb") if is_path else io.BytesIO(data) as file:
-        return read_npy_values(file, read_npy_header(file))
+    try:
+        with open(data, "rb") if is_path else io.BytesIO(data) as file:
+            return read_npy_values(file, read_npy_header(file))
+    except OSError as error:
+        raise Unreadable(error.strerror or str(error)) from error

@@ -85,3 +85,8 @@ GOOD = saved(np.arange(4, dtype="<f4"))
 def test_what_is_wrong_with_a_file_is_said(data, reason):
     with pytest.raises(Unreadable, match=reason):
         load_npy(data)
+
+
+def test_a_file_that_is_gone_is_unreadable(tmp_path):
+    with pytest.raises(Unreadable, match="No such file"):
+        load_npy(tmp_path / "gone.npy")
