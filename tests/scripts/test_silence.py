@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from configs import commands, silence
-from tests.support import doors
 from tests.support.scripts import ROOT
 
 NOTES = (
@@ -33,11 +32,15 @@ FLAGS = {
 def start(place, name, fakes, **more):
     environment = {k: v for k, v in os.environ.items() if k != silence.LEVEL}
     words = FLAGS.get(name, ["RUN"])
-    return doors.run(
-        *("-m", "byol_tf", name),
-        *(place if word == "RUN" else word for word in words),
+    # To the end of stderr: what passes on the lines outlives the process.
+    return subprocess.run(
+        [sys.executable, "-m", "byol_tf", name]
+        + [str(place) if word == "RUN" else word for word in words],
+        capture_output=True,
+        text=True,
         cwd=ROOT,
-        environment={**environment, "PYTHONPATH": str(fakes), **more},
+        env={**environment, "PYTHONPATH": str(fakes), **more},
+        timeout=60,
     )
 
 
