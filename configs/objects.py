@@ -7,6 +7,10 @@ Over labels and starting points, with three seeds (hours on a CPU):
     byol_tf finetune runs/mine --data=cells --task=detection \
         --labels=10,25,50,all --config.seeds=3
 
+Seen on BCCD, 205 images of blood cells, from scratch: 150 steps of 8 images,
+one seed, ten minutes of two busy cores: AP 26.6 %, AP50 68.6 % (platelets 39.0,
+red cells 72.2, white cells 94.7) on its 72 test images. A short run, no claim.
+
 `cells` holds `images` and `train.json`, `test.json` in COCO's form, or has the
 layout of YOLO or of Pascal VOC; for `--task=keypoints` it holds `train.csv`
 and `test.csv`. Both tasks take this configuration by themselves.
