@@ -19,6 +19,7 @@ TESTS = pathlib.Path(__file__).parent
 # Files whose tests train, export or compile, one after the other. Single tests
 # of other files are marked where they stand.
 SLOW = (
+    "evaluation/detection/test_average_precision.py",
     "export/test_fold.py",
     "export/test_formats.py",
     "export/test_gif.py",
@@ -26,6 +27,7 @@ SLOW = (
     "jobs/convert/test_conversion.py",
     "jobs/embed/test_run.py",
     "jobs/evaluate/test_run.py",
+    "jobs/export/test_detection.py",
     "jobs/export/test_export.py",
     "jobs/export/test_predictions.py",
     "jobs/finetune/test_levels.py",

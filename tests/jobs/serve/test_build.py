@@ -49,5 +49,5 @@ def test_what_cannot_be_served_is_told_at_once(tmp_path, changed, told):
 def test_a_version_that_cannot_be_loaded_is_told_at_once(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"can be served: .+; export"):
+    with pytest.raises(ValueError, match=r"can be served: .+; byol_tf export"):
         serve_builders.serve(serve.get_config(), tmp_path, port=0, grpc_port=0)
