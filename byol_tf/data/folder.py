@@ -50,13 +50,16 @@ def load_folder(
     above = found.root if found.table else path_of(directory)
     above = above.resolve() if isinstance(above, pathlib.Path) else above
     name = printable(above.name) or f"{decoder.name}s"
-    if label_column:  # others are other data, whose results are kept apart
-        name = f"{name} ({printable(label_column)})"
     examples = _read(
         *(found.root, found.paths, found.labels), decoder, store, name
     )
+    if label_column:  # others are other data, whose results are kept apart
+        name = f"{name} ({printable(label_column)})"
     return dataclasses.replace(
-        examples, class_names=found.class_names, taken=found.about()
+        examples,
+        class_names=found.class_names,
+        name=name,
+        taken=found.about(),
     )
 
 
