@@ -48,7 +48,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     # epochs of the labelled images, within the bounds of min and max steps
     config.epochs = 30
-    config.min_steps = 300
+    config.min_steps = 300  # fewer where --config.epochs asks for fewer
     config.max_steps = 1500
     config.warmup = 0.05  # share of the steps; then a cosine to 0
 

@@ -17,7 +17,15 @@ data are kept as `finetune_<task>_<data>.json` and so on.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, data_argument, door, signals, words
+from configs import (
+    base,
+    data_argument,
+    door,
+    finetune,
+    objects,
+    signals,
+    words,
+)
 from configs.command_line import FOLDER
 from configs.commands import predicting
 
@@ -52,7 +60,28 @@ def expand(arguments):
     dense = {"--task=detection", "--task=keypoints"} & set(words)
     if dense and "--config.task.head=vector" not in words and not given:
         arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
+    if not given:
+        defaults = (objects if dense else finetune).get_config()
+        arguments = [*arguments, *_fewer_steps(arguments, defaults)]
     return data_argument.with_overrides(arguments)
+
+
+def _fewer_steps(arguments, defaults):
+    """Fewer steps at least, where fewer epochs are asked for and not steps."""
+    name, least = "--config.epochs=", "--config.min_steps="
+    found = [a for a in arguments if a.startswith((name, least))]
+    epochs = found[-1].removeprefix(name) if found else ""
+    if not epochs.isdecimal() or any(a.startswith(least) for a in found):
+        return []
+    share = int(epochs) / defaults.epochs
+    if share >= 1:
+        return []
+    steps = max(1, round(defaults.min_steps * share))
+    print(
+        f"Steps: {steps} at least for {epochs} epochs, not "
+        f"{defaults.min_steps} (--config.min_steps)."
+    )
+    return [f"{least}{steps}"]
 
 
 def main():

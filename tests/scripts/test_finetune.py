@@ -9,6 +9,7 @@ from PIL import Image
 
 from byol_tf.runs.config import save_config
 from configs import base
+from configs.commands import finetune as command
 from tests.support.runs import make_run
 from tests.support.scripts import (
     assert_one_clear_line,
@@ -94,3 +95,24 @@ def test_killed_at_any_moment_it_ends_as_one_left_alone(tmp_path):
     assert outcome() == alone
     left = [p.name for p in workdir.iterdir() if p.name.startswith(".")]
     assert not left
+
+
+@pytest.mark.parametrize(
+    "flags,added",
+    [
+        (["--config.epochs=3"], ["--config.min_steps=30"]),
+        (["--task=detection", "--config.epochs=3"], ["--config.min_steps=15"]),
+        (["--config.epochs=3", "--config.min_steps=9"], []),
+        (["--config.epochs=60"], []),
+        (["--config=mine.py", "--config.epochs=3"], []),
+        ([], []),
+    ],
+)
+def test_fewer_epochs_need_fewer_steps(flags, added, capsys):
+    """So that shortening a run takes one flag."""
+    arguments = command.expand(flags)
+    assert arguments[len(arguments) - len(added) :] == added
+    assert ("min_steps" in " ".join(arguments)) == bool(
+        added or "--config.min_steps=9" in flags
+    )
+    assert capsys.readouterr().out.count("Steps:") == len(added)

@@ -56,18 +56,30 @@ def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
     raise ValueError(f"{now} channels, which cannot become {channels}")
 
 
-def converted(pixels: np.ndarray, dtype: str | None) -> np.ndarray:
+def converted(
+    pixels: np.ndarray,
+    dtype: str | None,
+    window: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Pixels as another dtype, black and white staying what they are.
 
     Args:
         pixels: uint8, uint16 or float32.
         dtype: one of those; None for what they have.
+        window: black and white of the wanted dtype, for pixels of 8 bits;
+            None for its whole range.
 
     Raises:
         ImageError: floats cannot become whole numbers, having no white.
     """
     if dtype in (None, pixels.dtype.name):
         return pixels
+    if window and pixels.dtype == np.uint8:
+        low, high = window
+        changed = low + pixels / np.float32(255) * (high - low)
+        whole = dtype == "uint16"
+        changed = np.clip(np.round(changed), 0, 65535) if whole else changed
+        return changed.astype(dtype)
     if dtype == "float32":
         return pixels / np.float32(np.iinfo(pixels.dtype).max)
     if pixels.dtype.kind == "f":

@@ -26,6 +26,7 @@ from byol_tf.modalities.image.bands import (
     turned,
     with_channels,
 )
+from byol_tf.modalities.image.layer import Window
 from byol_tf.modalities.image.resize import (
     Levels,
     centre_square,
@@ -70,6 +71,7 @@ def decode_image(
     max_pixels: int = MAX_PIXELS,
     least_side: int | Callable[[int, int], int] | None = None,
     dtype: str | None = None,
+    window: Window | None = None,
 ) -> np.ndarray:
     """Decodes JPEG, PNG, GIF, BMP, WebP, TIFF or NumPy's `.npy`.
 
@@ -93,6 +95,7 @@ def decode_image(
             says so of the upright height and width.
         dtype: "uint8", "uint16" or "float32", see `bands.converted`; None for
             the one that holds the file's values.
+        window: black and white of that dtype, see `bands.converted`.
 
     Returns:
         `[height, width, channels]`.
@@ -101,7 +104,8 @@ def decode_image(
         ImageError: if it cannot be decoded, is too large or is no file.
         ValueError: if `channels` is not 1 or more, or None.
     """
-    return _decoded(data, channels, max_pixels, least_side, dtype)
+    depth = dtype, window
+    return _decoded(data, channels, max_pixels, least_side, depth)
 
 
 def decode_to_cut(
@@ -110,6 +114,7 @@ def decode_to_cut(
     max_pixels: int,
     least_side: int | Callable[[int, int], int] | None,
     dtype: str,
+    window: Window | None = None,
 ) -> np.ndarray | Levels:
     """Does what `decode_image` does for an image that is only cut from.
 
@@ -117,18 +122,19 @@ def decode_to_cut(
         Pillow's own image, which nothing has copied, where its pixels are those
         of the array; else the array.
     """
-    shrink = _uncopied if dtype == "uint8" else None
-    return _decoded(data, channels, max_pixels, least_side, dtype, shrink)
+    shrink, depth = _uncopied if dtype == "uint8" else None, (dtype, window)
+    return _decoded(data, channels, max_pixels, least_side, depth, shrink)
 
 
 def _uncopied(image, shape):
     return Levels([image], shape or image.size[::-1])
 
 
-def _decoded(data, channels, max_pixels, least_side, dtype, shrink=None):
+def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
     """Pixels as of `decode_image`.
 
     Args:
+        depth: dtype and window.
         shrink: what a Pillow image becomes before it is copied to an array, if
             that gives the same pixels as afterwards; `Levels` are not copied.
             Takes the image, upright, and height and width before a reduction,
@@ -167,7 +173,7 @@ def _decoded(data, channels, max_pixels, least_side, dtype, shrink=None):
         raise ImageError(f"it has {error}") from error
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise ImageError("some pixels are NaN or infinite")
-    return np.ascontiguousarray(converted(pixels, dtype))
+    return np.ascontiguousarray(converted(pixels, *depth))
 
 
 def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
@@ -205,6 +211,7 @@ def decode_square(
     max_pixels: int = MAX_PIXELS,
     dtype: str = "uint8",
     whole: bool = False,
+    window: Window | None = None,
 ) -> np.ndarray:
     """Decodes the centre square to `[size, size, channels]`.
 
@@ -224,7 +231,7 @@ def decode_square(
         return centre_square(image, size)
 
     image = _decoded(
-        *(data, channels, max_pixels, least_side, dtype),
+        *(data, channels, max_pixels, least_side, (dtype, window)),
         shrink=shrink if dtype == "uint8" and not whole else None,
     )
     return resize_and_centre_crop(letterbox(image) if whole else image, size)

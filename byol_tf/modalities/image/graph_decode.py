@@ -4,6 +4,8 @@ The counterpart of `decode.decode_square` for exported models,
 which have neither Python nor Pillow.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from byol_tf.modalities.image import graph_bytes
@@ -17,6 +19,7 @@ UNSUPPORTED = "only BMP of 24 or 32 bits without compression can be read"
 SMALL_FRAMES = "only GIF with a frame as large as its screen can be read"
 NO_ADOBE = "only CMYK JPEG with Adobe's mark can be read"
 DAMAGED = "damaged image"
+PNG = b"\x89PNG\r\n\x1a\n"
 STATUSES = (
     *(OK, NO_IMAGE, TOO_LARGE, UNSUPPORTED, SMALL_FRAMES, NO_ADOBE, DAMAGED),
 )
@@ -67,6 +70,7 @@ def decode_files(
     max_pixels: int = MAX_PIXELS,
     dtype: str = "uint8",
     whole: bool = False,
+    window: Sequence[float] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Does `decode_squares`, and gives sizes too: int32 `[n, 2]`.
 
@@ -75,6 +79,8 @@ def decode_files(
     Args:
         whole: take whole images instead, made squares as by
             `resize.letterbox`.
+        window: values of black and white that files of 8 bits are brought
+            into; None for the whole range of `dtype`.
     """
     if channels not in (1, 3):
         raise ValueError(
@@ -85,7 +91,11 @@ def decode_files(
 
     def decode(index, data):
         arguments = data, size, channels, max_pixels, dtype, whole
-        return index, *_decode(*arguments)
+        pixels, status, shape = _decode(*arguments)
+        if window and dtype != "uint8":
+            shallow = _into(pixels, window)
+            pixels = tf.where(_is_deep(data), pixels, shallow)
+        return index, pixels, status, shape
 
     # A graph cannot catch the error of an op, but a data set can leave out
     # the elements that fail. Of those the status remains "damaged".
@@ -113,7 +123,7 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
     """Pixels, status and size of one file, or an error if it is damaged."""
     kinds = [
         _starts(data, b"\xff\xd8\xff"),
-        _starts(data, b"\x89PNG\r\n\x1a\n"),
+        _starts(data, PNG),
         _starts(data, b"GIF87a") | _starts(data, b"GIF89a"),
         _starts(data, b"BM"),
         True,
@@ -198,6 +208,21 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
 
 def _starts(data, magic):
     return tf.strings.substr(data, 0, len(magic)) == magic
+
+
+def _is_deep(data):
+    """Whether a file has 16 bits a channel, as only PNG has here."""
+    bits = graph_bytes.number_of(graph_bytes.bytes_of(data, 24, 1), 1)[0]
+    return _starts(data, PNG) & (bits > 8)
+
+
+def _into(pixels, window):
+    """Pixels of the whole range, brought into a window, of the same dtype."""
+    low, high = window
+    share = tf.cast(pixels, tf.float32) / pixels.dtype.max
+    moved = tf.round(low + share * (high - low))
+    moved = tf.clip_by_value(moved, 0.0, float(pixels.dtype.max))
+    return tf.cast(moved, pixels.dtype)
 
 
 def _decode_jpeg(data, lengths, size, whole):

@@ -32,8 +32,8 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Sizes of stored images `[height, width, channels]`.
 
     Images of several sizes are taken to be squares of twice the views' side
-    by what needs a size. `dtype` stands there unless it is uint8, `whole`
-    where images are letterboxed.
+    by what needs a size. `dtype` stands there unless it is uint8, then also
+    `window` if there is one, and `whole` where images are letterboxed.
     """
     known = {"max_pixels": MAX_PIXELS}
     if preprocessor is not None:
@@ -42,6 +42,8 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
             known["whole"] = True
         if preprocessor.stored != "uint8":
             known["dtype"] = preprocessor.stored
+            if preprocessor.window:
+                known["window"] = list(preprocessor.window)
     if section is not None:
         known["max_pixels"] = int(section.data.max_megapixels * 10**6)
     height, width, channels = shape
@@ -61,7 +63,8 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
     Args:
         data: path of the file, or its bytes.
         sizes: `image_size`, `channels`, `max_pixels`, and `dtype` if it is
-            not uint8; `whole` for whole images.
+            not uint8; `whole` for whole images; `window` that files of 8 bits
+            are brought into.
 
     Returns:
         `[image_size, image_size, channels]`.
@@ -72,7 +75,9 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
     keys = "image_size", "channels", "max_pixels"
     dtype, whole = sizes.get("dtype", "uint8"), sizes.get("whole", False)
     numbers = (sizes[key] for key in keys)
-    return decode_square(data, *numbers, dtype=dtype, whole=whole)
+    return decode_square(
+        data, *numbers, dtype, whole, window=sizes.get("window")
+    )
 
 
 def origin(data) -> dict[str, tuple[int, int]]:
@@ -162,7 +167,7 @@ def _files(prepare, sizes, dtype):
         whole = sizes.get("whole", False)
         images, status, size = decode_files(
             *(files, sizes["image_size"], sizes["channels"]),
-            *(sizes["max_pixels"], dtype, whole),
+            *(sizes["max_pixels"], dtype, whole, sizes.get("window")),
         )
         origin = ({"size": size},) if whole else ()
         return (prepare(images), status, *origin)

@@ -55,12 +55,12 @@ class ImageModality:
     codec = staticmethod(codec)
 
     def decoder(self, section, whole=False):
-        data = section.data
+        data, window = section.data, parse_window(section.data.window)
         return image_decoder(
             data.image_size or None,
             data.channels or None,
             int(data.max_megapixels * 10**6),
-            free_range=parse_window(data.window) not in CHOICES,
+            window=None if window in CHOICES else window,
             whole=whole,
         )
 

@@ -22,7 +22,7 @@ from byol_tf.modalities.image.decode import (
     decode_to_cut,
     look,
 )
-from byol_tf.modalities.image.layer import DTYPES
+from byol_tf.modalities.image.layer import DTYPES, Window
 from byol_tf.modalities.image.resize import (
     letterbox,
     resize_and_centre_crop,
@@ -80,7 +80,7 @@ def image_decoder(
     image_size: int | None = None,
     channels: int | None = None,
     max_pixels: int = MAX_PIXELS,
-    free_range: bool = False,
+    window: Window | None = None,
     whole: bool = False,
 ) -> Decoder:
     """Makes the decoder of images.
@@ -91,8 +91,9 @@ def image_decoder(
         channels: 1 or more; None: as they are, and 3 for files of colours or
             gray.
         max_pixels: files of more are `Unreadable`.
-        free_range: whether floats of arrays may lie outside of [0, 1], since
-            a window says what is black and white.
+        window: which values are black and white of images deeper than 8
+            bits, if it is given: floats may lie outside of [0, 1], and files
+            of 8 bits among deeper ones are brought into it.
         whole: letterbox images to squares of `image_size`, see
             `resize.letterbox`, in place of cutting out the centre.
 
@@ -106,18 +107,20 @@ def image_decoder(
         )
     decoder = Decoder(
         spec={},
-        decode=_Decode((), max_pixels, whole, ""),
+        decode=_Decode((), max_pixels, whole, "", window),
         extensions=EXTENSIONS,
         conform=functools.partial(
             _conform,
             image_size=image_size,
             channels=channels,
-            free_range=free_range,
+            free_range=window is not None,
             whole=whole,
         ),
         feature="Image",
         # Not a pair without `whole`: stores of earlier releases stay valid.
-        key=(max_pixels, "whole") if whole else max_pixels,
+        key=(max_pixels, *["whole"] * whole, *(window or ()))
+        if whole or window
+        else max_pixels,
     )
     shape = (image_size, image_size, channels or 3)
     decoder = _decoding(decoder, shape, "uint8")
@@ -143,18 +146,20 @@ class _Decode:
     max_pixels: int
     whole: bool
     dtype: str
+    window: Window | None
 
     def __call__(self, data, least_side=None):
         height, width, channels = self.shape
         limit, dtype = self.max_pixels, self.dtype
         if height is not None and height == width:
-            square = height, channels, limit, dtype, self.whole
+            square = height, channels, limit, dtype, self.whole, self.window
             return decode_square(data, *square)
         image = decode_image(
             *(data, channels),
             max_pixels=limit,
             least_side=least_side,
             dtype=dtype,
+            window=self.window,
         )
         if height is not None and image.shape != self.shape:
             raise Unreadable(f"shape {image.shape}, not {self.shape}")
@@ -164,8 +169,8 @@ class _Decode:
         """A row of free size, no larger than its cuts need; see `Views`."""
         if self.shape[0] is not None:
             return self(data)
-        options = self.shape[-1], self.max_pixels, cuts, self.dtype
-        return decode_to_cut(data, *options)
+        options = self.max_pixels, cuts, self.dtype, self.window
+        return decode_to_cut(data, self.shape[-1], *options)
 
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:

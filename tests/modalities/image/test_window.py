@@ -5,12 +5,17 @@ import logging
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from byol_tf.data.examples import Examples
+from byol_tf.modalities.image.graph_decode import decode_files
+from byol_tf.modalities.image.inputs import decode_row
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.modalities.image.reading import load_images
 from byol_tf.modalities.image.views import CentreView, TwoViews, View
 from byol_tf.modalities.image.window import fit_window, parse_window
+from configs import base
 
 RAMP = np.tile(np.arange(64, dtype=np.uint16), (64, 1))[None, ..., None]
 
@@ -133,3 +138,40 @@ def test_few_deep_files_among_others_are_brought_to_bytes(tmp_path):
     Image.fromarray(RAMP[0, ..., 0] * 1040).save(tmp_path / "d.png")
     images = load_images("folder", directory=str(tmp_path), image_size=64)
     assert images.rows.dtype == np.uint8 and images.rows[3].max() == 255
+
+
+GRAY = np.arange(0, 256, dtype=np.uint8).reshape(16, 16)
+
+
+def png(pixels):
+    return tf.io.encode_png(pixels[..., None]).numpy()
+
+
+@pytest.mark.parametrize("window", [(0.0, 4095.0), (100.0, 1123.0)])
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_files_of_8_bits_are_brought_into_the_window(window, in_graph):
+    """White of 8 bits is white: not 65535, far beyond a white of 4095."""
+    low, high = window
+    deep = np.round(low + GRAY / 255 * (high - low)).astype(np.uint16)
+    for pixels in (GRAY, deep):
+        if in_graph:
+            files = tf.constant([png(pixels)])
+            sizes = 16, 1, 10**6, "uint16", False, window
+            decoded = decode_files(files, *sizes)[0][0]
+        else:
+            sizes = {"image_size": 16, "channels": 1, "max_pixels": 10**6}
+            more = {"dtype": "uint16", "window": window}
+            decoded = decode_row(png(pixels), {**sizes, **more})
+        np.testing.assert_allclose(decoded[..., 0], deep, atol=1)
+
+
+def test_a_window_that_is_given_holds_for_both_depths_of_a_folder(tmp_path):
+    config = base.get_config()
+    config.data.window = "0,4095"
+    deep = GRAY.astype(np.uint16) * 16
+    for name, pixels in {"a": GRAY, "b": deep}.items():
+        (tmp_path / f"{name}.png").write_bytes(png(pixels))
+    files = sorted(tmp_path.iterdir())
+    decode = IMAGE.decoder(config).of_files(files).decode
+    first, second = (decode(file)[..., 0].astype(int) for file in files)
+    np.testing.assert_allclose(first, second, atol=16)
