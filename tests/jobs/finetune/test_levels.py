@@ -113,7 +113,7 @@ def test_a_step_sees_targets_where_the_spots_are(finished, monkeypatch):
 
 
 def test_metrics_come_batch_by_batch(finished):
-    (run, _) = finished[2]["fractions"]["100%"]["variants"]["frozen"]["runs"]
+    (run,) = finished[2]["fractions"]["100%"]["variants"]["frozen"]["runs"]
     assert finished[2]["test_images"] == 8
     assert run["test"]["batches"] == 2
 

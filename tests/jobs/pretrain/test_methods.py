@@ -162,7 +162,7 @@ def test_every_recipe_says_where_it_is_from_and_is_possible(name):
     assert config.objective.name == name
     assert IMAGE.views(config, CentreView(32))
     text = " ".join(module.__doc__.split())
-    assert f"--config=configs/cifar10_{name}.py" in text
+    assert f"--config=cifar10_{name}" in text
     assert "Not measured here." in text
     assert "ublished" in text
 
