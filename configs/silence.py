@@ -1,7 +1,7 @@
 """Starts TensorFlow without its notes, and without what no command needs.
 
-With `TF_CPP_MIN_LOG_LEVEL` set by the user, all of them are shown. Imports
-the standard library alone.
+With `TF_CPP_MIN_LOG_LEVEL` 0 or 1 all of the notes are shown. Imports the
+standard library alone.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_SHOWN = ("0", "1")  # levels of one who wants to see them
 # Notes that come whatever the level, and the error of a machine without a GPU.
 _NOTES = re.compile(
     rb"WARNING: All log messages before absl::Init|[IW]\d{4} \d\d:"
@@ -56,10 +57,10 @@ def _unseen(name):
 
 @contextlib.contextmanager
 def _quiet():
-    if LEVEL in os.environ or "tensorflow" in sys.modules:
+    if os.environ.get(LEVEL) in _SHOWN or "tensorflow" in sys.modules:
         yield
         return
-    os.environ[LEVEL] = "2"  # warnings and notes of C++, from here on
+    os.environ.setdefault(LEVEL, "2")  # of C++, from here on
     if not hasattr(os, "fork"):
         yield
         return

@@ -63,9 +63,13 @@ def test_a_start_that_breaks_off_leaves_its_error_alone(name, place):
     assert start(place, name, place).stderr.splitlines() == [ERROR]
 
 
-def test_who_sets_the_level_sees_all(place):
-    done = start(place, "embed", place, **{silence.LEVEL: "0"})
-    assert done.stderr.splitlines() == [*NOTES, ERROR]
+@pytest.mark.parametrize(
+    "level,notes", [("0", NOTES), ("1", NOTES), ("2", []), ("3", [])]
+)
+def test_who_lowers_the_level_sees_all(place, level, notes):
+    """A higher one asks for less, as a command does of those it starts."""
+    done = start(place, "embed", place, **{silence.LEVEL: level})
+    assert done.stderr.splitlines() == [*notes, ERROR]
 
 
 @pytest.mark.parametrize(
