@@ -121,7 +121,7 @@ def with_overrides(arguments: Sequence[str]) -> list[str]:
     Raises:
         ValueError: see `overrides`.
     """
-    given = _given(arguments)
+    given = given_flags(arguments)
     if "data" not in given:
         return list(arguments)
     # The file of the configuration goes before its fields.
@@ -149,7 +149,7 @@ def with_recipe(arguments: Sequence[str]) -> list[str]:
     Where `--data` but no `--config` is given, the kind of data is seen from
     the files and printed; `--modality` says it.
     """
-    given = _given(arguments)
+    given = given_flags(arguments)
     modality = given.get("modality", "")
     fields = [f"--config.modality={modality}"] if modality else []
     if "data" not in given or "config" in given:
@@ -188,8 +188,8 @@ def give_data(config, data: str | None) -> None:
         config.base = find(KINDS[kind].recipe)
 
 
-def _given(arguments):
-    """Values by the names of flags."""
+def given_flags(arguments: Sequence[str]) -> dict[str, str]:
+    """Returns the values of `--name=value` words, by name; the last counts."""
     return dict(
         word.lstrip("-").split("=", 1) for word in arguments if "=" in word
     )

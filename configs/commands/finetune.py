@@ -58,20 +58,20 @@ def expand(arguments):
     words = " ".join(arguments).replace("--task ", "--task=").split()
     given = any(word.startswith("--config=") for word in arguments)
     dense = {"--task=detection", "--task=keypoints"} & set(words)
-    if dense and "--config.task.head=vector" not in words and not given:
-        arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
     if not given:
-        defaults = (objects if dense else finetune).get_config()
-        arguments = [*arguments, *_fewer_steps(arguments, defaults)]
+        recipe = finetune
+        if dense and "--config.task.head=vector" not in words:
+            recipe = objects
+            arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
+        arguments = [*arguments, *_fewer_steps(arguments, recipe.get_config())]
     return data_argument.with_overrides(arguments)
 
 
 def _fewer_steps(arguments, defaults):
     """Fewer steps at least, where fewer epochs are asked for and not steps."""
-    name, least = "--config.epochs=", "--config.min_steps="
-    found = [a for a in arguments if a.startswith((name, least))]
-    epochs = found[-1].removeprefix(name) if found else ""
-    if not epochs.isdecimal() or any(a.startswith(least) for a in found):
+    flags = data_argument.given_flags(arguments)
+    epochs = flags.get("config.epochs", "")
+    if not epochs.isdecimal() or "config.min_steps" in flags:
         return []
     share = int(epochs) / defaults.epochs
     if share >= 1:
@@ -81,7 +81,7 @@ def _fewer_steps(arguments, defaults):
         f"Steps: {steps} at least for {epochs} epochs, not "
         f"{defaults.min_steps} (--config.min_steps)."
     )
-    return [f"{least}{steps}"]
+    return [f"--config.min_steps={steps}"]
 
 
 def main():

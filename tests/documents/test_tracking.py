@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.S)
 
 
 class Tracker(types.ModuleType):
-    """Takes numbers as W&B and MLflow do, and whatever else they are told."""
+    """Records logged numbers; accepts any other call of W&B and MLflow."""
 
     def __init__(self, name):
         super().__init__(name)

@@ -102,6 +102,13 @@ def test_killed_at_any_moment_it_ends_as_one_left_alone(tmp_path):
     [
         (["--config.epochs=3"], ["--config.min_steps=30"]),
         (["--task=detection", "--config.epochs=3"], ["--config.min_steps=15"]),
+        (
+            [
+                *("--task=keypoints", "--config.task.head=vector"),
+                "--config.epochs=3",
+            ],
+            ["--config.min_steps=30"],
+        ),
         (["--config.epochs=3", "--config.min_steps=9"], []),
         (["--config.epochs=60"], []),
         (["--config=mine.py", "--config.epochs=3"], []),

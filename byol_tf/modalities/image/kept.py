@@ -26,7 +26,7 @@ class Pixels:
     Attributes:
         decode: of the files.
         dtype: of the pixels.
-        side: pixels; images are reduced until their shorter side has so many.
+        side: pixels; larger images are reduced to this shorter side.
         view: pixels of a view's side; no reduction is smaller.
     """
 
@@ -141,8 +141,8 @@ def codec(
         store: "pixels" or "shards".
         examples: encoded.
         views: that are cut from them.
-        side: pixels that shorter sides are reduced to; 0 for so many that the
-            smallest crop is as large as its view.
+        side: pixels of the shorter side of reduced images; 0: chosen so that
+            the smallest crop is as large as its view.
     """
     pair = views.view1, views.view2
     side = side or max(view.kept_side() for view in pair)
