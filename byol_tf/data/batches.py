@@ -22,6 +22,10 @@ FOREVER = np.iinfo(np.int64).max
 READERS = 4  # batches that are made at a time
 AHEAD = 4  # batches that are kept ready
 
+# `tf.data` rewrites functions for graphs, with all that they make: cutting
+# views, which is Python, took six times longer.
+as_written = tf.autograph.experimental.do_not_convert
+
 
 def training_batches(
     examples: Examples,
@@ -73,6 +77,7 @@ def training_batches(
         chosen = chosen.reshape(-1, part)
         return chosen, examples.order(seed, int(epoch))[chosen]
 
+    @as_written
     def steps_of_epoch(epoch):
         steps = tf.numpy_function(
             order, [epoch], (tf.int64, tf.int64), stateful=False
@@ -80,7 +85,7 @@ def training_batches(
         for tensor in steps:
             tensor.set_shape([None, part])
         steps = tf.data.Dataset.from_tensor_slices(tuple(steps))
-        return steps.map(lambda places, rows: (epoch, places, rows))
+        return steps.map(as_written(lambda *step: (epoch, *step)))
 
     steps = tf.data.Dataset.range(first_epoch, FOREVER).flat_map(steps_of_epoch)
     if num_steps is not None:
@@ -132,6 +137,7 @@ def with_views(
     """
     seed_of = _seed_of(view_seed, start_step, shard)
 
+    @as_written
     def draw(number, batch):
         images, labels = batch
         return tuple(views(images, seed=seed_of(number))), labels
@@ -217,6 +223,7 @@ def _gather(steps, examples, part):
         batch[order] = stored[rows[order]]
         return batch, labels[rows]
 
+    @as_written
     def batch(epoch, places, rows):
         spec = batch_spec(examples.spec, part)
         return _call(read, [rows], spec, tf.TensorSpec([part], tf.int32))
@@ -236,6 +243,7 @@ def _padded(steps, reader, part):
         labels = [examples.labels[number] for number, _ in found]
         return (*batch.values(), np.array(labels, np.int32))
 
+    @as_written
     def batch(*step):
         spec = batch_spec(examples.spec, part)
         return _call(read, step, spec, tf.TensorSpec([part], tf.int32))
@@ -259,6 +267,7 @@ def _cut(steps, reader, views, seed_of, part):
             *cuts, labels = zip(*found, strict=True)
         return *map(np.stack, cuts), np.array(labels, np.int32)
 
+    @as_written
     def cut(number, step):
         numbers = views.numbers(seed_of(number), part)
         with tf.init_scope():

@@ -1,13 +1,14 @@
 """Images stored as files of several sizes, cut from their originals."""
 
 import functools
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from byol_tf import load_encoder
+from byol_tf import View, load_encoder
 from byol_tf.data.batches import rows_for_views, training_batches
 from byol_tf.data.order import epoch_order
 from byol_tf.jobs.pretrain import build, data
@@ -98,6 +99,22 @@ def test_both_views_have_crops_of_their_own(config, tmp_path):
     assert first.shape == second.shape == (16, SIZE, SIZE, 3)
     same = np.all(np.equal(*crops), axis=(1, 2, 3))
     assert not same.any()
+
+
+def test_cutting_runs_as_it_was_written(config, tmp_path, monkeypatch):
+    # `tf.data` converts functions, and all they call, to a slower form.
+    callers = set()
+
+    def cut_array(self, image, numbers, real=View.cut_array):
+        frame = sys._getframe()
+        while frame := frame.f_back:
+            callers.add(frame.f_code.co_filename)
+        return real(self, image, numbers)
+
+    monkeypatch.setattr(View, "cut_array", cut_array)
+    batches_of(config, tmp_path, num_steps=1)
+    assert any(name.endswith("batches.py") for name in callers)
+    assert not [name for name in callers if "autograph_generated" in name]
 
 
 def test_the_run_learns_and_explains_itself(run):
