@@ -108,7 +108,9 @@ def get_config() -> ml_collections.ConfigDict:
     # file, run folder, checkpoint folder or official checkpoint, and then it is
     # that encoder, whatever the fields above. "": random.
     encoder.weights = ""
-    encoder.freeze = ""  # layers, or beginnings of their names: stem,stage1
+    # Layers, or beginnings of their names: stem,stage1; batch_norms: those keep
+    # the statistics of encoder.weights.
+    encoder.freeze = ""
 
     config.heads = heads = ml_collections.ConfigDict()
     # 0: the method's own, in byol_tf/models; for byol 4096, 256, 2 and 4096.

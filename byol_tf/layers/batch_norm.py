@@ -149,7 +149,11 @@ def synchronize(model: keras.Model, choice: bool) -> None:
     for layer in model.layers:
         if hasattr(layer, "layers"):
             synchronize(layer, choice)
-        elif isinstance(
-            layer, FusedBatchNormalization | keras.layers.BatchNormalization
-        ):
+        elif is_batch_norm(layer):
             layer.synchronized = choice
+
+
+def is_batch_norm(layer: keras.Layer) -> bool:
+    """Says whether a layer is one of these, or of Keras."""
+    ours, keras_own = FusedBatchNormalization, keras.layers.BatchNormalization
+    return isinstance(layer, ours | keras_own)

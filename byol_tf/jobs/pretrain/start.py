@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 
 from byol_tf.files import loading, save_model
+from byol_tf.layers.batch_norm import is_batch_norm
 from byol_tf.layers.graph import functional_graph
 from byol_tf.layers.parameters import unfreeze
 from byol_tf.layers.plain import to_fast
@@ -19,6 +20,7 @@ from byol_tf.training.checkpoints import (
     restore_encoder,
 )
 
+BATCH_NORMS = "batch_norms"  # of `encoder.freeze`: all of them
 PUBLISHED = "imagenet"  # of `encoder.weights`: those of the modality
 KEPT = "start.keras"  # in the run folder, so that it can go on without the file
 
@@ -70,20 +72,20 @@ def freeze(model: keras.Model, names: str) -> None:
     Args:
         model: with such layers, at any depth.
         names: with commas; "stage1" is the beginning of "stage1_block0_conv"
-            and not of "stage10".
+            and not of "stage10". "batch_norms" are the batch norms, which
+            then keep the statistics they have.
 
     Raises:
         ValueError: there is no such layer, or none is left to train.
     """
     layers = list(_layers(model))
     for name in filter(None, (part.strip() for part in names.split(","))):
-        end = r"(?!\d)" if name[-1].isdigit() else ""
-        found = [x for x in layers if re.match(re.escape(name) + end, x.name)]
+        found = _called(layers, name)
         if not found:
             there = dict.fromkeys(x.name.split("_")[0] for x in layers)
             raise ValueError(
                 f"encoder.freeze={names}: no layer begins with {name!r}; they "
-                f"begin with {', '.join(there)}"
+                f"begin with {', '.join(there)}; or {BATCH_NORMS}"
             )
         for layer in found:
             layer.trainable = False
@@ -157,6 +159,14 @@ def _check_inputs(model, made, name):
             f"encoder.weights={name} must give vectors [batch, features]. "
             f"Received: {model.output_shape}"
         )
+
+
+def _called(layers, name):
+    """Those whose name begins so."""
+    if name == BATCH_NORMS:
+        return [x for x in layers if is_batch_norm(x)]
+    end = r"(?!\d)" if name[-1].isdigit() else ""
+    return [x for x in layers if re.match(re.escape(name) + end, x.name)]
 
 
 def _layers(model):

@@ -11,6 +11,7 @@ import pytest
 
 from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.pretrain import build
+from byol_tf.layers.batch_norm import is_batch_norm
 from byol_tf.modalities.image.efficientnet_lite import imagenet_file
 from byol_tf.modalities.image.torch_file import load_state
 from byol_tf.runs import config as run_config
@@ -119,6 +120,23 @@ def test_frozen_layers_stay_bit_for_bit_and_others_learn(earlier, frozen):
             layer, keras.layers.Normalization
         )
         assert same == still, layer.name
+
+
+def test_frozen_batch_norms_keep_their_statistics(earlier, arrays, tmp_path):
+    job = started(arrays, tmp_path, earlier, "batch_norms")
+    before = load_encoder(earlier).model
+    with eagerly():
+        job.run(tmp_path)
+    for network in (job.model.encoder, job.model.target_encoder):
+        norms = [layer for layer in network.layers if is_batch_norm(layer)]
+        assert len(norms) > 1
+        for layer in norms:
+            wanted = before.get_layer(layer.name).get_weights()
+            assert_equal(layer.get_weights(), wanted)
+        assert any(
+            not np.array_equal(new, old)
+            for new, old in zip(network.weights, before.weights, strict=True)
+        )
 
 
 def test_the_table_and_the_report_name_the_start(frozen):
