@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import shlex
 from collections.abc import Sequence
 
 from configs.command_line import find
@@ -186,6 +187,45 @@ def give_data(config, data: str | None) -> None:
         kind, line = kind_of(data)
         print(line, flush=True)
         config.base = find(KINDS[kind].recipe)
+
+
+def check_runs(arguments: Sequence[str], command: str) -> list[str]:
+    """Returns the arguments of a comparison or search that says of what.
+
+    Args:
+        arguments: flags.
+        command: such as "byol_tf compare", for messages.
+
+    Raises:
+        ValueError: the folder of runs is data, or is not there and nothing
+            else says what is to be trained on.
+    """
+    given = given_flags(arguments)
+    runs = given.get("workdir")
+    if "data" in given or not runs:
+        return list(arguments)
+    name = shlex.quote(runs)
+    if runs.startswith("tfds:") or _is_data(pathlib.Path(runs)):
+        raise ValueError(
+            f"{runs} holds data and no runs; name a folder for the runs too: "
+            f"{command} {name} RUNS"
+        )
+    if given.keys() == {"workdir"} and not os.path.exists(runs):
+        raise ValueError(
+            f"there is no {runs}: neither data nor a folder of runs to go on "
+            f"with. Data of yours: {command} DATA {name}; those of a recipe: "
+            f"{command} {name} --config.base=quickstart"
+        )
+    return list(arguments)
+
+
+def _is_data(path):
+    """Whether it holds files of a known kind, and no run folders."""
+    if path.suffix.lower() in (".npz", ".csv"):
+        return not path.is_dir()
+    depths = ("", "*/", "*/*/")
+    runs = any(any(path.glob(f"{d}config.yaml")) for d in depths)
+    return not runs and bool(kind_of(str(path))[1])
 
 
 def given_flags(arguments: Sequence[str]) -> dict[str, str]:

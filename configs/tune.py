@@ -1,6 +1,6 @@
 """Search for settings: every field, with unit.
 
-    byol_tf tune runs/tune
+    byol_tf tune runs/tune --config.base=quickstart
 
 20 trainings, one after the other. Where there are no labels:
 

@@ -37,10 +37,19 @@ RETIRED = {
     ),
     "faults.rollbacks": Retired(lambda value: False, "faults.in_a_row"),
 }
+GO_ON = (
+    f"continue it with --workdir alone, go on with a mixture by {FLAG}, or "
+    "choose another --workdir"
+)
 
 
 def config_of_run(
-    config, workdir, defaults, trusted: str = "", accept: Sequence[str] = ()
+    config,
+    workdir,
+    defaults,
+    trusted: str = "",
+    accept: Sequence[str] = (),
+    advice: str = GO_ON,
 ) -> ml_collections.ConfigDict:
     """The configuration of a run folder, kept there from its first start.
 
@@ -51,6 +60,7 @@ def config_of_run(
             of an earlier version lacks.
         trusted: name of a modality outside the package that may be imported.
         accept: patterns of the fields in which the two may differ.
+        advice: what to do where they differ.
 
     Raises:
         ValueError: if there is neither, or if the two differ.
@@ -71,8 +81,7 @@ def config_of_run(
         if any(matters(field, accept) for field in changed):
             raise ValueError(
                 f"{workdir} holds a run with another configuration "
-                f"({listed(changed)}); continue it with --workdir alone, go on "
-                f"with a mixture by {FLAG}, or choose another --workdir"
+                f"({listed(changed)}); {advice}"
             )
         if changed:
             logging.warning("Going on with changes: %s.", listed(changed))

@@ -27,6 +27,10 @@ _WORKDIR = flags.DEFINE_string(
 )
 
 
+def expand(arguments):
+    return data_argument.check_runs(arguments, "byol_tf compare")
+
+
 def main():
     data_argument.give_data(_CONFIG.value, _DATA.value)
     command_line.check_file(_CONFIG.value.base)

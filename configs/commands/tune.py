@@ -33,6 +33,10 @@ _MEASURE = flags.DEFINE_string(
 )
 
 
+def expand(arguments):
+    return data_argument.check_runs(arguments, "byol_tf tune")
+
+
 def main():
     data_argument.give_data(_CONFIG.value, _DATA.value)
     if _MEASURE.value:

@@ -46,6 +46,7 @@ def _folder(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "run" / "encoder.keras").touch()
     (tmp_path / "run" / "classifier.keras").touch()
+    (tmp_path / "photos" / "a" / "1.png").touch()
     np.savez(tmp_path / "a.npz", x_train=np.zeros(1))
     (tmp_path / "photos" / "labels.csv").write_text("path,label\na/1.png,x\n")
     return tmp_path
@@ -95,6 +96,10 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["embed", "run", "tfds:mnist"], "a folder, a .csv or an .npz file"),
         (["finetune", "run", "--data", "no.csv"], "no.csv: there is no such"),
         (["compare", "no.npz", "new"], "no.npz: there is no such file"),
+        (["compare", "/phtos"], "there is no /phtos: neither data nor"),
+        (["tune", "/phtos"], "byol_tf tune /phtos --config.base=quickstart"),
+        (["compare", "photos", "--config.workers=2"], "photos RUNS"),
+        (["tune", "tfds:mnist"], "tfds:mnist holds data and no runs"),
         (["embed", "none", "photos"], "no encoder in none"),
         (["finetune", "run", "--nothing=1"], "Unknown command line flag"),
         (["pretrain", "photos", "new", "--config=phtos"], "phtos"),
@@ -127,9 +132,10 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["select", "run", "photos", "--count", "5"],
         ["embed", "--workdir=run", "photos"],
         ["serve", "run"],
-        ["compare", "new"],
+        ["compare", "new", "--config.base=quickstart"],
         ["compare", "photos", "new"],
-        ["tune", "new"],
+        ["compare", "run"],
+        ["tune", "new", "--config.base=quickstart"],
         ["tune", "photos", "new"],
         ["pretrain", "photos/labels.csv", "new"],
         ["pretrain", "memory://photos", "new"],

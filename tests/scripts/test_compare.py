@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import re
 
 import pytest
 
@@ -64,6 +65,27 @@ def test_a_wrong_field_is_found_before_anything_runs(tmp_path, changes, match):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    "wrong,advice,right",
+    [
+        ({"variants": ("abc",)}, "('slow target', 'objective.tau=0.999')",
+         {"variants": (("slow target", "objective.tau=0.999"),)}),
+        ({"variants": (("...",),)}, "must have a letter",
+         {"variants": (("...a",),)}),
+        ({"grid": (("objective.tau",),)}, "('objective.tau', 0.9, 0.99)",
+         {"grid": (("objective.tau", 0.9, 0.99),)}),
+        ({"common": ("objective.tau",)}, "as objective.tau=0.99",
+         {"common": ("objective.tau=0.99",)}),
+        ({"common": ("seed=3",)}, "seeds sets the seed", {"seeds": (3,)}),
+        ({"base": "clothes"}, "`byol_tf` alone lists", {"base": "quickstart"}),
+    ],
+)  # fmt: skip
+def test_what_an_error_advises_works(tmp_path, wrong, advice, right):
+    with pytest.raises((OSError, ValueError), match=re.escape(advice)):
+        built(tmp_path, **wrong)
+    assert built(tmp_path, **right).runs
+
+
 def test_a_base_that_is_not_there_is_named(tmp_path):
     with pytest.raises(OSError, match=r"no configuration file /nowhere"):
         built(tmp_path, base="/nowhere.py")
@@ -73,8 +95,11 @@ def test_a_run_of_another_configuration_is_refused(tmp_path):
     run = make_run(tmp_path)
     (tmp_path / "byol").mkdir()
     run.rename(tmp_path / "byol" / "seed0")
-    with pytest.raises(ValueError, match=r"byol, seed 0: .*another config"):
+    with pytest.raises(
+        ValueError, match=r"byol, seed 0: .*another config.*another --workdir"
+    ):
         built(tmp_path)
+    assert built(tmp_path / "another").runs
 
 
 def test_the_command_is_that_of_a_training(tmp_path):

@@ -77,8 +77,8 @@ def test_the_fakes_show_an_import(place, script):
         "eval_linear": [RUN, "--config.data.source=embedded"],
         "finetune": [RUN, "--predict=images"],
         "embed": [RUN, "--images=images"],
-        "compare": ["--workdir=new"],
-        "tune": ["--workdir=new"],
+        "compare": [RUN],
+        "tune": [RUN],
         **NEEDED,
     }
     _, _, errors = answer(place, script, *flags[script])
@@ -322,7 +322,7 @@ INTERRUPTED = "\ninterrupted; run the same command again\n"
     [
         ("train", NEW, signal.SIGINT, 130, "", INTERRUPTED),
         ("train", NEW, signal.SIGTERM, 0, STOPPED, ""),
-        ("tune", ["--workdir=new"], signal.SIGTERM, 130, "", INTERRUPTED),
+        ("tune", [RUN], signal.SIGTERM, 130, "", INTERRUPTED),
         ("finetune", [RUN, "--predict=images"], 2, 130, "", INTERRUPTED),
         ("embed", [RUN, "--images=images"], 15, 130, "", INTERRUPTED),
         ("serve", ["--model=."], signal.SIGTERM, 0, STOPPED, ""),

@@ -1,7 +1,8 @@
 """`tune.py` as a user starts it."""
 
 import functools
-import runpy
+import re
+import shlex
 
 import pytest
 
@@ -42,6 +43,28 @@ def test_a_wrong_field_is_found_before_anything_runs(tmp_path, changes, match):
         built(tmp_path, **changes)
 
 
+@pytest.mark.parametrize(
+    "wrong,advice,right",
+    [
+        ({"space": ()}, "('optimizer.base_lr', 'log', 1e-3, 1e-1)",
+         {"space": (("optimizer.base_lr", "log", 1e-3, 1e-1),)}),
+        ({"space": (("augment.flip", "float", 0.5),)}, "'int', low, high)",
+         {"space": (("augment.flip", "float", 0.0, 0.5),)}),
+        ({"space": (("augment.flip", "choice", 0.5),)}, "value, value, ...)",
+         {"space": (("augment.flip", "choice", 0.0, 0.5),)}),
+        ({"common": ("monitor.knn=False",)}, "monitor.knn=True",
+         {"common": ("monitor.knn=True",)}),
+        ({"objective": "kNN"}, "one of knn, label_free",
+         {"objective": "label_free", "common": ("monitor.knn=False",)}),
+        ({"base": "clothes"}, "`byol_tf` alone lists", {"base": "quickstart"}),
+    ],
+)  # fmt: skip
+def test_what_an_error_advises_works(tmp_path, wrong, advice, right):
+    with pytest.raises((OSError, ValueError), match=re.escape(advice)):
+        built(tmp_path, **wrong)
+    assert built(tmp_path, **right).trials
+
+
 def test_what_a_trial_chose_wins_over_what_all_share(tmp_path):
     job = built(tmp_path, common=("objective.tau=0.9", "epochs=3"))
     command = job.train(["objective.tau=0.8"], tmp_path / "trial")
@@ -54,13 +77,16 @@ def test_without_a_folder_it_says_what_it_needs():
     assert_one_clear_line(run_tune(), "--workdir")
 
 
-def test_a_written_configuration_gives_the_same_values(tmp_path):
+def test_the_command_of_a_written_configuration_loads_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     config = quickstart.get_config()
     config.objective.tau = 0.123
-    text = tune_builders.config_file(config, ["objective.tau=0.123"], "runs/t")
-    (tmp_path / "best_config.py").write_text(text)
-    found = runpy.run_path(str(tmp_path / "best_config.py"))["get_config"]()
-    assert found.to_dict() == config.to_dict()
+    text = tune_builders.config_file(config, ["objective.tau=0.123"], "my runs")
+    command = re.search("# byol_tf pretrain RUN (.*)", text)[1]
+    (path,) = (w.removeprefix("--config=") for w in shlex.split(command))
+    (tmp_path / path).parent.mkdir()
+    (tmp_path / path).write_text(text)
+    assert command_line.load(path, ()).to_dict() == config.to_dict()
     assert "#     objective.tau=0.123" in text
     assert max(map(len, text.splitlines())) <= 80
 

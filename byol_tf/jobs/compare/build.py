@@ -12,6 +12,8 @@ from byol_tf.jobs.pretrain import plan
 from byol_tf.jobs.processes import train_command
 from byol_tf.runs.config import config_of_run
 
+_ADVICE = "set them as they were, or choose another --workdir"
+
 
 @in_section()
 def comparison(
@@ -39,7 +41,7 @@ def comparison(
             builders.check(plan.stand_in(loaded))
             folder = pathlib.Path(workdir) / run.folder
             plan.close(loaded, folder)
-            config_of_run(loaded, folder, defaults)
+            config_of_run(loaded, folder, defaults, advice=_ADVICE)
         except ValueError as error:
             raise ValueError(f"{run.name}: {error}") from error
     return Comparison(

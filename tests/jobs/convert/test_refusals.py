@@ -1,6 +1,7 @@
 """A checkpoint that does not fit ends in one line, and leaves no file."""
 
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -122,7 +123,7 @@ def test_another_pickle_is_refused_with_what_it_holds(content, tmp_path):
     "wanted", [{"encoder": "resnet50"}, {"width": 2}, {"encoder": "resnet18"}]
 )
 def test_another_encoder_than_the_wanted_one_is_refused(wanted):
-    with pytest.raises(ValueError, match=r"holds a resnet .* of width 0\.125"):
+    with pytest.raises(ValueError, match=r"0\.125.*leave that out to convert"):
         conversion.convert(TINY, **wanted)
 
 
@@ -132,6 +133,33 @@ def test_an_existing_file_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="exists already"):
         convert_builders.convert_file(TINY, path)
     assert path.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "wrong,advice,right",
+    [
+        ({"width": 2}, "leave that out", {}),
+        ({"to": "encoder.h5"}, "must end in .keras", {"to": "new.keras"}),
+        ({"to": "encoder.keras"}, "choose another name", {"to": "b.keras"}),
+        ({"vectors": "a.npz"}, "hold `images` [n, height, width, 3] and "
+         "`representations` [n, 8]", {"vectors": "right.npz"}),
+    ],
+)  # fmt: skip
+def test_what_an_error_advises_works(
+    wrong, advice, right, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "encoder.keras").touch()
+    np.savez("a.npz", pictures=images())
+    np.savez(
+        "right.npz",
+        images=images(),
+        representations=conversion.convert(TINY).encoder(images()),
+    )
+    with pytest.raises(ValueError, match=re.escape(advice)):
+        convert_builders.convert_file(TINY, **{"to": "a.keras", **wrong})
+    about = convert_builders.convert_file(TINY, **{"to": "a.keras", **right})
+    assert about["features"] == 8
 
 
 @pytest.mark.parametrize(

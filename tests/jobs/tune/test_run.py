@@ -131,9 +131,13 @@ def test_finished_trials_stay_and_more_are_added_to_them(finished):
 
 
 def test_another_search_in_the_folder_is_refused(tmp_path):
-    search(tmp_path, trials=1, identity={"space": "a", "base": "b"})
+    first, other = {"space": "a", "base": "b"}, {"space": "c", "base": "b"}
+    search(tmp_path, trials=1, identity=first)
     with pytest.raises(ValueError, match="another search: space changed"):
-        search(tmp_path, trials=2, identity={"space": "c", "base": "b"})
+        search(tmp_path, trials=2, identity=other)
+    for folder, identity in ((tmp_path, first), (tmp_path / "new", other)):
+        result, _ = search(folder, trials=1, identity=identity)  # as advised
+        assert len(result["trials"]) == 1
 
 
 def test_an_interrupted_trial_goes_on_as_it_was(tmp_path):
