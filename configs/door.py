@@ -22,6 +22,7 @@ from absl import app, flags, logging
 from configs import fields, signals, silence, words
 
 USAGE_ERROR = 2
+GIVE_DATA = "give data, those of the run or others, by --data=DIR"
 CHANGE = "change"  # flag of `pretrain`
 ENCODER = "encoder.keras"
 EMBEDDINGS = "embeddings.parquet"
@@ -104,19 +105,22 @@ def check_weights(config, workdir: str) -> None:
         )
 
 
-def check_data(section: Mapping, workdir: str) -> None:
+def check_data(section: Mapping, workdir: str, advice: str = "") -> None:
     """Raises a ValueError if the folder or file of a data set is not there.
 
     Args:
         section: `data` of a configuration; None, or no such field, where the
             run's own holds.
         workdir: the run folder.
+        advice: what to do where the run's own data are not there.
     """
     given = {key: value for key, value in section.items() if value is not None}
     data = {**_kept_data(workdir), **given}
     source = data.get("source")
     path = os.path.expanduser(data.get("dir") or "")
     try:
+        if source in ("arrays", "folder", "listed", "tfrecord") and not path:
+            raise ValueError("`dir` names no folder or file")
         if source == "arrays" and not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}; name an .npz file")
         if source == "folder":
@@ -124,7 +128,8 @@ def check_data(section: Mapping, workdir: str) -> None:
         if source in ("listed", "tfrecord") or (source == "tfds" and path):
             check_folder(path)
     except ValueError as error:
-        raise ValueError(f"config.data: {error}") from error
+        advice = f"; {advice}" if advice and not given.get("dir") else ""
+        raise ValueError(f"config.data: {error}{advice}") from error
 
 
 def check_files_of(path: str) -> None:

@@ -48,7 +48,7 @@ def run_with_data(config, workdir, defaults, *, labels: str = ""):
     else:
         raise ValueError(
             f"{workdir} has no {CONFIG} that says where its data are; give "
-            "them by --config.data.source and --config.data.dir"
+            "them by --data=DIR"
         )
     with run.unlocked():
         run.modality = config.modality or run.modality

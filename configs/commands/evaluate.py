@@ -32,7 +32,7 @@ expand = data_argument.with_overrides
 def main():
     config, workdir = _CONFIG.value, _WORKDIR.value
     door.check_encoder(workdir)
-    door.check_data(config.data, workdir)
+    door.check_data(config.data, workdir, door.GIVE_DATA)
     with signals.importing():
         from byol_tf.jobs.evaluate import build, results
         from byol_tf.locks import owned_folder

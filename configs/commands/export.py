@@ -16,12 +16,17 @@ compared with the encoder on real images, and removed if it differs.
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, door, signals
+from configs import base, data_argument, door, signals
 
 POSITIONAL = (("workdir", "to"),)
 DEFAULT_CONFIG = "export.py"
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/export.py, the default."
+)
+_DATA = flags.DEFINE_string(
+    "data",
+    None,
+    "What exports are compared on: a folder, .csv or .npz file, or tfds:NAME.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True
@@ -43,6 +48,8 @@ flags.register_validator(
     lambda names: set(names) <= {"saved_model", "onnx", "litert", "keras"},
     "--format must be some of saved_model,onnx,litert,keras",
 )
+
+expand = data_argument.with_overrides
 
 
 def main():

@@ -92,7 +92,7 @@ def main():
     words.check_task(task)
     words.check_labels(_LABELS.value)
     door.check_encoder(workdir)
-    door.check_data(config.data, workdir)
+    door.check_data(config.data, workdir, door.GIVE_DATA)
     with signals.importing():
         from byol_tf.jobs.finetune import build, results
         from byol_tf.locks import owned_folder

@@ -15,7 +15,7 @@ from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.lines import printable
 from byol_tf.modalities.signature import DEFAULT, OK
 from byol_tf.runs.encoder import Encoder
-from byol_tf.runs.samples import load_samples, stored
+from byol_tf.runs.samples import FILE, load_samples, stored
 
 
 class Found(NamedTuple):
@@ -52,8 +52,17 @@ def find(config, workdir, encoder: Encoder, defaults) -> Found:
         ValueError: rows do not fit the encoder, or there is neither.
     """
     kept = load_samples(workdir)
-    if kept is None or any(v is not None for v in config.data.values()):
+    if any(v is not None for v in config.data.values()):
         return _of_data_set(config, workdir, encoder, defaults)
+    if kept is None:
+        try:
+            return _of_data_set(config, workdir, encoder, defaults)
+        except ValueError as error:
+            raise ValueError(
+                f"{workdir} has no {FILE} to compare the export on, as runs of "
+                "releases 0.1 and 0.2 and converted weights, and its data "
+                f"cannot be read ({error}); give some by --data=DIR"
+            ) from error
     verify, limit = config.verify, config.litert.calibration_images
     order = np.random.default_rng(verify.seed).permutation(len(kept.rows))
     compared = Samples(

@@ -3,7 +3,9 @@
 import functools
 import io
 import json
+import pathlib
 import random
+import shutil
 import subprocess
 import sys
 
@@ -25,7 +27,7 @@ from byol_tf.modalities.image.decode import (
 )
 from byol_tf.modalities.image.inputs import png
 from byol_tf.runs import encoder as encoders
-from configs import base
+from configs import base, data_argument
 from tests.support.eager import eagerly
 from tests.support.exporting import options, picture
 from tests.support.finetuning import build
@@ -287,6 +289,24 @@ def test_a_file_as_target_is_refused(tmp_path):
         saved_model.new_version(tmp_path / "file"),
     ):
         pass
+
+
+@pytest.mark.parametrize("release", ["0_1", "0_2"])
+def test_a_run_that_kept_no_rows_is_exported_with_the_data_advised(
+    release, tmp_path
+):
+    kept = pathlib.Path(__file__).parents[2] / "data"
+    shutil.copytree(kept / f"run_of_release_{release}", tmp_path / "run")
+    with pytest.raises(ValueError, match=r"no samples\.npz.*--data=DIR"):
+        run_export(tmp_path / "run", tmp_path / "to")
+    folder_of_pictures(tmp_path / "photos", [f"{i}.png" for i in range(6)])
+    advised = data_argument.overrides(str(tmp_path / "photos"))
+    fields = (w.removeprefix("--config.").split("=") for w in advised)
+    found = samples.find(
+        *(options(**dict(fields)), tmp_path / "run"),
+        *(encoders.load_encoder(tmp_path / "run"), base.get_config()),
+    )
+    assert len(found.compared.rows) == 6
 
 
 def folder_of_pictures(folder, names):
