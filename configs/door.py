@@ -291,6 +291,7 @@ def _guarded(main):
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(silence.is_ours)
     warnings.showwarning = _show_warning
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged files
     try:
         signals.interrupt()
         main()

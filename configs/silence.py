@@ -22,6 +22,15 @@ _NOTES = re.compile(
     rb"|E\d{4} .*Unable to register cu\w+ factory"
     rb"|To enable the following instructions:"
 )
+# What the C libraries of image formats write of damaged files, of which every
+# caller hears by a status or an error.
+_DECODERS = re.compile(
+    rb"Premature end of JPEG|Corrupt JPEG data|Improper call to JPEG|Bogus \w+"
+    rb"|Invalid (component ID|progressive|SOS|JPEG file)|Input file read error"
+    rb"|Unsupported (JPEG|marker)|(Huffman|Quantization) table 0x"
+    rb"|Warning: unknown JFIF|Inconsistent progression|Unknown Adobe color"
+    rb"|E\d{4} .*jpeg_mem\.cc|libpng (warning|error)|tempfile\.tif:"
+)
 _RETRACING = "triggered tf.function retracing"
 
 
@@ -64,19 +73,40 @@ def _quiet():
     if not hasattr(os, "fork"):
         yield
         return
+    with _without(_NOTES):
+        yield
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Within the block, C libraries say nothing of damaged image files.
+
+    Lines without an end, as of a progress bar, wait for it. Begin before
+    TensorFlow is imported, since the process is copied.
+    """
+    if not hasattr(os, "fork") or "tensorflow" in sys.modules:
+        yield
+        return
+    with _without(_DECODERS):
+        yield
+
+
+@contextlib.contextmanager
+def _without(pattern):
+    """Within the block, stderr goes through a process that leaves lines out."""
     sys.stderr.flush()
     kept, (reading, writing) = os.dup(2), os.pipe()
     child = os.fork()
     if not child:
         os.close(writing)
-        _pass_on(reading)
+        _pass_on(reading, pattern)
     os.close(reading)
     os.dup2(writing, 2)
     os.close(writing)
     try:
         yield
-        tensorflow = importlib.import_module("tensorflow")
-        tensorflow.config.list_physical_devices()
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
@@ -85,17 +115,22 @@ def _quiet():
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record is no note of TensorFlow; a filter for a handler."""
+    """Whether a record is no note of a library; a filter for a handler.
+
+    tifffile's are of damaged files, as those of `decoding`.
+    """
+    if record.name == "tifffile":
+        return False
     note = record.levelno < logging.WARNING and "tensorflow" in record.pathname
     return not note and _RETRACING not in record.getMessage()
 
 
-def _pass_on(reading):
-    """Writes the lines that are no notes to stderr, then ends the process."""
+def _pass_on(reading, pattern):
+    """Writes lines to stderr, others than those, then ends the process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError), os.fdopen(reading, "rb") as lines:
         for line in lines:
-            if not _NOTES.match(line):
+            if not pattern.match(line):
                 os.write(2, line)
     os._exit(0)

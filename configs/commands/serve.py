@@ -11,7 +11,7 @@ import os
 from absl import flags
 from ml_collections import config_flags
 
-from configs import signals
+from configs import signals, silence
 
 POSITIONAL = (("model",),)
 DEFAULT_CONFIG = "serve.py"
@@ -35,6 +35,7 @@ _GRPC_PORT = flags.DEFINE_integer(
 )
 
 
+@silence.decoding()
 def main():
     if not os.path.isdir(_MODEL.value):
         raise ValueError(

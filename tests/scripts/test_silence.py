@@ -80,11 +80,49 @@ def test_who_lowers_the_level_sees_all(place, level, notes):
          "triggered tf.function retracing. Tracing is", False),
         ("/tensorflow/x.py", logging.WARNING, "no gradient", True),
         ("/byol_tf/data/folder.py", logging.INFO, "60 files", True),
+        ("/tifffile.py", logging.ERROR, "invalid offset to first page", False),
     ],
 )  # fmt: skip
 def test_notes_of_the_log_are_told_from_warnings(path, level, text, shown):
-    record = logging.LogRecord("absl", level, path, 1, text, (), None)
+    name = "tifffile" if "tifffile" in path else "absl"
+    record = logging.LogRecord(name, level, path, 1, text, (), None)
     assert silence.is_ours(record) is shown
+
+
+DAMAGED = """
+import io
+import numpy as np
+from PIL import Image
+from configs import silence
+file = io.BytesIO()
+noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+Image.fromarray(noise).save(file, "JPEG")
+whole = file.getvalue()
+more = whole[:-2] + b"more" + whole[-2:]
+files = [whole, whole[:300], whole[:-900], more]
+with silence.decoding():
+    import os
+    import tensorflow as tf
+    from byol_tf.modalities.image.graph_decode import decode_squares
+    _, status = decode_squares(tf.constant(files), 12, 3)
+    print(*status.numpy().tolist(), sep="\\n")
+    os.write(2, b"ours\\n")
+"""
+
+
+def test_damaged_files_get_their_status_and_write_no_line():
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGED],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, silence.LEVEL: "2"},
+        timeout=60,
+    )
+    damaged, ok = "b'damaged image'", "b'ok'"
+    assert done.stdout.split("\n") == [ok, damaged, damaged, ok, ""]
+    assert "ours" in done.stderr.splitlines()
+    assert "JPEG" not in done.stderr
 
 
 def test_keras_does_not_see_what_no_command_needs(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from byol_tf.checks import check_number
 from byol_tf.export import formats, saved_model, to_litert, verify
 from byol_tf.export.model_card import model_card
+from byol_tf.export.quiet import quiet
 from byol_tf.files import read_json, write_json, write_text
 from byol_tf.jobs import inputs
 from byol_tf.jobs.export import samples
@@ -86,7 +87,8 @@ def _write(name, plan, comparison, about, target, other):
         written = formats.WRITERS[name](plan, folder)
         measured = {}
         for form, reference in written.forms:
-            numbers = comparison.measure(form, reference)
+            with quiet():  # what C libraries say of odd files
+                numbers = comparison.measure(form, reference)
             verify.check(form.name, numbers, settings)
             measured[form.name] = numbers
         version = saved_model.next_version(directory)
