@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from byol_tf.data.annotations.coco import read_coco
 from byol_tf.data.items import Items, find_items
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
-from byol_tf.files import to_json, write_csv, write_text
+from byol_tf.files import to_json, whole_file, write_csv, write_text
 from byol_tf.lines import printable, progress_bar
 from byol_tf.runs.encoder import Encoder
+from byol_tf.tasks.drawn import draw_marks, whole_image
 from byol_tf.tasks.task import WRITTEN
 
 OK = "ok"  # status of an image that was predicted
@@ -34,6 +36,7 @@ def predict_folder(
     directory: str | os.PathLike,
     target: str | os.PathLike,
     batch_size: int = 256,
+    drawings: str | os.PathLike | None = None,
 ) -> Predicted:
     """Predicts all files of a folder and writes a CSV file.
 
@@ -50,6 +53,8 @@ def predict_folder(
             ids of images are those of a JSON file, else 1, 2, ... in the order
             of the paths, which stand beside them as `file_name`.
         batch_size: files at once.
+        drawings: folder for a PNG file of each image with what was found
+            drawn into it, `<path>.png`; None for none.
 
     Raises:
         ValueError: there is no such folder, no file in it, none that can be
@@ -72,7 +77,10 @@ def predict_folder(
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
-            rows += _rows(classifier, predict, pairs, describe)
+            new = _rows(classifier, predict, pairs, describe)
+            if drawings is not None:
+                _draw(classifier.task, items, new, pathlib.Path(drawings))
+            rows += new
             bar.update(len(pairs))
     unread = [
         (printable(path), status) for path, status, _ in rows if status != OK
@@ -130,6 +138,22 @@ def _rows(classifier, predict, pairs, describe):
         for path, result in pairs
         for row in _several(columns.get(path))
     ]
+
+
+def _draw(task, items, rows, folder):
+    """A picture of each image that was predicted."""
+    found = {}
+    for path, status, row in rows:
+        if status == OK:
+            found.setdefault(path, []).extend([row] if row else [])
+    for path, own in found.items():
+        pixels = whole_image(items.read(path))
+        marks = task.marks(own, *pixels.shape[1::-1])
+        # A file of COCO may name images outside of its folder.
+        parts = [p for p in pathlib.PurePath(path).parts if p.strip("./\\")]
+        target = folder.joinpath(*parts)
+        with whole_file(target.with_name(f"{target.name}.png")) as temporary:
+            Image.fromarray(draw_marks(pixels, marks)).save(temporary)
 
 
 def _several(rows):

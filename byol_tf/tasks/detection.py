@@ -16,6 +16,7 @@ from byol_tf.evaluation.detection.average_precision import (
 from byol_tf.layers.neck import block, dense_levels, neck, peaks_head
 from byol_tf.modalities.image.points import move_boxes
 from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
+from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.task import Labelled, Task, head_inputs
 
 CORNERS = ("x0", "y0", "x1", "y1")  # columns of a CSV file
@@ -241,6 +242,19 @@ class Detection(Task):
             "score": float(score),
             **corners,
         }
+
+    def marks(
+        self, rows: Sequence[Mapping], width: int, height: int
+    ) -> list[Mark]:
+        """A box with its class and score of every row."""
+        return [
+            Mark(
+                tuple(row[key] for key in CORNERS),
+                f"{row['label']} {row['score']:.2f}",
+                self.columns.index(row["label"]),
+            )
+            for row in rows
+        ]
 
     def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
         """All objects, of little confidence too: AP needs them."""

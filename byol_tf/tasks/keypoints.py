@@ -17,6 +17,7 @@ from byol_tf.layers.heads import scaled_head
 from byol_tf.layers.neck import dense_levels, neck, peaks_head
 from byol_tf.modalities.image import points as positions
 from byol_tf.tasks import heatmaps
+from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.mirrored import described, mirrored
 from byol_tf.tasks.task import (
@@ -263,6 +264,21 @@ class Keypoints(VectorTask):
         return [
             {**row, **dict(zip(names, map(float, sure), strict=True))}
             for row, sure in zip(rows, decoded["confidence"], strict=True)
+        ]
+
+    def marks(
+        self, rows: Sequence[Mapping], width: int, height: int
+    ) -> list[Mark]:
+        """Every point with its name."""
+        return [
+            Mark(
+                (row[f"{name}_x"] * width, row[f"{name}_y"] * height),
+                name,
+                kind,
+                row.get(f"{name}_confidence", 1.0),
+            )
+            for row in rows
+            for kind, name in enumerate(self.names)
         ]
 
     def metrics(

@@ -14,6 +14,7 @@ from byol_tf.data.annotations.check import Boxes
 from byol_tf.data.examples import Examples
 from byol_tf.data.label_table import LabelTable
 from byol_tf.lines import nfc
+from byol_tf.tasks.drawn import Mark
 
 WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
 VECTOR = "vector"  # name of the representation among an encoder's outputs
@@ -208,6 +209,24 @@ class Task(abc.ABC):
         """
         raise ValueError(
             f"predictions of {self.name} are written as CSV; name a file "
+            "--out=predictions.csv"
+        )
+
+    def marks(
+        self, rows: Sequence[Mapping], width: int, height: int
+    ) -> list[Mark]:
+        """What to draw of an image's `rows`, in pixels.
+
+        Args:
+            rows: of one image, see `rows`.
+            width: of the whole image, in pixels.
+            height: of the whole image, in pixels.
+
+        Raises:
+            ValueError: predictions have no place in the image.
+        """
+        raise ValueError(
+            f"predictions of {self.name} have no place to draw; name a file "
             "--out=predictions.csv"
         )
 

@@ -3,11 +3,13 @@
     byol_tf predict RUN DIR
     byol_tf predict RUN DIR --out=predictions.csv
     byol_tf predict RUN DIR --out=predictions.json --confidence=0.5
+    byol_tf predict RUN DIR --out=drawn
 
 Writes a CSV file with a row for each file: its path, whether it could be read,
 and what the task says of it. `predictions.csv.json` beside it says which model
 that was. Boxes of objects can be COCO's results, `--out=...json`; with the file
-`test.json` in place of DIR, of its images, by its ids.
+`test.json` in place of DIR, of its images, by its ids. A folder, `--out=drawn`,
+takes `predictions.csv` and each image with its boxes or points drawn into it.
 """
 
 from absl import flags
@@ -27,7 +29,9 @@ _IMAGES = flags.DEFINE_string(
     "images", None, "Folder of files to predict.", required=True
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "File to write; predictions.csv in the run folder if none."
+    "out",
+    None,
+    "File or folder to write; predictions.csv in the run folder if none.",
 )
 _TASK = flags.DEFINE_string(
     "task", "", "What was learned of a file; the latest if none is named."

@@ -228,11 +228,14 @@ def predicted(
         workdir: the run folder.
         directory: with files.
         task: see `classifier_name`.
-        out: the CSV file; None for `predictions.csv` in the run folder.
+        out: the CSV file; None for `predictions.csv` in the run folder. A
+            folder, or a name without an ending, takes `predictions.csv` and
+            drawn images, see `predict_folder`.
         options: of the task, in place of its own; None leaves them.
 
     Raises:
-        ValueError: the task has no such option.
+        ValueError: the task has no such option, or `out` is a folder in
+            `directory`.
     """
     name = classifier_name(config, workdir, task)
     classifier = load_classifier(workdir, name, task or None, config.modality)
@@ -240,12 +243,17 @@ def predicted(
         changed = _changed(classifier.task, options, task)
         classifier = dataclasses.replace(classifier, task=changed)
     target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
+    drawings = None
+    if target.is_dir() or not target.suffix:
+        drawings, target = target, target / "predictions.csv"
+        _check_outside(drawings, directory)
     limit = int((config.data.max_megapixels or 0) * 10**6)
     done = prediction.predict_folder(
         classifier.resized(max_pixels=limit),
         directory,
         target,
         _at_once(config, classifier),
+        drawings,
     )
     known = ("task", "title", "data", "data_fingerprint", "sha256")
     about = {key: classifier.about.get(key) for key in known}
@@ -256,6 +264,16 @@ def predicted(
         {"model": model, **about, "folder": folder},
     )
     return done
+
+
+def _check_outside(drawings, directory):
+    """What is drawn must not be predicted the next time."""
+    inner, outer = (pathlib.Path(p).resolve() for p in (drawings, directory))
+    if outer in (inner, *inner.parents):
+        raise ValueError(
+            f"--out={drawings} lies in the folder that is predicted; name one "
+            "outside of it"
+        )
 
 
 def _changed(task, options, trusted):

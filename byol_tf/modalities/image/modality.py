@@ -172,7 +172,7 @@ class ImageModality:
         return model
 
     def preview(self, row) -> np.ndarray:
-        return _visible(np.asarray(row))
+        return visible(np.asarray(row))
 
     def thumbnail(self, data, side):
         try:
@@ -180,14 +180,14 @@ class ImageModality:
         except ImageError:
             return None
         side = min(side, *pixels.shape[:2])
-        return _visible(resize_and_centre_crop(pixels, side))
+        return visible(resize_and_centre_crop(pixels, side))
 
     def draw_views(self, rows, pair, path) -> None:
         drawn = [[self.preview(row) for row in rows], *pair]
         views_grid(on_canvas(drawn[0]), *drawn[1:], path)
 
 
-def _visible(image):
+def visible(image):
     """uint8 RGB; deeper values from the image's darkest to its brightest."""
     low, high = image.min(), image.max()
     floats = image.dtype.kind == "f"

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune import build as finetune_builders
@@ -87,6 +88,26 @@ def test_boxes_are_rows_in_pixels_of_the_image(workdir, scenes, tmp_path):
     assert [row["label"] for row in rows] == ["", "square", "square"]
     with pytest.raises(ValueError, match="detection has no option alpha"):
         predict(workdir, tmp_path, out, alpha=1)
+
+
+def test_a_folder_takes_the_images_with_boxes_drawn(workdir, scenes, tmp_path):
+    images = tmp_path / "images"
+    (images / "below").mkdir(parents=True)
+    (images / "bad.png").write_bytes(b"no image")
+    file = scenes / "images" / "test00.png"
+    (images / "below" / "tall.png").write_bytes(file.read_bytes())
+    out = predict(workdir, images, tmp_path / "drawn", confidence=0.0)
+    names = {p.relative_to(out).as_posix() for p in out.rglob("*.*")}
+    assert names == {
+        *("predictions.csv", "predictions.csv.json", "below/tall.png.png")
+    }
+    before, after = (
+        np.asarray(Image.open(path).convert("RGB"))
+        for path in (file, out / "below" / "tall.png.png")
+    )
+    assert before.shape == after.shape and (before != after).any()
+    with pytest.raises(ValueError, match="lies in the folder"):
+        predict(workdir, images, images / "drawn")
 
 
 def test_results_are_loaded_by_coco(workdir, scenes, tmp_path):
