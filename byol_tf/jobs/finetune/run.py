@@ -8,6 +8,7 @@ very labels. Only when all is fitted are the test images loaded.
 
 import dataclasses
 import functools
+import itertools
 import json
 import pathlib
 import time
@@ -22,6 +23,7 @@ from byol_tf.data.split import draw_part
 from byol_tf.files import write_json
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
+from byol_tf.jobs.finetune.progress import Progress
 from byol_tf.jobs.finetune.settings import (
     CAME,
     FINE_TUNED,
@@ -30,7 +32,6 @@ from byol_tf.jobs.finetune.settings import (
     Settings,
 )
 from byol_tf.jobs.finetune.trainer import FineTuner, Weights
-from byol_tf.lines import progress_bar
 from byol_tf.modalities.contract import Augment
 from byol_tf.modalities.levels import flat
 from byol_tf.runs.encoder import Encoder
@@ -133,11 +134,9 @@ class FineTuning:
             self._parts, self._known, self.train.examples
         )
         write_json(workdir / "finetune_subsets.json", subsets)
-        choices = {
-            (fraction, variant): self._choose(fraction, variant)
-            for fraction in self.fractions
-            for variant in self.settings.variants
-        }
+        keys = list(itertools.product(self.fractions, self.settings.variants))
+        with Progress([self._planned(*key) for key in keys]) as progress:
+            choices = {key: self._choose(*key, progress) for key in keys}
         _, test = _known(self.load_test(), self.task, "test")
         tested = {key: self._test(*key, choices[key], test) for key in choices}
         result = {
@@ -155,26 +154,32 @@ class FineTuning:
 
     # ---- training images only -----------------------------------------
 
-    def _choose(self, fraction, variant) -> Choice:
-        settings = self.settings
-        trying = self._seeds[: settings.grid_seeds]
-        following = self._seeds[settings.grid_seeds :]
-        grid = settings.grid(variant)
-        trainings = len(trying) * len(grid) + len(following)
-        steps = trainings * settings.steps(self._learned(fraction))
-        with progress_bar(
-            f"{fraction.name}, {variant}", total=steps, unit="step"
-        ) as bar:
-            train = functools.partial(self._train, fraction, variant, bar)
-            tried = {
-                setting: [train(setting, seed) for seed in trying]
-                for setting in grid
-            }
-            best, means = best_setting(tried, self.task.metric)
-            others = [train(best, seed) for seed in following]
+    def _choose(self, fraction, variant, progress=None) -> Choice:
+        trying, following = self._split_seeds()
+        train = functools.partial(self._train, fraction, variant, progress)
+        tried = {
+            setting: [train(setting, seed) for seed in trying]
+            for setting in self.settings.grid(variant)
+        }
+        best, means = best_setting(tried, self.task.metric)
+        others = [train(best, seed) for seed in following]
         return Choice(tried[best] + others, means)
 
-    def _train(self, fraction, variant, bar, setting, seed):
+    def _split_seeds(self):
+        """The seeds of the whole grid, and those of the best setting alone."""
+        count = self.settings.grid_seeds
+        return self._seeds[:count], self._seeds[count:]
+
+    def _planned(self, fraction, variant):
+        """How many trainings there will be, and the steps of each."""
+        trying, following = self._split_seeds()
+        grid = self.settings.grid(variant)
+        trainings = len(trying) * len(grid) + len(following)
+        return trainings, self.settings.steps(self._learned(fraction))
+
+    def _train(self, fraction, variant, progress, setting, seed):
+        if progress:
+            progress.begin(f"{fraction.name}, {variant}")
         tuner = self._tuner(fraction, seed)
         learn, validation = self._parts[fraction, seed]
         return fit(
@@ -187,7 +192,7 @@ class FineTuning:
             seed=seed,
             whole=variant != FROZEN,
             augment=self.augment,
-            on_steps=bar.update,
+            on_steps=progress.update if progress else lambda steps: None,
         )
 
     def _first_weights(self, variant, seed):

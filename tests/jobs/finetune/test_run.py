@@ -91,6 +91,20 @@ def test_means_deviations_and_gains_follow_from_the_runs(finished):
         assert row["gain"]["mean"] == pytest.approx(gains.mean())
 
 
+def test_one_bar_counts_all_trainings_and_their_steps(run_folder, capsys):
+    job = build(run_folder, labels=["10-per-class", "50%"], seeds=2)
+    job.settings = dataclasses.replace(
+        job.settings, variants=("frozen",), grid_seeds=1, patience=1
+    )
+    job.load_test = lambda: pytest.fail("fitted")
+    with pytest.raises(pytest.fail.Exception):
+        job.run(run_folder)
+    last = capsys.readouterr().err.rpartition("\r")[2]
+    # Two rates with one seed and the better with another, of two fractions.
+    assert "training 6 of 6 (50%, frozen): 100%" in last
+    assert "24.0/24.0" in last and "step/s" in last
+
+
 def test_the_frozen_encoder_and_the_given_one_stay_bit_for_bit(finished):
     job, _, fitted, before = finished
     assert weights_digest(job.encoder.model) == before

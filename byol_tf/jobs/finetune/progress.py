@@ -1,0 +1,40 @@
+"""How far a fine-tuning is, over all of its trainings."""
+
+from collections.abc import Sequence
+
+from byol_tf.lines import progress_bar
+
+
+class Progress:
+    """One bar: which training of how many, steps a second, time left.
+
+    Rate and time left are means over all that was done, with the steps that
+    an early stop left out: later trainings stop early about as often.
+
+    Args:
+        planned: `(trainings, steps of each)` of each variant of each fraction.
+    """
+
+    def __init__(self, planned: Sequence[tuple[int, int]]):
+        self._trainings = sum(count for count, _ in planned)
+        self._begun = 0
+        steps = sum(count * each for count, each in planned)
+        self.bar = progress_bar(
+            "fine-tune", total=steps, unit="step", smoothing=0
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def begin(self, name: str) -> None:
+        """Says that the next training begins."""
+        self._begun += 1
+        place = f"training {self._begun} of {self._trainings}"
+        self.bar.set_description(f"{place} ({name})")
+
+    def update(self, steps: int) -> None:
+        """Counts steps that were made, or left out."""
+        self.bar.update(steps)
