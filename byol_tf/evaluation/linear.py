@@ -8,6 +8,7 @@ import numpy as np
 # Half decades around the eigenvalues that standardised features have: about
 # n in the mean, up to n * dim for the first, and far below n for the last.
 DEFAULT_ALPHAS = tuple(10.0 ** (exponent / 2) for exponent in range(-4, 15))
+_BLOCK = 4096  # rows whose targets are made at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,18 +46,22 @@ class RidgePath:
 
     Args:
         features: float64 `[n, dim]`, at least two rows.
-        targets: float64 `[n, outputs]`, with means `targets_mean`.
+        targets: bool or float64 `[n, outputs]`, with means `targets_mean`.
+            Of `[n, outputs]` only a block is made in float64 at a time: with
+            many rows and classes it is far larger than the features.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray):
         self.targets_mean = targets.mean(axis=0)
-        self._targets = targets - self.targets_mean
+        self._targets = targets
         # scores @ axes.T, with orthogonal columns in both and orthonormal
         # ones in axes.
         decomposed = _decompose(features - features.mean(axis=0))
         self._scores, self._values, self._axes = decomposed
-        self._products = self._scores.T @ self._targets  # [rank, outputs]
-        self._squares = self._scores**2
+        self._products = sum(
+            self._scores[rows].T @ self._centred(rows)
+            for rows in self._blocks()
+        )  # [rank, outputs]
 
     def weights(self, alpha: float) -> np.ndarray:
         """Coefficients `[dim, outputs]` that minimise
@@ -64,16 +69,34 @@ class RidgePath:
         """
         return self._axes @ (self._products / (self._values + alpha)[:, None])
 
-    def loo_residuals(self, alpha: float) -> np.ndarray:
-        """Errors `[n, outputs]` on each example of the fit without it.
+    def loo_residuals(
+        self, alpha: float, rows: slice = slice(None)
+    ) -> np.ndarray:
+        """Errors `[rows, outputs]` on each example of the fit without it.
 
         Exact: equal to fitting n times, means included.
         """
         shrunk = self._products / (self._values + alpha)[:, None]
-        residuals = self._targets - self._scores @ shrunk
-        leverage = self._squares @ (1 / (self._values + alpha))
-        leverage += 1 / len(residuals)  # of the intercept
+        scores = self._scores[rows]
+        residuals = self._centred(rows) - scores @ shrunk
+        leverage = scores**2 @ (1 / (self._values + alpha))
+        leverage += 1 / len(self._scores)  # of the intercept
         return residuals / (1 - leverage)[:, None]
+
+    def loo_error(self, alpha: float) -> float:
+        """The mean square of `loo_residuals`."""
+        squares = (
+            np.sum(self.loo_residuals(alpha, rows) ** 2)
+            for rows in self._blocks()
+        )
+        return float(sum(squares) / self._targets.size)
+
+    def _centred(self, rows):
+        return self._targets[rows] - self.targets_mean
+
+    def _blocks(self):
+        starts = range(0, len(self._targets), _BLOCK)
+        return [slice(start, start + _BLOCK) for start in starts]
 
 
 def ridge_classifier(
@@ -112,11 +135,13 @@ def ridge_classifier(
     # Units that never vary say nothing; divided by their rounding errors
     # they would.
     scale[scale <= 1e-6 * scale.max()] = np.inf
-    path = RidgePath(features / scale, np.eye(num_classes)[labels])
-    errors = [np.mean(path.loo_residuals(alpha) ** 2) for alpha in alphas]
+    mean = features.mean(axis=0)
+    features = features / scale  # in place of the copy in float64
+    path = RidgePath(features, labels[:, None] == np.arange(num_classes))
+    errors = [path.loo_error(alpha) for alpha in alphas]
     alpha = float(alphas[int(np.argmin(errors))])
     weights = path.weights(alpha) / scale[:, None]
-    bias = path.targets_mean - features.mean(axis=0) @ weights
+    bias = path.targets_mean - mean @ weights
     return LinearClassifier(
         weights.astype(np.float32), bias.astype(np.float32), alpha
     )

@@ -1,5 +1,7 @@
 """byol_tf.evaluation.linear."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -137,3 +139,27 @@ def test_bad_penalties_are_an_error(alphas):
     features, labels = problem(20, 3)
     with pytest.raises(ValueError, match="positive"):
         ridge_classifier(features, labels, 4, alphas=alphas)
+
+
+def test_many_rows_and_classes_are_never_a_matrix_of_float64():
+    rows, classes = 100_000, 100
+    labels = np.arange(rows) % classes
+    features = np.random.default_rng(0).random((rows, 8), np.float32)
+    tracemalloc.start()
+    try:
+        ridge_classifier(features, labels, classes, (1.0, 10.0))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # One byte for each target, and the features a few times in float64.
+    assert peak < rows * (classes + 6 * 8 * 8) < rows * classes * 8
+
+
+def test_blocks_of_rows_give_what_one_gives(monkeypatch):
+    rng = np.random.default_rng(3)
+    features, labels = rng.normal(size=(90, 6)), rng.integers(0, 4, 90)
+    whole = ridge_classifier(features, labels, 4)
+    monkeypatch.setattr("byol_tf.evaluation.linear._BLOCK", 7)
+    blocks = ridge_classifier(features, labels, 4)
+    assert blocks.alpha == whole.alpha
+    np.testing.assert_allclose(blocks.weights, whole.weights, rtol=1e-6)
