@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import posixpath
 import shlex
 from collections.abc import Sequence
 
@@ -88,11 +89,17 @@ def _splits_of_rows(table):
                 place = header.index("split")
                 return {row[place].strip() for row in rows if row[place:]}
             place = header.index("path") if "path" in header else 0
-            tops = {row[place].strip().split("/")[0] for row in rows if row}
+            tops = {_top(row[place]) for row in rows if row}
     except (OSError, ValueError, csv.Error):
         return []  # reading it again says what is wrong
     splits = (*SPLITS["train"], *_TEST_NAMES)
     return tops if all(top.lower() in splits for top in tops) else []
+
+
+def _top(path):
+    """The first folder of a row's path, also as Windows writes paths."""
+    plain = posixpath.normpath(path.strip().replace("\\", "/"))
+    return plain.split("/")[0]
 
 
 def _split_folders(folder):

@@ -178,6 +178,14 @@ def test_a_class_called_like_a_split_is_none(tmp_path):
     assert "--config.data.test_split=" in found
 
 
+@pytest.mark.parametrize("path", ["{}\\a.png", "./{}/a.png", " {}/a.png"])
+def test_a_table_shows_its_splits_however_paths_are_written(path, tmp_path):
+    lines = [f"{path.format(split)},x\n" for split in ("train", "test")]
+    (tmp_path / "t.csv").write_text("path,label\n" + "".join(lines))
+    found = data_argument.overrides(str(tmp_path / "t.csv"))
+    assert "--config.data.test_split=test" in found
+
+
 def test_folders_of_a_system_are_no_classes(tmp_path):
     for one in ("train", "test", "@eaDir", ".thumbnails"):
         (tmp_path / one).mkdir()
