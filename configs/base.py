@@ -13,8 +13,8 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # What the data are: image, or module:object for a kind of your own, see
-    # byol_tf/modalities/contract.py.
+    # What the data are: image, audio, or module:object for a kind of your own,
+    # see byol_tf/modalities/contract.py.
     config.modality = "image"
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
@@ -92,7 +92,27 @@ def get_config() -> ml_collections.ConfigDict:
     augment.turn = 0.0  # probability of a turn by 0, 90, 180 or 270 degrees
     augment.flip_vertical = 0.0  # probability
 
+    # Of modality=audio: how sounds are read, prepared and changed. The values
+    # are those of BYOL-A.
+    config.audio = audio = ml_collections.ConfigDict()
+    audio.rate = 16000  # samples a second that sounds are brought to
+    audio.channel = -1  # that is taken, from 0; -1: the mean of all
+    audio.max_seconds = 60.0  # longer files are not decoded
+    audio.seconds = 0.96  # that the encoder hears: the middle of a longer sound
+    audio.window = 1024  # samples of a frame, a power of two
+    audio.hop = 160  # samples from one frame to the next
+    audio.bands = 64  # of the mel scale
+    audio.low = 60.0  # Hz, where the bands begin
+    audio.high = 7800.0  # Hz, where they end; 0: half the rate
+    audio.mixup = 0.2  # largest share of another sound of the batch
+    audio.time_crop = (0.6, 1.5)  # range of a crop's length
+    audio.band_crop = (0.6, 1.5)  # range of a crop's height, cut at 1
+    audio.canvas = 1.5  # length of what is cropped from, silence around
+    audio.fader = 1.0  # largest change of level at either end
+    audio.normalize = True  # over both views of a batch
+
     config.encoder = encoder = ml_collections.ConfigDict()
+    # Of sounds: byol_a, sound_base or sound_small, with widths. Of images:
     # resnet18, resnet34, resnet50, resnet200, resnet20, slim; auto: by the
     # machine; efficientnet_lite0, which takes mean and std alone; and those
     # that take none of the fields below, applications/<name> of

@@ -20,10 +20,12 @@ class Kind(NamedTuple):
     Attributes:
         recipe: name or file of the configuration where none is given.
         extensions: of its files, in lower case.
+        noun: what a file is; "" for the name of the modality.
     """
 
     recipe: str
     extensions: tuple[str, ...]
+    noun: str = ""
 
 
 KINDS = {
@@ -33,6 +35,14 @@ KINDS = {
             *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp"),
             *(".webp", ".tif", ".tiff", ".npy", ".avif", ".heic", ".heif"),
         ),
+    ),
+    "audio": Kind(
+        "speech",
+        (
+            *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif"),
+            *(".aiff", ".au", ".caf", ".m4a", ".aac", ".wma"),
+        ),
+        "sound",
     ),
 }
 DEFAULT = "image"  # of arrays, and where no file is known
@@ -55,8 +65,11 @@ def kind_of(data: str) -> tuple[str, str]:
     if not count:
         return DEFAULT, ""
     shown = [e for e, _ in seen.most_common() if e in KINDS[name].extensions]
-    rest = "".join(f", {n} are {other}s" for other, n in others if n)
-    line = f"Data: {name}s, by {count} files ({', '.join(shown[:3])}){rest}"
+    nouns = {key: kind.noun or key for key, kind in KINDS.items()}
+    rest = "".join(f", {n} are {nouns[other]}s" for other, n in others if n)
+    line = (
+        f"Data: {nouns[name]}s, by {count} files ({', '.join(shown[:3])}){rest}"
+    )
     return name, f"{line}; --modality= says otherwise"
 
 

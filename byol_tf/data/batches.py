@@ -276,7 +276,8 @@ def _cut(steps, reader, views, seed_of, part):
         labels = tf.TensorSpec([part], tf.int32)
         rows = functools.partial(cut_rows, cut_row)
         cuts, found = _call(rows, [*step, numbers], crops, labels)
-        return tuple(cuts.values()), found
+        cuts = cuts.values() if len(crops) > 1 else [cuts]
+        return tuple(cuts), found
 
     return steps.enumerate().map(
         cut, num_parallel_calls=READERS // 2, deterministic=True

@@ -82,15 +82,15 @@ class Views(Protocol):
             numbers: float32 `[k]`, its row of `numbers`.
 
         Returns:
-            A tensor a view, of the same shapes for all rows.
+            A tensor a view, or one that both are made of, of the same shapes
+            for all rows.
         """
 
     def __call__(self, batch, seed: tf.Tensor):
         """Makes the views of a batch, in the training step.
 
         Args:
-            batch: rows `[batch, ...]`, or a tuple of what `cut` gave, one
-                tensor a view.
+            batch: rows `[batch, ...]`, or a tuple of what `cut` gave.
             seed: int32 `[2]`; the same seed gives the same views.
 
         Returns:
@@ -261,7 +261,8 @@ class Modality(Protocol):
 
         Args:
             about: what `export.json` holds: `format` ("saved_model", "onnx"
-                or "litert"), `signatures` with their `inputs` and `outputs`.
+                or "litert"), `sizes`, and `signatures` with their `inputs` and
+                `outputs`.
         """
 
     def preview(self, row) -> np.ndarray:

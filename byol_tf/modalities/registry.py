@@ -6,14 +6,17 @@ import sys
 
 from byol_tf.modalities.contract import Modality
 
-MEMBERS = {"image": "byol_tf.modalities.image.modality:IMAGE"}
+MEMBERS = {
+    "image": "byol_tf.modalities.image.modality:IMAGE",
+    "audio": "byol_tf.modalities.audio.modality:AUDIO",
+}
 
 
 def load_modality(name: str) -> Modality:
     """Imports the modality of a name when it is asked for.
 
     Args:
-        name: "image", or "package.module:object" for one of your own.
+        name: "image", "audio", or "package.module:object" for one of your own.
 
     Raises:
         ValueError: there is none of that name, or it lacks a part of the

@@ -440,7 +440,8 @@ class ModalityContract:
     def test_there_are_words_on_every_export(self, member):
         signatures = {"m.onnx": {"inputs": {}, "outputs": {"vectors": ""}}}
         for form in ("saved_model", "onnx", "litert"):
-            about = {**member.sizes, "encoder": member.sizes, "format": form}
+            about = {"encoder": member.sizes, "sizes": member.sizes}
+            about |= {**member.sizes, "format": form}
             card = member.modality.card({**about, "signatures": signatures})
             assert card.noun == member.modality.name
             assert card.example and card.limits.startswith("- ")

@@ -141,6 +141,7 @@ def _plan(config, workdir, defaults):
         "classes": list(classifier.classes) if classifier else [],
         "image_size": encoder.sizes.get("image_size"),
         "channels": encoder.sizes.get("channels"),
+        "sizes": dict(encoder.sizes),
         "crop_fraction": config.crop_fraction,
         "max_pixels": config.max_pixels,
         "compared_on": found.name,

@@ -1,16 +1,16 @@
 """Stateless random draws that are the same compiled or not.
 
-TensorFlow's own stateless floats differ between XLA and the other ways to run
-an operation; its random bits do not. So every draw starts from uint32 bits.
-What depends on a seed, `fractions`, is kept apart from what a draw means,
-because many small draws are slow to compile: `View` makes all of a batch in
-one.
+What depends on a seed, `seeds.fractions`, is kept apart from what a draw
+means, because many small draws are slow to compile: `View` makes all of a
+batch in one.
 """
 
 import math
 
 import numpy as np
 import tensorflow as tf
+
+from byol_tf.seeds import fractions
 
 _ALG = "philox"
 # How many random numbers a view of one image takes.
@@ -25,23 +25,6 @@ _LATER = {"turn": 1, "quarters": 1, "flip_vertical": 1}
 def split(seed: tf.Tensor, num: int) -> tf.Tensor:
     """`num` independent seeds, int32 `[num, 2]`, made from one of `[2]`."""
     return tf.random.split(seed, num, alg=_ALG)
-
-
-def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
-    """Uniform draws in [0, 1), multiples of 2^-24.
-
-    Args:
-        seed: int32 `[2]`.
-        shape: of the result, integers or an int32 tensor.
-
-    Returns:
-        float32 tensor of the given shape.
-    """
-    bits = tf.random.stateless_uniform(
-        shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=_ALG
-    )
-    bits = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
-    return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
 
 
 def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,211 @@
+"""From the bytes of a sound file to samples, in Python."""
+
+import dataclasses
+import io
+import os
+import pathlib
+
+import numpy as np
+
+from byol_tf.data.npy import MAGIC, load_npy
+from byol_tf.data.rows import Unreadable
+from byol_tf.lines import first_line
+
+EXTENSIONS = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
+    *(".au", ".caf", ".m4a", ".aac", ".wma"),
+)
+RATES = (1_000, 384_000)  # Hz
+MOST_CHANNELS = 32
+MOST_BYTES = 2**30  # of a file
+LEAST_SECONDS = 0.01
+SCALE = 32_768  # int16 of a sample of 1.0
+_MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
+# Without these the reason would be that the format is unknown.
+_OTHERS = {
+    b"ftyp": "MPEG-4 (m4a, mp4)",
+    b"\x30\x26\xb2\x75": "Windows Media",
+    b"\x1aE\xdf\xa3": "Matroska or WebM",
+}
+# Sizes that stand for "unknown" in WAV files written to a pipe.
+_UNKNOWN_SIZE = 0x7FFF_F000
+
+
+class SoundError(Unreadable):
+    """A file that cannot be decoded; the message is the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How sound files become rows.
+
+    Attributes:
+        rate: samples a second of a row; files of others are resampled.
+        max_seconds: longer files are refused before they are decoded.
+        channel: that is taken, from 0; -1 for the mean of all.
+    """
+
+    rate: int
+    max_seconds: float = 600.0
+    channel: int = -1
+
+    def __call__(self, data: bytes | str | os.PathLike) -> np.ndarray:
+        """Decodes the bytes or the path of a file.
+
+        WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF, AU and CAF; or NumPy's `.npy`,
+        `[samples]` or `[samples, channels]` at `rate`, int16 or float in
+        [-1, 1].
+
+        Returns:
+            int16 `[samples]`, one channel at `rate`.
+
+        Raises:
+            SoundError: it cannot be decoded, is too long, too short, cut off
+                or no sound.
+        """
+        samples, rate = self._read(as_bytes(data))
+        samples = _one_channel(samples, self.channel)
+        self._check_length(len(samples) / rate)
+        return to_int16(_resampled(samples, rate, self.rate))
+
+    def _read(self, data):
+        """Samples `[length, channels]` and their rate."""
+        if data.startswith(MAGIC):
+            return _floats(load_npy(data)), self.rate
+        _check_head(data)
+        try:
+            import soundfile
+        except ImportError as error:
+            raise ValueError(_MISSING) from error
+        try:
+            with soundfile.SoundFile(_Bytes(data)) as file:
+                self._check(file.samplerate, file.channels, file.frames)
+                # A header may promise less than there is to decode.
+                most = int(self.max_seconds * file.samplerate) + 1
+                samples = file.read(most, dtype="float32", always_2d=True)
+                return samples, file.samplerate
+        except (RuntimeError, OSError, TypeError, AssertionError) as error:
+            reason = first_line(error).removeprefix("Error opening ")
+            raise SoundError(f"no sound can be read: {reason}") from error
+
+    def _check(self, rate, channels, frames):
+        if not RATES[0] <= rate <= RATES[1]:
+            raise SoundError(f"{rate} samples a second")
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise SoundError(f"{channels} channels")
+        self._check_length(max(frames, 0) / rate, least=0.0)
+
+    def _check_length(self, seconds, least=LEAST_SECONDS):
+        if seconds < least:
+            raise SoundError(f"{seconds:g} seconds, at least {least:g}")
+        if seconds > self.max_seconds:
+            raise SoundError(
+                f"{seconds:.0f} seconds, more than audio.max_seconds="
+                f"{self.max_seconds:g}"
+            )
+
+
+class _Bytes(io.BytesIO):
+    """Bytes in which a seek to nowhere fails, in place of raising.
+
+    libsndfile calls it, which cannot catch: Python would print every one.
+    """
+
+    def seek(self, offset, whence=0):
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return -1
+
+
+def as_bytes(data: bytes | str | os.PathLike) -> bytes:
+    """The bytes of a file, or what is given if it is bytes.
+
+    Raises:
+        SoundError: it cannot be opened, or is too large.
+    """
+    if isinstance(data, bytes):
+        return data
+    path = pathlib.Path(data)
+    try:
+        if not path.is_file():
+            raise SoundError("no such file")
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise SoundError(f"{size} bytes, more than {MOST_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SoundError(f"cannot be opened: {error.strerror}") from error
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """int16 from floats in [-1, 1]; what is beyond is clipped.
+
+    Raises:
+        SoundError: a sample is NaN or infinite.
+    """
+    if not np.isfinite(samples).all():
+        raise SoundError("it has NaN or infinite samples")
+    return np.clip(np.round(samples * SCALE), -SCALE, SCALE - 1).astype(
+        np.int16
+    )
+
+
+def _floats(array):
+    """float32 `[length, channels]` of an array in a `.npy` file."""
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise SoundError(f"shape {array.shape}, not [samples, channels]")
+    if array.dtype == np.int16:
+        array = array.astype(np.float32) / SCALE
+    if array.dtype.kind != "f":
+        raise SoundError(f"{array.dtype} samples, not int16 or floats")
+    array = array.reshape(len(array), -1).astype(np.float32)
+    if array.shape[1] > MOST_CHANNELS:
+        raise SoundError(f"{array.shape[1]} channels")
+    return array
+
+
+def _check_head(data):
+    """Raises a `SoundError` for what soundfile would read wrongly or not."""
+    if not data:
+        raise SoundError("empty file")
+    for magic, name in _OTHERS.items():
+        if magic in data[:8]:
+            raise SoundError(f"{name} is not supported: convert it to FLAC")
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        _check_wav(data)
+
+
+def _check_wav(data):
+    """Walks the chunks: libsndfile gives what there is of a cut file."""
+    place = 12
+    while place + 8 <= len(data):
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        if data[place : place + 4] == b"data":
+            there = len(data) - place - 8
+            if there < size < _UNKNOWN_SIZE:
+                raise SoundError(
+                    f"cut off: {there} of {size} bytes of samples are there"
+                )
+            return
+        place += 8 + size + size % 2
+    raise SoundError("cut off: it has no samples")
+
+
+def _one_channel(samples, channel):
+    if channel < 0:
+        return samples.mean(axis=1)
+    if channel >= samples.shape[1]:
+        raise SoundError(
+            f"no channel {channel}: it has {samples.shape[1]}, from 0"
+        )
+    return samples[:, channel]
+
+
+def _resampled(samples, rate, wanted):
+    if rate == wanted:
+        return samples
+    try:
+        import soxr
+    except ImportError as error:
+        raise ValueError(_MISSING) from error
+    return soxr.resample(samples, rate, wanted)

@@ -1,0 +1,244 @@
+"""WAV files in a graph: for models that are served without Python.
+
+`tf.audio.decode_wav` reads 16 bits alone, refuses usual chunks, and fails a
+whole batch for one bad file.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from byol_tf.modalities.audio.decode import LEAST_SECONDS, RATES
+from byol_tf.modalities.signature import OK
+
+PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE  # codes of formats
+_UNKNOWN_SIZE = 0x7FFF_F000  # as of files written to a pipe
+_TAPS = 16  # zero crossings on either side of a resampling filter
+_ROLL_OFF = 0.94  # of half the lower rate: above it the filter falls
+_BETA = 9.0  # of its Kaiser window
+
+
+class _Head(NamedTuple):
+    """What the chunks of a file say; -1 for what none has said."""
+
+    code: tf.Tensor
+    channels: tf.Tensor
+    rate: tf.Tensor
+    bits: tf.Tensor
+    first: tf.Tensor  # byte of the samples
+    size: tf.Tensor  # bytes of the samples
+
+
+def decode_wav(
+    files: tf.Tensor, rate: int, samples: int, max_seconds: float, channel: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes WAV files, PCM of 8 to 32 bits or floats, to middle windows.
+
+    Args:
+        files: string `[n]`.
+        rate: samples a second of the result.
+        samples: of each window, see `logmel.windows`.
+        max_seconds: longer files are refused.
+        channel: that is taken; -1 for the mean of all.
+
+    Returns:
+        float32 `[n, samples]`, zeros where a file cannot be read, and string
+        `[n]`, `OK` or the reason.
+    """
+
+    def one(data):
+        head = _walk(data)
+        status = _status(data, head, max_seconds, channel)
+        found, status = tf.cond(
+            status == OK,
+            lambda: _window(data, head, rate, samples, channel),
+            lambda: (tf.zeros([samples]), status),
+        )
+        return tf.ensure_shape(found, [samples]), status
+
+    specs = (tf.TensorSpec([samples], tf.float32), tf.TensorSpec([], tf.string))
+    return tf.map_fn(one, files, fn_output_signature=specs)
+
+
+def _number(data, place, count):
+    """An unsigned little-endian number of some bytes; -1 beyond the end."""
+
+    def read():
+        found = tf.io.decode_raw(tf.strings.substr(data, place, count), "uint8")
+        weights = tf.constant([256**i for i in range(count)], tf.int64)
+        return tf.reduce_sum(tf.cast(found, tf.int64) * weights)
+
+    there = tf.cast(tf.strings.length(data), tf.int64) >= place + count
+    return tf.cond(there, read, lambda: tf.constant(-1, tf.int64))
+
+
+def _walk(data):
+    """Goes from chunk to chunk until the samples are found."""
+    total = tf.cast(tf.strings.length(data), tf.int64)
+    head = tf.strings.join([tf.strings.substr(data, 0, 12), b"\0" * 12])
+    wave = tf.strings.substr(head, 0, 4) == b"RIFF"
+    wave &= tf.strings.substr(head, 8, 4) == b"WAVE"
+    none = tf.constant(-1, tf.int64)
+
+    def goes_on(place, head):
+        return (head.first < 0) & (place + 8 <= total)
+
+    def step(place, head):
+        name = tf.strings.substr(data, place, 4)
+        size = _number(data, place + 4, 4)
+        body = place + 8
+        head = tf.cond(
+            name == b"fmt ", lambda: _format(data, body, head), lambda: head
+        )
+        found = name == b"data"
+        head = head._replace(
+            first=tf.where(found, body, none), size=tf.where(found, size, none)
+        )
+        return body + size + size % 2, head
+
+    # Nothing is looked for in what is no WAV.
+    start = tf.where(wave & (total >= 12), tf.constant(12, tf.int64), total)
+    return tf.while_loop(goes_on, step, (start, _Head(*[none] * 6)))[1]
+
+
+def _format(data, body, head):
+    code = _number(data, body, 2)
+    # Of the extensible form the code stands behind all else.
+    code = tf.where(
+        tf.equal(code, EXTENSIBLE), _number(data, body + 24, 2), code
+    )
+    places = ((2, 2), (4, 4), (14, 2))
+    numbers = (_number(data, body + at, count) for at, count in places)
+    return _Head(code, *numbers, head.first, head.size)
+
+
+def _status(data, head, max_seconds, channel):
+    """`OK`, or the first reason against a file."""
+    total = tf.cast(tf.strings.length(data), tf.int64)
+    there = total - head.first
+    promised = tf.where(head.size >= _UNKNOWN_SIZE, there, head.size)
+    width = tf.maximum(head.bits // 8 * head.channels, 1)
+    seconds = promised / (width * tf.maximum(head.rate, 1))
+    bits = [
+        tf.equal(head.code, code) & tf.equal(head.bits, bits)
+        for code, bits in (
+            *((PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32)),
+            *((FLOATS, 32), (FLOATS, 64)),
+        )
+    ]
+    status = tf.constant(OK)
+    for fails, reason in (
+        (seconds < LEAST_SECONDS, "too short"),
+        (seconds > max_seconds, f"longer than {max_seconds:g} seconds"),
+        (head.channels <= max(channel, 0), "it lacks the channel"),
+        ((head.rate < RATES[0]) | (head.rate > RATES[1]), "its sample rate"),
+        (~tf.reduce_any(bits), "WAV, but not PCM or floats"),
+        (promised > there, "cut off"),
+        (head.first < 0, "not a WAV file"),
+    ):
+        status = tf.where(fails, reason, status)
+    return status
+
+
+def _window(data, head, rate, samples, channel):
+    """The middle window at `rate`, and a status."""
+    width = head.bits // 8
+    frame = width * head.channels
+    there = tf.cast(tf.strings.length(data), tf.int64) - head.first
+    size = tf.minimum(there, tf.where(head.size < 0, there, head.size))
+    length = size // frame
+    ratio = tf.cast(head.rate, tf.float64) / rate
+    out = tf.cast(tf.round(tf.cast(length, tf.float64) / ratio), tf.int64)
+    out = tf.maximum(out, 1)
+    raw = tf.strings.substr(data, head.first, length * frame)
+    values = _values(raw, head)
+    values = tf.reshape(values, [length, head.channels])
+    one = tf.reduce_mean(values, axis=1) if channel < 0 else values[:, channel]
+    good = tf.reduce_all(tf.math.is_finite(one))
+    window = tf.cond(
+        tf.equal(head.rate, rate),
+        lambda: _middle(one, length, samples),
+        lambda: _resampled(one, ratio, out, samples),
+    )
+    window = tf.clip_by_value(window, -1.0, 32_767 / 32_768)
+    window = tf.where(good, window, 0.0)
+    return window, tf.where(good, OK, "it has NaN or infinite samples")
+
+
+def _values(raw, head):
+    """float32 of raw samples of any of the formats."""
+
+    def of(dtype, scale):
+        def read():
+            found = tf.io.decode_raw(raw, dtype)
+            return tf.cast(found, tf.float32) / scale
+
+        return read
+
+    def bytes_8():
+        found = tf.io.decode_raw(raw, "uint8")
+        return (tf.cast(found, tf.float32) - 128.0) / 128.0
+
+    def bytes_24():
+        three = tf.reshape(tf.io.decode_raw(raw, "uint8"), [-1, 3])
+        low, middle, high = tf.unstack(tf.cast(three, tf.int32), axis=1)
+        whole = low + 256 * middle + 65_536 * high
+        signed = whole - tf.where(whole >= 2**23, 2**24, 0)
+        return tf.cast(signed, tf.float32) / 2.0**23
+
+    floats = tf.equal(head.code, FLOATS)
+    cases = [
+        (floats & tf.equal(head.bits, 32), of("float32", 1.0)),
+        (floats & tf.equal(head.bits, 64), of("float64", 1.0)),
+        (tf.equal(head.bits, 8), bytes_8),
+        (tf.equal(head.bits, 24), bytes_24),
+        (tf.equal(head.bits, 32), of("int32", 2.0**31)),
+    ]
+    return tf.case(cases, default=of("int16", 2.0**15))
+
+
+def _places(length, samples):
+    """Places in a sound of the samples of its middle window, -1 for none.
+
+    As `logmel.windows`, from the start of the middle.
+    """
+    half = (samples + 1) // 2
+    copies = tf.maximum((half + length - 1) // length, 1)
+    total = tf.where(length < half, copies * length, length)
+    start = tf.maximum(length - samples, 0) // 2
+    before = tf.maximum(samples - total, 0) // 2
+    place = start - before + tf.range(samples, dtype=tf.int64)
+    inside = (place >= 0) & (place < total)
+    return tf.where(inside, place % length, -1)
+
+
+def _middle(values, length, samples):
+    place = _places(length, samples)
+    found = tf.gather(values, tf.maximum(place, 0))
+    return tf.where(place >= 0, found, 0.0)
+
+
+def _resampled(values, ratio, out, samples):
+    """The middle window at another rate, by a windowed sinc.
+
+    Only the samples of the window are computed, for any ratio of rates.
+    """
+    place = _places(out, samples)
+    at = tf.cast(tf.maximum(place, 0), tf.float64) * ratio
+    cutoff = tf.cast(_ROLL_OFF / tf.maximum(ratio, 1.0), tf.float32)
+    reach = tf.cast(tf.math.ceil(_TAPS / cutoff), tf.int64)
+    centre = tf.cast(tf.floor(at), tf.int64)
+    taps = tf.range(-reach, reach + 1)
+    index = centre[:, None] + taps
+    offset = tf.cast(tf.cast(index, tf.float64) - at[:, None], tf.float32)
+    width = tf.cast(reach, tf.float32) + 1.0
+    shape = tf.sqrt(tf.maximum(1 - tf.square(offset / width), 0.0))
+    window = tf.math.bessel_i0(_BETA * shape) / tf.math.bessel_i0(_BETA)
+    x = 3.141592653589793 * cutoff * offset
+    sinc = tf.where(tf.abs(x) < 1e-6, 1.0, tf.sin(x) / tf.where(x == 0, 1.0, x))
+    length = tf.size(values, tf.int64)
+    inside = (index >= 0) & (index < length)
+    found = tf.gather(values, tf.clip_by_value(index, 0, length - 1))
+    found = tf.where(inside, found, 0.0)
+    window = tf.reduce_sum(found * sinc * window * cutoff, axis=1)
+    return tf.where(place >= 0, window, 0.0)

@@ -1,0 +1,178 @@
+"""What encoders of sounds are fed: files, waveforms; and words on exports."""
+
+import io
+import wave
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.modalities.audio.decode import SCALE, Reading
+from byol_tf.modalities.audio.graph_wav import decode_wav
+from byol_tf.modalities.audio.logmel import LogMel, windows
+from byol_tf.modalities.contract import Card
+from byol_tf.modalities.signature import DEFAULT, OK, Signature
+
+SOUNDS, FILES = "sounds", "bytes"
+FORMS = ("saved_model", "graph")
+NOT_FINITE = "NaN or infinite samples"
+_FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
+
+
+def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
+    """Numbers that decoding and preparation follow from."""
+    known = {"max_seconds": 60.0, "channel": -1}
+    if preprocessor is not None:
+        known |= {"rate": preprocessor.rate, "samples": preprocessor.samples}
+    if section is not None:
+        known |= {
+            "rate": section.audio.rate,
+            "max_seconds": float(section.audio.max_seconds),
+            "channel": section.audio.channel,
+        }
+    return known
+
+
+def decode_row(data, sizes: Mapping) -> np.ndarray:
+    """Decodes the path or bytes of a file to int16 `[length]`."""
+    return _reading(sizes)(data)
+
+
+def origin(data) -> dict[str, int]:
+    """Nothing: what is predicted of a sound is said of all of it."""
+    return {}
+
+
+def inputs(
+    preprocessor: LogMel, sizes: Mapping, form: str
+) -> dict[str, Signature]:
+    """Signatures of an exported encoder of sounds.
+
+    Args:
+        preprocessor: makes the frames that the model takes.
+        sizes: see `sizes`.
+        form: "saved_model": WAV files, and waveforms of any length; "graph":
+            waveforms of one window.
+    """
+    if form not in FORMS:
+        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}")
+    window = preprocessor.samples
+    if form == "graph":
+        # Fourier transforms are not in ONNX; the other form is equal.
+        prepare = preprocessor.changed(form="dft")
+        return {SOUNDS: _waveforms(prepare, window, window)}
+    return {
+        DEFAULT: _of_files(preprocessor, sizes),
+        SOUNDS: _waveforms(preprocessor, None, window),
+    }
+
+
+def card(about: Mapping) -> Card:
+    """Says how an exported encoder of sounds is called, and its limits."""
+    rate, samples = (about["sizes"][key] for key in ("rate", "samples"))
+    seconds = f"{samples / rate:g} seconds"
+    return Card(
+        "sound",
+        f"```python\n{_example(about, rate, samples)}\n```",
+        f"- It takes one channel at {rate} samples a second, float32 in "
+        f"[-1, 1], and hears {seconds}: the middle of a longer sound.\n"
+        "- WAV files may have any sample rate; other formats are refused. An "
+        "unreadable file fails alone: its row is NaN and its status says why.",
+    )
+
+
+def _example(about, rate, samples):
+    if about["format"] == "saved_model":
+        return (
+            "import tensorflow as tf\n\n"
+            'call = tf.saved_model.load("1").signatures["serving_default"]\n'
+            'call(bytes=tf.constant([open("a.wav", "rb").read()]))'
+        )
+    lines = (
+        "import soundfile\n\n"
+        f'sounds, rate = soundfile.read("a.wav", frames={samples}, '
+        f'dtype="float32")\n'
+        f"assert rate == {rate} and sounds.shape == ({samples},)\n"
+    )
+    file = next(iter(about["signatures"]), "encoder.onnx")
+    if about["format"] == "litert":
+        return (
+            f"from ai_edge_litert.interpreter import Interpreter\n{lines}"
+            f'call = Interpreter("{file}").get_signature_runner()\n'
+            "call(sounds=sounds[None])"
+        )
+    return (
+        f"import onnxruntime\n{lines}"
+        f'session = onnxruntime.InferenceSession("{file}")\n'
+        'session.run(None, {"sounds": sounds[None]})'
+    )
+
+
+def _waveforms(prepare, length, window):
+    """A signature of float waveforms."""
+    words = f"float32 [n, {length or 'length'}] in [-1, 1], at {prepare.rate}"
+
+    def read(sounds):
+        good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false of NaN
+        batch = prepare(tf.where(good[:, None], sounds, 0.0))
+        batch = tf.where(good[:, None, None], batch, float("nan"))
+        if length is not None:
+            return batch, good
+        return batch, tf.where(good, OK, NOT_FINITE)
+
+    return Signature(
+        {SOUNDS: tf.TensorSpec([None, length], tf.float32, SOUNDS)},
+        read,
+        {SOUNDS: f"{words} samples a second"},
+        of_rows=lambda rows: middles(rows, window),
+        has_status=True,
+    )
+
+
+def _of_files(preprocessor, sizes):
+    rate, window = preprocessor.rate, preprocessor.samples
+    limits = float(sizes["max_seconds"]), int(sizes["channel"])
+
+    def read(files):
+        sounds, status = decode_wav(files, rate, window, *limits)
+        return preprocessor(sounds), status
+
+    return Signature(
+        {FILES: tf.TensorSpec([None], tf.string, FILES)},
+        read,
+        {FILES: _FILES},
+        of_rows=lambda rows: [wav(row, rate) for row in rows],
+        has_status=True,
+    )
+
+
+def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
+    """The middle windows of sounds, as the preprocessor takes them.
+
+    Args:
+        rows: int16 `[length]` each.
+
+    Returns:
+        float32 `[n, samples]` in [-1, 1].
+    """
+    found = []
+    for row in rows:
+        start = max(len(row) - samples, 0) // 2
+        numbers = [tf.constant([each]) for each in (len(row), start)]
+        one = tf.constant(np.asarray(row))[None]
+        found.append(windows(one, *numbers, samples)[0])
+    return np.float32(np.stack(found)) / np.float32(SCALE)
+
+
+def wav(row: np.ndarray, rate: int) -> bytes:
+    """The WAV file of int16 `[length]`."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, rate, 0, "NONE", ""))
+        writer.writeframes(np.asarray(row, "<i2").tobytes())
+    return file.getvalue()
+
+
+def _reading(sizes):
+    keys = "rate", "max_seconds", "channel"
+    return Reading(*(sizes[key] for key in keys))

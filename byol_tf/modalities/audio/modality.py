@@ -1,0 +1,173 @@
+"""Sounds as a modality: from a configuration to what the engine takes.
+
+Arguments and results of the methods are those of `modalities.contract`.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.checks import check_integer, check_positive, in_section
+from byol_tf.data.decoder import Decoder
+from byol_tf.modalities.audio import encoder, inputs
+from byol_tf.modalities.audio.decode import (
+    EXTENSIONS,
+    Reading,
+    SoundError,
+    to_int16,
+)
+from byol_tf.modalities.audio.logmel import LogMel
+from byol_tf.modalities.audio.pictures import coloured, spectrogram
+from byol_tf.modalities.audio.views import SoundViews, TrainView
+from byol_tf.modalities.contract import Raw
+from byol_tf.reports.grids import on_canvas, views_grid
+from byol_tf.runtime import dtype_policy
+
+NAME = "sound"  # of a row
+FITTED = 1000  # sounds that mean and deviation are taken of
+_AT_A_TIME = 50
+# Of training with labels, which must know a sound for what it is.
+_TRAIN = {
+    "time_crop": (0.8, 1.25),
+    "band_crop": (0.9, 1.0),
+    "canvas": 1.25,
+    "fader": 0.5,
+}
+
+
+class AudioModality:
+    """All that is special to sounds; see `modalities.contract.Modality`."""
+
+    name = NAME
+    extensions = EXTENSIONS
+    sizes = staticmethod(inputs.sizes)
+    decode_row = staticmethod(inputs.decode_row)
+    origin = staticmethod(inputs.origin)
+    card = staticmethod(inputs.card)
+    levels = staticmethod(encoder.levels)
+    inputs = staticmethod(inputs.inputs)  # last: it hides the module
+
+    def decoder(self, section) -> Decoder:
+        options = section.audio
+        with in_section("audio"):
+            check_positive("max_seconds", options.max_seconds)
+            check_integer("channel", options.channel, -1)
+            check_integer("rate", options.rate, 1000)
+        keys = options.rate, options.max_seconds, options.channel
+        return Decoder(
+            spec={NAME: tf.TensorSpec((None,), tf.int16)},
+            decode=Reading(*keys),
+            extensions=EXTENSIONS,
+            conform=_conform,
+            key=keys,
+        )
+
+    def plan(self, section, examples, accelerator):
+        return {}, []
+
+    def fit(self, examples, section) -> LogMel:
+        """Takes mean and deviation of log-mel frames from training sounds."""
+        options = section.audio
+        keys = ("rate", "window", "hop", "bands", "low", "high")
+        frames = max(1, round(options.seconds * options.rate / options.hop))
+        with in_section("audio"):
+            layer = LogMel(**{k: options[k] for k in keys}, frames=frames)
+        return layer.changed(**_statistics(layer, examples))
+
+    def views(self, section, preprocessor) -> SoundViews:
+        options = section.audio
+        keys = ("mixup", "time_crop", "band_crop", "canvas", "fader")
+        keys += ("normalize",)
+        with in_section("audio"):
+            return SoundViews(preprocessor, **{k: options[k] for k in keys})
+
+    def crops(self, section):
+        return {}
+
+    def train_view(self, preprocessor, crops):
+        return TrainView(preprocessor, {**_TRAIN, **crops})
+
+    def supervised_augment(self, options):
+        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
+            raise ValueError(
+                "augment.name, mixup and cutmix are of images; leave them as "
+                f"they are for sounds. Received: {dict(options)}"
+            )
+
+    def encoder(self, section, preprocessor, row_shape) -> keras.Model:
+        options = section.encoder
+        return encoder.make_encoder(
+            options.name,
+            preprocessor.frames,
+            preprocessor.bands,
+            options.widths,
+            dtype_policy(section.precision),
+        )
+
+    def pretrained(self, section, preprocessor, row_shape):
+        raise ValueError("there are no published weights of encoders of sounds")
+
+    def raw(self, preprocessor, sizes) -> Raw:
+        frames = keras.Input((preprocessor.frames, preprocessor.bands))
+        pooled = keras.layers.GlobalAveragePooling1D()(frames)
+        model = keras.Model(frames, pooled)
+        return Raw("averaged log-mel", model, preprocessor)
+
+    def preview(self, row) -> np.ndarray:
+        return spectrogram(np.asarray(row))
+
+    def thumbnail(self, data, side):
+        try:
+            return spectrogram(Reading(16_000)(data), side)
+        except SoundError:
+            return None
+
+    def draw_views(self, rows, pair, path) -> None:
+        drawn = [
+            [self.preview(row) for row in rows],
+            *([coloured(view) for view in views] for views in pair),
+        ]
+        views_grid(*map(on_canvas, drawn), path)
+
+
+def _statistics(layer, examples):
+    """Mean and deviation of the logarithms of some training sounds."""
+    few = np.linspace(0, examples.num_examples - 1, FITTED, dtype=int)
+    few = examples.readable_rows(np.unique(few))
+    if not len(few):
+        raise ValueError(
+            f"none of the sounds of {examples.name} that were tried can be "
+            "read; bad_images.csv names them and says why"
+        )
+    sums = np.zeros(3)
+    for start in range(0, len(few), _AT_A_TIME):
+        batch = examples.take(few[start : start + _AT_A_TIME])
+        frames = np.asarray(layer(batch), np.float64)
+        sums += frames.size, frames.sum(), np.square(frames).sum()
+    mean = sums[1] / sums[0]
+    deviation = np.sqrt(max(sums[2] / sums[0] - mean**2, 1e-6))
+    return {"mean": float(mean), "deviation": float(deviation)}
+
+
+def _conform(sounds, where):
+    """int16 rows of an array: `[n, samples]`, or `[samples]` of all of them."""
+    sounds = np.asarray(sounds)
+    if sounds.ndim not in (1, 2) or not sounds.size:
+        raise ValueError(
+            f"{where} must be [n, samples] of one channel, at audio.rate. "
+            f"Received: shape {sounds.shape}"
+        )
+    if sounds.dtype == np.int16:
+        return sounds
+    if sounds.dtype.kind != "f":
+        raise ValueError(
+            f"{where} must be int16, or floats in [-1, 1]. Received: "
+            f"{sounds.dtype}"
+        )
+    try:
+        return to_int16(sounds)
+    except SoundError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+AUDIO = AudioModality()

@@ -1,0 +1,40 @@
+"""Spectrograms as pictures, for reports, neighbours and maps."""
+
+import numpy as np
+
+from byol_tf.modalities.audio.logmel import FLOOR, mel_matrix
+
+_WINDOW, _RATE = 512, 16_000  # of pictures: the axes have no numbers
+_SIDE = 96  # pixels of a picture's sides, at most
+# From quiet to loud, RGB.
+_COLOURS = np.array(
+    [(0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)]
+)
+
+
+def spectrogram(samples: np.ndarray, side: int = _SIDE) -> np.ndarray:
+    """Draws a sound as uint8 `[bands, frames, 3]`, low tones at the bottom.
+
+    Args:
+        samples: int16 `[length]`, at least 1.
+        side: pixels of both sides at most.
+    """
+    length = max(len(samples), _WINDOW)
+    hop = max(_WINDOW // 4, -(-(length - _WINDOW) // max(side - 1, 1)))
+    padded = np.zeros(length, np.float32)
+    padded[: len(samples)] = samples / np.float32(32_768)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW))) ** 2
+    bands = mel_matrix(_RATE, _WINDOW, min(side, 48), 60.0, _RATE / 2)
+    return coloured(np.log(power @ bands + FLOOR))
+
+
+def coloured(frames: np.ndarray) -> np.ndarray:
+    """uint8 `[bands, frames, 3]` of log-mel frames `[frames, bands]`."""
+    values = np.asarray(frames, np.float64).T[::-1]
+    values = values - values.min()
+    values = values / max(values.max(), 1e-6) * (len(_COLOURS) - 1)
+    low = np.minimum(values.astype(int), len(_COLOURS) - 2)
+    share = (values - low)[..., None]
+    mixed = (1 - share) * _COLOURS[low] + share * _COLOURS[low + 1]
+    return np.round(mixed).astype(np.uint8)

@@ -1,0 +1,238 @@
+"""The two views of BYOL for Audio, on log-mel frames.
+
+Niizumi et al., "BYOL for Audio: Exploring Pre-trained General-purpose Audio
+Representations", 2022 (arXiv:2204.07402), section III.
+"""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from byol_tf.checks import check_number, check_positive
+from byol_tf.modalities.audio.logmel import LogMel, to_floats, windows
+from byol_tf.seeds import fractions
+
+_PLACES = 4  # of a window that are tried until one is no silence
+_SILENT = 1e-3  # of the power of the loudest of them: 30 dB
+# Random numbers of a view.
+_DRAWS = ("partner", "share", "height", "width", "top", "left", "begin", "end")
+
+
+class SoundViews:
+    """Two views of one window of every sound.
+
+    Both start from the log-mel frames of the same window, at a random place
+    of a longer sound that is not silent. Each is mixed with another sound of
+    its batch, cropped on a canvas that is longer than the window, resized and
+    faded, each with draws of its own; then both are normalised together.
+
+    Args:
+        log_mel: makes the frames.
+        mixup: largest share of the other sound's power; 0: off.
+        time_crop: range of the crop's length, of the frames.
+        band_crop: range of the crop's height, of the bands; what is above 1
+            is cut to 1.
+        canvas: length of the canvas, of the frames, from 1 on.
+        fader: largest change of level at both ends; 0: off.
+        normalize: to mean 0 and deviation 1 over both views of a batch.
+    """
+
+    def __init__(
+        self,
+        log_mel: LogMel,
+        mixup: float = 0.2,
+        time_crop=(0.6, 1.5),
+        band_crop=(0.6, 1.5),
+        canvas: float = 1.5,
+        fader: float = 1.0,
+        normalize: bool = True,
+    ):
+        self.log_mel = log_mel
+        self.mixup = check_number("mixup", mixup, 0, 1)
+        self.time_crop = _check_range("time_crop", time_crop)
+        self.band_crop = _check_range("band_crop", band_crop)
+        self.canvas = check_number("canvas", canvas, 1)
+        if self.time_crop[1] > self.canvas:
+            raise ValueError(
+                f"`time_crop` must lie on the canvas of {canvas:g}. "
+                f"Received: time_crop={time_crop}"
+            )
+        self.fader = check_number("fader", fader, 0)
+        self.normalize = normalize
+
+    def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        return fractions(seed, [count, _PLACES + 2 * len(_DRAWS)])
+
+    def cut(self, row: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor]:
+        """Cuts the window of both views out of int16 `[length]`."""
+        length = tf.shape(row)[:1]
+        return (self._windows(row[None], length, numbers[None])[0],)
+
+    def __call__(self, batch, seed: tf.Tensor):
+        """Makes the views of windows, or of whole sounds of one length."""
+        sounds = batch[0] if isinstance(batch, tuple | list) else batch
+        count = tf.shape(sounds)[0]
+        numbers = self.numbers(seed, count)
+        if not isinstance(batch, tuple | list):
+            lengths = tf.fill([count], tf.shape(sounds)[1])
+            sounds = self._windows(sounds, lengths, numbers)
+        frames = self.log_mel.of_windows(sounds)
+        own = tf.split(numbers[:, _PLACES:], 2, axis=1)
+        views = [self.change(frames, each) for each in own]
+        return tuple(_normalized(views)) if self.normalize else tuple(views)
+
+    def change(self, frames: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        """Makes one view of frames `[batch, frames, bands]`.
+
+        Args:
+            numbers: float32 `[batch, 8]` in [0, 1).
+        """
+        drawn = dict(zip(_DRAWS, tf.unstack(numbers, axis=1), strict=True))
+        if self.mixup:
+            other = tf.gather(frames, _partners(drawn["partner"]))
+            frames = log_mix(frames, other, self.mixup * drawn["share"])
+        frames = self._crop(frames, drawn)
+        if self.fader:
+            ends = [drawn["begin"], drawn["end"]]
+            frames += fade(ends, self.log_mel.frames, self.fader)
+        return frames
+
+    def _crop(self, frames, drawn):
+        length, bands = self.log_mel.frames, self.log_mel.bands
+        width = length * _between(drawn["width"], *self.time_crop)
+        left = drawn["left"] * (self.canvas * length - width)
+        left -= (self.canvas - 1) / 2 * length
+        height = bands * _between(drawn["height"], *self.band_crop)
+        height = tf.minimum(height, float(bands))
+        top = drawn["top"] * (bands - height)
+        across = crop_matrix(left, width, length)
+        down = crop_matrix(top, height, bands)
+        return across @ tf.matmul(frames, down, transpose_b=True)
+
+    def _windows(self, sounds, lengths, numbers):
+        """The first place of each sound that is loud, or its only one."""
+        samples = self.log_mel.samples
+        room = tf.maximum(lengths - samples + 1, 1)
+        drawn = numbers[:, :_PLACES] * tf.cast(room, tf.float32)[:, None]
+        starts = tf.minimum(tf.cast(drawn, tf.int32), room[:, None] - 1)
+        found = tf.stack(
+            [
+                windows(sounds, lengths, start, samples)
+                for start in tf.unstack(starts, axis=1)
+            ],
+            axis=1,
+        )
+        power = tf.reduce_mean(tf.square(to_floats(found)), axis=2)
+        loud = power >= _SILENT * tf.reduce_max(power, axis=1, keepdims=True)
+        first = tf.argmax(tf.cast(loud, tf.int32), axis=1)
+        return tf.gather(found, first, batch_dims=1)
+
+
+class TrainView:
+    """The milder view of training with labels: place, crop and level.
+
+    Args:
+        log_mel: makes the frames.
+        options: arguments of `SoundViews`.
+    """
+
+    def __init__(self, log_mel: LogMel, options: Mapping):
+        self._views = SoundViews(
+            log_mel, **{**options, "mixup": 0.0, "normalize": False}
+        )
+
+    def __call__(self, rows, seed):
+        sounds, lengths = rows, None
+        if isinstance(rows, dict):
+            lengths = rows["length"]
+            (sounds,) = (v for key, v in rows.items() if key != "length")
+        count, longest = tf.unstack(tf.shape(sounds))
+        if lengths is None:
+            lengths = tf.fill([count], longest)
+        numbers = self._views.numbers(seed, count)
+        found = self._views._windows(sounds, lengths, numbers)
+        frames = self._views.log_mel.of_windows(found)
+        drawn = numbers[:, _PLACES : _PLACES + len(_DRAWS)]
+        return self._views.change(frames, drawn), {"length": lengths}
+
+
+def log_mix(frames, other, share) -> tf.Tensor:
+    """Adds the power of two sounds, given the logarithms of both.
+
+    Args:
+        frames, other: float32 `[batch, frames, bands]`.
+        share: of the other, float32 `[batch]` in [0, 1].
+    """
+    share = share[:, None, None]
+    # The larger one is taken out, so that no power overflows.
+    most = tf.maximum(frames, other)
+    own, its = tf.exp(frames - most), tf.exp(other - most)
+    mixed = (1 - share) * own + share * its
+    return most + tf.math.log(tf.maximum(mixed, 1e-12))
+
+
+def fade(ends, frames: int, most: float) -> tf.Tensor:
+    """A line over time, float32 `[batch, frames, 1]`.
+
+    Args:
+        ends: two float32 `[batch]` in [0, 1), that become -most to most.
+    """
+    begin, end = (most * (2 * each - 1)[:, None] for each in ends)
+    time = tf.linspace(0.0, 1.0, frames)
+    return (begin + (end - begin) * time)[..., None]
+
+
+def crop_matrix(start, length, size: int) -> tf.Tensor:
+    """Resizes a crop to the whole size, by bicubic interpolation.
+
+    The first and the last value come to lie on the ends of the crop. What
+    lies beyond 0 and `size` is zero.
+
+    Args:
+        start, length: float32 `[batch]`, of the crop.
+        size: of what is cropped, and of the result.
+
+    Returns:
+        float32 `[batch, size, size]`, for a product from the left.
+    """
+    step = (length - 1) / max(size - 1, 1)
+    at = start[:, None] + step[:, None] * tf.range(size, dtype=tf.float32)
+    return _bicubic(at[..., None] - tf.range(size, dtype=tf.float32))
+
+
+def _bicubic(distance, a=-0.75):
+    """Keys' kernel, with the constant that PyTorch's resizing has."""
+    x = tf.abs(distance)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return tf.where(x <= 1, near, tf.where(x < 2, far, 0.0))
+
+
+def _partners(drawn):
+    """Numbers of other rows of the batch; a lone row is its own."""
+    count = tf.shape(drawn)[0]
+    others = tf.maximum(count - 1, 1)
+    ahead = tf.cast(drawn * tf.cast(others, tf.float32), tf.int32)
+    ahead = tf.minimum(ahead, others - 1)
+    return (tf.range(count) + 1 + ahead) % count
+
+
+def _normalized(views):
+    both = tf.stack(views)
+    mean = tf.reduce_mean(both)
+    deviation = tf.sqrt(tf.reduce_mean(tf.square(both - mean)))
+    return [(view - mean) / tf.maximum(deviation, 1e-6) for view in views]
+
+
+def _between(fraction, low, high):
+    return low + (high - low) * fraction
+
+
+def _check_range(name, value):
+    low, high = (check_positive(name, float(v)) for v in value)
+    if low > high:
+        raise ValueError(
+            f"`{name}` must be a pair of ascending numbers. Received: "
+            f"{name}={value!r}"
+        )
+    return low, high

@@ -1,0 +1,53 @@
+"""Your own recordings of short sounds or words: from a folder to an encoder.
+
+    byol_tf pretrain SOUNDS RUN
+
+Views follow BYOL-A, but stay nearer to the sound: in a short clip most of the
+paper's crops would be silence. For other sounds than speech, such as machines
+or birds, take the paper's by `--config.audio.time_crop=0.6,1.5`,
+`--config.audio.band_crop=0.6,1.5` and `--config.audio.canvas=1.5`.
+"""
+
+import math
+
+from configs import base
+
+
+def get_config():
+    config = base.get_config()
+    config.modality = "audio"
+    config.batch_size = 96
+    # Open: decided from the machine when a run begins.
+    config.epochs = 0
+    config.minutes = 5.0
+    config.precision = "auto"
+
+    config.data.source = "folder"
+    config.data.test_split = ""
+
+    config.audio.window = 512
+    config.audio.mixup = 0.4
+    config.audio.time_crop = (0.8, 1.25)
+    config.audio.band_crop = (0.8, 1.25)
+    config.audio.canvas = 1.25
+
+    config.encoder.name = "sound_small"
+
+    config.heads.hidden_size = 512
+    config.heads.projection_size = 128
+
+    config.objective.normalize_projection = True
+    config.objective.target_init = "copy"
+    config.objective.predictor_lr_multiplier = 10.0
+    config.objective.tau = 0.99
+    config.objective.tau_batch = 96
+
+    config.optimizer.name = "adamw"
+    config.optimizer.lr_rule = "sqrt"
+    config.optimizer.base_lr = 2e-3 * math.sqrt(256 / 96)
+    config.optimizer.weight_decay = 1e-2 * math.sqrt(256 / 96)
+    config.optimizer.warmup_epochs = 1.0
+
+    config.monitor.every_epochs = 5
+    config.evaluate.knn_k = 10
+    return config

@@ -1,0 +1,169 @@
+"""Sounds pass through the jobs of the commands, as images do.
+
+Two kinds of made tones, of several lengths; see `test_toy_jobs.py`.
+"""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from byol_tf import load_encoder
+from byol_tf.jobs.embed import build as embed_build
+from byol_tf.jobs.evaluate import build as evaluate_build
+from byol_tf.jobs.export import build as export_build
+from byol_tf.jobs.finetune import build as finetune_build
+from byol_tf.jobs.pretrain import build as pretrain_build
+from byol_tf.modalities.audio.inputs import wav
+from byol_tf.runs.config import save_config
+from byol_tf.runs.encoder import load_classifier
+from byol_tf.runs.predictor import predict_folder
+from configs import base, embed, eval_linear, export, finetune
+from tests.support.runs import tiny_config
+
+RATE = 8000
+CLASSES = {"low": 300, "high": 1500}  # Hz
+SMALL = {
+    "modality": "audio",
+    "data.source": "folder",
+    "audio.rate": RATE,
+    "audio.seconds": 0.32,
+    "audio.window": 256,
+    "audio.hop": 160,
+    "audio.bands": 16,
+    "audio.high": 0.0,
+    "encoder.name": "sound_small",
+    "encoder.widths": (4, 8, 8),
+}
+
+
+def write_sounds(folder, count, seed):
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        label = list(CLASSES)[number % 2]
+        time = np.arange(rng.integers(1000, 5000)) / RATE
+        hertz = CLASSES[label] * rng.uniform(0.9, 1.1)
+        tone = np.sin(2 * np.pi * hertz * time)
+        tone += rng.normal(scale=0.1, size=len(time))
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        data = wav(np.int16(8000 * tone), RATE)
+        (folder / label / f"{number:03}.wav").write_bytes(data)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with `data`, one file of them damaged, and a finished `run`."""
+    folder = tmp_path_factory.mktemp("sounds")
+    write_sounds(folder / "data" / "train", 64, seed=0)
+    write_sounds(folder / "data" / "test", 24, seed=1)
+    (folder / "data" / "train" / "low" / "010.wav").write_bytes(b"RIFF")
+    config = tiny_config(folder / "data", **SMALL)
+    pretrain_build.pretraining(config, folder / "run").run(folder / "run")
+    save_config(config, folder / "run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vectors(folder):
+    """Names of the test files, and the encoder's own vectors of each alone."""
+    encoder = load_encoder(folder / "run")
+    paths = sorted((folder / "data" / "test").rglob("*.wav"))
+    rows = [encoder.decode(path)[None] for path in paths]
+    alone = [encoder.model(encoder.preprocessor(row)) for row in rows]
+    return paths, np.concatenate(alone)
+
+
+def test_the_run_folder_explains_itself(folder):
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert names >= {
+        *("encoder.keras", "preprocessor.json", "samples.npz", "train.json"),
+        *("report.html", "views.png", "metrics.jsonl"),
+    }
+    text = (folder / "run" / "bad_images.csv").read_text()
+    assert "low/010.wav" in text
+
+
+def test_frames_are_a_level_in_the_order_of_time(folder):
+    encoder = load_encoder(folder / "run")
+    assert encoder.levels == {"frames": 4}
+    sounds = np.zeros((2, encoder.preprocessor.samples), np.int16)
+    sounds[1, -400:] = 9000 * np.sin(np.arange(400))
+    frames = encoder.outputs_of("frames")(encoder.preprocessor(sounds))
+    silence, tone = frames["frames"].numpy()
+    changes = np.abs(tone - silence).sum(axis=1)
+    assert changes[0] == 0 < changes[-1] and (np.diff(changes) >= 0).all()
+
+
+def test_it_is_evaluated_beside_averaged_frames(folder):
+    config = eval_linear.get_config()
+    config.sgd.epochs = 0
+    job = evaluate_build.linear_evaluation(
+        config, folder / "run", base.get_config()
+    )
+    job.run(folder / "run")
+    text = (folder / "run" / "eval_linear.json").read_text()
+    assert "averaged log-mel" in text and json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def classifier(folder):
+    config = finetune.get_config()
+    config.update_from_flattened_dict(
+        {
+            "min_steps": 20,
+            "max_steps": 20,
+            "learning_rates": (0.1,),
+            "head_learning_rates": (0.4,),
+        }
+    )
+    job = finetune_build.fine_tuning(
+        config,
+        folder / "run",
+        base.get_config(),
+        task="classification",
+        labels=["50%"],
+    )
+    job.run(folder / "run")
+    return load_classifier(folder / "run", "classifier")
+
+
+def test_it_is_fine_tuned_and_predicts_files(folder, classifier):
+    predict_folder(classifier, folder / "data" / "test", folder / "p.csv")
+    with open(folder / "p.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24 and {row["status"] for row in rows} == {"ok"}
+    right = [row["label"] == row["path"].split("/")[0] for row in rows]
+    assert np.mean(right) >= 0.8
+
+
+def test_files_are_embedded_searched_and_mapped(folder, vectors):
+    config, source = embed.get_config(), folder / "data" / "test"
+    config.map.images = 9
+    embed_build.embed(config, folder / "run", source, folder / "e.parquet")
+    search = embed_build.Search(config, folder / "e.parquet")
+    ((_, found),) = search.embeddings.blocks()
+    expected = vectors[1] / np.linalg.norm(vectors[1], axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    _, sheet = search.query([str(vectors[0][0])])
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+    assert search.map(folder / "map.html") == 9
+
+
+def test_exports_give_the_vectors_of_each_file_alone(folder, vectors):
+    config, target = export.get_config(), folder / "exported"
+    names = ("saved_model", "onnx", "litert")
+    export_build.export(
+        config, folder / "run", target, base.get_config(), names
+    )
+    served = tf.saved_model.load(target / "1").signatures["serving_default"]
+    files = tf.constant([path.read_bytes() for path in vectors[0]])
+    outputs = served(bytes=files)
+    np.testing.assert_allclose(
+        outputs["representations"], vectors[1], rtol=1e-4, atol=1e-4
+    )
+    card = (target / "1" / "assets.extra" / "model_card.md").read_text()
+    assert "turns every sound into" in card and "image" not in card.lower()
