@@ -85,7 +85,7 @@ class Reading:
                 samples = file.read(most, dtype="float32", always_2d=True)
                 return samples, file.samplerate
         except (RuntimeError, OSError, TypeError, AssertionError) as error:
-            reason = first_line(error).removeprefix("Error opening ")
+            reason = first_line(error).rpartition(": ")[2].rstrip(".")
             raise SoundError(f"no sound can be read: {reason}") from error
 
     def _check(self, rate, channels, frames):
