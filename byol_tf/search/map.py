@@ -7,16 +7,20 @@ import importlib.resources
 import io
 import math
 import os
+import pathlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import jinja2
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from byol_tf.checks import check_number
 from byol_tf.data.items import Items
+from byol_tf.data.label_table import read_label_table
 from byol_tf.data.layout import labels_of
+from byol_tf.data.table_layout import FILE, LABEL_COLUMN
 from byol_tf.files import write_text
 from byol_tf.lines import printable
 from byol_tf.reports.drawing import COLOURS, GRAY
@@ -107,7 +111,10 @@ def write_map(
     thumbnail: Callable,
     progress: Callable | None = None,
 ) -> int:
-    """Draws some images on a map, coloured by their sub-folders.
+    """Draws some images on a map, coloured by their labels.
+
+    Those are the column `label` of a `labels.csv` in the folder, as in
+    training, or else the sub-folders.
 
     Thumbnails, data and script are in the file.
 
@@ -134,7 +141,7 @@ def write_map(
     data = {
         "places": places.round(4).tolist(),
         "paths": list(map(printable, paths)),
-        **_classes(paths),
+        **_classes(paths, items.folder),
         **_sprite(
             progress(files) if progress else files,
             functools.partial(thumbnail, side=settings.thumbnail),
@@ -157,20 +164,40 @@ def _render(**values):
     return template.render(**values)
 
 
-def _classes(paths: Sequence[str]) -> dict:
-    """Labels by sub-folder, and name, colour and count of each."""
-    labels, names = labels_of(paths)
+def _classes(paths: Sequence[str], folder: pathlib.Path) -> dict:
+    """Labels by table or sub-folder, and name, colour and count of each."""
+    rest = "without a label"
+    labels, names = _labels_of_table(paths, folder / FILE)
+    if not names:
+        rest = "beside the folders"
+        labels, names = labels_of(paths)
     if not names:
         return {"labels": [0] * len(paths), "classes": []}
     if -1 in labels:
         labels = [len(names) if label < 0 else label for label in labels]
-        names = (*names, "beside the folders")
+        names = (*names, rest)
     counts = Counter(labels)
     classes = [
         {"name": name, "colour": _colour(label), "count": counts[label]}
         for label, name in enumerate(names)
     ]
     return {"labels": labels, "classes": classes}
+
+
+def _labels_of_table(paths, file):
+    """Label of each path, -1 without one, and their names; none without."""
+    try:
+        table = read_label_table(file) if file.is_file() else None
+    except ValueError as error:
+        logging.warning("The map is not coloured by labels: %s", error)
+        table = None
+    if table is None or LABEL_COLUMN not in table.columns:
+        return [], ()
+    cells = (*table.columns[LABEL_COLUMN], "")  # the last is that of row -1
+    known = [cells[row] for row in table.rows_of(paths)]
+    names = tuple(sorted(set(known) - {""}))
+    number = {name: place for place, name in enumerate(names)}
+    return [number.get(cell, -1) for cell in known], names
 
 
 def _colour(label):

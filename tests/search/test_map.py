@@ -130,6 +130,31 @@ def test_images_without_sub_folders_have_one_colour(tmp_path):
     assert data["classes"] == [] and data["labels"] == [0] * 6
 
 
+@pytest.mark.parametrize(
+    "table,names,counts",
+    [
+        ("path,label\na\\0.png,red\n./b/1.png,blue\na/2.png,\n",
+         ["blue", "red", "without a label"], [1, 1, 4]),
+        ("path,age\na/0.png,3\n", ["a", "b"], [3, 3]),  # no column of labels
+        ("path\n", ["a", "b"], [3, 3]),  # no table
+    ],
+)  # fmt: skip
+def test_a_table_of_labels_colours_before_the_folders(
+    table, names, counts, tmp_path
+):
+    (tmp_path / "labels.csv").write_text(table)
+    paths = [f"{'ab'[number % 2]}/{number}.png" for number in range(6)]
+    target, vectors = tmp_path / "e.parquet", random_vectors(6, 4)
+    embeddings = write_embeddings(target, vectors, paths, tmp_path)
+    write_map(
+        *(embeddings, Items(tmp_path), tmp_path / "map.html"),
+        *(map_settings(), IMAGE.thumbnail),
+    )
+    classes = data_of(tmp_path / "map.html")["classes"]
+    assert [one["name"] for one in classes] == names
+    assert [one["count"] for one in classes] == counts
+
+
 def screen(page):
     """Where each point is, in pixels of the window."""
     return page.evaluate(
