@@ -56,26 +56,27 @@ class Plan:
 
     @functools.cached_property
     def plain_classifier(self) -> Source | None:
-        """The classifier in float32, if there is one of classes."""
-        if self.classifier is None or self.decode is not None:
+        """The classifier in float32, if it is of classes or whole images."""
+        if self.classifier is None:
+            return None
+        if self.decode and not self.classifier.sizes.get("whole"):
             return None
         return _in_float32(self.classifier)
 
-    @functools.cached_property
-    def in_rows(self) -> Source:
-        """The classifier, with all its predictions as a row of numbers."""
+    def in_rows(self, classifier: Source) -> Source:
+        """A classifier with all its predictions as a row of numbers."""
 
         def model(batch, training):
-            outputs = self.classifier.model(batch, training=training)
+            outputs = classifier.model(batch, training=training)
             if not self.decode:
                 return verify.in_rows({"": outputs})
             origin = None
-            if self.classifier.sizes.get("whole"):  # stored rows are squares
+            if classifier.sizes.get("whole"):  # stored rows are squares
                 count, *sides = tf.unstack(tf.shape(batch)[:3])
                 origin = {"size": tf.tile([sides[::-1]], [count, 1])}
             return verify.in_rows(self.decode(outputs, origin))
 
-        return dataclasses.replace(self.classifier, model=model)
+        return dataclasses.replace(classifier, model=model)
 
 
 def _in_float32(source):
@@ -104,7 +105,9 @@ def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
     predictions = dict.fromkeys(names, plan.classifier)
     encoder, *others = saved_model.load(folder, plan.encoder, predictions)
     forms = [(encoder, plan.encoder)]
-    forms += [(form, plan.in_rows) for form in others]
+    if others:
+        reference = plan.in_rows(plan.classifier)
+        forms += [(form, reference) for form in others]
     return Written(forms, signatures.describe(calls, *parts))
 
 
@@ -121,15 +124,26 @@ def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:
         metadata = dict(plan.metadata)
         if entry.classes:
             metadata["classes"] = json.dumps(list(entry.classes))
-        to_onnx.save(entry, name, output, path, metadata)
+        decode = plan.decode if name == "classifier" else None
+        join = _joined if decode else None
+        to_onnx.save(entry, name, output, path, metadata, decode)
         title = "onnx" if name == "encoder" else f"onnx {name}"
-        forms.append((to_onnx.load(path, entry, plan.threads, title), entry))
-        described[path.name] = _describe(entry, output)
+        form = to_onnx.load(path, entry, plan.threads, title, join)
+        forms.append((form, plan.in_rows(entry) if decode else entry))
+        described[path.name] = _describe(entry, output, decode)
     return Written(forms, described)
 
 
+def _joined(results):
+    return verify.in_rows(results).numpy()
+
+
 def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
-    """`model_<precision>.tflite` for each precision."""
+    """`model_<precision>.tflite` for each precision.
+
+    `classifier_float32.tflite` as well, if it finds objects. LiteRT has no
+    counterpart of the float64 in which places of points are decoded.
+    """
     entry = plan.plain_encoder
     paths = {p: folder / f"model_{p}.tflite" for p in plan.precisions}
     to_litert.save(entry, REPRESENTATIONS, paths, plan.samples)
@@ -137,8 +151,19 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
         (to_litert.load(path, entry, precision, plan.threads), entry)
         for precision, path in paths.items()
     ]
-    described = _describe(entry, REPRESENTATIONS)
-    return Written(forms, {path.name: described for path in paths.values()})
+    words = _describe(entry, REPRESENTATIONS)
+    described = {path.name: words for path in paths.values()}
+    task = plan.decode and plan.classifier.task
+    if task and task.signature == signatures.DETECT:
+        entry, path = (
+            plan.plain_classifier,
+            folder / "classifier_float32.tflite",
+        )
+        to_litert.save_decoded(entry, path, plan.decode)
+        load = functools.partial(to_litert.load, path, entry, "float32")
+        forms.append((load(plan.threads, _joined), plan.in_rows(entry)))
+        described[path.name] = _describe(entry, "", plan.decode)
+    return Written(forms, described)
 
 
 def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
@@ -162,13 +187,14 @@ def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
     return Written([(form, plan.encoder)], {path.name: described})
 
 
-def _describe(entry, output):
+def _describe(entry, output, decode=None):
     _, signature = freeze.signature(entry)
-    width = entry.model.output_shape[-1]
-    return {
-        "inputs": dict(signature.words),
-        "outputs": {output: f"float32 [n, {width}]"},
-    }
+    if decode:
+        outputs = freeze.frozen(entry, output, decode).structured_outputs
+        words = signatures.words_of(outputs)
+    else:
+        words = {output: f"float32 [n, {entry.model.output_shape[-1]}]"}
+    return {"inputs": dict(signature.words), "outputs": words}
 
 
 SAVED_MODEL = "saved_model"

@@ -1,5 +1,7 @@
 """Models as graphs of constants, as converters to other formats take them."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -60,7 +62,7 @@ def signature(source: Source) -> tuple[str, Signature]:
     return name, found
 
 
-def frozen(source: Source, output: str):
+def frozen(source: Source, output: str, decode: Callable | None = None):
     """The whole model as a function without variables.
 
     Every weight is a constant of its graph.
@@ -68,22 +70,36 @@ def frozen(source: Source, output: str):
     Args:
         source: the model, which computes in float32.
         output: name of what is returned, float32 `[n, d]`.
+        decode: see `signatures.make_module`; then all that it gives is
+            returned by name, as float32 or int32.
 
     Returns:
-        A `tf.ConcreteFunction` of the input that returns a dict of one
-        tensor.
+        A `tf.ConcreteFunction` of the input that returns a dict of tensors.
     """
     encode = _encode(source)
     _, entry = signature(source)
 
     def call(*tensors):
-        batch, good, *_ = entry.read(*tensors)
-        vectors = encode(batch)
-        if good is None:
-            return vectors
-        return tf.where(good[:, None], vectors, float("nan"))
+        batch, good, *origin = entry.read(*tensors)
+        outputs = encode(batch)
+        outputs = (
+            decode(outputs, origin[0] if origin else None)
+            if decode
+            else {output: outputs}
+        )
+        return {name: _marked(v, good) for name, v in outputs.items()}
 
-    return _concrete(call, entry.specs, output)
+    return _concrete(call, entry.specs)
+
+
+def _marked(values, good):
+    """Values of good rows, as float32 or int32; NaN or 0 in the others."""
+    floats = values.dtype.is_floating
+    values = tf.cast(values, tf.float32 if floats else tf.int32)
+    if good is None:
+        return values
+    good = tf.reshape(good, [-1] + [1] * (len(values.shape) - 1))
+    return tf.where(good, values, float("nan") if floats else 0)
 
 
 def frozen_parts(source: Source, output: str) -> tuple:
@@ -95,20 +111,21 @@ def frozen_parts(source: Source, output: str) -> tuple:
     """
     name, entry = signature(source)
     head = _concrete(
-        lambda *tensors: entry.read(*tensors)[0], entry.specs, name
+        lambda *tensors: {name: entry.read(*tensors)[0]}, entry.specs
     )
     shape = head.structured_outputs[name].shape
     spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
-    model = _concrete(_encode(source), {name: spec}, output)
+    encode = _encode(source)
+    model = _concrete(lambda rows: {output: encode(rows)}, {name: spec})
 
     def mark(rows, vectors):
         total = tf.reduce_sum(rows, list(range(1, len(shape))))
         known = tf.abs(total) <= tf.float32.max
-        return tf.where(known[:, None], vectors, float("nan"))
+        return {output: tf.where(known[:, None], vectors, float("nan"))}
 
     vectors = model.structured_outputs[output].shape
     result = tf.TensorSpec([None, *vectors[1:]], tf.float32)
-    return head, model, _concrete(mark, {name: spec, VECTORS: result}, output)
+    return head, model, _concrete(mark, {name: spec, VECTORS: result})
 
 
 def _encode(source):
@@ -129,12 +146,10 @@ def _encode(source):
     return encode
 
 
-def _concrete(function, specs, output):
+def _concrete(function, specs):
     named = [
         tf.TensorSpec(spec.shape, spec.dtype, name)
         for name, spec in specs.items()
     ]
-    return tf.function(
-        lambda *tensors: {output: tf.cast(function(*tensors), tf.float32)},
-        autograph=False,
-    ).get_concrete_function(*named)
+    traced = tf.function(function, autograph=False)
+    return traced.get_concrete_function(*named)

@@ -105,14 +105,21 @@ def _of_classes(classifier, call):
 def _of_predictions(classifier, call):
     outputs = dict(call.get_concrete_function().structured_outputs)
     outputs.pop("status")
-    words = {}
+    words = words_of(outputs)
     for name, spec in outputs.items():
-        lengths = ", ".join(str(length or "n") for length in spec.shape)
-        words[name] = f"{spec.dtype.name} [{lengths}]"
         if spec.shape[1:] == [len(classifier.classes)]:
             words[name] += f" of {', '.join(classifier.classes)}"
         if spec.dtype.is_floating:
             words[name] += f", NaN where the {classifier.noun} was not read"
+    return words
+
+
+def words_of(outputs: Mapping[str, tf.TensorSpec]) -> dict[str, str]:
+    """Type and shape of each output, such as "float32 [n, 4]"."""
+    words = {}
+    for name, spec in outputs.items():
+        lengths = ", ".join(str(length or "n") for length in spec.shape)
+        words[name] = f"{spec.dtype.name} [{lengths}]"
     return words
 
 

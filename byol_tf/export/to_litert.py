@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import require
-from byol_tf.export.freeze import VECTORS, frozen_parts, signature
+from byol_tf.export.freeze import VECTORS, frozen, frozen_parts, signature
 from byol_tf.export.quiet import converting, quiet
 from byol_tf.export.verify import ExportedModel
 from byol_tf.modalities.signature import Source
@@ -69,6 +69,24 @@ def save(
             pathlib.Path(path).write_bytes(_join(head, tail, marks))
 
 
+def save_decoded(
+    source: Source, path: str | os.PathLike, decode: Callable
+) -> None:
+    """Writes a model with its preparation and its decoding, in float32.
+
+    Args:
+        source: a model that computes in float32, see `freeze.in_float32`.
+        path: of the file.
+        decode: see `freeze.frozen`.
+
+    Raises:
+        ValueError: in one line, if LiteRT has no counterpart of the model.
+    """
+    with converting("classifier", "LiteRT"):
+        model = _convert(frozen(source, "", decode))
+        pathlib.Path(path).write_bytes(model)
+
+
 def _convert(function, precision="float32", samples=None):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function], tf.Module()
@@ -87,15 +105,20 @@ def _convert(function, precision="float32", samples=None):
 
 
 def load(
-    path: str | os.PathLike, source: Source, precision: str, threads: int
+    path: str | os.PathLike,
+    source: Source,
+    precision: str,
+    threads: int,
+    join: Callable | None = None,
 ) -> ExportedModel:
-    """Loads a LiteRT file of representations for the comparison.
+    """Loads a LiteRT file for the comparison.
 
     Args:
         path: of the file.
         source: what it was made of.
         precision: that it was converted to.
         threads: that one call uses.
+        join: see `to_onnx.load`.
     """
     runtime = require("ai_edge_litert.interpreter", EXTRA)
     with quiet():
@@ -106,11 +129,15 @@ def load(
     taken, entry = signature(source)
 
     def encode(rows: np.ndarray) -> np.ndarray:
-        (vectors,) = call(**{taken: entry.of_rows(rows)}).values()
+        results = call(**{taken: entry.of_rows(rows)})
+        if join is not None:
+            return join(results)
+        (vectors,) = results.values()
         return np.array(vectors)  # not the runtime's own memory
 
     size = pathlib.Path(path).stat().st_size
-    return ExportedModel(f"litert {precision}", size, encode, precision)
+    name = f"litert {precision}" + (" classifier" if join else "")
+    return ExportedModel(name, size, encode, precision)
 
 
 def _join(head: bytes, model: bytes, marks: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -31,6 +31,7 @@ def save(
     output: str,
     path: str | os.PathLike,
     metadata: Mapping[str, str],
+    decode: Callable | None = None,
 ) -> None:
     """Writes a model with its preparation as one ONNX file.
 
@@ -40,6 +41,7 @@ def save(
         output: name of the result.
         path: of the file.
         metadata: texts that the file holds as well (`metadata_props`).
+        decode: see `freeze.frozen`.
 
     Raises:
         ValueError: in one line, if ONNX has no counterpart of the model.
@@ -47,21 +49,24 @@ def save(
     onnx = require("onnx", EXTRA)
     convert = require("tf2onnx.convert", EXTRA)
     with converting(name, "ONNX"):
-        function = frozen(source, output)
+        function = frozen(source, output, decode)
         taken, _ = signature(source)
-        (inside,) = [tensor.name for tensor in function.outputs]
+        inside = [tensor.name for tensor in function.outputs]
+        # In the order of the names, as TensorFlow flattens a dict.
+        named = zip(inside, sorted(function.structured_outputs), strict=True)
         proto, _ = convert.from_graph_def(
             function.graph.as_graph_def(),
             name=name,
             input_names=[f"{taken}:0"],
-            output_names=[inside],
+            output_names=inside,
             opset=OPSET,
-            tensors_to_rename={f"{taken}:0": taken, inside: output},
+            tensors_to_rename={f"{taken}:0": taken, **dict(named)},
         )
         rank = len(function.inputs[0].shape)
         axes = _AXES.get(rank, ("n", "length"))
         _name_axes(proto.graph.input[0], axes)
-        _name_axes(proto.graph.output[0], axes[:1])
+        for value in proto.graph.output:
+            _name_axes(value, axes[:1])
         onnx.helper.set_model_props(proto, dict(metadata))
         onnx.checker.check_model(proto)
     pathlib.Path(path).write_bytes(proto.SerializeToString())
@@ -77,7 +82,11 @@ def _name_axes(value, names):
 
 
 def load(
-    path: str | os.PathLike, source: Source, threads: int, name: str = "onnx"
+    path: str | os.PathLike,
+    source: Source,
+    threads: int,
+    name: str = "onnx",
+    join: Callable | None = None,
 ) -> ExportedModel:
     """Loads an ONNX file for the comparison.
 
@@ -86,6 +95,8 @@ def load(
         source: what it was made of.
         threads: that one call uses.
         name: in tables and messages.
+        join: from all results by name to one row of numbers each; None where
+            there is one result.
     """
     runtime = require("onnxruntime", EXTRA)
     options = runtime.SessionOptions()
@@ -98,6 +109,10 @@ def load(
     taken, entry = signature(source)
 
     def encode(rows: np.ndarray) -> np.ndarray:
-        return session.run(None, {taken: entry.of_rows(rows)})[0]
+        results = session.run(None, {taken: entry.of_rows(rows)})
+        if join is None:
+            return results[0]
+        names = [value.name for value in session.get_outputs()]
+        return join(dict(zip(names, results, strict=True)))
 
     return ExportedModel(name, pathlib.Path(path).stat().st_size, encode)

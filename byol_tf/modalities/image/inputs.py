@@ -113,7 +113,7 @@ def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
                     *_checked(x, preprocessor, window),
                     *_origin(x, whole),
                 ),
-                of_rows=lambda rows: _as_floats(rows, window),
+                of_rows=lambda rows: _as_floats(as_wanted(rows, sizes), window),
             )
         }
     stored = _arrays(tf.as_dtype(dtype), channels, prepare, window, whole)

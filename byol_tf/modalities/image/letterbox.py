@@ -32,7 +32,7 @@ class WholeView(CentreView):
         batch, rows, columns, _ = geometry.sizes(pixels)
         if several:
             sides = tf.reduce_max(images["length"], axis=1)
-        elif self.size == (rows, columns):
+        elif self.size == tuple(pixels.shape[1:3]):  # known beforehand
             return pixels
         else:
             sides = tf.fill([batch], tf.maximum(rows, columns))

@@ -159,3 +159,35 @@ def test_the_signature_detect_gives_what_predicting_gives(
     )
     names = np.array([b"disc", b"square"])[found["classes"][:-1].numpy()]
     assert (found["names"][:-1].numpy() == names).all()
+
+
+@pytest.fixture(scope="module")
+def other_formats(workdir, tmp_path_factory):
+    for library in ("tf2onnx", "onnxruntime", "ai_edge_litert"):
+        pytest.importorskip(library)
+    target = tmp_path_factory.mktemp("formats")
+    done = export_builders.export(
+        *(options(), workdir, target, base.get_config(), ("onnx", "litert"))
+    )
+    return target, done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "form", "file"),
+    [
+        ("onnx", "onnx classifier", "classifier.onnx"),
+        ("litert", "litert float32 classifier", "classifier_float32.tflite"),
+    ],
+)
+def test_other_formats_decode_inside_and_equal_keras(
+    other_formats, name, form, file
+):
+    target, done = other_formats
+    compared = done[name]["verification"]["forms"][form]
+    assert compared["by_signature"]["images"]["largest_difference"] < 1e-4
+    outputs = done[name]["signatures"][file]["outputs"]
+    assert outputs["boxes"] == "float32 [n, 100, 4]"
+    assert set(outputs) == {"boxes", "scores", "classes", "count"}
+    # One that holds no weights answers, too.
+    assert (target / name / "1" / file).stat().st_size > 20_000
