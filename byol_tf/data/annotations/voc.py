@@ -12,11 +12,22 @@ LABELS, IMAGES = "Annotations", "JPEGImages"
 
 
 def find_voc(directory: pathlib.Path, words: Sequence[str]):
-    """The file that lists the images of a split."""
+    """The file that lists the images of a split.
+
+    Without any such file all images are for training: the folder of labels.
+    """
     for word in words:
         file = directory / "ImageSets" / "Main" / f"{word}.txt"
         if file.is_file() and (directory / LABELS).is_dir():
             return file
+    folders = [directory / name for name in (LABELS, IMAGES)]
+    listed = (directory / "ImageSets").exists()
+    if (
+        "train" in words
+        and not listed
+        and all(map(pathlib.Path.is_dir, folders))
+    ):
+        return directory / LABELS
     return None
 
 
@@ -30,9 +41,12 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     Raises:
         ValueError: an XML file is damaged, or lacks something.
     """
-    lines = file.read_text("utf-8").splitlines()
-    stems = [line.split()[0] for line in lines if line.strip()]
     found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
+    if file.is_dir():
+        stems = sorted(stem for stem in found if not stem.startswith("."))
+    else:
+        lines = file.read_text("utf-8").splitlines()
+        stems = [line.split()[0] for line in lines if line.strip()]
     paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
     sizes, objects = {}, []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):

@@ -189,3 +189,18 @@ def test_tables_of_points_list_images_too(tmp_path):
     assert listed_images(tmp_path, "train", EXTENSIONS)[1] == ["images/a.png"]
     with pytest.raises(ValueError, match="no annotations for the split 'x'"):
         listed_images(tmp_path, "x", EXTENSIONS)
+
+
+def test_without_lists_all_images_of_voc_are_for_training(tmp_path):
+    write_images(tmp_path / "JPEGImages")
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations" / "c.xml").write_text(
+        "<a><object><name>dog</name><bndbox><xmin>0</xmin><ymin>1</ymin>"
+        "<xmax>9</xmax><ymax>8</ymax></bndbox></object></a>"
+    )
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert listed.paths == [f"JPEGImages/{name}.png" for name in "abc"]
+    assert [(box.image, box.corners) for box in listed.boxes] == [
+        (2, (0, 1, 9, 8))
+    ]
+    assert find_test_split(tmp_path, EXTENSIONS) == ""
