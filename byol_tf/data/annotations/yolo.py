@@ -16,7 +16,10 @@ FILES = ("data.yaml", "data.yml", "dataset.yaml")
 
 
 def find_yolo(directory: pathlib.Path, words: Sequence[str]):
-    """The folder of the images of a split, beside one of labels."""
+    """The folder of the images of a split, beside one of labels.
+
+    Or the text file that lists them, where `data.yaml` names one.
+    """
     about = _about(directory)
     for word in words:
         found = [f"images/{word}", f"{word}/images"]
@@ -24,6 +27,9 @@ def find_yolo(directory: pathlib.Path, words: Sequence[str]):
             # Roboflow writes "../train/images" for the folder beside.
             below = os.path.join(str(about.get("path") or ""), said)
             found = [said.removeprefix("../"), below, *found]
+            for file in map(directory.joinpath, found[:2]):
+                if file.suffix == ".txt" and file.is_file():
+                    return file
         for folder in map(directory.joinpath, found):
             labels = _labels_of(folder / "x.jpg")
             if folder.is_dir() and labels and labels.parent.is_dir():
@@ -42,14 +48,21 @@ def read_yolo(
 
     Args:
         directory: with `data.yaml` or `classes.txt`.
-        folder: of the images.
+        folder: of the images, or a text file with a path a line, from where
+            that file lies.
         extensions: of the images, in lower case.
 
     Raises:
         ValueError: there are no names of classes, or a line cannot be read.
     """
     names = _names(directory)
-    paths = sorted(files_below(folder, extensions, Counter()))
+    name = os.path.relpath(folder, directory)
+    if folder.is_file():
+        lines = folder.read_text("utf-8").splitlines()
+        paths = [os.path.normpath(line) for line in lines if line.strip()]
+        folder = folder.parent
+    else:
+        paths = sorted(files_below(folder, extensions, Counter()))
     boxes, missing = [], []
     for image, path in enumerate(paths):
         file = _labels_of(folder / path)
@@ -67,7 +80,7 @@ def read_yolo(
             f"count as negatives; the first: {missing[0]}.",
         )
     return Listed(
-        name=os.path.relpath(folder, directory),
+        name=name,
         root=folder,
         paths=paths,
         names=names,

@@ -204,3 +204,15 @@ def test_without_lists_all_images_of_voc_are_for_training(tmp_path):
         (2, (0, 1, 9, 8))
     ]
     assert find_test_split(tmp_path, EXTENSIONS) == ""
+
+
+def test_a_text_file_lists_the_images_of_a_split_of_yolo(tmp_path):
+    yolo(tmp_path, about="names: [cat, dog]\ntrain: some.txt")
+    listed = "./images/train/c.png\n\nimages/train/a.png\n"
+    (tmp_path / "some.txt").write_text(listed)
+    found = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert found.paths == ["images/train/c.png", "images/train/a.png"]
+    assert [(box.image, box.label) for box in found.boxes] == [
+        *((0, 1), (1, 0), (1, 1))
+    ]
+    assert found.root == tmp_path
