@@ -149,5 +149,5 @@ def test_it_is_judged_on_data_that_are_named(moved, tmp_path):
     named = {"data.source": "arrays", "data.dir": str(tmp_path / "other.npz")}
     job = evaluation(moved, **named)
     assert job.train.num_examples == 64
-    with pytest.raises(ValueError, match=r"no config\.yaml.*data\.source"):
+    with pytest.raises(ValueError, match=r"no config\.yaml.*--data=DIR"):
         evaluation(moved)

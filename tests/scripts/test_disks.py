@@ -33,8 +33,8 @@ def folder(tmp_path_factory):
     "script, flags",
     [
         ("train", [f"--config={ROOT}/configs/quickstart.py"]),
-        ("compare", []),
-        ("tune", []),
+        ("compare", ["--config.base=quickstart"]),
+        ("tune", ["--config.base=quickstart"]),
         ("export", ["--workdir=run"]),
         ("embed", ["--workdir=run", "--images=images"]),
     ],
