@@ -123,6 +123,10 @@ def get_config() -> ml_collections.ConfigDict:
     encoder.stem = "small"  # small (3x3), strided (3x3/2), imagenet (7x7/2)
     encoder.mean = ()  # of pixels in [0, 1], by channel; (): 0.5
     encoder.std = ()  # likewise; (): 0.25
+    # Pixels of a side of the images that the encoder is judged on and saved
+    # for; 0: as the views. Crops show things larger than whole images do
+    # (Touvron et al. 2019), so that somewhat more than the views is better.
+    encoder.input_size = 0
     # Weights to start from: imagenet, of efficientnet_lite0 (a package, nothing
     # is downloaded) or applications/<name> (which Keras downloads); or a .keras
     # file, run folder, checkpoint folder or official checkpoint, and then it is

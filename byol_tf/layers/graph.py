@@ -1,6 +1,7 @@
 """Functional models rebuilt layer by layer, as one flat graph."""
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable, Sequence
 
@@ -40,6 +41,26 @@ def rebuild(
     Raises:
         ValueError: the model is no graph of layers, or the shape does not fit.
     """
+    return _retrace(model, functools.partial(_Copies, recipe), input_shape)
+
+
+def sharing(model: keras.Model, input_shape: Sequence[int]) -> keras.Model:
+    """Takes inputs of another shape by the same layers and their weights.
+
+    Args:
+        model: functional or sequential, built.
+        input_shape: of one example; axes and channels must be the model's.
+
+    Returns:
+        A functional `keras.Model` whose layers are those of `model`.
+
+    Raises:
+        ValueError: the model is no graph of layers, or the shape does not fit.
+    """
+    return _retrace(model, _SameLayers, input_shape)
+
+
+def _retrace(model, make_layers, input_shape):
     graph = functional_graph(model)
     if graph is None:
         raise ValueError(
@@ -56,9 +77,9 @@ def rebuild(
 
     with _random_state_kept():
         inputs = keras.tree.map_structure(new_input, graph.input)
-        copies = _Copies(recipe, {layer.name for layer in graph.operations})
-        outputs = copies.run(graph, inputs)
-        copies.set_weights()
+        layers = make_layers({layer.name for layer in graph.operations})
+        outputs = layers.run(graph, inputs)
+        layers.set_weights()
         return keras.Model(
             inputs, outputs, name=model.name, trainable=model.trainable
         )
@@ -125,6 +146,16 @@ class _Copies:
                 layer.set_weights(weights)
             if hasattr(layer, "finalize_state"):  # of preprocessing layers
                 layer.finalize_state()
+
+
+class _SameLayers(_Copies):
+    """The layers of a graph as they are."""
+
+    def __init__(self, names):
+        super().__init__(None, names)
+
+    def _make(self, layer, prefix):
+        return layer
 
 
 def _postponed_draws(layer):

@@ -23,6 +23,8 @@ from byol_tf.jobs.pretrain.data import data
 from byol_tf.jobs.pretrain.run import Pretraining, Settings
 from byol_tf.jobs.pretrain.start import starting_encoder
 from byol_tf.layers.batch_norm import synchronize
+from byol_tf.layers.graph import sharing
+from byol_tf.lines import first_line
 from byol_tf.locks import owned_folder
 from byol_tf.modalities.registry import load_modality
 from byol_tf.optim import scaling_rules as recipe
@@ -40,6 +42,7 @@ MOST = {
     "data.image_size": 4096,
     "data.store_side": 16_384,
     "augment.size": 4096,
+    "encoder.input_size": 4096,
     "encoder.blocks": 256,
     "encoder.widths": 8192,
     "heads.hidden_size": 16_384,
@@ -125,8 +128,8 @@ def pretraining(
             f"training images; {train.name} has {train.num_examples}"
         )
     modality = load_modality(config.modality)
-    prepare = modality.fit(train, config)
-    views = modality.views(config, prepare)
+    fitted = modality.fit(train, config)
+    views = modality.views(config, fitted)
     (train, test), store = data_builders.kept(
         config, workdir, (train, test), views
     )
@@ -135,10 +138,10 @@ def pretraining(
     probe = config.monitor.probe and train.labelled
 
     def make_encoder(of):
-        return modality.encoder(of, prepare, train.row_shape)
+        return modality.encoder(of, fitted, train.row_shape)
 
     def published(of):
-        return modality.pretrained(of, prepare, train.row_shape)
+        return modality.pretrained(of, fitted, train.row_shape)
 
     with distribution.strategy.scope():
         model = objective_builders.make_model(
@@ -154,6 +157,7 @@ def pretraining(
             synchronize(model, config.sync_batch_norm)
         model.compile(optimizer(config, model, updates))
         model.optimizer.build(model.parameters)
+        prepare, finished = _finished(config, modality, train, fitted, model)
     job = Pretraining(
         model=model,
         train=train,
@@ -162,6 +166,7 @@ def pretraining(
         prepare=prepare,
         settings=_settings(config, _jit_compile(config, distribution.replicas)),
         protocol=_protocol(config),
+        finished=finished,
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
         title=f"{objective_builders.title(config)} on {train.name}",
@@ -173,6 +178,27 @@ def pretraining(
     )
     length.check_steps(workdir, model, job.total_steps)
     return job
+
+
+def _finished(config, modality, train, fitted, model):
+    """Preparation and encoder at the size that is judged and saved."""
+    size = config.encoder.input_size
+    if not size:
+        return fitted, None
+    if "size" not in fitted.get_config():
+        raise ValueError(
+            f"encoder.input_size={size} is for images, and these are "
+            f"{modality.name}; leave it out"
+        )
+    prepare = type(fitted).from_config({**fitted.get_config(), "size": size})
+    shape = prepare.compute_output_shape((None, *train.row_shape))
+    try:
+        return prepare, sharing(model.encoder, shape[1:])
+    except ValueError as error:
+        raise ValueError(
+            f"encoder.input_size={size}: the encoder takes images of the "
+            f"views' size alone ({first_line(error)}); leave it out"
+        ) from error
 
 
 def describe(config, spec: Spec, preprocessor) -> dict:

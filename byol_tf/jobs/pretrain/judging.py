@@ -27,7 +27,7 @@ class Judge:
 
     def __init__(self, job):
         self._job = job
-        self.extractor = FeatureExtractor(job.model.encoder, job.prepare)
+        self.extractor = FeatureExtractor(job.encoder, job.prepare)
 
     def measure(
         self, extractor: FeatureExtractor | None = None
@@ -66,7 +66,7 @@ class Judge:
         if not job.about.get("start"):
             return {}
         keras.utils.set_random_seed(job.settings.seed)
-        twin = random_twin(job.model.encoder)
+        twin = random_twin(job.encoder)
         return self.measure(FeatureExtractor(twin, job.prepare))[0]
 
     def raw(self, after: dict) -> dict:

@@ -70,6 +70,8 @@ class Pretraining:
         prepare: preprocessing of a batch of rows without draws.
         settings: numbers of the run.
         protocol: how the representation is judged.
+        finished: the model's encoder, with the same weights, for inputs of
+            another size than the views; None if that of the model takes them.
         pipeline_views: the views if `model.views` is None: they are drawn in
             the `tf.data` pipeline.
         config_text: shown in the report.
@@ -88,6 +90,7 @@ class Pretraining:
     prepare: Callable
     settings: Settings
     protocol: Protocol
+    finished: keras.Model | None = None
     pipeline_views: Callable | None = None
     config_text: str = ""
     title: str = "pretraining"
@@ -98,6 +101,11 @@ class Pretraining:
     stop_after: float | None = None
     observers: Sequence[keras.callbacks.Callback] = ()
     deadline: float | None = dataclasses.field(default=None, init=False)
+
+    @property
+    def encoder(self) -> keras.Model:
+        """What is judged and saved: takes what `prepare` gives."""
+        return self.finished or self.model.encoder
 
     @property
     def steps_per_epoch(self) -> int:
@@ -205,7 +213,7 @@ class Pretraining:
             workdir: the run folder, or another one.
         """
         save_encoder(
-            self.model.encoder,
+            self.encoder,
             workdir,
             preprocessor=self.prepare,
             title=self.title,

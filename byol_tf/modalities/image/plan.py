@@ -14,6 +14,7 @@ AUTO = "auto"  # of `encoder.name`
 LOOKED_AT = 256  # images that sizes, means and deviations are taken from
 # By whether there is an accelerator: pixels of a view, images of a batch.
 VIEWS = {False: 64, True: 224}
+LARGER = 3  # halves of the views' size that the finished encoder takes
 BATCHES = {False: 128, True: 256}
 ENCODERS = {
     False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "strided"},
@@ -53,6 +54,14 @@ def plan(
             f"Views: {size} pixels, for {machine}; half of the images have "
             f"{side} pixels or more on their shorter side."
         )
+        larger = min(LARGER * size // 2, side)
+        ours = "/" not in encoder.name and encoder.weights in ("", "imagenet")
+        if ours and not encoder.input_size and larger > size:
+            fields["encoder.input_size"] = larger
+            lines.append(
+                f"Encoder's input: {larger} pixels, more than the views, since "
+                "crops show things larger than whole images do."
+            )
     if not section.batch_size:
         fields["batch_size"] = _batch(examples.num_examples, accelerator)
         lines.append(

@@ -14,6 +14,7 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs import config as run_config
+from byol_tf.runs.encoder import load_encoder
 from configs import (
     base,
     cifar10,
@@ -418,3 +419,38 @@ def test_a_run_does_not_go_on_with_other_data(finished, tmp_path):
     job = builders.pretraining(other, tmp_path / "run")
     with pytest.raises(ValueError, match=r"training data .*--accept_changes"):
         job.run(tmp_path / "run")
+
+
+def test_the_finished_encoder_may_take_larger_images_than_the_views(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(tmp_path / "data.npz", **{"encoder.input_size": 16})
+    job = builders.pretraining(config, tmp_path / "run")
+    job.run(tmp_path / "run")
+    saved = load_encoder(tmp_path / "run")
+    assert job.model.encoder.input_shape == (None, 12, 12, 3)
+    assert saved.model.input_shape == (None, 16, 16, 3)
+    assert saved.preprocessor.size == (16, 16)
+    images = job.test.rows[:4]
+    np.testing.assert_allclose(
+        saved.model(saved.preprocessor(images)),
+        job.encoder(CentreView(16)(images)),
+        rtol=1e-5,
+    )
+    first = job.model.encoder.get_weights()[0]
+    np.testing.assert_array_equal(saved.model.get_weights()[0], first)
+
+
+def test_a_larger_input_is_for_encoders_of_images_of_any_size(
+    tmp_path, monkeypatch
+):
+    write_arrays(tmp_path / "data.npz")
+    config = tiny_config(tmp_path / "data.npz", **{"encoder.input_size": 16})
+
+    def of_one_size(*_):
+        pixels = keras.Input((12, 12, 3))
+        dense = keras.layers.Dense(4)(keras.layers.Flatten()(pixels))
+        return keras.Model(pixels, dense)
+
+    monkeypatch.setattr(type(IMAGE), "encoder", of_one_size)
+    with pytest.raises(ValueError, match=r"encoder\.input_size=16: .* alone"):
+        builders.pretraining(config, tmp_path / "run")
