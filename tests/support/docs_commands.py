@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from tests.support.scenes import make_kites, make_scenes
 from tests.support.scripts import CONTEXT, ROOT, redirect, run_here
 
 # Beginnings of commands that no test runs, and why.
@@ -48,16 +49,6 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
-    "byol_tf pretrain $HOME/cells/images runs/objects": "as of any folder",
-    "byol_tf finetune runs/objects": (
-        "jobs/finetune/test_detection.py learns drawn scenes"
-    ),
-    "byol_tf predict runs/objects": (
-        "jobs/export/test_detection.py predicts drawn scenes"
-    ),
-    "byol_tf export runs/objects": (
-        "jobs/export/test_detection.py exports the same"
-    ),
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
@@ -74,6 +65,13 @@ CHECKED = (
 )
 # Run by a shell as they are.
 SHELL = ("tail ", "python -c ", "ls ", "cat ", "cp ", "mkdir ")
+FEW = {"config.batch_size": 16, "config.monitor.samples": 16}
+SMALL = {
+    "config.size": 48,
+    "config.batch_size": 4,
+    "config.view.jitter": 0.0,
+    "config.eval_every": 1,
+}
 # Appended to the commands that begin so, where they do not say so themselves;
 # those with an exclamation mark even then.
 SHORTER = {
@@ -118,6 +116,11 @@ SHORTER = {
         "config.min_steps": 2,
         "config.max_steps": 2,
     },
+    # Few images, which are drawn.
+    "train.py $HOME/cells": FEW,
+    "train.py $HOME/mice": FEW,
+    "finetune.py runs/objects": SMALL,
+    "finetune.py runs/points": SMALL,
     "export.py": {
         "config.litert.precisions": "float32",
         "config.verify.images": 20,
@@ -183,6 +186,10 @@ def checkout(folder: pathlib.Path) -> pathlib.Path:
             Image.fromarray(images[index]).save(path)
     for index, name in enumerate(("bag.png", "dress.png")):
         Image.fromarray(images[index]).save(home / name)
+    for draw, name in ((make_scenes, "cells"), (make_kites, "mice")):
+        draw(home / name)
+        draw(home / "drawn" / name, train=1, test=3)
+        (home / "drawn" / name / "images").rename(home / f"new_{name}")
     official = ROOT / "tests" / "data" / "official_tiny_checkpoint.pkl"
     (folder / "official.pkl").symlink_to(official)
     arrays = {"train": slice(160), "test": slice(160, None)}

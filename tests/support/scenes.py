@@ -1,5 +1,6 @@
-"""Drawn scenes with boxes: squares and discs on a dark ground."""
+"""Drawn scenes: squares and discs with boxes, and kites with points."""
 
+import csv
 import json
 import pathlib
 
@@ -30,6 +31,43 @@ def draw_scene(rng, size=(48, 36), most=3):
         shape([x, y, x + side - 1, y + side - 1], fill=COLOURS[label])
         boxes.append((label, box))
     return image, boxes
+
+
+def draw_kite(rng, size=(48, 36)):
+    """An image of a kite, and its named points in pixels."""
+    pixels = rng.integers(0, 50, (size[1], size[0], 3), np.uint8)
+    image = Image.fromarray(pixels)
+    draw, unit = ImageDraw.Draw(image), int(rng.integers(8, 11))
+    x, y = (int(rng.integers(unit + 1, s - unit)) for s in size)
+    points = {
+        "tip": (x, y - unit),
+        "left_foot": (x - unit // 2, y + unit // 2),
+        "right_foot": (x + unit // 2, y + unit // 2),
+    }
+    draw.polygon(list(points.values()), fill=COLOURS[0])
+    draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=COLOURS[1])
+    return image, points
+
+
+def make_kites(folder: pathlib.Path, train=24, test=8, size=(48, 36)):
+    """Writes `images`, `train.csv` and `test.csv` with places in fractions."""
+    (folder / "images").mkdir(parents=True)
+    for split, count in (("train", train), ("test", test)):
+        rng = np.random.default_rng(len(split))
+        rows = []
+        for i in range(count):
+            image, points = draw_kite(rng, size)
+            path = f"images/{split}{i:02}.png"
+            image.save(folder / path)
+            row = {"path": path}
+            for name, (x, y) in points.items():
+                row |= {f"{name}_x": x / size[0], f"{name}_y": y / size[1]}
+            rows.append(row)
+        with open(folder / f"{split}.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return folder
 
 
 def make_scenes(folder: pathlib.Path, train=24, test=8, size=(48, 36)):
