@@ -69,6 +69,8 @@ def allowed(importer, imported):
         return target in ABOVE.split() or (target == "jobs" and same)
     if room == target == "modalities":  # one member knows no other
         return rest[:1] == inner[:1] or rest[0] not in MEMBERS.split()
+    if room == "systems":  # on top of all but the ways in
+        return target not in TOP.split()
     if room == target:
         return True
     if target == "modalities" and room != "tasks" and rest:

@@ -1,0 +1,1 @@
+"""From item texts and what users did to ranked lists."""

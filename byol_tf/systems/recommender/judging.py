@@ -1,0 +1,91 @@
+"""Recall, NDCG and coverage of ranked lists, the same way for every method."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy import sparse
+
+from byol_tf.systems.recommender.past import Period
+
+SHOWN = 20  # items of a list
+_BLOCK = 256  # users at a time: 256 x items x 4 bytes of scores
+
+# From places in a period's users to scores [n, items].
+Scores = Callable[[np.ndarray], np.ndarray]
+
+
+def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
+    """Places of the best items, best first, int `[n, count]`.
+
+    Args:
+        scores: `[n, items]`; changed: what is left out becomes -inf.
+        seen: `[n, items]` sparse, what is not to be shown; None for nothing.
+    """
+    if seen is not None:
+        scores[seen.nonzero()] = -np.inf
+    count = min(count, scores.shape[1])
+    best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(scores, best, 1), 1, kind="stable")
+    return np.take_along_axis(best, order, 1)
+
+
+def _blocks(count) -> Iterator[np.ndarray]:
+    for start in range(0, count, _BLOCK):
+        yield np.arange(start, min(start + _BLOCK, count))
+
+
+def hits(best: np.ndarray, wanted: sparse.csr_matrix) -> np.ndarray:
+    """Whether each shown item was taken, bool `[n, count]`."""
+    return np.take_along_axis(wanted.toarray() > 0, best, 1)
+
+
+def ndcg(found: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Normalised discounted gain of each list.
+
+    Args:
+        found: bool `[n, count]`, best place first.
+        total: int `[n]`, how many there were to be found.
+    """
+    gain = 1 / np.log2(np.arange(2, found.shape[1] + 2))
+    most = np.cumsum(gain)[np.minimum(total, found.shape[1]) - 1]
+    return found @ gain / most
+
+
+def judge(scores: Scores, period: Period) -> dict[str, float]:
+    """Judges lists of `SHOWN` items that a user has not taken yet.
+
+    Returns:
+        `recall@20`: the share of what was taken that is in the list,
+        `ndcg@20`, `coverage`: the share of items in any list; NaN for a
+        period without users.
+    """
+    if not len(period.users):
+        return dict.fromkeys(("recall@20", "ndcg@20", "coverage"), np.nan)
+    seen = period.past.matrix()[period.users]
+    recalls, gains, shown = [], [], set()
+    for part in _blocks(len(period.users)):
+        best = top(scores(part), seen[part])
+        found = hits(best, period.wanted[part])
+        total = period.wanted[part].getnnz(axis=1)
+        recalls.append(found.sum(axis=1) / total)
+        gains.append(ndcg(found, total))
+        shown.update(np.unique(best).tolist())
+    return {
+        "recall@20": float(np.concatenate(recalls).mean()),
+        "ndcg@20": float(np.concatenate(gains).mean()),
+        "coverage": len(shown) / seen.shape[1],
+    }
+
+
+def judge_cold(scores: Scores, period: Period) -> float:
+    """Recall at 20 among the items alone that nobody had taken before."""
+    cold = np.flatnonzero(period.cold)
+    wanted = period.wanted[:, cold]
+    rows = np.flatnonzero(wanted.getnnz(axis=1))
+    recalls = []
+    for part in _blocks(len(rows)):
+        some = rows[part]
+        best = top(scores(some)[:, cold], None)
+        found = hits(best, wanted[some]).sum(axis=1)
+        recalls.append(found / wanted[some].getnnz(axis=1))
+    return float(np.concatenate(recalls).mean()) if recalls else np.nan

@@ -1,0 +1,247 @@
+"""Ways to score items for histories: fitted in closed form, without draws.
+
+Each is fitted on a `Past`, and scores any histories `[n, items]`, also of
+users that it has not seen. All of them are fitted, tuned and judged alike.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg
+
+from byol_tf.systems.recommender.past import Past
+
+# Items up to which matrices of items by items are made: 1.6 GB each.
+MOST_ITEMS = 20_000
+_BLOCK = 512  # rows of a product that is thinned out
+
+
+class Method(NamedTuple):
+    """A way to score.
+
+    Attributes:
+        fit: from a `Past` and a setting to a state.
+        score: from a state, histories `[n, items]` and the setting to dense
+            float32 `[n, items]`.
+        settings: those that are tried.
+        saved: whether the state is one array that takes long to make.
+        square: whether it needs a matrix of items by items.
+    """
+
+    fit: Callable[..., Any]
+    score: Callable[..., np.ndarray]
+    settings: tuple[Mapping[str, float], ...] = ({},)
+    saved: bool = False
+    square: bool = False
+
+
+# ---- popularity --------------------------------------------------------
+
+
+def _popular(past: Past, half_life):
+    counts = np.asarray(past.matrix(half_life).sum(axis=0)).ravel()
+    return np.float32(np.log1p(counts))
+
+
+def _popular_scores(state, rows, **_):
+    return np.tile(state, (rows.shape[0], 1))
+
+
+# ---- neighbours --------------------------------------------------------
+
+
+def unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Gives rows of length 1; empty ones stay empty."""
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    scale = 1 / np.where(length > 0, length, 1)
+    return sparse.diags_array(np.float32(scale)).tocsr() @ rows
+
+
+def nearest(
+    rows, others, count: int, shrink: float = 0.0, same: bool = False
+) -> sparse.csr_matrix:
+    """Cosines of each row with the `count` most similar of others.
+
+    Args:
+        rows, others: `[n, d]` and `[m, d]`, sparse.
+        count: of neighbours kept.
+        shrink: by how much cosines of few common entries shrink.
+        same: whether `others` are the rows, which are not their own.
+    """
+    unit, turned = unit_rows(rows), unit_rows(others).T.tocsr()
+    both = (others != 0).astype(np.float32).T.tocsr() if shrink else None
+    parts = []
+    for start in range(0, rows.shape[0], _BLOCK):
+        block = unit[start : start + _BLOCK]
+        found = (block @ turned).toarray()
+        if shrink:
+            common = ((block != 0).astype(np.float32) @ both).toarray()
+            found *= common / (common + shrink)
+        if same:
+            own = np.arange(len(found))
+            found[own, own + start] = 0
+        parts.append(_largest(found, count))
+    return sparse.vstack(parts, "csr")
+
+
+def _largest(values, count):
+    """The largest positive values of each row, as a sparse matrix."""
+    if count < values.shape[1]:
+        least = np.partition(values, -count, axis=1)[:, -count, None]
+        values = np.where(values >= least, values, 0)
+    return sparse.csr_matrix(np.maximum(values, 0))
+
+
+def _item_neighbours(past: Past, count, shrink, **_):
+    items = past.matrix().T.tocsr()
+    return nearest(items, items, int(count), shrink, same=True).T.tocsr()
+
+
+def _linear_scores(state, rows, **_):
+    found = rows @ state
+    return found.toarray() if sparse.issparse(found) else found
+
+
+def _users(past: Past, half_life, **_):
+    return past.matrix(half_life)
+
+
+def user_scores(near: sparse.csr_matrix, histories, power: float):
+    """Scores by the histories of neighbours, weighted by cosine ** power."""
+    near = near.copy()
+    near.data **= power
+    return (near @ histories).toarray()
+
+
+def _user_scores(state, rows, count, power, **_):
+    return user_scores(nearest(rows, state, int(count)), state, power)
+
+
+# ---- factors -----------------------------------------------------------
+
+
+def _svd(past: Past, size, **_):
+    rows = past.matrix()
+    size = int(min(size, min(rows.shape) - 1))
+    start = np.ones(min(rows.shape))
+    *_, turned = linalg.svds(rows, k=size, v0=start)
+    return np.float32(turned.T)
+
+
+def _svd_scores(state, rows, **_):
+    return (rows @ state) @ state.T
+
+
+def _ease(past: Past, strength, **_):
+    rows = past.matrix()
+    gram = (rows.T @ rows).toarray().astype(np.float32)
+    gram[np.diag_indices_from(gram)] += strength
+    inverse = np.linalg.inv(gram)
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def _als(past: Past, size, strength, alpha, rounds=6, **_):
+    """Factors of items by alternating least squares (Hu et al., 2008)."""
+    sure = past.confidence.copy()
+    sure.data = 1 + alpha * np.log1p(sure.data)
+    turned = sure.T.tocsr()
+    rng = np.random.default_rng(0)
+    items = np.float32(rng.normal(scale=0.1, size=(sure.shape[1], int(size))))
+    for _round in range(rounds):
+        users = _solve(sure, items, strength)
+        items = _solve(turned, users, strength)
+    return items
+
+
+def _solve(sure, factors, strength):
+    """Factors of each row of `sure`, given those of its columns."""
+    size = factors.shape[1]
+    common = factors.T @ factors + strength * np.eye(size, dtype=np.float32)
+    found = np.zeros((sure.shape[0], size), np.float32)
+    for row in np.flatnonzero(np.diff(sure.indptr)):
+        part = slice(sure.indptr[row], sure.indptr[row + 1])
+        known, weight = factors[sure.indices[part]], sure.data[part]
+        left = common + (known.T * (weight - 1)) @ known
+        found[row] = np.linalg.solve(left, weight @ known)
+    return found
+
+
+def _als_scores(state, rows, strength, alpha, **_):
+    sure = rows.copy()
+    sure.data = 1 + alpha * np.log1p(sure.data)
+    return _solve(sure, state, strength) @ state.T
+
+
+# ---- texts -------------------------------------------------------------
+
+
+def text_scores(vectors, rows, **_) -> np.ndarray:
+    """Similarity of each item's text to the texts of a history.
+
+    Args:
+        vectors: `[items, d]` with unit rows, sparse or dense.
+        rows: histories `[n, items]`.
+    """
+    return _linear_scores(vectors.T, rows @ vectors)
+
+
+_RECENT = (0.0, 60.0)
+METHODS = {
+    "popularity": Method(
+        _popular,
+        _popular_scores,
+        tuple({"half_life": days} for days in (0.0, 90.0, 30.0, 10.0)),
+    ),
+    "item-kNN": Method(
+        _item_neighbours,
+        _linear_scores,
+        tuple(
+            {"count": count, "shrink": shrink, "half_life": days}
+            for count, shrink in ((20, 0.0), (50, 0.0))
+            for days in _RECENT
+        ),
+    ),
+    "user-kNN": Method(
+        _users,
+        _user_scores,
+        tuple(
+            {"count": count, "power": power, "half_life": days}
+            for count, power in ((100, 1.0), (300, 2.0))
+            for days in _RECENT
+        ),
+    ),
+    "SVD": Method(
+        _svd,
+        _svd_scores,
+        tuple(
+            {"size": size, "half_life": days}
+            for size in (32, 128)
+            for days in _RECENT
+        ),
+        saved=True,
+    ),
+    "ALS": Method(
+        _als,
+        _als_scores,
+        tuple(
+            {"size": 32, "strength": strength, "alpha": 1.0, "half_life": days}
+            for strength, days in ((10.0, 0.0), (30.0, 0.0), (30.0, 60.0))
+        ),
+        saved=True,
+    ),
+    "EASE": Method(
+        _ease,
+        _linear_scores,
+        tuple(
+            {"strength": strength, "half_life": days}
+            for strength in (200.0, 600.0)
+            for days in _RECENT
+        ),
+        saved=True,
+        square=True,
+    ),
+}

@@ -1,0 +1,117 @@
+"""Histories as sparse matrices, and the periods that time is cut into."""
+
+import dataclasses
+import functools
+
+import numpy as np
+from scipy import sparse
+
+from byol_tf.systems.recommender.reading import Shop
+
+DAY = 86400.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Past:
+    """What happened in a shop before some moment.
+
+    Attributes:
+        shop: all of it.
+        until: place of the first event that is not known yet.
+    """
+
+    shop: Shop
+    until: int
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970 of the newest event known."""
+        return float(self.shop.time[self.until - 1])
+
+    @functools.lru_cache(4)  # noqa: B019 as long-lived as its shop
+    def matrix(self, half_life: float = 0.0) -> sparse.csr_matrix:
+        """Histories, float32 `[users, items]`, each pair once.
+
+        Args:
+            half_life: days after which an event counts half; 0 for never.
+        """
+        shop, known = self.shop, slice(None, self.until)
+        weight = np.ones(self.until, np.float32)
+        if half_life:
+            age = (self.now - shop.time[known]) / DAY
+            weight = np.float32(0.5 ** (age / half_life))
+        return latest(shop.user[known], shop.item[known], weight, self.shape)
+
+    @functools.cached_property
+    def confidence(self) -> sparse.csr_matrix:
+        """Weights of the pairs that `matrix` has, summed: how sure they are."""
+        shop, known = self.shop, slice(None, self.until)
+        pairs = shop.user[known], shop.item[known]
+        return sparse.csr_matrix(
+            (shop.weight[known], pairs), self.shape, np.float32
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.shop.users), len(self.shop.items)
+
+
+def latest(user, item, weight, shape) -> sparse.csr_matrix:
+    """A matrix of pairs, each with the last of its weights."""
+    key = user.astype(np.int64) * shape[1] + item
+    _, last = np.unique(key[::-1], return_index=True)
+    last = len(key) - 1 - last
+    return sparse.csr_matrix(
+        (weight[last], (user[last], item[last])), shape, np.float32
+    )
+
+
+def periods(shop: Shop, share: float) -> tuple[int, int]:
+    """Cuts time into training, held-out and test, by moments.
+
+    Args:
+        share: of all events, for each of the last two.
+
+    Returns:
+        Places of the first events of the held-out period and of the test.
+    """
+    count = len(shop.time)
+    places = [round(count * (1 - part * share)) for part in (2, 1)]
+    first, second = (
+        int(np.searchsorted(shop.time, shop.time[min(place, count - 1)]))
+        for place in places
+    )
+    return first, second
+
+
+@dataclasses.dataclass(frozen=True)
+class Period:
+    """What is to be foretold, and from what.
+
+    Attributes:
+        past: what is known.
+        users: int `[n]`, those with a history who did something new.
+        wanted: bool-like `[n, items]`, what they took that they had not.
+        cold: bool `[items]`, items that nobody had taken before.
+    """
+
+    past: Past
+    users: np.ndarray
+    wanted: sparse.csr_matrix
+    cold: np.ndarray
+
+    @classmethod
+    def of(cls, shop: Shop, start: int, end: int) -> "Period":
+        """The events `start` to `end`, foretold from those before."""
+        past = Past(shop, start)
+        seen = past.matrix()
+        pairs = shop.user[start:end], shop.item[start:end]
+        ones = np.ones(end - start, np.float32)
+        new = latest(*pairs, ones, past.shape)
+        new = new - new.multiply(seen > 0)
+        new.eliminate_zeros()
+        new = sparse.csr_matrix(new)
+        known = np.diff(seen.indptr) > 0
+        users = np.flatnonzero(known & (np.diff(new.indptr) > 0))
+        cold = seen.getnnz(axis=0) == 0
+        return cls(past, users, new[users], cold)
