@@ -82,6 +82,7 @@ def get_config() -> ml_collections.ConfigDict:
     task.pck_alpha = placeholder(float)  # of keypoints: right within; 0.1 sides
     # of keypoints: crop, flip and turn, points move; with heatmaps alone
     task.crops = placeholder(bool)
+    task.beam = placeholder(int)  # of transcription: prefixes followed; 1
     task.head = placeholder(str)  # of keypoints: heatmap or vector; heatmap
 
     # CSV beside the images of a folder; "": labels of the data itself.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 TASKS = ("classification", "multilabel", "regression", "detection")
-TASKS += ("keypoints",)
+TASKS += ("keypoints", "transcription")
 ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
 PUBLISHED = "imagenet"  # of `encoder.weights`: no file, but the modality's own

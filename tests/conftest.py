@@ -47,6 +47,7 @@ SLOW = (
     "modalities/image/test_several_sizes.py",
     "modalities/image/test_supervised.py",
     "modalities/image/test_views.py",
+    "modalities/audio/test_transcribing.py",
     "modalities/test_image.py",
     "modalities/test_levels.py",
     "modalities/test_toy_jobs.py",

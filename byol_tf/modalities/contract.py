@@ -128,6 +128,11 @@ class Modality(Protocol):
     that cuts nothing off, `as_wanted(rows, sizes)`, which makes such rows of
     others, and `decoder` takes `whole=True` for them.
 
+    Where tasks say something of each step of a row, it has
+    `sequence(preprocessor)`, which makes a preprocessor that cuts nothing off:
+    it gives a dict of the batch and of `length`, int32 `[batch]`, and its
+    `steps(lengths)` says how many steps rows of some lengths become.
+
     One with rows that stay encoded may have `codec(store, examples, views,
     side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.
 

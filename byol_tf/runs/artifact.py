@@ -207,6 +207,23 @@ class Encoder:
         made = dataclasses.replace(self, model=model, preprocessor=layer)
         return made.resized(**self.modality.sizes(shape, preprocessor=layer))
 
+    def sequence(self) -> "Encoder":
+        """Takes whole rows of any length, with the same weights.
+
+        Raises:
+            ValueError: rows have no steps in time, or the model cannot take
+                more of them than it was trained on.
+        """
+        if not hasattr(self.modality, "sequence"):
+            raise ValueError(
+                "this task says something of each step of a sound, but the "
+                f"encoder is of {self.noun}s"
+            )
+        layer = self.modality.sequence(self.preprocessor)
+        shape = (None, *self.model.input_shape[2:])
+        model = rebuild(self.model, input_shape=shape)
+        return dataclasses.replace(self, model=model, preprocessor=layer)
+
     def giving(self, output: str) -> "Encoder":
         """With one of its outputs by name as the only one."""
         model = keras.Model(self.model.input, self.model.output[output])
@@ -219,6 +236,7 @@ class Encoder:
         name, *_ = self.about["spec"]
         spec = {**self.about["spec"][name], "shape": list(shape)}
         sizes = self.modality.sizes(shape, preprocessor=self.preprocessor)
+        sizes = {**self.sizes, **sizes}
         about = {**self.about, "spec": {name: spec}, "sizes": sizes}
         about.pop("architecture", None)  # of the encoder alone
         made = Encoder(model, self.preprocessor, about, task)

@@ -11,10 +11,14 @@ from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.regression import Regression
 from byol_tf.tasks.task import Task
+from byol_tf.tasks.transcription import Transcription
 
 TASKS: Mapping[str, type[Task]] = {
     task.name: task
-    for task in (Classification, MultiLabel, Regression, Detection, Keypoints)
+    for task in (
+        *(Classification, MultiLabel, Regression, Detection, Keypoints),
+        Transcription,
+    )
 }
 
 

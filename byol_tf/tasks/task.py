@@ -94,6 +94,9 @@ class Task(abc.ABC):
             cropped or mirrored, see `move`.
         shown_whole: whether a training step shows whole images, without
             random crops and flips.
+        sequences: whether it says something of each step of a whole row, such
+            as a sound, see `Encoder.sequence`.
+        shown: further metrics that tables have, shares in percent.
         mixable: whether targets can be averaged as MixUp and CutMix do.
     """
 
@@ -108,6 +111,8 @@ class Task(abc.ABC):
     signature: str = "predict"
     moves_with_image: bool = False
     shown_whole: bool = False
+    sequences: bool = False
+    shown: tuple[str, ...] = ()
     mixable: bool = True
 
     def __init__(self, columns: Sequence[str]):
@@ -141,6 +146,15 @@ class Task(abc.ABC):
         for array in floats:
             found |= ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
         return found
+
+    def fits(self, targets: Arrays, lengths: np.ndarray) -> np.ndarray:
+        """Whether so many steps are enough for the targets, bool `[n]`.
+
+        Args:
+            targets: of all examples.
+            lengths: int `[n]`, steps of the level that `consumes` names first.
+        """
+        return np.ones(len(lengths), bool)
 
     def strata(self, targets: Arrays) -> np.ndarray:
         """Groups that a fraction takes alike, int `[n]`, from 0.
@@ -193,6 +207,10 @@ class Task(abc.ABC):
                 `[batch, 2]`, width and height of the whole image. None
                 predicts in terms of what is shown, as targets are.
         """
+
+    def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Strings by name of what `decode` gave, for forms that hold them."""
+        return {}
 
     @abc.abstractmethod
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list:

@@ -4,9 +4,10 @@
 
 Beside the fine-tuned encoder stand the frozen one and one that starts from
 scratch, with the same images and steps. `--task=` takes classification,
-multilabel, regression, detection, keypoints, or `module:Class` of one's own;
-`--config.data.*` any other data set. Writes `finetune.json`, `finetune.png`,
-`finetune_subsets.json` and `classifier.keras` into the run folder; then
+multilabel, regression, detection, keypoints, transcription of sounds, or
+`module:Class` of one's own; `--config.data.*` any other data set. Writes
+`finetune.json`, `finetune.png`, `finetune_subsets.json` and `classifier.keras`
+into the run folder; then
 
     byol_tf predict RUN DIR
 
@@ -24,6 +25,7 @@ from configs import (
     finetune,
     objects,
     signals,
+    transcripts,
     words,
 )
 from configs.command_line import FOLDER
@@ -54,15 +56,19 @@ _PREDICT = flags.DEFINE_string(
 
 
 def expand(arguments):
-    """Adds what `--data` sets, and the configuration of objects for them."""
+    """Adds what `--data` sets, and the configuration that a task takes."""
     words = " ".join(arguments).replace("--task ", "--task=").split()
     given = any(word.startswith("--config=") for word in arguments)
+    spoken = "--task=transcription" in words
     dense = {"--task=detection", "--task=keypoints"} & set(words)
     if not given:
         recipe = finetune
         if dense and "--config.task.head=vector" not in words:
             recipe = objects
             arguments = [f"--config={FOLDER / 'objects.py'}", *arguments]
+        if spoken:
+            recipe = transcripts
+            arguments = [f"--config={FOLDER / 'transcripts.py'}", *arguments]
         arguments = [*arguments, *_fewer_steps(arguments, recipe.get_config())]
     return data_argument.with_overrides(arguments)
 

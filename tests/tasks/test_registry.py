@@ -14,6 +14,7 @@ from byol_tf.tasks.multilabel import MultiLabel
 from byol_tf.tasks.registry import TASKS, from_json, task_class, to_json
 from byol_tf.tasks.regression import Regression
 from byol_tf.tasks.task import VectorTask
+from byol_tf.tasks.transcription import Transcription
 from tests.support.brightness import Brightness
 
 EXAMPLES = [
@@ -51,6 +52,7 @@ def test_every_built_in_task_has_its_name():
         "regression": Regression,
         "detection": Detection,
         "keypoints": Keypoints,
+        "transcription": Transcription,
     } == TASKS
     for name, kind in TASKS.items():
         assert task_class(name) is kind and kind.name == name

@@ -17,6 +17,7 @@ from byol_tf.data.label_table import read_label_table
 from byol_tf.data.table_layout import without_splits
 from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
+from byol_tf.jobs.finetune.lengths import long_enough
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import CAME, SCRATCH, Settings
 from byol_tf.jobs.pretrain import data as data_builders
@@ -31,12 +32,14 @@ from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import VECTOR, Labelled
 
 _PIXELS = 2**21  # of whole images at once
+_SOUNDS = 16  # whole ones at once
 LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
     "detection": ("confidence",),
     "keypoints": ("pck_alpha", "crops", "head"),
+    "transcription": ("beam",),
 }
 
 
@@ -86,6 +89,8 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     _check_shape(made, images, config)
     for line in made.guesses():
         print(line)
+    if made.sequences:
+        train = long_enough(train, made, encoder)
     crops, draw = None, None
     if not made.shown_whole:
         crops = inputs.crop_options(config.view, encoder, made.view)
@@ -113,12 +118,13 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
 def _encoder(config, workdir, kind, options):
     """The encoder of a run, for centre squares or for whole images."""
     if not kind.whole_images:
-        return load_encoder(
+        encoder = load_encoder(
             workdir,
             size=config.size,
             crop_fraction=config.crop_fraction,
             modality=config.modality,
         )
+        return encoder.sequence() if kind.sequences else encoder
     if config.crop_fraction != 1:
         raise ValueError(
             f"{kind.name} sees whole images; leave crop_fraction at 1. "
@@ -291,6 +297,8 @@ def _changed(task, options, trusted):
 
 def _at_once(config, classifier):
     """Images of a batch; large maps of whole images need much memory."""
+    if classifier.task.sequences:
+        return min(config.encode_batch, _SOUNDS)
     if not classifier.sizes.get("whole"):
         return config.encode_batch
     pixels = classifier.sizes["view_size"] ** 2

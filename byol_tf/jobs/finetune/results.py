@@ -38,6 +38,8 @@ _NAMES = {
     "r2": "R²",
 }
 
+_WORST = 5  # examples below a table
+
 Key = tuple[Fraction, str]  # fraction and variant
 
 
@@ -73,6 +75,7 @@ def summary(
     return {
         "metric": task.metric,
         "percent": task.percent,
+        "shown": list(task.shown),
         "fractions": fractions,
     }
 
@@ -126,11 +129,20 @@ def table(result: Mapping) -> str:
         if gains:
             shown.append(_shown(row["gain"], percent, sign="+"))
         cells.append([name, str(row["labels"]), *shown])
+        for other in result.get("shown", ()):
+            values = (row["variants"][variant][other] for variant in variants)
+            shares = [f"{100 * value:.1f} %" for value in values]
+            cells.append([f"  {other.upper()}", "", *shares, *[""] * gains])
     guess = result.get("constant") or {}
     if metric in guess:
         value = _shown({"mean": guess[metric], "std": None}, percent)
         guesses = [value] * len(variants) + [""] * gains
         cells.append(["constant guess", "", *guesses])
+    worst = [
+        f"  {line.get('path', line['row'])}: {line['reference']!r} heard as "
+        f"{line['hypothesis']!r}"
+        for line in result.get("worst", ())[:_WORST]
+    ]
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
     gain = (
@@ -152,6 +164,7 @@ def table(result: Mapping) -> str:
                 for row in fractions.values()
             )
             + ".",
+            *(["", "Most errors:", *worst] if worst else []),
         ]
     )
 

@@ -139,17 +139,19 @@ class FineTuning:
             choices = {key: self._choose(*key, progress) for key in keys}
         _, test = _known(self.load_test(), self.task, "test")
         tested = {key: self._test(*key, choices[key], test) for key in choices}
+        saved, best = self._best(choices)
         result = {
             **finetune_results.summary(
                 choices, tested, self._counts(), self.task
             ),
             **self._circumstances(test),
             "constant": self._constant(test),
+            "worst": self._worst(choices[saved].trainings[best], saved, test),
             "seconds": round(time.perf_counter() - started, 3),
         }
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")
-        self._save(choices, tested, workdir)
+        self._save(choices, tested, saved, best, workdir)
         return result
 
     # ---- training images only -----------------------------------------
@@ -208,7 +210,7 @@ class FineTuning:
         task = self.task
         if self.task_of is not None:
             learn = self._known[self._parts[fraction, seed].learn]
-            task = self.task_of(_subset(self.train, learn))
+            task = self.task_of(subset(self.train, learn))
         key = json.dumps(registry.to_json(task))
         if key != self._made[0]:
             tuner = FineTuner(
@@ -247,13 +249,31 @@ class FineTuning:
 
     # ---- what is written besides --------------------------------------
 
-    def _save(self, choices, tested, workdir):
+    def _best(self, choices):
+        """What is saved: fraction and variant, and the best training of it."""
         variants = self.settings.variants
         variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
         fraction = max(self.fractions, key=self._learned)
         trainings = choices[fraction, variant].trainings
         best = max(range(len(trainings)), key=lambda i: trainings[i].score)
-        fitted = trainings[best]
+        return (fraction, variant), best
+
+    def _worst(self, fitted, saved, test):
+        """Test examples with most errors, where the task lists them."""
+        if not hasattr(self.task.accumulator(), "worst"):
+            return []
+        tuner = self._tuner(saved[0], fitted.seed)
+        tuner.restore(fitted.weights)
+        found, _ = tuner.predict(*test, self.settings.encode_batch)
+        paths = test.examples.paths
+        return [
+            {"row": row, **({"path": paths[row]} if paths else {}), **line}
+            for row, line in found.worst()
+        ]
+
+    def _save(self, choices, tested, saved, best, workdir):
+        fraction, variant = saved
+        fitted = choices[saved].trainings[best]
         tuner = self._tuner(fraction, fitted.seed)
         tuner.restore(fitted.weights)
         shape = self.train.examples.row_shape
@@ -265,7 +285,7 @@ class FineTuning:
             seed=fitted.seed,
             **fitted.setting._asdict(),
             validation=fitted.metrics,
-            test=tested[fraction, variant][best],
+            test=tested[saved][best],
             **self.about,
         )
 
@@ -330,7 +350,8 @@ def _float32(array):
     return array.astype(np.float32, copy=False) if floats else array
 
 
-def _subset(labelled, index):
+def subset(labelled: Labelled, index: np.ndarray) -> Labelled:
+    """The examples at these positions, with their rows of the table."""
     table = labelled.table
     return Labelled(
         labelled.examples.subset(index),

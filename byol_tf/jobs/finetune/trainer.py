@@ -9,11 +9,19 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples
+from byol_tf.data.rows import LENGTH
 from byol_tf.jobs.finetune.settings import Settings
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.seeds import step_seed
-from byol_tf.tasks.task import VECTOR, Arrays, Task, Tensors, take
+from byol_tf.tasks.task import (
+    VECTOR,
+    Accumulator,
+    Arrays,
+    Task,
+    Tensors,
+    take,
+)
 
 # Gradients of a loss this much larger do not vanish in float16.
 FLOAT16_LOSS_SCALE = 1024.0
@@ -71,17 +79,18 @@ class FineTuner:
         names, self._stride = _consumed(task, levels)
         self._features = _feature_model(encoder, levels, names)
         inputs = _inputs(spec)
-        features = self._by_name(self._features(inputs))
+        features = self._by_name(self._features(self._given(inputs)))
         self._specs = {
             n: tf.TensorSpec(f.shape, tf.float32) for n, f in features.items()
         }
         self.head = task.head(self._specs)
         outputs = self._with_length(self.head(features), inputs)
         self.classifier = keras.Model(inputs, outputs, name="classifier")
-        # XLA makes the views several times faster on a CPU.
+        # XLA makes the views several times faster on a CPU. Of rows of many
+        # lengths it would compile every one.
         self._draw = _traced(
             draw or (lambda rows, seed: (prepare(rows), {})),
-            jit_compile=bool(draw),
+            jit_compile=bool(draw) and not task.sequences,
         )
         self._move = _traced(task.move)
         parts = (encoder, self.head)
@@ -208,15 +217,25 @@ class FineTuner:
         return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
     def _outputs(self, inputs, training, head_training):
-        features = self._by_name(self._features(inputs, training=training))
+        features = self._features(self._given(inputs), training=training)
+        features = self._by_name(features)
         outputs = self.head(features, training=head_training)
         return self._with_length(outputs, inputs)
 
+    def _given(self, inputs):
+        """What the encoder takes: without the `length`, if it takes none."""
+        if not isinstance(inputs, Mapping):
+            return inputs
+        if isinstance(self.encoder.input, Mapping):
+            return inputs
+        (only,) = (value for key, value in inputs.items() if key != LENGTH)
+        return only
+
     def _with_length(self, outputs, inputs):
         """Outputs by name, and their `length` where the input has one."""
-        if isinstance(inputs, Mapping) and "length" in inputs:
-            length = -(-inputs["length"] // self._stride)  # rounded up
-            outputs = {**outputs, "length": length}
+        if isinstance(inputs, Mapping) and LENGTH in inputs:
+            length = -(-inputs[LENGTH] // self._stride)  # rounded up
+            outputs = {**outputs, LENGTH: length}
         return outputs
 
     def _by_name(self, features):
@@ -235,6 +254,13 @@ class FineTuner:
             targets: of these.
             batch_size: examples at once.
         """
+        accumulator, loss = self.predict(examples, targets, batch_size)
+        return {**accumulator.result(), "loss": loss}
+
+    def predict(
+        self, examples: Examples, targets: Arrays, batch_size: int
+    ) -> tuple[Accumulator, float]:
+        """Gives the filled accumulator and the mean loss; see `judge`."""
         accumulator, losses = self.task.accumulator(), []
         every = np.arange(examples.num_examples)
         for start in range(0, len(every), batch_size):
@@ -243,8 +269,7 @@ class FineTuner:
             outputs, decoded = self._judged(_constants(examples.take(part)))
             accumulator.update(wanted, {k: decoded[k].numpy() for k in decoded})
             losses.append(self.task.loss(_constants(wanted), outputs))
-        loss = tf.reduce_mean(tf.concat(losses, axis=0))
-        return {**accumulator.result(), "loss": float(loss)}
+        return accumulator, float(tf.reduce_mean(tf.concat(losses, axis=0)))
 
     def _judge(self, rows):
         outputs = self._outputs(self.prepare(rows), False, head_training=False)

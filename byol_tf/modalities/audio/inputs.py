@@ -21,7 +21,7 @@ _FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Numbers that decoding and preparation follow from."""
-    known = {"max_seconds": 60.0, "channel": -1}
+    known = {}
     if preprocessor is not None:
         known |= {"rate": preprocessor.rate, "samples": preprocessor.samples}
     if section is not None:

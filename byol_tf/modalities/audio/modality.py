@@ -19,6 +19,7 @@ from byol_tf.modalities.audio.decode import (
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
+from byol_tf.modalities.audio.whole import WholeLogMel, WholeTrainView
 from byol_tf.modalities.contract import Raw
 from byol_tf.reports.grids import on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
@@ -84,8 +85,13 @@ class AudioModality:
     def crops(self, section):
         return {}
 
+    def sequence(self, preprocessor) -> WholeLogMel:
+        return WholeLogMel(**preprocessor.get_config())
+
     def train_view(self, preprocessor, crops):
-        return TrainView(preprocessor, {**_TRAIN, **crops})
+        whole = isinstance(preprocessor, WholeLogMel)
+        view = WholeTrainView if whole else TrainView
+        return view(preprocessor, {**_TRAIN, **crops})
 
     def supervised_augment(self, options):
         if options["name"] != "none" or options["mixup"] or options["cutmix"]:

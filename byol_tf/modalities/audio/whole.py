@@ -1,0 +1,131 @@
+"""Whole sounds as log-mel frames, for tasks that label each frame."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from byol_tf.modalities.audio.logmel import LogMel, to_floats
+from byol_tf.modalities.audio.views import crop_matrix, fade
+from byol_tf.seeds import fractions
+
+FRAMES, LENGTH = "log_mel", "length"
+# Frames of zeros behind the longest sound: convolutions reach less far, so
+# that what they make of a sound does not depend on the length of its batch.
+MARGIN = 64
+SPEED = (0.85, 1.15)  # of training
+_DRAWS = ("speed", "height", "top", "begin", "end")
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class WholeLogMel(LogMel):
+    """Normalised log-mel frames of whole sounds, see `LogMel`.
+
+    Output: a dict of `log_mel`, float32 `[batch, longest, bands]`, zero behind
+    the end of each sound, and `length`, int32 `[batch]`, a frame for each
+    `hop` samples that are begun.
+    """
+
+    def call(self, batch):
+        return self.of_sounds(*_parts(batch))
+
+    def of_sounds(self, sounds: tf.Tensor, lengths: tf.Tensor) -> dict:
+        """The frames of sounds `[batch, longest]` of these lengths."""
+        # Batches are padded to few lengths; none of that need be heard.
+        longest = tf.reduce_max(lengths)
+        sounds = sounds[:, :longest]
+        frames = -(-longest // self.hop) + MARGIN
+        samples = self.window + (frames - 1) * self.hop
+        after = tf.maximum(samples - longest, 0)
+        found = self.of_windows(
+            tf.pad(sounds, [[0, 0], [0, after]])[:, :samples]
+        )
+        count = self.steps(lengths)
+        inside = tf.sequence_mask(count, tf.shape(found)[1])[..., None]
+        return {FRAMES: tf.where(inside, found, 0.0), LENGTH: count}
+
+    def steps(self, lengths):
+        """Frames of sounds of so many samples, ints of any kind."""
+        return -(-lengths // self.hop)
+
+    def compute_output_shape(self, batch_shape):
+        count = super().compute_output_shape(batch_shape)[0]
+        return {FRAMES: (count, None, self.bands), LENGTH: (count,)}
+
+
+class WholeTrainView:
+    """Another speed, another height of the voice, another level.
+
+    Args:
+        log_mel: makes the frames.
+        options: `band_crop` and `fader` of `views.SoundViews`; of others
+            nothing is taken, since they would cut words off.
+    """
+
+    def __init__(self, log_mel: WholeLogMel, options: Mapping):
+        self._log_mel = log_mel
+        self._band_crop, self._fader = options["band_crop"], options["fader"]
+
+    def __call__(self, rows, seed):
+        sounds, lengths = _parts(rows)
+        drawn = fractions(seed, [tf.shape(sounds)[0], len(_DRAWS)])
+        drawn = dict(zip(_DRAWS, tf.unstack(drawn, axis=1), strict=True))
+        sounds, lengths = change_speed(
+            to_floats(sounds), lengths, _between(drawn["speed"], *SPEED)
+        )
+        batch = self._log_mel.of_sounds(sounds, lengths)
+        frames = batch[FRAMES]
+        down = self._down(drawn)
+        changed = tf.matmul(frames, down, transpose_b=True)
+        count = tf.shape(frames)[1]
+        changed += fade([drawn["begin"], drawn["end"]], count, self._fader)
+        inside = tf.sequence_mask(batch[LENGTH], count)[..., None]
+        return {**batch, FRAMES: tf.where(inside, changed, 0.0)}, {}
+
+    def _down(self, drawn):
+        bands = self._log_mel.bands
+        height = bands * _between(drawn["height"], *self._band_crop)
+        height = tf.minimum(height, float(bands))
+        return crop_matrix(drawn["top"] * (bands - height), height, bands)
+
+
+def change_speed(
+    sounds: tf.Tensor, lengths: tf.Tensor, speed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Plays sounds faster or slower, by linear interpolation.
+
+    Args:
+        sounds: float32 `[batch, longest]`.
+        lengths: int32 `[batch]`.
+        speed: float32 `[batch]`, at least `SPEED[0]`.
+
+    Returns:
+        Sounds of an axis that is longer by 1 / `SPEED[0]`, and their lengths.
+    """
+    longest = tf.shape(sounds)[1]
+    room = longest * 100 // round(100 * SPEED[0]) + 1
+    at = tf.range(room, dtype=tf.float32) * speed[:, None]
+    first = tf.minimum(tf.cast(at, tf.int32), longest - 1)
+    low, high = (
+        tf.gather(sounds, tf.minimum(first + step, longest - 1), batch_dims=1)
+        for step in (0, 1)
+    )
+    found = low + (at - tf.floor(at)) * (high - low)
+    changed = tf.cast(tf.cast(lengths, tf.float32) / speed, tf.int32)
+    changed = tf.maximum(changed, 1)
+    inside = tf.sequence_mask(changed, room)
+    return tf.where(inside, found, 0.0), changed
+
+
+def _parts(batch):
+    """Sounds `[batch, longest]`, and the length of each, int32 `[batch]`."""
+    if isinstance(batch, Mapping):
+        (sounds,) = (v for key, v in batch.items() if key != LENGTH)
+        return tf.convert_to_tensor(sounds), batch[LENGTH]
+    sounds = tf.convert_to_tensor(batch)
+    count, length = tf.unstack(tf.shape(sounds))
+    return sounds, tf.fill([count], length)
+
+
+def _between(fraction, low, high):
+    return low + (high - low) * fraction

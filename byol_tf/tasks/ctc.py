@@ -1,0 +1,131 @@
+"""Connectionist temporal classification: head, loss and decoding.
+
+Label 0 stands for no letter, "blank"; letters begin at 1.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.tasks.task import head_inputs
+
+UNKNOWN = 2**30  # a letter that the alphabet lacks
+WIDTH = 128  # channels of the head
+_DILATIONS = (1, 2, 4)
+
+
+def ctc_head(specs: Mapping[str, tf.TensorSpec], labels: int) -> keras.Model:
+    """A head from frames to `logits`, float32 `[batch, frames, labels]`.
+
+    Dilated convolutions over seven frames to either side: a letter is heard
+    in what surrounds it.
+    """
+    inputs = head_inputs(specs)
+    (frames,) = inputs.values()
+    options = {"dtype": "float32"}
+    x = keras.layers.LayerNormalization(**options)(frames)
+    x = keras.layers.Dense(WIDTH, "relu", **options)(x)
+    for dilation in _DILATIONS:
+        x = _residual(x, dilation, options)
+    x = keras.layers.Dense(labels, name="logits", **options)(x)
+    return keras.Model(inputs, {"logits": x}, name="head")
+
+
+def _residual(x, dilation, options):
+    convolved = keras.layers.Conv1D(
+        WIDTH,
+        3,
+        padding="same",
+        dilation_rate=dilation,
+        activation="relu",
+        **options,
+    )(x)
+    summed = keras.layers.Add(**options)([x, convolved])
+    return keras.layers.LayerNormalization(**options)(summed)
+
+
+def frames_needed(targets: np.ndarray) -> np.ndarray:
+    """Frames that texts take at least, int `[n]`.
+
+    Args:
+        targets: int `[n, longest]`, 0 behind the end.
+    """
+    repeats = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] != 0)
+    return (targets != 0).sum(axis=1) + repeats.sum(axis=1)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def ctc_loss(
+    targets: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor
+) -> tf.Tensor:
+    """CTC loss by the number of letters, float32 `[batch]`.
+
+    Texts that are empty, have unknown letters, or take more frames than there
+    are, have the loss 0: a finite one would be the largest of all.
+
+    Args:
+        targets: int32 `[batch, longest]`, 0 behind the end.
+        logits: float32 `[batch, frames, labels]`.
+        lengths: int32 `[batch]`, frames that count.
+    """
+    known = tf.reduce_all(targets < tf.shape(logits)[2], axis=1)
+    letters = tf.math.count_nonzero(targets, axis=1, dtype=tf.int32)
+    repeats = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
+    needed = letters + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)
+    good = known & (letters > 0) & (needed <= lengths)
+    # What is not used is replaced, lest its gradient be NaN.
+    targets = tf.where(good[:, None], targets, 1)
+    letters = tf.where(good, letters, 1)
+    losses = tf.nn.ctc_loss(
+        targets,
+        logits,
+        letters,
+        tf.maximum(lengths, 1),
+        logits_time_major=False,
+        blank_index=0,
+    )
+    return tf.where(good, losses / tf.cast(letters, tf.float32), 0.0)
+
+
+def best_labels(
+    logits: tf.Tensor, lengths: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The best label of each frame, 0 behind the end, and a confidence.
+
+    Returns:
+        int32 `[batch, frames]`; float32 `[batch]`, the mean probability of
+        the letters in the frames where they begin, of no letter of all frames
+        that count.
+    """
+    labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    inside = tf.range(tf.shape(logits)[1]) < lengths[:, None]
+    labels = tf.where(inside, labels, 0)
+    before = tf.pad(labels, [[0, 0], [1, 0]])[:, :-1]
+    begins = (labels > 0) & (labels != before)
+    silent = ~tf.reduce_any(begins, axis=1, keepdims=True)
+    counted = tf.cast(begins | (silent & inside), tf.float32)
+    surest = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
+    total = tf.maximum(tf.reduce_sum(counted, axis=1), 1.0)
+    return labels, tf.reduce_sum(surest * counted, axis=1) / total
+
+
+def collapse(frames: tf.Tensor) -> tf.Tensor:
+    """Labels of the frames `[frames]` of one row, each once, without 0."""
+    before = tf.concat([[0], frames[:-1]], axis=0)
+    return tf.boolean_mask(frames, (frames > 0) & (frames != before))
+
+
+def beam_search(logits: tf.Tensor, lengths: tf.Tensor, width: int) -> tf.Tensor:
+    """Labels of the likeliest text among `width` prefixes.
+
+    Returns:
+        int32 `[batch, letters]`, 0 behind the end.
+    """
+    # TensorFlow has blank last, and time first.
+    turned = tf.concat([logits[..., 1:], logits[..., :1]], axis=-1)
+    (found,), _ = tf.nn.ctc_beam_search_decoder(
+        tf.transpose(turned, [1, 0, 2]), lengths, width, top_paths=1
+    )
+    return tf.cast(tf.sparse.to_dense(found, default_value=-1) + 1, tf.int32)

@@ -1,0 +1,124 @@
+"""What is said in sounds is learned, judged, predicted, by the usual jobs.
+
+Letters are tones of four heights, with pauses; the encoder is not trained.
+"""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.jobs.finetune import build as finetune_build
+from byol_tf.jobs.finetune import results
+from byol_tf.modalities.audio.encoder import make_encoder
+from byol_tf.modalities.audio.inputs import wav
+from byol_tf.modalities.audio.logmel import LogMel
+from byol_tf.runs.encoder import load_classifier, save_encoder
+from byol_tf.runs.predictor import predict_folder
+from configs import base, transcripts
+
+RATE = 8000
+TONES = {"a": 350, "b": 700, "c": 1300, "d": 2400}  # Hz
+
+
+def say(text, rng):
+    """int16 samples: 90 ms a letter, pauses between, noise."""
+    time = np.arange(int(0.09 * RATE)) / RATE
+    parts = [np.zeros(rng.integers(200, 500))]
+    for letter in text:
+        hertz = TONES.get(letter, 0) * rng.uniform(0.95, 1.05)
+        parts += [np.sin(2 * np.pi * hertz * time) * np.hanning(len(time))]
+        parts += [np.zeros(rng.integers(200, 500))]
+    sound = np.concatenate(parts)
+    sound += rng.normal(scale=0.01, size=len(sound))
+    return np.int16(8000 * sound)
+
+
+def write_sounds(folder, count, test, seed=0):
+    rng = np.random.default_rng(seed)
+    lines = [["path", "text", "split"]]
+    for number in range(count):
+        text = "".join(rng.choice(list("abcd "), rng.integers(1, 5)))
+        text = " ".join(text.split()) or "a"
+        name = f"{number:03}.wav"
+        (folder / name).write_bytes(wav(say(text, rng), RATE))
+        lines.append([name, text, "test" if number < test else "train"])
+    lines[-1][1] = "abcd" * 40  # more letters than its frames can say
+    with open(folder / "labels.csv", "w", newline="") as file:
+        csv.writer(file).writerows(lines)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with `data`, and a `run` whose encoder learned nothing."""
+    folder = tmp_path_factory.mktemp("spoken")
+    (folder / "data").mkdir()
+    write_sounds(folder / "data", 140, test=30)
+    keras.utils.set_random_seed(0)
+    options = {"rate": RATE, "window": 256, "hop": 80, "bands": 24}
+    layer = LogMel(**options, high=0.0, frames=32, mean=-8.0, deviation=4.0)
+    save_encoder(
+        make_encoder("sound_small", 32, 24, (4, 8, 8)),
+        folder / "run",
+        modality="audio",
+        spec={"sound": tf.TensorSpec([None], tf.int16)},
+        preprocessor=layer,
+        sizes={
+            **{"max_seconds": 20.0, "channel": 0},
+            **{"rate": RATE, "samples": layer.samples},
+        },
+        **{"title": "tones", "method": "none", "data": "tones"},
+        **{"config": {}, "data_fingerprint": "", "crops": {}},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learned(folder):
+    config = transcripts.get_config()
+    config.update_from_flattened_dict(
+        {
+            **{"data.source": "folder", "data.dir": str(folder / "data")},
+            **{"modality": "audio", "variants": ("fine-tuned",)},
+            **{"min_steps": 100, "max_steps": 100, "learning_rates": (0.1,)},
+        }
+    )
+    defaults = base.get_config()
+    defaults.audio.rate = RATE
+    job = finetune_build.fine_tuning(
+        config,
+        folder / "run",
+        defaults,
+        task="transcription",
+        labels=["all"],
+    )
+    return job.run(folder / "run")
+
+
+def test_it_learns_and_says_what_was_left_out(learned, folder, capsys):
+    written = json.loads((folder / "run" / "finetune.json").read_text())
+    (row,) = written["fractions"].values()
+    tested = row["variants"]["fine-tuned"]
+    assert row["labels"] == 109  # one of 110 is too short for its text
+    assert tested["cer"] < 0.2
+    assert tested["runs"][0]["test"]["cer"] == tested["cer"]
+    assert tested["wer"] >= 0 and tested["test"]["mean"] == 1 - tested["cer"]
+    text = results.table(written)
+    assert "CER" in text and "WER" in text
+    for line in written["worst"]:
+        assert line["path"].endswith(".wav") and line["character_errors"]
+
+
+def test_it_predicts_as_it_was_judged(learned, folder):
+    classifier = load_classifier(folder / "run", "classifier")
+    assert classifier.sizes["max_seconds"] == 20 and not classifier.features
+    predict_folder(classifier, folder / "data", folder / "p.csv", batch_size=7)
+    with open(folder / "p.csv", newline="") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 140
+    assert all(0 <= float(row["confidence"]) <= 1 for row in rows.values())
+    for line in learned["worst"]:
+        assert rows[line["path"]]["text"] == line["hypothesis"]
