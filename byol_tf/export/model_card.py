@@ -127,6 +127,12 @@ def _export(verification, card):
                 f"- {name}: kNN accuracy {_percent(knn['exported'])}, "
                 f"{_percent(knn['keras'])} before, on {knn['queries']} examples"
             )
+        if metric := numbers.get("metric"):
+            lines.append(
+                f"- {name}: {metric['name']} {metric['exported']:.4f}, "
+                f"{metric['keras']:.4f} before, on {metric['examples']} test "
+                "examples"
+            )
     return "Compared with the model that it was made of:\n\n" + "\n".join(lines)
 
 

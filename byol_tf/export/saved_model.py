@@ -1,6 +1,7 @@
 """Folders of models by version, and SavedModels as servers read them."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -97,8 +98,13 @@ def load(
     for name, source in predictions.items():
         signature = source.inputs(FORM)[DEFAULT]
         if signature.of_rows is not None:
-            encode = _call(loaded, name, signature, in_rows, is_file=False)
-            found.append(ExportedModel(f"saved_model {name}", size, encode))
+            calls = [
+                _call(loaded, name, signature, choose, is_file=False)
+                for choose in (in_rows, dict)
+            ]
+            encode, predict = calls
+            form = ExportedModel(f"saved_model {name}", size, encode)
+            found.append(dataclasses.replace(form, predict=predict))
     return found
 
 
@@ -122,13 +128,13 @@ def _vectors(outputs):
 
 
 def _call(loaded, name, signature, choose, is_file):
-    """From stored rows, or files, to one row of numbers each."""
+    """From stored rows, or files, to what is chosen of the outputs."""
     (key,) = signature.specs
 
     # Holds `loaded`: its variables live as long as it does.
-    def call(values) -> np.ndarray:
+    def call(values):
         given = values if is_file else signature.of_rows(values)
         outputs = loaded.signatures[name](**{key: tf.constant(given)})
-        return choose(outputs).numpy()
+        return tf.nest.map_structure(np.asarray, choose(outputs))
 
     return call

@@ -128,16 +128,18 @@ def load(
 
     taken, entry = signature(source)
 
-    def encode(rows: np.ndarray) -> np.ndarray:
+    def predict(rows: np.ndarray) -> dict[str, np.ndarray]:
         results = call(**{taken: entry.of_rows(rows)})
-        if join is not None:
-            return join(results)
-        (vectors,) = results.values()
-        return np.array(vectors)  # not the runtime's own memory
+        # Not the runtime's own memory.
+        return {key: np.array(value) for key, value in results.items()}
+
+    def encode(rows: np.ndarray) -> np.ndarray:
+        results = predict(rows)
+        return join(results) if join else next(iter(results.values()))
 
     size = pathlib.Path(path).stat().st_size
     name = f"litert {precision}" + (" classifier" if join else "")
-    return ExportedModel(name, size, encode, precision)
+    return ExportedModel(name, size, encode, precision, predict=predict)
 
 
 def _join(head: bytes, model: bytes, marks: bytes) -> bytes:

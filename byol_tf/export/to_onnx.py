@@ -108,11 +108,15 @@ def load(
 
     taken, entry = signature(source)
 
-    def encode(rows: np.ndarray) -> np.ndarray:
-        results = session.run(None, {taken: entry.of_rows(rows)})
-        if join is None:
-            return results[0]
-        names = [value.name for value in session.get_outputs()]
-        return join(dict(zip(names, results, strict=True)))
+    names = [value.name for value in session.get_outputs()]
 
-    return ExportedModel(name, pathlib.Path(path).stat().st_size, encode)
+    def predict(rows: np.ndarray) -> dict[str, np.ndarray]:
+        results = session.run(None, {taken: entry.of_rows(rows)})
+        return dict(zip(names, results, strict=True))
+
+    def encode(rows: np.ndarray) -> np.ndarray:
+        results = predict(rows)
+        return join(results) if join else results[names[0]]
+
+    size = pathlib.Path(path).stat().st_size
+    return ExportedModel(name, size, encode, predict=predict)

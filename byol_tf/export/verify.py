@@ -12,6 +12,7 @@ import tensorflow as tf
 from byol_tf.checks import check_number
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.knn import knn_accuracy
+from byol_tf.export.judged import Judge, Predict
 from byol_tf.modalities.signature import Source
 
 TIMED = 64  # images of a batch whose throughput is measured
@@ -50,6 +51,7 @@ class ExportedModel:
         encode_files: the contents of files to float32 `[n, d]`, or None if it
             takes no files.
         as_files: from stored rows to files of the same, or None.
+        predict: of a fine-tuned model: stored rows to predictions by name.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ExportedModel:
     precision: str = "float32"
     encode_files: Callable[[Sequence[bytes]], np.ndarray] | None = None
     as_files: Callable[[np.ndarray], Sequence[bytes]] | None = None
+    predict: Predict | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +105,35 @@ class Comparison:
     """Exports of one encoder, all on the same samples.
 
     Without labelled samples there is no kNN.
+
+    Args:
+        encoder: that the exports are compared with.
+        samples: to compare on.
+        settings: numbers.
+        judge: of the fine-tuned model in the exports, if there is one.
+        predict: that model in Keras, see `ExportedModel.predict`.
     """
 
-    def __init__(self, encoder: Source, samples: Samples, settings: Settings):
+    def __init__(
+        self,
+        encoder: Source,
+        samples: Samples,
+        settings: Settings,
+        judge: Judge | None = None,
+        predict: Predict | None = None,
+    ):
         self._encoder = encoder
         self.settings = settings
         self._extractors = {}
         self._samples = samples
         extract = self._extractor(encoder, settings.batch)
-        self.keras = {"knn": self._knn(extract), "timing": self._time_keras()}
+        self._judge = judge
+        metric = judge.measure(predict) if judge else None
+        self.keras = {
+            "knn": self._knn(extract),
+            "timing": self._time_keras(),
+            "metric": None if metric is None else judge.about(metric, metric),
+        }
 
     def measure(
         self, form: ExportedModel, reference: Source | None = None
@@ -127,7 +150,8 @@ class Comparison:
             for an export that takes files also for "bytes" (the same pixels as
             files) and "files" (those that the images come from, if any). Then
             `precision`, `bytes_on_disk`, `timing`, and `knn` with the
-            accuracies of both: None without labels or for probabilities.
+            accuracies of both: None without labels or for probabilities;
+            `metric`, that of the task of a fine-tuned model, or None.
         """
         reference = reference or self._encoder
         extract = self._extractor(reference, self.settings.batch)
@@ -145,7 +169,15 @@ class Comparison:
             "by_signature": compared,
             "knn": None if reference.classes else self._beside_keras(form),
             "timing": timing,
+            "metric": self._metric(form) if reference.classes else None,
         }
+
+    def _metric(self, form):
+        keras = self.keras["metric"]
+        if keras is None or form.predict is None:
+            return None
+        value = self._judge.measure(form.predict)
+        return self._judge.about(value, keras["exported"])
 
     def _extractor(self, entry, batch):
         """Traced once for each model and size of batch."""
@@ -262,6 +294,14 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
                 f"{100 * knn['keras']:.2f} % (tolerated: "
                 f"{100 * settings.max_knn_loss:g} points less)"
             )
+    if (metric := numbers.get("metric")) and metric["percent"] and not problem:
+        loss = metric["keras"] - metric["exported"]
+        if not loss <= settings.max_knn_loss:
+            problem = (
+                f"{metric['name']} {100 * metric['exported']:.2f} % against "
+                f"{100 * metric['keras']:.2f} % (tolerated: "
+                f"{100 * settings.max_knn_loss:g} points less)"
+            )
     if problem:
         raise ValueError(
             f"{name} differs from the encoder and was removed: {problem}; "
@@ -292,11 +332,12 @@ def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """All numbers among outputs by name as float32 `[n, d]`.
 
     Of objects the `scores`, and mean and deviation of the boxes, weighted by
-    those: rounding decides the order of nearly equal ones.
+    their squares: rounding decides which ones of little score there are, and
+    the order of nearly equal ones.
     """
     if "scores" in outputs:
         scores, boxes = outputs["scores"], outputs["boxes"]
-        weights = tf.maximum(scores, 1e-9)[..., None]
+        weights = tf.maximum(scores, 1e-9)[..., None] ** 2
         mean, variance = tf.nn.weighted_moments(boxes, 1, weights)
         outputs = {"scores": scores, "mean": mean, "std": variance**0.5}
     numbers = [

@@ -13,7 +13,7 @@ _HEADER = (
     "1 image",
     f"{TIMED} images",
 )
-_WIDTHS = (22, 7, 12, 11, 8, 12, 15)
+_WIDTHS = (22, 7, 12, 11, 8, 12, 15, 10)
 
 
 def table(verifications: Sequence[Mapping]) -> str:
@@ -24,26 +24,29 @@ def table(verifications: Sequence[Mapping]) -> str:
             `verify.Comparison`.
     """
     keras = verifications[0]["keras"]
-    rows = [_HEADER, _row("Keras", keras["timing"], knn=keras["knn"])]
+    metric = keras.get("metric")
+    header = (*_HEADER, _heading(metric)) if metric else _HEADER
+    first = _row("Keras", keras["timing"], knn=keras["knn"])
+    rows = [header, (*first, _value(metric)) if metric else first]
     forms = [item for v in verifications for item in v["forms"].items()]
     for name, numbers in forms:
         knn, timing = numbers["knn"], numbers["timing"]
         compared = dict(numbers["by_signature"])
-        rows.append(
-            _row(
-                name,
-                timing,
-                compared.pop("images"),
-                numbers["bytes_on_disk"],
-                knn and knn["exported"],
-            )
+        row = _row(
+            name,
+            timing,
+            compared.pop("images"),
+            numbers["bytes_on_disk"],
+            knn and knn["exported"],
         )
+        rows.append((*row, _value(numbers.get("metric"))) if metric else row)
         for kind, row in compared.items():
             rows.append(_row(f"  by {kind}", timing["files"], row))
     lines = []
+    longest = max(_WIDTHS[0], *(len(row[0]) for row in rows))
     for first, *others in rows:
-        line = first.ljust(_WIDTHS[0])
-        for text, width in zip(others, _WIDTHS[1:], strict=True):
+        line = first.ljust(longest)
+        for text, width in zip(others, _WIDTHS[1:], strict=False):
             line += text.rjust(width)
         lines.append(line.rstrip())
     return "\n".join(lines)
@@ -59,3 +62,14 @@ def _row(name, timing, compared=None, size=None, knn=None):
         f"{timing['latency_ms']:.2f} ms",
         f"{timing['images_per_second']:.0f} per s",
     )
+
+
+def _heading(metric):
+    return f"{metric['name']}{' %' if metric['percent'] else ''}"
+
+
+def _value(metric):
+    if not metric:
+        return ""
+    scale, digits = (100, 2) if metric["percent"] else (1, 3)
+    return f"{scale * metric['exported']:.{digits}f}"

@@ -1,9 +1,9 @@
-"""Stored rows that a run folder keeps, on which exports are compared."""
+"""Rows that a run folder keeps, on which exports are compared and judged."""
 
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ from byol_tf.files import loading, whole_file
 
 FILE = "samples.npz"
 KEPT = 256  # rows, at most
+TESTED = 64  # rows with targets, at most
+_LARGEST = 2**25  # bytes of these
 
 
 class Samples(NamedTuple):
@@ -65,11 +67,7 @@ def stored(part: Examples, decode: Callable | None) -> Samples:
 
 def save_samples(samples: Samples, workdir: str | os.PathLike) -> None:
     """Writes `samples.npz` into a run folder, whole or not at all."""
-    parts = samples._asdict()
-    if isinstance(samples.rows, Ragged):
-        rows = list(samples.rows)
-        parts["rows"] = np.concatenate(rows)
-        parts["offsets"] = np.cumsum([0, *map(len, rows)])
+    parts = {**_packed(samples.rows), "labels": samples.labels}
     with whole_file(pathlib.Path(workdir) / FILE) as temporary:
         np.savez(temporary, **parts)
 
@@ -84,13 +82,82 @@ def load_samples(workdir: str | os.PathLike) -> Samples | None:
     if not path.is_file():
         return None
     with loading(path), np.load(path, allow_pickle=False) as file:
-        rows = file["rows"]
-        if "offsets" in file:
-            rows = Ragged(rows, file["offsets"])
-        samples = Samples(rows, file["labels"])
+        samples = Samples(_unpacked(file), file["labels"])
         if not 0 < len(samples.rows) == len(samples.labels):
             raise ValueError(
                 f"it holds {len(samples.rows)} rows and "
                 f"{len(samples.labels)} labels"
             )
     return samples
+
+
+class Tested(NamedTuple):
+    """Some test rows as stored, and their targets, see `Task.targets`."""
+
+    rows: np.ndarray | Ragged
+    targets: np.ndarray | Mapping[str, np.ndarray]
+
+
+def save_tested(
+    examples: Examples,
+    targets: np.ndarray | Mapping[str, np.ndarray],
+    path: str | os.PathLike,
+) -> None:
+    """Writes the first test rows beside a fine-tuned model.
+
+    Of rows that are decoded anew every time nothing is kept, and an earlier
+    file is removed.
+
+    Args:
+        examples: that the model was tested on.
+        targets: of these.
+        path: of the file, `classifier.npz`.
+    """
+    path = pathlib.Path(path)
+    path.unlink(missing_ok=True)
+    if examples.encoded:
+        return
+    rows = stored(examples.subset(np.arange(1)), None).rows
+    most = min(TESTED, _LARGEST // max(np.asarray(rows[0]).nbytes, 1))
+    count = min(most, examples.num_examples)
+    if not count:
+        return
+    rows = stored(examples.subset(np.arange(count)), None).rows
+    several = isinstance(targets, Mapping)
+    named = (
+        {f"target/{name}": values[:count] for name, values in targets.items()}
+        if several
+        else {"target": targets[:count]}
+    )
+    with whole_file(path) as temporary:
+        np.savez(temporary, **_packed(rows), **named)
+
+
+def load_tested(path: str | os.PathLike) -> Tested | None:
+    """What `save_tested` wrote; None if there is no such file.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return None
+    with loading(path), np.load(path, allow_pickle=False) as file:
+        if "target" in file:
+            return Tested(_unpacked(file), file["target"])
+        names = [name for name in file if name.startswith("target/")]
+        targets = {name.partition("/")[2]: file[name] for name in names}
+        return Tested(_unpacked(file), targets)
+
+
+def _packed(rows):
+    if not isinstance(rows, Ragged):
+        return {"rows": rows}
+    rows = list(rows)
+    offsets = np.cumsum([0, *map(len, rows)])
+    return {"rows": np.concatenate(rows), "offsets": offsets}
+
+
+def _unpacked(file):
+    rows = file["rows"]
+    return Ragged(rows, file["offsets"]) if "offsets" in file else rows

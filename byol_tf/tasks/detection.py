@@ -221,6 +221,11 @@ class Detection(Task):
             "count": tf.reduce_sum(shown, axis=1),
         }
 
+    def in_squares(
+        self, decoded: Mapping[str, np.ndarray], side: int
+    ) -> Mapping[str, np.ndarray]:
+        return {**decoded, "boxes": decoded["boxes"] / side}
+
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
         """For each image a row for each object of enough confidence."""
         keys = ("boxes", "scores", "classes", "count")

@@ -212,6 +212,17 @@ class Task(abc.ABC):
         """Strings by name of what `decode` gave, for forms that hold them."""
         return {}
 
+    def in_squares(
+        self, decoded: Mapping[str, np.ndarray], side: int
+    ) -> Mapping[str, np.ndarray]:
+        """What `decode` would give without the origin of square images.
+
+        Args:
+            decoded: of images of `side` by `side` pixels, with their origin.
+            side: pixels.
+        """
+        return decoded
+
     @abc.abstractmethod
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list:
         """For each example a dict by column of a CSV file.

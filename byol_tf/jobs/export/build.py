@@ -5,8 +5,11 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from byol_tf.checks import check_number
 from byol_tf.export import formats, saved_model, to_litert, verify
+from byol_tf.export.judged import Judge
 from byol_tf.export.model_card import model_card
 from byol_tf.export.quiet import quiet
 from byol_tf.files import read_json, write_json, write_text
@@ -16,6 +19,7 @@ from byol_tf.jobs.export.checkpoint import run_of_checkpoint
 from byol_tf.layers.plain import to_plain
 from byol_tf.locks import owned_folder
 from byol_tf.runs.encoder import load_classifier, load_encoder
+from byol_tf.runs.samples import load_tested
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks.classification import Classification
 
@@ -161,7 +165,24 @@ def _plan(config, workdir, defaults):
         },
     )
     settings = verify_settings(config.verify)
-    return plan, about, verify.Comparison(encoder, found.compared, settings)
+    comparison = verify.Comparison(
+        encoder,
+        found.compared,
+        settings,
+        _judge(config, workdir, classifier),
+        plan.predict,
+    )
+    return plan, about, comparison
+
+
+def _judge(config, workdir, classifier):
+    """On the test examples that fine-tuning kept; None where it kept none."""
+    name = f"{config.classifier or 'classifier'}.npz"
+    tested = classifier and load_tested(pathlib.Path(workdir) / name)
+    if not tested or not isinstance(tested.rows, np.ndarray):
+        return None  # rows of several lengths are not judged
+    squares = bool(classifier.sizes.get("whole"))
+    return Judge(classifier.task, *tested, config.verify.batch, squares)
 
 
 def _plain(source):

@@ -39,6 +39,7 @@ _NAMES = {
 }
 
 _WORST = 5  # examples below a table
+_ENDINGS = (".json", ".keras", ".png", ".npz")  # that are kept
 
 Key = tuple[Fraction, str]  # fraction and variant
 
@@ -190,7 +191,7 @@ def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
     words = old[0].rpartition(":")[-1], old[1]
     suffix = "_".join(re.sub(r"[^\w-]", "_", word) for word in words)
     for name in ("finetune", "classifier"):
-        for file in (f"{name}.json", f"{name}.keras", f"{name}.png"):
+        for file in (f"{name}{ending}" for ending in _ENDINGS):
             _rename(workdir / file, file.replace(".", f"_{suffix}."))
     _rename(
         workdir / "finetune_subsets.json", f"finetune_{suffix}_subsets.json"

@@ -35,6 +35,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.contract import Augment
 from byol_tf.modalities.levels import flat
 from byol_tf.runs.encoder import Encoder
+from byol_tf.runs.samples import save_tested
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import VECTOR, Labelled, Task
@@ -117,8 +118,9 @@ class FineTuning:
         `finetune.json`, `finetune.png`, `finetune_subsets.json`, and
         `classifier.keras` and `.json`: the fine-tuned model, or else the first
         variant, of the largest fraction, of the seed that did best on its
-        validation part. Those of another task or data that are there get names
-        of their own, see `keep_earlier`.
+        validation part; `classifier.npz`: some test examples, on which
+        exports are judged. Those of another task or data that are there get
+        names of their own, see `keep_earlier`.
 
         Args:
             workdir: the folder.
@@ -152,6 +154,7 @@ class FineTuning:
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")
         self._save(choices, tested, saved, best, workdir)
+        save_tested(*test, workdir / "classifier.npz")
         return result
 
     # ---- training images only -----------------------------------------

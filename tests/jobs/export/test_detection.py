@@ -11,10 +11,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from byol_tf.data.examples import Examples
+from byol_tf.export import verify_table
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.runs.encoder import load_classifier, load_encoder
+from byol_tf.runs.samples import TESTED, load_tested, save_tested
 from byol_tf.tasks.detection import Detection
+from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
 from tests.support.exporting import options
 from tests.support.runs import make_run
@@ -22,6 +26,9 @@ from tests.support.scenes import make_scenes
 
 SIDE = 48
 TASK = Detection(("disc", "square"), ids=(3, 7), confidence=0.5)
+POINTS = Keypoints(
+    ("a_x", "a_y", "b_x", "b_y"), whole=True, head="heatmap", pck_alpha=0.7
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +43,44 @@ def workdir(tmp_path_factory):
             "encoder.stem": "strided",
         },
     )
+    save_untrained(run, TASK, "classifier")
+    save_untrained(run, POINTS, "points")
+    keep_tested(run)
+    return run
+
+
+def save_untrained(run, task, name):
     encoder = load_encoder(run).whole(SIDE)
     keras.utils.set_random_seed(3)
-    maps = encoder.outputs_of(*TASK.consumes(encoder.levels))
+    maps = encoder.outputs_of(*task.consumes(encoder.levels))
     specs = {n: tf.TensorSpec(v.shape) for n, v in maps.output.items()}
-    head = TASK.head(specs)
+    head = task.head(specs)
     rng = np.random.default_rng(0)
     head.set_weights([rng.normal(0, 0.3, w.shape) for w in head.weights])
     model = keras.Model(maps.input, head(maps.output))
-    made = encoder.of_rows((SIDE, SIDE, 3), model, TASK)
-    made.save(run, "classifier")
-    return run
+    encoder.of_rows((SIDE, SIDE, 3), model, task).save(run, name)
+
+
+def keep_tested(run):
+    """What fine-tuning keeps, with what is found as the truth of a half."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+    detector = load_classifier(run, "classifier")
+    found = TASK.decode(detector.model(detector.preprocessor(pixels)))
+    boxes = found["boxes"].numpy()[:, :8]
+    boxes[2:] = boxes[2:] / 2
+    targets = {
+        "boxes": boxes,
+        "classes": found["classes"].numpy()[:, :8],
+        "crowd": np.zeros((4, 8), np.int32),
+        "areas": np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1) * SIDE**2,
+        "side": np.full(4, SIDE, np.float32),
+        "known": np.ones(4, np.int32),
+    }
+    named = {f"target/{name}": value for name, value in targets.items()}
+    np.savez(run / "classifier.npz", rows=pixels, **named)
+    points = np.array([[0.3, 0.3, 0.6, 0.6, SIDE, SIDE]] * 4, np.float32)
+    np.savez(run / "points.npz", rows=pixels, target=points)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +165,10 @@ def test_the_signature_detect_gives_what_predicting_gives(
     )["saved_model"]
     compared = exported["verification"]["forms"]["saved_model detect"]
     assert compared["by_signature"]["images"]["largest_difference"] < 1e-4
+    metric = exported["verification"]["forms"]["saved_model detect"]["metric"]
+    assert metric["name"] == "ap" and metric["examples"] == 4
+    assert 0.1 < metric["keras"] < 0.9
+    assert metric["exported"] == pytest.approx(metric["keras"], abs=0.01)
     outputs = exported["signatures"]["detect"]["outputs"]
     assert set(outputs) == {
         *("boxes", "scores", "classes", "names", "count", "status")
@@ -186,8 +224,40 @@ def test_other_formats_decode_inside_and_equal_keras(
     target, done = other_formats
     compared = done[name]["verification"]["forms"][form]
     assert compared["by_signature"]["images"]["largest_difference"] < 1e-4
+    metric = compared["metric"]
+    assert metric["exported"] == pytest.approx(metric["keras"], abs=0.02)
     outputs = done[name]["signatures"][file]["outputs"]
     assert outputs["boxes"] == "float32 [n, 100, 4]"
     assert set(outputs) == {"boxes", "scores", "classes", "count"}
     # One that holds no weights answers, too.
     assert (target / name / "1" / file).stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_points_are_decoded_in_litert(workdir, tmp_path, capsys):
+    pytest.importorskip("ai_edge_litert")
+    config = options(
+        **{"classifier": "points", "litert.precisions": "float32,int8"}
+    )
+    done = export_builders.export(
+        config, workdir, tmp_path / "to", base.get_config(), ("litert",)
+    )["litert"]
+    assert "in float32 alone" in capsys.readouterr().out
+    compared = done["verification"]["forms"]["litert float32 classifier"]
+    assert compared["by_signature"]["images"]["largest_difference"] < 1e-4
+    assert compared["metric"]["name"] == "pck"
+    lines = verify_table.table([done["verification"]]).splitlines()
+    assert lines[0].endswith("pck %") and len(lines[-1]) == len(lines[0])
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_test_examples_are_kept_with_their_targets(tmp_path, several):
+    rows = np.arange(100 * 12, dtype=np.uint8).reshape(100, 2, 2, 3)
+    examples = Examples(rows, np.zeros(100, np.int32), (), "rows")
+    wanted = np.arange(100.0)
+    targets = {"places": wanted} if several else wanted
+    save_tested(examples, targets, tmp_path / "a.npz")
+    found = load_tested(tmp_path / "a.npz")
+    got = found.targets["places"] if several else found.targets
+    np.testing.assert_array_equal(got, wanted[:TESTED])
+    np.testing.assert_array_equal(found.rows, rows[:TESTED])
