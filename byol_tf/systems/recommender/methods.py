@@ -26,6 +26,7 @@ class Method(NamedTuple):
         score: from a state, histories `[n, items]` and the setting to dense
             float32 `[n, items]`.
         settings: those that are tried.
+        fitted_by: names of the settings that the state depends on.
         saved: whether the state is one array that takes long to make.
         square: whether it needs a matrix of items by items.
     """
@@ -33,6 +34,7 @@ class Method(NamedTuple):
     fit: Callable[..., Any]
     score: Callable[..., np.ndarray]
     settings: tuple[Mapping[str, float], ...] = ({},)
+    fitted_by: tuple[str, ...] = ()
     saved: bool = False
     square: bool = False
 
@@ -179,22 +181,28 @@ def _als_scores(state, rows, strength, alpha, **_):
 # ---- texts -------------------------------------------------------------
 
 
-def text_scores(vectors, rows, **_) -> np.ndarray:
-    """Similarity of each item's text to the texts of a history.
+def of_texts(vectors: sparse.csr_matrix) -> Method:
+    """Scores by the likeness of an item's text to those of a history.
 
     Args:
-        vectors: `[items, d]` with unit rows, sparse or dense.
-        rows: histories `[n, items]`.
+        vectors: unit rows of the items' texts, `[items, d]`.
     """
-    return _linear_scores(vectors.T, rows @ vectors)
+    return Method(
+        lambda past, **_: vectors,
+        lambda state, rows, **_: ((rows @ state) @ state.T).toarray(),
+        tuple({"half_life": days} for days in _RECENT),
+    )
 
 
+POPULARITY, TEXTS = "popularity", "texts"
 _RECENT = (0.0, 60.0)
+# By histories alone; `of_texts` stands beside them.
 METHODS = {
-    "popularity": Method(
+    POPULARITY: Method(
         _popular,
         _popular_scores,
         tuple({"half_life": days} for days in (0.0, 90.0, 30.0, 10.0)),
+        fitted_by=("half_life",),
     ),
     "item-kNN": Method(
         _item_neighbours,
@@ -204,6 +212,7 @@ METHODS = {
             for count, shrink in ((20, 0.0), (50, 0.0))
             for days in _RECENT
         ),
+        fitted_by=("count", "shrink"),
     ),
     "user-kNN": Method(
         _users,
@@ -213,6 +222,7 @@ METHODS = {
             for count, power in ((100, 1.0), (300, 2.0))
             for days in _RECENT
         ),
+        fitted_by=("half_life",),
     ),
     "SVD": Method(
         _svd,
@@ -222,6 +232,7 @@ METHODS = {
             for size in (32, 128)
             for days in _RECENT
         ),
+        fitted_by=("size",),
         saved=True,
     ),
     "ALS": Method(
@@ -231,6 +242,7 @@ METHODS = {
             {"size": 32, "strength": strength, "alpha": 1.0, "half_life": days}
             for strength, days in ((10.0, 0.0), (30.0, 0.0), (30.0, 60.0))
         ),
+        fitted_by=("size", "strength", "alpha"),
         saved=True,
     ),
     "EASE": Method(
@@ -241,6 +253,7 @@ METHODS = {
             for strength in (200.0, 600.0)
             for days in _RECENT
         ),
+        fitted_by=("strength",),
         saved=True,
         square=True,
     ),

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 from scipy import sparse
 
-from byol_tf.systems.recommender.reading import Shop
+from byol_tf.data.interactions import Shop
 
 DAY = 86400.0
 
@@ -18,10 +18,13 @@ class Past:
     Attributes:
         shop: all of it.
         until: place of the first event that is not known yet.
+        hidden: bool `[items]`, items whose events are not known either; None
+            for none.
     """
 
     shop: Shop
     until: int
+    hidden: np.ndarray | None = None
 
     @property
     def now(self) -> float:
@@ -35,8 +38,8 @@ class Past:
         Args:
             half_life: days after which an event counts half; 0 for never.
         """
-        shop, known = self.shop, slice(None, self.until)
-        weight = np.ones(self.until, np.float32)
+        shop, known = self.shop, self._known
+        weight = np.ones(len(known), np.float32)
         if half_life:
             age = (self.now - shop.time[known]) / DAY
             weight = np.float32(0.5 ** (age / half_life))
@@ -45,11 +48,23 @@ class Past:
     @functools.cached_property
     def confidence(self) -> sparse.csr_matrix:
         """Weights of the pairs that `matrix` has, summed: how sure they are."""
-        shop, known = self.shop, slice(None, self.until)
+        shop, known = self.shop, self._known
         pairs = shop.user[known], shop.item[known]
         return sparse.csr_matrix(
             (shop.weight[known], pairs), self.shape, np.float32
         )
+
+    @functools.cached_property
+    def _known(self):
+        places = np.arange(self.until)
+        if self.hidden is None:
+            return places
+        return places[~self.hidden[self.shop.item[: self.until]]]
+
+    @functools.cached_property
+    def warm(self) -> np.ndarray:
+        """Whether anybody took an item, bool `[items]`."""
+        return self.matrix().getnnz(axis=0) > 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -101,9 +116,15 @@ class Period:
     cold: np.ndarray
 
     @classmethod
-    def of(cls, shop: Shop, start: int, end: int) -> "Period":
-        """The events `start` to `end`, foretold from those before."""
-        past = Past(shop, start)
+    def of(
+        cls, shop: Shop, start: int, end: int, hidden: np.ndarray | None = None
+    ) -> "Period":
+        """The events `start` to `end`, foretold from those before.
+
+        Args:
+            hidden: see `Past`.
+        """
+        past = Past(shop, start, hidden)
         seen = past.matrix()
         pairs = shop.user[start:end], shop.item[start:end]
         ones = np.ones(end - start, np.float32)
@@ -113,5 +134,8 @@ class Period:
         new = sparse.csr_matrix(new)
         known = np.diff(seen.indptr) > 0
         users = np.flatnonzero(known & (np.diff(new.indptr) > 0))
-        cold = seen.getnnz(axis=0) == 0
-        return cls(past, users, new[users], cold)
+        return cls(past, users, new[users], ~past.warm)
+
+    def rows(self, half_life: float = 0.0) -> sparse.csr_matrix:
+        """Histories of the users, see `Past.matrix`."""
+        return self.past.matrix(half_life)[self.users]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from byol_tf.data.interactions import Shop
 from byol_tf.systems.recommender import judging, methods, mixing, texts
 from byol_tf.systems.recommender.past import DAY, Past, Period, periods
-from byol_tf.systems.recommender.reading import Shop
 
 USERS, ITEMS = 12, 9
 
@@ -109,7 +109,7 @@ def test_als_lowers_its_loss_and_is_at_rest(past):
 def test_texts_that_are_alike_score_high():
     vectors = texts.tfidf(["red mug", "blue mug", "garden chair", ""])
     rows = sparse.csr_matrix(np.float32([[1, 0, 0, 0]]))
-    (found,) = methods.text_scores(vectors, rows)
+    (found,) = methods.of_texts(vectors).score(vectors, rows)
     assert found[0] == pytest.approx(1) and found[1] > found[2] >= 0
     assert found[3] == 0
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from byol_tf.systems.recommender.reading import read_shop
+from byol_tf.data.interactions import read_shop
 from tests.support.shops import write_shop
 
 ITEMS = [("a", "red mug"), ("b", "blue mug"), ("c", "")]

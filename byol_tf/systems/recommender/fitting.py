@@ -1,0 +1,179 @@
+"""Fits a recommender: settings and weights from held-out time, one table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from byol_tf.data.interactions import Shop
+from byol_tf.systems.recommender import judging, mixing
+from byol_tf.systems.recommender.methods import (
+    MOST_ITEMS,
+    TEXTS,
+    Method,
+    of_texts,
+)
+from byol_tf.systems.recommender.mix import Mix, Plan
+from byol_tf.systems.recommender.past import Past, Period, periods
+
+MIX, COLD = "mix", "cold_recall@20"
+_GOAL = "ndcg@20"
+_NEAR = (3, 10, 30)
+_SHARES = (0.0, 0.3, 1.0, 3.0)
+_HIDDEN = 0.1  # of the items, as if they were new
+
+
+class Fitted(NamedTuple):
+    """A recommender and how good it is.
+
+    Attributes:
+        mix: fitted on everything.
+        table: by method `recall@20`, `ndcg@20`, `coverage`, `cold_recall@20`
+            in the test period.
+        lines: what was decided, a sentence each.
+    """
+
+    mix: Mix
+    table: Mapping[str, Mapping[str, float]]
+    lines: Sequence[str]
+
+
+def fit(
+    shop: Shop,
+    vectors: sparse.csr_matrix,
+    methods: Mapping[str, Method],
+    share: float = 0.1,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> Fitted:
+    """Tunes on a held-out period, judges on the test period, fits on all.
+
+    Args:
+        shop: all events.
+        vectors: unit rows of the items' texts, `[items, d]`.
+        methods: to be tuned, judged and mixed, beside those of texts.
+        share: of the events, for each of the two periods.
+        seed: of the items that are hidden to stand for new ones.
+        say: takes a line as soon as something is known.
+    """
+    lines, methods = [], {**methods, TEXTS: of_texts(vectors)}
+    if len(shop.items) > MOST_ITEMS:
+        left = [name for name, method in methods.items() if method.square]
+        methods = {n: m for n, m in methods.items() if n not in left}
+        lines.append(
+            f"{', '.join(left)} is left out: {len(shop.items):,} items are "
+            f"more than {MOST_ITEMS:,}"
+        )
+    first, second = periods(shop, share)
+    hidden = _some_items(shop, seed)
+    held = Period.of(shop, first, second)
+    if not len(held.users):
+        raise ValueError(
+            "nobody with a history did anything new in the held-out period: "
+            f"there are {len(shop.time):,} events of {len(shop.users):,} "
+            "users; more events, or a larger share by --config.share=0.2, "
+            "are needed"
+        )
+    settings, scores = _tuned(held, methods, say)
+    plan = _weighted(held, settings, scores)
+    cold = Period.of(shop, first, second, hidden)
+    plan = _with_cold(cold, vectors, methods, plan)
+    shown = ", ".join(f"{n} {w:g}" for n, w in plan.weights.items() if w)
+    lines.append(f"Weights of the mix: {shown}")
+    ends = Period.of(shop, second, len(shop.time))
+    hidden_ends = Period.of(shop, second, len(shop.time), hidden)
+    table = _judged(ends, hidden_ends, vectors, methods, plan)
+    lines.append(
+        f"Judged on {len(ends.users):,} users; {hidden.sum():,} items were "
+        "hidden to stand for new ones"
+    )
+    everything = Past(shop, len(shop.time))
+    return Fitted(Mix(everything, vectors, methods, plan), table, lines)
+
+
+def _some_items(shop, seed):
+    """Hides a share of the items, and more of few: a list is 20 long."""
+    count = len(shop.items)
+    hide = min(max(round(count * _HIDDEN), 5 * judging.SHOWN), count // 3)
+    hidden = np.zeros(count, bool)
+    hidden[np.random.default_rng(seed).permutation(count)[:hide]] = True
+    return hidden
+
+
+def _scorer(
+    method: Method, state: Any, period: Period, setting: Mapping
+) -> judging.Scores:
+    rows = period.rows(setting.get("half_life", 0.0))
+    return lambda part: method.score(state, rows[part], **setting)
+
+
+def _tuned(period, methods, say):
+    """The best setting of each method, and its scores."""
+    settings, scores = {}, {}
+    for name, method in methods.items():
+        states, best = {}, -1.0
+        for setting in method.settings:
+            key = tuple(setting[part] for part in method.fitted_by)
+            if key not in states:
+                states[key] = method.fit(period.past, **setting)
+            scorer = _scorer(method, states[key], period, setting)
+            found = judging.judge(scorer, period)[_GOAL]
+            if found > best:
+                best, settings[name], scores[name] = found, setting, scorer
+        say(f"{name}: NDCG {best:.4f} in the held-out period")
+    return settings, scores
+
+
+def _weighted(period, settings, scores) -> Plan:
+    """Weights of the mix, from the held-out period."""
+    users = mixing.chosen_users(period, len(scores))
+    parts = {
+        name: mixing.standard(scorer(users), period.past.warm)
+        for name, scorer in scores.items()
+    }
+    seen = period.rows()[users]
+    weights, _ = mixing.learn(parts, period.wanted[users], seen)
+    return Plan(settings, weights)
+
+
+def _mix_scorer(mix, period) -> judging.Scores:
+    return lambda part: mix.scores(
+        lambda half_life: period.rows(half_life)[part]
+    )
+
+
+def _with_cold(period, vectors, methods, plan) -> Plan:
+    """The plan that finds most hidden items, from the held-out period."""
+    states, best, found = None, -1.0, plan
+    for near in _NEAR:
+        for share in _SHARES:
+            tried = Plan(plan.settings, plan.weights, near, share)
+            mix = Mix(period.past, vectors, methods, tried, states)
+            states = mix.states
+            recall = judging.judge_cold(_mix_scorer(mix, period), period)
+            if recall > best:
+                best, found = recall, tried
+    return found
+
+
+def _judged(period, hidden, vectors, methods, plan):
+    """The rows of the table, in the test period."""
+    table = {}
+    for name, method in methods.items():
+        scorer = _fitted(method, period, plan.settings[name])
+        # Without events there is no score: such an item is never shown.
+        table[name] = judging.judge(scorer, period) | {COLD: 0.0}
+    texts = _fitted(methods[TEXTS], hidden, plan.settings[TEXTS])
+    table[TEXTS][COLD] = judging.judge_cold(texts, hidden)
+    mix, cold = (
+        _mix_scorer(Mix(some.past, vectors, methods, plan), some)
+        for some in (period, hidden)
+    )
+    cold_recall = {COLD: judging.judge_cold(cold, hidden)}
+    return table | {MIX: judging.judge(mix, period) | cold_recall}
+
+
+def _fitted(method, period, setting) -> judging.Scores:
+    state = method.fit(period.past, **setting)
+    return _scorer(method, state, period, setting)

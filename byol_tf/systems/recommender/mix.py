@@ -1,0 +1,166 @@
+"""Lists for histories: a fitted mix of methods, with reasons."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from byol_tf.systems.recommender import judging, mixing, texts
+from byol_tf.systems.recommender.methods import (
+    POPULARITY,
+    TEXTS,
+    Method,
+    unit_rows,
+)
+from byol_tf.systems.recommender.past import Past
+
+_LITTLE = 1e-3  # weight of popularity where it has none: it breaks ties
+_LEAST = 0.02  # likeness below which an item is no reason
+
+# From a half-life in days to histories [n, items].
+Rows = Callable[[float], sparse.csr_matrix]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What held-out time has taught, as JSON.
+
+    Attributes:
+        settings: by method.
+        weights: of the methods' standardised scores.
+        near: texts of how many items speak for one that nobody has taken.
+        share: weight of the text itself for such an item.
+    """
+
+    settings: Mapping[str, Mapping[str, float]]
+    weights: Mapping[str, float]
+    near: int = 5
+    share: float = 0.3
+
+
+class Listed(NamedTuple):
+    """An item of a list.
+
+    Attributes:
+        item, score: place in the shop's items, and what it is ranked by.
+        because: places of the items of the user's own history that speak
+            most for it.
+    """
+
+    item: int
+    score: float
+    because: tuple[int, ...]
+
+
+class Mix:
+    """Scores all items of a shop for histories.
+
+    Args:
+        past: what is known now.
+        vectors: unit rows of the items' texts, `[items, d]`.
+        methods: by name, popularity and texts among them.
+        plan: how they are set and weighted.
+        states: of methods, made before; others are fitted on `past`. A state
+            may know fewer items than the shop has now.
+    """
+
+    def __init__(
+        self,
+        past: Past,
+        vectors: sparse.csr_matrix,
+        methods: Mapping[str, Method],
+        plan: Plan,
+        states: Mapping[str, Any] | None = None,
+    ):
+        self.past, self.vectors, self.plan = past, vectors, plan
+        self.methods = {
+            name: methods[name]
+            for name, weight in plan.weights.items()
+            if weight or name in (POPULARITY, TEXTS)
+        }
+        states = dict(states or {})
+        self.states = {
+            name: states[name]
+            if name in states
+            else method.fit(past, **plan.settings[name])
+            for name, method in self.methods.items()
+        }
+        counts = [
+            len(state)
+            for name, state in self.states.items()
+            if self.methods[name].saved
+        ]
+        self.known = min([past.shape[1], *counts])
+        self.warm = past.warm & (np.arange(past.shape[1]) < self.known)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """Scores float32 `[n, items]`; cold items by their texts."""
+        parts = {}
+        for name, method in self.methods.items():
+            setting = self.plan.settings[name]
+            histories = rows(setting.get("half_life", 0.0))
+            count = len(self.states[name]) if method.saved else None
+            found = method.score(
+                self.states[name], histories[:, :count], **setting
+            )
+            parts[name] = self._standard(self._padded(found))
+        weights = dict(self.plan.weights)
+        weights[POPULARITY] = weights[POPULARITY] or _LITTLE
+        warm = mixing.weighted(parts, weights) @ self._imputed
+        return warm + self.plan.share * parts[TEXTS] * ~self.warm
+
+    def _padded(self, scores):
+        missing = self.past.shape[1] - scores.shape[1]
+        return np.pad(scores, ((0, 0), (0, missing))) if missing else scores
+
+    def _standard(self, scores):
+        return mixing.standard(np.float32(scores), self.warm)
+
+    @functools.cached_property
+    def _imputed(self):
+        return texts.imputed(self.vectors, self.warm, self.plan.near)
+
+    @functools.cached_property
+    def _columns(self):
+        """Who took each item: unit rows `[items, users]`."""
+        return unit_rows(self.past.matrix().T.tocsr())
+
+    def lists(
+        self, rows: Rows, count: int = judging.SHOWN, again: bool = False
+    ) -> list[list[Listed]]:
+        """Ranks items for each history.
+
+        Args:
+            rows: histories.
+            count: items of a list.
+            again: whether items of the history itself may be in it.
+        """
+        plain = rows(0.0)
+        scores = self.scores(rows)
+        best = judging.top(scores, None if again else plain, count)
+        found = []
+        for number, places in enumerate(best):
+            own = plain[number].indices
+            places = [p for p in places if np.isfinite(scores[number, p])]
+            because = self._reasons(own, places)
+            values = (float(scores[number, p]) for p in places)
+            found.append([*map(Listed, map(int, places), values, because)])
+        return found
+
+    def _reasons(self, own, places) -> Sequence[tuple[int, ...]]:
+        """For each place the two items of a history that are most like it."""
+        if not len(own) or not len(places):
+            return [()] * len(places)
+        alike = sum(
+            (vectors[places] @ vectors[own].T).toarray()
+            for vectors in (self._columns, self.vectors)
+        )
+        alike[np.equal.outer(places, own)] = 0  # bought again: no reason
+        best = np.argsort(-alike, axis=1, kind="stable")[:, :2]
+        return [
+            tuple(int(own[n]) for n in row if values[n] > _LEAST)
+            for row, values in zip(best, alike, strict=True)
+        ]
