@@ -76,6 +76,7 @@ class Detection(Task):
         only: Sequence[str] = (),
     ):
         super().__init__(columns)
+        self._crowded = 0, 0  # images of more than `most`, and the most
         self.most = check_integer("most", most, 1)
         self.only = tuple(only)
         for name in self.only:
@@ -105,7 +106,10 @@ class Detection(Task):
                 "layouts of YOLO (data.yaml, images, labels) or VOC "
                 "(Annotations, JPEGImages, ImageSets)"
             )
-        return cls(boxes.names, boxes.ids, confidence)
+        task = cls(boxes.names, boxes.ids, confidence)
+        counts = np.bincount(boxes.images)
+        task._crowded = int((counts > task.most).sum()), int(counts.max())
+        return task
 
     def targets(self, labelled: Labelled) -> dict[str, np.ndarray]:
         boxes = labelled.boxes
@@ -277,6 +281,18 @@ class Detection(Task):
                 if score > 0
             ]
             for image in zip(*(decoded[key] for key in keys), strict=True)
+        ]
+
+    def guesses(self) -> list[str]:
+        """Says so if images have more objects than can be predicted."""
+        more, largest = self._crowded
+        if not more:
+            return []
+        return [
+            f"{more} training images have more than {self.most} objects, up "
+            f"to {largest}: all are learned, {self.most} of an "
+            "image are predicted and judged, as in COCO's AP. Cut such images "
+            "into parts to find the others."
         ]
 
     def accumulator(self) -> "Detected":

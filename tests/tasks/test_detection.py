@@ -214,3 +214,10 @@ def test_metrics_come_batch_by_batch():
     assert np.isnan(result["ap_large"])
     with pytest.raises(ValueError, match="needs objects to find"):
         TASK.accumulator().result()
+
+
+def test_more_objects_than_are_predicted_are_said():
+    rows = [(i > 101, 0, (i, 0, i + 2, 2), False) for i in range(110)]
+    (line,) = Detection.of(labelled([(200, 20)] * 2, *rows)).guesses()
+    assert line.startswith("1 training images have more than 100 objects, up")
+    assert "up to 102" in line and not Detection.of(SCENES).guesses()

@@ -82,11 +82,13 @@ def check_boxes(
         names: of the classes of the training images; () for the file's own.
 
     Raises:
-        ValueError: most boxes are bad, so that they must be in another format.
+        ValueError: most boxes are bad, so that they must be in another format,
+            or there is none of the classes of the training images.
     """
     place = {path: i for i, path in enumerate(paths)}
     sizes = [size_of(listed.root / path) for path in paths]
     sizes = np.array(sizes, np.int64).reshape(-1, 2)
+    notes = (*listed.notes, *_other_classes(listed, names))
     names = tuple(names or listed.names)
     rows = [
         row._replace(image=place[listed.paths[row.image]])
@@ -105,7 +107,7 @@ def check_boxes(
     good = reasons == ""
     lines = (
         _counts(listed.name, names, len(sizes), table, good),
-        *listed.notes,
+        *notes,
         *_scaled(differs & ~turned, paths),
         *_left_out(reasons, table.images, paths),
     )
@@ -121,6 +123,30 @@ def check_boxes(
         table.areas[good],
         tuple(lines),
     )
+
+
+def _other_classes(listed, names):
+    """Says how the classes of a file differ from those of the training."""
+    own, known = set(listed.names), set(names)
+    if not known or not own:
+        return
+    if not own & known:
+        raise ValueError(
+            f"{listed.name} has other classes than the training images: "
+            f"{some(sorted(own))} and not {some(sorted(known))}; give both the "
+            "same names"
+        )
+    if own != known:
+        parts = {"has besides": own - known, "lacks": known - own}
+        said = " and ".join(
+            f"{verb} {some(sorted(names))}"
+            for verb, names in parts.items()
+            if names
+        )
+        yield (
+            f"Classes: {listed.name} {said}, other than the training images; "
+            "classes are told apart by their names."
+        )
 
 
 class _Table:

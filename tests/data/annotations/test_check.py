@@ -123,3 +123,13 @@ def test_a_subset_is_in_the_given_order():
     part = checked(*GOOD).subset(np.array([2, 1]))
     assert part.images.tolist() == [1, 1] and len(part.sizes) == 2
     assert part.labels.tolist() == [1, 1]
+
+
+def test_classes_that_differ_from_those_of_the_training_are_named():
+    *_, line = checked(*GOOD, names=("dog", "owl")).lines[:2]
+    assert line == (
+        "Classes: train.json has besides 'cat' and lacks 'owl', other than the "
+        "training images; classes are told apart by their names."
+    )
+    with pytest.raises(ValueError, match="other classes than the training"):
+        checked(*GOOD, names=("owl",))
