@@ -29,14 +29,17 @@ def get_config():
 
     config.augment.grayscale = 0.0
     config.augment.hue = 0.02
+    config.augment.blur = (0.0, 0.0)
+    config.augment.solarize = (0.0, 0.0)
 
     config.heads.hidden_size = 512
     config.heads.projection_size = 128
 
     config.objective.normalize_projection = True
     config.objective.target_init = "copy"
-    config.objective.tau = 0.99
+    config.objective.tau = 0.97
     config.objective.tau_batch = 128
+    config.objective.predictor_lr_multiplier = 10.0
 
     # A quarter of the quickstart's rate and a fifth of its decay: with those,
     # representations of photos lose most of their directions.

@@ -6,6 +6,11 @@
 The first writes one file, and encoder.json, which tells of it, beside it. The
 second makes a run folder that all other commands take, with data of yours.
 
+    byol_tf convert efficientnet_lite0 --workdir=RUN
+
+makes one of weights of ImageNet as they came, of the extra `pretrained` or of
+keras.applications (applications/NAME, which Keras downloads).
+
 The official repository, google-deepmind/deepmind-research, names the released
 files in the README of its folder byol: ResNet-50 1x, ResNet-200 2x and
 ablations. Its code is under Apache-2.0, the weights are under CC BY-NC, not
@@ -43,15 +48,29 @@ _VERIFY = flags.DEFINE_string(
 _TOLERANCE = flags.DEFINE_float(
     "tolerance", 1e-4, "Of the comparison with them, relative."
 )
+_SIZE = flags.DEFINE_integer(
+    "size", 224, "Pixels of a side that weights of ImageNet shall take."
+)
 
 
 def main():
     if bool(_TO.value) == bool(_WORKDIR.value):
         raise ValueError("say where to: either --to or --workdir")
-    check_files("source", [_SOURCE.value])
+    published = is_published(_SOURCE.value)
+    if published and not _WORKDIR.value:
+        raise ValueError(f"{_SOURCE.value} becomes a run folder: --workdir=RUN")
+    if not published:
+        check_files("source", [_SOURCE.value])
     check_files("verify", [_VERIFY.value] if _VERIFY.value else [])
     with importing():
         from byol_tf.jobs.convert import build
+        from byol_tf.jobs.convert.published import published_run
+    if published:
+        about = published_run(
+            _SOURCE.value, _WORKDIR.value, base.get_config(), _SIZE.value
+        )
+        print("\n".join(f"{name:16}{value}" for name, value in about.items()))
+        return
     options = {
         "encoder": _ENCODER.value,
         "width": _WIDTH.value,
@@ -65,6 +84,11 @@ def main():
             _SOURCE.value, _WORKDIR.value, base.get_config(), **options
         )
     print("\n".join(f"{name:16}{value}" for name, value in rows(about)))
+
+
+def is_published(source: str) -> bool:
+    """Whether it names an encoder with weights of ImageNet, and no file."""
+    return source == "efficientnet_lite0" or source.startswith("applications/")
 
 
 def rows(about):

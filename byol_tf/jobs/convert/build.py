@@ -40,8 +40,8 @@ def convert_file(
         ValueError: in one line; then no file is written.
     """
     summary = pathlib.Path(to).with_suffix(".json")
-    _refuse_existing(to)
-    _refuse_existing(summary)
+    refuse_existing(to)
+    refuse_existing(summary)
     converted = conversion.convert(source, encoder, width)
     measured = {}
     if vectors is not None:
@@ -65,7 +65,7 @@ def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
             images: every later script is given some.
         **options: of `convert_file`, which says what is returned and raised.
     """
-    _refuse_existing(pathlib.Path(workdir) / "config.yaml")
+    refuse_existing(pathlib.Path(workdir) / "config.yaml")
     about = convert_file(
         source, pathlib.Path(workdir) / encoders.FILE, **options
     )
@@ -97,7 +97,8 @@ def _configure(config, about):
         config.data.channels = len(architecture.IMAGENET_MEAN)
 
 
-def _refuse_existing(path):
+def refuse_existing(path: Path) -> None:
+    """Raises a ValueError where there is a file already."""
     if pathlib.Path(path).exists():
         raise ValueError(
             f"{path} exists already; choose another name, or remove it"

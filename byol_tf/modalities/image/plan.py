@@ -14,8 +14,9 @@ AUTO = "auto"  # of `encoder.name`
 LOOKED_AT = 256  # images that sizes, means and deviations are taken from
 # By whether there is an accelerator: pixels of a view, images of a batch.
 VIEWS = {False: 64, True: 224}
+FEW = 10_000  # images; of fewer, short runs learn more
 LARGER = 3  # halves of the views' size that the finished encoder takes
-BATCHES = {False: 128, True: 256}
+BATCHES = {False: 64, True: 256}
 ENCODERS = {
     False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "strided"},
     True: {"name": "resnet50", "stem": "imagenet"},
@@ -68,6 +69,12 @@ def plan(
             f"Batch: {fields['batch_size']} of {examples.num_examples} images, "
             f"for {machine}."
         )
+        if section.objective.name == "byol" and examples.num_examples < FEW:
+            lines.append(
+                f"Objective: byol. On fewer than {FEW:,} images, in short runs, "
+                "simclr learned more of groceries; try it: "
+                "--config.objective.name=simclr"
+            )
     if encoder.name == AUTO:
         chosen = ENCODERS[accelerator]
         if encoder.widths:

@@ -34,10 +34,21 @@ def encoded(count, side=96, longer=128):
 
 def test_without_an_accelerator_views_and_network_are_small():
     fields, lines = plan(photos.get_config(), encoded(2000), False)
-    assert fields["augment.size"] == 64 and fields["batch_size"] == 128
+    assert fields["augment.size"] == 64 and fields["batch_size"] == 64
     assert fields["encoder.input_size"] == 96
     assert fields["encoder.name"] == "slim"
-    assert len(lines) == 5 and sum("CPU" in line for line in lines) == 3
+    assert len(lines) == 6 and sum("CPU" in line for line in lines) == 3
+
+
+@pytest.mark.parametrize(
+    "objective, count, said",
+    [("byol", 2000, True), ("byol", 20_000, False), ("simclr", 2000, False)],
+)
+def test_few_photos_are_pointed_to_simclr(objective, count, said):
+    config = photos.get_config()
+    config.objective.name = objective
+    _, lines = plan(config, encoded(count), False)
+    assert any("simclr" in line for line in lines) == said
 
 
 def test_with_one_they_are_those_of_the_paper():

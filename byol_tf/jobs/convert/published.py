@@ -1,0 +1,65 @@
+"""A run folder of published weights as they came, without any training."""
+
+import os
+import pathlib
+
+from byol_tf.jobs.convert.build import refuse_existing
+from byol_tf.jobs.pretrain import build as pretrain_build
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.registry import load_modality
+from byol_tf.runs.config import save_config
+from byol_tf.runs.encoder import FILE, save_encoder
+
+SIZE = 224  # pixels of a side that such weights were trained with
+CHANNELS = 3
+
+
+def published_run(
+    source: str, workdir: str | os.PathLike, defaults, size: int = SIZE
+) -> dict:
+    """Makes a run folder of weights of ImageNet, as if trained in it.
+
+    Args:
+        source: "efficientnet_lite0", or "applications/NAME" of
+            keras.applications, which Keras downloads.
+        workdir: folder that holds no run yet.
+        defaults: a configuration of a run with every field. The run has no
+            images: every later command is given some.
+        size: pixels of a side of the images that the encoder takes.
+
+    Returns:
+        Name, parameters, features, size and file.
+
+    Raises:
+        ValueError: there are no such weights, or a run is there already.
+    """
+    for name in ("config.yaml", FILE):
+        refuse_existing(pathlib.Path(workdir) / name)
+    config = defaults
+    config.update_from_flattened_dict(
+        {
+            "encoder.name": source,
+            "encoder.weights": "imagenet",
+            "augment.size": size,
+            "data.source": "folder",
+            "data.name": "",
+            "data.test_split": "",  # held out, unless the folder has one
+            "data.channels": CHANNELS,
+        }
+    )
+    modality = load_modality(config.modality)
+    spec = modality.decoder(config).spec
+    (rows,) = spec.values()
+    prepare = CentreView(size)
+    model = modality.pretrained(config, prepare, rows.shape)
+    about = pretrain_build.describe(config, spec, prepare)
+    about["method"] = "ImageNet weights"
+    save_config(config, workdir)
+    save_encoder(model, workdir, preprocessor=prepare, **about)
+    return {
+        "encoder": source,
+        "parameters": model.count_params(),
+        "features": model.output_shape[-1],
+        "image_size": size,
+        "file": str(pathlib.Path(workdir) / FILE),
+    }
