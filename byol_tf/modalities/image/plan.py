@@ -71,7 +71,7 @@ def plan(
         )
         if section.objective.name == "byol" and examples.num_examples < FEW:
             lines.append(
-                f"Objective: byol. On fewer than {FEW:,} images, in short runs, "
+                f"Objective: byol. In short runs on few images (below {FEW:,}) "
                 "simclr learned more of groceries; try it: "
                 "--config.objective.name=simclr"
             )
