@@ -7,15 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_integer
-from byol_tf.evaluation.detection.average_precision import (
-    Objects,
-    box_iou,
-    match,
-    summarize,
-)
 from byol_tf.layers.neck import block, dense_levels, neck, peaks_head
 from byol_tf.modalities.image.points import move_boxes
 from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
+from byol_tf.tasks.detected import Detected
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.task import Labelled, Task, head_inputs
 
@@ -225,6 +220,17 @@ class Detection(Task):
             "count": tf.reduce_sum(shown, axis=1),
         }
 
+    def as_decoded(
+        self, targets: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        classes = targets["classes"]
+        return {
+            "boxes": np.where(classes[..., None] < 0, np.nan, targets["boxes"]),
+            "scores": (classes >= 0).astype(np.float32),
+            "classes": classes,
+            "count": np.full(len(classes), classes.shape[1]),
+        }
+
     def in_squares(
         self, decoded: Mapping[str, np.ndarray], side: int
     ) -> Mapping[str, np.ndarray]:
@@ -296,7 +302,7 @@ class Detection(Task):
         ]
 
     def accumulator(self) -> "Detected":
-        return Detected(self.columns)
+        return Detected(self.columns, self.confidence)
 
     def options(self) -> dict[str, object]:
         return {
@@ -305,45 +311,6 @@ class Detection(Task):
             "most": self.most,
             "only": list(self.only),
         }
-
-
-class Detected:
-    """COCO's average precision of predictions that come batch by batch."""
-
-    def __init__(self, names: Sequence[str]):
-        self._matches = {name: [] for name in names}
-
-    def update(self, targets, decoded) -> None:
-        for image, side in enumerate(np.float64(targets["side"])):
-            true, found = (
-                {k: v[image] for k, v in part.items()}
-                for part in (targets, decoded)
-            )
-            for label, matches in enumerate(self._matches.values()):
-                matches.append(_matched(true, found, label, side))
-
-    def result(self) -> dict[str, float]:
-        every = [m for matches in self._matches.values() for m in matches]
-        if not sum(int(m.objects[0]) for m in every):
-            raise ValueError(
-                "average precision needs objects to find, and there is none "
-                "in these images; label more images"
-            )
-        return summarize(self._matches)
-
-
-def _matched(true, found, label, side):
-    """Of one class in one image, in pixels."""
-    own = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
-    crowd = true["crowd"][own] > 0
-    given = (found["classes"] == label) & (found["scores"] > 0)
-    boxes = side * found["boxes"][given]
-    return match(
-        box_iou(boxes, side * true["boxes"][own], crowd),
-        found["scores"][given],
-        np.prod(boxes[:, 2:] - boxes[:, :2], axis=1),
-        Objects(true["areas"][own], crowd, crowd),
-    )
 
 
 def _corners(distances):

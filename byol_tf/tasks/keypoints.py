@@ -22,6 +22,7 @@ from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.mirrored import described, mirrored
 from byol_tf.tasks.task import (
     VECTOR,
+    Collected,
     Labelled,
     VectorTask,
     head_inputs,
@@ -30,6 +31,7 @@ from byol_tf.tasks.task import (
 
 AXES = ("_x", "_y")
 SPREAD = 0.25  # of the side: one unit of the loss, about a deviation
+_WORST = 8  # images that are named
 HEADS = ("heatmap", "vector")
 # Of the views that heatmaps learn from.
 _VIEW = {
@@ -255,6 +257,13 @@ class Keypoints(VectorTask):
             points = tf.reshape(pairs, tf.shape(points))
         return {self.prediction: points, **further}
 
+    def as_decoded(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+        points = targets[:, : len(self.columns)]
+        return {self.prediction: points}
+
+    def accumulator(self) -> "Placed":
+        return Placed(self.metrics, self.prediction)
+
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """The coordinates of every point; of heatmaps how sure they are."""
         rows = super().rows(decoded)
@@ -325,6 +334,21 @@ class Keypoints(VectorTask):
             "whole": self.whole_images,
             "head": self.head_name,
         }
+
+
+class Placed(Collected):
+    """Points that come batch by batch, and those that are worst."""
+
+    def worst(self) -> list[tuple[int, dict]]:
+        """Places of the images with the largest mean distances, in sides."""
+        targets, predictions = self.arrays()
+        points = targets[:, : predictions.shape[1]]
+        distances = keypoint_distances(points, predictions)
+        seen = ~np.isnan(distances)
+        total = np.where(seen, distances, 0.0).sum(axis=1)
+        means = total / np.maximum(seen.sum(axis=1), 1)
+        order = np.argsort(-means, kind="stable")[:_WORST]
+        return [(int(i), {"error": round(float(means[i]), 4)}) for i in order]
 
 
 def _table(labelled: Labelled) -> LabelTable:

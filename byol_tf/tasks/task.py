@@ -212,6 +212,12 @@ class Task(abc.ABC):
         """Strings by name of what `decode` gave, for forms that hold them."""
         return {}
 
+    def as_decoded(
+        self, targets: Mapping[str, np.ndarray] | np.ndarray
+    ) -> Mapping[str, np.ndarray] | None:
+        """Targets in the form of `decode`, to be drawn; None without places."""
+        return None
+
     def in_squares(
         self, decoded: Mapping[str, np.ndarray], side: int
     ) -> Mapping[str, np.ndarray]:
@@ -314,10 +320,10 @@ class VectorTask(Task):
         ]
 
     def accumulator(self) -> Accumulator:
-        return _Collected(self.metrics, self.prediction)
+        return Collected(self.metrics, self.prediction)
 
 
-class _Collected:
+class Collected:
     """Keeps a few numbers an example: an average precision needs them all."""
 
     def __init__(self, metrics: Callable, prediction: str):
@@ -328,9 +334,12 @@ class _Collected:
         self._targets.append(targets)
         self._predictions.append(decoded[self._prediction])
 
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """All targets and predictions so far."""
+        return np.concatenate(self._targets), np.concatenate(self._predictions)
+
     def result(self):
-        parts = self._targets, self._predictions
-        return dict(self._metrics(*map(np.concatenate, parts)))
+        return dict(self._metrics(*self.arrays()))
 
 
 def take(arrays: Arrays, index) -> Arrays:

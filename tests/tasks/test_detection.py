@@ -221,3 +221,21 @@ def test_more_objects_than_are_predicted_are_said():
     (line,) = Detection.of(labelled([(200, 20)] * 2, *rows)).guesses()
     assert line.startswith("1 training images have more than 100 objects, up")
     assert "up to 102" in line and not Detection.of(SCENES).guesses()
+
+
+def test_errors_and_confusion_are_those_at_a_confidence():
+    found = TASK.accumulator()
+    targets = TASK.targets(SCENES)
+    decoded = TASK.as_decoded(targets)
+    decoded = {**decoded, "classes": decoded["classes"].copy()}
+    decoded["classes"][1] = 1  # a cat taken for a dog
+    decoded["scores"] = np.where(decoded["scores"] > 0, [[0.8]], 0)
+    found.update(targets, decoded)
+    # Objects: a dog, a cat, and a crowd that does not count.
+    assert found.confusion(0.5).tolist() == [[0, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert found.confusion(0.9).tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
+    assert found.worst() == [(1, {"missed": 1, "wrong": 1})]
+    assert found.best_confidence() == pytest.approx(0.8)
+    assert set(found.pictures(0.5)) == {
+        *("Precision, recall and F1", "What is confused")
+    }

@@ -39,7 +39,7 @@ _NAMES = {
 }
 
 _WORST = 5  # examples below a table
-_ENDINGS = (".json", ".keras", ".png", ".npz")  # that are kept
+_ENDINGS = (".json", ".keras", ".png", ".npz", ".html")  # that are kept
 
 Key = tuple[Fraction, str]  # fraction and variant
 
@@ -139,11 +139,7 @@ def table(result: Mapping) -> str:
         value = _shown({"mean": guess[metric], "std": None}, percent)
         guesses = [value] * len(variants) + [""] * gains
         cells.append(["constant guess", "", *guesses])
-    worst = [
-        f"  {line.get('path', line['row'])}: {line['reference']!r} heard as "
-        f"{line['hypothesis']!r}"
-        for line in result.get("worst", ())[:_WORST]
-    ]
+    worst = [_of_worst(line) for line in result.get("worst", ())[:_WORST]]
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
     gain = (
@@ -168,6 +164,16 @@ def table(result: Mapping) -> str:
             *(["", "Most errors:", *worst] if worst else []),
         ]
     )
+
+
+def _of_worst(line):
+    """What is wrong with one example, in a line."""
+    if "reference" in line:
+        said = f"{line['reference']!r} heard as {line['hypothesis']!r}"
+    else:
+        pairs = ((k, v) for k, v in line.items() if k not in ("row", "path"))
+        said = ", ".join(f"{name} {value}" for name, value in pairs)
+    return f"  {line.get('path', line['row'])}: {said}"
 
 
 def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:

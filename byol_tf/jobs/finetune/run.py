@@ -21,6 +21,7 @@ from byol_tf.data.fractions import Fraction
 from byol_tf.data.rows import bare, batch_spec
 from byol_tf.data.split import draw_part
 from byol_tf.files import write_json
+from byol_tf.jobs.finetune import pictures
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
 from byol_tf.jobs.finetune.progress import Progress
@@ -142,17 +143,22 @@ class FineTuning:
         _, test = _known(self.load_test(), self.task, "test")
         tested = {key: self._test(*key, choices[key], test) for key in choices}
         saved, best = self._best(choices)
+        tuner, learn, validation = self._again(choices, saved, best)
+        size = self.settings.encode_batch
         result = {
             **finetune_results.summary(
                 choices, tested, self._counts(), self.task
             ),
             **self._circumstances(test),
             "constant": self._constant(test),
-            "worst": self._worst(choices[saved].trainings[best], saved, test),
+            **pictures.look(tuner, validation, test, size),
             "seconds": round(time.perf_counter() - started, 3),
         }
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")
+        if pictures.has_places(self.task):
+            batch = pictures.first_batch(learn, self.settings.batch_size)
+            pictures.report(workdir, result, tuner, batch, test, size)
         self._save(choices, tested, saved, best, workdir)
         save_tested(*test, workdir / "classifier.npz")
         return result
@@ -261,18 +267,13 @@ class FineTuning:
         best = max(range(len(trainings)), key=lambda i: trainings[i].score)
         return (fraction, variant), best
 
-    def _worst(self, fitted, saved, test):
-        """Test examples with most errors, where the task lists them."""
-        if not hasattr(self.task.accumulator(), "worst"):
-            return []
+    def _again(self, choices, saved, best):
+        """The training that is kept: with its weights, and its examples."""
+        fitted = choices[saved].trainings[best]
         tuner = self._tuner(saved[0], fitted.seed)
         tuner.restore(fitted.weights)
-        found, _ = tuner.predict(*test, self.settings.encode_batch)
-        paths = test.examples.paths
-        return [
-            {"row": row, **({"path": paths[row]} if paths else {}), **line}
-            for row, line in found.worst()
-        ]
+        parts = self._parts[saved[0], fitted.seed]
+        return tuner, *map(self._examples.subset, parts)
 
     def _save(self, choices, tested, saved, best, workdir):
         fraction, variant = saved

@@ -271,6 +271,13 @@ class FineTuner:
             losses.append(self.task.loss(_constants(wanted), outputs))
         return accumulator, float(tf.reduce_mean(tf.concat(losses, axis=0)))
 
+    def show(self, rows) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What the encoder is given of stored rows, and what is predicted."""
+        _, decoded = self._judged(_constants(rows))
+        return self.prepare(rows).numpy(), {
+            name: value.numpy() for name, value in decoded.items()
+        }
+
     def _judge(self, rows):
         outputs = self._outputs(self.prepare(rows), False, head_training=False)
         return outputs, self.task.decode(outputs)

@@ -71,6 +71,14 @@ def test_scenes_are_learned(finished, run_folder):
     numbers = result["fractions"]["100%"]["variants"]["fine-tuned"]
     assert numbers["ap50"] > 0.5
     assert set(numbers["ap_by_class"]) == {"disc", "square"}
+    assert 0 < result["confidence"]["best"] < 1
+    assert 0.5 < result["confidence"]["f1"] <= 1
+    page = (run_folder / "finetune.html").read_text()
+    for heading in (
+        *("First batch", "Truth and prediction", "Most errors"),
+        *("Precision, recall and F1", "What is confused", "best F1 on"),
+    ):
+        assert heading in page
     written = json.loads((run_folder / "finetune.json").read_text())
     variants = written["fractions"]["100%"]["variants"]
     assert variants["fine-tuned"]["ap50"] == numbers["ap50"]

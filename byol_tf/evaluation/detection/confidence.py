@@ -1,0 +1,130 @@
+"""From which confidence on objects should be shown, and what is confused.
+
+All at an overlap of half: of a pair that overlaps less, both are wrong.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from byol_tf.evaluation.detection.average_precision import Matches, box_iou
+from byol_tf.reports.drawing import BLUE, COLOURS, GRAY, GREEN, Target, save_png
+
+OVERLAP = 0.5
+BACKGROUND = "background"
+
+
+class Curve(NamedTuple):
+    """What is right if all from a confidence on are shown, each `[n]`.
+
+    Attributes:
+        confidence: descending.
+        precision: share of what is shown that is right.
+        recall: share of the objects that are found.
+        f1: harmonic mean of both.
+    """
+
+    confidence: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+
+
+def confidence_curve(matches: Sequence[Matches]) -> Curve:
+    """Precision, recall and F1 over confidence, of classes as they come.
+
+    Args:
+        matches: of any classes and images.
+    """
+    scores = np.concatenate([m.scores for m in matches] or [np.zeros(0)])
+    found, ignored = (
+        np.concatenate([getattr(m, k)[0, 0] for m in matches] or [[]])
+        for k in ("found", "ignored")
+    )
+    objects = sum(int(m.objects[0]) for m in matches)
+    order = np.argsort(-scores, kind="stable")
+    order = order[~ignored[order].astype(bool)]
+    right = np.cumsum(found[order])
+    shown = np.arange(1, len(order) + 1)
+    return Curve(
+        scores[order],
+        right / shown,
+        right / max(objects, 1),
+        2 * right / (shown + max(objects, 1)),
+    )
+
+
+def best_confidence(curve: Curve) -> float | None:
+    """The confidence with the highest F1; None if nothing is right."""
+    if not len(curve.f1) or not curve.f1.max() > 0:
+        return None
+    return float(curve.confidence[np.argmax(curve.f1)])
+
+
+def at_confidence(curve: Curve, confidence: float) -> dict[str, float]:
+    """Precision, recall and F1 of what is shown from a confidence on."""
+    count = int((curve.confidence >= confidence).sum())
+    names = ("precision", "recall", "f1")
+    if not count:
+        return dict.fromkeys(names, 0.0)
+    return {name: float(getattr(curve, name)[count - 1]) for name in names}
+
+
+def match_any_class(
+    boxes: np.ndarray, true: np.ndarray, crowd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs boxes with objects of any class, the surest first.
+
+    Args:
+        boxes: `[n, 4]` by descending confidence.
+        true: `[m, 4]`.
+        crowd: bool `[m]`.
+
+    Returns:
+        For each box the place of its object, -1 for none, `[n]`; and whether
+        it lies in a crowd and counts neither way.
+    """
+    overlap = box_iou(boxes, true, crowd)
+    chosen, free = np.full(len(boxes), -1), ~crowd
+    excused = (overlap[:, crowd] >= OVERLAP).any(axis=1)
+    for i, row in enumerate(overlap):
+        values = np.where(free, row, 0.0)
+        if len(values) and values.max() >= OVERLAP:
+            chosen[i] = values.argmax()
+            free[chosen[i]] = False
+    return chosen, excused & (chosen < 0)
+
+
+def draw_confidence(
+    curves: Mapping[str, Curve], pooled: Curve, best: float, target: Target
+) -> None:
+    """Draws precision over recall by class, and all over confidence.
+
+    Args:
+        curves: by class.
+        pooled: of all classes.
+        best: confidence that is marked.
+        target: path or binary file that receives a PNG.
+    """
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        left.plot(curve.recall, curve.precision, color=colour, label=name)
+    left.set(xlabel="recall", ylabel="precision, overlap 0.50")
+    for name, colour, style in (
+        ("f1", BLUE, "-"),
+        ("precision", GREEN, "--"),
+        ("recall", GRAY, ":"),
+    ):
+        values = getattr(pooled, name)
+        right.plot(pooled.confidence, values, style, color=colour, label=name)
+    right.axvline(best, color=GRAY, linewidth=0.8)
+    right.set(xlabel=f"confidence (best: {best:.2f})", ylabel="all classes")
+    for axes in (left, right):
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        axes.grid(color=GRAY, alpha=0.25, linewidth=0.6)
+        axes.legend(frameon=False, fontsize=8)
+    save_png(figure, target)

@@ -1,0 +1,195 @@
+"""The report of a fine-tuning whose targets have places in an image."""
+
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from byol_tf.jobs.finetune.fit import Targets
+from byol_tf.jobs.finetune.trainer import FineTuner
+from byol_tf.reports.grids import displayable
+from byol_tf.reports.report import write_report
+from byol_tf.tasks.drawn import draw_marks
+from byol_tf.tasks.task import Task, take
+
+SHOWN = 8  # images of a picture
+SIDE = 224  # pixels at least, of an image that is shown
+_GAP = 6
+
+
+def has_places(task: Task) -> bool:
+    """Whether targets can be drawn into images."""
+    return type(task).as_decoded is not Task.as_decoded
+
+
+def pictures(
+    tuner: FineTuner, learn: Targets, test: Targets, worst: Sequence[int]
+) -> dict[str, bytes]:
+    """PNG files by heading: a batch, truth and prediction, the worst.
+
+    Args:
+        tuner: with the weights that are shown.
+        learn: examples of the first batch.
+        test: examples that are predicted.
+        worst: places of the worst among these.
+    """
+    every = np.arange(learn.examples.num_examples)
+    images, targets = tuner.views(
+        tf.nest.map_structure(tf.constant, learn.examples.take(every)),
+        tf.nest.map_structure(tf.constant, learn.targets),
+        seed=0,
+        step=0,
+    )
+    targets = tf.nest.map_structure(np.asarray, targets)
+    batch = _drawn(tuner.task, images, tuner.task.as_decoded(targets))
+    first = np.arange(min(SHOWN, test.examples.num_examples))
+    found = {
+        "First batch, as it was learned from": batch[:SHOWN],
+        "Truth and prediction beside it": _pairs(tuner, test.subset(first)),
+    }
+    if len(worst):
+        some = np.array(worst[:SHOWN])
+        found["Most errors: truth and prediction"] = _pairs(
+            tuner, test.subset(some)
+        )
+    return {name: _png(_montage(parts)) for name, parts in found.items()}
+
+
+def report(
+    workdir: pathlib.Path,
+    result: Mapping,
+    tuner: FineTuner,
+    learn: Targets,
+    test: Targets,
+    batch_size: int,
+) -> None:
+    """Writes `finetune.html` into a run folder.
+
+    Args:
+        workdir: the folder, with `finetune.png`.
+        result: what `finetune.json` holds.
+        tuner: with the weights that are kept.
+        learn: examples of the first batch.
+        test: examples that it was tested on.
+        batch_size: of these at once.
+    """
+    curve = (workdir / "finetune.png").read_bytes()
+    worst = [line["row"] for line in result["worst"]]
+    parts = {"Over the number of labels": curve}
+    parts |= pictures(tuner, learn, test, worst)
+    if result.get("confidence"):
+        found, _ = tuner.predict(*test, batch_size)
+        parts |= found.pictures(result["confidence"]["best"])
+    rows = [
+        (name, row["labels"], variant, numbers["test"]["mean"])
+        for name, row in result["fractions"].items()
+        for variant, numbers in row["variants"].items()
+    ]
+    write_report(
+        workdir / "finetune.html",
+        title=f"Fine-tuned on {result['data']}",
+        table=(("labels", "images", "start", result["metric"]), rows),
+        pictures=parts,
+        notes=_notes(result.get("confidence")),
+    )
+
+
+def look(
+    tuner: FineTuner, validation: Targets, test: Targets, batch_size: int
+) -> dict:
+    """Test examples with most errors, and a confidence to show from.
+
+    Where the task has such. The best confidence is that of the validation
+    part, the shares beside it are of the test examples.
+
+    Args:
+        tuner: with the weights that are kept.
+        validation: examples that the best step was chosen by.
+        test: examples that it was tested on.
+        batch_size: examples at once.
+
+    Returns:
+        `worst`, and of tasks with confidences `confidence`: JSON values.
+    """
+    if not hasattr(tuner.task.accumulator(), "worst"):
+        return {"worst": []}
+    found, _ = tuner.predict(*test, batch_size)
+    paths = test.examples.paths
+    said = {
+        "worst": [
+            {"row": row, **({"path": paths[row]} if paths else {}), **line}
+            for row, line in found.worst()
+        ]
+    }
+    if hasattr(found, "best_confidence"):
+        chosen, _ = tuner.predict(*validation, batch_size)
+        best = chosen.best_confidence()
+        said["confidence"] = best and {
+            "best": best,
+            "chosen_by": validation.examples.num_examples,
+            **found.at_confidence(best),
+        }
+    return said
+
+
+def _notes(confidence):
+    if not confidence:
+        return []
+    return [
+        f"Show objects of a confidence of {confidence['best']:.2f} or more: "
+        f"the best F1 on {confidence['chosen_by']} validation images. On the "
+        f"test images that gives precision {confidence['precision']:.3f}, "
+        f"recall {confidence['recall']:.3f}, F1 {confidence['f1']:.3f}."
+    ]
+
+
+def _pairs(tuner, part):
+    """Truth left and prediction right, of each example."""
+    every = np.arange(part.examples.num_examples)
+    images, decoded = tuner.show(part.examples.take(every))
+    truth = _drawn(tuner.task, images, tuner.task.as_decoded(part.targets))
+    given = _drawn(tuner.task, images, decoded)
+    return [np.hstack(pair) for pair in zip(truth, given, strict=True)]
+
+
+def _drawn(task, images, decoded):
+    """Images with what is in them, uint8 `[side, side, 3]` each."""
+    pixels = np.uint8(255 * displayable(images) + 0.5)
+    factor = -(-SIDE // pixels.shape[1])
+    pixels = pixels.repeat(factor, 1).repeat(factor, 2)
+    side = pixels.shape[1]
+    rows = task.rows(task.in_squares(decoded, 1 / side))
+    rows = [own if isinstance(own, list) else [own] for own in rows]
+    return [
+        draw_marks(image, task.marks(own, side, side))
+        for image, own in zip(pixels, rows, strict=True)
+    ]
+
+
+def _montage(parts):
+    """Pictures of one size in rows of about two thirds of a screen."""
+    height, width, _ = parts[0].shape
+    columns = min(max(1000 // width, 1), len(parts))
+    lines = -(-len(parts) // columns)
+    high, wide = height + _GAP, width + _GAP
+    page = np.full((lines * high, columns * wide, 3), 255, np.uint8)
+    for i, part in enumerate(parts):
+        y, x = high * (i // columns), wide * (i % columns)
+        page[y : y + height, x : x + width] = part
+    return page
+
+
+def _png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def first_batch(part: Targets, batch_size: int) -> Targets:
+    """As many examples as a batch has, so that nothing is compiled anew."""
+    count = min(batch_size, part.examples.num_examples)
+    index = np.arange(count)
+    return Targets(part.examples.subset(index), take(part.targets, index))
