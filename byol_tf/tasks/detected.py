@@ -132,13 +132,11 @@ def _confused(true, found, classes):
     missed = ~crowd
     missed[chosen[chosen >= 0]] = False
     lost = labels[missed]
-    return (
-        np.concatenate([own, lost]),
-        np.append(
-            found["classes"][given][~excused], np.full_like(lost, classes)
-        ),
-        np.append(found["scores"][given][~excused], np.full(len(lost), np.inf)),
-    )
+    none = np.full_like(lost, classes)
+    labels = np.append(found["classes"][given][~excused], none)
+    endless = np.full(len(lost), np.inf)
+    scores = np.append(found["scores"][given][~excused], endless)
+    return np.concatenate([own, lost]), labels, scores
 
 
 def _matched(true, found, label, side):
