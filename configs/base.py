@@ -13,8 +13,8 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # What the data are: image, audio, or module:object for a kind of your own,
-    # see byol_tf/modalities/contract.py.
+    # What the data are: image, audio, text, or module:object for a kind of your
+    # own, see byol_tf/modalities/contract.py.
     config.modality = "image"
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
@@ -53,6 +53,12 @@ def get_config() -> ml_collections.ConfigDict:
     # splits, classes, flat; auto: the table if it is there.
     data.layout = "auto"
     data.label_column = ""  # of labels.csv; "": label
+    # Of texts in tables: the column of the texts ("": text), that of texts
+    # which belong to them, such as answers, for views ("": none), and what is
+    # masked before anything is learned: emails, phones, numbers.
+    data.text_column = ""
+    data.pair_column = ""
+    data.mask = ()
     data.labels = "auto"  # auto: used where there; required; ignore
     # How images of several sizes are kept for training: files; pixels, decoded
     # once, with shorter sides of `store_side`; shards, files one after another
@@ -111,8 +117,18 @@ def get_config() -> ml_collections.ConfigDict:
     audio.fader = 1.0  # largest change of level at either end
     audio.normalize = True  # over both views of a batch
 
+    # Of modality=text: what is read of texts, and how views differ.
+    config.text = text = ml_collections.ConfigDict()
+    # Words, their trigrams and pairs of neighbours that are known, at most.
+    text.vocabulary = 8192
+    text.words = 0  # that are read of a text; 0: enough for nearly all, <= 256
+    text.drop = 0.5  # probability of a word to be left out of a view
+    text.span = 1.0  # least share of the words, neighbours, in a view; 1: off
+    text.swap = 0.0  # probability of a word to change places with the next
+
     config.encoder = encoder = ml_collections.ConfigDict()
-    # Of sounds: byol_a, sound_base or sound_small, with widths. Of images:
+    # Of texts: bag, text_small or text_base, with one width. Of sounds: byol_a,
+    # sound_base or sound_small, with widths. Of images:
     # resnet18, resnet34, resnet50, resnet200, resnet20, slim; auto: by the
     # machine; efficientnet_lite0, which takes mean and std alone; and those
     # that take none of the fields below, applications/<name> of

@@ -8,7 +8,13 @@ import shlex
 from collections.abc import Sequence
 
 from configs.command_line import find
-from configs.kinds import DEFAULT, KINDS, kind_of, without_system
+from configs.kinds import (
+    DEFAULT,
+    KINDS,
+    kind_of,
+    text_tables,
+    without_system,
+)
 from configs.presets import with_preset
 from configs.words import SPLITS
 
@@ -43,14 +49,15 @@ def _fields(text, layout):
     if "://" in text:  # an address, which takes long to look at
         return {"source": "folder", "dir": text, "test_split": ""}
     path, kind = pathlib.Path(text), pathlib.Path(text).suffix.lower()
+    tables = (".csv", *KINDS["text"].tables, ".txt")
     if kind in (".npz", ".csv") and not path.is_file():
         raise ValueError(f"--data={text}: there is no such file")
     if kind == ".npz":
         return {"source": "arrays", "dir": text}
-    if kind != ".csv" and not path.is_dir():
+    if not path.is_dir() and not (kind in tables and path.is_file()):
         raise ValueError(
-            "--data must be a folder, a .csv or .npz file, or tfds:NAME; there "
-            f"is no folder {text!r}"
+            "--data must be a folder, a .csv or .npz file, a table or lines of "
+            f"texts, or tfds:NAME; there is no folder {text!r}"
         )
     records = [] if path.is_file() else list(path.glob("*.tfrecord*"))
     if records:
@@ -69,14 +76,20 @@ def _any_begins(paths, name):
 def _test_split(path, layout):
     """Name of the test split of a folder or table; "" holds out a tenth."""
     table = path if path.is_file() else path / "labels.csv"
-    if layout in ("classes", "flat"):
+    if layout in ("classes", "flat") or (
+        path.is_file() and text_tables(str(path))
+    ):
         names = []
     elif layout != "splits" and table.is_file():
         names = _splits_of_rows(table)
     else:
-        names = _split_folders(path)
+        names = _split_folders(path) or list(map(_stem, text_tables(str(path))))
     found = sorted(name for name in names if name.lower() in _TEST_NAMES)
     return min(found, key=lambda n: _TEST_NAMES.index(n.lower()), default="")
+
+
+def _stem(name):
+    return os.path.splitext(name)[0]
 
 
 def _splits_of_rows(table):

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from configs.words import SPLITS
+
 LOOKED_AT = 1000  # files, at most: a million need not be listed twice
 _SYSTEM = (".", "@", "#", "$", "lost+found", "__MACOSX")  # beginnings of names
 
@@ -21,11 +23,14 @@ class Kind(NamedTuple):
         recipe: name or file of the configuration where none is given.
         extensions: of its files, in lower case.
         noun: what a file is; "" for the name of the modality.
+        tables: of files with many of them, which lie beside files of other
+            kinds as well, as lists of labels.
     """
 
     recipe: str
     extensions: tuple[str, ...]
     noun: str = ""
+    tables: tuple[str, ...] = ()
 
 
 KINDS = {
@@ -44,7 +49,13 @@ KINDS = {
         ),
         "sound",
     ),
+    "text": Kind(
+        "text",
+        (".txt", ".text", ".md"),
+        tables=(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"),
+    ),
 }
+
 DEFAULT = "image"  # of arrays, and where no file is known
 
 
@@ -59,18 +70,60 @@ def kind_of(data: str) -> tuple[str, str]:
     """
     seen = Counter(map(_extension, _names(pathlib.Path(data).expanduser())))
     found = Counter()
-    for name, kind in KINDS.items():
+    # Notes and lists lie beside files of every kind, so texts come last.
+    for name, kind in sorted(KINDS.items(), key=lambda item: item[1].tables):
+        if kind.tables and any(found.values()):
+            break
         found[name] = sum(seen[extension] for extension in kind.extensions)
+        if kind.tables and (tables := text_tables(data)):
+            seen, found[name] = Counter(map(_extension, tables)), len(tables)
     (name, count), *others = found.most_common()
     if not count:
         return DEFAULT, ""
-    shown = [e for e, _ in seen.most_common() if e in KINDS[name].extensions]
+    known = KINDS[name].extensions + KINDS[name].tables
+    shown = [e for e, _ in seen.most_common() if e in known]
     nouns = {key: kind.noun or key for key, kind in KINDS.items()}
     rest = "".join(f", {n} are {nouns[other]}s" for other, n in others if n)
     line = (
         f"Data: {nouns[name]}s, by {count} files ({', '.join(shown[:3])}){rest}"
     )
     return name, f"{line}; --modality= says otherwise"
+
+
+def text_tables(data: str) -> list[str]:
+    """Names of the tables of texts in a folder, or of the table itself.
+
+    They are those called after splits, of training at least; else those with
+    a column `text`.
+    """
+    path = pathlib.Path(data).expanduser()
+    files = [path] if path.is_file() else sorted(path.glob("*"))
+    files = [f for f in files if _is_table(f) and f.name != "labels.csv"]
+    every = SPLITS["train"] + SPLITS["test"] + SPLITS["validation"]
+    named = [f.name for f in files if f.stem.lower() in every]
+    if any(_stem(name) in SPLITS["train"] for name in named):
+        return named
+    if path.is_file() and path.suffix.lower() != ".csv":
+        return [f.name for f in files]
+    return [f.name for f in files if _has_texts(f)]
+
+
+def _is_table(path):
+    tables = (*KINDS["text"].tables, ".txt")
+    return path.suffix.lower() in tables and path.is_file()
+
+
+def _stem(name):
+    return os.path.splitext(name)[0].lower()
+
+
+def _has_texts(path):
+    """Whether the first line of a table names a column `text`."""
+    with open(path, "rb") as file:
+        first = file.readline(10_000).decode("utf-8-sig", "replace")
+    marks = str.maketrans(dict.fromkeys("\"'{};:\t", ","))
+    names = [cell.strip() for cell in first.translate(marks).split(",")]
+    return path.suffix.lower() not in (".txt", ".parquet") and "text" in names
 
 
 def without_system(names: list[str]) -> list[str]:

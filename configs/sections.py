@@ -17,6 +17,7 @@ def data() -> ml_collections.ConfigDict:
     section.features = placeholder(str)
     section.layout = placeholder(str)
     section.label_column = placeholder(str)
+    section.text_column = placeholder(str)
     section.cache = placeholder(str)
     section.cache_gb = placeholder(float)
     section.cache_dir = placeholder(str)

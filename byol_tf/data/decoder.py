@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from byol_tf.data.rows import Batch, Spec
 
@@ -12,14 +14,28 @@ def _as_it_is(array, where):
     return array
 
 
+class Columns(NamedTuple):
+    """Columns of tables whose cells are rows; "" for the usual names.
+
+    Attributes:
+        text: of the rows.
+        pair: of what belongs to them; "" for none.
+        between: the two cells in a row, a character that no cell has.
+    """
+
+    text: str = ""
+    pair: str = ""
+    between: str = ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Decoder:
     """How one kind of row is read from files and arrays.
 
     Attributes:
         spec: `{name: tf.TensorSpec}` of a decoded row. Files whose rows have
-            a known shape are decoded once, into a store; others when a batch
-            needs them.
+            a known shape are decoded once, into a store; others, and strings,
+            when a batch needs them.
         decode: from the path or the bytes of a file to an array, or to one
             for each name of the spec; raises `Unreadable`.
         extensions: of the files in a folder, in lower case: ".png".
@@ -30,6 +46,7 @@ class Decoder:
         of_files: `of_files(files)`: the decoder of a folder's files, from a
             look at some of them; None for this decoder.
         feature: name of the class in `tfds.features` of such rows.
+        columns: of tables whose cells may be rows; None for files alone.
         key: what the rows depend on besides their spec.
     """
 
@@ -40,6 +57,7 @@ class Decoder:
     of_stored: Callable[[str, tuple, np.dtype], "Decoder"] | None = None
     of_files: Callable[[Sequence], "Decoder"] | None = None
     feature: str = ""
+    columns: Columns | None = None
     key: object = None
 
     @property
@@ -49,10 +67,10 @@ class Decoder:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Of a row; None unless it is known and the only one."""
-        shape = self.spec[self.name].shape
+        """Of a row; None unless it is known and the only one, of numbers."""
+        shape, dtype = self.spec[self.name].shape, self.spec[self.name].dtype
         known = len(self.spec) == 1 and shape.is_fully_defined()
-        return tuple(shape) if known else None
+        return tuple(shape) if known and dtype != tf.string else None
 
     @property
     def dtype(self) -> np.dtype:

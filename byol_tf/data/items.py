@@ -7,11 +7,15 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from byol_tf.data.arrays import array_splits, load_arrays
+from byol_tf.data.cells import check_column, read_cells
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.rows import size_and_time
 from byol_tf.data.table_layout import listed_files
+from byol_tf.data.texts import TEXT, find_tables, root_and_tables
+from byol_tf.lines import printable
 
 
 class Items:
@@ -29,6 +33,10 @@ class Items:
     def read(self, name: str) -> os.PathLike | bytes:
         """Gives the path or the bytes of a file, as modalities decode it."""
         return self.folder / name
+
+    def said(self, name: str) -> str:
+        """The name as a person is told it."""
+        return name
 
     def stat(self, name: str) -> tuple[int, int]:
         """Gives size and time of the last change, see `size_and_time`."""
@@ -67,8 +75,59 @@ class ArrayItems(Items):
         return size_and_time(self.folder)
 
 
+class CellItems(Items):
+    """Cells of the tables of a folder, or of one table.
+
+    Args:
+        data: the folder or the file.
+        column: of the cells; "" for "text".
+
+    Raises:
+        ValueError: no table has such a column.
+    """
+
+    def __init__(self, data: str | os.PathLike, column: str = ""):
+        root, files = root_and_tables(data)
+        tables = {
+            file: read_cells(root / file, [column or TEXT]) for file in files
+        }
+        good = [f for f, t in tables.items() if column in t.columns]
+        if not good:
+            file, table = next(iter(tables.items()))
+            check_column(root / file, table.columns, column, "text_column")
+        if others := sorted(tables.keys() - {*good}):
+            logging.warning(
+                "Left out: %s, without a column %r.",
+                *(", ".join(others), column),
+            )
+        self._cells = {
+            f"{file}:{number}": cell
+            for file in good
+            for number, (cell,) in tables[file].rows
+            if cell
+        }
+        self._stats = {file: size_and_time(root / file) for file in good}
+        super().__init__(data, list(self._cells))
+
+    def read(self, name: str) -> bytes:
+        """Gives the bytes of a cell."""
+        return self._cells[name]
+
+    def stat(self, name: str) -> tuple[int, int]:
+        """Size and time of the last change of the table."""
+        return self._stats[name.rpartition(":")[0]]
+
+    def said(self, name: str) -> str:
+        """The name and the beginning of the text."""
+        text = printable(self._cells[name].decode("utf-8", "replace"))
+        return f"{name} {text if len(text) < 80 else text[:77] + '...'}"
+
+
 def find_items(
-    data: str | os.PathLike, extensions: Collection[str], noun: str
+    data: str | os.PathLike,
+    extensions: Collection[str],
+    noun: str,
+    column: str | None = None,
 ) -> Items:
     """Finds all that there is to embed or predict.
 
@@ -76,18 +135,36 @@ def find_items(
         data: a folder, a CSV file that names files, or an `.npz` file.
         extensions: of the files, in lower case, with the dot.
         noun: what an item is, such as "image".
+        column: of tables whose cells are items, "" for the usual one; None
+            for files alone.
 
     Raises:
         ValueError: there is no such thing, or nothing in it.
     """
     if is_arrays(data):
         return ArrayItems(data, noun)
+    if column is not None and _in_tables(data):
+        return CellItems(data, column)
     return Items(*listed_files(data, extensions, noun))
 
 
-def items_of(origin: str | os.PathLike, noun: str) -> Items:
+def items_of(
+    origin: str | os.PathLike, noun: str, column: str | None = None
+) -> Items:
     """Gives access by name to what was found in a folder or a file before."""
+    if column is not None and _in_tables(origin):
+        return CellItems(origin, column)
     return ArrayItems(origin, noun) if is_arrays(origin) else Items(origin)
+
+
+def _in_tables(data):
+    """Whether it is a table, or a folder with one that is no list of lines.
+
+    A folder of `.txt` files alone has a text in each, unless they are splits.
+    """
+    _, files = root_and_tables(data)
+    lone = [name for name in files if not name.lower().endswith(".txt")]
+    return bool(lone or find_tables(data))
 
 
 def is_arrays(data: str | os.PathLike) -> bool:

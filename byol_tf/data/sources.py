@@ -16,6 +16,7 @@ from byol_tf.data.layout import LAYOUTS
 from byol_tf.data.records import load_tfrecords
 from byol_tf.data.store import Store
 from byol_tf.data.table_layout import find_split
+from byol_tf.data.texts import find_tables, load_cells
 from byol_tf.data.tfds import load_tfds
 from byol_tf.lines import nfc, printable
 
@@ -57,7 +58,8 @@ def load(
         directory: the `data_dir` of "tfds", "" for its default; the folder,
             or a CSV file of labels in it; or the file of "arrays".
         decoder: of the rows.
-        layout, label_column: of a folder, see `find_split`.
+        layout, label_column: of a folder, see `find_split`, and for rows that
+            are cells of tables `load_cells`.
         features: of "tfrecord", see `load_tfrecords`.
         labels: "auto" (used where there are any), "required" or "ignore".
         cache, cache_bytes, cache_dir: see `Store`.
@@ -84,6 +86,8 @@ def load(
         root, paths = listed_images(directory, split, decoder.extensions)
         title = printable(pathlib.Path(directory).resolve().name)
         examples = load_listed(root, paths, decoder, store, title)
+    elif source == "folder" and _in_tables(directory, decoder):
+        examples = load_cells(directory, split, decoder, label_column)
     elif source == "folder":
         examples = load_folder(
             directory, split, decoder, store, layout, label_column
@@ -120,12 +124,19 @@ def check_folder(
         directory, split, decoder, labels: see `load`, with source "folder".
         *layout: `layout` and `label_column`.
     """
+    if _in_tables(directory, decoder):
+        return
     kind = decoder.extensions, decoder.name
     found = find_split(directory, split, *kind, *layout)
     name = printable(found.root)
     if found.table:
         name += f" ({found.note.strip(', ')})"  # names the table's columns
     _check_labelled(name, labels, bool(found.class_names))
+
+
+def _in_tables(directory, decoder):
+    """Whether rows are cells of tables, not files."""
+    return decoder.columns is not None and bool(find_tables(directory))
 
 
 def _check_labelled(name, labels, labelled):

@@ -1,12 +1,13 @@
 """Accuracy of a linear classifier that saw a few labels of each class."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from byol_tf.checks import check_number
 from byol_tf.data.split import balanced_subset
-from byol_tf.evaluation.linear import ridge_classifier
+from byol_tf.evaluation.linear import LinearClassifier, ridge_classifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,9 @@ def few_shot_accuracy(
     per_class: int = 10,
     draws: int = 5,
     seed: int = 0,
+    fit: Callable[..., LinearClassifier] = ridge_classifier,
 ) -> FewShot:
-    """Test accuracy of `ridge_classifier` on a few labels of each class.
+    """Test accuracy of a linear classifier on a few labels of each class.
 
     Draw number d uses the labels of `balanced_subset(..., seed + d)`, so two
     encoders are compared on the same draws.
@@ -49,6 +51,7 @@ def few_shot_accuracy(
         per_class: labels of each class.
         draws: number of draws.
         seed: of the first draw.
+        fit: from features, labels and number of classes to a classifier.
 
     Raises:
         ValueError: `draws` is less than 1, or see `balanced_subset` and
@@ -59,7 +62,7 @@ def few_shot_accuracy(
     accuracies = []
     for draw in range(draws):
         chosen = balanced_subset(train_labels, per_class, seed + draw)
-        classifier = ridge_classifier(
+        classifier = fit(
             train_features[chosen], train_labels[chosen], num_classes
         )
         accuracies.append(classifier.accuracy(test_features, test_labels))

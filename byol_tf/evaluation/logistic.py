@@ -8,9 +8,12 @@ from absl import logging
 
 from byol_tf.evaluation.linear import LinearClassifier
 from byol_tf.evaluation.selection import Choice, best_setting
+from byol_tf.evaluation.vectors import unit_rows
 
 MAX_ITERATIONS = 500
 PATIENCE = 3  # weaker penalties tried in vain
+UNIT_C = 10.0  # of features of unit length, scikit-learn's
+SPARSE = 0.1  # share of numbers other than 0 below which rows are sparse
 
 
 def logistic_classifiers(
@@ -19,6 +22,7 @@ def logistic_classifiers(
     *,
     num_classes: int,
     penalties: Sequence[float],
+    unit: bool = False,
 ) -> Iterator[LinearClassifier]:
     """Fits one classifier after the other, each from the last one's weights.
 
@@ -31,6 +35,8 @@ def logistic_classifiers(
         labels: int `[n]` in [0, num_classes), at least two different ones.
         num_classes: classes without an example are never predicted.
         penalties: positive; quickest from the strongest to the weakest.
+        unit: in place of standardised features take each row as long as those
+            are on average, whatever its own length; see `unit_logistic`.
 
     Yields:
         A classifier for each penalty (its `alpha`), for features as they are.
@@ -48,8 +54,12 @@ def logistic_classifiers(
             "`penalties` must be positive numbers. "
             f"Received: penalties={penalties}"
         )
-    scaler = StandardScaler()
-    scaled = scaler.fit_transform(np.asarray(features, np.float32))
+    scaler = StandardScaler(with_mean=not unit, with_std=not unit)
+    features = np.asarray(features, np.float32)
+    scaled = scaler.fit_transform(unit_rows(features) if unit else features)
+    if unit:
+        scaler.scale_ = np.full(features.shape[1], features.shape[1] ** -0.5)
+        scaled = _sparse(scaled / scaler.scale_)
     model = LogisticRegression(warm_start=True, max_iter=MAX_ITERATIONS)
     for penalty in penalties:
         model.set_params(C=1 / (penalty * len(labels)))
@@ -66,6 +76,34 @@ def logistic_classifiers(
         yield _unscaled(model, scaler, num_classes, penalty)
 
 
+def unit_logistic(
+    features: np.ndarray, labels: np.ndarray, num_classes: int
+) -> LinearClassifier:
+    """Fits a logistic regression on features divided by their lengths.
+
+    For sparse features such as TF-IDF, and what comes of them. The penalty is
+    fixed, scikit-learn's `C = UNIT_C`.
+
+    Args:
+        features: float `[n, dim]`, finite.
+        labels: int `[n]` in [0, num_classes), at least two different ones.
+        num_classes: classes without an example are never predicted.
+
+    Returns:
+        A classifier whose weights belong to vectors of unit length.
+    """
+    penalty = features.shape[1] / (UNIT_C * len(labels))
+    options = {"num_classes": num_classes, "penalties": [penalty]}
+    return next(logistic_classifiers(features, labels, unit=True, **options))
+
+
+class UnitClassifier(LinearClassifier):
+    """A linear classifier of vectors of unit length, whatever theirs."""
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        return super().scores(unit_rows(features))
+
+
 def choose_logistic(
     features: np.ndarray,
     labels: np.ndarray,
@@ -73,6 +111,7 @@ def choose_logistic(
     *,
     num_classes: int,
     penalties: Sequence[float],
+    unit: bool = False,
 ) -> Choice:
     """Chooses the penalty on the held-out part and fits all examples with it.
 
@@ -85,6 +124,7 @@ def choose_logistic(
         labels[~held_out],
         num_classes=num_classes,
         penalties=sorted(penalties, reverse=True),
+        unit=unit,
     )
     judged = features[held_out], labels[held_out]
     accuracies = {}
@@ -93,23 +133,39 @@ def choose_logistic(
         penalty = best_setting(accuracies)
         if list(accuracies).index(penalty) + PATIENCE < len(accuracies):
             break
-    (classifier,) = logistic_classifiers(
-        features, labels, num_classes=num_classes, penalties=[penalty]
-    )
+    options = {"num_classes": num_classes, "penalties": [penalty]}
+    (classifier,) = logistic_classifiers(features, labels, unit=unit, **options)
     return Choice(penalty, accuracies, classifier)
+
+
+def _sparse(features):
+    """The same for scikit-learn, which is quicker where most are zeros."""
+    from scipy.sparse import csr_matrix
+
+    filled = np.count_nonzero(features[:100]) / features[:100].size
+    return csr_matrix(features) if filled < SPARSE else features
 
 
 def _unscaled(model, scaler, num_classes, penalty):
     """The classifier of features as they come, of all classes."""
+    weights, bias = _of_all_classes(model, scaler.scale_, num_classes)
+    if scaler.mean_ is None:
+        kind = UnitClassifier
+    else:
+        kind, bias = LinearClassifier, bias - scaler.mean_ @ weights
+    return kind(
+        weights.astype(np.float32), bias.astype(np.float32), float(penalty)
+    )
+
+
+def _of_all_classes(model, scale, num_classes):
+    """Weights and bias of a fitted model for features as they come."""
     coefficients, intercept = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn keeps the second class alone
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercept = np.concatenate([-intercept, intercept]) / 2
-    weights = np.zeros((scaler.scale_.shape[0], num_classes))
+    weights = np.zeros((len(scale), num_classes))
     bias = np.full(num_classes, -np.inf)
-    weights[:, model.classes_] = (coefficients / scaler.scale_).T
+    weights[:, model.classes_] = (coefficients / scale).T
     bias[model.classes_] = intercept
-    bias -= scaler.mean_ @ weights
-    return LinearClassifier(
-        weights.astype(np.float32), bias.astype(np.float32), float(penalty)
-    )
+    return weights, bias

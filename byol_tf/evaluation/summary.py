@@ -5,14 +5,17 @@ import dataclasses
 import numpy as np
 from absl import logging
 
-from byol_tf.checks import check_number, check_positive
+from byol_tf.checks import check_choice, check_number, check_positive
 from byol_tf.evaluation.collapse import collapse_statistics
 from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import ridge_classifier
+from byol_tf.evaluation.logistic import unit_logistic
 
 FEW = 100  # test examples below which accuracies come by cross-validation
 FOLDS = 5
+RIDGE = "ridge"
+CLASSIFIERS = {RIDGE: ridge_classifier, "logistic": unit_logistic}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Protocol:
         draws: random subsets of that size.
         max_train: labelled training examples that are used at all.
         seed: of every choice.
+        linear: what the linear accuracies are of: "ridge", a regression of
+            standardised vectors; or "logistic", of vectors of unit length.
     """
 
     knn_k: int
@@ -36,6 +41,7 @@ class Protocol:
     draws: int
     max_train: int
     seed: int
+    linear: str = RIDGE
 
     def __post_init__(self):
         check_number("knn_k", self.knn_k, 1)
@@ -45,6 +51,7 @@ class Protocol:
         check_number("draws", self.draws, 2)
         check_number("max_train", self.max_train, 2)
         check_number("seed", self.seed, 0)
+        check_choice("linear", self.linear, sorted(CLASSIFIERS))
 
 
 def summarize(
@@ -83,10 +90,9 @@ def summarize(
     train = train_features[train_known], train_labels[train_known]
     test = test_features[test_known], test_labels[test_known]
     result |= knn_summary(train, test, num_classes, protocol)
+    fit = CLASSIFIERS[protocol.linear]
     result["linear_accuracy"] = _over_splits(
-        lambda train, test: ridge_classifier(*train, num_classes).accuracy(
-            *test
-        ),
+        lambda train, test: fit(*train, num_classes).accuracy(*test),
         _splits(train, test, protocol),
     )
     counts = np.bincount(train[1], minlength=num_classes)
@@ -98,6 +104,7 @@ def summarize(
             per_class=protocol.shots,
             draws=protocol.draws,
             seed=protocol.seed,
+            fit=fit,
         )
         result["few_shot_accuracy"] = few.mean
         result["few_shot_std"] = few.std

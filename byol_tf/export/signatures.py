@@ -36,6 +36,7 @@ def make_module(
     module = tf.Module()
     # Only the variables: a Keras model would need its classes on loading.
     module.model_variables = [v.value for v in encoder.model.variables]
+    module.tables = _tables(encoder)
     signatures = {
         name: _represent(encoder, signature)
         for name, signature in encoder.inputs(FORM).items()
@@ -43,6 +44,7 @@ def make_module(
     if classifier is not None:
         classifier = _folded(classifier)
         module.model_variables += [v.value for v in classifier.model.variables]
+        module.tables += _tables(classifier)
         signature = classifier.inputs(FORM)[DEFAULT]
         if decode is None:
             signatures[CLASSIFY] = _classify(classifier, signature)
@@ -121,6 +123,11 @@ def words_of(outputs: Mapping[str, tf.TensorSpec]) -> dict[str, str]:
         lengths = ", ".join(str(length or "n") for length in spec.shape)
         words[name] = f"{spec.dtype.name} [{lengths}]"
     return words
+
+
+def _tables(source):
+    """Lookup tables of the preparation, which has none without strings."""
+    return list(getattr(source.preprocessor, "tables", ()))
 
 
 def _folded(source):

@@ -133,6 +133,11 @@ class Modality(Protocol):
     it gives a dict of the batch and of `length`, int32 `[batch]`, and its
     `steps(lengths)` says how many steps rows of some lengths become.
 
+    One whose rows may be cells of tables has `columns` in its decoder, and
+    `column` among its sizes, the name of that of the rows, "" for "text". One
+    whose few labels are better judged by logistic regression on vectors of unit
+    length than by ridge regression has `linear = "logistic"`.
+
     One with rows that stay encoded may have `codec(store, examples, views,
     side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.
 
@@ -212,7 +217,8 @@ class Modality(Protocol):
         Returns:
             `view(rows, seed)`, from a batch of rows to what the encoder
             takes, and where it lies in each row: of an image `box`, `flip`
-            and more, by which tasks move their targets. None for none.
+            and more, by which tasks move their targets. With an attribute
+            `compiles` of False, XLA is not asked to compile it. None for none.
         """
 
     def supervised_augment(self, options: Mapping) -> Augment | None:

@@ -9,6 +9,7 @@ from byol_tf.modalities.contract import Modality
 MEMBERS = {
     "image": "byol_tf.modalities.image.modality:IMAGE",
     "audio": "byol_tf.modalities.audio.modality:AUDIO",
+    "text": "byol_tf.modalities.text.modality:TEXT",
 }
 
 
@@ -16,7 +17,8 @@ def load_modality(name: str) -> Modality:
     """Imports the modality of a name when it is asked for.
 
     Args:
-        name: "image", "audio", or "package.module:object" for one of your own.
+        name: "image", "audio", "text", or "package.module:object" for one of
+            your own.
 
     Raises:
         ValueError: there is none of that name, or it lacks a part of the

@@ -100,7 +100,7 @@ class Encoder:
     def check_rows(self, shape: Sequence[int | None], name: str) -> None:
         """Raises a ValueError unless rows `[..., channels]` of a set fit."""
         channels = self.sizes.get("channels")
-        if channels not in (None, shape[-1]):
+        if channels not in (None, *shape[-1:]):
             raise ValueError(
                 f"the encoder takes {channels} channels, but the rows of "
                 f"{name} have {shape[-1]}; convert them with "
@@ -240,9 +240,10 @@ class Encoder:
         about = {**self.about, "spec": {name: spec}, "sizes": sizes}
         about.pop("architecture", None)  # of the encoder alone
         made = Encoder(model, self.preprocessor, about, task)
-        return made.resized(max_pixels=self.sizes.get("max_pixels"))
+        kept = {key: self.sizes.get(key) for key in ("max_pixels", "column")}
+        return made.resized(**kept)
 
-    def resized(self, **sizes: int) -> "Encoder":
+    def resized(self, **sizes) -> "Encoder":
         """With other sizes, such as `max_pixels`; 0 keeps what there is."""
         given = {key: value for key, value in sizes.items() if value}
         about = {**self.about, "sizes": {**self.sizes, **given}}

@@ -109,7 +109,12 @@ def _items(data, classifier):
     if path.suffix.lower() == ".json":
         listed = read_coco(path)
         return Items(listed.root, listed.paths), listed.image_ids
-    items = find_items(data, classifier.modality.extensions, classifier.noun)
+    items = find_items(
+        data,
+        classifier.modality.extensions,
+        classifier.noun,
+        classifier.sizes.get("column"),
+    )
     return items, {name: i + 1 for i, name in enumerate(items.names)}
 
 

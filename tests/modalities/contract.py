@@ -38,6 +38,7 @@ class Member:
 
     def __init__(self, tests: "type[ModalityContract]", folder: pathlib.Path):
         self.folder, self.extension = folder, tests.extension
+        self.readable = tests.readable
         for number in range(COUNT):
             tests.write(folder / f"{number}{tests.extension}", number)
         self.files = sorted(folder.iterdir())
@@ -51,10 +52,9 @@ class Member:
         """Contents of files that no modality reads, and of its own."""
         whole = self.files[0].read_bytes()
         noise = np.random.default_rng(0).bytes(200)
-        return {
-            **{"empty": b"", "noise": noise, "text": b"not a row"},
-            **{"half": whole[: len(whole) // 2], **kinds},
-        }
+        garbage = {"empty": b"", "noise": noise, "text": b"not a row"}
+        garbage |= {"half": whole[: len(whole) // 2], **kinds}
+        return {k: v for k, v in garbage.items() if k not in self.readable}
 
     @functools.cached_property
     def examples(self) -> Examples:
@@ -152,12 +152,14 @@ class ModalityContract:
         fields: of the configuration, flattened, that make it small.
         extension: of the files that `write` writes.
         garbage: further contents of files that cannot be read, by name.
+        readable: names of the usual garbage that such a file may hold.
     """
 
     name: str
     extension: str
     fields: Mapping[str, object] = {}
     garbage: Mapping[str, bytes] = {}
+    readable: tuple[str, ...] = ()
 
     @staticmethod
     def write(path: pathlib.Path, number: int) -> None:

@@ -89,7 +89,7 @@ class Search:
         # Earlier releases knew images alone.
         name = about.get("modality", "image")
         self._modality = load_named(name, config.modality)
-        self._items = items_of(folder, self._modality.name)
+        self._items = items_of(folder, self._modality.name, about.get("column"))
 
     def query(
         self, queries: Sequence[str], workdir: str | os.PathLike | None = None

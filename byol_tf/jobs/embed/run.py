@@ -72,13 +72,18 @@ def embed_folder(
             read, or the file or a part was made with another encoder,
             preprocessing or folder.
     """
-    items = find_items(directory, encoder.modality.extensions, encoder.noun)
+    column = encoder.sizes.get("column")
+    items = find_items(
+        directory, encoder.modality.extensions, encoder.noun, column
+    )
     extract = extract or FeatureExtractor(
         encoder.model, encoder.preprocessor, batch_size
     )
     folder = str(items.folder.resolve())
     origin = {**encoder.origin_of_vectors, "folder": folder}
     about = {**about, "origin": origin}
+    if column is not None:
+        about["column"] = column
     parts.check_origin(target, about)
     files = _files(items)
     known = parts.known_files(target)

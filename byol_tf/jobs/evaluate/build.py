@@ -30,7 +30,8 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
         crop_fraction=config.crop_fraction,
         modality=config.modality,
     )
-    settings = _linear_settings(config)
+    linear = getattr(encoder.modality, "linear", "")
+    settings = _linear_settings(config, unit=linear == "logistic")
     run = inputs.run_with_data(config, workdir, defaults, labels="required")
     train, load_test = data_builders.train_and_later_test(
         run, workdir, bad_images_file=inputs.bad_images_file(config)
@@ -57,8 +58,9 @@ def linear_evaluation_name(config) -> str:
     return f"eval_linear{inputs.data_suffix(config)}"
 
 
-def _linear_settings(config):
+def _linear_settings(config, unit):
     return Settings(
+        unit=unit,
         sgd=SGDSettings(**config.sgd),
         penalties=config.logistic.penalties,
         neighbours=config.knn.neighbours,
@@ -99,7 +101,8 @@ def _subjects(config, workdir, encoder, train, crops):
 
 def _raw(encoder, row_shape) -> Subject:
     """Rows as they are, as vectors, prepared as for the encoder."""
-    sizes = {**encoder.sizes, "channels": row_shape[-1]}
+    last = dict(zip(["channels"], row_shape[-1:], strict=False))
+    sizes = {**encoder.sizes, **last}
     name, model, prepare = encoder.modality.raw(encoder.preprocessor, sizes)
     plain = dataclasses.replace(
         encoder, model=model, preprocessor=prepare, about={}

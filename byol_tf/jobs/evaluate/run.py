@@ -135,7 +135,11 @@ class LinearEvaluation:
         known = features, labels, self._held_out
         fits = {
             "logistic": functools.partial(
-                choose_logistic, *known, penalties=settings.penalties, **options
+                choose_logistic,
+                *known,
+                penalties=settings.penalties,
+                unit=settings.unit,
+                **options,
             ),
             "knn": functools.partial(
                 choose_neighbours,
@@ -195,7 +199,9 @@ class LinearEvaluation:
             num_steps=self._steps,
         )
 
-        @functools.partial(tf.function, jit_compile=True, autograph=False)
+        compiles = getattr(subject.view, "compiles", True)
+
+        @functools.partial(tf.function, jit_compile=compiles, autograph=False)
         def draw(rows, seed):
             return subject.view(rows, seed)[0]
 
@@ -220,7 +226,7 @@ class LinearEvaluation:
                 ],
                 total_steps=self._steps,
                 momentum=settings.momentum,
-                jit_compile=self.settings.jit_compile,
+                jit_compile=self.settings.jit_compile and compiles,
                 on_step=lambda losses: bar.update(settings.batch_size),
             )
         # Told as they were given, for a batch of 256.

@@ -32,7 +32,8 @@ class Settings:
     """Numbers of a linear evaluation: fields of `configs/eval_linear.py`.
 
     They are explained there. `jit_compile`: whether the step of SGD is
-    compiled with XLA, encoder included.
+    compiled with XLA, encoder included. `unit`: whether logistic regressions
+    are of vectors of unit length.
     """
 
     sgd: SGDSettings
@@ -45,6 +46,7 @@ class Settings:
     encode_batch: int
     seed: int
     jit_compile: bool
+    unit: bool = False
 
     def __post_init__(self):
         check_number("holdout", self.holdout, 0.001, 0.999)

@@ -86,11 +86,12 @@ class FineTuner:
         self.head = task.head(self._specs)
         outputs = self._with_length(self.head(features), inputs)
         self.classifier = keras.Model(inputs, outputs, name="classifier")
+        compiles = bool(draw) and getattr(draw, "compiles", True)
         # XLA makes the views several times faster on a CPU. Of rows of many
         # lengths it would compile every one.
         self._draw = _traced(
             draw or (lambda rows, seed: (prepare(rows), {})),
-            jit_compile=bool(draw) and not task.sequences,
+            jit_compile=compiles and not task.sequences,
         )
         self._move = _traced(task.move)
         parts = (encoder, self.head)

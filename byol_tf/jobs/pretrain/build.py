@@ -15,7 +15,7 @@ from byol_tf.distribute.strategy import (
     make_distribution,
     several_workers,
 )
-from byol_tf.evaluation.summary import Protocol
+from byol_tf.evaluation.summary import RIDGE, Protocol
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import length, plan
 from byol_tf.jobs.pretrain import methods as objective_builders
@@ -333,7 +333,8 @@ def _settings(config, jit_compile=False):
 
 
 def _protocol(config):
-    return Protocol(**config.evaluate, seed=config.seed)
+    linear = getattr(load_modality(config.modality), "linear", RIDGE)
+    return Protocol(**config.evaluate, seed=config.seed, linear=linear)
 
 
 def _jit_compile(config, replicas):

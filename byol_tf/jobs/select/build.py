@@ -76,7 +76,8 @@ def _labelled(table, labels):
 
 def _draw(config, table, paths, target):
     modality = load_named(table.about["modality"], config.modality)
-    items = items_of(table.about["origin"]["folder"], modality.name)
+    folder, column = table.about["origin"]["folder"], table.about.get("column")
+    items = items_of(folder, modality.name, column)
     shown = [
         Shown(modality.thumbnail(items.read(path), SIDE), path, f"{rank}")
         for rank, path in enumerate(paths[:SHOWN], start=1)

@@ -1,0 +1,179 @@
+"""Rows of tables: CSV, TSV, JSON lines, Parquet, and lines of plain text."""
+
+import csv
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from byol_tf.checks import require
+from byol_tf.lines import printable, some
+
+LINE = "text"  # the one column of a file of lines
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+
+
+class Cells(NamedTuple):
+    """Some columns of a table.
+
+    Attributes:
+        columns: names of all columns that the table has.
+        rows: number of each row as an editor counts, and its cells of the
+            columns that were asked for: bytes, of UTF-8 unless the file is
+            not; b"" where there is nothing.
+    """
+
+    columns: list[str]
+    rows: Iterator[tuple[int, list[bytes]]]
+
+
+def read_cells(path: pathlib.Path, wanted: Sequence[str] = ()) -> Cells:
+    """Reads columns of a table, row by row.
+
+    Args:
+        path: of a file with an ending of `TABLES`.
+        wanted: names of columns; those that are not there are empty.
+
+    Raises:
+        ValueError: now or at a row: it cannot be opened, or is no such table.
+    """
+    try:
+        return _READERS[path.suffix.lower()](path, wanted)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def check_column(path, columns: Sequence[str], name: str, field: str) -> None:
+    """Raises a ValueError that names the columns there are, unless it is."""
+    if name not in columns:
+        raise ValueError(
+            f"{path} has no column {name!r}, but {some(list(columns), 9)}; "
+            f"name one by --config.data.{field}="
+        )
+
+
+def _read_csv(path, wanted):
+    with _open(path) as file:
+        first = file.readline()
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    if delimiter not in first and ";" in first:
+        delimiter = ";"
+    options = {"delimiter": delimiter, "skipinitialspace": True}
+    head = next(csv.reader([first], **options), [])
+    columns = [printable(cell.strip()) for cell in head]
+    if not columns:
+        raise ValueError(f"{path} is empty; its first row must name columns")
+    return Cells(columns, _csv_rows(path, options, columns, wanted))
+
+
+def _open(path):
+    # Bytes that are no UTF-8 come back as they were, and spoil their row.
+    options = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
+    return open(path, newline="", **options)
+
+
+def _csv_rows(path, options, columns, wanted):
+    places = [columns.index(n) if n in columns else -1 for n in wanted]
+    with _open(path) as file:
+        rows = csv.reader(file, **options)
+        next(rows)  # the names
+        number = 1
+        while True:
+            number += 1
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                raise ValueError(f"{path}, row {number}: {error}") from error
+            if row is None:
+                return
+            if len(row) > len(columns):
+                raise ValueError(
+                    f"{path}, row {number} has {len(row)} cells, but there "
+                    f"are {len(columns)} columns; put texts with commas into "
+                    "quotation marks"
+                )
+            if row:
+                yield number, [_cell(row, place) for place in places]
+
+
+def _cell(row, place):
+    if not 0 <= place < len(row):
+        return b""
+    return row[place].strip().encode("utf-8", "surrogateescape")
+
+
+def _read_json_lines(path, wanted):
+    with open(path, "rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+    columns = [*_object(path, 1, first)] if first else []
+    return Cells(columns, _json_rows(path, wanted))
+
+
+def _json_rows(path, wanted):
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                found = _object(path, number, line)
+                yield number, [_bytes(found.get(name)) for name in wanted]
+
+
+def _object(path, number, line):
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path}, line {number}: {reason}") from error
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"{path}, line {number} must be a JSON object such as "
+            '{"text": "...", "label": "..."}'
+        )
+    return found
+
+
+def _read_parquet(path, wanted):
+    parquet = require("pyarrow.parquet", "search")
+    try:
+        file = parquet.ParquetFile(path)
+    except ValueError as error:  # pyarrow's own are ValueErrors
+        raise ValueError(f"{path} is no Parquet file: {error}") from error
+    columns = list(file.schema_arrow.names)
+    return Cells(columns, _parquet_rows(file, columns, wanted))
+
+
+def _parquet_rows(file, columns, wanted):
+    there, number = [name for name in wanted if name in columns], 0
+    for batch in file.iter_batches(columns=there):
+        found = batch.to_pydict()
+        for row in range(batch.num_rows):
+            number += 1
+            cells = [found[n][row] if n in found else None for n in wanted]
+            yield number, [_bytes(cell) for cell in cells]
+
+
+def _read_lines(path, wanted):
+    return Cells([LINE], _line_rows(path, wanted))
+
+
+def _line_rows(path, wanted):
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            line = line.removeprefix(b"\xef\xbb\xbf").strip()
+            yield number, [line if name == LINE else b"" for name in wanted]
+
+
+def _bytes(value):
+    if value is None:
+        return b""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.strip().encode("utf-8", "surrogatepass")
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+    ".txt": _read_lines,
+}

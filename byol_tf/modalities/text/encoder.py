@@ -1,0 +1,184 @@
+"""Encoders of texts: a bag of features, and a small transformer.
+
+`bag` projects TF-IDF vectors by a matrix of random directions, so that the
+cosines of its vectors begin as nearly those of TF-IDF, and training improves
+them. `text_small` and `text_base` are transformers over words.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from byol_tf.checks import check_choice
+from byol_tf.modalities.text.layer import unit_length
+
+BAG = "bag"
+WORDS = "words"  # name of the level of transformers
+# Width, blocks and heads of a transformer; of the bag, its width alone.
+ENCODERS = {
+    BAG: (256, 0, 0),
+    "text_small": (128, 2, 4),
+    "text_base": (256, 4, 4),
+}
+_DROPOUT = 0.1  # of transformers, which alone may make the two views differ
+
+
+def make_encoder(
+    name: str,
+    row_shape: Sequence[int],
+    size: int,
+    widths: Sequence[int] = (),
+    dtype: str = "float32",
+) -> keras.Model:
+    """Makes an encoder with random weights.
+
+    Args:
+        name: a key of `ENCODERS`.
+        row_shape: of a prepared row, see `layer.Tokens`.
+        size: number of ids.
+        widths: one width in place of the name's own; (): the name's own.
+        dtype: policy of the layers.
+
+    Returns:
+        Model from float32 `[batch, *row_shape]` to float32 `[batch, width]`,
+        of the bag of unit length.
+
+    Raises:
+        ValueError: for an unknown name, or a width that does not fit.
+    """
+    check_choice("encoder.name", name, sorted(ENCODERS))
+    width, blocks, heads = ENCODERS[name]
+    width, *more = tuple(widths) or (width,)
+    if more or width < 1 or width % max(heads, 1):
+        raise ValueError(
+            "encoder.widths must have one positive number for texts, for "
+            f"{name} a multiple of {max(heads, 1)}. Received: {tuple(widths)}"
+        )
+    inputs = keras.Input(tuple(row_shape), name="tokens")
+    if name == BAG:
+        outputs = _bag(inputs, width, dtype)
+    else:
+        outputs = _transformer(inputs, size, width, blocks, heads, dtype)
+    return keras.Model(inputs, outputs, name="encoder")
+
+
+def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
+    """The vectors of words; a bag has none."""
+    there = WORDS in {layer.name for layer in model.layers}
+    return {WORDS: (WORDS, 1)} if there else {}
+
+
+def _bag(inputs, width, dtype):
+    projected = layers.Dense(
+        width,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+        name="projection",
+        dtype=dtype,
+    )(inputs)
+    return UnitLength(name="unit", dtype="float32")(projected)
+
+
+def _transformer(inputs, size, width, blocks, heads, dtype):
+    options = {"dtype": dtype}
+    x, mask = WordVectors(size, width, name="vectors", **options)(inputs)
+    x = layers.Dropout(_DROPOUT, name="dropout", **options)(x)
+    for number in range(blocks):
+        name = f"block{number}"
+        normed = layers.LayerNormalization(name=f"{name}_norm0", **options)(x)
+        heard = layers.MultiHeadAttention(
+            heads, width // heads, name=f"{name}_attention", **options
+        )(normed, normed, attention_mask=mask)
+        x = layers.Add(name=f"{name}_add0", **options)([x, heard])
+        y = layers.LayerNormalization(name=f"{name}_norm1", **options)(x)
+        y = layers.Dense(4 * width, "gelu", name=f"{name}_up", **options)(y)
+        y = layers.Dense(width, name=f"{name}_down", **options)(y)
+        y = layers.Dropout(_DROPOUT, name=f"{name}_dropout", **options)(y)
+        x = layers.Add(name=f"{name}_add1", **options)([x, y])
+    x = layers.LayerNormalization(name=WORDS, **options)(x)
+    return MeanOfWords(name="mean", dtype="float32")([x, inputs])
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class UnitLength(layers.Layer):
+    """Vectors divided by their lengths."""
+
+    def call(self, vectors):
+        return unit_length(vectors)
+
+    def compute_output_shape(self, vectors_shape):
+        return vectors_shape
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class WordVectors(layers.Layer):
+    """Vectors of words, the sum of those of their features and their place.
+
+    Args:
+        size: number of ids.
+        width: of a vector.
+
+    Input: float32 ids `[batch, words, 18]`. Output: `[batch, words, width]`,
+    and bool `[batch, 1, words]`, where there is a word.
+    """
+
+    def __init__(self, size, width, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.width = size, width
+        # Ids above 256 are not to be had in bfloat16.
+        self.autocast = False
+
+    def build(self, ids_shape):
+        self.table = self.add_weight(
+            shape=(self.size, self.width),
+            initializer=keras.initializers.RandomNormal(
+                stddev=self.width**-0.5
+            ),
+            name="table",
+        )
+        self.places = self.add_weight(
+            shape=(ids_shape[1], self.width),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="places",
+        )
+
+    def call(self, ids):
+        broken = tf.reduce_sum(ids * 0.0, axis=2, keepdims=True)  # or NaN
+        ids = tf.cast(tf.where(tf.math.is_finite(ids), ids, 0.0), tf.int32)
+        there = tf.cast(ids > 0, tf.float32)
+        vectors = tf.gather(tf.cast(self.table, tf.float32), ids)
+        found = tf.einsum("bwgd,bwg->bwd", vectors, there)
+        count = tf.reduce_sum(there, axis=2, keepdims=True)
+        found = found * tf.math.rsqrt(tf.maximum(count, 1.0))
+        found += tf.cast(self.places, tf.float32) + broken
+        mask = tf.reduce_any(ids > 0, axis=2)[:, None]
+        return tf.cast(found, self.compute_dtype), mask
+
+    def compute_output_shape(self, ids_shape):
+        batch, words, _ = ids_shape
+        return (batch, words, self.width), (batch, 1, words)
+
+    def get_config(self):
+        own = {"size": self.size, "width": self.width}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class MeanOfWords(layers.Layer):
+    """The mean of `[batch, words, width]` over the words that there are.
+
+    Input: the vectors, and the ids `[batch, words, 18]`.
+    """
+
+    def call(self, inputs):
+        vectors, ids = inputs
+        there = tf.reduce_any(ids != 0, axis=2)  # true of NaN
+        there = tf.cast(there, tf.float32)[..., None]
+        total = tf.reduce_sum(tf.cast(vectors, tf.float32) * there, axis=1)
+        return total / tf.maximum(tf.reduce_sum(there, axis=1), 1.0)
+
+    def compute_output_shape(self, inputs_shape):
+        (batch, _, width), _ = inputs_shape
+        return batch, width

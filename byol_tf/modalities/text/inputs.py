@@ -1,0 +1,144 @@
+"""What encoders of texts are fed: strings, ids; and words on exports."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.modalities.contract import Card
+from byol_tf.modalities.signature import DEFAULT, OK, Signature
+from byol_tf.modalities.text.decode import EMPTY, Reading
+from byol_tf.modalities.text.layer import Tokens, parts
+from byol_tf.modalities.text.tokens import NOTHING, SLOTS
+
+TEXTS, IDS = "texts", "ids"
+FORMS = ("saved_model", "graph")
+
+
+def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
+    """Numbers and names that decoding and preparation follow from."""
+    known = {"mask": [], "column": ""}
+    if preprocessor is not None:
+        known |= {"words": preprocessor.words, "ids": preprocessor.size}
+        known |= {"mask": list(preprocessor.mask)}
+    if section is not None:
+        known["column"] = section.data.text_column
+    return known
+
+
+def decode_row(data, sizes: Mapping) -> np.ndarray:
+    """Reads a path, bytes or a text to a row, see `Reading`."""
+    return Reading(sizes["mask"])(data)
+
+
+def origin(data) -> dict:
+    """Nothing: what is predicted of a text is said of all of it."""
+    return {}
+
+
+def inputs(
+    preprocessor: Tokens, sizes: Mapping, form: str
+) -> dict[str, Signature]:
+    """Signatures of an exported encoder of texts.
+
+    Args:
+        preprocessor: makes what the model takes.
+        sizes: see `sizes`.
+        form: "saved_model": strings; "graph": ids.
+    """
+    if form not in FORMS:
+        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}")
+    if form == "graph":
+        return {IDS: _of_ids(preprocessor)}
+    return {DEFAULT: _of_texts(preprocessor)}
+
+
+def _of_texts(tokens):
+    def read(texts):
+        ids = tokens.ids(tokens.split(parts(texts)[0]))
+        batch, good = _checked(tokens.prepared(ids), ids)
+        return batch, tf.where(good, OK, EMPTY)
+
+    return Signature(
+        {TEXTS: tf.TensorSpec([None], tf.string, TEXTS)},
+        read,
+        {TEXTS: "string [n], texts in UTF-8"},
+        of_rows=lambda rows: np.array([_bytes(row) for row in rows], object),
+        has_status=True,
+    )
+
+
+def _of_ids(tokens):
+    shape = [None, tokens.words, SLOTS]
+    as_ids = tokens.changed(form="ids")
+
+    def read(ids):
+        return _checked(tokens.prepared(ids, merge=True), ids)
+
+    def of_rows(rows):
+        texts = tf.constant([_bytes(row) for row in rows])
+        return np.asarray(as_ids(texts), np.int32)
+
+    return Signature(
+        {IDS: tf.TensorSpec(shape, tf.int32, IDS)},
+        read,
+        {IDS: f"int32 [n, {shape[1]}, {SLOTS}], as tokens.py gives them"},
+        of_rows=of_rows,
+        has_status=True,
+    )
+
+
+def _checked(batch, ids):
+    """The batch with NaN for texts without a word, and which have some."""
+    good = tf.reduce_any(ids != NOTHING, axis=[1, 2])
+    shape = [-1, *[1] * (len(batch.shape) - 1)]
+    return tf.where(tf.reshape(good, shape), batch, float("nan")), good
+
+
+def _bytes(row):
+    return np.asarray(row).item()
+
+
+def card(about: Mapping) -> Card:
+    """Says how an exported encoder of texts is called, and its limits."""
+    words = about["sizes"]["words"]
+    masks = ", ".join(about["sizes"]["mask"])
+    return Card(
+        "text",
+        f"```python\n{_example(about)}\n```",
+        f"- It reads the first {words} words of a text, and knows words and "
+        "parts of words of the texts that it was trained on. It does not "
+        "know what a text means beyond that.\n"
+        + (f"- Masked in every text: {masks}.\n" if masks else "")
+        + "- A text without a word fails alone: its row is NaN.",
+    )
+
+
+def _example(about):
+    if about["format"] == "saved_model":
+        return (
+            "import tensorflow as tf\n\n"
+            'call = tf.saved_model.load("1").signatures["serving_default"]\n'
+            'call(texts=tf.constant(["Where is my card?"]))'
+        )
+    lines = (
+        "import json\n\nimport numpy as np\n"
+        "from byol_tf.modalities.text.tokens import Tokenizer\n\n"
+        'about = json.load(open("RUN/preprocessor.json"))\n'
+        'known = about["preparation"]["config"]\n'
+        'tokens = Tokenizer(known["vocabulary"], known["words"], '
+        'known["mask"])\n'
+        'ids = np.int32([tokens("Where is my card?")])\n'
+    )
+    file = next(iter(about["signatures"]), "encoder.onnx")
+    if about["format"] == "litert":
+        return (
+            f"from ai_edge_litert.interpreter import Interpreter\n{lines}"
+            f'call = Interpreter("{file}").get_signature_runner()\n'
+            "call(ids=ids)"
+        )
+    return (
+        f"import onnxruntime\n{lines}"
+        f'session = onnxruntime.InferenceSession("{file}")\n'
+        'session.run(None, {"ids": ids})'
+    )

@@ -1,0 +1,192 @@
+"""The words of texts as a layer that takes strings."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.checks import check_choice, check_integer
+from byol_tf.modalities.text.tokens import (
+    AFTER_LOWER,
+    BEFORE_LOWER,
+    FIRST,
+    LETTERS,
+    MASKS,
+    NOTHING,
+    PAIR,
+    SLOTS,
+    UNKNOWN,
+)
+
+FORMS = ("ids", "tf_idf")
+# Of unknown words: no more than tells a text of them from an empty one.
+UNKNOWN_WEIGHT = 1e-3
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Tokens(keras.layers.Layer):
+    """Features of words: the word, its trigrams, the pair with the next.
+
+    `tokens.Tokenizer` gives the same ids without TensorFlow.
+
+    Args:
+        vocabulary: features, see `tokens.features_of`; the first has id 2.
+        idf: weight of each.
+        words: that are taken of a text, the first ones.
+        mask: keys of `tokens.MASKS`, what is masked before all else.
+        form: "ids"; or "tf_idf", how often each id occurs times its weight,
+            of unit length.
+
+    Input: strings `[batch]` in UTF-8; of two texts the first is taken. Bytes
+    that are no UTF-8 separate words. Output: float32, ids `[batch, words, 18]`
+    with 0 for nothing and 1 for an unknown word; or `[batch, ids]`.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        idf: Sequence[float],
+        words: int = 64,
+        mask: Sequence[str] = (),
+        form: str = "ids",
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
+        if len(vocabulary) != len(idf) or not len(vocabulary):
+            raise ValueError(
+                "`vocabulary` and `idf` must be of one length, 1 or more. "
+                f"Received: {len(vocabulary)} and {len(idf)}"
+            )
+        for name in mask:
+            check_choice("mask", name, sorted(MASKS))
+        self.vocabulary, self.idf = list(vocabulary), list(map(float, idf))
+        self.words = check_integer("words", words, 1)
+        self.mask, self.form = tuple(mask), check_choice("form", form, FORMS)
+        # NumPy: tensors would become inputs of an exported graph.
+        self._weights = np.array([0, UNKNOWN_WEIGHT, *self.idf], np.float32)
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        self._table = self._make_table()
+        self.built = True
+
+    def _make_table(self):
+        with tf.init_scope(), tf.device("CPU"):
+            ids = np.arange(len(self.vocabulary)) + FIRST
+            pairs = tf.lookup.KeyValueTensorInitializer(
+                tf.constant(self.vocabulary), tf.constant(ids, tf.int64)
+            )
+            return tf.lookup.StaticHashTable(pairs, NOTHING)
+
+    @property
+    def tables(self) -> list[tf.lookup.StaticHashTable]:
+        """That an exported module must hold."""
+        return [self._table]
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return len(self._weights)
+
+    def call(self, texts):
+        first, _ = parts(tf.convert_to_tensor(texts, tf.string))
+        return self.prepared(self.ids(self.split(first)))
+
+    def prepared(self, ids: tf.Tensor, merge: bool = False) -> tf.Tensor:
+        """What the encoder takes, of int32 ids `[batch, words, 18]`.
+
+        Args:
+            ids: of `ids`, some of them perhaps set to 0.
+            merge: write every id of a text once, for formats that keep one of
+                several numbers that are written to a place.
+        """
+        if self.form == "ids":
+            return tf.cast(ids, tf.float32)
+        flat = tf.reshape(ids, [-1, self.words * SLOTS])
+        weights = tf.gather(self._weights, flat)
+        if merge:
+            flat, weights = _merged(flat, weights)
+        rows = tf.range(tf.shape(flat)[0])[:, None] + tf.zeros_like(flat)
+        places = tf.stack([rows, flat], axis=-1)
+        shape = [tf.shape(flat)[0], self.size]
+        return unit_length(tf.scatter_nd(places, weights, shape))
+
+    def split(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """All words of strings `[batch]` in UTF-8, see `parts`."""
+        for name in self.mask:
+            texts = tf.strings.regex_replace(texts, *MASKS[name])
+        for pattern, new in BEFORE_LOWER:
+            texts = tf.strings.regex_replace(texts, pattern, new)
+        texts = tf.strings.lower(texts, encoding="utf-8")
+        for pattern, new in AFTER_LOWER:
+            texts = tf.strings.regex_replace(texts, pattern, new)
+        return tf.strings.split(texts)
+
+    def ids(self, words: tf.RaggedTensor) -> tf.Tensor:
+        """Int32 ids `[batch, self.words, 18]` of the first of some words."""
+        words = words[:, : self.words]
+        flat = words.values
+        distinct, place = tf.unique(flat)
+        of_word = tf.gather(self._of_words(distinct), place)
+        after = tf.concat([flat[1:], [""]], 0)
+        text = words.value_rowids()
+        last = tf.concat([text[1:], [-1]], 0) != text
+        pairs = self._table.lookup(tf.strings.join([flat, after], " "))
+        pairs = tf.where(last, tf.constant(NOTHING, tf.int64), pairs)
+        slots = tf.concat([of_word[:, :1], pairs[:, None], of_word[:, 1:]], 1)
+        found = words.with_values(tf.cast(slots, tf.int32))
+        return found.to_tensor(NOTHING, shape=[None, self.words, SLOTS])
+
+    def _of_words(self, words):
+        """int64 `[n, 17]` of strings `[n]`: the words, and their trigrams."""
+        own = self._table.lookup(tf.strings.join(["=", words]))
+        own = tf.where(own == NOTHING, tf.constant(UNKNOWN, tf.int64), own)
+        ends = tf.strings.join(["<", words, ">"])
+        letters = tf.strings.unicode_split(ends, "UTF-8")
+        letters = letters.to_tensor("", shape=[None, LETTERS + 2])
+        parts = [letters[:, n : n + LETTERS] for n in range(3)]
+        trigrams = self._table.lookup(tf.strings.join(parts))
+        whole = parts[2] != ""
+        trigrams = tf.where(whole, trigrams, tf.zeros_like(trigrams))
+        return tf.concat([own[:, None], trigrams], 1)
+
+    def compute_output_shape(self, batch_shape):
+        if self.form == "ids":
+            return (batch_shape[0], self.words, SLOTS)
+        return (batch_shape[0], self.size)
+
+    def changed(self, **options) -> "Tokens":
+        """A layer with other options."""
+        return Tokens(**{**self.get_config(), **options})
+
+    def get_config(self):
+        keys = ("vocabulary", "idf", "words", "mask", "form")
+        return {"name": self.name, **{key: getattr(self, key) for key in keys}}
+
+
+def parts(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Both texts of rows that may have two, in UTF-8 whatever the bytes.
+
+    Of a row with one text, the second is that text.
+    """
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
+    first = tf.strings.regex_replace(texts, f"(?s){PAIR}.*", "")
+    second = tf.strings.regex_replace(texts, f"(?s)^[^{PAIR}]*{PAIR}", "")
+    return first, second
+
+
+def _merged(ids, weights):
+    """Each id of a row once, with the sum of its weights; 0 in other places."""
+    same = tf.cast(ids[:, :, None] == ids[:, None, :], tf.float32)
+    count = tf.reduce_sum(same, axis=2)
+    length = ids.shape[1]
+    before = np.tri(length, k=-1, dtype=np.float32)
+    is_first = tf.reduce_sum(same * before, axis=2) < 0.5
+    ids = tf.where(is_first, ids, tf.zeros_like(ids))
+    return ids, tf.where(is_first, weights * count, 0.0)
+
+
+def unit_length(vectors: tf.Tensor) -> tf.Tensor:
+    """Rows divided by their lengths; zeros stay zeros."""
+    squares = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
+    return vectors * tf.math.rsqrt(tf.maximum(squares, 1e-24))

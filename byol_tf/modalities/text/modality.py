@@ -1,0 +1,153 @@
+"""Texts as a modality: from a configuration to what the engine takes.
+
+Arguments and results of the methods are those of `modalities.contract`.
+"""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from byol_tf.checks import check_choice, check_integer, in_section
+from byol_tf.data.decoder import Columns, Decoder
+from byol_tf.modalities.contract import Raw
+from byol_tf.modalities.text import encoder, inputs
+from byol_tf.modalities.text.decode import (
+    EXTENSIONS,
+    Reading,
+    TextError,
+    text_of,
+)
+from byol_tf.modalities.text.layer import Tokens
+from byol_tf.modalities.text.pictures import stripes, written
+from byol_tf.modalities.text.tokens import MASKS, PAIR
+from byol_tf.modalities.text.views import TextViews, TrainView
+from byol_tf.modalities.text.vocabulary import learn
+from byol_tf.reports.grids import views_grid
+from byol_tf.runtime import dtype_policy
+
+NAME = "text"  # of a row
+COUNTED = 200_000  # texts that a vocabulary is learned of, at most
+
+
+class TextModality:
+    """All that is special to texts; see `modalities.contract.Modality`."""
+
+    name = NAME
+    extensions = EXTENSIONS
+    linear = "logistic"  # few labels of sparse vectors, see the contract
+    sizes = staticmethod(inputs.sizes)
+    decode_row = staticmethod(inputs.decode_row)
+    origin = staticmethod(inputs.origin)
+    card = staticmethod(inputs.card)
+    levels = staticmethod(encoder.levels)
+    inputs = staticmethod(inputs.inputs)  # last: it hides the module
+
+    def decoder(self, section) -> Decoder:
+        mask = _mask(section)
+        return Decoder(
+            spec={NAME: tf.TensorSpec((), tf.string)},
+            decode=Reading(mask),
+            extensions=EXTENSIONS,
+            columns=Columns(
+                section.data.text_column, section.data.pair_column, PAIR
+            ),
+            key=mask,
+        )
+
+    def plan(self, section, examples, accelerator):
+        return {}, []
+
+    def fit(self, examples, section) -> Tokens:
+        """Learns the vocabulary of the training texts."""
+        options = section.text
+        with in_section("text"):
+            words = check_integer("words", options.words, 0)
+            most = check_integer("vocabulary", options.vocabulary, 1)
+        mask = _mask(section)
+        found = learn(_texts(examples), most, mask)
+        words = words or found.words
+        logging.info(
+            "Vocabulary: %d features of %d texts; %d words of a text are "
+            "read (text.vocabulary, text.words).",
+            *(len(found.features), found.texts, words),
+        )
+        bag = section.encoder.name == encoder.BAG
+        form = "tf_idf" if bag else "ids"
+        return Tokens(found.features, found.idf, words, mask, form)
+
+    def views(self, section, preprocessor) -> TextViews:
+        options = section.text
+        keys = ("drop", "span", "swap")
+        paired = bool(section.data.pair_column)
+        with in_section("text"):
+            return TextViews(
+                preprocessor, **{k: options[k] for k in keys}, paired=paired
+            )
+
+    def crops(self, section):
+        return {}
+
+    def train_view(self, preprocessor, crops):
+        return TrainView(preprocessor)
+
+    def supervised_augment(self, options):
+        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
+            raise ValueError(
+                "augment.name, mixup and cutmix are of images; leave them as "
+                f"they are for texts. Received: {dict(options)}"
+            )
+
+    def encoder(self, section, preprocessor, row_shape) -> keras.Model:
+        options = section.encoder
+        return encoder.make_encoder(
+            options.name,
+            preprocessor.compute_output_shape((None,))[1:],
+            preprocessor.size,
+            options.widths,
+            dtype_policy(section.precision),
+        )
+
+    def pretrained(self, section, preprocessor, row_shape):
+        raise ValueError("there are no published weights of encoders of texts")
+
+    def raw(self, preprocessor, sizes) -> Raw:
+        vectors = keras.Input((preprocessor.size,))
+        model = keras.Model(vectors, keras.layers.Identity()(vectors))
+        return Raw("TF-IDF", model, preprocessor.changed(form="tf_idf"))
+
+    def preview(self, row) -> np.ndarray:
+        return written(np.asarray(row).item().decode())
+
+    def thumbnail(self, data, side):
+        try:
+            return written(text_of(data), side)
+        except TextError:
+            return None
+
+    def draw_views(self, rows, pair, path) -> None:
+        drawn = [
+            [self.preview(row) for row in rows],
+            *([stripes(view) for view in views] for views in pair),
+        ]
+        views_grid(*map(np.stack, drawn), path)
+
+
+def _mask(section):
+    with in_section("data"):
+        for name in section.data.mask:
+            check_choice("mask", name, sorted(MASKS))
+    return tuple(section.data.mask)
+
+
+def _texts(examples) -> Iterator[str]:
+    """Texts at equal distances."""
+    count = examples.num_examples
+    chosen = np.linspace(0, count - 1, min(count, COUNTED)).round()
+    for row in examples.readable_rows(np.unique(chosen.astype(int))):
+        yield examples.read(row)[NAME].item().decode()
+
+
+TEXT = TextModality()

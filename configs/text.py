@@ -1,0 +1,49 @@
+"""Your own texts: from tables or files to an encoder.
+
+    byol_tf pretrain TEXTS RUN
+
+TEXTS has `train.csv` and, if you like, `test.csv`, with a column `text` and
+perhaps `label`; or is a table (CSV, TSV, JSON lines, Parquet), a file of
+lines, or a folder of text files.
+
+The encoder begins as a projection of TF-IDF, which TF-IDF itself beats by
+little or nothing: on BANKING77, 10-NN 85.1 by TF-IDF, 84 by the projection
+and 85 after these epochs; by logistic regression of 10 labels a class 74.4,
+68.8 and 71.8. More epochs or a higher rate were worse. TF-IDF's row is in
+every table: where it wins, take it.
+"""
+
+from configs import base
+
+
+def get_config():
+    config = base.get_config()
+    config.modality = "text"
+    config.batch_size = 256
+    config.epochs = 3
+    config.precision = "float32"
+
+    config.data.source = "folder"
+    config.data.test_split = ""
+
+    config.encoder.name = "bag"
+
+    config.heads.hidden_size = 512
+    config.heads.projection_size = 128
+
+    config.objective.normalize_projection = True
+    config.objective.target_init = "copy"
+    config.objective.predictor_lr_multiplier = 1.0
+    config.objective.tau = 0.99
+    config.objective.tau_batch = 256
+
+    config.optimizer.name = "adamw"
+    config.optimizer.lr_rule = "sqrt"
+    config.optimizer.base_lr = 5e-3
+    config.optimizer.weight_decay = 0.0
+    config.optimizer.warmup_epochs = 0.3
+
+    config.monitor.every_epochs = 1
+    config.evaluate.knn_k = 10
+    config.evaluate.knn_bank = 20_000
+    return config
