@@ -18,7 +18,7 @@ from byol_tf.lines import csv_cell, first_line
 Path = str | os.PathLike
 
 # Names of temporary files and folders, with the process that made them.
-_KINDS = "csv|html|jsonl?|keras|md|npz|parquet|png|py|yaml"
+_KINDS = "csv|html|jsonl?|keras|md|np[yz]|parquet|png|py|yaml"
 _TEMPORARY = re.compile(rf"\.[\w-]+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)")
 _PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # in paths
 

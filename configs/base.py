@@ -13,8 +13,8 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # What the data are: image, audio, text, or module:object for a kind of your
-    # own, see byol_tf/modalities/contract.py.
+    # What the data are: image, audio, text, history, or module:object for a
+    # kind of your own, see byol_tf/modalities/contract.py.
     config.modality = "image"
     config.seed = 0  # weights, views, data order, label subsets
     config.batch_size = 256  # images of one update; at least 2
@@ -125,6 +125,15 @@ def get_config() -> ml_collections.ConfigDict:
     text.drop = 0.5  # probability of a word to be left out of a view
     text.span = 1.0  # least share of the words, neighbours, in a view; 1: off
     text.swap = 0.0  # probability of a word to change places with the next
+
+    # Of modality=history: how histories are read and changed.
+    config.history = history = ml_collections.ConfigDict()
+    history.length = 128  # items of a history, the newest
+    history.most_items = 20000  # that are known, the most frequent
+    history.half_life = 0.0  # days after which an event counts half; 0: never
+    history.held_out = 0.2  # share of a shop's events that is not trained on
+    history.keep = 0.5  # share of the items that a view keeps
+    history.window = 0.2  # probability that those are neighbours in time
 
     config.encoder = encoder = ml_collections.ConfigDict()
     # Of texts: bag, text_small or text_base, with one width. Of sounds: byol_a,

@@ -25,12 +25,14 @@ class Kind(NamedTuple):
         noun: what a file is; "" for the name of the modality.
         tables: of files with many of them, which lie beside files of other
             kinds as well, as lists of labels.
+        file: by which alone a folder of it is known; "" for none.
     """
 
     recipe: str
     extensions: tuple[str, ...]
     noun: str = ""
     tables: tuple[str, ...] = ()
+    file: str = ""
 
 
 KINDS = {
@@ -54,8 +56,10 @@ KINDS = {
         (".txt", ".text", ".md"),
         tables=(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"),
     ),
+    "history": Kind(
+        "recommender", (".history",), "history file", file="interactions.csv"
+    ),
 }
-
 DEFAULT = "image"  # of arrays, and where no file is known
 
 
@@ -68,7 +72,12 @@ def kind_of(data: str) -> tuple[str, str]:
     Returns:
         A key of `KINDS`, and a line that says why; "" where nothing was seen.
     """
-    seen = Counter(map(_extension, _names(pathlib.Path(data).expanduser())))
+    folder = pathlib.Path(data).expanduser()
+    for name, kind in KINDS.items():
+        if kind.file and (folder / kind.file).is_file():
+            line = f"Data: {name}, by {kind.file}; --modality= says otherwise"
+            return name, line
+    seen = Counter(map(_extension, _names(folder)))
     found = Counter()
     # Notes and lists lie beside files of every kind, so texts come last.
     for name, kind in sorted(KINDS.items(), key=lambda item: item[1].tables):

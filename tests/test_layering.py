@@ -9,7 +9,7 @@ PACKAGE = pathlib.Path(__file__).parent.parent / "byol_tf"
 
 GROUND = "checks files lines locks runtime seeds"
 TOP = "api __main__"  # what a program and a terminal see: they may import all
-MEMBERS = "image audio text"
+MEMBERS = "image audio text history"
 # What a room may import besides itself and, but for `losses`, the ground.
 ROOMS = {
     "losses": "",

@@ -45,6 +45,9 @@ class Decoder:
             such rows, None for axes that differ; None for this decoder.
         of_files: `of_files(files)`: the decoder of a folder's files, from a
             look at some of them; None for this decoder.
+        table: reads a folder whose rows lie together in its file
+            `table.file`: `table(folder, split)` gives `Examples`; None where
+            each row is a file.
         feature: name of the class in `tfds.features` of such rows.
         columns: of tables whose cells may be rows; None for files alone.
         key: what the rows depend on besides their spec.
@@ -56,6 +59,7 @@ class Decoder:
     conform: Callable[[np.ndarray, str], np.ndarray] = _as_it_is
     of_stored: Callable[[str, tuple, np.dtype], "Decoder"] | None = None
     of_files: Callable[[Sequence], "Decoder"] | None = None
+    table: Callable | None = None
     feature: str = ""
     columns: Columns | None = None
     key: object = None

@@ -48,6 +48,11 @@ class Shop:
     weight: np.ndarray
     lines: Sequence[str]
 
+    @property
+    def events(self) -> tuple[np.ndarray, ...]:
+        """Users, items, times and weights."""
+        return self.user, self.item, self.time, self.weight
+
 
 def read_shop(
     folder: str,

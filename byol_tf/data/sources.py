@@ -88,6 +88,8 @@ def load(
         examples = load_listed(root, paths, decoder, store, title)
     elif source == "folder" and _in_tables(directory, decoder):
         examples = load_cells(directory, split, decoder, label_column)
+    elif source == "folder" and _has_table(directory, decoder):
+        examples = decoder.table(directory, split)
     elif source == "folder":
         examples = load_folder(
             directory, split, decoder, store, layout, label_column
@@ -124,7 +126,7 @@ def check_folder(
         directory, split, decoder, labels: see `load`, with source "folder".
         *layout: `layout` and `label_column`.
     """
-    if _in_tables(directory, decoder):
+    if _in_tables(directory, decoder) or _has_table(directory, decoder):
         return
     kind = decoder.extensions, decoder.name
     found = find_split(directory, split, *kind, *layout)
@@ -137,6 +139,12 @@ def check_folder(
 def _in_tables(directory, decoder):
     """Whether rows are cells of tables, not files."""
     return decoder.columns is not None and bool(find_tables(directory))
+
+
+def _has_table(directory, decoder):
+    """Whether the rows lie together in one file of a folder."""
+    table = decoder.table
+    return bool(table) and (pathlib.Path(directory) / table.file).is_file()
 
 
 def _check_labelled(name, labels, labelled):

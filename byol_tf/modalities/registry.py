@@ -10,6 +10,7 @@ MEMBERS = {
     "image": "byol_tf.modalities.image.modality:IMAGE",
     "audio": "byol_tf.modalities.audio.modality:AUDIO",
     "text": "byol_tf.modalities.text.modality:TEXT",
+    "history": "byol_tf.modalities.history.modality:HISTORY",
 }
 
 

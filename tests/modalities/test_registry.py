@@ -23,7 +23,7 @@ def test_names_stand_for_members_and_objects_of_modules():
 @pytest.mark.parametrize("name", ["", "smell", ":", "os:", ".os:path"])
 def test_what_is_no_name_is_refused_with_those_there_are(name):
     with pytest.raises(
-        ValueError, match=r"must be one of image, audio, text, or .*:object"
+        ValueError, match=r"one of image, audio, text, history, or .*:object"
     ):
         load_modality(name)
 

@@ -84,12 +84,12 @@ def nearest(
         if same:
             own = np.arange(len(found))
             found[own, own + start] = 0
-        parts.append(_largest(found, count))
+        parts.append(largest(found, count))
     return sparse.vstack(parts, "csr")
 
 
-def _largest(values, count):
-    """The largest positive values of each row, as a sparse matrix."""
+def largest(values: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Keeps the largest positive values of each row, as a sparse matrix."""
     if count < values.shape[1]:
         least = np.partition(values, -count, axis=1)[:, -count, None]
         values = np.where(values >= least, values, 0)

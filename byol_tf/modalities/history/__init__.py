@@ -1,0 +1,1 @@
+"""Histories: what one user did with items, and when."""

@@ -1,0 +1,118 @@
+"""From rows of histories to vectors of items: preparation and views."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.checks import check_number, check_positive
+from byol_tf.modalities.history.rows import NONE
+from byol_tf.seeds import fractions
+
+_DAY = 1440.0  # minutes
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class Histories(keras.layers.Layer):
+    """Histories as vectors of length 1 with a number for each known item.
+
+    Args:
+        keys: of the known items, see `rows.key_of`, ascending.
+        half_life: days after which an event counts half; 0 for never.
+    """
+
+    def __init__(self, keys=(), half_life: float = 0.0, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
+        self.keys = tuple(int(key) for key in keys)
+        self.half_life = float(half_life)
+
+    def call(self, batch):
+        """int32 `[batch, length, 3]` to float32 `[batch, items]`."""
+        rows = tf.cast(batch, tf.int32)
+        keys, minutes = rows[..., 0], tf.cast(rows[..., 1], tf.float32)
+        weight = tf.cast(rows[..., 2], tf.float32) / 1000
+        if self.half_life:
+            newest = tf.reduce_max(minutes, axis=1, keepdims=True)
+            age = (newest - minutes) / (_DAY * self.half_life)
+            weight *= tf.pow(0.5, tf.maximum(age, 0.0))
+        table = tf.constant(np.array(self.keys, np.int32))
+        flat = tf.reshape(keys, [-1])
+        place = tf.searchsorted(table, flat)
+        place = tf.minimum(place, len(self.keys) - 1)
+        known = tf.equal(tf.gather(table, place), flat)
+        weight = tf.where(known, tf.reshape(weight, [-1]), 0.0)
+        count, length = tf.shape(keys)[0], tf.shape(keys)[1]
+        number = tf.repeat(tf.range(count), length)
+        found = tf.scatter_nd(
+            tf.stack([number, place], 1), weight, [count, len(self.keys)]
+        )
+        found = tf.ensure_shape(found, [None, len(self.keys)])
+        return unit(found)
+
+    def compute_output_shape(self, batch_shape):
+        return (batch_shape[0], len(self.keys))
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "keys": list(self.keys),
+            "half_life": self.half_life,
+        }
+
+
+def unit(vectors: tf.Tensor) -> tf.Tensor:
+    """Rows of length 1; rows of zeros stay."""
+    square = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
+    return vectors * tf.math.rsqrt(tf.maximum(square, 1e-12))
+
+
+class HistoryViews:
+    """Two random parts of each history, or windows of its time.
+
+    Args:
+        prepare: from rows to what the encoder takes.
+        keep: share of the items that a view keeps.
+        window: probability that those are neighbours in time.
+        length: places of a row.
+    """
+
+    def __init__(
+        self,
+        prepare: Histories,
+        length: int,
+        keep: float = 0.5,
+        window: float = 0.2,
+    ):
+        self.prepare, self.length = prepare, length
+        self.keep = check_positive("keep", keep, 1.0)
+        self.window = check_number("window", window, 0, 1)
+
+    def numbers(self, seed, count):
+        return fractions(seed, [count, 2 * (self.length + 2)])
+
+    def cut(self, row, numbers):
+        return (row,)
+
+    def __call__(self, batch, seed):
+        rows = batch[0] if isinstance(batch, tuple) else batch
+        numbers = self.numbers(seed, tf.shape(rows)[0])
+        return tuple(
+            self.prepare(self._part(rows, drawn))
+            for drawn in tf.split(numbers, 2, axis=1)
+        )
+
+    def _part(self, rows, numbers):
+        """Rows of which one part is kept, at least one item of each."""
+        drawn, coin, start = tf.split(numbers, [self.length, 1, 1], axis=1)
+        there = tf.not_equal(rows[..., 0], NONE)
+        count = tf.reduce_sum(tf.cast(there, tf.float32), 1, keepdims=True)
+        size = tf.math.ceil(count * self.keep)
+        first = tf.floor(start * (count - size + 1))
+        place = tf.range(self.length, dtype=tf.float32)[None]
+        near = (place >= first) & (place < first + size)
+        kept = tf.where(coin < self.window, near, drawn < self.keep) & there
+        least = tf.where(there, drawn, 2.0)
+        least = tf.equal(least, tf.reduce_min(least, axis=1, keepdims=True))
+        none = tf.logical_not(tf.reduce_any(kept, axis=1, keepdims=True))
+        kept = kept | (none & least & there)
+        keys = tf.where(kept, rows[..., 0], NONE)
+        return tf.concat([keys[..., None], rows[..., 1:]], axis=-1)
