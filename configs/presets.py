@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 FLAG = "--config.augment.preset="
 PRESETS = {
-    # Scenes and animals, whose colour says something: mild colours.
-    "photos": {"hue": 0.02, "grayscale": 0.0, "solarize": (0.0, 0.0)},
+    # Scenes and animals, whose colour says something: mild colours, and no
+    # blur of views that are small already.
+    "photos": {
+        "hue": 0.02,
+        "grayscale": 0.0,
+        "blur": (0.0, 0.0),
+        "solarize": (0.0, 0.0),
+    },
     # Products on a plain background, which differ in colour and print: larger
     # crops, hardly any change of colour.
     "products": {

@@ -51,6 +51,9 @@ NOT_RUN = {
     ),
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
+    "byol_tf convert efficientnet_lite0": "test_published.py makes such a run",
+    "byol_tf embed runs/imagenet": "goes on with the run before it",
+    "byol_tf tune $HOME/photos runs/colours": "forty minutes",
     "python tune.py --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"
