@@ -27,6 +27,7 @@ def test_what_is_given_holds_and_the_rest_follows_the_preset(capsys):
     assert arguments[:2] == given
     assert set(arguments[2:]) == {
         "--config.augment.grayscale=0.0",
+        "--config.augment.blur=(0.0, 0.0)",
         "--config.augment.solarize=(0.0, 0.0)",
     }
     assert "Preset photos: grayscale=0.0" in capsys.readouterr().out
