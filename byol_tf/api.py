@@ -12,6 +12,7 @@ from byol_tf.evaluation.fewshot import few_shot_accuracy
 from byol_tf.evaluation.knn import knn_accuracy, nearest_neighbours
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import logistic_classifiers
+from byol_tf.evaluation.pose import add_error, add_s_error
 from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.export.simple import export_saved_model
 from byol_tf.jobs.pretrain import program
@@ -32,6 +33,7 @@ from byol_tf.optim.schedules import CosineTau, WarmupCosine
 from byol_tf.reports.grids import neighbours_grid, views_grid
 from byol_tf.reports.plots import curves
 from byol_tf.runs.encoder import load_encoder
+from byol_tf.tasks.pose import solve_pose
 from byol_tf.tasks.task import Task, VectorTask
 from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
 
@@ -60,6 +62,8 @@ __all__ = [
     "VectorTask",
     "View",
     "WarmupCosine",
+    "add_error",
+    "add_s_error",
     "as_keras_cv_backbone",
     "balanced_subset",
     "collapse_statistics",
@@ -78,6 +82,7 @@ __all__ = [
     "neighbours_grid",
     "pretrain",
     "ridge_classifier",
+    "solve_pose",
     "vector_encoder",
     "views_grid",
 ]

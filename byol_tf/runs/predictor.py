@@ -19,6 +19,7 @@ from byol_tf.lines import printable, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.drawn import draw_marks, whole_image
 from byol_tf.tasks.task import WRITTEN
+from byol_tf.tasks.tiled import cut_tiles
 
 OK = "ok"  # status of an image that was predicted
 
@@ -37,6 +38,7 @@ def predict_folder(
     target: str | os.PathLike,
     batch_size: int = 256,
     drawings: str | os.PathLike | None = None,
+    tiles: tuple[int, int] | None = None,
 ) -> Predicted:
     """Predicts all files of a folder and writes a CSV file.
 
@@ -55,6 +57,9 @@ def predict_folder(
         batch_size: files at once.
         drawings: folder for a PNG file of each image with what was found
             drawn into it, `<path>.png`; None for none.
+        tiles: columns and rows of overlapping parts that an image is cut
+            into, for small objects in large images; what is found in them
+            and in the whole is joined. None for the whole alone.
 
     Raises:
         ValueError: there is no such folder, no file in it, none that can be
@@ -72,7 +77,9 @@ def predict_folder(
 
     def decode(path):
         file = items.read(path)
-        return classifier.decode(file), classifier.origin(file)
+        if tiles is None:
+            return classifier.decode(file), classifier.origin(file)
+        return _parts(classifier, file, tiles)
 
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
@@ -132,17 +139,43 @@ def _rows(classifier, predict, pairs, describe):
     good = [(p, *d) for p, d in pairs if not isinstance(d, Unreadable)]
     columns = {}
     if good:
-        names, inputs, origins = zip(*good, strict=True)
-        batch = classifier.batch(inputs)
-        origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
-        decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
-        rows = describe({n: value.numpy() for n, value in decoded.items()})
+        names, *entries = zip(*good, strict=True)
+        if len(entries) == 2:
+            rows = describe(_predicted(classifier, predict, *entries))
+        else:
+            rows = [
+                row
+                for parts in zip(*entries, strict=True)
+                for row in describe(_joined(classifier, predict, *parts))
+            ]
         columns = dict(zip(names, rows, strict=True))
     return [
         (path, OK if path in columns else str(result), row)
         for path, result in pairs
         for row in _several(columns.get(path))
     ]
+
+
+def _predicted(classifier, predict, inputs, origins):
+    """What is predicted of a batch, as arrays by name."""
+    batch = classifier.batch(inputs)
+    origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
+    decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
+    return {name: value.numpy() for name, value in decoded.items()}
+
+
+def _parts(classifier, file, tiles):
+    """Inputs and origins of an image and its tiles, and their places."""
+    files, places = cut_tiles(file, tiles)
+    inputs = [classifier.decode(part) for part in files]
+    return inputs, [classifier.origin(part) for part in files], places
+
+
+def _joined(classifier, predict, inputs, origins, places):
+    """What is predicted of one image in parts, as a batch of one."""
+    parts = _predicted(classifier, predict, inputs, origins)
+    whole = classifier.task.joined(parts, places)
+    return {name: np.asarray(value)[None] for name, value in whole.items()}
 
 
 def _draw(task, items, rows, folder):

@@ -13,6 +13,7 @@ from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
 from byol_tf.tasks.detected import Detected
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.task import Labelled, Task, head_inputs
+from byol_tf.tasks.tiled import join_boxes
 
 CORNERS = ("x0", "y0", "x1", "y1")  # columns of a CSV file
 MOST = 100  # objects of an image, as in COCO's AP
@@ -235,6 +236,15 @@ class Detection(Task):
         self, decoded: Mapping[str, np.ndarray], side: int
     ) -> Mapping[str, np.ndarray]:
         return {**decoded, "boxes": decoded["boxes"] / side}
+
+    def joined(
+        self, decoded: Mapping[str, np.ndarray], places: np.ndarray
+    ) -> Mapping[str, np.ndarray]:
+        keys = ("boxes", "scores", "classes")
+        found = join_boxes(*(decoded[key] for key in keys), places)
+        whole = {k: v[: self.most] for k, v in zip(keys, found, strict=True)}
+        whole["count"] = (whole["scores"] >= self.confidence).sum()
+        return whole
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
         """For each image a row for each object of enough confidence."""

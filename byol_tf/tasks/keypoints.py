@@ -1,5 +1,6 @@
 """Positions of named points in an image."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -20,6 +21,7 @@ from byol_tf.tasks import heatmaps
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.mirrored import described, mirrored
+from byol_tf.tasks.pose import COLUMNS, SURE, RigidModel
 from byol_tf.tasks.task import (
     VECTOR,
     Collected,
@@ -69,6 +71,8 @@ class Keypoints(VectorTask):
             False, as in releases before 0.3: their centre squares, outside
             of which a point counts as not seen.
         head: "heatmap" or "vector".
+        pose: None, or what `RigidModel` takes: rows then have the pose of the
+            object that the points are of.
     """
 
     name = "keypoints"
@@ -88,12 +92,20 @@ class Keypoints(VectorTask):
         crops: bool = False,
         whole: bool = False,
         head: str = "vector",
+        pose: Mapping | None = None,
     ):
         super().__init__(columns)
+        self.model = RigidModel(**pose) if pose else None
         self.head_name = check_choice("task.head", head, HEADS)
         self.clip_norm = 5.0 if head == "heatmap" else 0.0
         self.whole_images = bool(whole)
         self.names = _names(self.columns)
+        unknown = set(self.model.points if self.model else ()) - {*self.names}
+        if unknown:
+            raise ValueError(
+                f"the 3-D model has a point {min(unknown)!r}, which is not "
+                f"learned; there are {', '.join(self.names)}"
+            )
         if self.columns != _columns(self.names):
             raise ValueError(
                 "`columns` must be pairs of <name>_x and <name>_y. Received: "
@@ -255,6 +267,8 @@ class Keypoints(VectorTask):
             out_of = positions.out_of_whole if self.whole_images else out_of
             pairs = out_of(pairs, origin["size"])
             points = tf.reshape(pairs, tf.shape(points))
+            if self.model:
+                further["size"] = tf.cast(origin["size"], tf.float32)
         return {self.prediction: points, **further}
 
     def as_decoded(self, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -265,15 +279,29 @@ class Keypoints(VectorTask):
         return Placed(self.metrics, self.prediction)
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """The coordinates of every point; of heatmaps how sure they are."""
+        """The coordinates of every point; of heatmaps how sure they are.
+
+        With a 3-D model also the pose, see `pose.COLUMNS`.
+        """
         rows = super().rows(decoded)
-        if "confidence" not in decoded:
-            return rows
-        names = [f"{name}_confidence" for name in self.names]
-        return [
-            {**row, **dict(zip(names, map(float, sure), strict=True))}
-            for row, sure in zip(rows, decoded["confidence"], strict=True)
-        ]
+        if "confidence" in decoded:
+            names = [f"{name}_confidence" for name in self.names]
+            for row, sure in zip(rows, decoded["confidence"], strict=True):
+                row |= dict(zip(names, map(float, sure), strict=True))
+        if self.model and "size" in decoded:
+            for row, size in zip(rows, decoded["size"], strict=True):
+                row |= self._pose(row, size)
+        return rows
+
+    def _pose(self, row, size):
+        """The columns of the pose, empty where there is none."""
+        found = {
+            name: (row[f"{name}_x"] * size[0], row[f"{name}_y"] * size[1])
+            for name in self.names
+            if row.get(f"{name}_confidence", 1.0) >= SURE
+        }
+        pose = self.model.solve(found)
+        return pose.row() if pose else dict.fromkeys(COLUMNS, "")
 
     def marks(
         self, rows: Sequence[Mapping], width: int, height: int
@@ -333,6 +361,7 @@ class Keypoints(VectorTask):
             "crops": not self.shown_whole,
             "whole": self.whole_images,
             "head": self.head_name,
+            "pose": dataclasses.asdict(self.model) if self.model else None,
         }
 
 

@@ -229,6 +229,22 @@ class Task(abc.ABC):
         """
         return decoded
 
+    def joined(
+        self, decoded: Mapping[str, np.ndarray], places: np.ndarray
+    ) -> Mapping[str, np.ndarray]:
+        """One prediction of those of an image and its parts.
+
+        Args:
+            decoded: with the origin of each part.
+            places: of the parts in the image, see `tiled.tile_places`.
+
+        Raises:
+            ValueError: predictions of parts make none of the whole.
+        """
+        raise ValueError(
+            f"predictions of {self.name} are of whole images; leave out --tiles"
+        )
+
     @abc.abstractmethod
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list:
         """For each example a dict by column of a CSV file.

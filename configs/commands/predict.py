@@ -41,6 +41,12 @@ _CONFIDENCE = flags.DEFINE_float(
 )
 _MOST = flags.DEFINE_integer("most", None, "Of objects: how many in an image.")
 _CLASSES = flags.DEFINE_list("classes", None, "Of objects: of these alone.")
+_TILES = flags.DEFINE_string(
+    "tiles", "", "Of objects: find them in overlapping parts, such as 2x2, too."
+)
+_POSE = flags.DEFINE_string(
+    "pose", "", "Of points: JSON with a 3-D model and a camera, for poses."
+)
 
 
 def main():
@@ -53,4 +59,6 @@ def main():
         *(_CONFIG.value, _WORKDIR.value, _TASK.value, _IMAGES.value),
         out=_OUT.value,
         options={k: v for k, v in options.items() if v is not None},
+        tiles=_TILES.value,
+        pose=_POSE.value,
     )

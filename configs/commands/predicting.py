@@ -12,6 +12,8 @@ def predict(
     directory: str,
     out: str | None = None,
     options: Mapping | None = None,
+    tiles: str = "",
+    pose: str = "",
 ) -> None:
     """Predicts all files of a folder, and says in lines what was written.
 
@@ -22,6 +24,8 @@ def predict(
         directory: the folder, or a CSV file that names files.
         out: file to write; None for predictions.csv in the run folder.
         options: of the task, in place of its own.
+        tiles: "2x2" for parts of large images.
+        pose: JSON file of a 3-D model, for the pose of its points.
     """
     door.check_classifier(workdir)
     if not directory.lower().endswith(".json"):
@@ -32,7 +36,12 @@ def predict(
         from byol_tf.jobs.finetune import build
 
     done = build.predicted(
-        *(config, workdir, directory), task=task, out=out, options=options
+        *(config, workdir, directory),
+        task=task,
+        out=out,
+        options=options,
+        tiles=tiles,
+        pose=pose,
     )
     print(f"Predicted {done.images - len(done.unread)} images: {done.path}")
     if done.unread:

@@ -28,8 +28,10 @@ from byol_tf.runs.encoder import (
     load_encoder,
 )
 from byol_tf.tasks import registry
+from byol_tf.tasks.pose import read_model
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import VECTOR, Labelled
+from byol_tf.tasks.tiled import parse_tiles
 
 _PIXELS = 2**21  # of whole images at once
 _SOUNDS = 16  # whole ones at once
@@ -223,7 +225,15 @@ def _task_of(file):
 
 
 def predicted(
-    config, workdir, directory, *, task="", out=None, options=None
+    config,
+    workdir,
+    directory,
+    *,
+    task="",
+    out=None,
+    options=None,
+    tiles="",
+    pose="",
 ) -> prediction.Predicted:
     """Predicts a folder with what was fine-tuned.
 
@@ -238,6 +248,9 @@ def predicted(
             folder, or a name without an ending, takes `predictions.csv` and
             drawn images, see `predict_folder`.
         options: of the task, in place of its own; None leaves them.
+        tiles: "2x2" cuts images into parts, see `predict_folder`; "" does not.
+        pose: of keypoints: JSON file of a 3-D model, see `read_model`; "" for
+            the points alone.
 
     Raises:
         ValueError: the task has no such option, or `out` is a folder in
@@ -245,6 +258,9 @@ def predicted(
     """
     name = classifier_name(config, workdir, task)
     classifier = load_classifier(workdir, name, task or None, config.modality)
+    if pose:
+        model = dataclasses.asdict(read_model(pose))
+        options = {**(options or {}), "pose": model}
     if options:
         changed = _changed(classifier.task, options, task)
         classifier = dataclasses.replace(classifier, task=changed)
@@ -260,6 +276,7 @@ def predicted(
         target,
         _at_once(config, classifier),
         drawings,
+        parse_tiles(tiles) if tiles else None,
     )
     known = ("task", "title", "data", "data_fingerprint", "sha256")
     about = {key: classifier.about.get(key) for key in known}

@@ -88,9 +88,12 @@ def scenes(tmp_path_factory):
     return make_scenes(tmp_path_factory.mktemp("scenes") / "shapes", train=1)
 
 
-def predict(workdir, data, out, **changed):
+def predict(workdir, data, out, tiles="", **changed):
     finetune_builders.predicted(
-        *(finetune.get_config(), workdir, data), out=out, options=changed
+        *(finetune.get_config(), workdir, data),
+        out=out,
+        options=changed,
+        tiles=tiles,
     )
     return out
 
@@ -120,6 +123,11 @@ def test_boxes_are_rows_in_pixels_of_the_image(workdir, scenes, tmp_path):
     with open(out, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["", "square", "square"]
+    out = predict(workdir, tmp_path, out, tiles="2x1", confidence=0.0)
+    with open(out, newline="") as file:
+        tiled = [row for row in csv.DictReader(file) if row["score"]]
+    assert max(float(row["x1"]) for row in tiled) <= 48
+    assert {row["path"] for row in tiled} == set(limits)
     with pytest.raises(ValueError, match="detection has no option alpha"):
         predict(workdir, tmp_path, out, alpha=1)
 

@@ -1,0 +1,71 @@
+"""How near the pose of a rigid object is to the true one.
+
+References: Hinterstoisser et al. 2012, "Model based training, detection and
+pose estimation of texture-less 3D objects"; Xiang et al. 2018, "PoseCNN".
+"""
+
+import numpy as np
+
+_CHUNK = 512  # points whose distances to all are held at once
+
+
+def add_error(
+    rotation: np.ndarray,
+    translation: np.ndarray,
+    true_rotation: np.ndarray,
+    true_translation: np.ndarray,
+    points: np.ndarray,
+) -> float:
+    """ADD: the mean distance of the model's points in both poses.
+
+    Args:
+        rotation: `[3, 3]`, from the model to the camera.
+        translation: `[3]`, in units of the model.
+        true_rotation: `[3, 3]`.
+        true_translation: `[3]`.
+        points: of the model, `[n, 3]`.
+
+    Returns:
+        In units of the model.
+    """
+    found = points @ np.transpose(rotation) + translation
+    true = points @ np.transpose(true_rotation) + true_translation
+    return float(np.linalg.norm(found - true, axis=1).mean())
+
+
+def add_s_error(
+    rotation: np.ndarray,
+    translation: np.ndarray,
+    true_rotation: np.ndarray,
+    true_translation: np.ndarray,
+    points: np.ndarray,
+) -> float:
+    """ADD-S, of symmetric objects: to the nearest point, see `add_error`."""
+    found = points @ np.transpose(rotation) + translation
+    true = points @ np.transpose(true_rotation) + true_translation
+    nearest = [
+        np.linalg.norm(found[None] - part[:, None], axis=2).min(axis=1)
+        for part in np.split(true, range(_CHUNK, len(true), _CHUNK))
+    ]
+    return float(np.concatenate(nearest).mean())
+
+
+def diameter(points: np.ndarray) -> float:
+    """The largest distance of two of a model's points `[n, 3]`."""
+    return max(
+        float(np.linalg.norm(points - point, axis=1).max()) for point in points
+    )
+
+
+def right_poses(
+    errors: np.ndarray, diameter: float, share: float = 0.1
+) -> float:
+    """Share of poses whose ADD (or ADD-S) is below a tenth of the diameter.
+
+    Args:
+        errors: `[n]`; NaN where no pose was found, which is wrong.
+        diameter: of the model.
+        share: of it.
+    """
+    # Also false for NaN.
+    return float(np.mean(np.asarray(errors) < share * diameter))

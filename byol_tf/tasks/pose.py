@@ -1,0 +1,138 @@
+"""The pose of a rigid object, from points in an image and its 3-D model."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.checks import require
+from byol_tf.files import loading, read_json
+
+EXTRA = "pose"  # of this package
+LEAST = 4  # points that a pose follows from
+SURE = 0.3  # confidence from which a point counts
+COLUMNS = (
+    *("rotation_x", "rotation_y", "rotation_z"),
+    *("translation_x", "translation_y", "translation_z"),
+    "reprojection_px",
+)
+
+
+class Pose(NamedTuple):
+    """Where an object is, seen from the camera.
+
+    Attributes:
+        rotation: float64 `[3, 3]`, from the model's axes to the camera's:
+            x to the right, y down, z away from it.
+        translation: float64 `[3]`, in units of the model.
+        error_px: root mean square distance of the points to those that the
+            pose predicts, in pixels.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    error_px: float
+
+    def row(self) -> dict[str, float]:
+        """By `COLUMNS`: axis times angle in radians, translation, error."""
+        cv2 = require("cv2", EXTRA)
+        turned = cv2.Rodrigues(self.rotation)[0].ravel()
+        values = (*turned, *self.translation, self.error_px)
+        return dict(zip(COLUMNS, map(float, values), strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class RigidModel:
+    """Named points of an object and the camera that sees it.
+
+    Attributes:
+        points: x, y and z of each by name, in any unit.
+        camera: intrinsics `[3][3]` in pixels: focal lengths and the centre.
+    """
+
+    points: Mapping[str, Sequence[float]]
+    camera: Sequence[Sequence[float]]
+
+    def __post_init__(self):
+        for name, place in self.points.items():
+            if np.shape(place) != (3,) or not np.isfinite(place).all():
+                raise ValueError(
+                    "points of a 3-D model must be [x, y, z]. Received: "
+                    f"{place!r} for {name!r}"
+                )
+        camera = np.array(self.camera, np.float64)
+        if camera.shape != (3, 3) or not (np.diag(camera) > 0).all():
+            raise ValueError(
+                "`camera` must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in "
+                f"pixels. Received: {self.camera!r}"
+            )
+
+    def solve(self, found: Mapping[str, Sequence[float]]) -> Pose | None:
+        """The pose from places in the image, in pixels, by name.
+
+        None where fewer than four points have a place, or none fits.
+        """
+        names = [name for name in self.points if name in found]
+        if len(names) < LEAST:
+            return None
+        return solve_pose(
+            np.array([self.points[name] for name in names]),
+            np.array([found[name] for name in names]),
+            np.array(self.camera),
+        )
+
+
+def read_model(path: str | os.PathLike) -> RigidModel:
+    """Reads a JSON file with `points` and `camera`, see `RigidModel`.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    with loading(path):
+        value = read_json(path)
+        return RigidModel(value["points"], value["camera"])
+
+
+def solve_pose(
+    model: np.ndarray, points: np.ndarray, camera: np.ndarray
+) -> Pose | None:
+    """The pose of least squares, by OpenCV's SQPNP and Levenberg-Marquardt.
+
+    Args:
+        model: points of the object `[n, 3]`, four at least.
+        points: the same in the image, `[n, 2]`, pixels.
+        camera: intrinsics `[3, 3]`, pixels, of an image without distortion.
+
+    Returns:
+        The pose, or None if none lies before the camera.
+
+    Raises:
+        ValueError: OpenCV is not installed.
+
+    Reference: Terzakis and Lourakis 2020, "A consistently fast and globally
+    optimal solution to the perspective-n-point problem".
+    """
+    cv2 = require("cv2", EXTRA)
+    model, points, camera = (
+        np.ascontiguousarray(array, np.float64)
+        for array in (model, points, camera)
+    )
+    try:
+        good, turned, moved = cv2.solvePnP(
+            model, points, camera, None, flags=cv2.SOLVEPNP_SQPNP
+        )
+        if not good:
+            return None
+        turned, moved = cv2.solvePnPRefineLM(
+            model, points, camera, None, turned, moved
+        )
+    except cv2.error:  # of points that all lie on a line
+        return None
+    again = cv2.projectPoints(model, turned, moved, camera, None)[0][:, 0]
+    error = np.sqrt(np.mean(np.sum((again - points) ** 2, axis=1)))
+    rotation, moved = cv2.Rodrigues(turned)[0], moved.ravel()
+    if not np.isfinite(error) or not moved[2] > 0:
+        return None
+    return Pose(rotation, moved, float(error))

@@ -1,0 +1,155 @@
+"""Objects of a large image, found in its parts and joined."""
+
+import os
+import re
+
+import numpy as np
+
+from byol_tf.modalities.image.inputs import png
+from byol_tf.tasks.drawn import whole_image
+
+OVERLAP = 0.2  # of a tile, with the next one
+_SAME = 0.5  # overlap of two boxes of one object
+_BORDER = 0.02  # of a tile: a box that ends so near to its border is cut
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)
+
+
+def parse_tiles(text: str) -> tuple[int, int]:
+    """Columns and rows of "2x3".
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    found = re.fullmatch(r"([1-9]\d?)x([1-9]\d?)", text)
+    if not found:
+        raise ValueError(
+            "--tiles must be columns by rows from 1 to 99, such as 2x2. "
+            f"Received: {text!r}"
+        )
+    return int(found[1]), int(found[2])
+
+
+def tile_places(width: int, height: int, grid: tuple[int, int]) -> np.ndarray:
+    """The whole image, then its tiles, which overlap.
+
+    Returns:
+        int `[1 + columns * rows, 4]`: left, top, right, bottom; `[1, 4]` for
+        one tile.
+    """
+    whole = (0, 0, width, height)
+    if grid == (1, 1):
+        return np.array([whole])
+    across, down = (
+        _spans(n, k) for n, k in zip((width, height), grid, strict=True)
+    )
+    tiles = [(x0, y0, x1, y1) for y0, y1 in down for x0, x1 in across]
+    return np.array([whole, *tiles])
+
+
+def _spans(length, count):
+    size = min(int(np.ceil(length / (count - (count - 1) * OVERLAP))), length)
+    starts = np.linspace(0, length - size, count).round().astype(int)
+    return [(start, start + size) for start in starts.tolist()]
+
+
+def cut_tiles(
+    data: bytes | str | os.PathLike, grid: tuple[int, int]
+) -> tuple[list[bytes], np.ndarray]:
+    """PNG files of an image and its tiles, and `tile_places`.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    pixels = whole_image(data)
+    places = tile_places(*pixels.shape[1::-1], grid)
+    return [png(pixels[y0:y1, x0:x1]) for x0, y0, x1, y1 in places], places
+
+
+def join_boxes(
+    boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, places
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes of all tiles as boxes of the image, each object once.
+
+    Of an object that several tiles show whole, the surest box stays; pieces
+    that tiles cut off give way to it, or become the box around them.
+
+    Args:
+        boxes: float `[tiles, k, 4]`, in pixels of each tile.
+        scores: `[tiles, k]`; boxes of score 0 are none.
+        classes: int `[tiles, k]`.
+        places: of the tiles, see `tile_places`.
+
+    Returns:
+        Boxes `[n, 4]` in pixels of the image, scores and classes, by
+        descending score.
+    """
+    tile, rank = np.nonzero(scores > 0)
+    places = np.float64(places)
+    moved = boxes[tile, rank] + np.tile(places[tile, :2], 2)
+    cut = _cut(moved, places[tile], places.max(axis=0))
+    labels, score = classes[tile, rank], np.float64(scores[tile, rank])
+    kept: list[int] = []
+    for i in np.lexsort((-score, cut.any(axis=1))):
+        others = [j for j in kept if labels[j] == labels[i]]
+        for j in others:
+            if tile[j] != tile[i] and _one_object(moved, cut, i, j):
+                _absorb(moved, cut, i, j)
+                score[j] = max(score[i], score[j])
+                break
+        else:
+            kept.append(i)
+    kept = sorted(kept, key=lambda i: -score[i])
+    return moved[kept], score[kept], labels[kept]
+
+
+def _cut(boxes, places, limits):
+    """Which sides end at a border of the tile that is none of the image."""
+    size = places[:, 2:] - places[:, :2]
+    near = np.abs(boxes - places) <= np.tile(_BORDER * size, 2)
+    inner = np.column_stack([places[:, :2] > 0, places[:, 2:] < limits[2:]])
+    return near & inner
+
+
+def _one_object(boxes, cut, i, j):
+    one, other = boxes[[i, j]]
+    low = np.maximum(one[:2], other[:2])
+    high = np.minimum(one[2:], other[2:])
+    size = np.maximum(high - low, 0)
+    both, areas = size.prod(), [_area(one), _area(other)]
+    if not (cut[i].any() or cut[j].any()):
+        return both >= _SAME * (sum(areas) - both)
+    if both >= _SAME * min(areas):
+        return True
+    return _facing(boxes, cut, i, j, _LEFT) or _facing(boxes, cut, i, j, _TOP)
+
+
+def _facing(boxes, cut, i, j, side):
+    """Whether both are cut where they meet, and of one height (or width)."""
+    opposite, across = side + 2, 1 - side
+    for a, b in ((i, j), (j, i)):
+        meet = boxes[a, opposite] >= boxes[b, side]
+        if cut[a, opposite] and cut[b, side] and meet:
+            low = boxes[[a, b], across]
+            high = boxes[[a, b], across + 2]
+            shared = high.min() - low.max()
+            if shared >= _SAME * (high.max() - low.min()):
+                return True
+    return False
+
+
+def _absorb(boxes, cut, i, j):
+    """Widens the box j by i if both are pieces."""
+    if not cut[j].any():
+        return
+    boxes[j, :2] = np.minimum(boxes[i, :2], boxes[j, :2])
+    boxes[j, 2:] = np.maximum(boxes[i, 2:], boxes[j, 2:])
+    for side in (_LEFT, _TOP):
+        opposite = side + 2
+        if cut[i, opposite] and cut[j, side]:
+            cut[j, side] = cut[i, side]
+        elif cut[i, side] and cut[j, opposite]:
+            cut[j, opposite] = cut[i, opposite]
+
+
+def _area(box):
+    return (box[2:] - box[:2]).prod()
