@@ -49,12 +49,13 @@ class Examples:
         taken: of a folder what was taken and left out, see `Layout.about`.
     """
 
-    rows: np.ndarray | Rows | Ragged | Encoded
+    # Rows and paths may be gigabytes: a traceback must not write them out.
+    rows: np.ndarray | Rows | Ragged | Encoded = dataclasses.field(repr=False)
     labels: np.ndarray
     class_names: tuple[str, ...] = ()
     name: str = "images"
     skipped: tuple[tuple[str, str], ...] = ()
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     folder: str = ""
     decode: Callable[[object], Batch] | None = None
     spec: Spec | None = None

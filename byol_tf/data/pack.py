@@ -57,7 +57,7 @@ class Kept:
         codec: that made and reads them.
     """
 
-    data: Sequence[bytes]
+    data: Sequence[bytes] = dataclasses.field(repr=False)
     places: np.ndarray
     codec: Codec
 

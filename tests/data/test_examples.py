@@ -111,3 +111,8 @@ def test_paths_stay_with_their_images_in_a_subset(index):
 def test_paths_must_be_as_many_as_images():
     with pytest.raises(ValueError, match="1 paths of 3 rows"):
         dataclasses.replace(make(range(3)), paths=("a",))
+
+
+def test_it_is_written_out_without_its_rows_and_paths():
+    images = dataclasses.replace(make(range(3)), paths=("p0", "p1", "p2"))
+    assert "rows=" not in repr(images) and "p1" not in repr(images)
