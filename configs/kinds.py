@@ -57,7 +57,7 @@ KINDS = {
         tables=(".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"),
     ),
     "history": Kind(
-        "recommender", (".history",), "history file", file="interactions.csv"
+        "histories", (".history",), "history file", file="interactions.csv"
     ),
 }
 DEFAULT = "image"  # of arrays, and where no file is known

@@ -1,45 +1,29 @@
-"""Your own shop: from who took what, and when, to vectors of users.
+"""Ranked lists for a shop's users.
 
-    byol_tf pretrain SHOP RUN
-    byol_tf system recommender fit --data=SHOP --run=RUN
-
-SHOP holds `items.csv` (item,text) and `interactions.csv` (user,item and, where
-known, timestamp, quantity, rating, event). Two random parts of a user's
-history are the two views. The newest fifth of the events is not trained on:
-`byol_tf system recommender` tunes and judges by it.
+byol_tf system recommender fit --data=SHOP --run=RUN
 """
 
-from configs import base
+import ml_collections
+
+from configs import serve
 
 
-def get_config():
-    config = base.get_config()
-    config.modality = "history"
-    config.batch_size = 256
-    # Open: decided from the machine when a run begins.
-    config.epochs = 0
-    config.minutes = 1.0
-    config.precision = "auto"
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    # Of the events, the newest to judge by, and as many before them to choose
+    # settings and weights by.
+    config.share = 0.1
+    config.seed = 0  # of the items that are hidden to stand for new ones
+    config.texts = ""  # run folder with an encoder of texts; "": TF-IDF alone
+    config.count = 10  # items of a list
+    config.again = False  # whether what a user has may be listed
+    # How much an event says, by its kind in the column `event`; others: 1.
+    config.events = {
+        "view": 0.2,
+        "click": 0.3,
+        "comment": 0.7,
+        "purchase": 1.0,
+    }
 
-    config.data.source = "folder"
-    config.data.test_split = ""
-
-    config.encoder.name = "histories"
-
-    config.heads.hidden_size = 256
-    config.heads.projection_size = 128
-
-    config.objective.normalize_projection = True
-    config.objective.target_init = "copy"
-    config.objective.predictor_lr_multiplier = 10.0
-    config.objective.tau = 0.99
-
-    config.optimizer.name = "adamw"
-    config.optimizer.lr_rule = "sqrt"
-    config.optimizer.base_lr = 1e-3
-    config.optimizer.weight_decay = 1e-2
-    config.optimizer.warmup_epochs = 1.0
-
-    config.monitor.every_epochs = 20
-    config.evaluate.knn_k = 10
+    config.server = serve.get_config()
     return config

@@ -98,7 +98,7 @@ def _read_items(path, texts) -> list[str]:
     """Adds ids and texts to a dictionary; returns what was unusual."""
     repeated, seen = 0, set()
     for row in _rows(path, ("item", "text")):
-        item = _name(row.pop("item"))
+        item = clean_id(row.pop("item"))
         words = [cell.strip() for cell in row.values() if cell and cell.strip()]
         repeated += item in seen
         if item and item not in seen:
@@ -140,7 +140,8 @@ def _check_columns(path, names, wanted):
         )
 
 
-def _name(cell):
+def clean_id(cell: str | None) -> str:
+    """The id in a cell, as ids are compared."""
     return nfc((cell or "").strip())
 
 
@@ -161,7 +162,7 @@ class _Events:
             raise ValueError(f"{printable(path)} has no events")
 
     def _add(self, row):
-        user, item = _name(row.get("user")), _name(row.get("item"))
+        user, item = clean_id(row.get("user")), clean_id(row.get("item"))
         if not user or not item:
             self.bad["unnamed"] += 1
             return

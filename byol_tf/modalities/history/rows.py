@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples, Unreadable
-from byol_tf.data.interactions import EVENTS, read_shop
-from byol_tf.lines import nfc, printable
+from byol_tf.data.interactions import EVENTS, clean_id, read_shop
+from byol_tf.lines import printable
 
 NAME = "history"  # of a row
 EXTENSIONS = (".history",)
@@ -26,7 +26,7 @@ def key_of(item: str) -> int:
     It is the same in every shop and language; two of 10,000 items share one
     with a chance of 2 %, and then count as one.
     """
-    return zlib.crc32(nfc(item).encode()) & _MOST
+    return zlib.crc32(clean_id(item).encode()) & _MOST
 
 
 def row_of(keys, times, weights, length: int) -> np.ndarray:

@@ -12,7 +12,6 @@ from byol_tf.systems.recommender.methods import (
     MOST_ITEMS,
     TEXTS,
     Method,
-    of_texts,
 )
 from byol_tf.systems.recommender.mix import Mix, Plan
 from byol_tf.systems.recommender.past import Past, Period, periods
@@ -52,12 +51,12 @@ def fit(
     Args:
         shop: all events.
         vectors: unit rows of the items' texts, `[items, d]`.
-        methods: to be tuned, judged and mixed, beside those of texts.
+        methods: to be tuned, judged and mixed, `TEXTS` among them.
         share: of the events, for each of the two periods.
         seed: of the items that are hidden to stand for new ones.
         say: takes a line as soon as something is known.
     """
-    lines, methods = [], {**methods, TEXTS: of_texts(vectors)}
+    lines = []
     if len(shop.items) > MOST_ITEMS:
         left = [name for name, method in methods.items() if method.square]
         methods = {n: m for n, m in methods.items() if n not in left}
@@ -66,7 +65,7 @@ def fit(
             f"more than {MOST_ITEMS:,}"
         )
     first, second = periods(shop, share)
-    hidden = _some_items(shop, seed)
+    hidden = some_items(shop, seed)
     held = Period.of(shop, first, second)
     if not len(held.users):
         raise ValueError(
@@ -81,18 +80,13 @@ def fit(
     plan = _with_cold(cold, vectors, methods, plan)
     shown = ", ".join(f"{n} {w:g}" for n, w in plan.weights.items() if w)
     lines.append(f"Weights of the mix: {shown}")
-    ends = Period.of(shop, second, len(shop.time))
-    hidden_ends = Period.of(shop, second, len(shop.time), hidden)
-    table = _judged(ends, hidden_ends, vectors, methods, plan)
-    lines.append(
-        f"Judged on {len(ends.users):,} users; {hidden.sum():,} items were "
-        "hidden to stand for new ones"
-    )
+    table, line = judged(shop, second, hidden, vectors, methods, plan)
+    lines.append(line)
     everything = Past(shop, len(shop.time))
     return Fitted(Mix(everything, vectors, methods, plan), table, lines)
 
 
-def _some_items(shop, seed):
+def some_items(shop: Shop, seed: int = 0) -> np.ndarray:
     """Hides a share of the items, and more of few: a list is 20 long."""
     count = len(shop.items)
     hide = min(max(round(count * _HIDDEN), 5 * judging.SHOWN), count // 3)
@@ -157,8 +151,27 @@ def _with_cold(period, vectors, methods, plan) -> Plan:
     return found
 
 
-def _judged(period, hidden, vectors, methods, plan):
-    """The rows of the table, in the test period."""
+def judged(
+    shop: Shop,
+    second: int,
+    hidden_items: np.ndarray,
+    vectors: sparse.csr_matrix,
+    methods: Mapping[str, Method],
+    plan: Plan,
+) -> tuple[dict[str, dict[str, float]], str]:
+    """Makes the rows of the table, in the test period.
+
+    Args:
+        shop, vectors, methods: see `fit`.
+        second: place of the first event of the test period.
+        hidden_items: bool `[items]`, those that stand for new ones.
+        plan: of the mix.
+
+    Returns:
+        The table, and a sentence on what it rests on.
+    """
+    period = Period.of(shop, second, len(shop.time))
+    hidden = Period.of(shop, second, len(shop.time), hidden_items)
     table = {}
     for name, method in methods.items():
         scorer = _fitted(method, period, plan.settings[name])
@@ -171,7 +184,11 @@ def _judged(period, hidden, vectors, methods, plan):
         for some in (period, hidden)
     )
     cold_recall = {COLD: judging.judge_cold(cold, hidden)}
-    return table | {MIX: judging.judge(mix, period) | cold_recall}
+    line = (
+        f"Judged on {len(period.users):,} users; {hidden_items.sum():,} items "
+        "were hidden to stand for new ones"
+    )
+    return table | {MIX: judging.judge(mix, period) | cold_recall}, line
 
 
 def _fitted(method, period, setting) -> judging.Scores:

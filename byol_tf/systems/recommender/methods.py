@@ -62,25 +62,23 @@ def unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def nearest(
-    rows, others, count: int, shrink: float = 0.0, same: bool = False
+    rows: sparse.csr_matrix,
+    others: sparse.csr_matrix,
+    count: int,
+    same: bool = False,
 ) -> sparse.csr_matrix:
-    """Cosines of each row with the `count` most similar of others.
+    """Finds the cosines of each row with the `count` most similar of others.
 
     Args:
         rows, others: `[n, d]` and `[m, d]`, sparse.
         count: of neighbours kept.
-        shrink: by how much cosines of few common entries shrink.
         same: whether `others` are the rows, which are not their own.
     """
     unit, turned = unit_rows(rows), unit_rows(others).T.tocsr()
-    both = (others != 0).astype(np.float32).T.tocsr() if shrink else None
     parts = []
     for start in range(0, rows.shape[0], _BLOCK):
         block = unit[start : start + _BLOCK]
         found = (block @ turned).toarray()
-        if shrink:
-            common = ((block != 0).astype(np.float32) @ both).toarray()
-            found *= common / (common + shrink)
         if same:
             own = np.arange(len(found))
             found[own, own + start] = 0
@@ -96,9 +94,9 @@ def largest(values: np.ndarray, count: int) -> sparse.csr_matrix:
     return sparse.csr_matrix(np.maximum(values, 0))
 
 
-def _item_neighbours(past: Past, count, shrink, **_):
+def _item_neighbours(past: Past, count, **_):
     items = past.matrix().T.tocsr()
-    return nearest(items, items, int(count), shrink, same=True).T.tocsr()
+    return nearest(items, items, int(count), same=True).T.tocsr()
 
 
 def _linear_scores(state, rows, **_):
@@ -107,18 +105,23 @@ def _linear_scores(state, rows, **_):
 
 
 def _users(past: Past, half_life, **_):
-    return past.matrix(half_life)
+    histories = past.matrix(half_life)
+    return unit_rows(histories).T.tocsr(), histories
 
 
-def user_scores(near: sparse.csr_matrix, histories, power: float):
-    """Scores by the histories of neighbours, weighted by cosine ** power."""
+def user_scores(
+    near: sparse.csr_matrix, histories: sparse.csr_matrix, power: float
+) -> np.ndarray:
+    """Scores items by histories of neighbours, weighted by cosine ** power."""
     near = near.copy()
     near.data **= power
     return (near @ histories).toarray()
 
 
 def _user_scores(state, rows, count, power, **_):
-    return user_scores(nearest(rows, state, int(count)), state, power)
+    turned, histories = state
+    near = largest((unit_rows(rows) @ turned).toarray(), int(count))
+    return user_scores(near, histories, power)
 
 
 # ---- factors -----------------------------------------------------------
@@ -181,7 +184,7 @@ def _als_scores(state, rows, strength, alpha, **_):
 # ---- texts -------------------------------------------------------------
 
 
-def of_texts(vectors: sparse.csr_matrix) -> Method:
+def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
     """Scores by the likeness of an item's text to those of a history.
 
     Args:
@@ -189,7 +192,7 @@ def of_texts(vectors: sparse.csr_matrix) -> Method:
     """
     return Method(
         lambda past, **_: vectors,
-        lambda state, rows, **_: ((rows @ state) @ state.T).toarray(),
+        lambda state, rows, **_: _linear_scores(state.T, rows @ state),
         tuple({"half_life": days} for days in _RECENT),
     )
 
@@ -208,11 +211,11 @@ METHODS = {
         _item_neighbours,
         _linear_scores,
         tuple(
-            {"count": count, "shrink": shrink, "half_life": days}
-            for count, shrink in ((20, 0.0), (50, 0.0))
+            {"count": count, "half_life": days}
+            for count in (20, 50)
             for days in _RECENT
         ),
-        fitted_by=("count", "shrink"),
+        fitted_by=("count",),
     ),
     "user-kNN": Method(
         _users,

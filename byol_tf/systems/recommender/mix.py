@@ -33,12 +33,14 @@ class Plan:
         weights: of the methods' standardised scores.
         near: texts of how many items speak for one that nobody has taken.
         share: weight of the text itself for such an item.
+        texts: run folder of the encoder of texts; "" for none.
     """
 
     settings: Mapping[str, Mapping[str, float]]
     weights: Mapping[str, float]
     near: int = 5
     share: float = 0.3
+    texts: str = ""
 
 
 class Listed(NamedTuple):

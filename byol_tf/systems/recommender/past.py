@@ -39,11 +39,12 @@ class Past:
             half_life: days after which an event counts half; 0 for never.
         """
         shop, known = self.shop, self._known
-        weight = np.ones(len(known), np.float32)
+        # How many or how well liked: a history is no stronger for it.
+        weight = np.minimum(shop.weight[known], 1)
         if half_life:
             age = (self.now - shop.time[known]) / DAY
-            weight = np.float32(0.5 ** (age / half_life))
-        return latest(shop.user[known], shop.item[known], weight, self.shape)
+            weight = weight * np.float32(0.5 ** (age / half_life))
+        return strongest(shop.user[known], shop.item[known], weight, self.shape)
 
     @functools.cached_property
     def confidence(self) -> sparse.csr_matrix:
@@ -71,13 +72,14 @@ class Past:
         return len(self.shop.users), len(self.shop.items)
 
 
-def latest(user, item, weight, shape) -> sparse.csr_matrix:
-    """A matrix of pairs, each with the last of its weights."""
-    key = user.astype(np.int64) * shape[1] + item
-    _, last = np.unique(key[::-1], return_index=True)
-    last = len(key) - 1 - last
+def strongest(user, item, weight, shape) -> sparse.csr_matrix:
+    """Makes a matrix of pairs, each with the largest of its weights."""
+    order = np.argsort(weight, kind="stable")[::-1]
+    key = user[order].astype(np.int64) * shape[1] + item[order]
+    _, first = np.unique(key, return_index=True)
+    kept = order[first]
     return sparse.csr_matrix(
-        (weight[last], (user[last], item[last])), shape, np.float32
+        (weight[kept], (user[kept], item[kept])), shape, np.float32
     )
 
 
@@ -117,23 +119,30 @@ class Period:
 
     @classmethod
     def of(
-        cls, shop: Shop, start: int, end: int, hidden: np.ndarray | None = None
+        cls,
+        shop: Shop,
+        start: int,
+        end: int,
+        hidden: np.ndarray | None = None,
+        most: int = 3000,
     ) -> "Period":
         """The events `start` to `end`, foretold from those before.
 
         Args:
             hidden: see `Past`.
+            most: users, taken at equal distances where there are more.
         """
         past = Past(shop, start, hidden)
         seen = past.matrix()
         pairs = shop.user[start:end], shop.item[start:end]
         ones = np.ones(end - start, np.float32)
-        new = latest(*pairs, ones, past.shape)
-        new = new - new.multiply(seen > 0)
+        new = strongest(*pairs, ones, past.shape)
+        new = sparse.csr_matrix(new - new.multiply(seen > 0))
         new.eliminate_zeros()
-        new = sparse.csr_matrix(new)
         known = np.diff(seen.indptr) > 0
         users = np.flatnonzero(known & (np.diff(new.indptr) > 0))
+        if len(users) > most:
+            users = users[np.linspace(0, len(users) - 1, most).astype(int)]
         return cls(past, users, new[users], ~past.warm)
 
     def rows(self, half_life: float = 0.0) -> sparse.csr_matrix:

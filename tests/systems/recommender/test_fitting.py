@@ -1,7 +1,5 @@
 """A recommender of a small shop: from files to lists and back."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -11,7 +9,6 @@ from byol_tf.systems.recommender import fitting, methods, store, texts
 from tests.support.shops import shop_rows, write_shop
 
 NAMES = ("popularity", "item-kNN", "EASE")
-SOME = {name: methods.METHODS[name] for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +19,29 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(folder):
-    shop = read_shop(folder)
-    vectors = texts.tfidf(shop.texts)
-    return fitting.fit(shop, vectors, SOME, say=lambda line: None)
+    return fit(read_shop(folder))
 
 
 @pytest.fixture(scope="module")
 def run(fitted, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
-    store.save(fitted, run)
+    store.save(fitted.mix, run)
     return run
+
+
+def fit(shop):
+    vectors = texts.tfidf(shop.texts)
+    some = {name: methods.METHODS[name] for name in NAMES}
+    some[methods.TEXTS] = methods.of_texts(vectors)
+    return fitting.fit(shop, vectors, some, say=lambda line: None)
 
 
 def of_users(mix, users):
     return lambda half_life: mix.past.matrix(half_life)[users]
 
 
-def test_the_table_has_every_method_and_the_mix(fitted, run):
-    table = json.loads((run / "recommender.json").read_text())
+def test_the_table_has_every_method_and_the_mix(fitted):
+    table = fitted.table
     assert set(table) == {*NAMES, "texts", "mix"}
     for row in table.values():
         assert set(row) == {
@@ -119,4 +121,4 @@ def test_a_shop_where_nobody_comes_back_is_refused(tmp_path):
     events = [(f"u{n}", f"{n:03}", n * 86400) for n in range(50)]
     shop = read_shop(write_shop(tmp_path, [("000", "red mug")], events))
     with pytest.raises(ValueError, match="50 events of 50 users"):
-        fitting.fit(shop, texts.tfidf(shop.texts), SOME)
+        fit(shop)

@@ -1,0 +1,109 @@
+"""What `byol_tf system recommender VERB` does."""
+
+import dataclasses
+import functools
+import pathlib
+
+from byol_tf.data.interactions import read_shop
+from byol_tf.files import to_json, write_text
+from byol_tf.reports.report import format_table
+from byol_tf.systems.recommender import answers, fitting, store, web
+from byol_tf.systems.recommender.parts import parts_of
+from byol_tf.systems.recommender.past import periods
+
+RESULT, LISTS = "recommender.json", "lists.parquet"
+_COLUMNS = ("recall@20", "ndcg@20", "coverage", fitting.COLD)
+
+
+def fit(config, data: str, run: str) -> None:
+    """Tunes, judges and fits on a shop, and writes all into a run folder."""
+    folder = pathlib.Path(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    shop = read_shop(data, kinds=dict(config.events))
+    for line in shop.lines:
+        print(f"Data: {line}")
+    print(
+        f"Data: {len(shop.time):,} events of {len(shop.users):,} users with "
+        f"{len(shop.items):,} items"
+    )
+    parts = parts_of(shop, folder, config.texts)
+    if not (folder / "encoder.keras").is_file():
+        print(
+            f"No encoder in {run}: BYOL of histories is left out; byol_tf "
+            f"pretrain {data} {run} makes one"
+        )
+    found = fitting.fit(
+        shop, parts.vectors, parts.methods, config.share, config.seed
+    )
+    plan = dataclasses.replace(found.mix.plan, texts=config.texts)
+    found.mix.plan = plan
+    store.save(found.mix, folder)
+    for line in found.lines:
+        print(line)
+    _write(found.table, folder)
+
+
+def evaluate(config, data: str, run: str) -> None:
+    """Judges again on the newest events, by the settings that were found."""
+    plan = store.load(data, run).plan
+    shop = read_shop(data, kinds=dict(config.events))
+    parts = parts_of(shop, run, plan.texts)
+    methods = {n: m for n, m in parts.methods.items() if n in plan.settings}
+    hidden = fitting.some_items(shop, config.seed)
+    _, second = periods(shop, config.share)
+    table, line = fitting.judged(
+        shop, second, hidden, parts.vectors, methods, plan
+    )
+    print(line)
+    _write(table, pathlib.Path(run))
+
+
+def recommend(
+    config, data: str | None, run: str, text: str | None, history, out
+) -> None:
+    """Lists items for a user, for a history, or for all users.
+
+    Args:
+        config: see `configs/recommender.py`.
+        data: folder of the shop.
+        run: folder of the recommender.
+        text: id of a user; None for the history, or for all users.
+        history: ids of items with commas between; None for none.
+        out: Parquet file of all users' lists; None for one in the run folder.
+    """
+    asked = _asked(config, data, run)
+    if text is None and history is None:
+        path = pathlib.Path(out or pathlib.Path(run) / LISTS)
+        count = answers.write_lists(asked, path)
+        print(f"Lists of {count:,} users: {path}")
+        return
+    items = history.split(",") if history else ()
+    found = asked.for_user(text) if text else asked.for_history(items)
+    for line in (*found.lines, *map(answers.as_line, found.listed)):
+        print(line)
+
+
+def serve(config, data: str | None, run: str, host: str, port: int) -> None:
+    """Answers by REST until it is told to stop."""
+    load = functools.partial(_asked, config, data, run)
+    web.serve(load, config.server, host, port)
+
+
+def _asked(config, data, run):
+    if not data:
+        raise ValueError(
+            "the shop's files are needed, for its histories; name their "
+            "folder by --data=DIR"
+        )
+    mix = store.load(data, run, dict(config.events))
+    return answers.Answers(mix, config.count, config.again)
+
+
+def _write(table, run):
+    write_text(run / RESULT, to_json(table, indent=2))
+    cells = [
+        [name, *(f"{row[column]:.4f}" for column in _COLUMNS)]
+        for name, row in table.items()
+    ]
+    print(format_table(cells, ("method", *_COLUMNS)))
+    print(f"Table: {run / RESULT}")
