@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from byol_tf.serving import protos, rest_json
 from byol_tf.serving.errors import (
+    BadRequest,
     Malformed,
     NotAllowed,
     NotFound,
@@ -48,7 +49,7 @@ async def _respond(service, request):
     start, number = time.perf_counter(), request_id(request.headers)
     method, response = "other", None
     try:
-        method, handler, arguments = _find(request)
+        method, handler, arguments = _find(service, request)
         response = await handler(service, request, **arguments)
     except ClientDisconnect:
         response = Response(status_code=499)  # which nobody reads
@@ -70,7 +71,7 @@ async def _respond(service, request):
     return response
 
 
-def _find(request):
+def _find(service, request):
     """What a request asks for: its name, handler and arguments."""
     _check_framing(request)
     path = request.url.path
@@ -79,6 +80,8 @@ def _find(request):
         return "health", plain, {}
     if _is_surplus(request):
         raise Overloaded("too many connections are open; try later")
+    if answer := service.routes.get((request.method, path)):
+        return "route", _by_route, {"answer": answer}
     if not (found := _MODEL.fullmatch(path)):
         raise NotFound(f"Not Found: {request.method} {path[:200]}")
     wanted, method, handler = _HANDLERS[found["verb"]]
@@ -136,6 +139,19 @@ async def _predict(service, request, name, version):
 
     with service.admitted(REST):
         return _json(await service.in_time(answer()))
+
+
+async def _by_route(service, request, answer):
+    async def answered():
+        body = await _body(service, request)
+        try:
+            return await asyncio.to_thread(answer, body)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+
+    with service.admitted(REST):
+        text, media_type = await service.in_time(answered())
+    return Response(text, media_type=media_type)
 
 
 async def _status(service, request, name, version):

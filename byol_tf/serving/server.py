@@ -13,7 +13,7 @@ from absl import logging
 from byol_tf.serving import grpc_service
 from byol_tf.serving.connections import RestServer, most_connections
 from byol_tf.serving.model import DEFAULT, tiny_png
-from byol_tf.serving.service import Service
+from byol_tf.serving.service import NoVersions, Routes, Service
 from byol_tf.serving.settings import Settings
 from byol_tf.serving.versions import Versions
 
@@ -46,7 +46,28 @@ def serve(
         OSError: it cannot listen.
     """
     place = host, port, grpc_port
-    finished = asyncio.run(_serve(directory, name, settings, *place))
+    _run(_serve(directory, name, settings, *place))
+
+
+def serve_routes(
+    routes: Routes, settings: Settings, host: str, port: int
+) -> None:
+    """Serves functions, without a model, as `serve` does.
+
+    Args:
+        routes: the functions, by method and path.
+        settings: see `configs/serve.py`.
+        host: to listen on, name or number.
+        port: 0 is any free one.
+
+    Raises:
+        OSError: it cannot listen.
+    """
+    _run(_serve_routes(routes, settings, host, port))
+
+
+def _run(serving):
+    finished = asyncio.run(serving)
     print("stopped" if finished else "stopped too early", flush=True)
     if not finished:
         # Python would wait for the threads, however long they compute.
@@ -81,6 +102,22 @@ async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
     print(_listing(service, directory, rest, at), flush=True)
     await _until_stopped(service, servers, settings, *signals)
     watch.cancel()
+    return service.close()
+
+
+async def _serve_routes(routes, settings, host, port) -> bool:
+    """Whether all that was begun was finished."""
+    listener = _listen(host, port)
+    service = Service("", NoVersions(), settings, routes)
+    most = most_connections(settings.limits.connections)
+    server = RestServer(service, listener, most)
+    await server.start()
+    _warn(host)
+    signals = _signals()
+    url = f"http://{_bracketed(host)}:{listener.getsockname()[1]}"
+    lines = [f"{method:5} {url}{path}" for method, path in routes]
+    print("\n".join([*lines, f"GET   {url}/healthz"]), flush=True)
+    await _until_stopped(service, [server], settings, *signals)
     return service.close()
 
 

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,15 +30,35 @@ class Answer(NamedTuple):
     outputs: dict[str, np.ndarray]
 
 
+# By method and path: from the body of a request to an answer and its media
+# type. It is called in a thread; its ValueErrors are answered with 400.
+Routes = Mapping[tuple[str, str], Callable[[bytes], tuple[str, str]]]
+
+
+class NoVersions(NamedTuple):
+    """In place of a model's versions, where routes are all that is served."""
+
+    newest: None = None
+    states: Mapping = MappingProxyType({})
+
+
 class Service:
     """A model that is asked by name, within limits, and counted.
 
     Attributes:
         draining: whether it is about to end.
+        routes: what is answered besides the model.
     """
 
-    def __init__(self, name: str, versions: Versions, settings: Settings):
+    def __init__(
+        self,
+        name: str,
+        versions: Versions | NoVersions,
+        settings: Settings,
+        routes: Routes = MappingProxyType({}),
+    ):
         self.name = name
+        self.routes = routes
         self.versions = versions
         self.settings = settings
         self.draining = False
@@ -51,7 +72,8 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether to send requests here."""
-        return not self.draining and self.versions.newest is not None
+        serves = self.versions.newest is not None or bool(self.routes)
+        return serves and not self.draining
 
     @contextlib.contextmanager
     def admitted(self, api: str) -> Iterator[None]:

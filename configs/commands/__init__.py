@@ -27,6 +27,7 @@ COMMANDS = {
     "embed": "RUN DIR             embed a folder; search, duplicates, map",
     "compare": "[DATA] RUNS         compare trainings, with several seeds",
     "tune": "[DATA] RUNS         search the settings of a training",
+    "system": "NAME VERB           answer customers, as docs/guides say",
     "convert": "FILE                make an encoder of official weights",
 }
 _HELP = ("-h", "--help", "-help", "--helpfull", "help")
@@ -104,8 +105,8 @@ def help_text(module, program: str) -> str:
         if flag.default not in (None, "", [], False):
             about += f" Default: {flag.default_as_str}."
         lines += [f"  --{flag.name}", f"      {about}"]
-    if "config" in {flag.name for flag in own}:
-        file = getattr(module, "DEFAULT_CONFIG", "base.py")
+    file = getattr(module, "DEFAULT_CONFIG", "base.py")
+    if file and "config" in {flag.name for flag in own}:
         lines += ["", f"Fields of the configuration, configs/{file}:"]
         lines += fields.lines_of(file.removesuffix(".py"))
     return "\n".join(lines)
@@ -115,6 +116,7 @@ def _is_recipe(path):
     return "get_config" in path.read_text("utf-8") and path.stem not in (
         *("base", "sections", "compare", "embed", "eval_linear"),
         *("export", "finetune", "objects", "serve", "tune", "door"),
+        *("customer_service", "finance_monitor"),
         "command_line",
     )
 

@@ -79,7 +79,8 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
     assert not done.stderr
     assert f"    byol_tf {name}" in done.stdout
     assert f"Flags of byol_tf {name}:" in done.stdout
-    assert ("--model" if name == "serve" else "--workdir") in done.stdout
+    folder = {"serve": "--model", "system": "--run"}.get(name, "--workdir")
+    assert folder in done.stdout
 
 
 @pytest.mark.parametrize(

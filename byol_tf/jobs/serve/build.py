@@ -38,10 +38,7 @@ def serve(
             setting cannot be used.
         OSError: it cannot listen, or there is no such folder.
     """
-    for module in _NEEDED:
-        require(module, "serve")
-    from byol_tf.serving import server  # needs those
-
+    server = _server()
     check_number("port", port, 0, 65535)
     check_number("grpc_port", grpc_port or 0, 0, 65535)
     directory = pathlib.Path(directory)
@@ -52,6 +49,31 @@ def serve(
         )
     name = name or _name(directory)
     server.serve(directory, name, settings(config), host, port, grpc_port)
+
+
+def serve_routes(config, routes, host: str, port: int) -> None:
+    """Serves functions until it is told to stop.
+
+    Args:
+        config: see `configs/serve.py`.
+        routes: see `byol_tf.serving.service.Routes`.
+        host: to listen on.
+        port: 0 is any free one.
+
+    Raises:
+        ValueError: a package is missing or a setting cannot be used.
+        OSError: it cannot listen.
+    """
+    _server().serve_routes(routes, settings(config), host, port)
+
+
+def _server():
+    """The module of the server, which needs packages of an extra."""
+    for module in _NEEDED:
+        require(module, "serve")
+    from byol_tf.serving import server
+
+    return server
 
 
 def settings(config) -> Settings:

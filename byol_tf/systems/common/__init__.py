@@ -1,0 +1,1 @@
+"""What the systems on texts share: rows, features, heads, ranking."""

@@ -1,0 +1,34 @@
+"""The frozen encoder that a run folder may have."""
+
+import functools
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from byol_tf.systems.common.heads import Encode
+
+_BATCH = 256  # texts
+
+
+def encoder_of(run: pathlib.Path) -> Encode | None:
+    """Makes unit rows of texts by a run's encoder; None if it has none.
+
+    Raises:
+        ValueError: it cannot be loaded.
+    """
+    if not (run / "encoder.keras").is_file():
+        return None
+    from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
+
+    loaded = load_encoder(run)
+    return functools.partial(_encode, loaded)
+
+
+def _encode(loaded, texts: Sequence[str]) -> np.ndarray:
+    parts = []
+    for start in range(0, len(texts), _BATCH):
+        batch = np.array(list(texts[start : start + _BATCH]), object)
+        parts.append(np.asarray(loaded(batch)))
+    rows = np.concatenate(parts).astype(np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,43 @@
+"""When to leave a question to a person."""
+
+import numpy as np
+from absl import logging
+
+
+def threshold(
+    inside: np.ndarray, outside: np.ndarray, precision: float, share: float
+) -> float:
+    """The score below which a question is handed over.
+
+    Of the thresholds that keep the precision, the one that hands over most
+    questions that should be; half-way between the scores around it.
+
+    Args:
+        inside: scores of held-out questions that can be answered.
+        outside: scores of those that cannot.
+        precision: share of what is handed over that should be, at least.
+        share: of questions that should be handed over, among all that come.
+    """
+    inside, outside = np.sort(inside), np.sort(outside)
+    steps = np.unique(np.concatenate([inside, outside]))
+    steps = np.append(steps, np.nextafter(steps[-1], np.inf))
+    right = share * np.searchsorted(outside, steps) / max(len(outside), 1)
+    wrong = (1 - share) * np.searchsorted(inside, steps) / max(len(inside), 1)
+    keep = (right > 0) & (right >= precision * (right + wrong))
+    if not keep.any():
+        logging.warning(
+            "no threshold hands over with a precision of %g; all questions "
+            "are answered. Ask for less by --config.precision=",
+            precision,
+        )
+        return 0.0
+    last = np.nonzero(keep)[0][-1]  # not 0: nothing is below the first step
+    return float((steps[last - 1] + steps[last]) / 2)
+
+
+def recall_and_precision(
+    inside: np.ndarray, outside: np.ndarray, limit: float
+) -> tuple[float, float]:
+    """Shares: of `outside` that is handed over, and of that what should be."""
+    right, wrong = (outside < limit).sum(), (inside < limit).sum()
+    return right / len(outside), right / max(right + wrong, 1)

@@ -1,0 +1,226 @@
+"""Classifiers of texts: linear, with a confidence that held-out rows set."""
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.svm import LinearSVC
+
+from byol_tf.systems.common.tfidf import Tfidf, as_bytes, of_bytes
+
+# From texts to unit rows [n, dim]: a frozen encoder.
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+_TOLERANCE = 0.01  # of the solver: finer ones changed no figure, at 5 x time
+_TEMPERATURES = np.geomspace(0.05, 5, 40)
+_BASELINE_STRENGTH = 10.0
+
+
+class Head(NamedTuple):
+    """A linear classifier of texts.
+
+    Attributes:
+        tfidf: features of a text.
+        classes: names of the classes.
+        weights: float32 `[features (+ dim of the encoder), classes]`.
+        bias: float32 `[classes]`.
+        temperature: that scores are divided by to get probabilities.
+        encode: of the frozen encoder, or None.
+    """
+
+    tfidf: Tfidf
+    classes: list[str]
+    weights: np.ndarray
+    bias: np.ndarray
+    temperature: float = 1.0
+    encode: Encode | None = None
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Float `[n, classes]`, rows of sum 1."""
+        rows = _rows(self.tfidf, self.encode, texts)
+        scores = rows @ self.weights + self.bias
+        return softmax(scores / self.temperature, axis=1)
+
+    def predict(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Names of the likeliest classes `[n]`, and their probabilities."""
+        found = self.probabilities(texts)
+        return np.array(self.classes)[found.argmax(1)], found.max(1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `of_arrays` makes it of."""
+        return {
+            **self.tfidf.arrays(),
+            "classes": as_bytes(self.classes),
+            "weights": self.weights,
+            "bias": self.bias,
+            "temperature": np.float64(self.temperature),
+            "encoder": np.bool_(self.encode is not None),
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays, encode: Encode | None) -> "Head":
+        """One that `arrays` came of.
+
+        Args:
+            arrays: by name.
+            encode: the encoder that it may have been fitted with.
+
+        Raises:
+            ValueError: it was fitted with an encoder, and there is none.
+        """
+        if arrays["encoder"] and encode is None:
+            raise ValueError(
+                "the head was fitted on an encoder.keras that is not in the "
+                "run folder any more; fit again"
+            )
+        return cls(
+            Tfidf.of_arrays(arrays),
+            of_bytes(arrays["classes"]),
+            *(arrays["weights"], arrays["bias"], float(arrays["temperature"])),
+            encode if arrays["encoder"] else None,
+        )
+
+
+class Held(NamedTuple):
+    """Texts and labels that no weights are fitted to."""
+
+    texts: list[str]
+    labels: list[str]
+
+
+def split(
+    texts: Sequence[str], labels: Sequence[str], share: float, seed: int
+) -> tuple[Held, Held]:
+    """Rows to fit and rows to hold out; one of each label stays to fit."""
+    order = np.random.default_rng(seed).permutation(len(texts))
+    labels_of = np.array(labels)[order]
+    first = np.zeros(len(texts), bool)
+    first[np.unique(labels_of, return_index=True)[1]] = True
+    out = order[~first][: max(1, round(share * len(texts)))]
+    inside = np.setdiff1d(order, out)
+    return tuple(
+        Held([texts[i] for i in part], [labels[i] for i in part])
+        for part in (inside, out)
+    )
+
+
+def choose_head(
+    fit: Held,
+    held: Held,
+    *,
+    shapes: Sequence[str],
+    strengths: Sequence[float],
+    encode: Encode | None = None,
+) -> tuple[Head, float]:
+    """Fits the features and strength that are best on held-out rows.
+
+    Args:
+        fit: rows to fit.
+        held: rows to choose by macro-F1, and to set the temperature.
+        shapes: keys of `SHAPES` to choose from.
+        strengths: of fitting; the larger, the less weights are held small.
+        encode: a frozen encoder to choose with or without.
+
+    Returns:
+        The head, fitted to the first part, and its strength.
+    """
+    best, choice = -1.0, None
+    encoders = [None, encode] if encode else [None]
+    for shape, encoder in itertools.product(shapes, encoders):
+        tfidf = Tfidf(shape).fit(fit.texts)
+        rows, rows_held = (
+            _rows(tfidf, encoder, part.texts) for part in (fit, held)
+        )
+        for strength in strengths:
+            head = _fitted(tfidf, encoder, rows, fit.labels, strength)
+            scores = rows_held @ head.weights + head.bias
+            names = np.array(head.classes)[scores.argmax(1)]
+            if (f1 := macro_f1(held.labels, names)) > best:
+                best, temperature = f1, _temperature(head, scores, held.labels)
+                choice = head._replace(temperature=temperature), strength
+    print(
+        f"Held-out rows: macro-F1 {100 * best:.1f} % with "
+        f"{choice[0].tfidf.shape} features"
+        f"{' and the encoder' if choice[0].encode else ''}, "
+        f"strength {choice[1]:g}"
+    )
+    return choice
+
+
+def fit_again(head: Head, strength: float, *parts: Held) -> Head:
+    """The head that was chosen, fitted to all parts."""
+    texts = [text for part in parts for text in part.texts]
+    labels = [label for part in parts for label in part.labels]
+    tfidf = Tfidf(head.tfidf.shape).fit(texts)
+    rows = _rows(tfidf, head.encode, texts)
+    again = _fitted(tfidf, head.encode, rows, labels, strength)
+    return again._replace(temperature=head.temperature)
+
+
+def fit_baseline(texts: Sequence[str], labels: Sequence[str]) -> Head:
+    """Logistic regression of words and trigrams: what has to be beaten."""
+    tfidf = Tfidf().fit(texts)
+    model = LogisticRegression(C=_BASELINE_STRENGTH, max_iter=200, tol=1e-3)
+    return _head(tfidf, None, model, tfidf.rows(texts), labels)
+
+
+def macro_f1(labels: Sequence[str], predicted: Sequence[str]) -> float:
+    """Mean F1 in [0, 1] over the classes that the labels have."""
+    names = sorted(set(labels))
+    return float(
+        f1_score(
+            *(list(labels), list(predicted)),
+            labels=names,
+            average="macro",
+            zero_division=0,
+        )
+    )
+
+
+def _fitted(tfidf, encode, rows, labels, strength):
+    model = LinearSVC(C=strength, class_weight="balanced", tol=_TOLERANCE)
+    return _head(tfidf, encode, model, rows, labels)
+
+
+def _head(tfidf, encode, model, rows, labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not quite converged is good enough
+        model.fit(rows, labels)
+    weights, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn has one score for two classes
+        weights = np.concatenate([-weights, weights]) / 2
+        bias = np.concatenate([-bias, bias]) / 2
+    return Head(
+        tfidf,
+        model.classes_.tolist(),
+        np.ascontiguousarray(weights.T, np.float32),
+        bias.astype(np.float32),
+        encode=encode,
+    )
+
+
+def _rows(tfidf, encode, texts):
+    rows = tfidf.rows(texts)
+    if encode is None:
+        return rows
+    return sparse.hstack([rows, sparse.csr_matrix(encode(texts))]).tocsr()
+
+
+def _temperature(head, scores, labels):
+    """The one of `_TEMPERATURES` that makes the labels likeliest."""
+    places = {name: place for place, name in enumerate(head.classes)}
+    known = [n for n, label in enumerate(labels) if label in places]
+    columns = [places[labels[n]] for n in known]
+    likely = [
+        log_softmax(scores[known] / t, axis=1)[
+            range(len(known)), columns
+        ].mean()
+        for t in _TEMPERATURES
+    ]
+    return float(_TEMPERATURES[int(np.argmax(likely))])

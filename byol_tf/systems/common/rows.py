@@ -1,0 +1,94 @@
+"""Rows of CSV files with named columns, and what is wrong with them."""
+
+import csv
+import io
+import pathlib
+from collections import Counter
+from collections.abc import Sequence
+
+from absl import logging
+
+csv.field_size_limit(1 << 24)  # bytes of a text
+
+
+def read_rows(
+    path: pathlib.Path, columns: Sequence[str]
+) -> list[dict[str, str]]:
+    """Rows that have something in each of the columns.
+
+    Others are left out, with a line in the log.
+
+    Args:
+        path: CSV file in UTF-8 with a line of names.
+        columns: that are needed; others are read, too.
+
+    Raises:
+        ValueError: it is not UTF-8, a column is missing or no row is left.
+    """
+    path = pathlib.Path(path)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    try:
+        names, rows = reader.fieldnames or [], list(reader)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}; it has "
+            f"{', '.join(map(repr, names)) or 'none'}. Name the first line "
+            f"{','.join(columns)}"
+        )
+    kept = [r for r in rows if all((r[c] or "").strip() for c in columns)]
+    if not kept:
+        raise ValueError(f"{path} has no row with {' and '.join(columns)}")
+    if len(kept) < len(rows):
+        logging.warning(
+            "%s: %d of %d rows lack %s and are left out",
+            *(path, len(rows) - len(kept), len(rows), " or ".join(columns)),
+        )
+    return kept
+
+
+def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
+    """Texts and labels to learn from.
+
+    Raises:
+        ValueError: as for `read_rows`, or all rows have one label.
+    """
+    rows = read_rows(path, ("text", "label"))
+    counts = Counter(row["label"] for row in rows)
+    if len(counts) < 2:
+        raise ValueError(
+            f"{path}: all {len(rows)} rows have the label "
+            f"{next(iter(counts))!r}; at least two labels are needed"
+        )
+    single = sorted(label for label, n in counts.items() if n == 1)
+    if single:
+        logging.warning(
+            "%s: %d labels have one row, such as %r: it is learned, but "
+            "cannot be judged on held-out rows",
+            *(path, len(single), single[0]),
+        )
+    return [row["text"] for row in rows], [row["label"] for row in rows]
+
+
+def warn_of_strangers(path: pathlib.Path, labels, known) -> None:
+    """Logs labels of a test file that were not learned: they count as wrong."""
+    strangers = sorted(set(labels) - set(known))
+    if strangers:
+        logging.warning(
+            "%s: %d labels were not learned, such as %r: their rows count "
+            "as wrong",
+            *(path, len(strangers), strangers[0]),
+        )
+
+
+def _text(path):
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path}, line {line}: not UTF-8 text; save the table as UTF-8"
+        ) from error

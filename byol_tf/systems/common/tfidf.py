@@ -1,0 +1,79 @@
+"""TF-IDF rows of texts: words, and sequences of characters inside words."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+# Numbers of words, and of characters, that make one feature.
+PLAIN = ((1, 1), (3, 3))
+RICH = ((1, 2), (2, 5))
+SHAPES = {"plain": PLAIN, "rich": RICH}
+_WORD = r"(?u)\w+|[^\w\s]"  # signs are words, too: "$" and "?" say much
+
+
+class Tfidf:
+    """Gives unit rows of texts.
+
+    Args:
+        shape: key of `SHAPES`.
+    """
+
+    def __init__(self, shape: str = "plain"):
+        words, letters = SHAPES[shape]
+        common = {"sublinear_tf": True, "dtype": np.float32}
+        self.shape = shape
+        self._parts = (
+            TfidfVectorizer(token_pattern=_WORD, ngram_range=words, **common),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=letters, **common),
+        )
+
+    def fit(self, texts: Sequence[str]) -> "Tfidf":
+        """Learns the vocabulary of texts, and its weights.
+
+        Raises:
+            ValueError: there are no words in them.
+        """
+        for part in self._parts:
+            try:
+                part.fit(texts)
+            except ValueError as error:
+                raise ValueError(
+                    f"there is no word in the {len(texts)} texts, so there is "
+                    "nothing to learn"
+                ) from error
+        return self
+
+    def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Float32 `[n, features]`, of length 1 or, of unknown words, less."""
+        found = [part.transform(texts) for part in self._parts]
+        return (sparse.hstack(found) * np.float32(0.5**0.5)).tocsr()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `of_arrays` makes it of."""
+        result = {"shape": as_bytes(self.shape)}
+        for n, part in enumerate(self._parts):
+            features = part.get_feature_names_out().tolist()
+            result |= {f"words{n}": as_bytes(features), f"idf{n}": part.idf_}
+        return result
+
+    @classmethod
+    def of_arrays(cls, arrays) -> "Tfidf":
+        """One that `arrays` came of."""
+        result = cls(of_bytes(arrays["shape"]))
+        for n, part in enumerate(result._parts):
+            part.vocabulary = of_bytes(arrays[f"words{n}"])
+            part.idf_ = arrays[f"idf{n}"]
+        return result
+
+
+def as_bytes(value) -> np.ndarray:
+    """JSON of a value as uint8 `[bytes]`, for `.npz` files without pickles."""
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def of_bytes(array: np.ndarray):
+    """The value that `as_bytes` was given."""
+    return json.loads(array.tobytes())

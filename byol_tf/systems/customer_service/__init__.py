@@ -1,0 +1,1 @@
+"""Answers questions by intents and known answers, or hands them over."""

@@ -1,0 +1,116 @@
+"""Known questions with their answers, and what of them answers a new one."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.systems.common.ranking import Ranking
+
+FIELDS = {"question": 1.0, "answer": 1.0}
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
+_ONLY = {"answer": 1.0}
+_DROPPED = 0.5  # of the words of a question that stands for a new wording
+
+
+class Found(NamedTuple):
+    """A known question, and how near it is: `score` in [0, 1]."""
+
+    question: str
+    answer: str
+    source: str
+    score: float
+
+
+class Answers:
+    """Finds the known questions that are nearest.
+
+    Answers of one question are ranked together: its fields are the question
+    and all its answers.
+
+    Args:
+        rows: with `question`, `answer` and, where they have one, `id`.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, str]]):
+        groups: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            groups.setdefault(row["question"].strip(), []).append(place)
+        self.questions = list(groups)
+        self.rows, self._groups = list(rows), list(groups.values())
+        self._all = [
+            "\n".join(rows[place]["answer"] for place in places)
+            for places in self._groups
+        ]
+        fields = {"question": self.questions, "answer": self._all}
+        self._ranking = Ranking(fields, FIELDS)
+        self._single = Ranking({"answer": [r["answer"] for r in rows]}, _ONLY)
+
+    def nearest(self, question: str, count: int) -> list[Found]:
+        """The nearest answers, best first, one of each known question."""
+        groups = self._ranking.scores([question])[0]
+        single = self._single.scores([question])[0]
+        result = []
+        for group in np.argsort(-groups, kind="stable")[:count]:
+            place = max(self._groups[group], key=lambda n: single[n])
+            row = self.rows[place]
+            source = (row.get("id") or "").strip() or f"row {place + 1}"
+            result.append(
+                Found(
+                    self.questions[group],
+                    *(row["answer"].strip(), source, float(groups[group])),
+                )
+            )
+        return result
+
+    def scores(self, questions: Sequence[str]) -> np.ndarray:
+        """Float `[questions, rows]` in [0, 1]."""
+        groups = self._ranking.scores(questions)
+        of_row = np.empty(len(self.rows), int)
+        for group, places in enumerate(self._groups):
+            of_row[places] = group
+        return groups[:, of_row]
+
+    def rehearse(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Best scores of questions that can be answered, and that cannot.
+
+        The first are known questions with half of their words; the second the
+        same, where the question itself and its answers are unknown.
+        """
+        draws = np.random.default_rng(seed)
+        worded = [_shortened(question, draws) for question in self.questions]
+        scores = self._ranking.scores(worded)
+        inside = np.diag(scores).copy()
+        np.fill_diagonal(scores, 0)
+        return inside, scores.max(1)
+
+
+def compose(question: str, found: Sequence[Found], most: int) -> str:
+    """The sentences of an answer that are nearest, in their own order.
+
+    Args:
+        question: that is asked.
+        found: the answers to take them of.
+        most: sentences that are taken.
+    """
+    parts = [
+        sentence.strip()
+        for answer in found
+        for sentence in _SENTENCE.split(answer.answer)
+        if sentence.strip()
+    ]
+    try:
+        ranking = Ranking({"sentence": parts}, {"sentence": 1.0})
+    except ValueError:  # no word in it
+        return " ".join(parts[:most])
+    scores = ranking.scores([question])[0]
+    chosen = np.sort(np.argsort(-scores, kind="stable")[:most])
+    return " ".join(parts[place] for place in chosen)
+
+
+def _shortened(text, draws):
+    words = text.split()
+    kept = draws.random(len(words)) >= _DROPPED
+    kept[draws.integers(len(words))] = True
+    return " ".join(w for w, keep in zip(words, kept, strict=True) if keep)

@@ -1,0 +1,135 @@
+"""The assistant: what a question is about, its answer, or a person."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.files import whole_file
+from byol_tf.systems.common.heads import Encode, Head
+from byol_tf.systems.common.rows import read_rows
+from byol_tf.systems.common.tfidf import as_bytes, of_bytes
+from byol_tf.systems.customer_service.answers import Answers, Found, compose
+
+FILE = "customer_service.npz"
+FAQ = "faq.csv"
+
+
+class Words(NamedTuple):
+    """What replies are made of; see `configs/customer_service.py`."""
+
+    template: str
+    intent: str
+    hand_over: str
+    nearest: int
+    sentences: int
+
+
+class Reply(NamedTuple):
+    """What is said to a question, and why.
+
+    Attributes:
+        text: of the reply.
+        hand_over: whether a person has to answer.
+        intent: the likeliest, "" where none were learned.
+        confidence: of the intent in [0, 1].
+        nearest: known answers, best first.
+    """
+
+    text: str
+    hand_over: bool
+    intent: str
+    confidence: float
+    nearest: list[Found]
+
+
+class Assistant(NamedTuple):
+    """What `fit` learned.
+
+    Attributes:
+        head: of intents, or None.
+        answers: known ones, or None.
+        limits: below which confidence, or score, a question is handed over.
+    """
+
+    head: Head | None
+    answers: Answers | None
+    limits: dict[str, float]
+
+    def ask(self, question: str, words: Words) -> Reply:
+        """Answers a question; known answers decide where there are some.
+
+        Raises:
+            ValueError: there is nothing in the question.
+        """
+        if not question.strip():
+            raise ValueError("the question is empty; give it some words")
+        intent, confidence, near = "", 0.0, []
+        if self.head:
+            (intent,), (confidence,) = self.head.predict([question])
+        if self.answers:
+            near = self.answers.nearest(question, words.nearest)
+        score = near[0].score if near else confidence
+        limit = self.limits["answers" if near else "intents"]
+        text = words.hand_over
+        if score >= limit and near:
+            text = words.template.format(
+                answer=compose(question, near[:1], words.sentences),
+                question=near[0].question,
+                source=near[0].source,
+            )
+        elif score >= limit:
+            text = words.intent.format(intent=intent)
+        return Reply(
+            *(text, bool(score < limit), str(intent), float(confidence), near)
+        )
+
+    def save(self, run: pathlib.Path, data: pathlib.Path) -> None:
+        """Writes it into a run folder; known answers stay in their file."""
+        arrays = self.head.arrays() if self.head else {}
+        about = {"limits": self.limits, "data": str(data.resolve())}
+        with whole_file(run / FILE) as path:
+            np.savez_compressed(path, about=as_bytes(about), **arrays)
+
+
+def load(run: pathlib.Path, data: str | None, encode: Encode | None):
+    """The assistant of a run folder, with the answers there are today.
+
+    Args:
+        run: the run folder.
+        data: folder with `faq.csv`; None is the one it was fitted on.
+        encode: the frozen encoder of the run folder, or None.
+
+    Raises:
+        ValueError: nothing was fitted.
+    """
+    path = run / FILE
+    if not path.is_file():
+        raise ValueError(
+            f"there is no {FILE} in {run}; fit first: byol_tf system "
+            f"customer_service fit --data=DIR --run={run}"
+        )
+    with np.load(path) as arrays:
+        about = of_bytes(arrays["about"])
+        fitted = "weights" in arrays
+        head = Head.of_arrays(arrays, encode) if fitted else None
+    return Assistant(
+        head, read_answers(pathlib.Path(data or about["data"])), about["limits"]
+    )
+
+
+def read_answers(data: pathlib.Path) -> Answers | None:
+    """The known answers of a folder; None where it has no file of them."""
+    path = data / FAQ
+    if not path.is_file():
+        return None
+    return Answers(read_rows(path, ("question", "answer")))
+
+
+def as_json(reply: Reply) -> Mapping:
+    """A reply as JSON has it."""
+    return {
+        **reply._asdict(),
+        "nearest": [answer._asdict() for answer in reply.nearest],
+    }

@@ -1,0 +1,76 @@
+"""What `byol_tf system customer_service VERB` does."""
+
+import functools
+import json
+import pathlib
+import sys
+
+from byol_tf.files import write_json
+from byol_tf.systems.common.encoder import encoder_of
+from byol_tf.systems.customer_service import assistant, fitting, web
+from byol_tf.systems.customer_service.assistant import Words
+
+RESULT = "customer_service.json"
+
+
+def fit(config, data: str, run: str) -> None:
+    """Learns from a folder, and writes what it learned into a run folder."""
+    path, folder = pathlib.Path(data), pathlib.Path(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    learned = fitting.fit(config, path, encoder_of(folder))
+    learned.save(folder, path)
+    for name, limit in sorted(learned.limits.items()):
+        print(f"By {name}, questions below {limit:.3f} go to a person")
+    if learned.head:
+        print(f"Intents: {len(learned.head.classes)}")
+    if learned.answers:
+        print(f"Answers: {len(learned.answers.rows)}")
+
+
+def ask(config, data: str | None, run: str, text: str | None) -> None:
+    """Answers one question, or those of standard input, a line each."""
+    learned = _load(data, run)
+    words = words_of(config)
+    if text is None and sys.stdin.isatty():
+        print("Ask; Ctrl-D ends.")
+    for line in [text] if text is not None else sys.stdin:
+        if line.strip():
+            print(_lines(learned.ask(line.strip(), words)), flush=True)
+
+
+def serve(config, data: str | None, run: str, host: str, port: int) -> None:
+    """Answers by REST and on a web page until it is told to stop."""
+    load = functools.partial(_load, data, run)
+    web.serve(load, words_of(config), config.server, host, port)
+
+
+def evaluate(config, data: str, run: str) -> None:
+    """Judges on the test files, and writes the figures."""
+    learned = _load(data, run)
+    result = {
+        "stated_precision": config.precision,
+        **fitting.evaluate(learned, pathlib.Path(data)),
+    }
+    write_json(pathlib.Path(run) / RESULT, result)
+    print(json.dumps(result, indent=1))
+
+
+def words_of(config) -> Words:
+    """The words of a configuration."""
+    return Words(**{name: config[name] for name in Words._fields})
+
+
+def _load(data, run):
+    folder = pathlib.Path(run)
+    return assistant.load(folder, data, encoder_of(folder))
+
+
+def _lines(reply):
+    lines = [reply.text]
+    if reply.intent:
+        lines.append(f"  intent: {reply.intent} ({reply.confidence:.2f})")
+    lines += [
+        f"  {found.score:.2f}  {found.question} [{found.source}]"
+        for found in reply.nearest
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Runs a system that is built on encoders and search.
+
+    byol_tf system customer_service fit --data=DIR --run=RUN
+    byol_tf system customer_service ask --run=RUN "How do I ...?"
+    byol_tf system customer_service serve --run=RUN
+    byol_tf system customer_service evaluate --data=DIR --run=RUN
+
+Each system has a guide, docs/guides/NAME.md, which says what DIR holds, and a
+configuration, configs/NAME.py. `evaluate` writes NAME.json into RUN.
+"""
+
+import importlib
+import os
+
+from absl import flags
+from ml_collections import config_flags
+
+from configs import door, signals, words
+from configs.command_line import FOLDER
+
+# Of each system its verbs, and the flags they take besides --data and --run.
+SYSTEMS = {
+    "customer_service": {
+        "fit": (),
+        "ask": ("text",),
+        "serve": ("host", "port"),
+        "evaluate": (),
+    },
+}
+_NEED_DATA = ("fit", "evaluate")
+POSITIONAL = (("name", "verb", "text"),)
+DEFAULT_CONFIG = None  # each system has its own
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration; default: configs/NAME.py."
+)
+_NAME = flags.DEFINE_string(
+    "name", None, f"System: {', '.join(SYSTEMS)}.", required=True
+)
+_VERB = flags.DEFINE_string("verb", None, "What to do, such as fit.")
+_DATA = flags.DEFINE_string("data", None, "Folder with its files.")
+_RUN = flags.DEFINE_string(
+    "run",
+    None,
+    "Folder of what it learns; of a trained encoder, too.",
+    required=True,
+)
+flags.DEFINE_string("text", None, "What is asked; default: standard input.")
+flags.DEFINE_string("host", "127.0.0.1", "Where to listen.")
+flags.DEFINE_integer("port", 8501, "For REST; 0: any free one.", 0, 65535)
+
+
+def expand(arguments: list[str]) -> list[str]:
+    """Names the system's own configuration where none is given."""
+    if any(word.startswith("--config=") for word in arguments):
+        return arguments
+    names = [w[7:] for w in arguments if w.startswith("--name=")]
+    own = [f for f in (FOLDER / f"{n}.py" for n in names) if f.is_file()]
+    return [*(f"--config={path}" for path in own), *arguments]
+
+
+def main():
+    name, verb = _NAME.value, _VERB.value or ""
+    words.check_choice("name", name, tuple(SYSTEMS))
+    words.check_choice("verb", verb, tuple(SYSTEMS[name]))
+    taken = SYSTEMS[name][verb]
+    data = _DATA.value
+    if data or verb in _NEED_DATA:
+        door.check_folder(data or "")
+    if verb != "fit" and not os.path.isdir(_RUN.value):
+        raise ValueError(
+            f"there is no folder {_RUN.value!r}; fit first: byol_tf system "
+            f"{name} fit --data=DIR --run={_RUN.value}"
+        )
+    options = {flag: flags.FLAGS[flag].value for flag in taken}
+    with signals.importing(stop=verb in ("serve", "watch")):
+        pass
+    module = importlib.import_module(f"byol_tf.systems.{name}.verbs")
+    getattr(module, verb)(_CONFIG.value, data, _RUN.value, **options)

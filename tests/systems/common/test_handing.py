@@ -1,0 +1,25 @@
+"""The threshold of handing over, held to counts by hand."""
+
+import numpy as np
+
+from byol_tf.systems.common.handing import recall_and_precision, threshold
+
+INSIDE = np.array([0.3, 0.6, 0.8, 0.9])
+OUTSIDE = np.array([0.1, 0.2, 0.5, 0.7])
+
+
+def test_it_hands_over_the_most_that_the_precision_allows():
+    limit = threshold(INSIDE, OUTSIDE, precision=0.75, share=0.5)
+    # Below 0.6: three that should be, and 0.3; all four would cost 0.6, too.
+    assert limit == 0.55
+    assert recall_and_precision(INSIDE, OUTSIDE, limit) == (0.75, 0.75)
+
+
+def test_what_is_rarely_out_of_scope_is_handed_over_less():
+    limit = threshold(INSIDE, OUTSIDE, precision=0.75, share=0.1)
+    assert limit == 0.25
+
+
+def test_an_impossible_precision_answers_all_and_says_so(caplog):
+    limit = threshold(np.array([0.1, 0.2]), np.array([0.1]), 1.0, 0.5)
+    assert limit == 0.0 and "no threshold" in caplog.text

@@ -1,0 +1,75 @@
+"""Classifiers of texts: they learn, and say how sure they are."""
+
+import numpy as np
+import pytest
+
+from byol_tf.systems.common import heads
+from byol_tf.systems.common.heads import Head, Held
+
+COLOURS, PETS = ["red", "green", "blue", "pink"], ["cat", "dog", "bird", "fish"]
+
+
+def texts(words, count=12):
+    pairs = [(words[i % 4], words[(i + i // 4 + 1) % 4]) for i in range(count)]
+    return [f"i like {a} and {b}" for a, b in pairs]
+
+
+@pytest.fixture(scope="module")
+def parts():
+    rows = texts(COLOURS) + texts(PETS)
+    return heads.split(rows, ["colour"] * 12 + ["pet"] * 12, 0.25, seed=1)
+
+
+def choose(parts, **options):
+    return heads.choose_head(
+        *parts, shapes=("plain",), strengths=(1.0,), **options
+    )
+
+
+def test_a_split_leaves_one_of_each_label_to_fit():
+    fit, held = heads.split(list("abcd"), ["x", "x", "x", "rare"], 0.9, seed=3)
+    assert set(fit.labels) == {"x", "rare"} and held.labels == ["x", "x"]
+    assert sorted(fit.texts + held.texts) == list("abcd")
+
+
+def test_it_learns_and_says_how_sure_it_is(parts):
+    head, strength = choose(parts)
+    head = heads.fit_again(head, strength, *parts)
+    names, sure = head.predict(["blue and pink", "a dog"])
+    assert names.tolist() == ["colour", "pet"] and (sure > 0.5).all()
+    assert np.allclose(head.probabilities(["green", "zzz"]).sum(1), 1)
+
+
+def test_it_comes_back_from_its_arrays(parts):
+    head, _ = choose(parts)
+    again = Head.of_arrays(head.arrays(), None)
+    asked = ["a fish", "some red", ""]
+    assert np.allclose(head.probabilities(asked), again.probabilities(asked))
+
+
+def test_an_encoder_is_taken_where_it_helps():
+    names = ["x", "y"] * 8
+    rows = [f"word{n // 2} same" for n in range(16)]  # say nothing
+    labels = dict(enumerate(names))
+    rows = [f"{'a' * (n + 1)} {row}" for n, row in enumerate(rows)]
+    numbers = {row: n for n, row in enumerate(rows)}
+
+    def encode(texts):
+        signs = [1.0 if labels[numbers[t]] == "x" else -1.0 for t in texts]
+        return np.array(signs)[:, None]
+
+    parts = Held(rows[:10], names[:10]), Held(rows[10:], names[10:])
+    head, _ = choose(parts, encode=encode)
+    assert head.encode is encode
+    assert head.predict(rows[10:])[0].tolist() == names[10:]
+
+
+def test_a_head_without_its_encoder_is_refused(parts):
+    arrays = choose(parts)[0].arrays() | {"encoder": np.bool_(True)}
+    with pytest.raises(ValueError, match="not in the run folder"):
+        Head.of_arrays(arrays, None)
+
+
+def test_texts_without_words_are_refused(parts):
+    with pytest.raises(ValueError, match="no word in the 2 texts"):
+        heads.Tfidf().fit(["", " "])

@@ -1,0 +1,44 @@
+"""Reading tables: what is left out, and what is said of wrong ones."""
+
+import pytest
+
+from byol_tf.systems.common.rows import read_labelled, read_rows
+
+
+def write(folder, content):
+    path = folder / "table.csv"
+    path.write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
+    return path
+
+
+def test_rows_without_text_are_left_out_with_a_line(tmp_path, caplog):
+    path = write(tmp_path, 'text,label\n"a, b",x\n ,y\nc,\nd,y\n')
+    assert read_labelled(path) == (["a, b", "d"], ["x", "y"])
+    assert "2 of 4 rows lack text or label" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content,message",
+    [
+        ("words,label\na,b\n", "no column 'text'; it has 'words', 'label'"),
+        ("", "no column 'text'; it has none"),
+        ("text,label\n,a\n", "no row with text and label"),
+        ("text,label\na,x\nb,x\n", "all 2 rows have the label 'x'"),
+        (b"text,label\na,x\n" + b"caf\xe9,y\n", "line 3: not UTF-8"),
+    ],
+)
+def test_a_wrong_table_is_named_with_what_to_do(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        read_labelled(write(tmp_path, content))
+
+
+def test_a_label_of_one_row_is_said(tmp_path, caplog):
+    read_labelled(write(tmp_path, "text,label\na,x\nb,x\nc,rare\n"))
+    assert "1 labels have one row, such as 'rare'" in caplog.text
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = write(tmp_path, b"\xef\xbb\xbftext\nhello\n")
+    assert read_rows(path, ("text",)) == [{"text": "hello"}]
