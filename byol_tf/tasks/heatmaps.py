@@ -30,17 +30,23 @@ def _bell(place, cells):
     return tf.exp(-0.5 * ((centre - place[:, None] * cells) / SIGMA) ** 2)
 
 
-def heatmap_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def heatmap_loss(
+    wanted: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
     """Cross entropy above its least value, summed over cells, `[batch]`.
 
     The mean over points. Its minimum is the bell itself, whose mean is the
-    place of the point between cells.
+    place of the point between cells. `weights`, `[batch, points]`, is 0 for
+    points of which nothing is known.
     """
     each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
     safe = tf.clip_by_value(wanted, 1e-6, 1 - 1e-6)
     least = -safe * tf.math.log(safe) - (1 - safe) * tf.math.log(1 - safe)
     least = tf.where(wanted > 1e-6, least, 0.0)
-    return tf.reduce_mean(tf.reduce_sum(each - least, axis=[1, 2]), axis=-1)
+    loss = tf.reduce_sum(each - least, axis=[1, 2])
+    if weights is not None:
+        loss *= weights
+    return tf.reduce_mean(loss, axis=-1)
 
 
 def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

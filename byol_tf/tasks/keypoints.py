@@ -17,7 +17,7 @@ from byol_tf.evaluation.keypoint_accuracy import (
 from byol_tf.layers.heads import scaled_head
 from byol_tf.layers.neck import dense_levels, neck, peaks_head
 from byol_tf.modalities.image import points as positions
-from byol_tf.tasks import heatmaps
+from byol_tf.tasks import heatmaps, oks
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.mirrored import described, mirrored
@@ -59,7 +59,10 @@ class Keypoints(VectorTask):
     shown of an image; targets of whole images have the image's width and
     height, in pixels, behind them. With `crops` the points move along, and
     points of the left and the right change places in a mirrored view, see
-    `mirrored`; without such points no view is mirrored.
+    `mirrored`; without such points no view is mirrored. Of objects that were
+    cut out of images, see `oks.COLUMNS`, those columns follow, and for each
+    point whether anything is known of it: `<name>_v` is COCO's visibility, 0
+    for unknown.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
@@ -189,8 +192,19 @@ class Keypoints(VectorTask):
             points = into(points, sizes)
         points = points.reshape(len(points), -1).astype(np.float32)
         if self.whole_images:
-            points = np.column_stack([points, sizes.astype(np.float32)])
+            parts = [points, sizes, *self._of_objects(table)]
+            points = np.column_stack(parts).astype(np.float32)
         return points
+
+    def _of_objects(self, table):
+        """Where objects were cut out, and 1 for points that are known."""
+        visible = [f"{name}_v" for name in self.names]
+        if not {*oks.COLUMNS, *visible} <= {*table.columns}:
+            return []
+        return [
+            read_numbers(table, oks.COLUMNS),
+            read_numbers(table, visible, low=0, high=2) > 0,
+        ]
 
     def known(self, targets: np.ndarray) -> np.ndarray:
         """Whether any point is to be seen."""
@@ -226,12 +240,15 @@ class Keypoints(VectorTask):
         hand taken for a right one does not outweigh the rest. Of heatmaps
         `heatmap_loss`: a point that is not to be seen has an empty one.
         """
+        weights = None
+        if targets.shape[1] > len(self.columns) + 2:
+            weights = targets[:, -len(self.names) :]
         targets = targets[:, : len(self.columns)]
         if self._by_heatmaps:
             heat = outputs["heat"]
             points = tf.reshape(targets, [-1, len(self.names), 2])
             bells = heatmaps.bells(points, *heat.shape[1:3])
-            return heatmaps.heatmap_loss(bells, heat)
+            return heatmaps.heatmap_loss(bells, heat, weights)
         known = ~tf.math.is_nan(targets)
         errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
         return mean_of_known(huber(errors / SPREAD, 1.0), known)
@@ -245,6 +262,11 @@ class Keypoints(VectorTask):
         points = tf.where(flip, swapped, points)
         points = positions.move_points(points, where)
         points = tf.reshape(points, [-1, len(self.columns)])
+        if sizes.shape[1] > 2:
+            sizes, known = tf.split(sizes, [-1, len(self.names)], axis=1)
+            swapped = tf.gather(known, self._mirrored, axis=1)
+            known = tf.where(flip[..., 0], swapped, known)
+            sizes = tf.concat([sizes, known], axis=1)
         return tf.concat([points, sizes], axis=1)
 
     def decode(
@@ -340,7 +362,7 @@ class Keypoints(VectorTask):
             )
         result = {"mean_error": float(distances[visible].mean())}
         if self.whole_images:
-            pixels = distances * sizes.max(axis=1, keepdims=True)
+            pixels = distances * sizes[:, :2].max(axis=1, keepdims=True)
             result["median_error_px"] = float(np.median(pixels[visible]))
             distances = distances / object_extents(points)[:, None]
         return {
@@ -367,6 +389,31 @@ class Keypoints(VectorTask):
 
 class Placed(Collected):
     """Points that come batch by batch, and those that are worst."""
+
+    def __init__(self, metrics, prediction):
+        super().__init__(metrics, prediction)
+        self._sure = []
+
+    def update(self, targets, decoded):
+        super().update(targets, decoded)
+        sure = decoded.get("confidence", np.ones((len(targets), 1)))
+        self._sure.append(np.mean(sure, axis=-1))
+
+    def result(self):
+        """Also OKS-AP, of objects that were cut out of images."""
+        targets, predictions = self.arrays()
+        count = predictions.shape[1]
+        if targets.shape[1] <= count + 2:
+            return super().result()
+        side = targets[:, count : count + 2].max(axis=1)[:, None, None]
+        places, true = (
+            side * values.reshape(len(values), -1, 2)
+            for values in (predictions, targets[:, :count])
+        )
+        origins = np.float64(targets[:, count + 2 : count + 6])
+        scores = np.concatenate(self._sure)
+        found = oks.oks_average_precision(places, true, scores, origins)
+        return {**super().result(), **found}
 
     def worst(self) -> list[tuple[int, dict]]:
         """Places of the images with the largest mean distances, in sides."""

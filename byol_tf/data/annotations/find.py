@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Collection
 
 from byol_tf.data.annotations.coco import find_coco, read_coco
+from byol_tf.data.annotations.coco_points import has_points
 from byol_tf.data.annotations.listed import Listed
 from byol_tf.data.annotations.voc import find_voc, read_voc
 from byol_tf.data.annotations.yolo import find_yolo, read_yolo
@@ -33,6 +34,17 @@ def find_boxes(
     if file := find_voc(directory, words):
         return lambda: read_voc(directory, file)
     return None
+
+
+def find_coco_points(
+    directory: str | os.PathLike, split: str
+) -> pathlib.Path | None:
+    """Returns COCO's file of a split if it names points; else None."""
+    directory, words = pathlib.Path(directory), _words(split)
+    patterns = (f"annotations/person_keypoints_{w}*.json" for w in words)
+    named = (file for p in patterns for file in sorted(directory.glob(p)))
+    file = next(named, None) or find_coco(directory, words)
+    return file if file and has_points(file) else None
 
 
 def find_points(

@@ -8,7 +8,9 @@ import pathlib
 from byol_tf.data.annotations.check import check_boxes
 from byol_tf.data.annotations.find import (
     LISTED,
+    TESTS,
     find_boxes,
+    find_coco_points,
     find_points,
     find_test_split,
 )
@@ -17,6 +19,7 @@ from byol_tf.data.label_table import read_label_table
 from byol_tf.data.table_layout import without_splits
 from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
+from byol_tf.jobs.finetune.crops import write_crops
 from byol_tf.jobs.finetune.lengths import long_enough
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import CAME, SCRATCH, Settings
@@ -28,6 +31,7 @@ from byol_tf.runs.encoder import (
     load_encoder,
 )
 from byol_tf.tasks import registry
+from byol_tf.tasks.keypoints import Keypoints
 from byol_tf.tasks.pose import read_model
 from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import VECTOR, Labelled
@@ -75,6 +79,8 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
     # A task compares names: of tags, other combinations are no error.
     decoder = None
     if kind.whole_images:
+        if kind is Keypoints:
+            _use_objects(config, run, pathlib.Path(workdir))
         decoder = _use_annotations(config, run, encoder)
     images, load_test = data_builders.train_and_later_test(
         run,
@@ -136,6 +142,23 @@ def _encoder(config, workdir, kind, options):
     own = 0 if options.get("head") == VECTOR else kind.side
     side = config.size or config.data.image_size or own
     return load_encoder(workdir, modality=config.modality).whole(side)
+
+
+def _use_objects(config, run, workdir):
+    """Takes objects that COCO's files give points of, cut out of images."""
+    section = run.data
+    directory = os.path.expanduser(section.dir or "")
+    if section.source != "folder" or config.labels_file:
+        return
+    tests = [section.test_split] if section.test_split else TESTS
+    splits = section.train_split, *tests
+    files = {split: find_coco_points(directory, split) for split in splits}
+    if not files.get(section.train_split):
+        return
+    section.dir = str(workdir / "objects")
+    for split, file in files.items():
+        if file:
+            write_crops(file, workdir / "objects", split)
 
 
 def _use_annotations(config, run, encoder):

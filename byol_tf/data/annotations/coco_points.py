@@ -1,0 +1,103 @@
+"""Objects with named points in COCO's JSON."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.annotations.coco import read_coco
+from byol_tf.files import loading, read_json
+from byol_tf.lines import nfc
+
+UNKNOWN, HIDDEN, SEEN = range(3)  # COCO's visibility
+
+
+class PointedObject(NamedTuple):
+    """One object with points, of any kind.
+
+    Attributes:
+        path: of its image, relative to `PointedObjects.root`.
+        image_id: COCO's.
+        annotation_id: COCO's.
+        corners: left, top, right, bottom in pixels.
+        area: in pixels.
+        points: float64 `[points, 3]`: x and y in pixels, and visibility.
+    """
+
+    path: str
+    image_id: int
+    annotation_id: int
+    corners: tuple[float, float, float, float]
+    area: float
+    points: np.ndarray
+
+
+class PointedObjects(NamedTuple):
+    """The objects of a file, those without a labelled point left out."""
+
+    root: pathlib.Path
+    names: tuple[str, ...]
+    objects: list[PointedObject]
+
+
+def has_points(file: str | os.PathLike) -> bool:
+    """Whether a COCO file names points of objects."""
+    with loading(file):
+        categories = read_json(file)["categories"]
+        return any(entry.get("keypoints") for entry in categories)
+
+
+def read_coco_points(file: str | os.PathLike) -> PointedObjects:
+    """Reads the objects of a file that have labelled points.
+
+    Crowds are left out.
+
+    Raises:
+        ValueError: it is no such file, or its categories differ in points.
+    """
+    file = pathlib.Path(file)
+    listed = read_coco(file)
+    with loading(file):
+        value = read_json(file)
+        named = [
+            tuple(nfc(str(name)) for name in entry["keypoints"])
+            for entry in value["categories"]
+            if entry.get("keypoints")
+        ]
+        if len(set(named)) != 1:
+            raise ValueError(
+                f"it has categories with {len(set(named))} sets of points, "
+                "and one can be learned; keep the annotations of one"
+            )
+        paths = {image: path for path, image in listed.image_ids.items()}
+        objects = [
+            _object(entry, paths, len(named[0]))
+            for entry in value["annotations"]
+            if entry.get("num_keypoints", 1)
+            and entry.get("keypoints")
+            and not entry.get("iscrowd", 0)
+            and entry["image_id"] in paths
+        ]
+    objects = [o for o in objects if (o.points[:, 2] > UNKNOWN).any()]
+    if not objects:
+        raise ValueError(f"{file} has no object with labelled points")
+    return PointedObjects(listed.root, named[0], objects)
+
+
+def _object(entry, paths, count):
+    points = np.array(entry["keypoints"], np.float64)
+    if points.shape != (3 * count,):
+        raise ValueError(
+            f"annotation {entry['id']} has {len(points)} numbers of points, "
+            f"not x, y and visibility of {count}"
+        )
+    x, y, width, height = map(float, entry["bbox"])
+    return PointedObject(
+        paths[entry["image_id"]],
+        entry["image_id"],
+        entry["id"],
+        (x, y, x + width, y + height),
+        float(entry.get("area") or width * height),
+        points.reshape(count, 3),
+    )

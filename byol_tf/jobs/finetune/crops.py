@@ -1,0 +1,92 @@
+"""Cuts objects with points out of their images, one example each."""
+
+import csv
+import pathlib
+import shutil
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from byol_tf.data.annotations.coco_points import (
+    UNKNOWN,
+    PointedObject,
+    read_coco_points,
+)
+from byol_tf.tasks.drawn import whole_image
+from byol_tf.tasks.oks import COLUMNS
+
+CONTEXT = 0.25  # of a box, around it: half to each side
+
+
+def write_crops(
+    file: pathlib.Path, folder: pathlib.Path, split: str
+) -> pathlib.Path:
+    """Writes a PNG file of each object, and a table of their points.
+
+    Args:
+        file: COCO's JSON.
+        folder: receives `<split>.csv` and the images in `<split>`.
+        split: name.
+
+    Returns:
+        The table: places in fractions of the crop, empty where the point is
+        not labelled, `<name>_v`, COCO's visibility, and `oks.COLUMNS`.
+
+    Raises:
+        ValueError: it is no such file, or no image of it can be read.
+    """
+    read = read_coco_points(file)
+    shutil.rmtree(folder / split, ignore_errors=True)
+    (folder / split).mkdir(parents=True)
+    rows = []
+    for number, path in enumerate(dict.fromkeys(o.path for o in read.objects)):
+        try:
+            pixels = whole_image(read.root / path)
+        except (ValueError, OSError) as error:
+            print(f"Left out: the objects of {path}, {error}.")
+            continue
+        for own in (o for o in read.objects if o.path == path):
+            rows += _write(pixels, own, read.names, folder / split, number)
+    if not rows:
+        raise ValueError(f"no object of {file} lies in an image")
+    target = folder / f"{split}.csv"
+    with open(target, "w", newline="", encoding="utf-8") as table:
+        writer = csv.DictWriter(table, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    print(
+        f"{file.name}: {len(rows)} objects with points, cut out of their "
+        f"images by their boxes, in {folder / split}."
+    )
+    return target
+
+
+def _write(
+    pixels: np.ndarray,
+    own: PointedObject,
+    names: Sequence[str],
+    folder: pathlib.Path,
+    number: int,
+):
+    """The row of an object, unless its box is outside of the image."""
+    height, width, _ = pixels.shape
+    x0, y0, x1, y1 = own.corners
+    wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
+    left, top = max(int(x0 - wide), 0), max(int(y0 - high), 0)
+    right = min(int(np.ceil(x1 + wide)), width)
+    bottom = min(int(np.ceil(y1 + high)), height)
+    if right - left < 2 or bottom - top < 2:
+        return
+    name = f"{own.annotation_id}.png"
+    Image.fromarray(pixels[top:bottom, left:right]).save(folder / name)
+    row = {"path": f"{folder.name}/{name}"}
+    size = right - left, bottom - top
+    for point, (x, y, visible) in zip(names, own.points, strict=True):
+        place = (x - left) / size[0], (y - top) / size[1]
+        inside = visible > UNKNOWN and min(place) >= 0 and max(place) <= 1
+        shown = place if inside else ("", "")
+        row |= {f"{point}_x": shown[0], f"{point}_y": shown[1]}
+        row[f"{point}_v"] = int(visible)
+    values = number, left, top, own.area
+    yield {**row, **dict(zip(COLUMNS, values, strict=True))}

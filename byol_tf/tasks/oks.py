@@ -1,0 +1,64 @@
+"""COCO's average precision of points (OKS-AP), of objects cut out by boxes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from byol_tf.evaluation.detection.average_precision import (
+    Objects,
+    match,
+    summarize,
+)
+from byol_tf.evaluation.detection.keypoints import SIGMA, keypoint_similarity
+
+# Of a table of objects: where they were cut out, and their area in pixels.
+COLUMNS = ("object_image", "object_left", "object_top", "object_area")
+_MOST = 20  # objects of an image that count, as in COCO
+
+
+def oks_average_precision(
+    places: np.ndarray,
+    true: np.ndarray,
+    scores: np.ndarray,
+    origins: np.ndarray,
+    sigmas: Sequence[float] | None = None,
+) -> Mapping[str, float]:
+    """`oks_ap`, `oks_ap50`, `oks_ap75` and `oks_ar`, as of pycocotools.
+
+    Args:
+        places: predicted, `[n, points, 2]`, pixels of each crop.
+        true: the same, NaN where not labelled.
+        scores: how sure each prediction is, `[n]`.
+        origins: `COLUMNS` of each object, `[n, 4]`.
+        sigmas: of the points, see `keypoint_similarity`; None for 0.05.
+    """
+    if sigmas is None:
+        sigmas = np.full(true.shape[1], SIGMA)
+    moved = origins[:, None, 1:3]
+    places, true = np.float64(places) + moved, np.float64(true) + moved
+    matches = []
+    for image in np.unique(origins[:, 0]):
+        own = origins[:, 0] == image
+        none, areas = np.zeros(own.sum(), bool), origins[own, 3]
+        similarity = keypoint_similarity(
+            places[own],
+            true[own],
+            ~np.isnan(true[own]).any(axis=-1),
+            np.zeros((own.sum(), 4)),  # of objects without points alone
+            areas,
+            np.asarray(sigmas),
+        )
+        matches.append(
+            match(
+                similarity,
+                scores[own],
+                areas,
+                Objects(areas, none, none),
+                ranges=((0.0, 1e10),),
+                most=_MOST,
+            )
+        )
+    found = summarize({"object": matches}, ("all",), (_MOST,))
+    names = {"ap": "oks_ap", "ap50": "oks_ap50", "ap75": "oks_ap75"}
+    names[f"ar_{_MOST}"] = "oks_ar"
+    return {ours: found[name] for name, ours in names.items()}

@@ -1,0 +1,88 @@
+"""Objects with points are cut out of their images by their boxes."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_tf.data.annotations.coco_points import read_coco_points
+from byol_tf.data.annotations.find import find_coco_points
+from byol_tf.jobs.finetune import build
+from byol_tf.jobs.finetune.crops import write_crops
+from configs import base, objects
+from tests.support.runs import make_run
+
+
+def write(folder, **changed):
+    (folder / "images").mkdir(exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "images" / "a.png")
+    common = {"image_id": 7, "category_id": 2, "iscrowd": 0}
+    points = [12, 12, 2, 26, 20, 1, 0, 0, 0]
+    first = {**common, "id": 4, "bbox": [10, 10, 16, 16], "keypoints": points}
+    edge = {**first, "id": 5, "bbox": [50, 30, 10, 10], "area": 33}
+    edge["keypoints"] = [58, 39, 2, 0, 0, 0, 0, 0, 0]
+    none = {**first, "id": 6, "keypoints": [0] * 9, "num_keypoints": 0}
+    crowd = {**first, "id": 8, "iscrowd": 1}
+    kinds = [{"id": 2, "name": "mouse", "keypoints": ["a", "b", "c"]}]
+    value = {
+        "images": [{"id": 7, "file_name": "a.png"}],
+        "categories": kinds,
+        "annotations": [first, edge, none, crowd],
+        **changed,
+    }
+    (folder / "train.json").write_text(json.dumps(value))
+    return folder / "train.json"
+
+
+def test_each_object_is_an_image_with_its_points(tmp_path, capsys):
+    file = write(tmp_path)
+    assert find_coco_points(tmp_path, "train") == file
+    with open(write_crops(file, tmp_path / "to", "train")) as table:
+        first, edge = csv.DictReader(table)
+    assert "train.json: 2 objects with points" in capsys.readouterr().out
+    whole = np.asarray(Image.open(tmp_path / "images" / "a.png"))
+    crop = np.asarray(Image.open(tmp_path / "to" / first["path"]))
+    np.testing.assert_array_equal(crop, whole[8:28, 8:28])
+    assert (float(first["a_x"]), float(first["b_x"])) == (0.2, 0.9)
+    assert [first[f"{n}_v"] for n in "abc"] == ["2", "1", "0"]
+    assert first["c_x"] == "" and first["object_area"] == "256.0"
+    assert (edge["object_left"], edge["object_top"]) == ("48", "28")
+    assert Image.open(tmp_path / "to" / edge["path"]).size == (12, 12)
+    assert edge["object_area"] == "33.0"
+
+
+def test_files_without_points_are_not_taken(tmp_path):
+    write(tmp_path, categories=[{"id": 2, "name": "mouse"}])
+    assert find_coco_points(tmp_path, "train") is None
+    assert find_coco_points(tmp_path, "test") is None
+    file = write(tmp_path, annotations=[])
+    with pytest.raises(ValueError, match="no object with labelled points"):
+        read_coco_points(file)
+
+
+def test_keypoints_learn_from_the_cut_objects(tmp_path):
+    common = {"image_id": 7, "category_id": 2, "bbox": [10, 10, 20, 20]}
+    points = [12, 12, 2, 26, 20, 1, 20, 20, 2]
+    write(
+        tmp_path,
+        annotations=[
+            {**common, "id": number, "keypoints": points}
+            for number in range(1, 6)
+        ],
+    )
+    (tmp_path / "run").mkdir()
+    options = {"encoder.blocks": (1, 1, 1), "encoder.widths": (8, 8, 8)}
+    options["encoder.stem"] = "strided"
+    run = make_run(tmp_path / "run", size=24, **options)
+    config = objects.get_config()
+    config.size, config.data.source = 48, "folder"
+    config.data.dir = str(tmp_path)
+    job = build.fine_tuning(
+        config, run, base.get_config(), task="keypoints", labels=("all",)
+    )
+    assert job.task.names == ("a", "b", "c")
+    assert job.train.examples.row_shape == (48, 48, 3)
+    assert len(job.train.table) == 5 and job.task.whole_images
