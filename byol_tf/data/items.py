@@ -87,10 +87,8 @@ class CellItems(Items):
     """
 
     def __init__(self, data: str | os.PathLike, column: str = ""):
-        root, files = root_and_tables(data)
-        tables = {
-            file: read_cells(root / file, [column or TEXT]) for file in files
-        }
+        (root, files), column = root_and_tables(data), column or TEXT
+        tables = {file: read_cells(root / file, [column]) for file in files}
         good = [f for f, t in tables.items() if column in t.columns]
         if not good:
             file, table = next(iter(tables.items()))

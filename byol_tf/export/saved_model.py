@@ -13,7 +13,7 @@ import tensorflow as tf
 from byol_tf.export.signatures import FORM
 from byol_tf.export.verify import ExportedModel, in_rows
 from byol_tf.files import flush, naming, plain_path
-from byol_tf.modalities.signature import DEFAULT, Source
+from byol_tf.modalities.signature import DEFAULT, FILES, Source
 
 EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
 _UNFINISHED = ".unfinished-"  # not a number: servers pass over it
@@ -111,8 +111,7 @@ def load(
 def _encoder(loaded, size, source):
     encode = encode_files = as_files = None
     for name, signature in source.inputs(FORM).items():
-        (spec,) = signature.specs.values()
-        is_file = spec.dtype == tf.string
+        is_file = FILES in signature.specs
         call = _call(loaded, name, signature, _vectors, is_file)
         if is_file:
             encode_files, as_files = call, signature.of_rows

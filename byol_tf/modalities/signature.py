@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 OK = "ok"  # status of an input that was read
+FILES = "bytes"  # name of an input of files, as one string each
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 

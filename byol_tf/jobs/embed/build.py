@@ -135,7 +135,7 @@ class Search:
             headings=["query"] * len(sheet),
         )
         shown = [
-            (query, [(printable(path), cosine) for path, cosine in pairs])
+            (query, [(self._said(path), cosine) for path, cosine in pairs])
             for query, pairs in results
         ]
         return shown, target
@@ -186,6 +186,9 @@ class Search:
             crop_fraction=origin["crop_fraction"],
             modality=modality,
         )
+
+    def _said(self, path):
+        return printable(self._items.said(path))
 
     def _is(self, path, query):
         file = self._items.read(path)
