@@ -49,6 +49,10 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
+    "byol_tf evaluate runs/texts": "test_jobs.py of texts evaluates a run",
+    "byol_tf finetune runs/texts": "test_jobs.py of texts fine-tunes a run",
+    "byol_tf predict runs/texts": "test_jobs.py of texts predicts a table",
+    "byol_tf export runs/texts": "test_jobs.py of texts exports a run",
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
     "byol_tf convert efficientnet_lite0": "test_published.py makes such a run",
@@ -118,6 +122,12 @@ SHORTER = {
         "config.head_learning_rates": "(1.0,)",
         "config.min_steps": 2,
         "config.max_steps": 2,
+    },
+    # An encoder of texts takes one width and no blocks.
+    "train.py $HOME/texts": {
+        **FEW,
+        "config.encoder.blocks": "()",
+        "config.encoder.widths": "(8,)",
     },
     # Few images, which are drawn.
     "train.py $HOME/cells": FEW,
@@ -193,6 +203,15 @@ def checkout(folder: pathlib.Path) -> pathlib.Path:
         draw(home / name)
         draw(home / "drawn" / name, train=1, test=3)
         (home / "drawn" / name / "images").rename(home / f"new_{name}")
+    (home / "texts").mkdir()
+    for name, count in (("train", 80), ("test", 24)):
+        rows = (
+            f"a {('red', 'green')[n % 2]} text {n},{n % 2}\n"
+            for n in range(count)
+        )
+        (home / "texts" / f"{name}.csv").write_text(
+            "".join(["text,label\n", *rows])
+        )
     official = ROOT / "tests" / "data" / "official_tiny_checkpoint.pkl"
     (folder / "official.pkl").symlink_to(official)
     arrays = {"train": slice(160), "test": slice(160, None)}
