@@ -61,7 +61,7 @@ def save(
 
     def samples():
         for row in rows:
-            yield [source.preprocessor(tf.constant(row[None]))]
+            yield [source.preprocessor(tf.constant(np.asarray(row)[None]))]
 
     for precision, path in paths.items():
         with converting("encoder", f"LiteRT {precision}"):

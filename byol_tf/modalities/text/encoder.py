@@ -43,7 +43,7 @@ def make_encoder(
 
     Returns:
         Model from float32 `[batch, *row_shape]` to float32 `[batch, width]`,
-        of the bag of unit length.
+        of the bag of length `sqrt(width)`.
 
     Raises:
         ValueError: for an unknown name, or a width that does not fit.
@@ -78,7 +78,9 @@ def _bag(inputs, width, dtype):
         name="projection",
         dtype=dtype,
     )(inputs)
-    return UnitLength(name="unit", dtype="float32")(projected)
+    # Numbers of a deviation near 1, as heads that are trained on them expect.
+    scale = width**0.5
+    return UnitLength(scale, name="unit", dtype="float32")(projected)
 
 
 def _transformer(inputs, size, width, blocks, heads, dtype):
@@ -103,10 +105,21 @@ def _transformer(inputs, size, width, blocks, heads, dtype):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class UnitLength(layers.Layer):
-    """Vectors divided by their lengths."""
+    """Vectors divided by their lengths.
+
+    Args:
+        scale: what they are multiplied by then.
+    """
+
+    def __init__(self, scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = float(scale)
 
     def call(self, vectors):
-        return unit_length(vectors)
+        return self.scale * unit_length(vectors)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
 
     def compute_output_shape(self, vectors_shape):
         return vectors_shape
