@@ -1,6 +1,7 @@
 """Measures the package beside its peers.
 
     python -m benchmarks augment      two views of a batch; of JPEG files
+    python -m benchmarks audio        log-mel and two views, seconds of audio a second
     python -m benchmarks step         one training step
     python -m benchmarks pretrain     images a second, accuracy and memory
     python -m benchmarks startup      from the command to the first step
@@ -22,6 +23,7 @@ from benchmarks import machine, report
 from benchmarks.contest import ROOT, WorkerError
 
 BENCHMARKS = ("augment", "step", "pretrain", "startup", "embed", "long")
+BENCHMARKS += ("audio",)
 LEAST_ROUNDS = 5
 
 

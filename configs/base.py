@@ -40,6 +40,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.name = "fashion_mnist"  # data set of embedded and tfds
     # Folder of tfds, folder, tfrecord; file of arrays; or a CSV file of labels.
     data.dir = ""
+    # of sounds: longer recordings are cut into rows of so many; 0: not cut
+    data.window_seconds = 0.0
     data.features = "image,label"  # of tfrecord: of the row, and of the label
     data.train_split = "train"
     data.test_split = "test"  # "" holds out a tenth of the training images
@@ -104,6 +106,7 @@ def get_config() -> ml_collections.ConfigDict:
     audio.rate = 16000  # samples a second that sounds are brought to
     audio.channel = -1  # that is taken, from 0; -1: the mean of all
     audio.max_seconds = 60.0  # longer files are not decoded
+    audio.skip_silence = False  # take out pauses, 30 dB below the loudest
     audio.seconds = 0.96  # that the encoder hears: the middle of a longer sound
     audio.window = 1024  # samples of a frame, a power of two
     audio.hop = 160  # samples from one frame to the next

@@ -133,7 +133,7 @@ def check_data(section: Mapping, workdir: str, advice: str = "") -> None:
 
 
 def check_files_of(path: str) -> None:
-    """Raises a ValueError if it is no folder, and no CSV or `.npz` file."""
+    """Raises a ValueError if there is no such folder or file."""
     if path.startswith("tfds:"):
         raise ValueError(
             "files are needed here: a folder, a .csv or an .npz file. "
@@ -144,7 +144,7 @@ def check_files_of(path: str) -> None:
     if path.lower().endswith((".csv", ".npz")):
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}")
-    else:
+    elif not os.path.isfile(path):
         check_folder(path)
 
 

@@ -22,6 +22,7 @@ def data() -> ml_collections.ConfigDict:
     section.cache_gb = placeholder(float)
     section.cache_dir = placeholder(str)
     section.max_megapixels = placeholder(float)
+    section.window_seconds = placeholder(float)
     section.max_bad_share = placeholder(float)
     return section
 

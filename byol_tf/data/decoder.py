@@ -48,6 +48,8 @@ class Decoder:
         table: reads a folder whose rows lie together in its file
             `table.file`: `table(folder, split)` gives `Examples`; None where
             each row is a file.
+        cut: `cut(file)`: items in place of a file of which only parts are
+            rows, which `decode` takes; None where a file is a row.
         feature: name of the class in `tfds.features` of such rows.
         columns: of tables whose cells may be rows; None for files alone.
         key: what the rows depend on besides their spec.
@@ -60,6 +62,7 @@ class Decoder:
     of_stored: Callable[[str, tuple, np.dtype], "Decoder"] | None = None
     of_files: Callable[[Sequence], "Decoder"] | None = None
     table: Callable | None = None
+    cut: Callable[[object], Sequence] | None = None
     feature: str = ""
     columns: Columns | None = None
     key: object = None

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from absl import logging
@@ -11,7 +12,7 @@ from absl import logging
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.remote import path_of
-from byol_tf.data.rows import Files
+from byol_tf.data.rows import Files, Parts
 from byol_tf.data.store import Store, decode_into
 from byol_tf.data.table_layout import find_split
 from byol_tf.lines import printable
@@ -92,6 +93,9 @@ def _read(root, paths, labels, decoder, store, name):
     files = Files(root, paths)
     if decoder.of_files is not None:
         decoder = decoder.of_files(files)
+    if decoder.cut is not None:
+        files, owners = cut_files(files, decoder)
+        paths, labels = ([each[i] for i in owners] for each in (paths, labels))
     if decoder.shape is None:
         rows, skipped = Encoded(files), []
         labels, decode = np.array(labels, np.int32), decoder.decode
@@ -106,6 +110,21 @@ def _read(root, paths, labels, decoder, store, name):
         decode=decode,
         spec=decoder.spec,
     )
+
+
+def cut_files(files: Files, decoder: Decoder) -> tuple[Files, list[int]]:
+    """Parts of files as rows, and the position of the file of each.
+
+    Says in one line how many there are.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(decoder.cut, files))
+    owners = [i for i, parts in enumerate(found) for _ in parts]
+    logging.info(
+        "%d %ss were cut into %d rows.", len(files), decoder.name, len(owners)
+    )
+    items = [item for parts in found for item in parts]
+    return Parts(files.root, [files.paths[i] for i in owners], items), owners
 
 
 def _decoded(files, labels, decoder, store, name):

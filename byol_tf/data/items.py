@@ -130,7 +130,8 @@ def find_items(
     """Finds all that there is to embed or predict.
 
     Args:
-        data: a folder, a CSV file that names files, or an `.npz` file.
+        data: a folder, a file, a CSV file that names files, or an `.npz`
+            file.
         extensions: of the files, in lower case, with the dot.
         noun: what an item is, such as "image".
         column: of tables whose cells are items, "" for the usual one; None

@@ -170,6 +170,27 @@ class Files(Sequence):
             yield path, *size_and_time(self.root / path)
 
 
+class Parts(Files):
+    """Parts of files; several may have the path of one file.
+
+    Args:
+        root: see `Files`.
+        paths: of the file of each part.
+        items: what a part is decoded from.
+    """
+
+    def __init__(self, root, paths: Sequence[str], items: Sequence):
+        super().__init__(root, paths)
+        self._items = items
+
+    def __getitem__(self, number):
+        return self._items[number]
+
+    def identity(self) -> Iterator[tuple]:
+        for item, known in zip(self._items, super().identity(), strict=True):
+            yield (*known, repr(item))
+
+
 class Encoded(_Separate):
     """Rows as they are stored, decoded when a batch needs them.
 

@@ -75,7 +75,7 @@ def listed_files(
     """Finds all files of a folder, or those that a CSV file names.
 
     Args:
-        data: the folder, or a file as in `find_split`.
+        data: the folder, one such file, or a table as in `find_split`.
         extensions: of the files, in lower case, with the dot.
         name: of such a file, for messages.
 
@@ -86,6 +86,8 @@ def listed_files(
         ValueError: there is no such folder, table or file.
     """
     path = pathlib.Path(data)
+    if path.suffix.lower() in extensions and path.is_file():
+        return path.parent, [path.name]
     if not is_table(path):
         if not path.is_dir():
             raise ValueError(f"there is no folder {str(path)!r}")

@@ -48,7 +48,10 @@ class FeatureExtractor:
             return self.encoder(batch, training=False)
         # Halves pass beside each other, also where an operation has but one
         # thread, see `runtime.share_cores`.
-        halves = [self.encoder(x, training=False) for x in tf.split(batch, 2)]
+        halves = [
+            self.encoder(_half(batch, number), training=False)
+            for number in range(2)
+        ]
         return keras.tree.map_structure(
             lambda *both: tf.concat(both, axis=0), *halves
         )
@@ -105,6 +108,10 @@ class FeatureExtractor:
                 "pooling or a Flatten layer, or pick one of its outputs."
             )
         return tf.cast(encoded, tf.float32).numpy()[:size]
+
+
+def _half(batch, number):
+    return keras.tree.map_structure(lambda x: tf.split(x, 2)[number], batch)
 
 
 def _reader(inputs):

@@ -39,7 +39,7 @@ def _what(about, card):
     if {"classify", "classifier.onnx"} & set(about["signatures"]):
         names = ", ".join(about["classes"])
         text += f" A fine-tuned classifier is included: {names}."
-    elif {"predict", "detect"} & set(about["signatures"]):
+    elif {"predict", "detect", "transcribe"} & set(about["signatures"]):
         names = ", ".join(about["classes"])
         text += f" A fine-tuned model is included ({about['task']}): {names}."
     return f"{text}\n\nSHA-256 of the encoder's file: `{encoder['sha256']}`."

@@ -9,7 +9,8 @@ from byol_tf.export.fold import fold_batch_norms
 from byol_tf.modalities.signature import DEFAULT, OK, Signature, Source
 
 CLASSIFY, PREDICT, DETECT = "classify", "predict", "detect"
-OF_TASKS = {CLASSIFY, PREDICT, DETECT}
+TRANSCRIBE = "transcribe"
+OF_TASKS = {CLASSIFY, PREDICT, DETECT, TRANSCRIBE}
 FORM = "saved_model"
 _STATUS = 'string [n], "ok" or why the {} could not be read'
 
@@ -168,21 +169,15 @@ def _classify(classifier, signature):
 
 
 def _predict(classifier, signature, decode):
-    names = tf.constant(list(classifier.classes))
-
     @_traced(signature)
     def predict(*tensors):
         outputs, status, origin = _call(classifier, signature, tensors)
         if status is None:
             status = tf.fill([tf.shape(tf.nest.flatten(outputs)[0])[0]], OK)
         good = status == OK
-        decoded = {
-            name: _where(good, value)
-            for name, value in decode(outputs, origin).items()
-        }
-        if classifier.task.signature == DETECT:
-            named = tf.gather(names, decoded["classes"])
-            decoded["names"] = _where(good, named)
+        decoded = decode(outputs, origin)
+        decoded = {**decoded, **classifier.task.words(decoded)}
+        decoded = {k: _where(good, value) for k, value in decoded.items()}
         return {**decoded, "status": status}
 
     return predict

@@ -333,8 +333,15 @@ def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
     Of objects the `scores`, and mean and deviation of the boxes, weighted by
     their squares: rounding decides which ones of little score there are, and
-    the order of nearly equal ones.
+    the order of nearly equal ones. Of labels of frames their probabilities,
+    and the labels by how far these are above a half: below that, rounding
+    decides.
     """
+    if "frames" in outputs:
+        sure = outputs["probabilities"]
+        labels = tf.cast(outputs["frames"], tf.float32)
+        labels *= tf.maximum(2 * sure - 1, 0.0)
+        outputs = {"labels": labels, "probabilities": sure}
     if "scores" in outputs:
         scores, boxes = outputs["scores"], outputs["boxes"]
         weights = tf.maximum(scores, 1e-9)[..., None] ** 2

@@ -131,7 +131,10 @@ class Modality(Protocol):
     Where tasks say something of each step of a row, it has
     `sequence(preprocessor)`, which makes a preprocessor that cuts nothing off:
     it gives a dict of the batch and of `length`, int32 `[batch]`, and its
-    `steps(lengths)` says how many steps rows of some lengths become.
+    `steps(lengths)` says how many steps rows of some lengths become. A long
+    row is predicted in `parts(row, sizes)`: pairs of what is said of a part,
+    such as its `start` and `end`, and the part. Rows that go on have
+    `stream(source, rate, sizes)`, the blocks of a binary file.
 
     One whose rows may be cells of tables has `columns` in its decoder, and
     `column` among its sizes, the name of that of the rows, "" for "text". One

@@ -16,6 +16,7 @@ from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import to_json, whole_file, write_csv, write_text
 from byol_tf.lines import printable, progress_bar
+from byol_tf.runs import subtitles
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.drawn import draw_marks, whole_image
 from byol_tf.tasks.task import WRITTEN
@@ -44,7 +45,8 @@ def predict_folder(
 
     A row for each file, or for each of its predictions: `path` within the
     folder, `status` ("ok", or why it could not be read), and the columns of
-    the task.
+    the task. Of a sound that is cut at its pauses a row for each part, with
+    its `start` and `end` in seconds.
 
     Args:
         classifier: a model with a task, see `load_classifier`.
@@ -53,7 +55,8 @@ def predict_folder(
         target: the CSV file; written whole or not at all. With the ending
             `.json` it holds COCO's results, as `COCO.loadRes` takes them: the
             ids of images are those of a JSON file, else 1, 2, ... in the order
-            of the paths, which stand beside them as `file_name`.
+            of the paths, which stand beside them as `file_name`. With the
+            ending `.srt` it holds texts of sounds as subtitles.
         batch_size: files at once.
         drawings: folder for a PNG file of each image with what was found
             drawn into it, `<path>.png`; None for none.
@@ -63,11 +66,18 @@ def predict_folder(
 
     Raises:
         ValueError: there is no such folder, no file in it, none that can be
-            read, or the model takes other than gray or coloured images.
+            read, the model takes other than gray or coloured images, or the
+            task has no predictions of this form.
     """
+    suffix = pathlib.Path(target).suffix.lower()
+    if suffix == subtitles.SUFFIX and not classifier.task.sequences:
+        raise ValueError(
+            f"predictions of {classifier.task.name} have no times for "
+            "subtitles; name a file --out=predictions.csv"
+        )
     items, ids = _items(directory, classifier)
     paths = items.names
-    is_json = pathlib.Path(target).suffix.lower() == ".json"
+    is_json = suffix == ".json"
     describe = classifier.task.results if is_json else classifier.task.rows
     predict = tf.function(
         functools.partial(_predictions, classifier),
@@ -77,14 +87,15 @@ def predict_folder(
 
     def decode(path):
         file = items.read(path)
-        if tiles is None:
-            return classifier.decode(file), classifier.origin(file)
-        return _parts(classifier, file, tiles)
+        if tiles is not None:
+            return _tiles(classifier, file, tiles)
+        row, origin = classifier.decode(file), classifier.origin(file)
+        return [(*part, origin) for part in _parts(classifier, row)]
 
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
-            new = _rows(classifier, predict, pairs, describe)
+            new = _rows(classifier, predict, pairs, describe, batch_size)
             if drawings is not None:
                 _draw(classifier.task, items, new, pathlib.Path(drawings))
             rows += new
@@ -105,6 +116,10 @@ def predict_folder(
             if row
         ]
         write_text(target, to_json(found))
+    elif suffix == subtitles.SUFFIX:
+        subtitles.write_subtitles(
+            target, [(path, row) for path, _, row in rows if row]
+        )
     else:
         _write(target, rows)
     return Predicted(pathlib.Path(target), len(paths), unread)
@@ -134,21 +149,28 @@ def _predictions(classifier, rows, origin):
     return classifier.task.decode(outputs, origin)
 
 
-def _rows(classifier, predict, pairs, describe):
-    """`(path, status, columns)` of each image, or of each of its rows."""
-    good = [(p, *d) for p, d in pairs if not isinstance(d, Unreadable)]
-    columns = {}
-    if good:
-        names, *entries = zip(*good, strict=True)
-        if len(entries) == 2:
-            rows = describe(_predicted(classifier, predict, *entries))
-        else:
-            rows = [
-                row
-                for parts in zip(*entries, strict=True)
-                for row in describe(_joined(classifier, predict, *parts))
-            ]
-        columns = dict(zip(names, rows, strict=True))
+def _parts(classifier, row):
+    """What is predicted one by one, and what is said of each besides."""
+    if classifier.task.sequences and hasattr(classifier.modality, "parts"):
+        return classifier.modality.parts(row, classifier.sizes)
+    return [({}, row)]
+
+
+def _rows(classifier, predict, pairs, describe, batch_size):
+    """`(path, status, columns)` of each file, or of each of its rows."""
+    good = [(p, d) for p, d in pairs if not isinstance(d, Unreadable)]
+    tiled = {p: found for p, found in good if isinstance(found, tuple)}
+    parts = [(p, *part) for p, d in good if p not in tiled for part in d]
+    columns = {path: [] for path, _ in good}
+    for path, found in tiled.items():
+        (columns[path],) = describe(_joined(classifier, predict, *found))
+    for start in range(0, len(parts), batch_size):
+        names, besides, *inputs = zip(
+            *parts[start : start + batch_size], strict=True
+        )
+        rows = describe(_predicted(classifier, predict, *inputs))
+        for name, also, own in zip(names, besides, rows, strict=True):
+            columns[name] += [{**also, **row} for row in _several(own)]
     return [
         (path, OK if path in columns else str(result), row)
         for path, result in pairs
@@ -164,7 +186,7 @@ def _predicted(classifier, predict, inputs, origins):
     return {name: value.numpy() for name, value in decoded.items()}
 
 
-def _parts(classifier, file, tiles):
+def _tiles(classifier, file, tiles):
     """Inputs and origins of an image and its tiles, and their places."""
     files, places = cut_tiles(file, tiles)
     inputs = [classifier.decode(part) for part in files]

@@ -91,13 +91,13 @@ def ctc_loss(
 
 def best_labels(
     logits: tf.Tensor, lengths: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The best label of each frame, 0 behind the end, and a confidence.
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The best label of each frame, 0 behind the end, and how sure it is.
 
     Returns:
-        int32 `[batch, frames]`; float32 `[batch]`, the mean probability of
-        the letters in the frames where they begin, of no letter of all frames
-        that count.
+        int32 `[batch, frames]`; its probability, float32 of the same shape;
+        float32 `[batch]`, the mean probability of the letters in the frames
+        where they begin, or without any that of no letter in all frames.
     """
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     inside = tf.range(tf.shape(logits)[1]) < lengths[:, None]
@@ -108,7 +108,9 @@ def best_labels(
     counted = tf.cast(begins | (silent & inside), tf.float32)
     surest = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
     total = tf.maximum(tf.reduce_sum(counted, axis=1), 1.0)
-    return labels, tf.reduce_sum(surest * counted, axis=1) / total
+    surest = tf.where(inside, surest, 0.0)
+    confidence = tf.reduce_sum(surest * counted, axis=1) / total
+    return labels, surest, confidence
 
 
 def collapse(frames: tf.Tensor) -> tf.Tensor:

@@ -246,6 +246,11 @@ class Detection(Task):
         whole["count"] = (whole["scores"] >= self.confidence).sum()
         return whole
 
+    def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """`names`, string `[batch, 100]`, of the classes."""
+        names = tf.constant(list(self.columns))
+        return {"names": tf.gather(names, decoded["classes"])}
+
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
         """For each image a row for each object of enough confidence."""
         keys = ("boxes", "scores", "classes", "count")

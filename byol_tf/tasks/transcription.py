@@ -106,16 +106,17 @@ class Transcription(Task):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`frames`, `confidence`, and `labels` of a beam.
+        """`frames`, `probabilities`, `confidence`, and `labels` of a beam.
 
         `frames`: the best label of each frame, int32 `[batch, frames]`, 0 for
-        no letter; `collapse` makes a text of them. `confidence`: float32
-        `[batch]`, the mean probability of the letters where they begin.
-        `labels`: int32 `[batch, letters]`, 0 behind the end.
+        no letter; `collapse` makes a text of them. `probabilities`: of these
+        labels. `confidence`: float32 `[batch]`, the mean of those where
+        letters begin. `labels`: int32 `[batch, letters]`, 0 behind the end.
         """
         logits, lengths = outputs["logits"], _lengths(outputs)
-        frames, confidence = best_labels(logits, lengths)
-        decoded = {"frames": frames, "confidence": confidence}
+        names = ("frames", "probabilities", "confidence")
+        found = best_labels(logits, lengths)
+        decoded = dict(zip(names, found, strict=True))
         if self.beam > 1:
             decoded["labels"] = beam_search(logits, lengths, self.beam)
         return decoded

@@ -7,6 +7,11 @@ logistic regression and kNN choose their settings on a held-out part of the
 training images and are then tested once; a random encoder and raw pixels
 stand beside. `--config.data.*` takes any other labelled data set. Writes
 `eval_linear.json` and `eval_linear_confusion.png` into the run folder.
+
+    byol_tf evaluate RUN --groups=speaker
+
+holds each speaker out in turn: labels of the others, tested on this one. The
+column is one of `labels.csv`; `--groups=speaker:s5,s6` names who is held out.
 """
 
 from absl import flags
@@ -26,6 +31,12 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True
 )
 
+_GROUPS = flags.DEFINE_string(
+    "groups",
+    None,
+    "Column of labels.csv, such as speaker: labels of some, test on others.",
+)
+
 expand = data_argument.with_overrides
 
 
@@ -34,12 +45,18 @@ def main():
     door.check_encoder(workdir)
     door.check_data(config.data, workdir, door.GIVE_DATA)
     with signals.importing():
-        from byol_tf.jobs.evaluate import build, results
+        from byol_tf.jobs.evaluate import build, groups, results
+        from byol_tf.jobs.groups import parse_groups
         from byol_tf.locks import owned_folder
 
     name = build.linear_evaluation_name(config)
     with owned_folder(workdir):
         job = build.linear_evaluation(config, workdir, base.get_config())
+        if chosen := parse_groups(_GROUPS.value):
+            result = groups.run(job, chosen, workdir, name)
+            print(f"\n{groups.table(result)}")
+            print(f"\nNumbers: {workdir}/{name}_{chosen.column}.json")
+            return
         result = job.run(workdir, name)
     print()
     print(results.table(result))

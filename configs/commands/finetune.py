@@ -50,6 +50,11 @@ _LABELS = flags.DEFINE_multi_string(
     ["1%,10%,100%"],
     "Parts of the labels: 1%, 25-per-class, 100, all; several with commas.",
 )
+_GROUPS = flags.DEFINE_string(
+    "groups",
+    None,
+    "Column of labels.csv, such as speaker: labels of some, test on others.",
+)
 _PREDICT = flags.DEFINE_string(
     "predict", None, "Folder to predict: the command `byol_tf predict`."
 )
@@ -101,11 +106,17 @@ def main():
     door.check_data(config.data, workdir, door.GIVE_DATA)
     with signals.importing():
         from byol_tf.jobs.finetune import build, results
+        from byol_tf.jobs.groups import parse_groups
         from byol_tf.locks import owned_folder
 
     with owned_folder(workdir):
         job = build.fine_tuning(
-            config, workdir, base.get_config(), task=task, labels=_LABELS.value
+            config,
+            workdir,
+            base.get_config(),
+            task=task,
+            labels=_LABELS.value,
+            groups=parse_groups(_GROUPS.value),
         )
         result = job.run(workdir)
     print()

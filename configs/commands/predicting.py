@@ -1,8 +1,14 @@
 """Prediction of a folder, for `byol_tf predict` and `finetune.py --predict`."""
 
+import json
+import os
+import sys
 from collections.abc import Mapping
 
 from configs import door, signals
+from configs.kinds import KINDS
+
+STDIN = "-"
 
 
 def predict(
@@ -48,3 +54,37 @@ def predict(
         path, reason = done.unread[0]
         count = len(done.unread)
         print(f"Could not read {count} of them; the first, {path}: {reason}")
+
+
+def goes_on(config, workdir: str, task: str, source: str) -> bool:
+    """Whether events are wanted: of a stream, or by a classifier of a file.
+
+    Args:
+        config, workdir, task: see `predict`.
+        source: "-", or what is predicted.
+    """
+    if source == STDIN:
+        return True
+    extension = os.path.splitext(source)[1].lower()
+    if extension not in KINDS["audio"].extensions or not os.path.isfile(source):
+        return False
+    door.check_classifier(workdir)
+    with signals.importing():
+        from byol_tf.jobs.finetune import build
+    return build.latest_task(config, workdir, task) == "classification"
+
+
+def listen(config, workdir: str, task: str, source: str, **options) -> None:
+    """Prints a line of JSON for each event, as soon as it has ended.
+
+    Args:
+        config, workdir, task: see `predict`.
+        source: path of a sound, or "-".
+        **options: of `jobs.finetune.listen.events`.
+    """
+    door.check_classifier(workdir)
+    with signals.importing():
+        from byol_tf.jobs.finetune import listen as listening
+    given = sys.stdin.buffer if source == STDIN else source
+    for event in listening.events(config, workdir, given, task=task, **options):
+        print(json.dumps(event, ensure_ascii=False), flush=True)

@@ -53,6 +53,16 @@ NOT_RUN = {
     "byol_tf finetune runs/texts": "test_jobs.py of texts fine-tunes a run",
     "byol_tf predict runs/texts": "test_jobs.py of texts predicts a table",
     "byol_tf export runs/texts": "test_jobs.py of texts exports a run",
+    "arecord": "needs a microphone",
+    "byol_tf pretrain words": "modalities/audio/test_jobs.py does the same",
+    "byol_tf pretrain $HOME/sounds": "modalities/audio/test_jobs.py",
+    "byol_tf evaluate runs/words": "modalities/audio/test_jobs.py",
+    "byol_tf finetune runs/words": "modalities/audio/test_transcribing.py",
+    "byol_tf finetune runs/sounds": "modalities/audio/test_transcribing.py",
+    "byol_tf predict runs/words": "modalities/audio/test_transcribing.py",
+    "byol_tf predict runs/sounds": "modalities/audio/test_transcribing.py",
+    "byol_tf export runs/words": "modalities/audio/test_transcribing.py",
+    "byol_tf serve exported/words": "serving has tests of its own",
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
     "byol_tf convert efficientnet_lite0": "test_published.py makes such a run",
@@ -72,6 +82,7 @@ CHECKED = (
 )
 # Run by a shell as they are.
 SHELL = ("tail ", "python -c ", "ls ", "cat ", "cp ", "mkdir ")
+SHELL += ("python -m tools.",)
 FEW = {"config.batch_size": 16, "config.monitor.samples": 16}
 SMALL = {
     "config.size": 48,
@@ -185,7 +196,7 @@ def scripted(command: str) -> str:
 def checkout(folder: pathlib.Path) -> pathlib.Path:
     """What a user's checkout has, and a home folder of tiny images."""
     folder.mkdir()
-    for path in (*ROOT.glob("*.py"), ROOT / "configs"):
+    for path in (*ROOT.glob("*.py"), ROOT / "configs", ROOT / "tools"):
         (folder / path.name).symlink_to(path)
     home = folder / "home"
     rng = np.random.default_rng(0)

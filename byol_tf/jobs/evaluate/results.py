@@ -13,7 +13,7 @@ from byol_tf.evaluation.selection import Choice
 from byol_tf.reports.report import format_table
 
 SETTINGS = {"sgd": "learning_rate", "logistic": "penalty", "knn": "k"}
-_COLUMNS = {
+COLUMNS = {
     "sgd": "linear (SGD)",
     "logistic": "logistic regression",
     "knn": "kNN",
@@ -139,8 +139,8 @@ def summary(
 def table(result: Mapping) -> str:
     """Accuracies with their intervals, as text for the terminal."""
     rows = result["results"]
-    methods = [m for m in _COLUMNS if any(m in row for row in rows.values())]
-    columns = ["", *(_COLUMNS[method] for method in methods)]
+    methods = [m for m in COLUMNS if any(m in row for row in rows.values())]
+    columns = ["", *(COLUMNS[method] for method in methods)]
     cells = [
         [name, *(_cell(row.get(method), "accuracy") for method in methods)]
         for name, row in rows.items()
@@ -167,7 +167,7 @@ def draw(result: Mapping, target, data: str) -> None:
     """Draws the confusion of a result to a path or binary file."""
     part = result["confusion"]
     names = part["class_names"]
-    title = f"{part['encoder']}, {_COLUMNS[part['method']]}, test images of "
+    title = f"{part['encoder']}, {COLUMNS[part['method']]}, test images of "
     confusion.draw_confusion(
         np.array(part["matrix"]), target, class_names=names, title=title + data
     )

@@ -23,6 +23,7 @@ from byol_tf.jobs.finetune.crops import write_crops
 from byol_tf.jobs.finetune.lengths import long_enough
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.jobs.finetune.settings import CAME, SCRATCH, Settings
+from byol_tf.jobs.groups import Groups
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs import predictor as prediction
 from byol_tf.runs.encoder import (
@@ -39,6 +40,7 @@ from byol_tf.tasks.tiled import parse_tiles
 
 _PIXELS = 2**21  # of whole images at once
 _SOUNDS = 16  # whole ones at once
+LONGEST = 7200  # seconds of a recording that is predicted in parts
 LATEST = "classifier"  # the name of the latest
 # Fields of the section `task` by the tasks that have them.
 _OPTIONS = {
@@ -49,7 +51,9 @@ _OPTIONS = {
 }
 
 
-def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
+def fine_tuning(
+    config, workdir, defaults, *, task, labels, groups: Groups | None = None
+) -> FineTuning:
     """The fine-tuning of a run folder's encoder.
 
     Args:
@@ -58,6 +62,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         defaults: a configuration of a run with every field.
         task: name of the task, see `task_class`.
         labels: fractions, see `parse_fractions`.
+        groups: of which a fifth, or those that it names, are for the test.
 
     Raises:
         ValueError: in one line, if there is no encoder, or if it, the data,
@@ -90,6 +95,10 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
         decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)
+    held_out = groups and groups.a_fifth(images, config.seed)
+    if groups:
+        print(f"Test: {groups.column} {', '.join(held_out)}.")
+        images, load_test = groups.split(images, load_test, held_out)
     # Classes are among the labels of the images already.
     own = None if task == "classification" else run.data.label_column
     train, label_test = _labels(config, run, images, encoder, own)
@@ -119,6 +128,7 @@ def fine_tuning(config, workdir, defaults, *, task, labels) -> FineTuning:
             "encoder": inputs.about_encoder(encoder),
             "view": crops,
             "crop_fraction": config.crop_fraction,
+            "groups": groups and {groups.column: list(held_out)},
         },
     )
 
@@ -242,6 +252,12 @@ def classifier_name(config, workdir, task: str = "") -> str:
     return (of_data or fitting or [LATEST])[-1]
 
 
+def latest_task(config, workdir, task: str = "") -> str:
+    """Name of the task of what `classifier_name` names; its errors."""
+    name = classifier_name(config, workdir, task)
+    return _task_of(pathlib.Path(workdir) / f"{name}.json")
+
+
 def _task_of(file):
     with loading(file):
         return read_json(file)["task"]
@@ -293,6 +309,8 @@ def predicted(
         drawings, target = target, target / "predictions.csv"
         _check_outside(drawings, directory)
     limit = int((config.data.max_megapixels or 0) * 10**6)
+    if classifier.task.sequences:
+        classifier = classifier.resized(max_seconds=LONGEST)
     done = prediction.predict_folder(
         classifier.resized(max_pixels=limit),
         directory,
@@ -383,7 +401,8 @@ def _labelled(images, file, own):
             return Labelled(images)
         table = read_label_table(pathlib.Path(images.folder) / table)
         table = without_splits(table, own)
-        return Labelled(images, table.aligned(images.paths))
+        folders = [pathlib.Path(images.folder)]
+        return Labelled(images, table.aligned(images.paths, folders))
     if not images.folder:
         raise ValueError(
             f"labels_file={file!r} names images by their paths, but those of "

@@ -235,7 +235,8 @@ class FineTuner:
     def _with_length(self, outputs, inputs):
         """Outputs by name, and their `length` where the input has one."""
         if isinstance(inputs, Mapping) and LENGTH in inputs:
-            length = -(-inputs[LENGTH] // self._stride)  # rounded up
+            # Rounded up; not by negative numbers, as ONNX rounds those.
+            length = (inputs[LENGTH] + self._stride - 1) // self._stride
             outputs = {**outputs, LENGTH: length}
         return outputs
 

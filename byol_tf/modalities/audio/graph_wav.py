@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from byol_tf.modalities.audio.decode import LEAST_SECONDS, RATES
+from byol_tf.data.recordings.decode import LEAST_SECONDS, RATES
 from byol_tf.modalities.signature import OK
 
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE  # codes of formats
@@ -16,6 +16,7 @@ _UNKNOWN_SIZE = 0x7FFF_F000  # as of files written to a pipe
 _TAPS = 16  # zero crossings on either side of a resampling filter
 _ROLL_OFF = 0.94  # of half the lower rate: above it the filter falls
 _BETA = 9.0  # of its Kaiser window
+_PART = 16_384  # samples of a whole sound that are resampled at once
 
 
 class _Head(NamedTuple):
@@ -30,21 +31,26 @@ class _Head(NamedTuple):
 
 
 def decode_wav(
-    files: tf.Tensor, rate: int, samples: int, max_seconds: float, channel: int
+    files: tf.Tensor,
+    rate: int,
+    samples: int | None,
+    max_seconds: float,
+    channel: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes WAV files, PCM of 8 to 32 bits or floats, to middle windows.
 
     Args:
         files: string `[n]`.
         rate: samples a second of the result.
-        samples: of each window, see `logmel.windows`.
+        samples: of each window, see `logmel.windows`; None for whole sounds.
         max_seconds: longer files are refused.
         channel: that is taken; -1 for the mean of all.
 
     Returns:
-        float32 `[n, samples]`, zeros where a file cannot be read, and string
-        `[n]`, `OK` or the reason.
+        float32 `[n, samples]`, zeros where a file cannot be read, ragged if
+        they are whole; and string `[n]`, `OK` or the reason.
     """
+    shape, silence = [samples], tf.zeros([samples or 1])
 
     def one(data):
         head = _walk(data)
@@ -52,11 +58,12 @@ def decode_wav(
         found, status = tf.cond(
             status == OK,
             lambda: _window(data, head, rate, samples, channel),
-            lambda: (tf.zeros([samples]), status),
+            lambda: (silence, status),
         )
-        return tf.ensure_shape(found, [samples]), status
+        return tf.ensure_shape(found, shape), status
 
-    specs = (tf.TensorSpec([samples], tf.float32), tf.TensorSpec([], tf.string))
+    spec = tf.TensorSpec if samples else tf.RaggedTensorSpec
+    specs = (spec(shape, tf.float32), tf.TensorSpec([], tf.string))
     return tf.map_fn(one, files, fn_output_signature=specs)
 
 
@@ -157,8 +164,12 @@ def _window(data, head, rate, samples, channel):
     good = tf.reduce_all(tf.math.is_finite(one))
     window = tf.cond(
         tf.equal(head.rate, rate),
-        lambda: _middle(one, length, samples),
-        lambda: _resampled(one, ratio, out, samples),
+        lambda: _middle(one, length, samples) if samples else one,
+        lambda: (
+            _resampled(one, ratio, out, samples)
+            if samples
+            else _resampled_whole(one, ratio, out)
+        ),
     )
     window = tf.clip_by_value(window, -1.0, 32_767 / 32_768)
     window = tf.where(good, window, 0.0)
@@ -218,12 +229,30 @@ def _middle(values, length, samples):
     return tf.where(place >= 0, found, 0.0)
 
 
-def _resampled(values, ratio, out, samples):
-    """The middle window at another rate, by a windowed sinc.
+def _resampled_whole(values, ratio, out):
+    """All samples at another rate, some at a time."""
+    parts = tf.reshape(
+        tf.range(-(-out // _PART) * _PART, dtype=tf.int64), [-1, _PART]
+    )
+    found = tf.map_fn(
+        lambda place: _sinc(values, ratio, place),
+        parts,
+        parallel_iterations=1,
+        fn_output_signature=tf.TensorSpec([_PART], tf.float32),
+    )
+    return tf.reshape(found, [-1])[:out]
 
-    Only the samples of the window are computed, for any ratio of rates.
+
+def _resampled(values, ratio, out, samples):
+    """The middle window at another rate."""
+    return _sinc(values, ratio, _places(out, samples))
+
+
+def _sinc(values, ratio, place):
+    """Samples at some places by a windowed sinc, zero where those are -1.
+
+    For any ratio of rates; only these samples are computed.
     """
-    place = _places(out, samples)
     at = tf.cast(tf.maximum(place, 0), tf.float64) * ratio
     cutoff = tf.cast(_ROLL_OFF / tf.maximum(ratio, 1.0), tf.float32)
     reach = tf.cast(tf.math.ceil(_TAPS / cutoff), tf.int64)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.modalities.audio.decode import SCALE, Reading
+from byol_tf.data.recordings.decode import SCALE, Reading
 from byol_tf.modalities.audio.graph_wav import decode_wav
 from byol_tf.modalities.audio.logmel import LogMel, windows
+from byol_tf.modalities.audio.whole import WholeLogMel
 from byol_tf.modalities.contract import Card
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
@@ -56,6 +57,8 @@ def inputs(
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}")
+    if isinstance(preprocessor, WholeLogMel):
+        return _of_whole(preprocessor, sizes, form)
     window = preprocessor.samples
     if form == "graph":
         # Fourier transforms are not in ONNX; the other form is equal.
@@ -144,6 +147,57 @@ def _of_files(preprocessor, sizes):
         of_rows=lambda rows: [wav(row, rate) for row in rows],
         has_status=True,
     )
+
+
+def _of_whole(preprocessor, sizes, form):
+    """The one signature of models that hear whole sounds."""
+    rate = preprocessor.rate
+    limits = float(sizes["max_seconds"]), int(sizes["channel"])
+
+    def files(data):
+        sounds, status = decode_wav(data, rate, None, *limits)
+        lengths = tf.cast(sounds.row_lengths(), tf.int32)
+        return preprocessor.of_sounds(sounds.to_tensor(), lengths), status
+
+    if form == FORMS[0]:
+        return {
+            DEFAULT: Signature(
+                {FILES: tf.TensorSpec([None], tf.string, FILES)},
+                files,
+                {FILES: _FILES},
+                of_rows=lambda rows: [wav(row, rate) for row in rows],
+                has_status=True,
+            )
+        }
+    # Fourier transforms are not in ONNX; the other form is equal.
+    prepare = preprocessor.changed(form="dft")
+
+    def waveforms(sounds):
+        behind = tf.math.is_nan(sounds)
+        lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
+        lengths = tf.maximum(lengths, 1)
+        # Zero comes first: the other way round ONNX would multiply with NaN.
+        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), None
+
+    return {
+        SOUNDS: Signature(
+            {SOUNDS: tf.TensorSpec([None, None], tf.float32, SOUNDS)},
+            waveforms,
+            {
+                SOUNDS: f"float32 [n, length] in [-1, 1], at {rate} samples a "
+                "second, NaN behind the end of shorter sounds"
+            },
+            of_rows=_until_nan,
+        )
+    }
+
+
+def _until_nan(rows):
+    """float32 `[n, longest]` of int16 rows, NaN behind their ends."""
+    found = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
+    for place, row in zip(found, rows, strict=True):
+        place[: len(row)] = np.float32(row) / np.float32(SCALE)
+    return found
 
 
 def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:

@@ -117,7 +117,7 @@ class LogMel(keras.layers.Layer):
 
     def changed(self, **options) -> "LogMel":
         """A layer with other options."""
-        return LogMel(**{**self.get_config(), **options})
+        return type(self)(**{**self.get_config(), **options})
 
     def get_config(self):
         keys = ("rate", "window", "hop", "bands", "low", "high", "frames")

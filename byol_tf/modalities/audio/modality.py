@@ -3,19 +3,29 @@
 Arguments and results of the methods are those of `modalities.contract`.
 """
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.checks import check_integer, check_positive, in_section
+from byol_tf.checks import (
+    check_integer,
+    check_number,
+    check_positive,
+    in_section,
+)
 from byol_tf.data.decoder import Decoder
-from byol_tf.modalities.audio import encoder, inputs
-from byol_tf.modalities.audio.decode import (
+from byol_tf.data.recordings.cutting import Cutting
+from byol_tf.data.recordings.decode import (
     EXTENSIONS,
     Reading,
     SoundError,
     to_int16,
 )
+from byol_tf.data.recordings.pauses import parts_of
+from byol_tf.data.recordings.stream import blocks_of
+from byol_tf.modalities.audio import encoder, inputs
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
@@ -54,13 +64,17 @@ class AudioModality:
             check_positive("max_seconds", options.max_seconds)
             check_integer("channel", options.channel, -1)
             check_integer("rate", options.rate, 1000)
+        seconds = section.data.window_seconds
+        check_number("data.window_seconds", seconds, 0)
         keys = options.rate, options.max_seconds, options.channel
+        keys += (bool(options.skip_silence),)
         return Decoder(
             spec={NAME: tf.TensorSpec((None,), tf.int16)},
             decode=Reading(*keys),
             extensions=EXTENSIONS,
             conform=_conform,
-            key=keys,
+            cut=Cutting(seconds, keys[-1]) if seconds else None,
+            key=(*keys, seconds),
         )
 
     def plan(self, section, examples, accelerator):
@@ -87,6 +101,21 @@ class AudioModality:
 
     def sequence(self, preprocessor) -> WholeLogMel:
         return WholeLogMel(**preprocessor.get_config())
+
+    def parts(self, row, sizes) -> list[tuple[dict, np.ndarray]]:
+        """Cuts a recording at its pauses, see `pauses.parts_of`."""
+        rate = sizes["rate"]
+        return [
+            (
+                {"start": round(start, 3), "end": round(end, 3)},
+                row[int(start * rate) : int(end * rate)],
+            )
+            for start, end in parts_of(row, rate)
+        ]
+
+    def stream(self, source, rate: int, sizes) -> Iterator[np.ndarray]:
+        """Blocks of samples as they come, see `stream.blocks_of`."""
+        return blocks_of(source, rate or sizes["rate"], sizes["rate"])
 
     def train_view(self, preprocessor, crops):
         whole = isinstance(preprocessor, WholeLogMel)

@@ -34,7 +34,7 @@ class WholeLogMel(LogMel):
         # Batches are padded to few lengths; none of that need be heard.
         longest = tf.reduce_max(lengths)
         sounds = sounds[:, :longest]
-        frames = -(-longest // self.hop) + MARGIN
+        frames = self.steps(longest) + MARGIN
         samples = self.window + (frames - 1) * self.hop
         after = tf.maximum(samples - longest, 0)
         found = self.of_windows(
@@ -46,7 +46,8 @@ class WholeLogMel(LogMel):
 
     def steps(self, lengths):
         """Frames of sounds of so many samples, ints of any kind."""
-        return -(-lengths // self.hop)
+        # Not by negative numbers, which ONNX rounds the other way.
+        return (lengths + self.hop - 1) // self.hop
 
     def compute_output_shape(self, batch_shape):
         count = super().compute_output_shape(batch_shape)[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from byol_tf.modalities.audio.decode import Reading
+from byol_tf.data.recordings.decode import Reading
 from byol_tf.modalities.audio.graph_wav import decode_wav
 from byol_tf.modalities.audio.inputs import middles, wav
 

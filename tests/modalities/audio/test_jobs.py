@@ -4,6 +4,7 @@ Two kinds of made tones, of several lengths; see `test_toy_jobs.py`.
 """
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -16,6 +17,7 @@ from byol_tf.jobs.embed import build as embed_build
 from byol_tf.jobs.evaluate import build as evaluate_build
 from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
+from byol_tf.jobs.finetune import listen
 from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.modalities.audio.inputs import wav
 from byol_tf.runs.config import save_config
@@ -167,3 +169,22 @@ def test_exports_give_the_vectors_of_each_file_alone(folder, vectors):
     )
     card = (target / "1" / "assets.extra" / "model_card.md").read_text()
     assert "turns every sound into" in card and "image" not in card.lower()
+
+
+def test_a_classifier_hears_events_in_files_and_streams(folder, classifier):
+    time = np.arange(RATE) / RATE
+    parts = []
+    for hertz in (300, 1500):
+        parts += [np.zeros(RATE), 8000 * np.sin(2 * np.pi * hertz * time)]
+    sound = np.int16(np.concatenate([*parts, np.zeros(RATE)]))
+    (folder / "long.wav").write_bytes(wav(sound, RATE))
+    place = finetune.get_config(), folder / "run"
+    found = list(listen.events(*place, str(folder / "long.wav")))
+    assert [event["label"] for event in found] == ["low", "high"]
+    starts = [event["start"] for event in found]
+    np.testing.assert_allclose(starts, [1, 3], atol=0.35)
+    twice = np.repeat(sound, 2).tobytes()
+    stream = list(listen.events(*place, io.BytesIO(twice), rate=2 * RATE))
+    assert [event["label"] for event in stream] == ["low", "high"]
+    with pytest.raises(ValueError, match="hop"):
+        listen.events(*place, io.BytesIO(), hop=2.0)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from byol_tf.data.rows import Ragged
+from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
 from byol_tf.jobs.finetune import results
 from byol_tf.modalities.audio.encoder import make_encoder
@@ -18,7 +20,8 @@ from byol_tf.modalities.audio.inputs import wav
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.runs.encoder import load_classifier, save_encoder
 from byol_tf.runs.predictor import predict_folder
-from configs import base, transcripts
+from byol_tf.runs.samples import Samples, save_samples
+from configs import base, export, transcripts
 
 RATE = 8000
 TONES = {"a": 350, "b": 700, "c": 1300, "d": 2400}  # Hz
@@ -71,8 +74,12 @@ def folder(tmp_path_factory):
             **{"rate": RATE, "samples": layer.samples},
         },
         **{"title": "tones", "method": "none", "data": "tones"},
-        **{"config": {}, "data_fingerprint": "", "crops": {}},
+        config=base.get_config().to_dict(),
+        **{"data_fingerprint": "", "crops": {}},
     )
+    rng = np.random.default_rng(5)
+    rows = Ragged.of([say("ab", rng), say("dcab", rng), say("c", rng)])
+    save_samples(Samples(rows, np.full(3, -1)), folder / "run")
     return folder
 
 
@@ -122,3 +129,32 @@ def test_it_predicts_as_it_was_judged(learned, folder):
     assert all(0 <= float(row["confidence"]) <= 1 for row in rows.values())
     for line in learned["worst"]:
         assert rows[line["path"]]["text"] == line["hypothesis"]
+
+
+def test_an_export_takes_wav_files_and_gives_their_texts(learned, folder):
+    target = folder / "exported"
+    names = ("saved_model", "onnx")
+    config = export.get_config()
+    written = export_build.export(
+        config, folder / "run", target, base.get_config(), names
+    )
+    served = tf.saved_model.load(target / "1").signatures["transcribe"]
+    paths = [f"{number:03}.wav" for number in range(9)]
+    files = [(folder / "data" / path).read_bytes() for path in paths]
+    sound = say("cab", np.random.default_rng(1))
+    other = np.interp(np.arange(0, len(sound), 0.5), range(len(sound)), sound)
+    files += [b"RIFF", wav(np.int16(other), 2 * RATE), wav(sound, RATE)]
+    outputs = served(bytes=tf.constant(files))
+    texts = [text.decode() for text in outputs["text"].numpy()]
+    predict_folder(
+        load_classifier(folder / "run", "classifier"),
+        folder / "data",
+        folder / "q.csv",
+    )
+    with open(folder / "q.csv", newline="") as file:
+        rows = {row["path"]: row["text"] for row in csv.DictReader(file)}
+    assert texts[:9] == [rows[path] for path in paths]
+    assert outputs["status"].numpy()[9] == b"not a WAV file"
+    assert texts[9] == "" and np.isnan(outputs["confidence"][9])
+    assert texts[10] == texts[11]  # at another rate
+    assert "classifier.onnx" in written["onnx"]["signatures"]

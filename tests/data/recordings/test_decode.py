@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from byol_tf.modalities.audio.decode import Reading, SoundError
+from byol_tf.data.recordings.decode import Reading, SoundError
 from byol_tf.modalities.audio.inputs import wav
 
 soundfile = pytest.importorskip("soundfile")

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from byol_tf.data.npy import MAGIC, load_npy
+from byol_tf.data.recordings.pauses import SCALE, without_silence
 from byol_tf.data.rows import Unreadable
 from byol_tf.lines import first_line
 
@@ -19,8 +20,7 @@ RATES = (1_000, 384_000)  # Hz
 MOST_CHANNELS = 32
 MOST_BYTES = 2**30  # of a file
 LEAST_SECONDS = 0.01
-SCALE = 32_768  # int16 of a sample of 1.0
-_MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
+MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
 # Without these the reason would be that the format is unknown.
 _OTHERS = {
     b"ftyp": "MPEG-4 (m4a, mp4)",
@@ -29,6 +29,18 @@ _OTHERS = {
 }
 # Sizes that stand for "unknown" in WAV files written to a pipe.
 _UNKNOWN_SIZE = 0x7FFF_F000
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece(os.PathLike):
+    """A part of a file, in seconds."""
+
+    path: str
+    start: float
+    seconds: float
+
+    def __fspath__(self):
+        return self.path
 
 
 class SoundError(Unreadable):
@@ -43,14 +55,16 @@ class Reading:
         rate: samples a second of a row; files of others are resampled.
         max_seconds: longer files are refused before they are decoded.
         channel: that is taken, from 0; -1 for the mean of all.
+        skip_silence: whether pauses are taken out.
     """
 
     rate: int
     max_seconds: float = 600.0
     channel: int = -1
+    skip_silence: bool = False
 
     def __call__(self, data: bytes | str | os.PathLike) -> np.ndarray:
-        """Decodes the bytes or the path of a file.
+        """Decodes the bytes or the path of a file, or a `Piece` of one.
 
         WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF, AU and CAF; or NumPy's `.npy`,
         `[samples]` or `[samples, channels]` at `rate`, int16 or float in
@@ -63,25 +77,36 @@ class Reading:
             SoundError: it cannot be decoded, is too long, too short, cut off
                 or no sound.
         """
-        samples, rate = self._read(as_bytes(data))
+        if isinstance(data, Piece):
+            samples, rate = self._open(data.path, data)
+        else:
+            samples, rate = self._read(as_bytes(data))
         samples = _one_channel(samples, self.channel)
         self._check_length(len(samples) / rate)
-        return to_int16(_resampled(samples, rate, self.rate))
+        sound = to_int16(_resampled(samples, rate, self.rate))
+        return without_silence(sound, self.rate) if self.skip_silence else sound
 
     def _read(self, data):
         """Samples `[length, channels]` and their rate."""
         if data.startswith(MAGIC):
             return _floats(load_npy(data)), self.rate
         _check_head(data)
+        return self._open(_Bytes(data))
+
+    def _open(self, source, piece=None):
         try:
             import soundfile
         except ImportError as error:
-            raise ValueError(_MISSING) from error
+            raise ValueError(MISSING) from error
         try:
-            with soundfile.SoundFile(_Bytes(data)) as file:
-                self._check(file.samplerate, file.channels, file.frames)
+            with soundfile.SoundFile(source) as file:
+                rate, frames = file.samplerate, file.frames
+                if piece is not None:
+                    file.seek(round(piece.start * rate))
+                    frames = round(piece.seconds * rate)
+                self._check(rate, file.channels, frames)
                 # A header may promise less than there is to decode.
-                most = int(self.max_seconds * file.samplerate) + 1
+                most = frames if piece else int(self.max_seconds * rate) + 1
                 samples = file.read(most, dtype="float32", always_2d=True)
                 return samples, file.samplerate
         except (RuntimeError, OSError, TypeError, AssertionError) as error:
@@ -207,5 +232,5 @@ def _resampled(samples, rate, wanted):
     try:
         import soxr
     except ImportError as error:
-        raise ValueError(_MISSING) from error
+        raise ValueError(MISSING) from error
     return soxr.resample(samples, rate, wanted)

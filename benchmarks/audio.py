@@ -1,0 +1,43 @@
+"""Log-mel frames of sounds, and both views of a batch of them."""
+
+from benchmarks import report
+from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
+
+SECONDS = 1.0  # of a sound, at 16 kHz
+TITLES = {
+    "log_mel": "Log-mel of 1 s sounds",
+    "views": "Log-mel and both views of 1 s sounds",
+}
+
+
+def run(options) -> tuple[list[report.Table], list[dict]]:
+    """Holds the contests."""
+    results = [hold(each, options.rounds) for each in contests(options)]
+    return [report.table_of(result) for result in results], results
+
+
+def contests(options) -> list[Contest]:
+    """Frames alone, with two peers; and the views, which none of them has."""
+    batch = 16 if options.quick else 64
+    found = []
+    for what, title in TITLES.items():
+        contestants = [Contestant(OURS, "ours_audio")]
+        if what == "log_mel":
+            contestants += [
+                Contestant("librosa", "peer_librosa"),
+                Contestant("nnAudio", "peer_nnaudio", options.peers_python),
+            ]
+        found.append(
+            Contest(
+                f"{title}, batch {batch}",
+                "seconds of audio/s",
+                {
+                    **{"what": what, "batch": batch, "length": SECONDS},
+                    "seconds": options.seconds,
+                },
+                chosen(contestants, options.only)
+                if what == "log_mel"
+                else contestants,
+            )
+        )
+    return [contest for contest in found if options.cases in contest.title]

@@ -1,0 +1,1 @@
+"""Files of sounds: from bytes, long recordings and streams to samples."""

@@ -1,0 +1,46 @@
+"""Samples that come one after another, such as those of a microphone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from byol_tf.checks import check_number
+from byol_tf.data.recordings.decode import MISSING, RATES
+
+_SECONDS = 0.1  # of a block
+
+
+def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
+    """Reads 16-bit little-endian samples of one channel until they end.
+
+    Args:
+        source: binary file, such as `sys.stdin.buffer`.
+        rate: samples a second that come.
+        wanted: samples a second of the result.
+
+    Yields:
+        int16 `[samples]`, about a tenth of a second each.
+
+    Raises:
+        ValueError: a rate is impossible, or soxr is missing.
+    """
+    check_number("rate", rate, *RATES)
+    change = _changer(rate, wanted)
+    odd = b""
+    while data := source.read(2 * int(_SECONDS * rate)):
+        data = odd + data
+        whole = len(data) // 2 * 2
+        odd = data[whole:]
+        yield change(np.frombuffer(data[:whole], "<i2"), False)
+    yield change(np.zeros(0, np.int16), True)
+
+
+def _changer(rate, wanted):
+    if rate == wanted:
+        return lambda block, last: block
+    try:
+        import soxr
+    except ImportError as error:
+        raise ValueError(MISSING) from error
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="int16")
+    return lambda block, last: stream.resample_chunk(block, last=last)

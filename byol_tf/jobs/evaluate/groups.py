@@ -1,0 +1,93 @@
+"""Linear evaluations with the labels of some groups, tested on others."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from byol_tf.files import write_json
+from byol_tf.jobs.evaluate.results import COLUMNS
+from byol_tf.jobs.evaluate.run import LinearEvaluation
+from byol_tf.jobs.groups import Groups
+from byol_tf.reports.report import format_table
+
+
+def run(
+    job: LinearEvaluation, groups: Groups, workdir, name: str = "eval_linear"
+) -> dict:
+    """Holds each group out in turn, and writes the means.
+
+    `<name>_<column>.json`, and for each group `<name>_<column>_<group>.json`.
+
+    Args:
+        job: of all groups.
+        groups: see `Groups.folds`.
+        workdir: the run folder.
+        name: of the files.
+
+    Returns:
+        `column`; `groups`, by name the accuracies of each row and protocol;
+        `mean` and `std` of them over the groups.
+    """
+    name = f"{name}_{groups.column}"
+    found = {}
+    for held_out in groups.folds(job.train):
+        train, load_test = groups.split(job.train, job.load_test, held_out)
+        part = dataclasses.replace(job, train=train, load_test=load_test)
+        title = "+".join(held_out)
+        result = part.run(workdir, f"{name}_{_safe(title)}")
+        found[title] = {
+            row: {key: values["accuracy"] for key, values in methods.items()}
+            for row, methods in result["results"].items()
+        }
+    result = {
+        "column": groups.column,
+        "groups": found,
+        "mean": _over(found, np.mean),
+        "std": _over(found, np.std),
+    }
+    write_json(pathlib.Path(workdir) / f"{name}.json", result)
+    return result
+
+
+def table(result: Mapping) -> str:
+    """Mean accuracies over the groups, as text for the terminal."""
+    mean, std = result["mean"], result["std"]
+    methods = [m for m in COLUMNS if any(m in row for row in mean.values())]
+    cells = [
+        [
+            name,
+            *(
+                f"{100 * row[m]:.1f} ± {100 * std[name][m]:.1f} %"
+                if m in row
+                else ""
+                for m in methods
+            ),
+        ]
+        for name, row in mean.items()
+    ]
+    count, column = len(result["groups"]), result["column"]
+    return "\n".join(
+        [
+            format_table(cells, ["", *(COLUMNS[m] for m in methods)]),
+            "",
+            f"Accuracy on a {column} whose labels were not learned from, mean "
+            f"± std of {count}: {', '.join(result['groups'])}.",
+        ]
+    )
+
+
+def _over(found, reduce):
+    first = next(iter(found.values()))
+    return {
+        row: {
+            key: float(reduce([each[row][key] for each in found.values()]))
+            for key in methods
+        }
+        for row, methods in first.items()
+    }
+
+
+def _safe(text):
+    return "".join(c if c.isalnum() or c in "-_+" else "_" for c in text)[:60]

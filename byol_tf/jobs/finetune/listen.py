@@ -1,0 +1,66 @@
+"""From a configuration to the events in a file or a stream."""
+
+import pathlib
+from collections.abc import Iterator
+
+from byol_tf.jobs.finetune.build import LONGEST, classifier_name
+from byol_tf.runs.encoder import load_classifier
+from byol_tf.runs.listening import Listening
+from byol_tf.tasks.classification import Classification
+
+_BLOCK = 10  # seconds of a file at once
+
+
+def events(
+    config,
+    workdir,
+    source,
+    *,
+    task: str = "",
+    rate: int = 0,
+    window: float = 0.0,
+    hop: float = 0.0,
+    **options,
+) -> Iterator[dict]:
+    """The events of a classifier, see `Listening.events`.
+
+    Args:
+        config: of the fine-tuning.
+        workdir: the run folder.
+        source: path of a file; or a binary file of 16-bit samples.
+        task: see `classifier_name`.
+        rate: samples a second of a binary file; 0 for those of the encoder.
+        window: seconds; 0 for those that the encoder hears.
+        hop: seconds; 0 for a quarter of the window.
+        **options: `confidence` and `silence` of `Listening`.
+
+    Raises:
+        ValueError: the model is no classifier of sounds, or the file cannot
+            be read.
+    """
+    name = classifier_name(config, workdir, task)
+    classifier = load_classifier(workdir, name, task or None, config.modality)
+    modality = classifier.modality
+    if not hasattr(modality, "stream"):
+        raise ValueError(
+            f"events are of sounds, and this model is of {modality.name}s; "
+            "name a folder to predict"
+        )
+    if not isinstance(classifier.task, Classification):
+        raise ValueError(
+            f"events are those of a classifier, and the model is fine-tuned "
+            f"for {classifier.task.name}; name --out=predictions.csv"
+        )
+    own = classifier.sizes["samples"] / classifier.sizes["rate"]
+    listening = Listening(window or own, hop or (window or own) / 4, **options)
+    if isinstance(source, str | pathlib.Path):
+        blocks = _of_file(classifier, source)
+    else:
+        blocks = modality.stream(source, rate, classifier.sizes)
+    return listening.events(classifier, blocks)
+
+
+def _of_file(classifier, path):
+    row = classifier.resized(max_seconds=LONGEST).decode(path)
+    step = _BLOCK * classifier.sizes["rate"]
+    return [row[start : start + step] for start in range(0, len(row), step)]

@@ -1,0 +1,119 @@
+"""Groups, such as speakers: labels of some of them, judged on the others."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from byol_tf.data.examples import Examples
+from byol_tf.data.label_table import read_label_table
+from byol_tf.lines import some
+
+MOST_FOLDS = 10
+_SHARE = 0.2  # of the groups that are held out where none is named
+_SAY = "--groups=COLUMN, a column of labels.csv, or COLUMN:NAME,NAME"
+
+
+class Groups(NamedTuple):
+    """A column of the table of labels, and the groups that are held out.
+
+    Attributes:
+        column: such as "speaker".
+        names: of the groups; () leaves it to `folds` or `a_fifth`.
+    """
+
+    column: str
+    names: tuple[str, ...] = ()
+
+    def folds(self, train: Examples) -> list[tuple[str, ...]]:
+        """Groups that are held out in turn: each alone, ten times at most."""
+        if self.names:
+            return [self.names]
+        names = self._all(train)
+        count = min(len(names), MOST_FOLDS)
+        return [tuple(names[i::count]) for i in range(count)]
+
+    def a_fifth(self, train: Examples, seed: int) -> tuple[str, ...]:
+        """Groups that are held out once, drawn by the seed if not named."""
+        if self.names:
+            return self.names
+        names = self._all(train)
+        drawn = np.random.default_rng((seed, 5)).permutation(names)
+        return tuple(sorted(drawn[: max(1, round(_SHARE * len(names)))]))
+
+    def split(
+        self,
+        train: Examples,
+        load_test: Callable[[], Examples],
+        held_out: Sequence[str],
+    ) -> tuple[Examples, Callable[[], Examples]]:
+        """Training rows of the other groups, and test rows of these.
+
+        Where no test row is of these groups, their training rows are the test:
+        nothing was learned from their labels.
+
+        Raises:
+            ValueError: nothing is left to learn from, or there is no such
+                column or group.
+        """
+        cells = self._cells(train)
+        unknown = sorted(set(held_out) - set(cells))
+        mask = np.isin(cells, list(held_out))
+        if unknown or mask.all():
+            raise ValueError(
+                f"--groups={self.column}:{','.join(held_out)} must name some "
+                f"of {some(sorted(set(cells)), 20)}, not all"
+            )
+        others = train.subset(np.flatnonzero(~mask))
+
+        def test():
+            found = load_test()
+            own = np.isin(self._cells(found), list(held_out))
+            if own.any():
+                return found.subset(np.flatnonzero(own))
+            print(
+                f"No test row is of {self.column} {some(list(held_out))}: "
+                "their training rows are tested, without learning from them."
+            )
+            return train.subset(np.flatnonzero(mask))
+
+        return others, test
+
+    def _all(self, train):
+        names = sorted(set(self._cells(train)) - {""})
+        if len(names) < 2:
+            raise ValueError(
+                f"--groups={self.column} needs two groups or more in "
+                f"{train.name}. Received: {some(names) or 'none'}"
+            )
+        return names
+
+    def _cells(self, examples):
+        """The group of each row; "" for none."""
+        table = (examples.taken or {}).get("table")
+        if table is None:
+            raise ValueError(
+                f"groups are named by a labels.csv in the folder of "
+                f"{examples.name}, which has none; {_SAY}"
+            )
+        table = read_label_table(pathlib.Path(examples.folder) / table)
+        if self.column not in table.columns:
+            raise ValueError(
+                f"{table.name} has no column {self.column!r}, but "
+                f"{some(sorted(table.columns), 9)}; {_SAY}"
+            )
+        cells = table.columns[self.column]
+        rows = table.rows_of(examples.paths)
+        return [cells[row] if row >= 0 else "" for row in rows]
+
+
+def parse_groups(text: str | None) -> Groups | None:
+    """Groups of a flag: "speaker", or "speaker:s5,s6"; None for none."""
+    if not text:
+        return None
+    column, _, names = text.partition(":")
+    names = tuple(filter(None, (name.strip() for name in names.split(","))))
+    if not column.strip():
+        raise ValueError(f"{_SAY}. Received: --groups={text}")
+    return Groups(column.strip(), names)

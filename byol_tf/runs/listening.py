@@ -1,0 +1,135 @@
+"""What a classifier hears in a sound that goes on: events, as they end."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.checks import check_number
+from byol_tf.runs.encoder import Encoder
+
+_SCALE = 32_768.0  # int16 of a sample of 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Listening:
+    """How a sound that goes on is heard.
+
+    Attributes:
+        window: seconds that are classified at once.
+        hop: seconds from one window to the next.
+        confidence: least probability of an event.
+        silence: decibels below full scale; a window that is not louder is no
+            event.
+    """
+
+    window: float
+    hop: float
+    confidence: float = 0.5
+    silence: float = 50.0
+
+    def __post_init__(self):
+        check_number("window", self.window, 0.01, 60.0)
+        check_number("hop", self.hop, 0.01, self.window)
+        check_number("confidence", self.confidence, 0.0, 1.0)
+        check_number("silence", self.silence, 0.0)
+
+    def events(
+        self, classifier: Encoder, blocks: Iterable[np.ndarray]
+    ) -> Iterator[dict]:
+        """Gives an event when it has ended.
+
+        Windows that follow each other with the same label are one event.
+
+        Args:
+            classifier: of fixed windows, with classes.
+            blocks: int16 `[samples]` each, one after another.
+
+        Yields:
+            `start` and `end` in seconds, `label`, and the largest
+            `probability` of it.
+        """
+        rate = classifier.sizes["rate"]
+        size, hop = (round(x * rate) for x in (self.window, self.hop))
+        classify = tf.function(
+            functools.partial(_probabilities, classifier),
+            autograph=False,
+            reduce_retracing=True,
+        )
+        event = None
+        for first, windows in windows_of(blocks, size, hop):
+            found = classify(tf.constant(windows)).numpy()
+            loud = self._loud(windows)
+            for number, (row, heard) in enumerate(
+                zip(found, loud, strict=True)
+            ):
+                start = (first + number * hop) / rate
+                new = self._event(start, row, heard, classifier.classes)
+                if event and new and event["label"] == new["label"]:
+                    event = _joined(event, new)
+                    continue
+                if event:
+                    yield event
+                event = new
+        if event:
+            yield event
+
+    def _loud(self, windows):
+        power = np.square(windows / _SCALE).mean(axis=1)
+        return power > 10 ** (-self.silence / 10)
+
+    def _event(self, start, row, loud, names) -> dict | None:
+        best = int(np.argmax(row))
+        if not loud or not row[best] >= self.confidence:
+            return None
+        return {
+            "start": round(start, 3),
+            "end": round(start + self.window, 3),
+            "label": names[best],
+            "probability": round(float(row[best]), 4),
+        }
+
+
+def windows_of(
+    blocks: Iterable[np.ndarray], size: int, hop: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cuts blocks that follow each other into windows, as they come.
+
+    What is left at the end is filled up with zeros.
+
+    Args:
+        blocks: `[samples]` each.
+        size: samples of a window.
+        hop: from one window to the next, at most `size`.
+
+    Yields:
+        The first sample of the first window, and windows `[n, size]`.
+    """
+    rest, first, new = np.zeros(0, np.int16), 0, 0
+    for block in blocks:
+        rest, new = np.concatenate([rest, block]), new + len(block)
+        count = (len(rest) - size) // hop + 1
+        if count < 1:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(rest, size)
+        yield first, np.array(windows[::hop][:count])
+        # What no window has heard yet.
+        new = len(rest) - ((count - 1) * hop + size)
+        rest, first = rest[count * hop :], first + count * hop
+    if new:
+        yield first, np.pad(rest, (0, size - len(rest)))[None]
+
+
+def _probabilities(classifier, windows):
+    prepared = classifier.preprocessor(windows)
+    outputs = classifier.model(prepared, training=False)
+    if not isinstance(outputs, Mapping):  # of release 0.2
+        return outputs
+    return outputs[classifier.task.prediction]
+
+
+def _joined(event, new):
+    probability = max(event["probability"], new["probability"])
+    return {**event, "end": new["end"], "probability": probability}
