@@ -1,7 +1,7 @@
 """Measures the package beside its peers.
 
     python -m benchmarks augment      two views of a batch; of JPEG files
-    python -m benchmarks audio        log-mel and two views, seconds of audio a second
+    python -m benchmarks audio        log-mel and views of sounds
     python -m benchmarks step         one training step
     python -m benchmarks pretrain     images a second, accuracy and memory
     python -m benchmarks startup      from the command to the first step

@@ -134,7 +134,8 @@ class Modality(Protocol):
     `steps(lengths)` says how many steps rows of some lengths become. A long
     row is predicted in `parts(row, sizes)`: pairs of what is said of a part,
     such as its `start` and `end`, and the part. Rows that go on have
-    `stream(source, rate, sizes)`, the blocks of a binary file.
+    `stream(source, rate, sizes)`, the blocks of a binary file. Those that can
+    be played have `player(row, preprocessor)`, a WAV file for reports.
 
     One whose rows may be cells of tables has `columns` in its decoder, and
     `column` among its sizes, the name of that of the rows, "" for "text". One

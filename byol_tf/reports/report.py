@@ -64,6 +64,7 @@ def write_report(
     metrics: Sequence[Mapping[str, float]] = (),
     config_text: str = "",
     notes: Sequence[str] = (),
+    sounds: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """Writes one HTML file that needs no other file, network or script.
 
@@ -76,6 +77,7 @@ def write_report(
             and largest value of each number.
         config_text: the configuration as text.
         notes: paragraphs below the table.
+        sounds: captions and WAV files, to be played.
 
     Raises:
         ValueError: a row has another number of cells than there are columns,
@@ -102,6 +104,10 @@ def write_report(
             name: base64.b64encode(png).decode("ascii")
             for name, png in pictures.items()
         },
+        sounds=[
+            (caption, base64.b64encode(wav).decode("ascii"))
+            for caption, wav in sounds
+        ],
         ranges=_ranges(metrics),
         config_text=config_text,
     )

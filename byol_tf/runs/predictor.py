@@ -31,6 +31,7 @@ class Predicted(NamedTuple):
     path: pathlib.Path  # of the CSV file
     images: int  # found
     unread: list[tuple[str, str]]  # path and reason
+    noun: str = "image"  # what a file holds
 
 
 def predict_folder(
@@ -122,7 +123,8 @@ def predict_folder(
         )
     else:
         _write(target, rows)
-    return Predicted(pathlib.Path(target), len(paths), unread)
+    target = pathlib.Path(target)
+    return Predicted(target, len(paths), unread, classifier.noun)
 
 
 def _items(data, classifier):

@@ -110,6 +110,7 @@ def write_map(
     settings: MapSettings,
     thumbnail: Callable,
     progress: Callable | None = None,
+    audible: bool = False,
 ) -> int:
     """Draws some images on a map, coloured by their labels.
 
@@ -127,6 +128,7 @@ def write_map(
         thumbnail: `thumbnail(file, side)` gives a picture of a file, uint8
             `[height, width, 3]` of at most `side` pixels, or None.
         progress: None, or a wrapper of an iterable of images.
+        audible: whether files are sounds, which are played where they lie.
 
     Returns:
         Number of images drawn.
@@ -141,6 +143,7 @@ def write_map(
     data = {
         "places": places.round(4).tolist(),
         "paths": list(map(printable, paths)),
+        "sounds": _addresses(files) if audible else [],
         **_classes(paths, items.folder),
         **_sprite(
             progress(files) if progress else files,
@@ -153,6 +156,16 @@ def write_map(
     note = f"{len(rows):,}{of} embedded images, t-SNE of their representations"
     write_text(target, _render(title=title, note=note, data=data))
     return len(rows)
+
+
+def _addresses(files) -> list[str]:
+    """Addresses of files for a browser on this machine, "" of other rows."""
+    return [
+        pathlib.Path(file).resolve().as_uri()
+        if isinstance(file, str | os.PathLike)
+        else ""
+        for file in files
+    ]
 
 
 def _render(**values):

@@ -147,7 +147,7 @@ class MetricsFile(_Windowed):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar with epoch, step, loss, images a second and time left.
+    """A bar with epoch, step, loss, inputs a second and time left.
 
     Rate and time left are those of the steps after the first, which compiles.
 
@@ -156,6 +156,7 @@ class ProgressBar(keras.callbacks.Callback):
         batch_size: inputs of one step.
         steps_per_epoch: for the epochs that are shown.
         refresh: steps between two readings of the loss.
+        noun: what an input is, such as "image".
     """
 
     def __init__(
@@ -164,8 +165,10 @@ class ProgressBar(keras.callbacks.Callback):
         batch_size: int,
         steps_per_epoch: int,
         refresh: int = 10,
+        noun: str = "image",
     ):
         super().__init__()
+        self.noun = noun
         self.total_steps = total_steps
         self.batch_size = batch_size
         self.epochs = -(-total_steps // steps_per_epoch)
@@ -179,7 +182,7 @@ class ProgressBar(keras.callbacks.Callback):
             "pretrain",
             total=self.total_steps * self.batch_size,
             initial=self.first * self.batch_size,
-            unit="image",
+            unit=self.noun,
         )
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -49,7 +49,8 @@ def predict(
         tiles=tiles,
         pose=pose,
     )
-    print(f"Predicted {done.images - len(done.unread)} images: {done.path}")
+    count = done.images - len(done.unread)
+    print(f"Predicted {count} {done.noun}s: {done.path}")
     if done.unread:
         path, reason = done.unread[0]
         count = len(done.unread)

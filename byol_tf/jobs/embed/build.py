@@ -165,7 +165,8 @@ class Search:
         thumbnail, unit = self._modality.thumbnail, self._modality.name
         bar = functools.partial(progress_bar, "thumbnails", unit=unit)
         return write_map(
-            self.embeddings, self._items, target, self._map, thumbnail, bar
+            *(self.embeddings, self._items, target, self._map, thumbnail, bar),
+            audible=hasattr(self._modality, "player"),
         )
 
     def _same_encoder(self, workdir):

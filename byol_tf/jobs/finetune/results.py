@@ -120,7 +120,8 @@ def table(result: Mapping) -> str:
     percent = result["percent"]
     variants = list(next(iter(fractions.values()))["variants"])
     gains = all(row["gain"] for row in fractions.values())
-    columns = ["labels", "images", *variants, *(["gain"] if gains else [])]
+    noun = result.get("noun", "image")
+    columns = ["labels", f"{noun}s", *variants, *(["gain"] if gains else [])]
     cells = []
     for name, row in fractions.items():
         shown = [
@@ -152,7 +153,7 @@ def table(result: Mapping) -> str:
             format_table(cells, columns),
             "",
             f"{_name(metric)} on "
-            f"{result['test_images']} test images of {result['data']}{spread}."
+            f"{result['test_images']} test {noun}s of {result['data']}{spread}."
             f"{gain}",
             "Settings and the best step were chosen on a part of those very "
             "labels: "
@@ -238,9 +239,10 @@ def draw(result: Mapping, target: Target) -> None:
     axes.set_xscale("log")
     axes.set_xticks(labels, [str(label) for label in labels])
     axes.minorticks_off()
-    axes.set_xlabel("labelled training images")
+    noun = result.get("noun", "image")
+    axes.set_xlabel(f"labelled training {noun}s")
     unit = " (%)" if scale == 100 else ""
-    axes.set_ylabel(f"{_name(metric)}{unit}, test images")
+    axes.set_ylabel(f"{_name(metric)}{unit}, test {noun}s")
     seeds = result["settings"]["seeds"]
     title = f"{result['data']}, {seeds} seed{'s' if seeds > 1 else ''}"
     axes.set_title(title, fontsize=11, loc="left")

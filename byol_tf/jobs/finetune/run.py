@@ -319,6 +319,7 @@ class FineTuning:
         images = self.train.examples
         return {
             "task": registry.to_json(self.task),
+            "noun": self.encoder.noun,
             "data": images.name,
             "data_fingerprint": images.fingerprint(),
             "test_fingerprint": test.examples.fingerprint(),

@@ -14,6 +14,7 @@ from byol_tf.jobs.pretrain.start import as_it_came
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images whose neighbours are shown
+HEARD = 4  # test sounds that can be played, each with its neighbour
 NEIGHBOURS = 8
 BESIDE = 4  # early neighbours, and as many late ones
 _ROWS = {
@@ -100,7 +101,8 @@ def write(
         parts["Curves"] = _png(plots.curves, metrics)
     finite = all(np.isfinite(part).all() for part in (before, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
-        parts["Nearest neighbours of test images"] = _neighbours(job, after)
+        title = f"Nearest neighbours of test {job.modality.name}s"
+        parts[title] = _neighbours(job, after)
     if "knn_accuracy" not in result["after"] and watch.early.exists():
         parts |= _early_and_late(job, watch)
     if finite and len(before) >= 3:
@@ -118,7 +120,8 @@ def write(
         metrics=metrics,
         table=(columns(result), rows(result, job.protocol.shots)),
         pictures=parts,
-        notes=_notes(result),
+        notes=_notes(result, job.modality.name),
+        sounds=_heard(job, after) if finite else (),
     )
 
 
@@ -141,6 +144,24 @@ def _neighbours(job, features):
         neighbour_labels=train.labels[found],
         class_names=train.class_names or None,
     )
+
+
+def _heard(job, features):
+    """Test sounds, each with the nearest of the others; () of no sounds."""
+    play = getattr(job.modality, "player", None)
+    train, test = job.judge.examples, job.test
+    if play is None or not len(features[0]):
+        return ()
+    chosen = np.linspace(0, len(test.labels) - 1, HEARD).astype(int)
+    chosen = np.unique(chosen)
+    found = nearest_neighbours(features[0], features[1][chosen], 1)[:, 0]
+    heard = []
+    for number, (row, near) in enumerate(zip(chosen, found, strict=True), 1):
+        pair = ((test, row, "test sound"), (train, near, "nearest to it"))
+        for examples, place, words in pair:
+            wav = play(bare(examples.read(place)), job.prepare)
+            heard.append((f"{number}: {words}", wav))
+    return heard
 
 
 def _early_and_late(job, watch):
@@ -182,17 +203,17 @@ def _cell(key, numbers):
     return "not finite" if value is None else f"{value:.2f}"
 
 
-def _notes(result):
+def _notes(result, noun):
     machine = result["machine"]
     return [
         result["verdict"],
-        f"{result['steps']} steps of {result['batch_size']} images "
-        f"({result['epochs']} epochs of {result['images']} images), "
+        f"{result['steps']} steps of {result['batch_size']} {noun}s "
+        f"({result['epochs']} epochs of {result['images']} {noun}s), "
         f"{result['training_seconds'] / 60:.1f} minutes of training on "
         f"{machine['cores']} cores ({machine['processor']}), "
         f"seed {result['seed']}."
         + (f" Stopped: {result['stopped']}." if result["stopped"] else ""),
         f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
-        f"{result['skipped_images']} unreadable images skipped.",
+        f"{result['skipped_images']} unreadable {noun}s skipped.",
         *result["notes"],
     ]

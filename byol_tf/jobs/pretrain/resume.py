@@ -68,7 +68,10 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
         observers = []
         if watch is not None:
             bar = logs.ProgressBar(
-                job.total_steps, settings.batch_size, job.steps_per_epoch
+                job.total_steps,
+                settings.batch_size,
+                job.steps_per_epoch,
+                noun=job.modality.name,
             )
             shown = [bar, *reports.values()]
             stack.enter_context(contextlib.closing(bar))

@@ -26,6 +26,7 @@ from byol_tf.data.recordings.decode import (
 from byol_tf.data.recordings.pauses import parts_of
 from byol_tf.data.recordings.stream import blocks_of
 from byol_tf.modalities.audio import encoder, inputs
+from byol_tf.modalities.audio.inputs import wav
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
@@ -156,6 +157,11 @@ class AudioModality:
             return spectrogram(Reading(16_000)(data), side)
         except SoundError:
             return None
+
+    def player(self, row, preprocessor) -> bytes:
+        """The WAV file of the first ten seconds of a row."""
+        rate = preprocessor.rate
+        return wav(np.asarray(row)[: 10 * rate], rate)
 
     def draw_views(self, rows, pair, path) -> None:
         drawn = [
