@@ -4,6 +4,8 @@
     byol_tf system customer_service ask --run=RUN "How do I ...?"
     byol_tf system customer_service serve --run=RUN
     byol_tf system customer_service evaluate --data=DIR --run=RUN
+    byol_tf system finance_monitor watch --run=RUN --input=news.jsonl
+    byol_tf system code_search ask --run=RUN "split a path"
 
 Each system has a guide, docs/guides/NAME.md, which says what DIR holds, and a
 configuration, configs/NAME.py. `evaluate` writes NAME.json into RUN.
@@ -26,6 +28,12 @@ SYSTEMS = {
         "serve": ("host", "port"),
         "evaluate": (),
     },
+    "finance_monitor": {
+        "fit": (),
+        "watch": ("input", "once", "page"),
+        "evaluate": (),
+    },
+    "code_search": {"fit": (), "ask": ("text",), "evaluate": ()},
 }
 _NEED_DATA = ("fit", "evaluate")
 POSITIONAL = (("name", "verb", "text"),)
@@ -47,6 +55,11 @@ _RUN = flags.DEFINE_string(
 flags.DEFINE_string("text", None, "What is asked; default: standard input.")
 flags.DEFINE_string("host", "127.0.0.1", "Where to listen.")
 flags.DEFINE_integer("port", 8501, "For REST; 0: any free one.", 0, 65535)
+flags.DEFINE_string(
+    "input", "-", "Lines to watch: a file, a folder; -: standard input."
+)
+flags.DEFINE_boolean("once", False, "Whether to end where the files end.")
+flags.DEFINE_integer("page", None, "Port of the live page.", 0, 65535)
 
 
 def expand(arguments: list[str]) -> list[str]:
@@ -71,8 +84,15 @@ def main():
             f"there is no folder {_RUN.value!r}; fit first: byol_tf system "
             f"{name} fit --data=DIR --run={_RUN.value}"
         )
+    if "input" in taken:
+        _check_input(flags.FLAGS["input"].value)
     options = {flag: flags.FLAGS[flag].value for flag in taken}
     with signals.importing(stop=verb in ("serve", "watch")):
         pass
     module = importlib.import_module(f"byol_tf.systems.{name}.verbs")
     getattr(module, verb)(_CONFIG.value, data, _RUN.value, **options)
+
+
+def _check_input(path):
+    if path != "-" and not os.path.exists(path):
+        raise ValueError(f"--input={path}: there is no such file or folder")

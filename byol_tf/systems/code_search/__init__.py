@@ -1,0 +1,1 @@
+"""Finds Python functions by what their docstring would say."""

@@ -1,0 +1,85 @@
+"""Functions of Python files, and the words of their names and bodies."""
+
+import ast
+import json
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from absl import logging
+
+_CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_OTHERS = re.compile(r"[^\w]+|_+")
+LEAST_WORDS = 4  # of a docstring that is asked with
+
+
+class Function(NamedTuple):
+    """A function: where it is, and its code without the docstring."""
+
+    path: str
+    name: str
+    docstring: str
+    code: str
+
+
+def words(code: str) -> str:
+    """Words of code: names are split at case and underscore.
+
+    >>> words("def readHTMLFile(max_size):")
+    'def read html file max size'
+    """
+    return _OTHERS.sub(" ", _CAPITALS.sub(" ", code)).strip().lower()
+
+
+def read_folder(folder: pathlib.Path) -> list[Function]:
+    """All functions of the Python files below a folder.
+
+    Files that cannot be parsed are left out, with a line in the log.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError, RecursionError, OSError) as error:
+            logging.warning("%s is left out: %s", path, error)
+            continue
+        found += _functions(name, tree)
+    if not found:
+        raise ValueError(f"there is no Python function below {folder}")
+    return found
+
+
+def read_pairs(path: pathlib.Path) -> list[Function]:
+    """Functions of a JSONL file with path, name, docstring and code.
+
+    Raises:
+        ValueError: a line is another.
+    """
+    found = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            found.append(Function(**{n: row[n] for n in Function._fields}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path}, line {number}: not JSON with path, name, docstring, "
+                "code"
+            ) from error
+    return found
+
+
+def _functions(path, tree) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        docstring = ast.get_docstring(node) or ""
+        if docstring:
+            node.body = node.body[1:] or [ast.Pass()]
+        first = docstring.split("\n\n")[0].strip()
+        place = f"{path}:{node.lineno}"
+        yield Function(place, node.name, first, ast.unparse(node))

@@ -1,0 +1,91 @@
+"""What `byol_tf system code_search VERB` does."""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+from byol_tf.files import write_json, write_text
+from byol_tf.systems.code_search.functions import (
+    LEAST_WORDS,
+    Function,
+    read_folder,
+    read_pairs,
+    words,
+)
+from byol_tf.systems.common.ranking import Ranking, mean_reciprocal_rank
+from byol_tf.systems.common.tfidf import Tfidf
+
+FILE, RESULT = "functions.jsonl", "code_search.json"
+# Chosen on the training modules of the standard library.
+WEIGHTS = {"code": 1.0, "name": 0.6}
+SHOWN = 5
+
+
+def fit(config, data: str, run: str) -> None:
+    """Reads the functions of a folder, and keeps them in a run folder."""
+    found, folder = read_folder(pathlib.Path(data)), pathlib.Path(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(function._asdict()) for function in found)
+    write_text(folder / FILE, "".join(f"{line}\n" for line in lines))
+    files = {function.path.rpartition(":")[0] for function in found}
+    print(f"Functions: {len(found)} of {len(files)} files")
+
+
+def ask(config, data: str | None, run: str, text: str | None) -> None:
+    """Prints the functions nearest to a description, or to each line."""
+    path = pathlib.Path(run) / FILE
+    if not path.is_file():
+        raise ValueError(
+            f"there is no {FILE} in {run}; fit first: byol_tf system "
+            f"code_search fit --data=DIR --run={run}"
+        )
+    found = read_pairs(path)
+    ranking = ranking_of(found)
+    for line in [text] if text is not None else sys.stdin:
+        scores = ranking.scores([words(line)])[0]
+        for place in np.argsort(-scores, kind="stable")[:SHOWN]:
+            function = found[place]
+            about = " ".join(function.docstring.split())[:60]
+            name = f"{function.path}  {function.name}"
+            print(f"{scores[place]:.2f}  {name}  {about}")
+
+
+def evaluate(config, data: str, run: str) -> None:
+    """Asks for each function by its docstring; TF-IDF's figure beside.
+
+    With a `test.jsonl` in the folder, for its functions; else for those of
+    the folder's Python files.
+    """
+    pairs = pathlib.Path(data) / "test.jsonl"
+    all_ = read_pairs(pairs) if pairs.is_file() else read_folder(pairs.parent)
+    asked = [f for f in all_ if len(f.docstring.split()) >= LEAST_WORDS]
+    if not asked:
+        raise ValueError(
+            f"no function of {data} has a docstring of {LEAST_WORDS} words"
+        )
+    questions = [words(function.docstring) for function in asked]
+    wanted = np.arange(len(asked))
+    scores = ranking_of(asked).scores(questions)
+    code = [function.code for function in asked]
+    tfidf = Tfidf().fit(code)
+    plain = tfidf.rows([f.docstring for f in asked]) @ tfidf.rows(code).T
+    result = {
+        "functions": len(asked),
+        "mrr": mean_reciprocal_rank(scores, wanted),
+        "tfidf_mrr": mean_reciprocal_rank(plain.toarray(), wanted),
+    }
+    folder = pathlib.Path(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / RESULT, result)
+    print(json.dumps(result, indent=1))
+
+
+def ranking_of(functions: list[Function]) -> Ranking:
+    """Ranks functions by the words of their code and names."""
+    fields = {
+        "code": [words(function.code) for function in functions],
+        "name": [words(function.name) for function in functions],
+    }
+    return Ranking(fields, WEIGHTS)

@@ -1,0 +1,191 @@
+"""Counts negative texts by topic and window, and finds surges."""
+
+import datetime
+import email.utils
+import hashlib
+import json
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy.stats import poisson
+
+_MILLISECONDS = 1e11  # a larger number of seconds is 3,000 years away
+_AHEAD_S = 86400.0  # clocks differ, but not by more than a day
+_MAD = 1.4826  # times the MAD is a normal distribution's deviation
+TEXTS = 5  # of an alarm
+
+
+class Item(NamedTuple):
+    """A text of a stream: when it was written, in seconds, and its name."""
+
+    text: str
+    time: float
+    key: str
+
+
+class Rule(NamedTuple):
+    """When a count is a surge; see `configs/finance_monitor.py`."""
+
+    window_s: float
+    baseline: int
+    warm_up: int
+    deviations: float
+    tail: float
+    least: int
+
+    def limit(self, counts: Sequence[int]) -> float | None:
+        """The count above which there is a surge; None: too few windows.
+
+        Args:
+            counts: of the windows before.
+        """
+        if len(counts) < self.warm_up:
+            return None
+        middle = statistics.median(counts)
+        spread = statistics.median(abs(n - middle) for n in counts)
+        usual = poisson.isf(self.tail, max(middle, 0.5))
+        robust = middle + self.deviations * _MAD * spread
+        return max(robust, float(usual), self.least - 1)
+
+
+def parse(line: str | bytes, now: float) -> Item:
+    """Reads a line: JSON with `text` and, where known, `time` and `id`.
+
+    Args:
+        line: of a stream, UTF-8.
+        now: time of a text without one, in seconds.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    if isinstance(line, bytes):
+        line = line.decode()  # UnicodeDecodeError is a ValueError
+    row = json.loads(line)
+    text = row.get("text") if isinstance(row, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError('a line must be JSON such as {"text": "..."}')
+    time = now if row.get("time") in (None, "") else _seconds(row["time"])
+    if time > now + _AHEAD_S:
+        raise ValueError(f"the time {row['time']!r} is more than a day ahead")
+    return Item(text, time, str(row.get("id", "")))
+
+
+def _seconds(value):
+    """Seconds since 1970 of a number, an ISO or a mail's date."""
+    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+        try:
+            date = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            try:
+                date = email.utils.parsedate_to_datetime(value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"a time must be a number of seconds, or a date such as "
+                    f"2024-05-01T12:30:00Z. Received: {value!r}"
+                ) from error
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=datetime.timezone.utc)
+        return date.timestamp()
+    number = float(value)
+    return number / 1000 if number > _MILLISECONDS else number
+
+
+class Monitor:
+    """Counts the texts of a stream, each once, and gives alarms, each once.
+
+    Args:
+        rule: when a count is a surge.
+        state: what `state` was in an earlier process; None for none.
+
+    Attributes:
+        state: all that it knows, as JSON has it.
+    """
+
+    def __init__(self, rule: Rule, state: dict | None = None):
+        self.rule = rule
+        self.state = state or {
+            "counts": {},  # by window, then topic: all, negative
+            "seen": {},  # by window: keys of texts
+            "texts": {},  # by window, then topic: the latest negative ones
+            "over": {},  # by topic: the last window above its limit
+            "alarms": [],
+            "places": {},  # by file: bytes that were read
+            "counted": 0,
+            "twice": 0,
+            "late": 0,
+            "wrong": 0,
+        }
+
+    def add(self, item: Item, topic: str, negative: bool) -> dict | None:
+        """Counts a text.
+
+        Returns:
+            An alarm, if the text is the first above the limit of a surge.
+        """
+        state, window = self.state, int(item.time // self.rule.window_s)
+        name = str(window)
+        newest = max(map(int, state["counts"]), default=window)
+        if window < newest - self.rule.baseline:
+            state["late"] += 1
+            return None
+        key = item.key or hashlib.sha1(item.text.encode()).hexdigest()
+        if self._is_known(key, name, bool(item.key)):
+            state["twice"] += 1
+            return None
+        state["seen"].setdefault(name, {})[key] = 1
+        count = state["counts"].setdefault(name, {}).setdefault(topic, [0, 0])
+        count[0] += 1
+        count[1] += negative
+        state["counted"] += 1
+        if window > newest:
+            self._forget(window)
+        if not negative:
+            return None
+        texts = state["texts"].setdefault(name, {}).setdefault(topic, [])
+        texts[:] = [*texts, item.text][-TEXTS:]
+        return self._alarm(item, topic, window, texts)
+
+    def negatives(self, topic: str, window: int) -> list[int]:
+        """Counts of the windows before one; gaps of the stream are no zeros."""
+        counts, first = self.state["counts"], window - self.rule.baseline
+        return [
+            found.get(topic, (0, 0))[1]
+            for name, found in counts.items()
+            if first <= int(name) < window
+        ]
+
+    def _alarm(self, item, topic, window, texts):
+        over = self.state["over"]
+        count = self.state["counts"][str(window)][topic][1]
+        limit = self.rule.limit(self.negatives(topic, window))
+        if limit is None or count <= limit:
+            return None
+        before, over[topic] = over.get(topic), window
+        if before is not None and before >= window - 1:
+            return None  # the same surge
+        alarm = {
+            "topic": topic,
+            "time": item.time,
+            "window": window,
+            "negative": count,
+            "limit": limit,
+            "texts": list(texts),
+        }
+        self.state["alarms"].append(alarm)
+        return alarm
+
+    def _is_known(self, key, window, named):
+        """Whether a text came before; one without an id: in its window."""
+        seen = self.state["seen"]
+        windows = seen if named else [window]
+        return any(key in seen.get(name, ()) for name in windows)
+
+    def _forget(self, newest):
+        """Drops what is older than the baseline."""
+        for part in ("counts", "seen", "texts"):
+            oldest = newest - (2 if part == "texts" else self.rule.baseline)
+            kept = self.state[part]
+            self.state[part] = {
+                n: v for n, v in kept.items() if int(n) >= oldest
+            }

@@ -1,0 +1,185 @@
+"""What `byol_tf system finance_monitor VERB` does."""
+
+import importlib.resources
+import json
+import pathlib
+import threading
+import time
+
+import numpy as np
+from absl import logging
+
+from byol_tf.files import read_json, whole_file, write_json, write_text
+from byol_tf.systems.common import heads, rows
+from byol_tf.systems.common.encoder import encoder_of
+from byol_tf.systems.common.heads import Head
+from byol_tf.systems.finance_monitor import judging, sources
+from byol_tf.systems.finance_monitor.counting import Monitor, Rule, parse
+
+HEADS = ("sentiment", "topic")
+FILE, STATE = "finance_monitor.npz", "finance_monitor_state.json"
+RESULT = "finance_monitor.json"
+_PAGE_WINDOWS = 168
+
+
+def fit(config, data: str, run: str) -> None:
+    """Fits both heads, each to its own folder, and writes them."""
+    folder, arrays = pathlib.Path(run), {}
+    folder.mkdir(parents=True, exist_ok=True)
+    encode = encoder_of(folder)
+    for name in HEADS:
+        texts, labels = _table(data, name, "train.csv")
+        parts = heads.split(texts, labels, config.held_out, config.seed)
+        options = {"shapes": config.shapes, "strengths": config.strengths}
+        print(f"{name}: {len(texts)} texts")
+        head, strength = heads.choose_head(*parts, **options, encode=encode)
+        head = heads.fit_again(head, strength, *parts)
+        if name == "sentiment":
+            _check_negative(config, head)
+        found = head.arrays().items()
+        arrays |= {f"{name}.{key}": value for key, value in found}
+    with whole_file(folder / FILE) as path:
+        np.savez_compressed(path, **arrays)
+
+
+def evaluate(config, data: str, run: str) -> None:
+    """Judges both heads and the alarms on the test files."""
+    folder, result = pathlib.Path(run), {}
+    fitted = _load(folder)
+    for name, head in fitted.items():
+        texts, labels = _table(data, name, "test.csv")
+        rows.warn_of_strangers(f"{name}/test.csv", labels, head.classes)
+        baseline = heads.fit_baseline(*_table(data, name, "train.csv"))
+        for prefix, judged in ("", head), ("tfidf_", baseline):
+            names = judged.predict(texts)[0]
+            accuracy = float((names == np.array(labels)).mean())
+            result.setdefault(f"{prefix}accuracy", {})[name] = accuracy
+            f1 = heads.macro_f1(labels, names)
+            result.setdefault(f"{prefix}macro_f1", {})[name] = f1
+    texts, labels = _table(data, "sentiment", "test.csv")
+    topics = fitted["topic"].predict(texts)[0]
+    negative = fitted["sentiment"].predict(texts)[0] == config.negative
+    truly = np.array(labels) == config.negative
+    result |= judging.judge(_rule(config), topics, negative, truly, config.seed)
+    write_json(folder / RESULT, result)
+    print(json.dumps(result, indent=1))
+
+
+def watch(
+    config, data: str | None, run: str, input: str, once: bool, page: int | None
+) -> None:
+    """Reads a stream, prints alarms as JSON lines, and keeps its state.
+
+    With a page, it goes on to answer when the stream has ended.
+    """
+    folder = pathlib.Path(run)
+    fitted, kept = _load(folder), folder / STATE
+    state = read_json(kept) if kept.is_file() else None
+    monitor = Monitor(_rule(config), state)
+    work = lambda: _watch(config, folder, fitted, monitor, input, once)  # noqa: E731
+    if page is None:
+        work()
+        return
+    from byol_tf.jobs.serve import build
+
+    threading.Thread(target=work, daemon=True).start()
+    routes = {
+        ("GET", "/"): _page,
+        ("GET", "/state"): lambda _: _curves(monitor),
+    }
+    build.serve_routes(config.server, routes, "127.0.0.1", page)
+
+
+def _watch(config, folder, fitted, monitor, source, once):
+    places = monitor.state["places"]
+    for lines in sources.batches(source, places, config.poll_s, once):
+        if not lines:
+            continue
+        for alarm in _take(config, fitted, monitor, lines):
+            print(json.dumps(alarm, ensure_ascii=False), flush=True)
+        # As a whole: after a crash the last batch is read again, in full.
+        write_text(folder / STATE, json.dumps(monitor.state))
+    state = monitor.state
+    print(
+        f"Counted {state['counted']} texts; left out: {state['twice']} that "
+        f"came twice, {state['late']} too late, {state['wrong']} wrong lines"
+    )
+
+
+def _take(config, fitted, monitor, lines):
+    """Alarms of some lines."""
+    items = []
+    for line in lines:
+        try:
+            items.append(parse(line, time.time()))
+        except (TypeError, ValueError) as error:
+            monitor.state["wrong"] += 1
+            logging.warning("left out %.60r: %s", line, error)
+    if not items:
+        return
+    texts = [item.text for item in items]
+    topics = fitted["topic"].predict(texts)[0].tolist()
+    found = fitted["sentiment"].predict(texts)[0] == config.negative
+    for item, topic, negative in zip(items, topics, found, strict=True):
+        if alarm := monitor.add(item, topic, bool(negative)):
+            yield alarm
+
+
+def _table(data, name, file):
+    path = pathlib.Path(data) / name / file
+    if not path.is_file():
+        raise ValueError(
+            f"there is no {path}; {data} must have sentiment/ and topic/, each "
+            "with train.csv and test.csv (text,label)"
+        )
+    return rows.read_labelled(path)
+
+
+def _check_negative(config, head):
+    if config.negative not in head.classes:
+        raise ValueError(
+            f"`negative` names no label of sentiment/train.csv, which has "
+            f"{', '.join(head.classes)}. Received: {config.negative!r}; give "
+            f"one by --config.negative={head.classes[0]}"
+        )
+
+
+def _load(folder):
+    path = folder / FILE
+    if not path.is_file():
+        raise ValueError(
+            f"there is no {FILE} in {folder}; fit first: byol_tf system "
+            f"finance_monitor fit --data=DIR --run={folder}"
+        )
+    encode = encoder_of(folder)
+    with np.load(path) as arrays:
+        parts = {name: {} for name in HEADS}
+        for key in arrays:
+            name, _, rest = key.partition(".")
+            parts[name][rest] = arrays[key]
+    return {name: Head.of_arrays(parts[name], encode) for name in HEADS}
+
+
+def _rule(config):
+    return Rule(**{name: config[name] for name in Rule._fields})
+
+
+def _page(_):
+    file = importlib.resources.files(__package__) / "page.html"
+    return file.read_text("utf-8"), "text/html; charset=utf-8"
+
+
+def _curves(monitor):
+    """Negative texts of each topic by window, and alarms, as JSON."""
+    counts = dict(monitor.state["counts"])  # the other thread adds to it
+    windows = sorted(map(int, counts))[-_PAGE_WINDOWS:]
+    topics = sorted({t for found in list(counts.values()) for t in list(found)})
+    about = {
+        "start": [window * monitor.rule.window_s for window in windows],
+        "topics": {
+            t: [counts[str(w)].get(t, (0, 0))[1] for w in windows]
+            for t in topics
+        },
+        "alarms": monitor.state["alarms"][-20:][::-1],
+    }
+    return json.dumps(about), "application/json"

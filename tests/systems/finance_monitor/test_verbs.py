@@ -1,0 +1,113 @@
+"""From tables to alarms of a stream, on written news lines."""
+
+import json
+
+import numpy as np
+import pytest
+
+from byol_tf.jobs.recipes import configs
+from byol_tf.systems.finance_monitor import judging, sources, verbs
+from byol_tf.systems.finance_monitor.counting import Rule
+
+MOODS = {
+    "bearish": "falls sharply",
+    "bullish": "rises again",
+    "neutral": "opens",
+}
+TOPICS = {"oil": "crude barrel", "grain": "wheat harvest"}
+
+
+@pytest.fixture(scope="module")
+def config():
+    with configs():
+        from configs.finance_monitor import get_config
+
+    result = get_config()
+    result.shapes, result.strengths, result.warm_up = ("plain",), (1.0,), 3
+    return result
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, config):
+    folder = tmp_path_factory.mktemp("news")
+    for part, words, other in (
+        ("sentiment", MOODS, TOPICS),
+        ("topic", TOPICS, MOODS),
+    ):
+        rows = [
+            f"{theirs} {own} {n},{label}\n"
+            for n in range(6)
+            for label, own in words.items()
+            for theirs in other.values()
+        ]
+        (folder / part).mkdir()
+        for name in "train.csv", "test.csv":
+            (folder / part / name).write_text("text,label\n" + "".join(rows))
+    verbs.fit(config, str(folder), str(folder / "run"))
+    return folder
+
+
+def news(path, hours):
+    with open(path, "w") as file:
+        for hour, count in enumerate(hours):
+            for n in range(count):
+                text = f"crude barrel falls sharply {hour} {n}"
+                row = {"text": text, "time": hour * 3600 + n}
+                file.write(json.dumps(row) + "\n")
+
+
+def test_both_heads_and_the_alarms_are_judged(config, place):
+    verbs.evaluate(config, str(place), str(place / "run"))
+    found = json.loads((place / "run" / verbs.RESULT).read_text())
+    assert found["accuracy"] == {"sentiment": 1, "topic": 1}
+    assert found["tfidf_macro_f1"]["topic"] == 1
+    assert {"delay", "missed", "false_alarms"} <= set(found)
+
+
+def test_a_surge_in_a_growing_file_is_told_once_over_a_restart(
+    config, place, tmp_path, capsys
+):
+    path = tmp_path / "news.jsonl"
+    run = str(place / "run")
+    news(path, [2, 2, 2, 2, 30])
+    with open(path, "a") as file:
+        file.write("no json\n")
+    verbs.watch(config, None, run, str(path), True, None)
+    first, last = capsys.readouterr().out.splitlines()
+    assert json.loads(first)["topic"] == "oil"
+    assert "Counted 38 texts" in last and "1 wrong lines" in last
+    with open(path, "a") as file:
+        row = {"text": "crude falls sharply", "time": 4 * 3600 + 50}
+        file.write(json.dumps(row) + "\n")
+    verbs.watch(config, None, run, str(path), True, None)
+    assert "Counted 39 texts" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_half_a_line_waits_for_the_rest(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("one\ntw")
+    places = {}
+    assert list(sources.batches(str(tmp_path), places, 0, True)) == [[b"one\n"]]
+    path.write_text("one\ntwo\n")
+    assert list(sources.batches(str(path), places, 0, True)) == [[b"two\n"]]
+
+
+def test_what_lacks_is_named(config, tmp_path, place):
+    with pytest.raises(ValueError, match="must have sentiment/ and topic/"):
+        verbs.fit(config, str(tmp_path), str(tmp_path / "run"))
+    with pytest.raises(ValueError, match="fit first"):
+        verbs.watch(config, None, str(tmp_path), "-", True, None)
+    other = config.copy_and_resolve_references()
+    other.negative = "bad"
+    with pytest.raises(ValueError, match="has bearish, bullish, neutral"):
+        verbs.fit(other, str(place), str(tmp_path))
+
+
+def test_large_surges_are_found_soon_and_chance_gives_no_alarm():
+    rule = Rule(3600, 168, 24, 5, 1e-5, 5)
+    negative = np.arange(200) % 10 == 0
+    topics = np.where(np.arange(200) % 20 == 0, "oil", "grain")
+    found = judging.judge(rule, topics, negative, negative, seed=0)
+    small, *_, large = found["surges"]
+    assert large["missed"] == 0 <= small["missed"]
+    assert 0 < large["delay"] < 60 and found["false_alarms"] < 1
