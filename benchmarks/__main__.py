@@ -6,6 +6,7 @@
     python -m benchmarks pretrain     images a second, accuracy and memory
     python -m benchmarks startup      from the command to the first step
     python -m benchmarks embed        representations a second
+    python -m benchmarks detect       a detector beside keras-cv's RetinaNet
     python -m benchmarks long         a long run: rate, memory, monitors
     python -m benchmarks results      all of them on benchmarks/RESULTS.md
 
@@ -23,7 +24,7 @@ from benchmarks import machine, report
 from benchmarks.contest import ROOT, WorkerError
 
 BENCHMARKS = ("augment", "step", "pretrain", "startup", "embed", "long")
-BENCHMARKS += ("audio",)
+BENCHMARKS += ("audio", "detect")
 LEAST_ROUNDS = 5
 
 

@@ -1,5 +1,6 @@
 """What measures: contests between workers, tables, formulas."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -12,8 +13,10 @@ from PIL import Image
 
 from benchmarks import (
     contest,
+    detect,
     long,
     machine,
+    objects,
     photos,
     report,
     startup,
@@ -346,3 +349,21 @@ def test_augment_measures_our_views(tmp_path):
     (measured,) = page["measured"]
     assert len(measured["entries"]["ours"]["rates"]) == 2
     assert "| ours |" in (tmp_path / "augment-32-px-only-quick.md").read_text()
+
+
+def test_detectors_meet_on_the_same_work():
+    options = argparse.Namespace(quick=False, seconds=1, only="", cases="")
+    found = detect.contests(options)
+    assert [c.case["work"] for c in found] == ["train", "detect"]
+    assert {c.name for c in found[0].contestants} == {"ours", "keras-cv"}
+    assert found[0].case["side"] == 256 and not found[0].case["eager"]
+
+
+def test_the_curve_over_labels_is_made_of_fine_tunings():
+    options = argparse.Namespace(run="runs/a", data="cells", task="detection")
+    words = objects.command(options, "25", "scratch", 150, (0.1, 0.03), 3)
+    assert words[3:5] == ["finetune", "runs/a"]
+    given = dict(word.split("=", 1) for word in words[5:])
+    assert given["--config.learning_rates"] == "(0.1,0.03,)"
+    # The last step is taken.
+    assert given["--config.eval_every"] == given["--config.max_steps"] == "150"

@@ -1,0 +1,40 @@
+"""A detector beside keras-cv's RetinaNet, on the same encoder."""
+
+from benchmarks import report
+from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
+
+BATCH = 8
+# Title, and what a piece of work is.
+CASES = (("Training step of a detector", "train"), ("Detection", "detect"))
+
+
+def run(options) -> tuple[list[report.Table], list[dict]]:
+    """Holds the contests."""
+    results = [hold(c, options.rounds) for c in contests(options)]
+    return [report.table_of(result) for result in results], results
+
+
+def contests(options) -> list[Contest]:
+    """One for training and one for predicting."""
+    contestants = [
+        Contestant(OURS, "ours_detect"),
+        Contestant("keras-cv", "peer_keras_cv_detect"),
+    ]
+    side = 128 if options.quick else 256
+    return [
+        Contest(
+            f"{title}, {side} px, batch {BATCH}",
+            "images/s",
+            {
+                "work": work,
+                "side": side,
+                "batch": BATCH,
+                "seconds": options.seconds,
+                # It looks at how long they take, and compiles nothing.
+                "eager": options.quick,
+            },
+            chosen(contestants, options.only),
+        )
+        for title, work in CASES
+        if options.cases in title
+    ]
