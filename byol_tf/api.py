@@ -17,6 +17,7 @@ from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.export.simple import export_saved_model
 from byol_tf.jobs.pretrain import program
 from byol_tf.methods.byol import BYOL
+from byol_tf.methods.dense import DenseBYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.simsiam import SimSiam
@@ -49,6 +50,7 @@ __all__ = [
     "CentreView",
     "CollapseMonitor",
     "CosineTau",
+    "DenseBYOL",
     "FeatureExtractor",
     "KNNMonitor",
     "MoCoV3",

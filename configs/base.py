@@ -172,8 +172,8 @@ def get_config() -> ml_collections.ConfigDict:
     heads.predictor_hidden_size = 0  # of byol, moco_v3, simsiam
 
     config.objective = objective = ml_collections.ConfigDict()
-    # byol, moco_v3, simsiam, simclr, triplet, barlow_twins, vicreg; each takes
-    # those of the fields below that name it.
+    # byol, dense_byol, moco_v3, simsiam, simclr, triplet, barlow_twins, vicreg;
+    # each takes those of the fields below that name it.
     objective.name = "byol"
     # Of byol and moco_v3, which have a target network. tau 0, constant: no
     # average; tau 1, constant: a random target.
@@ -190,6 +190,10 @@ def get_config() -> ml_collections.ConfigDict:
     # Of the same three: the predictor's learning rate, as a multiple of the
     # others'. Short runs of BYOL learn sooner with 10.
     objective.predictor_lr_multiplier = 1.0
+    # Of dense_byol, for detection and keypoints: BYOL, and its loss on the
+    # positions of a level that lie in both views; images of one size alone.
+    objective.level = "P3"
+    objective.dense_weight = 0.5  # of the loss of positions
     objective.temperature = 0.2  # of simclr, moco_v3: divides the cosines
     objective.margin = 0.2  # of triplet: squared distance; FaceNet, section 3.3
     objective.off_diagonal_weight = 0.005  # of barlow_twins; its section 2

@@ -31,7 +31,7 @@ CHOICES = {
     "data.store": ("auto", "pixels", "shards", "files"),
     "data.cache": ("auto", "memory", "disk"),
     "objective.name": (
-        *("byol", "moco_v3", "simsiam", "simclr", "triplet"),
+        *("byol", "dense_byol", "moco_v3", "simsiam", "simclr", "triplet"),
         *("barlow_twins", "vicreg"),
     ),
     "objective.tau_schedule": ("cosine", "constant"),

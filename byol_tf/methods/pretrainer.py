@@ -255,11 +255,13 @@ class Pretrainer(OnlineModel):
         """The two views of a batch, drawn by seed, step and replica."""
         if self.views is None:
             return inputs
+        return self.views(inputs, seed=self.view_seed())
+
+    def view_seed(self) -> tf.Tensor:
+        """Seed of the views of this step and replica."""
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
-        return self.views(
-            inputs, seed=step_seed(self.seed, self.step.value, replica)
-        )
+        return step_seed(self.seed, self.step.value, replica)
 
     def make_projector(self, name: str) -> keras.Model:
         """A projector of the method's shape, with new weights."""

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 from byol_tf.checks import check_choice, in_section
 from byol_tf.methods.byol import BYOL
+from byol_tf.methods.dense import DenseBYOL
 from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.methods.simsiam import SimSiam
+from byol_tf.modalities.levels import find_levels
 from byol_tf.runtime import dtype_policy
 
 TAU_SCHEDULES = ("cosine", "constant")
@@ -28,6 +30,13 @@ METHODS = {
         "BYOL",
         BYOL,
         ("target_init", "normalize_projection"),
+        target=True,
+        predictor=True,
+    ),
+    "dense_byol": Method(
+        "dense BYOL",
+        DenseBYOL,
+        ("target_init", "normalize_projection", "level", "dense_weight"),
         target=True,
         predictor=True,
     ),
@@ -66,6 +75,8 @@ def make_model(
     # What is 0 is left to the method.
     sizes = {key: size for key, size in config.heads.items() if size}
     own = {key: config.objective[key] for key in method.fields}
+    if "level" in own:
+        own["level"] = _layer_of_level(encoder, own["level"])
     if method.target:
         own["tau"] = tau
         if config.encoder.weights:  # a random target would undo them
@@ -86,6 +97,16 @@ def make_model(
         **sizes,
         **own,
     )
+
+
+def _layer_of_level(encoder, name):
+    levels = find_levels(encoder)
+    if name not in levels:
+        raise ValueError(
+            f"objective.level must be a level of the encoder, of "
+            f"{', '.join(levels) or 'which it has none'}. Received: {name!r}"
+        )
+    return levels[name][0]
 
 
 def title(config) -> str:

@@ -1,0 +1,56 @@
+"""The loss of BYOL on positions of maps that two views share."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+
+def positions_loss(
+    predictions: tf.Tensor, targets: tf.Tensor, where: Mapping, other: Mapping
+) -> tf.Tensor:
+    """Squared distance of unit vectors, the mean over places in both views.
+
+    Args:
+        predictions: float32 `[batch, rows, columns, size]`, of a view.
+        targets: the same of the other view; no gradient flows into them.
+        where: place of the view, see `View.draw_with_where`.
+        other: of the other view.
+    """
+    index, both = same_places(where, other, *predictions.shape[1:3])
+    batch, size = tf.shape(predictions)[0], predictions.shape[-1]
+    predictions, targets = (
+        tf.math.l2_normalize(tf.reshape(maps, [batch, -1, size]), axis=-1)
+        for maps in (predictions, tf.stop_gradient(targets))
+    )
+    wanted = tf.gather(targets, index, axis=1, batch_dims=1)
+    errors = 2.0 - 2.0 * tf.reduce_sum(predictions * wanted, axis=-1)
+    both = tf.cast(both, tf.float32)
+    count = tf.maximum(tf.reduce_sum(both), 1.0)
+    return tf.reduce_sum(errors * both) / count
+
+
+def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
+    """For each position of a view the nearest one of the other view.
+
+    Returns:
+        int32 `[batch, rows * columns]`, counted along rows, and bool of the
+        same shape: whether the place lies in the other view at all.
+    """
+    if "angle" in where or "angle" in other:
+        raise ValueError("positions are not learned of turned views: rotate=0")
+    y, x = tf.meshgrid(
+        (tf.range(rows, dtype=tf.float32) + 0.5) / rows,
+        (tf.range(columns, dtype=tf.float32) + 0.5) / columns,
+        indexing="ij",
+    )
+    y, x = tf.reshape(y, [1, -1]), tf.reshape(x, [1, -1])
+    x = tf.where(where["flip"][:, None], 1.0 - x, x)
+    top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
+    y, x = top + y * height, left + x * width
+    top, left, height, width = tf.unstack(other["box"][:, None], axis=-1)
+    y, x = (y - top) / height, (x - left) / width
+    x = tf.where(other["flip"][:, None], 1.0 - x, x)
+    both = (y >= 0) & (y < 1) & (x >= 0) & (x < 1)
+    row, column = tf.floor(y * rows), tf.floor(x * columns)
+    index = tf.cast(tf.where(both, row * columns + column, 0.0), tf.int32)
+    return index, both

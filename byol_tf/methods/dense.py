@@ -1,0 +1,150 @@
+"""BYOL on vectors, and on the positions of a level that both views show.
+
+Detectors read maps: here a place in one view predicts what the target network
+says of the same place in the other one, with BYOL's networks and loss. Places
+that only one view shows are left out.
+"""
+
+import functools
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from byol_tf.checks import check_number
+from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.heads import mlp
+from byol_tf.layers.parameters import copy_frozen, parameters
+from byol_tf.losses.positions import positions_loss
+from byol_tf.methods.byol import BYOL
+
+_HIDDEN, _SIZE = 256, 128  # of the projector and predictor of positions
+
+
+@keras.saving.register_keras_serializable("byol_tf")
+class DenseBYOL(BYOL):
+    """BYOL of an encoder's vector and of one of its levels.
+
+    Args:
+        encoder: functional.
+        views: with `view1` and `view2` that have `draw_with_where`, as
+            `TwoViews`; images come in batches of one size.
+        level: name of the layer whose map is learned.
+        dense_weight: of the loss of positions, in (0, 1].
+        **kwargs: of `BYOL`.
+    """
+
+    checks: ClassVar = {
+        **BYOL.checks,
+        "dense_weight": functools.partial(check_number, low=1e-6, high=1.0),
+    }
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        views=None,
+        *,
+        level: str,
+        dense_weight: float = 0.5,
+        name: str = "dense_byol",
+        **kwargs,
+    ):
+        pair = [getattr(views, key, None) for key in ("view1", "view2")]
+        if not all(hasattr(view, "draw_with_where") for view in pair):
+            raise ValueError(
+                "positions are learned of images alone, whose views say where "
+                "they lie, and not where the data brings the views; set "
+                f"augment.place=step. Received: views={views!r}"
+            )
+        super().__init__(encoder, views, name=name, **kwargs)
+        self.check(dense_weight=dense_weight)
+        self.level, self.dense_weight = level, float(dense_weight)
+        self._sizes |= {"level": level, "dense_weight": self.dense_weight}
+        self._maps = _with_map(self.encoder, level)
+        self._target_maps = _with_map(self.target_encoder, level)
+        make = functools.partial(mlp, dtype=self.dtype_policy)
+        channels = self._maps.output[1].shape[-1]
+        sizes = channels, _HIDDEN, _SIZE
+        self.dense_projector = make(*sizes, name="dense_projector")
+        self.target_dense_projector = make(*sizes, name="target_dense")
+        sizes = _SIZE, _HIDDEN, _SIZE
+        self.dense_predictor = make(*sizes, name="dense_predictor")
+        copy_frozen(self.dense_projector, self.target_dense_projector)
+        compiled = getattr(views, "jit_compile", False)
+        traced = functools.partial(
+            tf.function, jit_compile=compiled, autograph=False
+        )
+        self._draws = [traced(view.draw_with_where) for view in pair]
+
+    def make_views(self, inputs):
+        """Two pairs of a view and where it lies."""
+        if isinstance(inputs, (tuple, list)):
+            raise ValueError(
+                "positions are learned of images of one size; set "
+                "data.image_size, so that they are stored as squares"
+            )
+        split = tf.random.experimental.stateless_split(self.view_seed(), 2)
+        seeds = tf.unstack(split)
+        pairs = zip(self._draws, seeds, strict=True)
+        return tuple(draw(inputs, one) for draw, one in pairs)
+
+    def objective(self, view1, view2, training):
+        (images1, where1), (images2, where2) = view1, view2
+        online1, own1 = self._of_online(images1, training)
+        online2, own2 = self._of_online(images2, training)
+        target1, map1 = self._of_target(images1, training)
+        target2, map2 = self._of_target(images2, training)
+        loss = self.compare(online1[1], online2[1], target1, target2)
+        dense = positions_loss(own1, map2, where1, where2)
+        dense += positions_loss(own2, map1, where2, where1)
+        weight = self.dense_weight
+        return (1.0 - weight) * loss + weight * dense, online1[0]
+
+    def _of_online(self, images, training):
+        vector, maps = self._maps(images, training=training)
+        projection = self.projector(vector, training=training)
+        prediction = self.predictor(projection, training=training)
+        layers = self.dense_projector, self.dense_predictor
+        vectors = [tf.cast(v, tf.float32) for v in (vector, prediction)]
+        return vectors, _each_position(maps, layers, training)
+
+    def _of_target(self, images, training):
+        vector, maps = self._target_maps(images, training=training)
+        projection = self.target_projector(vector, training=training)
+        layers = (self.target_dense_projector,)
+        dense = _each_position(maps, layers, training)
+        return tf.cast(projection, tf.float32), dense
+
+    # ---- variables ----------------------------------------------------
+
+    @property
+    def _online_networks(self):
+        own = [self.dense_projector, self.dense_predictor]
+        return [*super()._online_networks, *own]
+
+    @functools.cached_property
+    def target_variables(self) -> list[keras.Variable]:
+        """Parameters of the target network, frozen or not."""
+        own = parameters(self.target_dense_projector)
+        return [*super().target_variables, *own]
+
+    @functools.cached_property
+    def _averaged_online(self):
+        return [*super()._averaged_online, *parameters(self.dense_projector)]
+
+
+def _with_map(encoder, level):
+    """From inputs to the vector and the map of a layer."""
+    graph = functional_graph(encoder)
+    maps = graph.get_layer(level).output
+    return keras.Model(graph.inputs[0], [graph.outputs[0], maps])
+
+
+def _each_position(maps, networks, training):
+    """What networks for vectors give at each position of a map."""
+    _, rows, columns, channels = maps.shape
+    vectors = tf.reshape(maps, [-1, channels])
+    for network in networks:
+        vectors = network(vectors, training=training)
+    vectors = tf.cast(vectors, tf.float32)
+    return tf.reshape(vectors, [-1, rows, columns, vectors.shape[-1]])

@@ -1,0 +1,60 @@
+"""BYOL of positions, from its configuration: a step, and what is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from byol_tf.jobs.pretrain import build as builders
+from byol_tf.methods.dense import DenseBYOL
+from tests.support.runs import tiny_config, write_arrays
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "data.npz"
+    write_arrays(path)
+    return path
+
+
+def build(arrays, tmp_path, **overrides):
+    own = {
+        "objective.name": "dense_byol",
+        "objective.level": "P2",
+        "encoder.blocks": (1, 1),
+        "encoder.widths": (8, 16),
+        "encoder.stem": "strided",
+    }
+    config = tiny_config(arrays, **{**own, **overrides})
+    return builders.pretraining(config, tmp_path).model
+
+
+def test_a_step_moves_online_and_target_networks(arrays, tmp_path):
+    model = build(arrays, tmp_path, **{"augment.place": "step"})
+    assert type(model) is DenseBYOL and model.dense_weight == 0.5
+    assert len(model.target_variables) == len(model._averaged_online)
+    networks = model.dense_predictor, model.target_dense_projector
+    before = [v.numpy() for n in networks for v in n.weights]
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.integers(0, 256, (16, 12, 12, 3)), tf.uint8)
+    logs = model.pretrain_step(images, np.arange(16) % 2)
+    assert all(np.isfinite(value) for value in logs.values())
+    after = [v.numpy() for n in networks for v in n.weights]
+    changed = [not np.array_equal(*p) for p in zip(before, after, strict=True)]
+    assert any(changed[: len(model.dense_predictor.weights)])
+    assert any(changed[len(model.dense_predictor.weights) :])
+    first, again = model.make_views(images), model.make_views(images)
+    np.testing.assert_array_equal(first[0][0], again[0][0])
+    assert not np.array_equal(first[0][1]["box"], first[1][1]["box"])
+    with pytest.raises(ValueError, match="images of one size"):
+        model.make_views((images, images))
+
+
+def test_what_has_no_places_or_levels_is_refused(arrays, tmp_path):
+    with pytest.raises(ValueError, match="whose views say where they lie"):
+        build(arrays, tmp_path, **{"augment.place": "pipeline"})
+    with pytest.raises(ValueError, match="must be a level of the encoder"):
+        build(
+            arrays,
+            tmp_path,
+            **{"augment.place": "step", "objective.level": "P9"},
+        )
