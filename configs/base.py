@@ -106,7 +106,8 @@ def get_config() -> ml_collections.ConfigDict:
     audio.rate = 16000  # samples a second that sounds are brought to
     audio.channel = -1  # that is taken, from 0; -1: the mean of all
     audio.max_seconds = 60.0  # longer files are not decoded
-    audio.skip_silence = False  # take out pauses, 30 dB below the loudest
+    # Of training: take out pauses, 30 dB below what is loud.
+    audio.skip_silence = False
     audio.seconds = 0.96  # that the encoder hears: the middle of a longer sound
     audio.window = 1024  # samples of a frame, a power of two
     audio.hop = 160  # samples from one frame to the next

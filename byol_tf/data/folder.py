@@ -93,7 +93,7 @@ def _read(root, paths, labels, decoder, store, name):
     files = Files(root, paths)
     if decoder.of_files is not None:
         decoder = decoder.of_files(files)
-    if decoder.cut is not None:
+    if decoder.cut is not None and isinstance(root, pathlib.Path):
         files, owners = cut_files(files, decoder)
         paths, labels = ([each[i] for i in owners] for each in (paths, labels))
     if decoder.shape is None:

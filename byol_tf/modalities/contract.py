@@ -131,16 +131,12 @@ class Modality(Protocol):
     Where tasks say something of each step of a row, it has
     `sequence(preprocessor)`, which makes a preprocessor that cuts nothing off:
     it gives a dict of the batch and of `length`, int32 `[batch]`, and its
-    `steps(lengths)` says how many steps rows of some lengths become. A long
-    row is predicted in `parts(row, sizes)`: pairs of what is said of a part,
-    such as its `start` and `end`, and the part. Rows that go on have
+    `steps(lengths)` says how many steps rows of some lengths become. Its
+    `decoder` takes `whole=True` for rows that are not cut. A long row is
+    predicted in `parts(row, sizes)`: pairs of what is said of a part, such as
+    its `start` and `end`, and the part. Rows that go on have
     `stream(source, rate, sizes)`, the blocks of a binary file. Those that can
     be played have `player(row, preprocessor)`, a WAV file for reports.
-
-    One whose rows may be cells of tables has `columns` in its decoder, and
-    `column` among its sizes, the name of that of the rows, "" for "text". One
-    whose few labels are better judged by logistic regression on vectors of unit
-    length than by ridge regression has `linear = "logistic"`.
 
     One with rows that stay encoded may have `codec(store, examples, views,
     side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.

@@ -87,6 +87,8 @@ def fine_tuning(
         if kind is Keypoints:
             _use_objects(config, run, pathlib.Path(workdir))
         decoder = _use_annotations(config, run, encoder)
+    elif kind.sequences:  # a text belongs to the whole of its sound
+        decoder = encoder.modality.decoder(run, whole=True)
     images, load_test = data_builders.train_and_later_test(
         run,
         workdir,

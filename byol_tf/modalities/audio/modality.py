@@ -59,7 +59,7 @@ class AudioModality:
     levels = staticmethod(encoder.levels)
     inputs = staticmethod(inputs.inputs)  # last: it hides the module
 
-    def decoder(self, section) -> Decoder:
+    def decoder(self, section, whole: bool = False) -> Decoder:
         options = section.audio
         with in_section("audio"):
             check_positive("max_seconds", options.max_seconds)
@@ -67,8 +67,9 @@ class AudioModality:
             check_integer("rate", options.rate, 1000)
         seconds = section.data.window_seconds
         check_number("data.window_seconds", seconds, 0)
+        seconds = 0 if whole else seconds
         keys = options.rate, options.max_seconds, options.channel
-        keys += (bool(options.skip_silence),)
+        keys += (bool(options.skip_silence and not whole),)
         return Decoder(
             spec={NAME: tf.TensorSpec((None,), tf.int16)},
             decode=Reading(*keys),

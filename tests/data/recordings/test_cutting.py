@@ -61,6 +61,14 @@ def test_a_recording_may_be_longer_than_what_is_decoded(folder):
     assert len(cut.read(1)["sound"]) == 5 * RATE
 
 
+def test_a_sound_that_has_a_text_is_not_cut(folder):
+    options = section(window_seconds=4.0, skip_silence=True)
+    whole = AUDIO.decoder(options, whole=True)
+    assert whole.cut is None and not whole.decode.skip_silence
+    cut = AUDIO.decoder(options)
+    assert cut.cut.loud and cut.decode.skip_silence
+
+
 def test_what_is_left_is_a_window_if_it_is_half_as_long(folder):
     assert read(folder, window_seconds=7.0).num_examples == 4
     assert read(folder, window_seconds=10.0).num_examples == 3
