@@ -49,6 +49,7 @@ SLOW = (
     "modalities/image/test_supervised.py",
     "modalities/image/test_views.py",
     "modalities/test_image.py",
+    "modalities/text/test_jobs.py",
     "modalities/test_levels.py",
     "modalities/test_toy_jobs.py",
     "optim/test_finite_update.py",

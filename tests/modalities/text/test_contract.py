@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.modalities.contract import DRAWN, ModalityContract, assert_close
@@ -34,6 +35,7 @@ class TestBag(ModalityContract):
         assert not member.modality.levels(member.encoder)
 
 
+@pytest.mark.slow
 class TestTransformer(TestBag):
     fields: ClassVar = {"encoder.name": "text_small", "encoder.widths": (8,)}
 
