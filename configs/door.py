@@ -14,7 +14,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import yaml
 from absl import app, flags, logging
@@ -154,7 +154,7 @@ def check_folder(path: str) -> None:
         raise ValueError(f"there is no folder {path!r}")
 
 
-def check_files(flag: str, paths: Sequence[str]) -> None:
+def check_files(flag: str, paths: Iterable[str]) -> None:
     """Raises a ValueError, naming the flag, if a file is not there."""
     for path in paths:
         if not os.path.isfile(path):

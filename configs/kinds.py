@@ -140,6 +140,12 @@ def without_system(names: list[str]) -> list[str]:
     return sorted(name for name in names if not name.startswith(_SYSTEM))
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text ends as files of a known kind do."""
+    every = {e for kind in KINDS.values() for e in kind.extensions}
+    return _extension(text) in every
+
+
 def _extension(name):
     return os.path.splitext(name)[1].lower()
 

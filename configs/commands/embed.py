@@ -16,6 +16,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import door, signals
+from configs.kinds import is_file_name
 
 POSITIONAL = (("workdir", "images"),)
 DEFAULT_CONFIG = "embed.py"
@@ -75,7 +76,8 @@ def check_paths(embeds, path):
         door.check_embeddings(path)
     if _IMAGES.value:
         door.check_files_of(_IMAGES.value)
-    door.check_files("query", _QUERY.value)
+    # Others may be texts, which are queries themselves.
+    door.check_files("query", filter(is_file_name, _QUERY.value))
 
 
 def embed(build, config, path):
