@@ -34,6 +34,12 @@ SYSTEMS = {
         "evaluate": (),
     },
     "code_search": {"fit": (), "ask": ("text",), "evaluate": ()},
+    "recommender": {
+        "fit": (),
+        "recommend": ("text", "history", "out"),
+        "serve": ("host", "port"),
+        "evaluate": (),
+    },
 }
 _NEED_DATA = ("fit", "evaluate")
 POSITIONAL = (("name", "verb", "text"),)
@@ -52,7 +58,13 @@ _RUN = flags.DEFINE_string(
     "Folder of what it learns; of a trained encoder, too.",
     required=True,
 )
-flags.DEFINE_string("text", None, "What is asked; default: standard input.")
+flags.DEFINE_string(
+    "text",
+    None,
+    "What is asked; default: standard input. Of recommend a user.",
+)
+flags.DEFINE_string("history", None, "Of recommend: items, in place of a user.")
+flags.DEFINE_string("out", None, "Of recommend: Parquet file of all lists.")
 flags.DEFINE_string("host", "127.0.0.1", "Where to listen.")
 flags.DEFINE_integer("port", 8501, "For REST; 0: any free one.", 0, 65535)
 flags.DEFINE_string(

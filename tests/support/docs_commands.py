@@ -49,6 +49,8 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
+    "byol_tf pretrain $HOME/shop": "test_jobs.py of histories pretrains one",
+    "byol_tf system recommender": "test_verbs.py calls what it calls",
     "byol_tf evaluate runs/texts": "test_jobs.py of texts evaluates a run",
     "byol_tf finetune runs/texts": "test_jobs.py of texts fine-tunes a run",
     "byol_tf predict runs/texts": "test_jobs.py of texts predicts a table",
