@@ -65,6 +65,9 @@ NOT_RUN = {
     "byol_tf predict runs/sounds": "modalities/audio/test_transcribing.py",
     "byol_tf export runs/words": "modalities/audio/test_transcribing.py",
     "byol_tf serve exported/words": "serving has tests of its own",
+    "byol_tf system customer_service serve": (
+        "a server; tests/systems/customer_service asks its routes"
+    ),
     "byol_tf evaluate runs/warm": "goes on with the run before it",
     "byol_tf finetune runs/warm": "goes on with the run before it",
     "byol_tf convert efficientnet_lite0": "test_published.py makes such a run",
@@ -161,6 +164,7 @@ SHORTER = {
         "config.size": 56,
     },
     "predict.py": {},
+    "system.py": {},
     "serve.py": {"port": 0, "grpc_port": 0},
 }
 DEMO = (
