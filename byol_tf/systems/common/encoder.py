@@ -22,13 +22,18 @@ def encoder_of(run: pathlib.Path) -> Encode | None:
     from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
 
     loaded = load_encoder(run)
+    if loaded.modality.name != "text":
+        raise ValueError(
+            f"the encoder in {run} takes {loaded.modality.name}s, not texts; "
+            "give another folder by --run=RUN"
+        )
     return functools.partial(_encode, loaded)
 
 
 def _encode(loaded, texts: Sequence[str]) -> np.ndarray:
     parts = []
     for start in range(0, len(texts), _BATCH):
-        batch = np.array(list(texts[start : start + _BATCH]), object)
-        parts.append(np.asarray(loaded(batch)))
+        batch = loaded.preprocessor(list(texts[start : start + _BATCH]))
+        parts.append(np.asarray(loaded.model(batch, training=False)))
     rows = np.concatenate(parts).astype(np.float32)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
