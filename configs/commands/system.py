@@ -19,28 +19,8 @@ from ml_collections import config_flags
 
 from configs import door, signals, words
 from configs.command_line import FOLDER
+from configs.systems import SYSTEMS
 
-# Of each system its verbs, and the flags they take besides --data and --run.
-SYSTEMS = {
-    "customer_service": {
-        "fit": (),
-        "ask": ("text",),
-        "serve": ("host", "port"),
-        "evaluate": (),
-    },
-    "finance_monitor": {
-        "fit": (),
-        "watch": ("input", "once", "page"),
-        "evaluate": (),
-    },
-    "code_search": {"fit": (), "ask": ("text",), "evaluate": ()},
-    "recommender": {
-        "fit": (),
-        "recommend": ("text", "history", "out"),
-        "serve": ("host", "port"),
-        "evaluate": (),
-    },
-}
 _NEED_DATA = ("fit", "evaluate")
 POSITIONAL = (("name", "verb", "text"),)
 DEFAULT_CONFIG = None  # each system has its own

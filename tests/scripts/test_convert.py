@@ -28,6 +28,11 @@ def test_the_file_may_stand_first_and_a_table_is_printed(tmp_path):
     assert keras.saving.load_model(to).output_shape == (None, 8)
 
 
+def test_weights_of_a_name_become_a_run_folder():
+    done = run_script("convert.py", "efficientnet_lite0", "--to=a.keras")
+    assert_one_clear_line(done, "efficientnet_lite0 becomes a run folder")
+
+
 class Evil:
     def __init__(self, command):
         self.command = command

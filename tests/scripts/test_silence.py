@@ -25,6 +25,7 @@ FLAGS = {
     "serve": ["RUN"],
     "select": ["RUN", "RUN"],
     "embed": ["RUN", "RUN"],
+    "system": ["customer_service", "ask", "how", "--run", "RUN"],
     "convert": [f"--source={__file__}", "--to=encoder.keras"],
 }
 

@@ -8,6 +8,7 @@ are appended. What cannot be run is listed with its reason.
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -204,6 +205,10 @@ def checkout(folder: pathlib.Path) -> pathlib.Path:
     folder.mkdir()
     for path in (*ROOT.glob("*.py"), ROOT / "configs", ROOT / "tools"):
         (folder / path.name).symlink_to(path)
+    for path in (ROOT / "docs" / "guides").glob("*.md"):
+        copy = folder / "docs" / "guides" / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     home = folder / "home"
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 4

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from configs.commands.system import SYSTEMS
+from configs.systems import SYSTEMS
 from tests.support import doors
 from tests.support.scripts import ROOT
 

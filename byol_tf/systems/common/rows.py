@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from absl import logging
 
-csv.field_size_limit(1 << 24)  # bytes of a text
-
 
 def read_rows(
     path: pathlib.Path, columns: Sequence[str]

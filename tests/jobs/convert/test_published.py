@@ -9,7 +9,6 @@ from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.encoder import load_encoder
 from configs import base
-from configs.commands import convert
 
 NAME, SIZE = "efficientnet_lite0", 32
 
@@ -41,15 +40,3 @@ def test_its_encoder_gives_vectors_of_files_by_the_weights_as_they_came(
 def test_a_run_that_is_there_stays(run):
     with pytest.raises(ValueError, match="exists already"):
         published_run(NAME, run, base.get_config(), SIZE)
-
-
-@pytest.mark.parametrize(
-    "source, found",
-    [
-        (NAME, True),
-        ("applications/ResNet50", True),
-        ("official.pkl", False),
-    ],
-)
-def test_names_of_encoders_are_no_files(source, found):
-    assert convert.is_published(source) == found

@@ -1,0 +1,23 @@
+"""The systems of `byol_tf system`, by name."""
+
+# Of each system its verbs, and the flags they take besides --data and --run.
+SYSTEMS = {
+    "customer_service": {
+        "fit": (),
+        "ask": ("text",),
+        "serve": ("host", "port"),
+        "evaluate": (),
+    },
+    "finance_monitor": {
+        "fit": (),
+        "watch": ("input", "once", "page"),
+        "evaluate": (),
+    },
+    "code_search": {"fit": (), "ask": ("text",), "evaluate": ()},
+    "recommender": {
+        "fit": (),
+        "recommend": ("text", "history", "out"),
+        "serve": ("host", "port"),
+        "evaluate": (),
+    },
+}
