@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.systems.common.heads import Encode
 
 _BATCH = 256  # texts
@@ -35,5 +36,4 @@ def _encode(loaded, texts: Sequence[str]) -> np.ndarray:
     for start in range(0, len(texts), _BATCH):
         batch = loaded.preprocessor(list(texts[start : start + _BATCH]))
         parts.append(np.asarray(loaded.model(batch, training=False)))
-    rows = np.concatenate(parts).astype(np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return unit_rows(np.concatenate(parts).astype(np.float32))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from byol_tf.evaluation.vectors import unit_rows as dense_unit_rows
 from byol_tf.modalities.history.rows import key_of
 from byol_tf.systems.recommender.methods import (
     METHODS,
@@ -45,17 +46,12 @@ def of_encoder(encoder, items: Sequence[str]) -> Method:
         histories = past.matrix(half_life)
         found = vectors(histories)
         mean = found.mean(axis=0)
-        return _unit(found - mean), mean, histories
+        return dense_unit_rows(found - mean), mean, histories
 
     def score(state, rows, count, power, **_):
         others, mean, histories = state
-        near = _unit(vectors(rows) - mean) @ others.T
+        near = dense_unit_rows(vectors(rows) - mean) @ others.T
         return user_scores(largest(near, int(count)), histories, power)
 
     like = METHODS["user-kNN"]
     return Method(fit, score, like.settings, like.fitted_by)
-
-
-def _unit(rows):
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.float32(rows / np.maximum(length, 1e-9))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from byol_tf.data.interactions import Shop
+from byol_tf.systems.common.encoder import encoder_of
 from byol_tf.systems.recommender import byol, texts
 from byol_tf.systems.recommender.methods import (
     METHODS,
@@ -17,7 +18,6 @@ from byol_tf.systems.recommender.methods import (
 )
 
 ENCODED = "text encoder"
-_BATCH = 256  # texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,28 +51,29 @@ def parts_of(
     methods = {**METHODS, TEXTS: of_texts(vectors)}
     needed = wanted is None or byol.NAME in wanted
     if needed and (pathlib.Path(run) / "encoder.keras").is_file():
-        methods[byol.NAME] = byol.of_encoder(_encoder(run), shop.items)
+        methods[byol.NAME] = byol.of_encoder(_histories(run), shop.items)
     if texts_run:
-        encoded = _encode(_encoder(texts_run), shop.texts)
+        encoded = _encoded(texts_run, shop.texts)
         methods[ENCODED] = of_texts(encoded)
         both = vectors, sparse.csr_matrix(encoded)
         vectors = sparse.hstack(both, "csr") * np.float32(0.5**0.5)
     return Parts(vectors, methods)
 
 
-def _encoder(run):
+def _histories(run):
     from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
 
     return load_encoder(run)
 
 
-def _encode(encoder, some: Sequence[str]) -> np.ndarray:
-    """Unit rows of texts; zeros of empty ones."""
-    rows = np.concatenate(
-        [
-            np.asarray(encoder(np.array(some[start : start + _BATCH], object)))
-            for start in range(0, len(some), _BATCH)
-        ]
-    ).astype(np.float32)
+def _encoded(run, some: Sequence[str]) -> np.ndarray:
+    """Unit rows of texts by a run's encoder; zeros of empty ones."""
+    encode = encoder_of(pathlib.Path(run))
+    if encode is None:
+        raise ValueError(
+            f"there is no encoder.keras in {run}; make one of texts by "
+            f"byol_tf pretrain TEXTS {run}, or leave out --config.texts"
+        )
+    rows = encode(some)
     rows[[not text for text in some]] = 0
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
