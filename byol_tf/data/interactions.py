@@ -7,7 +7,6 @@ says what was made of it.
 import array
 import csv
 import dataclasses
-import datetime
 import functools
 import math
 import pathlib
@@ -16,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from byol_tf.data import times
 from byol_tf.lines import nfc, printable, some
 
 ITEMS, EVENTS = "items.csv", "interactions.csv"
@@ -290,9 +290,6 @@ def _seconds(text: str) -> float:
             seconds /= 1000
         return seconds
     try:
-        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return times.of_iso(text)
     except ValueError:
         return math.nan
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return moment.timestamp()

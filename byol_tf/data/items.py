@@ -35,7 +35,7 @@ class Items:
         return self.folder / name
 
     def said(self, name: str) -> str:
-        """The name as a person is told it."""
+        """The name, with what a person knows it by."""
         return name
 
     def stat(self, name: str) -> tuple[int, int]:

@@ -291,3 +291,20 @@ class Modality(Protocol):
         self, rows: Sequence, pair: Sequence, path: pathlib.Path
     ) -> None:
         """Draws decoded rows above their two views into a PNG file."""
+
+
+def refuse_augment(options: Mapping, nouns: str) -> None:
+    """What `supervised_augment` does where only views are augmented.
+
+    Args:
+        options: of `supervised_augment`.
+        nouns: what the rows are, such as "sounds".
+
+    Raises:
+        ValueError: an augmentation of images is asked for.
+    """
+    if options["name"] != "none" or options["mixup"] or options["cutmix"]:
+        raise ValueError(
+            "augment.name, mixup and cutmix are of images; leave them as "
+            f"they are for {nouns}. Received: {dict(options)}"
+        )

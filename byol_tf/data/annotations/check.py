@@ -145,7 +145,7 @@ def _other_classes(listed, names):
         )
         yield (
             f"Classes: {listed.name} {said}, other than the training images; "
-            "classes are told apart by their names."
+            "classes are matched by their names."
         )
 
 

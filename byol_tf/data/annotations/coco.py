@@ -1,7 +1,7 @@
 """Boxes in COCO's JSON."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.files import is_inside, loading, read_json
@@ -35,21 +35,30 @@ def read_coco(file: pathlib.Path) -> Listed:
         ValueError: it is not such a file, naming what is wrong.
     """
     with loading(file):
-        value = read_json(file)
-        images, categories = value["images"], value["categories"]
-        categories = sorted(categories, key=lambda entry: entry["id"])
-        labels = {c["id"]: i for i, c in enumerate(categories)}
-        names = [nfc(str(entry["name"])) for entry in categories]
-        paths = [nfc(str(entry["file_name"])) for entry in images]
-        outside = [path for path in paths if not is_inside(path)]
-        if outside:
-            raise ValueError(f"{outside[0]!r} leads out of the folder")
-        places = {entry["id"]: i for i, entry in enumerate(images)}
-        boxes = [
-            _box(entry, places, labels)
-            for entry in value.get("annotations", [])
-            if entry["image_id"] in places and "bbox" in entry
-        ]
+        return listed_in(file, read_json(file))
+
+
+def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
+    """What a COCO file lists, of its JSON; see `read_coco`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is another JSON; within `loading`
+            that is an error which names the file.
+    """
+    images, categories = value["images"], value["categories"]
+    categories = sorted(categories, key=lambda entry: entry["id"])
+    labels = {c["id"]: i for i, c in enumerate(categories)}
+    names = [nfc(str(entry["name"])) for entry in categories]
+    paths = [nfc(str(entry["file_name"])) for entry in images]
+    outside = [path for path in paths if not is_inside(path)]
+    if outside:
+        raise ValueError(f"{outside[0]!r} leads out of the folder")
+    places = {entry["id"]: i for i, entry in enumerate(images)}
+    boxes = [
+        _box(entry, places, labels)
+        for entry in value.get("annotations", [])
+        if entry["image_id"] in places and "bbox" in entry
+    ]
     return Listed(
         name=file.name,
         root=_root(file.parent, paths),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.annotations.coco import read_coco
+from byol_tf.data.annotations.coco import listed_in
 from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
 
@@ -57,9 +57,9 @@ def read_coco_points(file: str | os.PathLike) -> PointedObjects:
         ValueError: it is no such file, or its categories differ in points.
     """
     file = pathlib.Path(file)
-    listed = read_coco(file)
     with loading(file):
         value = read_json(file)
+        listed = listed_in(file, value)
         named = [
             tuple(nfc(str(name)) for name in entry["keypoints"])
             for entry in value["categories"]

@@ -40,13 +40,16 @@ def write_crops(
     shutil.rmtree(folder / split, ignore_errors=True)
     (folder / split).mkdir(parents=True)
     rows = []
-    for number, path in enumerate(dict.fromkeys(o.path for o in read.objects)):
+    objects = {}
+    for own in read.objects:
+        objects.setdefault(own.path, []).append(own)
+    for number, (path, inside) in enumerate(objects.items()):
         try:
             pixels = whole_image(read.root / path)
         except (ValueError, OSError) as error:
             print(f"Left out: the objects of {path}, {error}.")
             continue
-        for own in (o for o in read.objects if o.path == path):
+        for own in inside:
             rows += _write(pixels, own, read.names, folder / split, number)
     if not rows:
         raise ValueError(f"no object of {file} lies in an image")

@@ -23,7 +23,7 @@ def serve(
     port: int = 8501,
     grpc_port: int | None = 8500,
 ) -> None:
-    """Serves an exported model until it is told to stop.
+    """Serves an exported model until it is stopped.
 
     Args:
         config: see `configs/serve.py`.
@@ -52,7 +52,7 @@ def serve(
 
 
 def serve_routes(config, routes, host: str, port: int) -> None:
-    """Serves functions until it is told to stop.
+    """Serves functions until it is stopped.
 
     Args:
         config: see `configs/serve.py`.

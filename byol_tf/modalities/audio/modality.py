@@ -31,7 +31,7 @@ from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
 from byol_tf.modalities.audio.whole import WholeLogMel, WholeTrainView
-from byol_tf.modalities.contract import Raw
+from byol_tf.modalities.contract import Raw, refuse_augment
 from byol_tf.reports.grids import on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
 
@@ -125,11 +125,7 @@ class AudioModality:
         return view(preprocessor, {**_TRAIN, **crops})
 
     def supervised_augment(self, options):
-        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
-            raise ValueError(
-                "augment.name, mixup and cutmix are of images; leave them as "
-                f"they are for sounds. Received: {dict(options)}"
-            )
+        refuse_augment(options, "sounds")
 
     def encoder(self, section, preprocessor, row_shape) -> keras.Model:
         options = section.encoder

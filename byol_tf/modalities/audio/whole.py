@@ -45,7 +45,7 @@ class WholeLogMel(LogMel):
         return {FRAMES: tf.where(inside, found, 0.0), LENGTH: count}
 
     def steps(self, lengths):
-        """Frames of sounds of so many samples, ints of any kind."""
+        """Frames of sounds, from their numbers of samples, ints."""
         # Not by negative numbers, which ONNX rounds the other way.
         return (lengths + self.hop - 1) // self.hop
 

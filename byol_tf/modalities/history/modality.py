@@ -10,7 +10,7 @@ import tensorflow as tf
 from byol_tf.checks import check_integer, check_number, in_section
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.rows import Unreadable
-from byol_tf.modalities.contract import Card, Raw
+from byol_tf.modalities.contract import Card, Raw, refuse_augment
 from byol_tf.modalities.history.layer import Histories, HistoryViews, unit
 from byol_tf.modalities.history.rows import (
     EXTENSIONS,
@@ -92,11 +92,7 @@ class HistoryModality:
         return None
 
     def supervised_augment(self, options):
-        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
-            raise ValueError(
-                "augment.name, mixup and cutmix are of images; leave them as "
-                f"they are for histories. Received: {dict(options)}"
-            )
+        refuse_augment(options, "histories")
 
     def encoder(self, section, preprocessor, row_shape) -> keras.Model:
         options = section.encoder

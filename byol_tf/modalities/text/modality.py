@@ -12,7 +12,7 @@ from absl import logging
 
 from byol_tf.checks import check_choice, check_integer, in_section
 from byol_tf.data.decoder import Columns, Decoder
-from byol_tf.modalities.contract import Raw
+from byol_tf.modalities.contract import Raw, refuse_augment
 from byol_tf.modalities.text import encoder, inputs
 from byol_tf.modalities.text.decode import (
     EXTENSIONS,
@@ -94,11 +94,7 @@ class TextModality:
         return TrainView(preprocessor)
 
     def supervised_augment(self, options):
-        if options["name"] != "none" or options["mixup"] or options["cutmix"]:
-            raise ValueError(
-                "augment.name, mixup and cutmix are of images; leave them as "
-                f"they are for texts. Received: {dict(options)}"
-            )
+        refuse_augment(options, "texts")
 
     def encoder(self, section, preprocessor, row_shape) -> keras.Model:
         options = section.encoder

@@ -5,8 +5,8 @@ that call an exported ONNX or LiteRT model have no strings in the model: they
 can copy this file, which imports nothing besides the standard library, and
 take the vocabulary from the model's folder.
 
-Characters are told apart by ranges, not by Unicode's categories: Python and
-TensorFlow know different versions of Unicode.
+Kinds of characters are recognised by ranges, not by Unicode's categories:
+Python and TensorFlow know different versions of Unicode.
 """
 
 import re

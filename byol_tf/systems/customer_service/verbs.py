@@ -39,7 +39,7 @@ def ask(config, data: str | None, run: str, text: str | None) -> None:
 
 
 def serve(config, data: str | None, run: str, host: str, port: int) -> None:
-    """Answers by REST and on a web page until it is told to stop."""
+    """Answers by REST and on a web page until it is stopped."""
     load = functools.partial(_load, data, run)
     web.serve(load, words_of(config), config.server, host, port)
 

@@ -1,6 +1,5 @@
 """Counts negative texts by topic and window, and finds surges."""
 
-import datetime
 import email.utils
 import hashlib
 import json
@@ -9,6 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from scipy.stats import poisson
+
+from byol_tf.data import times
 
 _MILLISECONDS = 1e11  # a larger number of seconds is 3,000 years away
 _AHEAD_S = 86400.0  # clocks differ, but not by more than a day
@@ -75,18 +76,15 @@ def _seconds(value):
     """Seconds since 1970 of a number, an ISO or a mail's date."""
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
         try:
-            date = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return times.of_iso(value)
         except ValueError:
             try:
-                date = email.utils.parsedate_to_datetime(value)
+                return times.of_date(email.utils.parsedate_to_datetime(value))
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"a time must be a number of seconds, or a date such as "
                     f"2024-05-01T12:30:00Z. Received: {value!r}"
                 ) from error
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=datetime.timezone.utc)
-        return date.timestamp()
     number = float(value)
     return number / 1000 if number > _MILLISECONDS else number
 

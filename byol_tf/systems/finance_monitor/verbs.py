@@ -1,5 +1,6 @@
 """What `byol_tf system finance_monitor VERB` does."""
 
+import functools
 import importlib.resources
 import json
 import pathlib
@@ -76,7 +77,9 @@ def watch(
     fitted, kept = _load(folder), folder / STATE
     state = read_json(kept) if kept.is_file() else None
     monitor = Monitor(_rule(config), state)
-    work = lambda: _watch(config, folder, fitted, monitor, input, once)  # noqa: E731
+    work = functools.partial(
+        _watch, config, folder, fitted, monitor, input, once
+    )
     if page is None:
         work()
         return

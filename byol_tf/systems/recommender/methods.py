@@ -4,7 +4,8 @@ Each is fitted on a `Past`, and scores any histories `[n, items]`, also of
 users that it has not seen. All of them are fitted, tuned and judged alike.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,8 +194,15 @@ def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
     return Method(
         lambda past, **_: vectors,
         lambda state, rows, **_: _linear_scores(state.T, rows @ state),
-        tuple({"half_life": days} for days in _RECENT),
+        _grid(half_life=_RECENT),
     )
+
+
+def _grid(**choices: Sequence[float]) -> tuple[dict[str, float], ...]:
+    """All combinations of choices by name, the last one changing first."""
+    names = list(choices)
+    combinations = itertools.product(*choices.values())
+    return tuple(dict(zip(names, one, strict=True)) for one in combinations)
 
 
 POPULARITY, TEXTS = "popularity", "texts"
@@ -204,17 +212,13 @@ METHODS = {
     POPULARITY: Method(
         _popular,
         _popular_scores,
-        tuple({"half_life": days} for days in (0.0, 90.0, 30.0, 10.0)),
+        _grid(half_life=(0.0, 90.0, 30.0, 10.0)),
         fitted_by=("half_life",),
     ),
     "item-kNN": Method(
         _item_neighbours,
         _linear_scores,
-        tuple(
-            {"count": count, "half_life": days}
-            for count in (20, 50)
-            for days in _RECENT
-        ),
+        _grid(count=(20, 50), half_life=_RECENT),
         fitted_by=("count",),
     ),
     "user-kNN": Method(
@@ -230,11 +234,7 @@ METHODS = {
     "SVD": Method(
         _svd,
         _svd_scores,
-        tuple(
-            {"size": size, "half_life": days}
-            for size in (32, 128)
-            for days in _RECENT
-        ),
+        _grid(size=(32, 128), half_life=_RECENT),
         fitted_by=("size",),
         saved=True,
     ),
@@ -251,11 +251,7 @@ METHODS = {
     "EASE": Method(
         _ease,
         _linear_scores,
-        tuple(
-            {"strength": strength, "half_life": days}
-            for strength in (200.0, 600.0)
-            for days in _RECENT
-        ),
+        _grid(strength=(200.0, 600.0), half_life=_RECENT),
         fitted_by=("strength",),
         saved=True,
         square=True,

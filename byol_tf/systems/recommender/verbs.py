@@ -84,7 +84,7 @@ def recommend(
 
 
 def serve(config, data: str | None, run: str, host: str, port: int) -> None:
-    """Answers by REST until it is told to stop."""
+    """Answers by REST until it is stopped."""
     load = functools.partial(_asked, config, data, run)
     web.serve(load, config.server, host, port)
 

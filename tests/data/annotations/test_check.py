@@ -129,7 +129,7 @@ def test_classes_that_differ_from_those_of_the_training_are_named():
     *_, line = checked(*GOOD, names=("dog", "owl")).lines[:2]
     assert line == (
         "Classes: train.json has besides 'cat' and lacks 'owl', other than the "
-        "training images; classes are told apart by their names."
+        "training images; classes are matched by their names."
     )
     with pytest.raises(ValueError, match="other classes than the training"):
         checked(*GOOD, names=("owl",))
