@@ -21,3 +21,7 @@ SYSTEMS = {
         "evaluate": (),
     },
 }
+# Verbs that take nothing that was fitted before, by system.
+FIRST = {name: ("fit",) for name in SYSTEMS} | {
+    "code_search": ("fit", "evaluate")
+}

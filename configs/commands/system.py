@@ -19,7 +19,7 @@ from ml_collections import config_flags
 
 from configs import door, signals, words
 from configs.command_line import FOLDER
-from configs.systems import SYSTEMS
+from configs.systems import FIRST, SYSTEMS
 
 _NEED_DATA = ("fit", "evaluate")
 POSITIONAL = (("name", "verb", "text"),)
@@ -71,7 +71,7 @@ def main():
     data = _DATA.value
     if data or verb in _NEED_DATA:
         door.check_folder(data or "")
-    if verb != "fit" and not os.path.isdir(_RUN.value):
+    if verb not in FIRST[name] and not os.path.isdir(_RUN.value):
         raise ValueError(
             f"there is no folder {_RUN.value!r}; fit first: byol_tf system "
             f"{name} fit --data=DIR --run={_RUN.value}"

@@ -29,13 +29,23 @@ def test_every_verb_is_a_function_that_takes_the_flags(name):
 def test_a_wrong_call_ends_before_tensorflow_is_imported(
     tmp_path, words, message
 ):
-    for name in ("tensorflow", "keras"):
-        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
-    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    result = doors.run(
-        *("-m", "byol_tf", "system", *words, "--run=new"),
-        cwd=tmp_path,
-        environment=path,
-    )
+    result = start(tmp_path, words)
     assert result.returncode == 2 and message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_search_in_code_is_judged_without_being_fitted(tmp_path):
+    result = start(tmp_path, ["code_search", "evaluate", "--data=."])
+    assert result.stderr.splitlines() == ["imported"]
+
+
+def start(folder, words):
+    """Runs a command whose libraries end it with the line "imported"."""
+    for name in ("tensorflow", "keras"):
+        (folder / f"{name}.py").write_text("raise SystemExit('imported')\n")
+    path = {"PYTHONPATH": f"{folder}:{ROOT}"}
+    return doors.run(
+        *("-m", "byol_tf", "system", *words, "--run=new"),
+        cwd=folder,
+        environment=path,
+    )
