@@ -20,8 +20,10 @@ SYSTEMS = {
         "serve": ("host", "port"),
         "evaluate": (),
     },
+    "explore": {"run": ()},  # the only verb may be left out
 }
 # Verbs that take nothing that was fitted before, by system.
 FIRST = {name: ("fit",) for name in SYSTEMS} | {
-    "code_search": ("fit", "evaluate")
+    "code_search": ("fit", "evaluate"),
+    "explore": ("run",),
 }

@@ -116,7 +116,7 @@ def _is_recipe(path):
     return "get_config" in path.read_text("utf-8") and path.stem not in (
         *("base", "sections", "compare", "embed", "eval_linear"),
         *("export", "finetune", "objects", "serve", "tune", "door"),
-        *("customer_service", "finance_monitor", "recommender"),
+        *("customer_service", "explore", "finance_monitor", "recommender"),
         "command_line",
     )
 

@@ -6,6 +6,7 @@
     byol_tf system customer_service evaluate --data=DIR --run=RUN
     byol_tf system finance_monitor watch --run=RUN --input=news.jsonl
     byol_tf system code_search ask --run=RUN "split a path"
+    byol_tf system explore --run=RUN
 
 Each system has a guide, docs/guides/NAME.md, which says what DIR holds, and a
 configuration, configs/NAME.py. `evaluate` writes NAME.json into RUN.
@@ -64,9 +65,11 @@ def expand(arguments: list[str]) -> list[str]:
 
 
 def main():
-    name, verb = _NAME.value, _VERB.value or ""
+    name = _NAME.value
     words.check_choice("name", name, tuple(SYSTEMS))
-    words.check_choice("verb", verb, tuple(SYSTEMS[name]))
+    verbs = tuple(SYSTEMS[name])
+    verb = _VERB.value or (verbs[0] if len(verbs) == 1 else "")
+    words.check_choice("verb", verb, verbs)
     taken = SYSTEMS[name][verb]
     data = _DATA.value
     if data or verb in _NEED_DATA:

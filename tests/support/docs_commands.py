@@ -52,6 +52,7 @@ NOT_RUN = {
     ),
     "byol_tf pretrain $HOME/shop": "test_jobs.py of histories pretrains one",
     "byol_tf system recommender": "test_verbs.py calls what it calls",
+    "byol_tf system explore": "tests/systems/explore runs a shorter one",
     "byol_tf evaluate runs/texts": "test_jobs.py of texts evaluates a run",
     "byol_tf finetune runs/texts": "test_jobs.py of texts fine-tunes a run",
     "byol_tf predict runs/texts": "test_jobs.py of texts predicts a table",

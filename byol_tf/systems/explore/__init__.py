@@ -1,0 +1,1 @@
+"""Agents that explore rooms, rewarded by what they cannot foretell."""

@@ -1,0 +1,123 @@
+"""BYOL-Explore's idea: the error of foretelling is loss and reward in one.
+
+    prediction = predictor(encoder(view), action)
+    target     = target_encoder(next view)
+    error      = |prediction - target|^2, of unit vectors
+    target_encoder <- tau * target_encoder + (1 - tau) * encoder
+
+Guo et al. 2022, "BYOL-Explore: Exploration by Bootstrapped Prediction"; here
+one step ahead and without the paper's memory of earlier views.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from byol_tf.losses.objectives import regression_loss
+from byol_tf.optim.ema import update_average
+from byol_tf.systems.explore.rooms import ACTIONS, Rooms
+
+_BATCH = 128  # transitions of a step of learning
+
+
+class Curiosity:
+    """Learns to foretell views, and rewards what it foretells badly.
+
+    Args:
+        size: of a view.
+        seed: of the weights, and of the transitions to learn from.
+        lessons: steps of learning before each reward; 0: the networks stay as
+            they were drawn, which shows what learning is worth.
+        width: of the vectors.
+        tau: of the target's average.
+        rate: of learning.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        lessons: int = 8,
+        width: int = 32,
+        tau: float = 0.98,
+        rate: float = 2e-3,
+    ):
+        self.tau, self.lessons = tau, lessons
+        self._rng = np.random.default_rng(seed)
+        self.encoder = _network(size, width, seed)
+        self.target = keras.models.clone_model(self.encoder)
+        self.target.set_weights(self.encoder.get_weights())
+        self.predictor = _network(width + len(ACTIONS), width, seed + 1)
+        networks = self.encoder, self.predictor
+        self._learned = [v for n in networks for v in n.trainable_variables]
+        self._optimizer = keras.optimizers.Adam(rate)
+        self._optimizer.build(self._learned)
+        views, places = (
+            tf.TensorSpec([None, size]),
+            tf.TensorSpec([None], "int64"),
+        )
+        self._learn = tf.function(
+            self._learn, input_signature=(views, places, views), autograph=False
+        )
+        self._judge = tf.function(
+            self._judge,
+            input_signature=(views, places, places, places),
+            autograph=False,
+        )
+
+    def _errors(self, vectors, actions, targets):
+        """float32 `[n]` in [0, 4]: how wrong each foretelling is."""
+        known = tf.concat([vectors, tf.one_hot(actions, len(ACTIONS))], axis=1)
+        return regression_loss(self.predictor(known), targets)
+
+    def _judge(self, views, states, actions, after):
+        """Errors of transitions between states, each of which is seen once."""
+        vectors = tf.gather(self.encoder(views), states)
+        targets = tf.gather(self.target(views), after)
+        return self._errors(vectors, actions, targets)
+
+    def _learn(self, views, actions, after):
+        """Takes a step of learning; its loss."""
+        with tf.GradientTape() as tape:
+            targets = tf.stop_gradient(self.target(after))
+            errors = self._errors(self.encoder(views), actions, targets)
+            loss = tf.reduce_mean(errors)
+        gradients = tape.gradient(loss, self._learned)
+        self._optimizer.apply_gradients(
+            zip(gradients, self._learned, strict=True)
+        )
+        update_average(self.target.variables, self.encoder.variables, self.tau)
+        return loss
+
+    def __call__(self, rooms: Rooms, states, actions) -> np.ndarray:
+        """Learns from what was walked, then rewards each known transition.
+
+        A reward is how far an error lies above the mean of what was walked,
+        in deviations, and 0 below the mean, as the paper clips it.
+
+        Args:
+            rooms: with all transitions that were walked.
+            states, actions: int `[n]`, of the known transitions.
+        """
+        after = rooms.following[states, actions]
+        taken = rooms.taken[states, actions]
+        share = taken / taken.sum()
+        for _ in range(self.lessons):
+            some = self._rng.choice(len(states), _BATCH, p=share)
+            before, then = rooms.views[states[some]], rooms.views[after[some]]
+            self._learn(before, actions[some], then)
+        views = rooms.views[: rooms.count]
+        errors = np.asarray(self._judge(views, states, actions, after), float)
+        mean = share @ errors
+        scale = np.sqrt(share @ (errors - mean) ** 2)
+        return np.maximum(errors - mean, 0) / max(scale, 1e-9)
+
+
+def _network(size, width, seed):
+    draw = keras.initializers.GlorotUniform
+    inputs = keras.Input((size,))
+    hidden = keras.layers.Dense(64, "relu", kernel_initializer=draw(seed=seed))(
+        inputs
+    )
+    last = keras.layers.Dense(width, kernel_initializer=draw(seed=seed + 7))
+    return keras.Model(inputs, last(hidden))

@@ -1,0 +1,115 @@
+"""MiniGrid's rooms behind closed doors, and what an agent learns of them."""
+
+import numpy as np
+
+from byol_tf.checks import require
+
+# Turn left, turn right, go on, open or close: those that change these rooms.
+ACTIONS = (0, 1, 2, 5)
+_MOST = 1024  # states that the tables begin with; they double
+
+
+class Rooms:
+    """One layout of rooms, the same in each episode, and a map of its states.
+
+    A state is the agent's cell, its heading and which doors are open. States
+    are numbered as they are met: `views`, `cells`, `following` and `taken`
+    have a row for each, of which the first `count` are in use.
+
+    Args:
+        rooms: how many; each door leads to the next room.
+        side: of the largest rooms with their walls, in cells, at least 4.
+        seed: of the layout.
+
+    Attributes:
+        views: float32 `[n, size]`, the window of 7 x 7 cells that is seen
+            from a state, one-hot.
+        cells: int `[n, 2]`, column and row of the agent.
+        following: int `[n, 4]`, the state after each action; -1: not tried.
+        taken: int `[n, 4]`, how often each action was taken.
+        room_of: int `[height, width]`, numbers of the rooms; -1 for walls,
+            `rooms` for doors.
+    """
+
+    def __init__(self, rooms: int, side: int, seed: int):
+        envs = require("minigrid.envs", "explore")
+        constants = require("minigrid.core.constants", "explore")
+        self._world = envs.MultiRoomEnv(
+            minNumRooms=rooms, maxNumRooms=rooms, maxRoomSize=side
+        )
+        self._sizes = [
+            len(names)
+            for names in (
+                constants.OBJECT_TO_IDX,
+                constants.COLOR_TO_IDX,
+                constants.STATE_TO_IDX,
+            )
+        ]
+        self._seed, self._states = seed, {}
+        self.views = np.zeros((_MOST, 7 * 7 * sum(self._sizes)), np.float32)
+        self.cells = np.zeros((_MOST, 2), int)
+        self.following = np.full((_MOST, len(ACTIONS)), -1)
+        self.taken = np.zeros((_MOST, len(ACTIONS)), int)
+        self.reset()
+        self.room_of = self._numbered()
+
+    @property
+    def count(self) -> int:
+        """States met so far."""
+        return len(self._states)
+
+    def reset(self) -> int:
+        """Begins an episode; returns its first state."""
+        seen, _ = self._world.reset(seed=self._seed)
+        grid = self._world.grid.grid
+        self._doors = [c for c in grid if c is not None and c.type == "door"]
+        return self._state(seen["image"])
+
+    def step(self, state: int, action: int) -> tuple[int, bool]:
+        """Acts, and notes it; returns the next state and whether all ends.
+
+        An episode ends at the goal, in the last room, or after 20 steps a
+        room.
+        """
+        seen, _, reached, late, _ = self._world.step(ACTIONS[action])
+        found = self._state(seen["image"])
+        self.following[state, action] = found
+        self.taken[state, action] += 1
+        return found, reached or late
+
+    def _state(self, image):
+        x, y = map(int, self._world.agent_pos)
+        doors = (door.is_open for door in self._doors)
+        key = (x, y, int(self._world.agent_dir), *doors)
+        if key not in self._states:
+            self._states[key] = new = len(self._states)
+            if new == len(self.views):
+                self._double()
+            self.views[new] = self._one_hot(image)
+            self.cells[new] = x, y
+        return self._states[key]
+
+    def _one_hot(self, image):
+        parts = [np.eye(n)[image[..., i]] for i, n in enumerate(self._sizes)]
+        return np.concatenate(parts, axis=2).ravel()
+
+    def _double(self):
+        for name, fill in {
+            "views": 0,
+            "cells": 0,
+            "following": -1,
+            "taken": 0,
+        }.items():
+            table = getattr(self, name)
+            more = np.full_like(table, fill)
+            setattr(self, name, np.concatenate([table, more]))
+
+    def _numbered(self):
+        found = np.full((self._world.height, self._world.width), -1)
+        for number, room in enumerate(self._world.rooms):
+            (x, y), (width, height) = room.top, room.size
+            found[y + 1 : y + height - 1, x + 1 : x + width - 1] = number
+        for room in self._world.rooms[1:]:
+            x, y = room.entryDoorPos
+            found[y, x] = len(self._world.rooms)
+        return found
