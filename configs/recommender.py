@@ -18,6 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.count = 10  # items of a list
     config.again = False  # whether what a user has may be listed
     # How much an event says, by its kind in the column `event`; others: 1.
+    # With several kinds `fit` goes on from here, by the held-out period.
     config.events = {
         "view": 0.2,
         "click": 0.3,

@@ -37,6 +37,8 @@ class Shop:
         time: float64 `[events]`, seconds since 1970.
         weight: float32 `[events]`, above 0: how much an event says.
         lines: what was unusual, a sentence each.
+        kind: int8 `[events]`, place of an event's kind in `kinds`.
+        kinds: weights that `weight` has been multiplied by, by kind as met.
     """
 
     items: Sequence[str]
@@ -47,6 +49,14 @@ class Shop:
     time: np.ndarray
     weight: np.ndarray
     lines: Sequence[str]
+    kind: np.ndarray | None = None
+    kinds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def weighted(self, kinds: Mapping[str, float]) -> "Shop":
+        """The same shop with other weights of the kinds, above 0."""
+        ratio = [kinds[name] / old for name, old in self.kinds.items()]
+        weight = self.weight * np.float32(ratio)[self.kind]
+        return dataclasses.replace(self, weight=weight, kinds=kinds)
 
     @property
     def events(self) -> tuple[np.ndarray, ...]:
@@ -151,7 +161,8 @@ class _Events:
     def __init__(self, path, places, kinds):
         self.path, self.places, self.kinds = path, places, kinds
         self.users: dict[str, int] = {}
-        self.columns = [array.array(code) for code in "iidf"]
+        self.columns = [array.array(code) for code in "iidfb"]
+        self.met: dict[str, int] = {}
         self.bad = dict.fromkeys(
             ("unnamed", "time", "quantity", _MISSING, _RETURNED, "kind"), 0
         )
@@ -174,6 +185,7 @@ class _Events:
             self.places.setdefault(item, len(self.places)),
             self._time(row),
             weight,
+            self.met.setdefault(self._kind(row), len(self.met)),
         )
         for column, number in zip(self.columns, numbers, strict=True):
             column.append(number)
@@ -193,9 +205,12 @@ class _Events:
         if "rating" in row:
             rating = _number(row["rating"])
             weight *= 1.0 if math.isnan(rating) else max(rating, 0.1)
-        kind = row.get("event", "").strip().lower()
+        kind = self._kind(row)
         self.bad["kind"] += bool(kind) and kind not in self.kinds
         return weight * self.kinds.get(kind, 1.0)
+
+    def _kind(self, row):
+        return row.get("event", "").strip().lower()
 
     def _time(self, row):
         if "timestamp" not in row:
@@ -206,12 +221,12 @@ class _Events:
         return seconds
 
     def shop(self, items, texts, lines) -> Shop:
-        user, item, time, weight = map(np.asarray, self.columns)
+        user, item, time, weight, kind = map(np.asarray, self.columns)
         lines = [*lines, *self._lines()]
         time = self._dated(time, lines)
         order = np.lexsort((item, user, time))
-        user, item, time, weight = (
-            column[order] for column in (user, item, time, weight)
+        user, item, time, weight, kind = (
+            column[order] for column in (user, item, time, weight, kind)
         )
         new = np.ones(len(time), bool)
         new[1:] = (np.diff(user) | np.diff(item)) != 0
@@ -222,7 +237,10 @@ class _Events:
         events = (user[new], item[new], time[new], weight[new])
         users = list(self.users)
         lines += _largest(users, events[0])
-        return Shop(items, texts, users, *events, tuple(lines))
+        kinds = {name: self.kinds.get(name, 1.0) for name in self.met}
+        return Shop(
+            *(items, texts, users, *events, tuple(lines), kind[new], kinds)
+        )
 
     def _lines(self):
         bad = self.bad

@@ -1,15 +1,19 @@
 """Fits a recommender: settings and weights from held-out time, one table."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from byol_tf.checks import require
 from byol_tf.data.interactions import Shop
 from byol_tf.systems.recommender import judging, mixing
 from byol_tf.systems.recommender.methods import (
-    MOST_ITEMS,
+    ALS,
+    METHODS,
+    MOST_SQUARE,
     TEXTS,
     Method,
 )
@@ -20,6 +24,7 @@ MIX, COLD = "mix", "cold_recall@20"
 _GOAL = "ndcg@20"
 _NEAR = (3, 10, 30)
 _SHARES = (0.0, 0.3, 1.0, 3.0)
+_EVENTS = (0.1, 0.3, 1.0)  # weights of a kind that are tried
 _HIDDEN = 0.1  # of the items, as if they were new
 
 
@@ -57,13 +62,7 @@ def fit(
         say: takes a line as soon as something is known.
     """
     lines = []
-    if len(shop.items) > MOST_ITEMS:
-        left = [name for name, method in methods.items() if method.square]
-        methods = {n: m for n, m in methods.items() if n not in left}
-        lines.append(
-            f"{', '.join(left)} is left out: {len(shop.items):,} items are "
-            f"more than {MOST_ITEMS:,}"
-        )
+    methods = _possible(shop, methods, lines)
     first, second = periods(shop, share)
     hidden = some_items(shop, seed)
     held = Period.of(shop, first, second)
@@ -84,6 +83,50 @@ def fit(
     lines.append(line)
     everything = Past(shop, len(shop.time))
     return Fitted(Mix(everything, vectors, methods, plan), table, lines)
+
+
+def weigh(shop: Shop, share: float) -> Shop:
+    """Finds weights of the kinds of events, from the held-out period.
+
+    One after the other, by how well item-kNN foretells with them.
+
+    Args:
+        shop: with several kinds.
+        share: see `fit`.
+    """
+    first, second = periods(shop, share)
+    method, setting = METHODS["item-kNN"], {"count": 50}
+
+    def gain(kinds):
+        period = Period.of(shop.weighted(kinds), first, second)
+        state = method.fit(period.past, **setting)
+        scorer = _scorer(method, state, period, setting)
+        return judging.judge(scorer, period)[_GOAL]
+
+    kinds, best = dict(shop.kinds), gain(shop.kinds)
+    for name in shop.kinds:
+        for weight in _EVENTS:
+            tried = kinds | {name: weight}
+            found = gain(tried)
+            if found > best:
+                best, kinds = found, tried
+    return shop.weighted(kinds)
+
+
+def _possible(shop, methods, lines):
+    """Those methods that memory and what is installed allow."""
+    left = {}
+    square = min(len(shop.items), len(shop.users))
+    if square > MOST_SQUARE:
+        why = f"{square:,} items or users are more than {MOST_SQUARE:,}"
+        left |= {n: why for n, method in methods.items() if method.square}
+    for name in {ALS} & set(methods):
+        try:
+            require("implicit.cpu.als", "recommender")
+        except ValueError as error:
+            left[name] = str(error)
+    lines += [f"{name} is left out: {why}" for name, why in left.items()]
+    return {n: method for n, method in methods.items() if n not in left}
 
 
 def some_items(shop: Shop, seed: int = 0) -> np.ndarray:
@@ -139,13 +182,21 @@ def _mix_scorer(mix, period) -> judging.Scores:
 
 def _with_cold(period, vectors, methods, plan) -> Plan:
     """The plan that finds most hidden items, from the held-out period."""
-    states, best, found = None, -1.0, plan
+    mix = Mix(period.past, vectors, methods, plan)
+    cold = np.flatnonzero(period.wanted[:, period.cold].getnnz(axis=1))
+    if not len(cold):
+        return plan
+    period = dataclasses.replace(
+        period, users=period.users[cold], wanted=period.wanted[cold]
+    )
+    parts = mix.parts(period.rows)
+    best, found = -1.0, plan
     for near in _NEAR:
         for share in _SHARES:
-            tried = Plan(plan.settings, plan.weights, near, share)
-            mix = Mix(period.past, vectors, methods, tried, states)
-            states = mix.states
-            recall = judging.judge_cold(_mix_scorer(mix, period), period)
+            tried = dataclasses.replace(plan, near=near, share=share)
+            mix = Mix(period.past, vectors, methods, tried, mix.states)
+            scores = mix.carried(*parts)
+            recall = judging.judge_cold(scores.__getitem__, period)
             if recall > best:
                 best, found = recall, tried
     return found

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg
+from threadpoolctl import threadpool_limits
 
+from byol_tf.checks import require
 from byol_tf.systems.recommender.past import Past
 
-# Items up to which matrices of items by items are made: 1.6 GB each.
-MOST_ITEMS = 20_000
+# Items, or users, up to which their square is inverted: 1.6 GB a matrix.
+MOST_SQUARE = 20_000
 _BLOCK = 512  # rows of a product that is thinned out
 
 
@@ -28,15 +30,14 @@ class Method(NamedTuple):
             float32 `[n, items]`.
         settings: those that are tried.
         fitted_by: names of the settings that the state depends on.
-        saved: whether the state is one array that takes long to make.
-        square: whether it needs a matrix of items by items.
+        square: whether it inverts a matrix of items by items, or of users by
+            users where there are fewer.
     """
 
     fit: Callable[..., Any]
     score: Callable[..., np.ndarray]
     settings: tuple[Mapping[str, float], ...] = ({},)
     fitted_by: tuple[str, ...] = ()
-    saved: bool = False
     square: bool = False
 
 
@@ -140,46 +141,82 @@ def _svd_scores(state, rows, **_):
     return (rows @ state) @ state.T
 
 
+class _Ease(NamedTuple):
+    """Ridge regression of each item on all others, by histories.
+
+    With `inverse` of `histories @ histories.T + strength`, scores of rows are
+    `rows - (rows - (rows @ histories.T) @ inverse @ histories) / scale`: as
+    many rows and columns as users, not as items, are inverted.
+
+    Attributes:
+        histories: `[users, items]`, sparse.
+        inverse: float32 `[users, users]`.
+        scale: float32 `[items]`.
+    """
+
+    histories: sparse.csr_matrix
+    inverse: np.ndarray
+    scale: np.ndarray
+
+
 def _ease(past: Past, strength, **_):
     rows = past.matrix()
-    gram = (rows.T @ rows).toarray().astype(np.float32)
-    gram[np.diag_indices_from(gram)] += strength
-    inverse = np.linalg.inv(gram)
-    weights = inverse / -np.diag(inverse)
-    np.fill_diagonal(weights, 0)
-    return weights
+    if rows.shape[1] <= rows.shape[0]:
+        inverse = _inverse(rows.T @ rows, strength)
+        weights = inverse / -np.diag(inverse)
+        np.fill_diagonal(weights, 0)
+        return weights
+    inverse = _inverse(rows @ rows.T, strength)
+    # Block by block: a dense row an item, or a user, of all would not fit.
+    scale = [
+        1 - np.asarray(part.multiply(part @ inverse).sum(axis=1)).ravel()
+        for part in _parts(rows.T.tocsr())
+    ]
+    return _Ease(rows, inverse, np.float32(np.concatenate(scale)))
 
 
-def _als(past: Past, size, strength, alpha, rounds=6, **_):
-    """Factors of items by alternating least squares (Hu et al., 2008)."""
-    sure = past.confidence.copy()
-    sure.data = 1 + alpha * np.log1p(sure.data)
-    turned = sure.T.tocsr()
-    rng = np.random.default_rng(0)
-    items = np.float32(rng.normal(scale=0.1, size=(sure.shape[1], int(size))))
-    for _round in range(rounds):
-        users = _solve(sure, items, strength)
-        items = _solve(turned, users, strength)
-    return items
+def _inverse(products, strength):
+    found = products.toarray().astype(np.float32)
+    found[np.diag_indices_from(found)] += strength
+    return np.linalg.inv(found)
 
 
-def _solve(sure, factors, strength):
-    """Factors of each row of `sure`, given those of its columns."""
-    size = factors.shape[1]
-    common = factors.T @ factors + strength * np.eye(size, dtype=np.float32)
-    found = np.zeros((sure.shape[0], size), np.float32)
-    for row in np.flatnonzero(np.diff(sure.indptr)):
-        part = slice(sure.indptr[row], sure.indptr[row + 1])
-        known, weight = factors[sure.indices[part]], sure.data[part]
-        left = common + (known.T * (weight - 1)) @ known
-        found[row] = np.linalg.solve(left, weight @ known)
-    return found
+def _parts(rows):
+    return (
+        rows[start : start + _BLOCK]
+        for start in range(0, rows.shape[0], _BLOCK)
+    )
 
 
-def _als_scores(state, rows, strength, alpha, **_):
+def _ease_scores(state, rows, **_):
+    if not isinstance(state, _Ease):
+        return rows @ state
+    own = rows.toarray()
+    found = ((rows @ state.histories.T) @ state.inverse) @ state.histories
+    return own - (own - found) / state.scale
+
+
+def _als(past: Past, size, strength, alpha, **_):
+    """Factors by alternating least squares (Hu et al., 2008)."""
+    als = require("implicit.cpu.als", "recommender")
+    with threadpool_limits(1, "blas"):  # it has threads of its own
+        model = als.AlternatingLeastSquares(
+            int(size), regularization=strength, random_state=0
+        )
+        model.fit(_sure(past.confidence, alpha), show_progress=False)
+    return model
+
+
+def _sure(rows, alpha):
     sure = rows.copy()
-    sure.data = 1 + alpha * np.log1p(sure.data)
-    return _solve(sure, state, strength) @ state.T
+    sure.data = np.float32(1 + alpha * np.log1p(sure.data))
+    return sure
+
+
+def _als_scores(model, rows, alpha, **_):
+    places = np.arange(rows.shape[0])
+    users = model.recalculate_user(places, _sure(rows, alpha))
+    return users @ model.item_factors.T
 
 
 # ---- texts -------------------------------------------------------------
@@ -205,7 +242,7 @@ def _grid(**choices: Sequence[float]) -> tuple[dict[str, float], ...]:
     return tuple(dict(zip(names, one, strict=True)) for one in combinations)
 
 
-POPULARITY, TEXTS = "popularity", "texts"
+POPULARITY, TEXTS, ALS = "popularity", "texts", "ALS"
 _RECENT = (0.0, 60.0)
 # By histories alone; `of_texts` stands beside them.
 METHODS = {
@@ -236,24 +273,23 @@ METHODS = {
         _svd_scores,
         _grid(size=(32, 128), half_life=_RECENT),
         fitted_by=("size",),
-        saved=True,
     ),
-    "ALS": Method(
+    ALS: Method(
         _als,
         _als_scores,
-        tuple(
-            {"size": 32, "strength": strength, "alpha": 1.0, "half_life": days}
-            for strength, days in ((10.0, 0.0), (30.0, 0.0), (30.0, 60.0))
+        _grid(
+            size=(32, 64),
+            strength=(10.0, 30.0),
+            alpha=(1.0,),
+            half_life=_RECENT,
         ),
         fitted_by=("size", "strength", "alpha"),
-        saved=True,
     ),
     "EASE": Method(
         _ease,
-        _linear_scores,
+        _ease_scores,
         _grid(strength=(200.0, 600.0), half_life=_RECENT),
         fitted_by=("strength",),
-        saved=True,
         square=True,
     ),
 }

@@ -34,6 +34,7 @@ class Plan:
         near: texts of how many items speak for one that nobody has taken.
         share: weight of the text itself for such an item.
         texts: run folder of the encoder of texts; "" for none.
+        events: weights of the kinds of events.
     """
 
     settings: Mapping[str, Mapping[str, float]]
@@ -41,6 +42,7 @@ class Plan:
     near: int = 5
     share: float = 0.3
     texts: str = ""
+    events: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Listed(NamedTuple):
@@ -65,8 +67,7 @@ class Mix:
         vectors: unit rows of the items' texts, `[items, d]`.
         methods: by name, popularity and texts among them.
         plan: how they are set and weighted.
-        states: of methods, made before; others are fitted on `past`. A state
-            may know fewer items than the shop has now.
+        states: of methods, fitted on `past` before; others are fitted now.
     """
 
     def __init__(
@@ -90,40 +91,31 @@ class Mix:
             else method.fit(past, **plan.settings[name])
             for name, method in self.methods.items()
         }
-        counts = [
-            len(state)
-            for name, state in self.states.items()
-            if self.methods[name].saved
-        ]
-        self.known = min([past.shape[1], *counts])
-        self.warm = past.warm & (np.arange(past.shape[1]) < self.known)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """Scores float32 `[n, items]`; cold items by their texts."""
+        return self.carried(*self.parts(rows))
+
+    def parts(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """The weighted sum of all methods' scores, and that of texts alone."""
         parts = {}
         for name, method in self.methods.items():
             setting = self.plan.settings[name]
             histories = rows(setting.get("half_life", 0.0))
-            count = len(self.states[name]) if method.saved else None
-            found = method.score(
-                self.states[name], histories[:, :count], **setting
-            )
-            parts[name] = self._standard(self._padded(found))
+            found = method.score(self.states[name], histories, **setting)
+            parts[name] = mixing.standard(np.float32(found), self.past.warm)
         weights = dict(self.plan.weights)
         weights[POPULARITY] = weights[POPULARITY] or _LITTLE
-        warm = mixing.weighted(parts, weights) @ self._imputed
-        return warm + self.plan.share * parts[TEXTS] * ~self.warm
+        return mixing.weighted(parts, weights), parts[TEXTS]
 
-    def _padded(self, scores):
-        missing = self.past.shape[1] - scores.shape[1]
-        return np.pad(scores, ((0, 0), (0, missing))) if missing else scores
-
-    def _standard(self, scores):
-        return mixing.standard(np.float32(scores), self.warm)
+    def carried(self, mixed: np.ndarray, by_text: np.ndarray) -> np.ndarray:
+        """Carries scores over to cold items."""
+        warm = self.past.warm
+        return mixed @ self._imputed + self.plan.share * by_text * ~warm
 
     @functools.cached_property
     def _imputed(self):
-        return texts.imputed(self.vectors, self.warm, self.plan.near)
+        return texts.imputed(self.vectors, self.past.warm, self.plan.near)
 
     @functools.cached_property
     def _columns(self):

@@ -1,31 +1,20 @@
 """Vectors of item texts, and what they say of items that nobody has taken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
+from byol_tf.systems.common.tfidf import Tfidf
 from byol_tf.systems.recommender.methods import nearest
-
-# From texts to unit rows [n, d]; an empty text gives a row of zeros.
-Vectors = Callable[[Sequence[str]], sparse.csr_matrix]
 
 
 def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
-    """TF-IDF of words and of the trigrams inside them, float32 unit rows."""
-    if not any(map(_parts, texts)):
+    """Unit rows of TF-IDF; zeros where there is no word."""
+    try:
+        return Tfidf().fit(texts).rows(texts)
+    except ValueError:
         return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
-    vectorizer = TfidfVectorizer(
-        analyzer=_parts, sublinear_tf=True, dtype=np.float32
-    )
-    return vectorizer.fit_transform(texts).tocsr()
-
-
-def _parts(text):
-    words = [f" {word} " for word in text.lower().split()]
-    inside = (w[i : i + 3] for w in words for i in range(len(w) - 2))
-    return [*words, *inside]
 
 
 def imputed(

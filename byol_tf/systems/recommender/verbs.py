@@ -6,6 +6,7 @@ import pathlib
 
 from byol_tf.data.interactions import read_shop
 from byol_tf.files import to_json, write_text
+from byol_tf.lines import printable
 from byol_tf.reports.report import format_table
 from byol_tf.systems.recommender import answers, fitting, store, web
 from byol_tf.systems.recommender.parts import parts_of
@@ -26,6 +27,12 @@ def fit(config, data: str, run: str) -> None:
         f"Data: {len(shop.time):,} events of {len(shop.users):,} users with "
         f"{len(shop.items):,} items"
     )
+    if len(shop.kinds) > 1:
+        shop = fitting.weigh(shop, config.share)
+        shown = ", ".join(
+            f"{printable(n)} {w:g}" for n, w in shop.kinds.items()
+        )
+        print(f"Weights of the events: {shown}")
     parts = parts_of(shop, folder, config.texts)
     if not (folder / "encoder.keras").is_file():
         print(
@@ -35,9 +42,10 @@ def fit(config, data: str, run: str) -> None:
     found = fitting.fit(
         shop, parts.vectors, parts.methods, config.share, config.seed
     )
-    plan = dataclasses.replace(found.mix.plan, texts=config.texts)
-    found.mix.plan = plan
-    store.save(found.mix, folder)
+    plan = dataclasses.replace(
+        found.mix.plan, texts=config.texts, events=dict(shop.kinds)
+    )
+    store.save(plan, folder)
     for line in found.lines:
         print(line)
     _write(found.table, folder)
@@ -45,8 +53,8 @@ def fit(config, data: str, run: str) -> None:
 
 def evaluate(config, data: str, run: str) -> None:
     """Judges again on the newest events, by the settings that were found."""
-    plan = store.load(data, run).plan
-    shop = read_shop(data, kinds=dict(config.events))
+    mix = store.load(data, run, dict(config.events))
+    plan, shop = mix.plan, mix.past.shop
     parts = parts_of(shop, run, plan.texts)
     methods = {n: m for n, m in parts.methods.items() if n in plan.settings}
     hidden = fitting.some_items(shop, config.seed)

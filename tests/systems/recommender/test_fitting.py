@@ -25,7 +25,7 @@ def fitted(folder):
 @pytest.fixture(scope="module")
 def run(fitted, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
-    store.save(fitted.mix, run)
+    store.save(fitted.mix.plan, run)
     return run
 
 
@@ -122,3 +122,25 @@ def test_a_shop_where_nobody_comes_back_is_refused(tmp_path):
     shop = read_shop(write_shop(tmp_path, [("000", "red mug")], events))
     with pytest.raises(ValueError, match="50 events of 50 users"):
         fit(shop)
+
+
+def test_events_that_say_nothing_get_little_weight(tmp_path):
+    items, events = shop_rows(users=150)
+    rng = np.random.default_rng(0)
+    noise = [
+        (user, items[rng.integers(len(items))][0], time, "view")
+        for user, _, time in events[::2]
+    ]
+    shown = [(*event, "purchase") for event in events]
+    folder = write_shop(tmp_path, items, [])
+    lines = [",".join(map(str, row)) for row in (*shown, *noise)]
+    head = "user,item,timestamp,event"
+    (tmp_path / "interactions.csv").write_text("\n".join([head, *lines]))
+    shop = read_shop(folder)
+    found = fitting.weigh(shop, 0.1)
+    assert found.kinds["view"] < found.kinds["purchase"]
+    views = shop.kind == list(shop.kinds).index("view")
+    assert views.sum() == pytest.approx(len(noise), rel=0.05)
+    np.testing.assert_allclose(
+        found.weight[views], found.kinds["view"], rtol=1e-5
+    )
