@@ -1,6 +1,7 @@
 """Fits a recommender: settings and weights from held-out time, one table."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -166,7 +167,14 @@ def _weighted(period, settings, scores) -> Plan:
     """Weights of the mix, from the held-out period."""
     users = mixing.chosen_users(period, len(scores))
     parts = {
-        name: mixing.standard(scorer(users), period.past.warm)
+        name: np.concatenate(
+            [
+                mixing.standard(
+                    np.float32(scorer(users[block])), period.past.warm
+                )
+                for block in judging.blocks(len(users))
+            ]
+        )
         for name, scorer in scores.items()
     }
     seen = period.rows()[users]
@@ -174,10 +182,12 @@ def _weighted(period, settings, scores) -> Plan:
     return Plan(settings, weights)
 
 
+def _parts_of(mix, period, places):
+    return mix.parts(lambda half_life: period.rows(half_life)[places])
+
+
 def _mix_scorer(mix, period) -> judging.Scores:
-    return lambda part: mix.scores(
-        lambda half_life: period.rows(half_life)[part]
-    )
+    return lambda places: mix.carried(*_parts_of(mix, period, places))
 
 
 def _with_cold(period, vectors, methods, plan) -> Plan:
@@ -189,7 +199,9 @@ def _with_cold(period, vectors, methods, plan) -> Plan:
     period = dataclasses.replace(
         period, users=period.users[cold], wanted=period.wanted[cold]
     )
-    parts = mix.parts(period.rows)
+    part_of = functools.partial(_parts_of, mix, period)
+    blocks = zip(*map(part_of, judging.blocks(len(cold))), strict=True)
+    parts = [np.concatenate(part) for part in blocks]
     best, found = -1.0, plan
     for near in _NEAR:
         for share in _SHARES:

@@ -29,7 +29,8 @@ def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
     return np.take_along_axis(best, order, 1)
 
 
-def _blocks(count) -> Iterator[np.ndarray]:
+def blocks(count: int) -> Iterator[np.ndarray]:
+    """Places of some users after the other, whose scores fit in memory."""
     for start in range(0, count, _BLOCK):
         yield np.arange(start, min(start + _BLOCK, count))
 
@@ -63,7 +64,7 @@ def judge(scores: Scores, period: Period) -> dict[str, float]:
         return dict.fromkeys(("recall@20", "ndcg@20", "coverage"), np.nan)
     seen = period.past.matrix()[period.users]
     recalls, gains, shown = [], [], set()
-    for part in _blocks(len(period.users)):
+    for part in blocks(len(period.users)):
         best = top(scores(part), seen[part])
         found = hits(best, period.wanted[part])
         total = period.wanted[part].getnnz(axis=1)
@@ -83,7 +84,7 @@ def judge_cold(scores: Scores, period: Period) -> float:
     wanted = period.wanted[:, cold]
     rows = np.flatnonzero(wanted.getnnz(axis=1))
     recalls = []
-    for part in _blocks(len(rows)):
+    for part in blocks(len(rows)):
         some = rows[part]
         best = top(scores(some)[:, cold], None)
         found = hits(best, wanted[some]).sum(axis=1)
