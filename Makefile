@@ -2,6 +2,7 @@
 # make test   all tests
 # make test-fast  all but the slow ones
 # make lint   style
+# make docs   the documentation as a site, build/site/index.html
 # make peers  what `python -m benchmarks` compares with: several GB
 # Each makes the virtual environment first, if there is none.
 PYTHON ?= python3
@@ -11,7 +12,7 @@ RUN := TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 # kept, or every process that a test starts compiles the package again.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint peers clean
+.PHONY: demo test test-fast lint docs peers clean
 
 demo: $(VENV)/.installed
 	$(RUN) train.py --config=configs/quickstart.py --workdir=runs/quickstart
@@ -25,6 +26,9 @@ test-fast: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+docs: $(VENV)/.installed
+	$(VENV)/bin/mkdocs build --strict
 
 peers: .venv-peers/.installed
 

@@ -244,7 +244,8 @@ class View(ImageLayer):
 
         Args:
             numbers: float32 `[n]`, as for `cut`; the box comes first.
-            height, width: of the image, pixels.
+            height: of the image, pixels.
+            width: of the image, pixels.
         """
         if self.size is None:  # `cut` says so
             return 1.0

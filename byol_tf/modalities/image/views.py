@@ -159,7 +159,8 @@ class TwoViews(ImageLayer):
 
         Args:
             numbers: float32 `[k]`, as for `cut`.
-            height, width: of the image, pixels.
+            height: of the image, pixels.
+            width: of the image, pixels.
         """
         pairs = zip((self.view1, self.view2), np.split(numbers, 2), strict=True)
         scale = min(view.shrinks(own, height, width) for view, own in pairs)
