@@ -2,6 +2,7 @@
 
 import numpy as np
 from absl import logging
+from sklearn.metrics import roc_auc_score
 
 
 def threshold(
@@ -41,3 +42,9 @@ def recall_and_precision(
     """Shares: of `outside` that is handed over, and of that what should be."""
     right, wrong = (outside < limit).sum(), (inside < limit).sum()
     return right / len(outside), right / max(right + wrong, 1)
+
+
+def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Probability that a question outside has the lower score of two."""
+    outer = np.repeat([False, True], [len(inside), len(outside)])
+    return float(roc_auc_score(outer, -np.append(inside, outside)))

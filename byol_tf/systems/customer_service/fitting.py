@@ -121,6 +121,7 @@ def _judge_intents(assistant, data):
         if not outside:
             continue
         strange = head.predict(outside)[1]
+        result[f"{prefix}oos_auroc"] = handing.auroc(sure, strange)
         both = np.sort(np.append(sure, strange))
         if prefix:  # it hands over as many
             limit = both[min(handed, len(both) - 1)]

@@ -1,8 +1,13 @@
 """The threshold of handing over, held to counts by hand."""
 
 import numpy as np
+import pytest
 
-from byol_tf.systems.common.handing import recall_and_precision, threshold
+from byol_tf.systems.common.handing import (
+    auroc,
+    recall_and_precision,
+    threshold,
+)
 
 INSIDE = np.array([0.3, 0.6, 0.8, 0.9])
 OUTSIDE = np.array([0.1, 0.2, 0.5, 0.7])
@@ -23,3 +28,9 @@ def test_what_is_rarely_out_of_scope_is_handed_over_less():
 def test_an_impossible_precision_answers_all_and_says_so(caplog):
     limit = threshold(np.array([0.1, 0.2]), np.array([0.1]), 1.0, 0.5)
     assert limit == 0.0 and "no threshold" in caplog.text
+
+
+def test_auroc_counts_pairs_in_order_and_half_of_ties():
+    inside, outside = np.array([0.9, 0.5, 0.4]), np.array([0.1, 0.5])
+    pairs = (outside < inside[:, None]) + 0.5 * (outside == inside[:, None])
+    assert auroc(inside, outside) == pytest.approx(pairs.mean())
