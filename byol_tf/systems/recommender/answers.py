@@ -12,25 +12,9 @@ from byol_tf.checks import require
 from byol_tf.data.interactions import clean_id
 from byol_tf.files import whole_file
 from byol_tf.lines import printable, some
-from byol_tf.systems.recommender.mix import Mix
+from byol_tf.systems.recommender.mix import Item, Mix
 
 _BLOCK = 256  # users at a time
-
-
-class Item(NamedTuple):
-    """An item of a list, in words.
-
-    Attributes:
-        item: its id.
-        text: its text, "" for none.
-        score: that it is ranked by.
-        because: names of items of the user's own history that speak for it.
-    """
-
-    item: str
-    text: str
-    score: float
-    because: tuple[str, ...]
 
 
 class Found(NamedTuple):
@@ -66,7 +50,7 @@ class Answers:
                 "what is popular now"
             )
             return Found(found.listed, [line])
-        (found,) = self._lists(np.array([place]), again)
+        (found,) = self.of_users(np.array([place]), again)
         return Found(found, [])
 
     def for_history(
@@ -83,32 +67,17 @@ class Answers:
             (1, len(shop.items)),
         )
         lines = [f"not in the shop: {some(unknown)}"] if unknown else []
-        (found,) = self._in_words(lambda half_life: row, again)
+        (found,) = self._lists(lambda half_life: row, again)
         return Found(found, lines)
 
-    def _lists(self, users, again=None):
+    def of_users(self, users: np.ndarray, again: bool | None = None):
+        """Lists of items for users by their place in the shop."""
         matrix = self.mix.past.matrix
-        return self._in_words(lambda half_life: matrix(half_life)[users], again)
+        return self._lists(lambda half_life: matrix(half_life)[users], again)
 
-    def _in_words(self, rows, again):
+    def _lists(self, rows, again):
         again = self.again if again is None else again
-        shop = self.mix.past.shop
-        return [
-            [
-                Item(
-                    shop.items[one.item],
-                    shop.texts[one.item],
-                    one.score,
-                    tuple(self._name(place) for place in one.because),
-                )
-                for one in found
-            ]
-            for found in self.mix.lists(rows, self.count, again)
-        ]
-
-    def _name(self, place):
-        shop = self.mix.past.shop
-        return shop.texts[place] or shop.items[place]
+        return self.mix.lists(rows, self.count, again)
 
 
 def as_line(item: Item) -> str:
@@ -151,7 +120,7 @@ def write_lists(answers: Answers, path: pathlib.Path) -> int:
                     **item._asdict(),
                 }
                 for user, found in zip(
-                    some_users, answers._lists(some_users), strict=True
+                    some_users, answers.of_users(some_users), strict=True
                 )
                 for rank, item in enumerate(found, 1)
             ]

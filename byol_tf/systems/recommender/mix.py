@@ -45,18 +45,20 @@ class Plan:
     events: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-class Listed(NamedTuple):
-    """An item of a list.
+class Item(NamedTuple):
+    """An item of a list, in words.
 
     Attributes:
-        item, score: place in the shop's items, and what it is ranked by.
-        because: places of the items of the user's own history that speak
-            most for it.
+        item: its id.
+        text: its text, "" for none.
+        score: that it is ranked by.
+        because: names of items of the user's own history that speak for it.
     """
 
-    item: int
+    item: str
+    text: str
     score: float
-    because: tuple[int, ...]
+    because: tuple[str, ...]
 
 
 class Mix:
@@ -124,7 +126,7 @@ class Mix:
 
     def lists(
         self, rows: Rows, count: int = judging.SHOWN, again: bool = False
-    ) -> list[list[Listed]]:
+    ) -> list[list[Item]]:
         """Ranks items for each history.
 
         Args:
@@ -132,17 +134,24 @@ class Mix:
             count: items of a list.
             again: whether items of the history itself may be in it.
         """
-        plain = rows(0.0)
-        scores = self.scores(rows)
+        plain, scores = rows(0.0), self.scores(rows)
         best = judging.top(scores, None if again else plain, count)
         found = []
         for number, places in enumerate(best):
-            own = plain[number].indices
             places = [p for p in places if np.isfinite(scores[number, p])]
-            because = self._reasons(own, places)
-            values = (float(scores[number, p]) for p in places)
-            found.append([*map(Listed, map(int, places), values, because)])
+            reasons = self._reasons(plain[number].indices, places)
+            found.append(
+                [
+                    self._item(place, scores[number, place], because)
+                    for place, because in zip(places, reasons, strict=True)
+                ]
+            )
         return found
+
+    def _item(self, place, score, because):
+        shop = self.past.shop
+        names = tuple(shop.texts[own] or shop.items[own] for own in because)
+        return Item(shop.items[place], shop.texts[place], float(score), names)
 
     def _reasons(self, own, places) -> Sequence[tuple[int, ...]]:
         """For each place the two items of a history that are most like it."""
