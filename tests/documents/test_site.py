@@ -29,6 +29,11 @@ def test_links_out_of_the_documentation_are_found(page, link, found):
     assert site.outside(page, link) == (found and site.ROOT / found)
 
 
+def test_the_readme_stays_one_page():
+    lines = (site.ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) < 150
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     config = load_config(
