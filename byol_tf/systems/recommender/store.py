@@ -50,5 +50,11 @@ def load(
     shop = read_shop(data, kinds={**kinds, **plan.events})
     wanted = [name for name, weight in plan.weights.items() if weight]
     parts = parts_of(shop, run, plan.texts, wanted)
+    missing = [name for name in wanted if name not in parts.methods]
+    if missing:
+        raise ValueError(
+            f"{', '.join(missing)} is part of the mix, but {run} has no "
+            "encoder.keras any more; fit again without it, or pretrain again"
+        )
     past = Past(shop, len(shop.time))
     return Mix(past, parts.vectors, parts.methods, plan)

@@ -1,5 +1,7 @@
 """A recommender of a small shop: from files to lists and back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -149,3 +151,11 @@ def test_events_that_say_nothing_get_little_weight(tmp_path):
     np.testing.assert_allclose(
         found.weight[views], found.kinds["view"], rtol=1e-5
     )
+
+
+def test_an_encoder_that_is_gone_is_named(fitted, folder, tmp_path):
+    plan = fitted.mix.plan
+    weights = {**plan.weights, "BYOL": 1.0}
+    store.save(dataclasses.replace(plan, weights=weights), tmp_path)
+    with pytest.raises(ValueError, match=r"BYOL is part of the mix.*encoder"):
+        store.load(folder, tmp_path)
