@@ -18,7 +18,7 @@ A step takes less since: seed 0 again, 39 minutes, 59.1, 63.4 and 46.1 %.
 The settings are those of `configs/cifar10_minutes.py`, on larger views; a batch
 norm at the end of the projector is not in BYOL's paper. As it was in release
 0.1, without it and with a slow predictor, 61 minutes reached 53.1, 60.8 and
-46.8 % (docs/results.md).
+46.8 % (docs/log/cifar10.md).
 """
 
 import math

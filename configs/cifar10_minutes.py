@@ -11,8 +11,8 @@ minutes there.
 
 The settings keep BYOL's first updates from losing most directions of the
 representation; they were chosen on training images that were held out
-(docs/results.md, The first minutes). A batch norm at the end of the projector
-is not in BYOL's paper.
+(docs/log/cifar10.md, The first minutes). A batch norm at the end of the
+projector is not in BYOL's paper.
 """
 
 from configs import cifar10_cpu
