@@ -72,6 +72,7 @@ def make(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def main() -> None:
+    """Writes the images that the package embeds."""
     root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(

@@ -244,6 +244,7 @@ def _table(rows):
 
 
 def main():
+    """Writes the page anew."""
     write_text(PAGE, page(PAGE.read_text(encoding="utf-8")))
 
 

@@ -43,6 +43,7 @@ def run(notebook: nbformat.NotebookNode, directory: str, timeout: int = 900):
 
 
 def main() -> None:
+    """Runs the notebook and stores its outputs."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     with tempfile.TemporaryDirectory() as directory:
         run(notebook, directory)

@@ -145,6 +145,13 @@ def extract_features(
 ) -> np.ndarray:
     """Encodes inputs to float32 `[n, dim]`, see `FeatureExtractor`.
 
-    Keep one of those to encode again: it is not traced anew.
+    To encode several times, keep a `FeatureExtractor`: it is traced once.
+
+    Args:
+        encoder: Keras model from `[batch, ...]` to `[batch, dim]`.
+        inputs: `[n, ...]`.
+        prepare: None, or a function of a batch that comes before the encoder.
+        batch_size: inputs encoded at once, 1 or more.
+        progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
     """
     return FeatureExtractor(encoder, prepare, batch_size)(inputs, progress)

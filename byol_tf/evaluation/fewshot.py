@@ -37,7 +37,7 @@ def few_shot_accuracy(
     seed: int = 0,
     fit: Callable[..., LinearClassifier] = ridge_classifier,
 ) -> FewShot:
-    """Test accuracy of a linear classifier on a few labels of each class.
+    """Measures a linear classifier that has a few labels of each class.
 
     Draw number d uses the labels of `balanced_subset(..., seed + d)`, so two
     encoders are compared on the same draws.

@@ -74,10 +74,21 @@ def knn_accuracy(
     num_classes: int,
     **options,
 ) -> float | dict[int, float]:
-    """Share in [0, 1] of the queries whose label `knn_predict` finds.
+    """Returns the share in [0, 1] of queries whose label kNN finds.
 
-    Arguments as there, and `query_labels`, int `[m]` in [0, num_classes).
-    A dict of shares by k if `k` is several.
+    Args:
+        bank: representations that vote, float `[n, dim]`.
+        bank_labels: int `[n]` in [0, num_classes).
+        queries: representations, float `[m, dim]`.
+        query_labels: int `[m]` in [0, num_classes).
+        num_classes: number of classes.
+        **options: `k`, `temperature` and others of `knn_predict`.
+
+    Returns:
+        The share, or a dict of shares by k if `k` is several.
+
+    Raises:
+        ValueError: shapes or labels do not fit.
     """
     query_labels = _checked_labels(
         query_labels, len(queries), num_classes, "query_labels"
@@ -95,7 +106,7 @@ def knn_accuracy(
 def nearest_neighbours(
     bank: np.ndarray, queries: np.ndarray, k: int, *, chunk: int = 256
 ) -> np.ndarray:
-    """Indices of the k vectors of a bank most similar to each query.
+    """Finds the k vectors of a bank that are most similar to each query.
 
     Args:
         bank: float `[n, dim]`, finite.

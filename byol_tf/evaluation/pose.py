@@ -16,7 +16,7 @@ def add_error(
     true_translation: np.ndarray,
     points: np.ndarray,
 ) -> float:
-    """ADD: the mean distance of the model's points in both poses.
+    """Computes ADD: the mean distance of the model's points in both poses.
 
     Args:
         rotation: `[3, 3]`, from the model to the camera.
@@ -40,7 +40,18 @@ def add_s_error(
     true_translation: np.ndarray,
     points: np.ndarray,
 ) -> float:
-    """ADD-S, of symmetric objects: to the nearest point, see `add_error`."""
+    """Computes ADD-S, for symmetric objects: to the nearest point.
+
+    Args:
+        rotation: `[3, 3]`, from the model to the camera.
+        translation: `[3]`, in units of the model.
+        true_rotation: `[3, 3]`.
+        true_translation: `[3]`.
+        points: of the model, `[n, 3]`.
+
+    Returns:
+        The mean distance, in units of the model.
+    """
     found = points @ np.transpose(rotation) + translation
     true = points @ np.transpose(true_rotation) + true_translation
     nearest = [

@@ -36,7 +36,7 @@ from byol_tf.optim.schedules import check_tau_or_schedule
 
 @keras.saving.register_keras_serializable("byol_tf")
 class BYOL(Pretrainer):
-    """Pretrains an encoder to predict what its own average says.
+    """Pretrains an encoder to predict the output of its own moving average.
 
     `compile(optimizer)`, `fit(dataset)` and `predict(inputs)` as in
     `Pretrainer`, which describes the arguments that are not here.

@@ -23,7 +23,7 @@ _HIDDEN, _SIZE = 256, 128  # of the projector and predictor of positions
 
 @keras.saving.register_keras_serializable("byol_tf")
 class DenseBYOL(BYOL):
-    """BYOL of an encoder's vector and of one of its levels.
+    """Pretrains an encoder's vector and one of its levels with BYOL's loss.
 
     Args:
         encoder: functional.

@@ -176,7 +176,7 @@ class BarlowTwins(WideEmbedding):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class VICReg(WideEmbedding):
-    """Equal views, units that vary, and uncorrelated ones.
+    """Keeps views equal, units varying, and units uncorrelated.
 
     Args:
         encoder: as in `Pretrainer`.

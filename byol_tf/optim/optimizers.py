@@ -9,7 +9,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("byol_tf")
 class LARS(keras.optimizers.Optimizer):
-    """Layer-wise adaptive rate scaling with momentum.
+    """Scales each layer's update to the size of its weights (LARS).
 
     For every matrix or convolution kernel `w` with gradient `g`:
 

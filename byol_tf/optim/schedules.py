@@ -18,7 +18,7 @@ def scaled_learning_rate(base_lr: float, batch_size: int) -> float:
 
 @keras.saving.register_keras_serializable("byol_tf")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up from 0 to `peak`, then cosine decay to 0.
+    """Raises the rate linearly from 0 to `peak`, then lowers it by a cosine.
 
     Args:
         peak: highest learning rate, reached at `warmup_steps`.
@@ -71,7 +71,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class CosineTau(keras.optimizers.schedules.LearningRateSchedule):
-    """Target decay rising from `base` to 1 along half a cosine.
+    """Raises the target's decay from `base` to 1 along half a cosine.
 
     Args:
         base: tau at step 0, in [0, 1].

@@ -98,7 +98,7 @@ def read_model(path: str | os.PathLike) -> RigidModel:
 def solve_pose(
     model: np.ndarray, points: np.ndarray, camera: np.ndarray
 ) -> Pose | None:
-    """The pose of least squares, by OpenCV's SQPNP and Levenberg-Marquardt.
+    """Finds the least-squares pose, by OpenCV's SQPNP and Levenberg-Marquardt.
 
     Args:
         model: points of the object `[n, 3]`, four at least.

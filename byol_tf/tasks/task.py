@@ -65,7 +65,7 @@ class Accumulator(Protocol):
 
 
 class Task(abc.ABC):
-    """What is learned of an example.
+    """Defines what fine-tuning learns from an example.
 
     A new task is a subclass in a file of its own. `VectorTask` does most of
     it for one number a column.
@@ -306,7 +306,7 @@ class Task(abc.ABC):
 
 
 class VectorTask(Task):
-    """A task whose predictions are numbers `[n, columns]` from the vector.
+    """Predicts numbers `[n, columns]` from the vector; base of such tasks.
 
     A subclass says `prediction`, `metrics`, and `of` to `loss` of `Task`.
 

@@ -54,7 +54,7 @@ class _EveryEpochs(keras.callbacks.Callback):
 
 
 class KNNMonitor(_EveryEpochs):
-    """Weighted kNN accuracy of held-out labelled inputs.
+    """Logs the weighted kNN accuracy of held-out labelled inputs.
 
     Args:
         extractor: `FeatureExtractor` of the encoder being trained.
@@ -110,7 +110,7 @@ class KNNMonitor(_EveryEpochs):
 
 
 class CollapseMonitor(_EveryEpochs):
-    """Statistics of the representation, and a warning when it collapses.
+    """Logs statistics of the representation and warns when it collapses.
 
     Args:
         extractor: `FeatureExtractor` of the encoder being trained.

@@ -1,5 +1,6 @@
 """Documents and the notebook need `byol_tf` alone, and name what exists."""
 
+import inspect
 import pathlib
 import re
 
@@ -30,7 +31,18 @@ def test_a_document_names_only_what_the_package_itself_has(path):
 
 @pytest.mark.parametrize("name", byol_tf.__all__)
 def test_what_is_public_says_what_it_does(name):
-    assert (getattr(byol_tf, name).__doc__ or "").strip()
+    first, *_ = inspect.getdoc(getattr(byol_tf, name)).split()
+    assert re.fullmatch(r"[A-Z][a-z]+s", first), f"{name}: begin with a verb"
+
+
+@pytest.mark.parametrize("name", byol_tf.__all__)
+def test_what_is_public_describes_its_arguments(name):
+    found = getattr(byol_tf, name)
+    given = inspect.signature(getattr(found, "func", found)).parameters
+    text = inspect.getdoc(found)
+    missing = {p for p in given if not re.search(rf"\b{p}\b", text)}
+    missing -= {"self", "name", "args", "kwargs"}
+    assert len(given) < 3 or not missing
 
 
 @pytest.mark.parametrize("name", ["VectorTask", "pretrain"])

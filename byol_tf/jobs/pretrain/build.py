@@ -257,6 +257,7 @@ def _relations(config):
 
 
 def check_replicas(config, replicas):
+    """Refuses settings that this number of devices cannot share."""
     if replicas == 1:
         return
     for field, value, fine, rule in (

@@ -32,7 +32,7 @@ _STAGE_FILTERS = (64, 128, 256, 512)
 def make_encoder(
     name: str, input_shape: tuple, dtype=None, *, imagenet: bool = False
 ) -> keras.Model:
-    """An encoder by prefixed name.
+    """Makes an encoder from its prefixed name.
 
     Args:
         name: "applications/<class or function of keras.applications>", such as
@@ -198,7 +198,7 @@ def vector_encoder(
 
 
 def as_keras_cv_backbone(model: keras.Model) -> keras.Model:
-    """An encoder as detectors of keras-cv take a backbone.
+    """Wraps an encoder as a backbone for the detectors of keras-cv.
 
     `keras_cv.models.RetinaNet(..., backbone=as_keras_cv_backbone(model))`. Such
     a detector trains and predicts. Once saved, it cannot be loaded, so save its

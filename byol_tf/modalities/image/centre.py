@@ -16,7 +16,7 @@ from byol_tf.modalities.image.layer import (
 
 @keras.saving.register_keras_serializable("byol_tf")
 class CentreView(ImageLayer):
-    """The centre of every image, in the size that the encoder was trained on.
+    """Cuts the centre of every image and resizes it to the encoder's size.
 
     The largest centred box of the size's proportions is cut out and resized,
     which comes to scaling the shorter side and cutting out the centre. Images

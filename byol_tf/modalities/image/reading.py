@@ -49,7 +49,10 @@ def load_images(
         source: as `name`, `split`, `directory` and the options, see
             `data.sources.load`.
         image_size: pixels of a side; a folder, or a set of images of
-            different sizes, needs it. See `image_decoder`, as for the others.
+            different sizes, needs it.
+        channels: see `image_decoder`; None keeps those of the files.
+        max_pixels: files of more pixels are unreadable.
+        **options: further ones of `data.sources.load`.
 
     Returns:
         Rows `[N, height, width, channels]`: uint8, or uint16 or float32 where

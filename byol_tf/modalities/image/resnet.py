@@ -27,7 +27,7 @@ ENCODERS = {
 
 @keras.saving.register_keras_serializable("byol_tf")
 class ResNet(keras.Model):
-    """ResNet ending in global average pooling.
+    """Encodes images by a ResNet that ends in global average pooling.
 
     Padding is SAME everywhere, as in the official code. Images come in as
     float32 in [0, 1] and are normalised inside.
@@ -219,11 +219,12 @@ class _Builder:
 
 
 def make_resnet(name: str, input_shape: tuple, **overrides) -> ResNet:
-    """A ResNet by name, with any argument of `ResNet` overridden.
+    """Makes a ResNet from its name; arguments of `ResNet` override it.
 
     Args:
         name: a key of `ENCODERS`.
         input_shape: `(height, width, channels)`.
+        **overrides: arguments of `ResNet`, such as `widths`.
 
     Raises:
         ValueError: for an unknown name.

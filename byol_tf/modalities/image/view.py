@@ -30,7 +30,7 @@ _LATER = ("turn", "flip_vertical")
 
 @keras.saving.register_keras_serializable("byol_tf")
 class View(ImageLayer):
-    """One random view of every image of a batch.
+    """Draws one random view of every image of a batch.
 
     In this order: crop, resize and flip; turn; rotation; colour jitter, its 4
     operations in random order; grayscale; blur; solarise. Every image has

@@ -24,7 +24,7 @@ _AT_A_TIME = 64  # more than a machine has cores
 
 @keras.saving.register_keras_serializable("byol_tf")
 class TwoViews(ImageLayer):
-    """The two views of BYOL, drawn independently.
+    """Draws the two views of BYOL, independently of each other.
 
     `views(images, seed=seed)` returns `(view1, view2)`; images, seed and
     results as in `View`.
