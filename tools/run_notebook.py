@@ -1,6 +1,6 @@
-"""Runs the notebook and stores its outputs in it.
+"""Runs a notebook and stores its outputs in it.
 
-    python -m tools.run_notebook
+    python -m tools.run_notebook [notebooks/own_photos.ipynb]
 
 Needs `pip install -e ".[notebook]"`. What is written while it runs goes to a
 temporary folder. Messages on stderr are not stored: they name this machine.
@@ -8,6 +8,7 @@ temporary folder. Messages on stderr are not stored: they name this machine.
 
 import os
 import pathlib
+import sys
 import tempfile
 
 import nbformat
@@ -43,11 +44,12 @@ def run(notebook: nbformat.NotebookNode, directory: str, timeout: int = 900):
 
 
 def main() -> None:
-    """Runs the notebook and stores its outputs."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    """Runs the notebook that is named, else the first one."""
+    path = pathlib.Path(sys.argv[1]) if sys.argv[1:] else NOTEBOOK
+    notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as directory:
         run(notebook, directory)
-    nbformat.write(notebook, NOTEBOOK)
+    nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

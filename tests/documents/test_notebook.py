@@ -98,6 +98,38 @@ def test_outputs_name_no_folder_of_the_machine_that_made_them(shipped):
     assert not re.search(r"/(home|root|tmp|work|usr|Users)/", text)
 
 
+SHORT = ("own_photos", "own_sounds")
+
+
+@pytest.fixture
+def short(request):
+    path = NOTEBOOK.with_name(f"{request.param}.ipynb")
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.mark.parametrize("short", SHORT, indirect=True)
+def test_a_short_notebook_is_shipped_with_the_outputs_of_one_run(short):
+    nbformat.validate(short)
+    assert len(short.cells) < 25
+    counts = [cell.execution_count for cell in code_cells(short)]
+    assert counts == list(range(1, len(counts) + 1))
+    shown = [o for o in outputs(short) if "image/png" in o.get("data", {})]
+    assert len(shown) == 1 and "pretrained" in printed(short)
+    test_outputs_name_no_folder_of_the_machine_that_made_them(short)
+
+
+@pytest.mark.slow
+def test_the_notebook_of_photos_runs(tmp_path):
+    notebook = nbformat.read(
+        NOTEBOOK.with_name("own_photos.ipynb"), as_version=4
+    )
+    for cell in code_cells(notebook):
+        cell.source = cell.source.replace("EPOCHS = 4", "EPOCHS = 1")
+    run_notebook.run(notebook, tmp_path)
+    assert "nearest of the same photo" in printed(notebook)
+    assert (tmp_path / "run" / "encoder.keras").is_file()
+
+
 @pytest.mark.slow
 def test_it_runs_from_top_to_bottom(shipped, tmp_path):
     notebook = shorter(shipped)
