@@ -151,7 +151,7 @@ def get_config() -> ml_collections.ConfigDict:
     encoder.widths = ()  # channels of each stage; (): the name's own
     encoder.stem = "small"  # small (3x3), strided (3x3/2), imagenet (7x7/2)
     encoder.mean = ()  # of pixels in [0, 1], by channel; (): 0.5
-    encoder.std = ()  # likewise; (): 0.25
+    encoder.std = ()  # their deviation, by channel; (): 0.25
     # Pixels of a side of the images that the encoder is judged on and saved
     # for; 0: as the views. Crops show things larger than whole images do
     # (Touvron et al. 2019), so that somewhat more than the views is better.

@@ -24,8 +24,8 @@ def views_grid(
 
     Args:
         originals: `[n, height, width, channels]`, uint8 or float in [0, 1].
-        view1: the first views, likewise, of any size.
-        view2: the second views, likewise.
+        view1: the first views, as many, of any size.
+        view2: the second views, as many.
         target: path or binary file that receives a PNG.
         columns: images shown, at most.
 

@@ -32,7 +32,7 @@ class Detection(Task):
 
     Targets and outputs are in fractions of the letterboxed square. Targets
     are `boxes`, float32 `[n, most, 4]` (left, top, right, bottom; NaN where
-    there is none), `classes`, int32 `[n, most]`, -1 likewise, `crowd`, int32,
+    there is none), `classes`, int32 `[n, most]`, -1 as well, `crowd`, int32,
     and `areas`, float32, in pixels, of the same shape; `side`, float32 `[n]`,
     the longer side in pixels; `known`, int32 `[n]`.
 

@@ -36,7 +36,7 @@ def label_free_numbers(
         representations: float `[n, dim]` of inputs it was not trained on, as
             they are evaluated.
         first: float `[n, dim]` of one view of each of them.
-        second: likewise of another view.
+        second: the same of another view.
 
     Returns:
         `effective_rank`, `alignment`, `uniformity` and `score`; all NaN where

@@ -29,7 +29,7 @@ class Trials:
             for trial in study.get_trials(states=(self.states.RUNNING,))
         ]
         self.training = {}  # trial by child
-        self.measuring = {}  # likewise
+        self.measuring = {}  # trial by child, too
         self.reported = {}  # epochs that Optuna knows, by child
         self.pruned = set()
 

@@ -50,7 +50,7 @@ class View(ImageLayer):
         jitter: probability of the colour jitter.
         brightness: at most added or taken away, in [0, 1].
         contrast: the contrast is scaled by 1 ± this at most, in [0, 1].
-        saturation: likewise the saturation, in [0, 1].
+        saturation: the same of the saturation, in [0, 1].
         hue: at most added to the hue or taken away, turns in [0, 0.5].
         grayscale: probability of dropping the colours.
         blur: probability of the Gaussian blur.
