@@ -9,8 +9,7 @@ from byol_tf.evaluation.vectors import unit_rows
 
 FELL = 0.5  # of the effective rank before training: below it, directions went
 GENTLER = (
-    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
-    "fifth, and change colours less (augment.grayscale=0, augment.hue=0.02)"
+    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a fifth"
 )
 
 

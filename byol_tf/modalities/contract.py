@@ -144,10 +144,12 @@ class Modality(Protocol):
     Attributes:
         name: "image"; also of a row in texts.
         extensions: of the files of one, in lower case: ".png".
+        milder: views that change less, with the fields to set, as advice.
     """
 
     name: str
     extensions: tuple[str, ...]
+    milder: str
 
     # ---- rows ---------------------------------------------------------
 

@@ -122,6 +122,7 @@ class CollapseMonitor(_EveryEpochs):
             inputs, `[n, projection_size]` each.
         keep: None, or a function that is given the representations
             `[n, dim]` at each measurement.
+        milder: what to try in the views if the rank falls.
 
     Adds the keys of `collapse_statistics` to the logs of an epoch. Warns with
     `CollapseWarning` or `NotFiniteWarning`, once for each diagnosis, and once
@@ -141,10 +142,12 @@ class CollapseMonitor(_EveryEpochs):
         stop: bool = False,
         pair: Callable | None = None,
         keep: Callable | None = None,
+        milder: str = "views that change less",
     ):
         super().__init__(every)
         self.extractor = extractor
         self.inputs = inputs
+        self.milder = milder
         self.stop = stop
         self.pair = pair
         self.keep = keep
@@ -174,7 +177,7 @@ class CollapseMonitor(_EveryEpochs):
             warnings.warn(
                 f"the effective rank fell from {self.first_rank:.0f} before "
                 f"training to {rank:.0f}: the representation loses directions. "
-                f"If it does not rise again, {GENTLER}.",
+                f"If it does not rise again, {GENTLER}, and try {self.milder}.",
                 CollapseWarning,
                 stacklevel=2,
             )

@@ -94,6 +94,7 @@ class Signals:
     """All that is special to signals."""
 
     name, extensions = "signal", (".npy",)
+    milder = "less noise"
 
     def decoder(self, section):
         spec = {"signal": tf.TensorSpec((None,), tf.float32)}

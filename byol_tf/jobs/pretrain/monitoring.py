@@ -47,6 +47,7 @@ class Watch:
             stop=settings.monitor_stop_on_collapse,
             pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
             keep=self._keep,
+            milder=job.modality.milder,
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]

@@ -293,4 +293,5 @@ class Pretraining:
             "notes": list(self.notes),
             "machine": describe_machine(),
         }
-        return result | {"verdict": verdict(result, metrics)}
+        said = verdict(result, metrics, self.modality.milder)
+        return result | {"verdict": said}

@@ -13,13 +13,14 @@ RISE = 0.01  # smallest rise of kNN or agreement that is called one
 RANK_RISE = 0.03  # the same of the effective rank, as a share
 
 
-def verdict(result: Mapping, metrics: Sequence[Mapping]) -> str:
+def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
     """Says what a run reached, whether to go on, and what to try next.
 
     Args:
         result: as in `train.json`: `before`, `after`, `raw`, `start`,
             `stopped`, `monitored`.
         metrics: lines of `metrics.jsonl`.
+        milder: see `Modality.milder`.
     """
     before, after = result["before"], result["after"]
     if _finite(after, "feature_std") is None:
@@ -45,7 +46,7 @@ def verdict(result: Mapping, metrics: Sequence[Mapping]) -> str:
     if fell:
         sentences.append(_rank(before, after) + ", which is bad.")
     rises = None if fell else _trend(result, metrics, sentences)
-    sentences.append(_next(result, fell, gains, rises))
+    sentences.append(_next(result, fell, gains, rises, milder))
     return " ".join(sentences)
 
 
@@ -152,13 +153,14 @@ def _rise(lines, key):
     return slope * (epochs[-1] - epochs[0]), np.mean(values)
 
 
-def _next(result, fell, gains, rises):
+def _next(result, fell, gains, rises, milder):
     if result["stopped"]:
         return (
-            f"Next: {result['stopped']} was found while it trained; {GENTLER}."
+            f"Next: {result['stopped']} was found while it trained; {GENTLER}, "
+            f"and try {milder}."
         )
     if fell:
-        return f"Next: {GENTLER}."
+        return f"Next: {GENTLER}, and try {milder}."
     if rises and min(gains, default=1) >= 0:
         return f"Next: go on, --config.epochs={2 * result['epochs']}."
     if gains and min(gains) < 1:
@@ -169,9 +171,7 @@ def _next(result, fell, gains, rises):
         )
         return (
             "Next: look at views.png. What tells your classes apart must "
-            "survive in both views: milder colours if it is colour "
-            "(augment.grayscale=0, augment.hue=0.02), larger crops if it is "
-            f"small (augment.area=(0.3, 1.0)){weights}."
+            f"survive in both views: try {milder}{weights}."
         )
     if gains:
         return "Next: fine-tune it with your labels (byol_tf finetune)."

@@ -52,6 +52,10 @@ class AudioModality:
 
     name = NAME
     extensions = EXTENSIONS
+    milder = (
+        "less of other sounds (audio.mixup=0.1) or crops of nearly the whole "
+        "(audio.time_crop=(0.8, 1.2), audio.band_crop=(0.8, 1.2))"
+    )
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)

@@ -40,6 +40,7 @@ class HistoryModality:
 
     name = NAME
     extensions = EXTENSIONS
+    milder = "views of more of the history (history.keep=0.7)"
 
     def decoder(self, section) -> Decoder:
         options = section.history

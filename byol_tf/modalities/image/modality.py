@@ -44,6 +44,10 @@ class ImageModality:
 
     name = "image"
     extensions = EXTENSIONS
+    milder = (
+        "milder colours (augment.grayscale=0, augment.hue=0.02) or larger "
+        "crops (augment.area=(0.3, 1.0))"
+    )
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)

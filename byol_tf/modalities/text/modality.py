@@ -37,6 +37,7 @@ class TextModality:
 
     name = NAME
     extensions = EXTENSIONS
+    milder = "leaving out fewer words (text.drop=0.3)"
     linear = "logistic"  # few labels of sparse vectors, see the contract
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)

@@ -27,7 +27,7 @@ def said(before, after, raw=None, metrics=(), **others):
         "epochs": 30,
         **others,
     }
-    return verdict(result, metrics)
+    return verdict(result, metrics, "milder colours (augment.grayscale=0)")
 
 
 def line(epoch, rank=100.0, **others):
