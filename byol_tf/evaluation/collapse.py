@@ -8,9 +8,14 @@ import numpy as np
 from byol_tf.evaluation.vectors import unit_rows
 
 FELL = 0.5  # of the effective rank before training: below it, directions went
-GENTLER = (
-    "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a fifth"
-)
+
+
+def gentler(milder: str) -> str:
+    """Advises how to keep the rank; `milder` says what to try in the views."""
+    return (
+        "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
+        f"fifth, and try {milder}"
+    )
 
 
 def collapse_statistics(

@@ -13,9 +13,9 @@ import numpy as np
 
 from byol_tf.checks import check_number
 from byol_tf.evaluation.collapse import (
-    GENTLER,
     collapse_statistics,
     diagnose,
+    gentler,
     rank_fell,
 )
 from byol_tf.evaluation.features import FeatureExtractor
@@ -177,7 +177,7 @@ class CollapseMonitor(_EveryEpochs):
             warnings.warn(
                 f"the effective rank fell from {self.first_rank:.0f} before "
                 f"training to {rank:.0f}: the representation loses directions. "
-                f"If it does not rise again, {GENTLER}, and try {self.milder}.",
+                f"If it does not rise again, {gentler(self.milder)}.",
                 CollapseWarning,
                 stacklevel=2,
             )

@@ -3,6 +3,7 @@
 import pytest
 
 from byol_tf.jobs.pretrain.verdict import verdict
+from byol_tf.modalities.image.modality import ImageModality
 
 
 def numbers(knn=None, rank=100.0, **others):
@@ -27,7 +28,7 @@ def said(before, after, raw=None, metrics=(), **others):
         "epochs": 30,
         **others,
     }
-    return verdict(result, metrics, "milder colours (augment.grayscale=0)")
+    return verdict(result, metrics, ImageModality.milder)
 
 
 def line(epoch, rank=100.0, **others):
