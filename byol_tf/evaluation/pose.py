@@ -28,8 +28,8 @@ def add_error(
     Returns:
         In units of the model.
     """
-    found = points @ np.transpose(rotation) + translation
-    true = points @ np.transpose(true_rotation) + true_translation
+    found = _placed(points, rotation, translation)
+    true = _placed(points, true_rotation, true_translation)
     return float(np.linalg.norm(found - true, axis=1).mean())
 
 
@@ -52,13 +52,17 @@ def add_s_error(
     Returns:
         The mean distance, in units of the model.
     """
-    found = points @ np.transpose(rotation) + translation
-    true = points @ np.transpose(true_rotation) + true_translation
+    found = _placed(points, rotation, translation)
+    true = _placed(points, true_rotation, true_translation)
     nearest = [
         np.linalg.norm(found[None] - part[:, None], axis=2).min(axis=1)
         for part in np.split(true, range(_CHUNK, len(true), _CHUNK))
     ]
     return float(np.concatenate(nearest).mean())
+
+
+def _placed(points, rotation, translation):
+    return points @ np.transpose(rotation) + translation
 
 
 def diameter(points: np.ndarray) -> float:
