@@ -2,14 +2,14 @@
 
     byol_tf compare runs/objectives --config=compare:objectives
 
-Presets: `objectives` (BYOL and its relatives), `ablations` (BYOL without one
-of its parts), `batch` (batch sizes). Without one, BYOL alone with three seeds.
-What is compared can also be said on the command line:
+Presets: `objectives` (BYOL and related methods), `ablations` (BYOL without one
+of its parts), `batch` (batch sizes). Without a preset, BYOL alone is run with
+three seeds. You can also give a grid on the command line:
 
     byol_tf compare runs/tau \
         --config.grid='(("objective.tau",0.9,0.99,0.999),)'
 
-A run of the base takes about five minutes on two CPU cores.
+One run of the default base takes about five minutes on two CPU cores.
 """
 
 import pathlib
@@ -58,17 +58,17 @@ _PRESETS = {
 
 def get_config(preset: str = "") -> ml_collections.ConfigDict:
     if preset not in _PRESETS:
-        # The one error that the flag passes on as it is.
+        # The only error that absl's flag passes on unchanged.
         raise FileNotFoundError(
             f"the preset must be one of {', '.join(filter(None, _PRESETS))}. "
             f"Received: {preset!r}"
         )
     config = ml_collections.ConfigDict()
-    # Configuration of all runs, a recipe as of `byol_tf pretrain`.
+    # Recipe of all runs, as for `byol_tf pretrain --config`.
     config.base = str(pathlib.Path(__file__).parent / "quickstart.py")
-    config.common = ()  # overrides of all runs: ("epochs=20", ...)
-    config.variants = ()  # each a name and its overrides
-    config.grid = ()  # each a field and its values; all combinations are run
+    config.common = ()  # overrides for all runs: ("epochs=20", ...)
+    config.variants = ()  # (name, override, ...) each
+    config.grid = ()  # (field, value, ...) each; all combinations are run
     config.seeds = (0, 1, 2)
     config.workers = 1  # runs at a time; each uses every core
     config.update(_PRESETS[preset])

@@ -2,7 +2,7 @@
 
     byol_tf embed runs/quickstart $HOME/photos
 
-`docs/search.md` has what was measured.
+`docs/search.md` has the measurements.
 """
 
 import ml_collections
@@ -10,45 +10,46 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # A kind of input of your own that the run names, module:object; it is
-    # imported. "" for those of the package.
+    # The run's own modality, module:object, which is then imported; "": the
+    # run uses one of the package.
     config.modality = ""
-    # Pixels of a side that files are decoded to, by centre crop; 0: as the
-    # run's own images were.
+    # Side in pixels that files are decoded to, by centre crop; 0: as in the
+    # run.
     config.image_size = 0
-    config.size = 0  # of what the encoder gets; 0: as it was trained
+    config.size = 0  # side of the encoder's input; 0: as it was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
     config.encode_batch = 256  # images encoded at once
 
-    # What an interruption can cost at most.
+    # A part is written after this many images or seconds; an interruption
+    # loses one part at most.
     config.part = part = ml_collections.ConfigDict()
-    part.images = 4096  # whose representations are in memory at once
+    part.images = 4096
     part.seconds = 60.0
 
-    config.neighbours = 10  # of every --query
+    config.neighbours = 10  # nearest images to report for each --query
 
     config.index = index = ml_collections.ConfigDict()
-    # Images up to which every representation is compared; above, an
-    # approximate index (HNSW) is built once and kept beside the embeddings.
+    # Up to this many images the search is exact. Above, an approximate index
+    # (HNSW) is built once and stored next to the embeddings.
     index.exact_below = 100_000
-    index.connectivity = 16  # edges of an image in its graph
-    index.expansion_add = 128  # candidates while it is built
-    index.expansion_search = 128  # candidates of a search
+    index.connectivity = 16  # edges per image in the graph
+    index.expansion_add = 128  # candidates while building
+    index.expansion_search = 128  # candidates while searching
 
     config.duplicates = duplicates = ml_collections.ConfigDict()
-    # Cosine, see docs/search.md; 0: those that are far nearer to each other
-    # than to the next image, as far as chance does not explain in these images.
+    # Lowest cosine of near-duplicates (docs/search.md). 0: images that are far
+    # nearer to each other than to the next one, more than chance explains.
     duplicates.threshold = 0.0
-    duplicates.neighbours = 32  # of each image that are looked at
+    duplicates.neighbours = 32  # nearest images checked per image
 
     config.sheet = sheet = ml_collections.ConfigDict()
-    sheet.groups = 8  # of duplicates, the largest
-    sheet.images = 10  # of each group
+    sheet.groups = 8  # largest groups of duplicates shown
+    sheet.images = 10  # images shown per group
 
     config.map = plane = ml_collections.ConfigDict()
-    plane.images = 2000  # at most, at equal distances in the embeddings
-    plane.thumbnail = 56  # pixels of a side
-    plane.components = 50  # principal components that t-SNE starts from
+    plane.images = 2000  # at most, evenly spaced in the file of embeddings
+    plane.thumbnail = 56  # side in pixels
+    plane.components = 50  # principal components given to t-SNE
     plane.perplexity = 30.0
     plane.seed = 0
     return config

@@ -3,8 +3,8 @@
     byol_tf export runs/quickstart exported/quickstart \
         --format=saved_model,onnx,litert
 
-Verified on the images that pretraining kept in the run folder, or on a data
-set by `--config.data.*` as in configs/eval_linear.py.
+Exports are verified on the images that pretraining kept in the run folder, or
+on a dataset given by `--config.data.*` as in configs/eval_linear.py.
 """
 
 import ml_collections
@@ -14,41 +14,40 @@ from configs import sections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # A kind of input of your own that the run names, module:object; it is
-    # imported. "" for those of the package.
+    # The run's own modality, module:object, which is then imported; "": the
+    # run uses one of the package.
     config.modality = ""
-    config.size = 0  # pixels of a side; 0: as the encoder was trained
+    config.size = 0  # side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
-    # Name of <name>.keras in the run folder, for the signature `predict`, or of
-    # classes for `classify` and classifier.onnx; "": classifier, if there is
-    # one; none: without.
+    # Fine-tuned model <name>.keras of the run folder to export along: as the
+    # signature `predict`, or for classes as `classify` and classifier.onnx.
+    # "": classifier, if it exists; none: only the encoder.
     config.classifier = ""
-    config.max_pixels = 100_000_000  # of a file; larger ones are not decoded
+    config.max_pixels = 100_000_000  # per file; larger ones are not decoded
 
     config.litert = litert = ml_collections.ConfigDict()
-    litert.precisions = "float32,float16,int8"  # a file each
-    # Of training images, on which the ranges of int8 are measured.
-    litert.calibration_images = 200
+    litert.precisions = "float32,float16,int8"  # one file each
+    litert.calibration_images = 200  # training images to measure int8 ranges
 
     config.verify = verify = ml_collections.ConfigDict()
-    # Of the training and of the test images of a data set, for kNN; of the
-    # images that were kept, each half votes on the other.
+    # For kNN: training and test images of a dataset, this many of each. Without
+    # one, each half of the kept images votes on the other.
     verify.images = 1000
-    verify.batch = 64  # images that are compared one by one, and timed
-    verify.repeats = 5  # of each timing; the median counts
-    verify.neighbours = 20  # of kNN, at most
+    verify.batch = 64  # images compared one by one, and timed
+    verify.repeats = 5  # timings; the median is reported
+    verify.neighbours = 20  # for kNN, at most
     verify.temperature = 0.07  # of kNN's votes
-    verify.seed = 0  # of the choice of images, also of those for int8
-    # Tolerances by the precision of the weights; beyond them the export is
-    # removed. Differences are in units of the largest value of the
-    # representations. Rounded to 8 bits a value is off by up to 1 / 254 of
-    # its layer's range, and layers add up.
+    verify.seed = 0  # of the choice of images, also for int8
+    # Tolerances by precision of the weights; an export beyond them is removed.
+    # Differences are relative to the largest value of the representations. With
+    # 8 bits a value is off by up to 1 / 254 of its layer's range, and the
+    # errors of the layers add up.
     verify.float32 = tolerance(max_difference=1e-3, min_cosine=0.9999)
     verify.float16 = tolerance(max_difference=1e-2, min_cosine=0.999)
     verify.int8 = tolerance(max_difference=0.2, min_cosine=0.98)
-    verify.max_knn_loss = 0.02  # share of images, below Keras
-    # Of the original files, which TensorFlow decodes and resizes slightly
-    # otherwise than Pillow; only of images of a folder.
+    verify.max_knn_loss = 0.02  # loss of kNN accuracy against Keras
+    # For files of a folder, since TensorFlow decodes and resizes slightly
+    # differently from Pillow.
     verify.min_cosine_files = 0.95
 
     config.data = sections.data()

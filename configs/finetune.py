@@ -7,13 +7,13 @@ Five seeds of ten labels per class, compared with training from scratch:
     byol_tf finetune runs/quickstart --labels=10-per-class \
         --config.seeds=5
 
-Another data set as in configs/eval_linear.py. Files of labels beside the
-images of a folder:
+For another dataset see configs/eval_linear.py. With a file of labels next to
+the images of a folder:
 
     byol_tf finetune runs/quickstart --task=keypoints --labels=100% \
         --data=$HOME/hands --config.labels_file=points.csv
 
-What it reaches is in docs/results.md.
+Measured accuracies are in docs/results.md.
 """
 
 import ml_collections
@@ -24,70 +24,76 @@ from configs import sections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # A kind of input of your own that the run names, module:object; it is
-    # imported. "" for those of the package.
+    # The run's own modality, module:object, which is then imported; "": the
+    # run uses one of the package.
     config.modality = ""
-    # "as it came" is added to scratch where the run began with weights.
+    # If the run began with weights, "scratch" also adds "as it came".
     config.variants = ("fine-tuned", "frozen", "scratch")
     config.seed = 0  # of the first repetition: labels, head, order, views
-    config.seeds = 1  # repetitions, each with a subset of its own
-    config.grid_seeds = 1  # of them try every setting
+    config.seeds = 1  # repetitions, each with its own subset of the labels
+    config.grid_seeds = 1  # repetitions that search over all settings
 
-    # The paper has Nesterov SGD at 0.005 to 0.1 for batches of 1024 on
-    # ImageNet and no weight decay (BYOL, appendix D.2). Rates are for a batch
-    # of 256, scaled linearly; small images and heads take larger ones.
+    # BYOL's paper (appendix D.2) uses Nesterov SGD at 0.005 to 0.1 for batches
+    # of 1024 on ImageNet, without weight decay. The rates here are for a batch
+    # of 256 and scale linearly; small images and new heads need larger ones.
     config.learning_rates = (0.4, 0.1, 0.025)  # of the encoder
-    config.head_learning_rates = (6.4, 1.6, 0.4, 0.1)  # on the frozen encoder
-    config.weight_decays = (0.0,)  # added to the gradient; AdamW's decoupled
-    config.head_rate = 1.0  # learning rate of the head by the encoder's
+    config.head_learning_rates = (6.4, 1.6, 0.4, 0.1)  # frozen encoder
+    config.weight_decays = (0.0,)  # in the gradient; decoupled for adamw
+    config.head_rate = 1.0  # learning rate of the head / of the encoder
     config.optimizer = optimizer = ml_collections.ConfigDict()
     optimizer.name = "sgd"  # Nesterov; or adamw, with rates near 1e-3; lars
     optimizer.momentum = 0.9  # of sgd and lars
-    config.batch_norm = "train"  # or frozen: the encoder's own statistics
-    config.batch_size = 64  # at most the images that are learned from
+    config.batch_norm = "train"  # or frozen: keep the encoder's statistics
+    config.batch_size = 64  # smaller if there are fewer labelled images
 
-    # epochs of the labelled images, within the bounds of min and max steps
+    # Passes over the labelled images, between min_steps and max_steps.
     config.epochs = 30
-    config.min_steps = 300  # fewer where --config.epochs asks for fewer
+    config.min_steps = 300  # lowered in proportion if you set --config.epochs
     config.max_steps = 1500
-    config.warmup = 0.05  # share of the steps; then a cosine to 0
+    config.warmup = 0.05  # share of the steps; then cosine decay to 0
 
-    # Of the labels, of every class at least one: chooses the setting and the
-    # best step. 10-per-class is 8 to learn from and 2 to choose by.
+    # Share of the labels, at least one per class, that chooses the setting and
+    # the best step. Of 10-per-class, 8 are learned from and 2 are held out.
     config.validation = 0.2
-    config.choose_by = "auto"  # loss, metric, or auto: below 200 images loss
-    config.eval_every = 25  # steps between two looks at that part
-    config.patience = 8  # looks without a better one: stop
-    config.encode_batch = 512  # images at once, without gradients
+    config.choose_by = "auto"  # loss, metric; auto: loss below 200 images
+    config.eval_every = 25  # steps between two validations
+    config.patience = 8  # validations without improvement before stopping
+    config.encode_batch = 512  # images encoded at once, without gradients
 
-    config.size = 0  # pixels of a side; 0: as the encoder was trained
+    config.size = 0  # side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
 
-    # Crops and flips of training, the run's own where None; for keypoints
-    # only with task.crops.
+    # Crops and flips during training; None: the run's own. For keypoints only
+    # with task.crops.
     config.view = sections.crops()
 
     config.augment = augment = ml_collections.ConfigDict()  # of keras-cv
     augment.name = "none"  # or randaugment
-    augment.magnitude = 0.5  # of randaugment, in [0, 1]
-    augment.operations = 2  # of randaugment, on every image
+    augment.magnitude = 0.5  # randaugment, in [0, 1]
+    augment.operations = 2  # randaugment, per image
     augment.mixup = 0.0  # alpha; 0: off
     augment.cutmix = 0.0  # alpha; 0: off
 
-    # Options of one task each; None leaves what is said here.
+    # Options of single tasks; None: the default named here.
     config.task = task = ml_collections.ConfigDict()
-    task.label_smoothing = placeholder(float)  # of classification, [0, 1); 0
-    task.class_weights = placeholder(str)  # of it: none, or balanced; none
-    task.confidence = placeholder(float)  # of detection, of what is shown; 0.3
-    task.pck_alpha = placeholder(float)  # of keypoints: right within; 0.1 sides
-    # of keypoints: crop, flip and turn, points move; with heatmaps alone
+    # classification: in [0, 1), default 0.
+    task.label_smoothing = placeholder(float)
+    # classification: none or balanced, default none.
+    task.class_weights = placeholder(str)
+    # detection: lowest score of a box to report, default 0.3.
+    task.confidence = placeholder(float)
+    # keypoints: distance within which a point is correct, default 0.1 sides.
+    task.pck_alpha = placeholder(float)
+    # keypoints: crop, flip and turn images with their points; heatmaps only.
     task.crops = placeholder(bool)
-    task.beam = placeholder(int)  # of transcription: prefixes followed; 1
-    task.head = placeholder(str)  # of keypoints: heatmap or vector; heatmap
+    # transcription: prefixes kept by the beam search, default 1.
+    task.beam = placeholder(int)
+    # keypoints: heatmap or vector, default heatmap.
+    task.head = placeholder(str)
 
-    # CSV beside the images of a folder; "": labels of the data itself.
-    config.labels_file = ""  # in the folder of the training images
-    config.test_labels_file = ""  # in that of the test images; "": same name
+    # CSV file in the folder of the training images; "": the dataset's labels.
+    config.labels_file = ""
+    config.test_labels_file = ""  # in the test folder; "": same name
 
     config.data = sections.data()
     return config

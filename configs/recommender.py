@@ -10,15 +10,15 @@ from configs import serve
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    # Of the events, the newest to judge by, and as many before them to choose
-    # settings and weights by.
+    # Share of the events, the newest, used for testing; as many before them
+    # are used to choose settings and weights.
     config.share = 0.1
-    config.seed = 0  # of the items that are hidden to stand for new ones
-    config.texts = ""  # run folder with an encoder of texts; "": TF-IDF alone
-    config.count = 10  # items of a list
-    config.again = False  # whether what a user has may be listed
-    # How much an event says, by its kind in the column `event`; others: 1.
-    # With several kinds `fit` goes on from here, by the held-out period.
+    config.seed = 0  # of the items that are hidden to act as new ones
+    config.texts = ""  # run folder with a text encoder; "": TF-IDF alone
+    config.count = 10  # items per list
+    config.again = False  # may list items that the user already has
+    # Weight of an event by its kind, the column `event`; others: 1. If there
+    # are several kinds, `fit` tunes these weights on the held-out period.
     config.events = {
         "view": 0.2,
         "click": 0.3,

@@ -8,39 +8,39 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
-    config.workers = 2  # threads that compute, each call with every core
-    config.timeout_s = 30.0  # from the start of a request to its answer
-    config.poll_s = 2.0  # seconds between two looks for new versions
-    config.load_s = 120.0  # seconds until a version that does not load failed
-    config.versions_kept = 1  # newest versions that are served
-    # NaN in JSON: null, or NaN as TensorFlow Serving, which is no valid JSON.
+    config.workers = 2  # threads that compute; each call may use every core
+    config.timeout_s = 30.0  # seconds from a request's start to its response
+    config.poll_s = 2.0  # seconds between two checks for new versions
+    config.load_s = 120.0  # seconds after which loading a version has failed
+    config.versions_kept = 1  # newest versions served
+    # How NaN is written in JSON: null, or NaN as by TensorFlow Serving, which
+    # is not valid JSON.
     config.nan = "null"
-    # After SIGTERM: seconds in which /readyz fails and each answer ends its
-    # connection, but new ones are still taken; then seconds for the requests
-    # in progress.
+    # After SIGTERM, seconds during which /readyz fails and each response closes
+    # its connection, while new requests are still accepted.
     config.drain_s = 0.0
-    config.grace_s = 30.0
+    config.grace_s = 30.0  # then, seconds to finish the requests in progress
 
     config.batching = batching = ml_collections.ConfigDict()
     batching.enabled = True
-    # Images computed at once; a request of more is computed alone.
+    # Images per batch; a larger request is computed alone.
     batching.max_batch = 64
-    # Milliseconds an idle worker waits for more requests to batch; while all
-    # are busy, requests wait and are joined anyhow.
+    # Milliseconds an idle worker waits for more requests to batch. While all
+    # workers are busy, waiting requests are batched anyway.
     batching.max_wait_ms = 0.0
 
     config.limits = limits = ml_collections.ConfigDict()
-    # Open at once, by REST and by gRPC each; fewer where `ulimit -n` is low.
+    # Open connections, for REST and gRPC each; fewer if `ulimit -n` is low.
     limits.connections = 512
-    limits.header_s = 10.0  # seconds until the head of a request has come
-    limits.body_s = 20.0  # seconds until its body has
-    # Seconds of a connection without a request: more than clients keep them,
-    # so that none is closed just when one is sent.
+    limits.header_s = 10.0  # seconds to receive a request's header
+    limits.body_s = 20.0  # seconds to receive its body
+    # Seconds until an idle connection is closed. Longer than clients keep
+    # theirs, so that none is closed just as a request is sent.
     limits.idle_s = 75.0
-    limits.requests = 256  # being read, waiting or computed; more get 503
+    limits.requests = 256  # being read, waiting or computed; others get 503
     limits.request_bytes = 32 * 2**20
-    limits.instances = 1024  # images of a request
+    limits.instances = 1024  # images per request
     limits.image_bytes = 16 * 2**20
-    # Of an image that comes as numbers; for files see max_pixels of `export`.
+    # Per image sent as numbers; for files see max_pixels of `export`.
     limits.pixels = 100_000_000
     return config

@@ -1,6 +1,6 @@
 """The systems of `byol_tf system`, by name."""
 
-# Of each system its verbs, and the flags they take besides --data and --run.
+# The verbs of each system, with the flags they take besides --data and --run.
 SYSTEMS = {
     "customer_service": {
         "fit": (),
@@ -22,7 +22,7 @@ SYSTEMS = {
     },
     "explore": {"run": ()},  # the only verb may be left out
 }
-# Verbs that take nothing that was fitted before, by system.
+# Verbs that work before `fit`, by system.
 FIRST = {name: ("fit",) for name in SYSTEMS} | {
     "code_search": ("fit", "evaluate"),
     "explore": ("run",),

@@ -64,8 +64,8 @@ def test_alone_it_names_every_command_and_recipe(fakes):
     [
         ("pretrain", "augment.flip=0.5", "probability"),
         ("evaluate", "view.area", "of the crop, share of the image"),
-        ("finetune", "data.layout", "Of a folder: table"),
-        ("tune", "prune.enabled=True", "end what is below the median"),
+        ("finetune", "data.layout", "Folders: table"),
+        ("tune", "prune.enabled=True", "stop trials below the median"),
     ],
 )
 def test_help_lists_the_fields_with_what_they_mean(name, field, comment, fakes):
