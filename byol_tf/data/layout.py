@@ -245,7 +245,7 @@ def _no_split(directory, split, folders):
         return text
     return (
         f"{text}. Make one, or leave the name of the test split empty to hold "
-        "out some of the training images"
+        "out some of the training examples"
     )
 
 

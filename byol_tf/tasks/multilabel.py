@@ -71,7 +71,7 @@ class MultiLabel(VectorTask):
         )
         if unknown:
             raise ValueError(
-                f"{labelled.examples.name} has tags that the training images "
+                f"{labelled.examples.name} has tags that the training examples "
                 f"lack: {some(unknown, 5)}"
             )
         targets = np.full((len(names), len(index)), np.nan, np.float32)

@@ -147,15 +147,15 @@ def diagnose_images(images: np.ndarray) -> Diagnosis | None:
     if len(flat) > 1 and (flat == flat[0]).all():
         return Diagnosis(
             "identical_images",
-            f"the {len(flat)} training images that were looked at are the "
-            "same. Check data.dir and how the images were written",
+            f"the {len(flat)} training examples that were looked at are the "
+            "same. Check data.dir and how the files were written",
         )
     blank = float((flat == flat[:, :1]).all(axis=1).mean())
     if blank >= BLANK_SHARE:
         return Diagnosis(
             "constant_images",
-            f"{blank:.0%} of the training images that were looked at have one "
-            "colour throughout. Check data.dir and how the images were "
+            f"{blank:.0%} of the training examples that were looked at have "
+            "one value throughout. Check data.dir and how the files were "
             "written",
         )
     return None

@@ -55,8 +55,8 @@ def test_tags_that_cannot_be_learned_are_an_error(images, message):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (with_table(labels=("red;blue",)), "training images lack: 'blue'"),
-        (in_folders([0], ("red+blue",)), "training images lack: 'blue'"),
+        (with_table(labels=("red;blue",)), "training examples lack: 'blue'"),
+        (in_folders([0], ("red+blue",)), "training examples lack: 'blue'"),
         (with_table(red=("1",)), "lacks the column 'round'"),
     ],
 )

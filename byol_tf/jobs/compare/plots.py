@@ -99,7 +99,7 @@ def _draw_accuracies(axes, variants, accuracies):
             )
     axes.set_yticks(rows, list(variants))
     axes.set_ylim(len(variants) - 0.5, -0.5)
-    axes.set_xlabel("accuracy (%), test images")
+    axes.set_xlabel("accuracy (%), test examples")
     axes.legend(frameon=False, fontsize=8.5)
 
 
@@ -121,6 +121,6 @@ def _draw_curves(axes, curves):
         )
     axes.set_xlim(left=0)
     axes.set_xlabel("minutes of training")
-    axes.set_ylabel("kNN accuracy (%), held-out training images")
+    axes.set_ylabel("kNN accuracy (%), held-out training examples")
     if axes.has_data():
         axes.legend(frameon=False, fontsize=8.5)

@@ -47,8 +47,8 @@ COLUMNS = (
     Column("linear_accuracy", "linear %", 100, 1),
 )
 NOTES = (
-    "Mean ± standard deviation over the seeds. Accuracies on the test images. "
-    "Spread of the representation and of the target's projections: 1 is full, "
+    "Mean ± standard deviation over the seeds. Accuracies on the test "
+    "examples. Spread of the representation and of the target's projections: 1 is full, "
     "0 is collapsed. Rank: effective rank of the representation. Memory: most "
     "that the process had resident.",
 )

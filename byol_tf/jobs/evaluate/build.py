@@ -79,7 +79,7 @@ def _with_batch(settings, examples):
     sgd = settings.sgd
     if not sgd.epochs or sgd.batch_size <= examples:
         return settings
-    print(f"sgd.batch_size: {examples}, all labelled training images.")
+    print(f"sgd.batch_size: {examples}, all labelled training examples.")
     sgd = dataclasses.replace(sgd, batch_size=max(examples, 1))
     return dataclasses.replace(settings, sgd=sgd)
 

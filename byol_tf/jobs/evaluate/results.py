@@ -45,8 +45,8 @@ def checked_test(test: Examples, train: Examples) -> Examples:
         test = test.subset(np.flatnonzero(known))
     if test.labels.max() >= train.num_classes:
         raise ValueError(
-            f"the test images of {test.name} have labels up to "
-            f"{test.labels.max()}, the training images only up to "
+            f"the test examples of {test.name} have labels up to "
+            f"{test.labels.max()}, the training examples only up to "
             f"{train.num_classes - 1}"
         )
     return test
@@ -154,9 +154,9 @@ def table(result: Mapping) -> str:
         [
             format_table(cells, columns),
             "",
-            f"Accuracy on {result['test_images']} test images of "
+            f"Accuracy on {result['test_images']} test examples of "
             f"{result['data']}, with its {100 * level:g} % interval; chosen on "
-            f"{result['held_out']} of {result['images']} training images: "
+            f"{result['held_out']} of {result['images']} training examples: "
             + ", ".join(_told(method, row[method]) for method in row)
             + ".",
         ]
@@ -167,7 +167,7 @@ def draw(result: Mapping, target, data: str) -> None:
     """Draws the confusion of a result to a path or binary file."""
     part = result["confusion"]
     names = part["class_names"]
-    title = f"{part['encoder']}, {COLUMNS[part['method']]}, test images of "
+    title = f"{part['encoder']}, {COLUMNS[part['method']]}, test examples of "
     confusion.draw_confusion(
         np.array(part["matrix"]), target, class_names=names, title=title + data
     )

@@ -67,7 +67,7 @@ class LinearEvaluation:
         labels = self.train.labels
         if len(np.unique(labels)) < 2 or labels.min() < 0:
             raise ValueError(
-                "linear evaluation needs labelled training images of two "
+                "linear evaluation needs labelled training examples of two "
                 f"classes or more; {self.train.name} has labels of "
                 f"{len(np.unique(labels[labels >= 0]))} (see data.labels and "
                 "the sub-folders of a folder)"

@@ -125,7 +125,7 @@ def pretraining(
     if train.num_examples < micro_batch:
         raise ValueError(
             f"batch_size={config.batch_size} needs at least {micro_batch} "
-            f"training images; {train.name} has {train.num_examples}"
+            f"training examples; {train.name} has {train.num_examples}"
         )
     modality = load_modality(config.modality)
     fitted = modality.fit(train, config)

@@ -179,7 +179,7 @@ def _early_and_late(job, watch):
     canvas = grids.on_canvas(drawn)
     canvas = canvas.reshape(*rows.shape, *canvas.shape[1:])
     title = (
-        "Nearest neighbours of training images: the "
+        "Nearest neighbours of training examples: the "
         f"{BESIDE} early in training, then the {BESIDE} at the end"
     )
     return {title: _png(grids.neighbours_grid, canvas[:, 0], canvas[:, 1:])}

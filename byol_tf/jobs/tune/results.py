@@ -123,8 +123,8 @@ def notes(result: Mapping) -> list[str]:
         f"{len(states)} trials: {states.count('complete')} finished, "
         f"{states.count('pruned')} ended early, {states.count('fail')} "
         f"failed. The best by {_OBJECTIVES[result['objective']]} is trial "
-        f"{result['best']}. Linear accuracy is that of the test images, which "
-        "chose nothing."
+        f"{result['best']}. Linear accuracy is that of the test examples, "
+        "which chose nothing."
     ]
     for key, (name, _) in PREDICTORS.items():
         found = result["predicts_linear_accuracy"][key]

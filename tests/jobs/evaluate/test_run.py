@@ -117,7 +117,7 @@ def test_the_table_has_a_row_for_each_encoder(finished):
     accuracy = finished[2]["results"]["pretrained"]["sgd"]["accuracy"]
     assert f"{100 * accuracy:.1f} % [" in table
     assert "linear (SGD)" in table and "raw pixels" in table
-    assert "12 of 120 training images" in table
+    assert "12 of 120 training examples" in table
 
 
 def test_the_encoder_stays_bit_for_bit_as_it_was(finished):
