@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from benchmarks import (
@@ -21,6 +22,7 @@ from benchmarks import (
     report,
     startup,
     step,
+    strings,
 )
 from benchmarks.contest import Contest, Contestant
 from benchmarks.workers import protocol
@@ -367,3 +369,28 @@ def test_the_curve_over_labels_is_made_of_fine_tunings():
     assert given["--config.learning_rates"] == "(0.1,0.03,)"
     # The last step is taken.
     assert given["--config.eval_every"] == given["--config.max_steps"] == "150"
+
+
+def test_strings_are_made_of_few_recordings_of_one_speaker(tmp_path):
+    for number in range(12):
+        sound = np.full(800, (1 + number) / 100)
+        soundfile.write(tmp_path / f"{number}.wav", sound, 8000)
+    rows = [
+        {
+            "path": f"{number}.wav",
+            "label": "ab"[number % 2],
+            "speaker": f"s{number // 6}",
+        }
+        for number in range(12)
+    ]
+    rng = np.random.default_rng(0)
+    few = strings.few(rows, 2, rng)
+    assert sorted(row["label"] for row in few) == ["a", "a", "b", "b"]
+    for _ in range(20):
+        text, speaker = strings.write(tmp_path / "x.wav", few, tmp_path, rng)
+        said = {row["label"] for row in few if row["speaker"] == speaker}
+        assert set(text.split()) <= said and 1 <= len(text.split()) <= 5
+        seconds = soundfile.info(tmp_path / "x.wav").duration
+        # A tenth of a second each, a pause before each and at the end.
+        count = len(text.split())
+        assert 0.08 * count + 0.05 < seconds < 0.42 * count + 0.31

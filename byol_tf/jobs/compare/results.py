@@ -48,9 +48,9 @@ COLUMNS = (
 )
 NOTES = (
     "Mean ± standard deviation over the seeds. Accuracies on the test "
-    "examples. Spread of the representation and of the target's projections: 1 is full, "
-    "0 is collapsed. Rank: effective rank of the representation. Memory: most "
-    "that the process had resident.",
+    "examples. Spread of the representation and of the target's projections: "
+    "1 is full, 0 is collapsed. Rank: effective rank of the representation. "
+    "Memory: most that the process had resident.",
 )
 _MEASURED = ("feature_std", "effective_rank", "few_shot_accuracy")
 _MEASURED += ("knn_accuracy", "linear_accuracy")
