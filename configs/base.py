@@ -42,7 +42,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.name = "fashion_mnist"  # dataset name, for embedded and tfds
     # Folder (tfds, folder, tfrecord), .npz file (arrays) or CSV file of labels.
     data.dir = ""
-    # Audio: cut longer recordings into rows of this length; 0: do not cut.
+    # Audio: cut longer recordings into rows of this length, in training and
+    # when predicting and embedding; 0: do not cut.
     data.window_seconds = 0.0
     data.features = "image,label"  # tfrecord: names of the input and the label
     data.train_split = "train"
@@ -108,7 +109,8 @@ def get_config() -> ml_collections.ConfigDict:
     audio.rate = 16000  # sampling rate in Hz; sounds are resampled to it
     audio.channel = -1  # channel to use, counted from 0; -1: mean of all
     audio.max_seconds = 60.0  # longer files are not decoded
-    # In training, cut pauses that are 30 dB below the loud parts.
+    # Cut pauses that are 30 dB below the loud parts, in training and from files
+    # that are predicted, embedded or served, but not transcribed.
     audio.skip_silence = False
     audio.seconds = 0.96  # input length; longer sounds are cut to the middle
     audio.window = 1024  # samples per frame, a power of two

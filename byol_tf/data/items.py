@@ -3,7 +3,7 @@
 import io
 import os
 import pathlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,8 @@ from absl import logging
 from byol_tf.data.arrays import array_splits, load_arrays
 from byol_tf.data.cells import check_column, read_cells
 from byol_tf.data.decoder import Decoder
+from byol_tf.data.recordings.cutting import names_of_parts, part_of
+from byol_tf.data.recordings.decode import Piece
 from byol_tf.data.rows import size_and_time
 from byol_tf.data.table_layout import listed_files
 from byol_tf.data.texts import TEXT, find_tables, root_and_tables
@@ -19,7 +21,7 @@ from byol_tf.lines import printable
 
 
 class Items:
-    """Files of a folder.
+    """Files of a folder, or parts of them, see `names_of_parts`.
 
     Attributes:
         folder: that the names are relative to.
@@ -32,7 +34,11 @@ class Items:
 
     def read(self, name: str) -> os.PathLike | bytes:
         """Gives the path or the bytes of a file, as modalities decode it."""
-        return self.folder / name
+        file, seconds = part_of(name)
+        if not seconds:
+            return self.folder / name
+        start, end = seconds.values()
+        return Piece(str(self.folder / file), start, end - start)
 
     def said(self, name: str) -> str:
         """The name, with what a person knows it by."""
@@ -40,7 +46,7 @@ class Items:
 
     def stat(self, name: str) -> tuple[int, int]:
         """Gives size and time of the last change, see `size_and_time`."""
-        return size_and_time(self.folder / name)
+        return size_and_time(self.folder / part_of(name)[0])
 
 
 class ArrayItems(Items):
@@ -126,6 +132,7 @@ def find_items(
     extensions: Collection[str],
     noun: str,
     column: str | None = None,
+    cut: Callable | None = None,
 ) -> Items:
     """Finds all that there is to embed or predict.
 
@@ -136,6 +143,7 @@ def find_items(
         noun: what an item is, such as "image".
         column: of tables whose cells are items, "" for the usual one; None
             for files alone.
+        cut: how a file becomes several items, see `Decoder.cut`.
 
     Raises:
         ValueError: there is no such thing, or nothing in it.
@@ -144,7 +152,8 @@ def find_items(
         return ArrayItems(data, noun)
     if column is not None and _in_tables(data):
         return CellItems(data, column)
-    return Items(*listed_files(data, extensions, noun))
+    folder, names = listed_files(data, extensions, noun)
+    return Items(folder, names_of_parts(folder, names, cut) if cut else names)
 
 
 def items_of(

@@ -134,7 +134,8 @@ class Modality(Protocol):
     `steps(lengths)` says how many steps rows of some lengths become. Its
     `decoder` takes `whole=True` for rows that are not cut. A long row is
     predicted in `parts(row, sizes)`: pairs of what is said of a part, such as
-    its `start` and `end`, and the part. Rows that go on have
+    its `start` and `end`, and the part. `cut(sizes)` says how a file
+    becomes several rows, as `Decoder.cut`, or None. Rows that go on have
     `stream(source, rate, sizes)`, the blocks of a binary file. Those that can
     be played have `player(row, preprocessor)`, a WAV file for reports.
 

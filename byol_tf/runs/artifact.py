@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -88,6 +88,12 @@ class Encoder:
         if isinstance(rows, np.ndarray):
             return rows
         return batch_of(rows, self.spec)
+
+    @property
+    def cut(self) -> Callable | None:
+        """How a file becomes several rows, see `Decoder.cut`; or None."""
+        cut = getattr(self.modality, "cut", None)
+        return cut and cut(self.sizes)
 
     def origin(self, data: bytes | str | os.PathLike):
         """What results are turned back by, by name; of an image its `size`."""
@@ -246,7 +252,11 @@ class Encoder:
     def resized(self, **sizes) -> "Encoder":
         """With other sizes, such as `max_pixels`; 0 keeps what there is."""
         given = {key: value for key, value in sizes.items() if value}
-        about = {**self.about, "sizes": {**self.sizes, **given}}
+        return self.with_sizes(**given)
+
+    def with_sizes(self, **sizes) -> "Encoder":
+        """With these sizes, whatever they were."""
+        about = {**self.about, "sizes": {**self.sizes, **sizes}}
         return dataclasses.replace(self, about=about)
 
     def save(

@@ -12,6 +12,7 @@ from PIL import Image
 
 from byol_tf.data.annotations.coco import read_coco
 from byol_tf.data.items import Items, find_items
+from byol_tf.data.recordings.cutting import part_of
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import to_json, whole_file, write_csv, write_text
@@ -46,8 +47,8 @@ def predict_folder(
 
     A row for each file, or for each of its predictions: `path` within the
     folder, `status` ("ok", or why it could not be read), and the columns of
-    the task. Of a sound that is cut at its pauses a row for each part, with
-    its `start` and `end` in seconds.
+    the task. Of a sound that is cut, at its pauses or as the encoder was
+    trained, a row for each part, with its `start` and `end` in seconds.
 
     Args:
         classifier: a model with a task, see `load_classifier`.
@@ -91,7 +92,11 @@ def predict_folder(
         if tiles is not None:
             return _tiles(classifier, file, tiles)
         row, origin = classifier.decode(file), classifier.origin(file)
-        return [(*part, origin) for part in _parts(classifier, row)]
+        _, seconds = part_of(path)
+        return [
+            ({**seconds, **also}, part, origin)
+            for also, part in _parts(classifier, row)
+        ]
 
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
@@ -138,6 +143,7 @@ def _items(data, classifier):
         classifier.modality.extensions,
         classifier.noun,
         classifier.sizes.get("column"),
+        classifier.cut,
     )
     return items, {name: i + 1 for i, name in enumerate(items.names)}
 
@@ -224,9 +230,10 @@ def _several(rows):
 
 
 def _write(target, rows):
-    columns = next((list(row) for *_, row in rows if row), [])
+    # The longest: of sounds that are cut, short ones have no times.
+    columns = max((list(row) for *_, row in rows), key=len, default=[])
     lines = (
-        (path, status, *(row.get(column, "") for column in columns))
+        (part_of(path)[0], status, *(row.get(key, "") for key in columns))
         for path, status, row in rows
     )
     write_csv(target, [(*WRITTEN, *columns), *lines])

@@ -20,6 +20,8 @@ from byol_tf.checks import check_number
 from byol_tf.data.items import Items
 from byol_tf.data.label_table import read_label_table
 from byol_tf.data.layout import labels_of
+from byol_tf.data.recordings.cutting import part_of
+from byol_tf.data.recordings.decode import Piece
 from byol_tf.data.table_layout import FILE, LABEL_COLUMN
 from byol_tf.files import write_text
 from byol_tf.lines import printable
@@ -161,11 +163,18 @@ def write_map(
 def _addresses(files) -> list[str]:
     """Addresses of files for a browser on this machine, "" of other rows."""
     return [
-        pathlib.Path(file).resolve().as_uri()
+        pathlib.Path(file).resolve().as_uri() + _seconds(file)
         if isinstance(file, str | os.PathLike)
         else ""
         for file in files
     ]
+
+
+def _seconds(file):
+    """What of a file is played."""
+    if not isinstance(file, Piece):
+        return ""
+    return f"#t={file.start:g},{file.start + file.seconds:g}"
 
 
 def _render(**values):
@@ -206,8 +215,9 @@ def _labels_of_table(paths, file):
         table = None
     if table is None or LABEL_COLUMN not in table.columns:
         return [], ()
+    files = [part_of(path)[0] for path in paths]
     cells = (*table.columns[LABEL_COLUMN], "")  # the last is that of row -1
-    known = [cells[row] for row in table.rows_of(paths)]
+    known = [cells[row] for row in table.rows_of(files)]
     names = tuple(sorted(set(known) - {""}))
     number = {name: place for place, name in enumerate(names)}
     return [number.get(cell, -1) for cell in known], names

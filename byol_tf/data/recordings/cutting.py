@@ -2,11 +2,16 @@
 
 import dataclasses
 import os
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from byol_tf.data.recordings.decode import Piece
 
+# Of a part's name: "long.wav@10-20", seconds.
+_PART = re.compile(r"(.+)@([0-9.]+)-([0-9.]+)", re.DOTALL)
 _QUIET = 1e-3  # of the power of the loud windows: 30 dB below
 _BLOCK = 2**20  # samples that are read at once
 
@@ -62,3 +67,42 @@ class Cutting:
             place += len(block)
         power = power[:count]
         return power >= max(_QUIET * np.quantile(power, 0.9), 1e-8 * size)
+
+
+def names_of_parts(
+    folder: str | os.PathLike, names: Sequence[str], cut: Callable
+) -> list[str]:
+    """Names of the parts of files, such as "long.wav@10-20", in seconds.
+
+    A file that is one row keeps its name; one of silence alone has all its
+    parts.
+
+    Args:
+        folder: that the names of the files are relative to.
+        names: of the files.
+        cut: see `Cutting`.
+    """
+
+    def parts(name):
+        file = os.path.join(folder, name)
+        found = cut(file) or dataclasses.replace(cut, loud=False)(file)
+        return [_name(name, part) for part in found]
+
+    with ThreadPoolExecutor() as pool:
+        return [part for found in pool.map(parts, names) for part in found]
+
+
+def part_of(name: str) -> tuple[str, dict[str, float]]:
+    """The file of a part by its name, and `start` and `end` if it is one."""
+    found = _PART.fullmatch(name)
+    if found is None:
+        return name, {}
+    file, *seconds = found.groups()
+    return file, dict(zip(("start", "end"), map(float, seconds), strict=True))
+
+
+def _name(name, part):
+    if not isinstance(part, Piece):
+        return name
+    ends = part.start, part.start + part.seconds
+    return "{}@{:g}-{:g}".format(name, *(round(end, 3) for end in ends))

@@ -7,8 +7,9 @@ STEP = 0.01  # seconds in which loudness is measured
 PAUSE = 0.3  # seconds of silence that are a pause
 AROUND = 0.15  # seconds that are kept before and after what is loud
 LONGEST = 12.0  # seconds of a part
-_QUIET = 1e-3  # of the power of the loud steps: 30 dB below
-_LEAST = 1e-8  # of the power of a full scale: what is below is no sound
+QUIET = 1e-3  # of the power of the loud steps: 30 dB below
+LOUD = 0.95  # of the steps, from the quietest: where the loud ones begin
+LEAST = 1e-8  # of the power of a full scale: what is below is no sound
 
 
 def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
@@ -22,7 +23,7 @@ def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
         rate: samples a second.
     """
     power = _power(sound, rate)
-    limit = max(_QUIET * np.quantile(power, 0.95), _LEAST)
+    limit = max(QUIET * np.quantile(power, LOUD), LEAST)
     loud = power >= limit
     for start, stop in _runs(~loud):
         inner = start > 0 and stop < len(loud)

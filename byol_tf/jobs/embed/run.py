@@ -74,7 +74,11 @@ def embed_folder(
     """
     column = encoder.sizes.get("column")
     items = find_items(
-        directory, encoder.modality.extensions, encoder.noun, column
+        directory,
+        encoder.modality.extensions,
+        encoder.noun,
+        column,
+        encoder.cut,
     )
     extract = extract or FeatureExtractor(
         encoder.model, encoder.preprocessor, batch_size

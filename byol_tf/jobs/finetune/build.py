@@ -97,6 +97,8 @@ def fine_tuning(
         decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)
+    if not kind.sequences:
+        encoder = _in_windows(encoder, run.data.window_seconds)
     held_out = groups and groups.a_fifth(images, config.seed)
     if groups:
         print(f"Test: {groups.column} {', '.join(held_out)}.")
@@ -133,6 +135,13 @@ def fine_tuning(
             "groups": groups and {groups.column: list(held_out)},
         },
     )
+
+
+def _in_windows(encoder, seconds):
+    """With sounds cut into rows of so many seconds; None leaves it."""
+    if seconds in (None, encoder.sizes.get("window_seconds", 0)):
+        return encoder
+    return encoder.with_sizes(window_seconds=float(seconds))
 
 
 def _encoder(config, workdir, kind, options):
@@ -313,6 +322,8 @@ def predicted(
     limit = int((config.data.max_megapixels or 0) * 10**6)
     if classifier.task.sequences:
         classifier = classifier.resized(max_seconds=LONGEST)
+    else:
+        classifier = _in_windows(classifier, config.data.window_seconds)
     done = prediction.predict_folder(
         classifier.resized(max_pixels=limit),
         directory,

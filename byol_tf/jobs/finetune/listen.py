@@ -61,6 +61,8 @@ def events(
 
 
 def _of_file(classifier, path):
-    row = classifier.resized(max_seconds=LONGEST).decode(path)
+    # As it goes on: with its pauses, or the times would be those of no file.
+    whole = classifier.with_sizes(max_seconds=LONGEST, skip_silence=False)
+    row = whole.decode(path)
     step = _BLOCK * classifier.sizes["rate"]
     return [row[start : start + step] for start in range(0, len(row), step)]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from byol_tf.data.recordings.decode import LEAST_SECONDS, RATES
+from byol_tf.modalities.audio.graph_pauses import without_pauses
 from byol_tf.modalities.signature import OK
 
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE  # codes of formats
@@ -36,6 +37,7 @@ def decode_wav(
     samples: int | None,
     max_seconds: float,
     channel: int,
+    skip_silence: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes WAV files, PCM of 8 to 32 bits or floats, to middle windows.
 
@@ -45,6 +47,7 @@ def decode_wav(
         samples: of each window, see `logmel.windows`; None for whole sounds.
         max_seconds: longer files are refused.
         channel: that is taken; -1 for the mean of all.
+        skip_silence: whether pauses are taken out before.
 
     Returns:
         float32 `[n, samples]`, zeros where a file cannot be read, ragged if
@@ -57,7 +60,7 @@ def decode_wav(
         status = _status(data, head, max_seconds, channel)
         found, status = tf.cond(
             status == OK,
-            lambda: _window(data, head, rate, samples, channel),
+            lambda: _window(data, head, rate, samples, channel, skip_silence),
             lambda: (silence, status),
         )
         return tf.ensure_shape(found, shape), status
@@ -147,8 +150,9 @@ def _status(data, head, max_seconds, channel):
     return status
 
 
-def _window(data, head, rate, samples, channel):
+def _window(data, head, rate, samples, channel, skip_silence):
     """The middle window at `rate`, and a status."""
+    whole = skip_silence or not samples
     width = head.bits // 8
     frame = width * head.channels
     there = tf.cast(tf.strings.length(data), tf.int64) - head.first
@@ -164,14 +168,17 @@ def _window(data, head, rate, samples, channel):
     good = tf.reduce_all(tf.math.is_finite(one))
     window = tf.cond(
         tf.equal(head.rate, rate),
-        lambda: _middle(one, length, samples) if samples else one,
+        lambda: one if whole else _middle(one, length, samples),
         lambda: (
-            _resampled(one, ratio, out, samples)
-            if samples
-            else _resampled_whole(one, ratio, out)
+            _resampled_whole(one, ratio, out)
+            if whole
+            else _resampled(one, ratio, out, samples)
         ),
     )
     window = tf.clip_by_value(window, -1.0, 32_767 / 32_768)
+    if skip_silence:
+        window = without_pauses(window, rate)
+        window = _middle(window, tf.size(window, tf.int64), samples)
     window = tf.where(good, window, 0.0)
     return window, tf.where(good, OK, "it has NaN or infinite samples")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.recordings.cutting import Cutting
 from byol_tf.data.recordings.decode import SCALE, Reading
 from byol_tf.modalities.audio.graph_wav import decode_wav
 from byol_tf.modalities.audio.logmel import LogMel, windows
@@ -15,7 +16,13 @@ from byol_tf.modalities.contract import Card
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
 SOUNDS, FILES = "sounds", "bytes"
+# Of sizes: whether pauses are taken out, and seconds of a row of a file.
+SKIPS, WINDOW = "skip_silence", "window_seconds"
 FORMS = ("saved_model", "graph")
+_PAUSES = (
+    "\n- It was trained on sounds without pauses. Those of WAV files are taken "
+    "out here as well; waveforms are taken as they are."
+)
 NOT_FINITE = "NaN or infinite samples"
 _FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
 
@@ -30,7 +37,11 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
             "rate": section.audio.rate,
             "max_seconds": float(section.audio.max_seconds),
             "channel": section.audio.channel,
+            SKIPS: bool(section.audio.skip_silence),
+            WINDOW: float(section.data.window_seconds),
         }
+    if isinstance(preprocessor, WholeLogMel):
+        known |= {SKIPS: False, WINDOW: 0.0}
     return known
 
 
@@ -80,7 +91,8 @@ def card(about: Mapping) -> Card:
         f"- It takes one channel at {rate} samples a second, float32 in "
         f"[-1, 1], and hears {seconds}: the middle of a longer sound.\n"
         "- WAV files may have any sample rate; other formats are refused. An "
-        "unreadable file fails alone: its row is NaN and its status says why.",
+        "unreadable file fails alone: its row is NaN and its status says why."
+        + (_PAUSES if about["sizes"].get(SKIPS) else ""),
     )
 
 
@@ -135,6 +147,7 @@ def _waveforms(prepare, length, window):
 def _of_files(preprocessor, sizes):
     rate, window = preprocessor.rate, preprocessor.samples
     limits = float(sizes["max_seconds"]), int(sizes["channel"])
+    limits += (sizes.get(SKIPS, False),)
 
     def read(files):
         sounds, status = decode_wav(files, rate, window, *limits)
@@ -144,7 +157,10 @@ def _of_files(preprocessor, sizes):
         {FILES: tf.TensorSpec([None], tf.string, FILES)},
         read,
         {FILES: _FILES},
-        of_rows=lambda rows: [wav(row, rate) for row in rows],
+        # Of rows without pauses some are taken out again, of quieter ones.
+        of_rows=None
+        if limits[-1]
+        else lambda rows: [wav(row, rate) for row in rows],
         has_status=True,
     )
 
@@ -229,4 +245,11 @@ def wav(row: np.ndarray, rate: int) -> bytes:
 
 def _reading(sizes):
     keys = "rate", "max_seconds", "channel"
-    return Reading(*(sizes[key] for key in keys))
+    skips = sizes.get(SKIPS, False)
+    return Reading(*(sizes[key] for key in keys), skip_silence=skips)
+
+
+def cut(sizes: Mapping) -> Cutting | None:
+    """How files become rows of some seconds; None where a file is one."""
+    seconds = sizes.get(WINDOW)
+    return Cutting(seconds, sizes.get(SKIPS, False)) if seconds else None

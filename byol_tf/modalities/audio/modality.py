@@ -59,6 +59,7 @@ class AudioModality:
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)
+    cut = staticmethod(inputs.cut)
     card = staticmethod(inputs.card)
     levels = staticmethod(encoder.levels)
     inputs = staticmethod(inputs.inputs)  # last: it hides the module

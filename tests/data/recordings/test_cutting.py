@@ -7,9 +7,12 @@ import pytest
 import soundfile
 
 from byol_tf.data.arrays import load_arrays
+from byol_tf.data.items import find_items
+from byol_tf.data.recordings.cutting import Cutting
 from byol_tf.data.recordings.decode import Piece, Reading
-from byol_tf.data.rows import Unreadable
+from byol_tf.data.rows import Unreadable, size_and_time
 from byol_tf.data.sources import load
+from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.modality import AUDIO
 from configs import base
 
@@ -67,6 +70,11 @@ def test_a_sound_that_has_a_text_is_not_cut(folder):
     assert whole.cut is None and not whole.decode.skip_silence
     cut = AUDIO.decoder(options)
     assert cut.cut.loud and cut.decode.skip_silence
+    layer = LogMel(rate=RATE, high=0.0)
+    sizes = AUDIO.sizes((None,), options, layer)
+    assert AUDIO.cut(sizes) == Cutting(4.0, True) and sizes["skip_silence"]
+    sizes |= AUDIO.sizes((None,), preprocessor=AUDIO.sequence(layer))
+    assert AUDIO.cut(sizes) is None and not sizes["skip_silence"]
 
 
 def test_what_is_left_is_a_window_if_it_is_half_as_long(folder):
@@ -81,6 +89,21 @@ def test_silent_windows_are_left_out_on_request(tmp_path):
     found = read(tmp_path, window_seconds=2.0, skip_silence=True)
     assert [found.rows[row].start for row in range(3)] == [0, 6, 8]
     assert read(tmp_path, window_seconds=2.0).num_examples == 5
+
+
+def test_parts_are_items_by_the_name_of_their_seconds(folder):
+    quiet = np.zeros(9 * RATE, np.int16)
+    soundfile.write(folder / "quiet.wav", quiet, RATE)
+    items = find_items(folder, (".wav", ".flac"), "sound", cut=Cutting(4, True))
+    assert items.names == [
+        *(f"a/long.flac@{part}" for part in ("0-4", "4-8", "8-10.6")),
+        *("a/short.wav", "b/bad.wav", "quiet.wav@0-4", "quiet.wav@4-8"),
+    ]
+    part = items.read("a/long.flac@8-10.6")
+    assert Reading(RATE)(part)[0] == 64_000 % 30_000 - 15_000
+    assert items.read("a/short.wav") == folder / "a" / "short.wav"
+    whole = size_and_time(folder / "quiet.wav")
+    assert items.stat("quiet.wav@4-8") == whole
 
 
 def test_pauses_are_taken_out_on_request():

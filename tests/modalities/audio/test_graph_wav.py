@@ -86,7 +86,7 @@ def test_further_chunks_are_passed_over(decode):
     assert list(status.numpy()) == [b"ok", b"ok"]
 
 
-def test_bad_files_fail_alone(decode):
+def test_bad_batchfail_alone(decode):
     good = wav(np.arange(3000, dtype=np.int16), RATE)
     lies = good[:40] + (10**8).to_bytes(4, "little") + good[44:]
     no_rate = good[:24] + bytes(4) + good[28:]
@@ -109,3 +109,23 @@ def test_samples_that_are_no_numbers_are_refused(decode):
     samples[7] = np.nan
     _, (status,) = decode([file_of(samples, RATE, "FLOAT")])
     assert status == b"it has NaN or infinite samples"
+
+
+@pytest.mark.parametrize("rate", [RATE, 11_025])
+def test_pauses_are_taken_out_as_of_rows(rate):
+    rng = np.random.default_rng(0)
+    gains = np.repeat([0, 1, 0, 1, 0, 1e-6, 1], [9, 21, 25, 3, 70, 40, 33])
+    loud = np.repeat(gains * rng.uniform(0.3, 1, len(gains)), rate // 100)
+    sound = 0.3 * loud * tones(rate, seconds=2.2)[: len(loud), 0]
+    files = [
+        file_of(each, rate, "PCM_16")
+        for each in (sound, sound[: rate // 3], np.zeros(rate), tones(rate))
+    ]
+    decode = tf.function(decode_wav, autograph=False)
+    batch = tf.constant(files)
+    found, status = decode(batch, RATE, SAMPLES, 3.0, -1, True)
+    assert set(status.numpy()) == {b"ok"}
+    rows = [Reading(RATE, 3.0, skip_silence=True)(data) for data in files]
+    assert len(rows[0]) < 0.75 * RATE * len(sound) / rate
+    atol = 2**-15 if rate == RATE else 0.01
+    np.testing.assert_allclose(found, middles(rows, SAMPLES), atol=atol)

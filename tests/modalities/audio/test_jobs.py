@@ -14,6 +14,7 @@ from PIL import Image
 
 from byol_tf import load_encoder
 from byol_tf.jobs.embed import build as embed_build
+from byol_tf.jobs.embed.run import embed_folder
 from byol_tf.jobs.evaluate import build as evaluate_build
 from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
@@ -23,6 +24,7 @@ from byol_tf.modalities.audio.inputs import wav
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
+from byol_tf.search.table import Embeddings
 from configs import base, embed, eval_linear, export, finetune
 from tests.support.runs import tiny_config
 
@@ -169,6 +171,48 @@ def test_exports_give_the_vectors_of_each_file_alone(folder, vectors):
     )
     card = (target / "1" / "assets.extra" / "model_card.md").read_text()
     assert "turns every sound into" in card and "image" not in card.lower()
+
+
+def test_long_files_are_rows_of_some_seconds_as_in_training(
+    folder, classifier, tmp_path
+):
+    time = np.arange(RATE) / RATE
+    tones = [8000 * np.sin(2 * np.pi * hertz * time) for hertz in (300, 1500)]
+    sound = np.int16(np.concatenate([tones[0], 0 * time, tones[1]]))
+    (tmp_path / "long.wav").write_bytes(wav(sound, RATE))
+    (tmp_path / "a.wav").write_bytes(wav(sound[: RATE // 2], RATE))
+    options = {"window_seconds": 1.0, "max_seconds": 2.0}
+    heard = classifier.with_sizes(skip_silence=True, **options)
+    predict_folder(heard, tmp_path, tmp_path / "p.csv")
+    with open(tmp_path / "p.csv", newline="") as file:
+        found = [list(row.values())[:5] for row in csv.DictReader(file)]
+    assert found == [
+        ["a.wav", "ok", "", "", "low"],
+        ["long.wav", "ok", "0.0", "1.0", "low"],
+        ["long.wav", "ok", "2.0", "3.0", "high"],
+    ]
+    encoder = load_encoder(folder / "run").with_sizes(**options)
+    target = tmp_path / "e.parquet"
+    embed_folder(
+        encoder, tmp_path, target, {"workdir": "", "modality": "audio"}
+    )
+    table = Embeddings(target)
+    names = [table.path_of(row) for row in range(len(table))]
+    assert names == ["a.wav", *(f"long.wav@{i}-{i + 1}" for i in range(3))]
+    part = encoder.preprocessor(sound[None, 2 * RATE :])
+    expected = encoder.model(part).numpy()[0]
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(table.rows([3])[0], expected, atol=1e-4)
+
+
+def test_pauses_are_taken_out_of_files_as_in_training(folder):
+    encoder = load_encoder(folder / "run")
+    sound = np.zeros(3 * RATE, np.int16)
+    sound[-3000:] = 8000 * np.sin(np.arange(3000))
+    kept = encoder.with_sizes(skip_silence=True).decode(wav(sound, RATE))
+    np.testing.assert_array_equal(kept, sound[-len(kept) :])
+    assert 3000 <= len(kept) < 5000
+    assert len(encoder.decode(wav(sound, RATE))) == len(sound)
 
 
 def test_a_classifier_hears_events_in_files_and_streams(folder, classifier):

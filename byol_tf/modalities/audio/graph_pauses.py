@@ -1,0 +1,67 @@
+"""Pauses taken out of sounds in a graph, as `data.recordings.pauses` does."""
+
+import tensorflow as tf
+
+from byol_tf.data.recordings.pauses import (
+    AROUND,
+    LEAST,
+    LOUD,
+    PAUSE,
+    QUIET,
+    STEP,
+)
+
+_FAR = 2**40  # steps: there is nothing loud on that side
+
+
+def without_pauses(sound: tf.Tensor, rate: int) -> tf.Tensor:
+    """A sound without its pauses; all of it if nothing is loud.
+
+    Args:
+        sound: float32 `[samples]` in [-1, 1].
+        rate: samples a second.
+
+    Returns:
+        float32 `[kept]`, see `pauses.without_silence`.
+    """
+    size = int(rate * STEP)
+    power = _power(sound, size)
+    loud = power >= tf.maximum(QUIET * _quantile(power), LEAST)
+    before, after = _distances(loud)
+    loud |= before + after <= round(PAUSE / STEP)
+    around = int(AROUND / STEP)
+    kept = tf.reduce_min(_distances(loud), axis=0) <= around
+    kept |= ~tf.reduce_any(kept)
+    return tf.boolean_mask(sound, tf.repeat(kept, size)[: tf.size(sound)])
+
+
+def _power(sound, size):
+    """Mean power of each step, float64; the last one may be shorter."""
+    count = tf.size(sound)
+    steps = -(-count // size)
+    padded = tf.pad(sound, [[0, steps * size - count]])
+    squares = tf.square(tf.reshape(padded, [steps, size]))
+    samples = tf.minimum(size, count - size * tf.range(steps))
+    total = tf.reduce_sum(tf.cast(squares, tf.float64), axis=1)
+    return total / tf.cast(samples, tf.float64)
+
+
+def _quantile(power):
+    """That of `LOUD`, between the two nearest values."""
+    ordered = tf.sort(power)
+    last = tf.size(power) - 1
+    place = LOUD * tf.cast(last, tf.float64)
+    low = tf.cast(place, tf.int32)
+    share = place - tf.floor(place)
+    high = tf.minimum(low + 1, last)
+    return (1 - share) * ordered[low] + share * ordered[high]
+
+
+def _distances(marks):
+    """Steps back and forth to the nearest mark, int64 `[steps]` each."""
+    count = tf.size(marks, tf.int64)
+    places = tf.concat([[-_FAR], tf.where(marks)[:, 0], [count + _FAR]], 0)
+    here = tf.range(count)
+    before = tf.searchsorted(places, here, side="right") - 1
+    after = tf.searchsorted(places, here)
+    return here - tf.gather(places, before), tf.gather(places, after) - here
