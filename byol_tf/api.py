@@ -1,6 +1,6 @@
-"""Everything that a program needs; it stands in `byol_tf` itself.
+"""The public names of the package, which `byol_tf` itself exports.
 
-Importing it registers every class with Keras.
+Importing this module registers every class with Keras.
 """
 
 import functools
@@ -38,7 +38,7 @@ from byol_tf.tasks.pose import solve_pose
 from byol_tf.tasks.task import Task, VectorTask
 from byol_tf.training.monitors import CollapseMonitor, KNNMonitor
 
-# Like the command, it starts from official weights, too.
+# Like the command, `pretrain` accepts official weights to start from.
 pretrain = functools.update_wrapper(
     functools.partial(program.pretrain, official=read_encoder), program.pretrain
 )

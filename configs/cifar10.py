@@ -1,4 +1,4 @@
-"""CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
+"""CIFAR-10 with ResNet-18 for 1000 epochs, on a GPU.
 
     byol_tf pretrain runs/cifar10 --config=cifar10 \
         --config.data.dir=$HOME/tensorflow_datasets
@@ -7,9 +7,9 @@ The recipe behind the highest published BYOL number on CIFAR-10, solo-learn's
 `scripts/pretrain/cifar/byol.yaml`: 92.6 % by its online linear probe after
 1000 epochs of batch 256. Not yet measured here: it takes days on a CPU.
 
-Differences that remain: the stem pads by SAME (theirs by 2, giving 34x34
-maps), the weight decay enters the norm of the trust ratio as a vector, and the
-warm-up starts at 0 (theirs at 3e-5).
+Remaining differences: the stem uses SAME padding (theirs pads by 2, which
+gives 34x34 maps), the trust ratio takes the norm of gradient plus weight decay
+as one vector, and the warm-up starts at 0 (theirs at 3e-5).
 """
 
 from configs import base

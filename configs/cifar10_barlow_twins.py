@@ -1,13 +1,13 @@
-"""Barlow Twins on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
+"""Barlow Twins on CIFAR-10 with ResNet-18 for 1000 epochs, on a GPU.
 
     byol_tf pretrain runs/cifar10_barlow_twins --config=cifar10_barlow_twins \
         --config.data.dir=$HOME/tensorflow_datasets
 
-Source: solo-learn's `scripts/pretrain/cifar/barlow.yaml`, whose views are
-those of `configs/cifar10.py`. Published there: 92.10 % by an online linear
-probe after 1000 epochs of batch 256. Not measured here.
+Source: solo-learn's `scripts/pretrain/cifar/barlow.yaml`, with the same views
+as `configs/cifar10.py`. solo-learn reports 92.10 % by an online linear probe
+after 1000 epochs of batch 256. Not measured here.
 
-Differences: those of `configs/cifar10.py`.
+It differs from solo-learn as `configs/cifar10.py` does.
 """
 
 from configs import cifar10

@@ -3,8 +3,8 @@
     byol_tf pretrain runs/cifar10_cpu --config=cifar10_cpu \
         --config.data.dir=$HOME/tensorflow_datasets
 
-Reached by seed 0 on two cores of an Intel Xeon, in float32, by minutes of
-training; test images, kNN with 5,000 labelled images:
+Accuracy on test images after some minutes of training: seed 0, two cores of an
+Intel Xeon, float32; kNN uses 5,000 labelled images:
 
     minutes   epoch    kNN      linear    10 labels per class
           0       0    30.0 %   37.6 %    20.4 % (random encoder)
@@ -13,11 +13,11 @@ training; test images, kNN with 5,000 labelled images:
          30      26    57.5 %   61.5 %    44.5 %
          57      48    60.0 %   63.2 %    46.7 %
 
-A step takes less since: seed 0 again, 39 minutes, 59.1, 63.4 and 46.1 %.
+Steps are faster now: seed 0 took 39 minutes and reached 59.1, 63.4 and 46.1 %.
 
-The settings are those of `configs/cifar10_minutes.py`, on larger views; a batch
-norm at the end of the projector is not in BYOL's paper. As it was in release
-0.1, without it and with a slow predictor, 61 minutes reached 53.1, 60.8 and
+The settings are those of `configs/cifar10_minutes.py` with larger views. The
+batch norm at the end of the projector is not in BYOL's paper. Without it and
+with a slow predictor, as in release 0.1, 61 minutes reached 53.1, 60.8 and
 46.8 % (docs/log/cifar10.md).
 """
 
@@ -33,7 +33,7 @@ def get_config():
     config.precision = "auto"
 
     config.augment.area = (0.3, 1.0)
-    config.augment.size = 24  # nine sixteenths of the pixels, and of the time
+    config.augment.size = 24  # 9/16 of the pixels, and of the time
     config.augment.jitter = 0.4
     config.augment.grayscale = 0.1
 

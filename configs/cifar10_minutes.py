@@ -1,17 +1,17 @@
-"""CIFAR-10 in minutes on two CPU cores, rather than in forty.
+"""CIFAR-10 on two CPU cores, in some seven minutes instead of forty.
 
     byol_tf pretrain runs/cifar10_minutes --config=cifar10_minutes \
         --config.data.dir=$HOME/tensorflow_datasets
 
-With a narrower encoder (widths 16 to 128, `benchmarks/pretrain_config.py`) four
-minutes on two cores of an Intel Xeon reached a kNN accuracy of 46.2, 45.8 and
-44.2 % on test images, seeds 0 to 2 (random encoders 26.6, 27.6 and 26.9 %;
-5,000 labelled images). These eight epochs of the wider one take some seven
-minutes there.
+A narrower encoder (widths 16 to 128, `benchmarks/pretrain_config.py`) reached a
+kNN accuracy of 46.2, 45.8 and 44.2 % on test images (seeds 0 to 2) after four
+minutes on two cores of an Intel Xeon. Random encoders reach 26.6, 27.6 and
+26.9 %; kNN uses 5,000 labelled images. The wider encoder of this file needs
+some seven minutes for its eight epochs.
 
-The settings keep BYOL's first updates from losing most directions of the
-representation; they were chosen on training images that were held out
-(docs/log/cifar10.md, The first minutes). A batch norm at the end of the
+The settings prevent BYOL's first updates from losing most directions of the
+representation. They were chosen on held-out training images
+(docs/log/cifar10.md, The first minutes). The batch norm at the end of the
 projector is not in BYOL's paper.
 """
 

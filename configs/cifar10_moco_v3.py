@@ -1,13 +1,13 @@
-"""MoCo v3 on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
+"""MoCo v3 on CIFAR-10 with ResNet-18 for 1000 epochs, on a GPU.
 
     byol_tf pretrain runs/cifar10_moco_v3 --config=cifar10_moco_v3 \
         --config.data.dir=$HOME/tensorflow_datasets
 
-Source: solo-learn's `scripts/pretrain/cifar/mocov3.yaml`, whose views, heads'
-sizes and tau are those of `configs/cifar10.py`. Published there: 93.10 % by an
-online linear probe after 1000 epochs of batch 256. Not measured here.
+Source: solo-learn's `scripts/pretrain/cifar/mocov3.yaml`, with the views, head
+sizes and tau of `configs/cifar10.py`. solo-learn reports 93.10 % by an online
+linear probe after 1000 epochs of batch 256. Not measured here.
 
-Differences: those of `configs/cifar10.py`.
+It differs from solo-learn as `configs/cifar10.py` does.
 """
 
 from configs import cifar10

@@ -1,14 +1,14 @@
-"""SimCLR on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
+"""SimCLR on CIFAR-10 with ResNet-18 for 1000 epochs, on a GPU.
 
     byol_tf pretrain runs/cifar10_simclr --config=cifar10_simclr \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/simclr.yaml`, with its
-`augmentations/symmetric.yaml`. Published there: 90.74 % by an online linear
+`augmentations/symmetric.yaml`. solo-learn reports 90.74 % by an online linear
 probe after 1000 epochs of batch 256. Not measured here.
 
-Differences beside those of `configs/cifar10.py`: brightness is added here and
-multiplied there, where 0.8 moves a pixel of mean brightness by 0.4; the
+Besides the differences of `configs/cifar10.py`, brightness is added here and
+multiplied there (0.8 there moves a pixel of mean brightness by 0.4), and the
 projector has a batch norm, as in the official code.
 """
 
@@ -16,11 +16,12 @@ from configs import cifar10
 
 
 def symmetric_views(augment, strength: float) -> None:
-    """Both views alike: SimCLR's colours of a strength, and blur.
+    """Sets SimCLR's colour changes and blur, the same for both views.
 
     Args:
-        augment: the section, changed in place.
-        strength: of the paper's appendix A: 1 for ImageNet, 0.5 for CIFAR-10.
+        augment: section `augment` of a configuration; changed in place.
+        strength: colour strength of the paper's appendix A: 1 for ImageNet, 0.5
+            for CIFAR-10.
     """
     augment.brightness = 0.4 * strength
     augment.contrast = 0.8 * strength

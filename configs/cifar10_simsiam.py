@@ -1,17 +1,17 @@
-"""SimSiam on CIFAR-10 with ResNet-18 for 1000 epochs: for a GPU.
+"""SimSiam on CIFAR-10 with ResNet-18 for 1000 epochs, on a GPU.
 
     byol_tf pretrain runs/cifar10_simsiam --config=cifar10_simsiam \
         --config.data.dir=$HOME/tensorflow_datasets
 
 Source: solo-learn's `scripts/pretrain/cifar/simsiam.yaml`, with its
-`augmentations/symmetric_weak.yaml`. Published there: 90.51 % by an online
+`augmentations/symmetric_weak.yaml`. solo-learn reports 90.51 % by an online
 linear probe after 1000 epochs of batch 256. Not measured here.
 
-Differences beside those of `configs/cifar10.py`: the momentum is Nesterov's;
-the predictor follows the learning rate of the rest, theirs keeps the highest;
-brightness is added here and multiplied there. Their weight decay of 1e-5
-passes through a momentum of 0.9, which makes it ten times as strong; here it
-is beside the momentum, hence 1e-4, and spares biases and batch norm.
+Besides the differences of `configs/cifar10.py`: the momentum is Nesterov's; the
+predictor follows the learning-rate schedule (theirs stays at the peak);
+brightness is added here and multiplied there. Their weight decay of 1e-5 goes
+through a momentum of 0.9, which makes it ten times as strong. Here it bypasses
+the momentum, hence 1e-4, and skips biases and batch norm.
 """
 
 from configs import cifar10

@@ -1,4 +1,4 @@
-"""A configuration file with overrides, read as the command line reads them."""
+"""Loads a configuration file with overrides, as the command line does."""
 
 import functools
 import os
@@ -14,10 +14,10 @@ FOLDER = pathlib.Path(__file__).parent  # of the recipes
 
 
 def find(path: str) -> str:
-    """Returns the file of a recipe that is given by its name.
+    """Returns the file of a recipe.
 
     Args:
-        path: `quickstart`, `imagenet:300`, or a file, which stays as it is.
+        path: `quickstart`, `imagenet:300`, or a file, which is returned as is.
     """
     name, colon, argument = path.partition(":")
     recipe = FOLDER / f"{name}.py"
@@ -27,22 +27,22 @@ def find(path: str) -> str:
 
 
 def command(name: str) -> list[str]:
-    """Returns what starts `byol_tf <name>` in a process of its own."""
+    """Returns the command line that runs `byol_tf <name>` in a new process."""
     package = FOLDER.parent  # of a wheel; a checkout has `configs` beside it
     beside = package / "byol_tf"
     return [sys.executable, str(beside if beside.is_dir() else package), name]
 
 
 def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
-    """The configuration that a script gets by `--config=path` and overrides.
+    """Loads the configuration of `--config=path` with overrides.
 
     Args:
-        path: of the file, `file.py` or `file.py:argument`.
-        overrides: "field=value", each of another field.
+        path: `file.py`, `file.py:argument` or the name of a recipe.
+        overrides: "field=value" strings, each for a different field.
 
     Raises:
-        ValueError: in one line, for an unknown field or a wrong value.
-        OSError: the file cannot be read.
+        ValueError: for an unknown field or a wrong value, in one line.
+        OSError: if the file cannot be read.
     """
     path = find(path)
     check_file(path)
@@ -53,7 +53,7 @@ def load(path: str, overrides: tuple[str, ...]) -> ml_collections.ConfigDict:
 def changed(
     config: ml_collections.ConfigDict, overrides: Sequence[str]
 ) -> ml_collections.ConfigDict:
-    """A configuration with overrides, as `load` has them."""
+    """Returns a configuration with overrides, as in `load`."""
     define = functools.partial(
         config_flags.DEFINE_config_dict,
         config=ml_collections.ConfigDict(config),
@@ -78,7 +78,7 @@ def _parsed(define, name, arguments, overrides):
 
 
 def check_file(path: str) -> None:
-    """Raises an OSError if there is no recipe or file of `file.py:argument`."""
+    """Raises an OSError if `path`, as for `load`, does not exist."""
     if not pathlib.Path(find(path).partition(":")[0]).is_file():
         raise FileNotFoundError(
             f"no configuration file {path}; `byol_tf` alone lists the recipes "

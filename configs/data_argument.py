@@ -1,4 +1,4 @@
-"""What the flag `--data` means, in fields of a configuration."""
+"""Translates the flag `--data` into fields of a configuration."""
 
 import csv
 import os
@@ -18,22 +18,22 @@ from configs.kinds import (
 from configs.presets import with_preset
 from configs.words import SPLITS
 
-_TEST_NAMES = SPLITS["test"] + SPLITS["validation"]  # in the order of choice
+_TEST_NAMES = SPLITS["test"] + SPLITS["validation"]  # in order of preference
 
 
 def overrides(text: str, layout: str = "auto") -> list[str]:
-    """Returns the fields of `config.data` that a flag `--data` sets.
+    """Returns the fields of `config.data` that `--data` sets.
 
     Args:
-        text: a folder of files or TFRecords, or its address; a CSV file that
-            names files, an `.npz` file of arrays, or `tfds:NAME`.
-        layout: that is given for a folder, see `configs/base.py`.
+        text: a folder of files or TFRecords, or its URL; a CSV file that names
+            files, an `.npz` file of arrays, or `tfds:NAME`.
+        layout: layout of a folder, see `data.layout` in `configs/base.py`.
 
     Returns:
         Arguments such as "--config.data.source=folder".
 
     Raises:
-        ValueError: it is none of them, or not there.
+        ValueError: if it is none of these, or does not exist.
     """
     fields = _fields(os.path.expanduser(text), layout)
     fields |= {"layout": layout, "label_column": ""}
@@ -46,7 +46,7 @@ def _fields(text, layout):
         if not name:
             raise ValueError("--data=tfds: must name a set, as tfds:cifar10")
         return {"source": "tfds", "name": name, "dir": ""}
-    if "://" in text:  # an address, which takes long to look at
+    if "://" in text:  # a URL, slow to list
         return {"source": "folder", "dir": text, "test_split": ""}
     path, kind = pathlib.Path(text), pathlib.Path(text).suffix.lower()
     tables = (".csv", *KINDS["text"].tables, ".txt")
@@ -74,7 +74,7 @@ def _any_begins(paths, name):
 
 
 def _test_split(path, layout):
-    """Name of the test split of a folder or table; "" holds out a tenth."""
+    """Returns the test split of a folder or table; "": hold out a tenth."""
     table = path if path.is_file() else path / "labels.csv"
     if layout in ("classes", "flat") or (
         path.is_file() and text_tables(str(path))
@@ -93,7 +93,7 @@ def _stem(name):
 
 
 def _splits_of_rows(table):
-    """The names in the column `split`; else those of the folders of paths."""
+    """Returns the values of column `split`, else the top folders of paths."""
     try:
         with open(table, encoding="utf-8-sig", newline="") as lines:
             rows = csv.reader(lines, skipinitialspace=True)
@@ -104,22 +104,22 @@ def _splits_of_rows(table):
             place = header.index("path") if "path" in header else 0
             tops = {_top(row[place]) for row in rows if row}
     except (OSError, ValueError, csv.Error):
-        return []  # reading it again says what is wrong
+        return []  # the package reads it again and reports the error
     splits = (*SPLITS["train"], *_TEST_NAMES)
     return tops if all(top.lower() in splits for top in tops) else []
 
 
 def _top(path):
-    """The first folder of a row's path, also as Windows writes paths."""
+    """Returns the first folder of a path, which may be a Windows path."""
     plain = posixpath.normpath(path.strip().replace("\\", "/"))
     return plain.split("/")[0]
 
 
 def _split_folders(folder):
-    """The sub-folders that are splits.
+    """Returns the sub-folders that are splits.
 
-    They are only if all with files are called so; "test" beside other classes
-    is a class.
+    There are none if a sub-folder with another name holds files: "test" beside
+    other classes is a class.
     """
     names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     names = without_system(names)
@@ -132,20 +132,20 @@ def _split_folders(folder):
 
 
 def with_overrides(arguments: Sequence[str]) -> list[str]:
-    """Adds what `--data` sets to the arguments of a command.
+    """Adds the fields that `--data` sets to the arguments of a command.
 
-    What the arguments set themselves comes later, so it holds.
+    The arguments' own fields come later and take precedence.
 
     Args:
-        arguments: flags, `--data=...` among them or not.
+        arguments: flags, with or without `--data=...`.
 
     Raises:
-        ValueError: see `overrides`.
+        ValueError: as `overrides`.
     """
     given = given_flags(arguments)
     if "data" not in given:
         return list(arguments)
-    # The file of the configuration goes before its fields.
+    # The configuration file must come before its fields.
     config = [word for word in arguments if word.startswith("--config=")]
     rest = [word for word in arguments if word not in config]
     layout = given.get("config.data.layout", "auto")
@@ -153,7 +153,7 @@ def with_overrides(arguments: Sequence[str]) -> list[str]:
 
 
 def with_minutes(arguments: Sequence[str]) -> list[str]:
-    """Adds what `--minutes` sets: the epochs are open, and decided by it."""
+    """Adds the fields that `--minutes` sets: epochs=0 and minutes."""
     found = [w for w in arguments if w.startswith("--minutes=")]
     if not found:
         return list(arguments)
@@ -165,10 +165,10 @@ def with_minutes(arguments: Sequence[str]) -> list[str]:
 
 
 def with_recipe(arguments: Sequence[str]) -> list[str]:
-    """Adds what `--modality` sets, and the recipe that suits the data.
+    """Adds the field that `--modality` sets, and the recipe for the data.
 
-    Where `--data` but no `--config` is given, the kind of data is seen from
-    the files and printed; `--modality` says it.
+    With `--data` but without `--config`, finds the kind of data from the files
+    and prints it, unless `--modality` is given.
     """
     given = given_flags(arguments)
     modality = given.get("modality", "")
@@ -186,18 +186,18 @@ def with_recipe(arguments: Sequence[str]) -> list[str]:
 
 
 def expanded(arguments: Sequence[str]) -> list[str]:
-    """Adds what data, modality, minutes and a preset set, see each of them."""
+    """Adds the fields that data, modality, minutes and a preset set."""
     arguments = with_overrides(with_recipe(arguments))
     return with_preset(with_minutes(arguments))
 
 
 def give_data(config, data: str | None) -> None:
-    """Gives all trainings of a comparison or a search their data.
+    """Sets the data of all trainings of a comparison or a search.
 
     Args:
-        config: of it; its `common` gets the fields, and its `base`, where
-            that is the default, becomes the recipe that suits the data.
-        data: of `--data`; None changes nothing.
+        config: its configuration. The fields are added to `common`, and a
+            default `base` is replaced by the recipe for the data.
+        data: value of `--data`; None: change nothing.
     """
     if data is None:
         return
@@ -210,15 +210,15 @@ def give_data(config, data: str | None) -> None:
 
 
 def check_runs(arguments: Sequence[str], command: str) -> list[str]:
-    """Returns the arguments of a comparison or search that says of what.
+    """Checks the arguments of a comparison or search, and returns them.
 
     Args:
         arguments: flags.
         command: such as "byol_tf compare", for messages.
 
     Raises:
-        ValueError: the folder of runs is data, or is not there and nothing
-            else says what is to be trained on.
+        ValueError: if the folder of runs is data, or does not exist while no
+            other flag says what to train on.
     """
     given = given_flags(arguments)
     runs = given.get("workdir")
@@ -240,7 +240,7 @@ def check_runs(arguments: Sequence[str], command: str) -> list[str]:
 
 
 def _is_data(path):
-    """Whether it holds files of a known kind, and no run folders."""
+    """Returns whether a path holds files of a known kind, and no runs."""
     if path.suffix.lower() in (".npz", ".csv"):
         return not path.is_dir()
     depths = ("", "*/", "*/*/")
@@ -249,7 +249,7 @@ def _is_data(path):
 
 
 def given_flags(arguments: Sequence[str]) -> dict[str, str]:
-    """Returns the values of `--name=value` words, by name; the last counts."""
+    """Returns the values of `--name=value` arguments by name; the last wins."""
     return dict(
         word.lstrip("-").split("=", 1) for word in arguments if "=" in word
     )

@@ -1,8 +1,8 @@
-"""How every script starts: flags and paths, before TensorFlow is imported.
+"""Parses flags and checks paths before TensorFlow is imported.
 
-A script imports `byol_tf` inside its `main`, in a block of `importing`, after
+A command imports `byol_tf` inside its `main`, in a block of `importing`, after
 it has checked its paths; no module of `configs` imports it. So `--help` and
-the error of a wrong flag or path come at once.
+errors about a flag or path appear at once.
 """
 
 import difflib
@@ -39,10 +39,10 @@ def run_script(
     130. Anything else is a bug and keeps its traceback.
 
     Args:
-        main: what the script does.
-        default_config: file of the flag `--config` where it is not given. As
-            the flag's own default it would be read, with its overrides, where
-            the flag is defined: too early to catch a wrong one.
+        main: the command's function.
+        default_config: file used if `--config` is not given. As the default of
+            the flag it would be read, with its overrides, when the flag is
+            defined, which is too early to report errors.
     """
     parse = functools.partial(_parse, default_config=default_config)
     app.run(lambda _: _guarded(main), flags_parser=parse)
@@ -68,12 +68,12 @@ def check_classifier(workdir: str) -> None:
 
 
 def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
-    """Raises a ValueError if there is nothing to train by, or its data.
+    """Raises a ValueError if a configuration or its data is missing.
 
     Args:
-        config: of the run; None where the folder's own holds.
+        config: configuration of the run; None: that in the run folder.
         workdir: the run folder.
-        changes: "field=value" of a run that is there.
+        changes: "field=value" changes to an existing run.
     """
     if config is None and not _config_file(workdir).is_file():
         if changes:
@@ -94,7 +94,7 @@ def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:
 
 
 def check_weights(config, workdir: str) -> None:
-    """Raises a ValueError if weights to start from are not there."""
+    """Raises a ValueError if the weights to start from do not exist."""
     weights = config.encoder.weights if config else ""
     kept = pathlib.Path(workdir) / "start.keras"
     given = os.path.exists(os.path.expanduser(weights))
@@ -106,13 +106,13 @@ def check_weights(config, workdir: str) -> None:
 
 
 def check_data(section: Mapping, workdir: str, advice: str = "") -> None:
-    """Raises a ValueError if the folder or file of a data set is not there.
+    """Raises a ValueError if the folder or file of a dataset does not exist.
 
     Args:
-        section: `data` of a configuration; None, or no such field, where the
-            run's own holds.
+        section: section `data` of a configuration; fields that are None or
+            missing take the run's values.
         workdir: the run folder.
-        advice: what to do where the run's own data are not there.
+        advice: added to the error if the run's own data are missing.
     """
     given = {key: value for key, value in section.items() if value is not None}
     data = {**_kept_data(workdir), **given}
@@ -140,7 +140,7 @@ def check_files_of(path: str) -> None:
             f"Received: {path!r}"
         )
     if "://" in path:
-        return  # an address, which the package looks at
+        return  # a URL, which the package checks
     if path.lower().endswith((".csv", ".npz")):
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}")
@@ -155,17 +155,17 @@ def check_folder(path: str) -> None:
 
 
 def check_files(flag: str, paths: Iterable[str]) -> None:
-    """Raises a ValueError, naming the flag, if a file is not there."""
+    """Raises a ValueError that names the flag if a file does not exist."""
     for path in paths:
         if not os.path.isfile(path):
             raise ValueError(f"--{flag}={path}: there is no such file")
 
 
 def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
-    """The Parquet file that the flags of `embed` name.
+    """Returns the Parquet file that the flags of `embed` name.
 
     Raises:
-        ValueError: none of them is given, or two different files are.
+        ValueError: if none of them is given, or two name different files.
     """
     if out and embeddings and pathlib.Path(out) != pathlib.Path(embeddings):
         raise ValueError("--out and --embeddings name different files")
@@ -178,7 +178,7 @@ def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
 
 
 def check_embeddings(path: pathlib.Path) -> None:
-    """Raises a ValueError if there is nothing to search in."""
+    """Raises a ValueError if there is no file of embeddings."""
     if not path.is_file():
         raise ValueError(
             f"there are no embeddings in {path}; make them with "
@@ -187,10 +187,10 @@ def check_embeddings(path: pathlib.Path) -> None:
 
 
 def seconds(flag: str, text: str | None) -> float | None:
-    """The seconds of a time such as 45s, 90m or 2h; None for None.
+    """Returns the seconds of a time such as 45s, 90m or 2h; None for None.
 
     Raises:
-        ValueError: naming the flag, if it is no such time, or none at all.
+        ValueError: if it is not such a time, or zero; names the flag.
     """
     if text is None:
         return None
@@ -218,7 +218,7 @@ def fail(error: BaseException) -> None:
 
 
 def _printable(message):
-    """One line, with escape sequences spelt out: it may hold names of files."""
+    """Returns one line; escapes control characters, which names may contain."""
     signs = (
         sign if sign.isprintable() else sign.encode("unicode_escape").decode()
         for sign in " ".join(message.split())
@@ -247,10 +247,10 @@ def _parse(argv, default_config=None):
 
 
 def spelled(arguments: Sequence[str]) -> list[str]:
-    """Arguments as the flags are defined, a configuration before its fields.
+    """Returns arguments with the flags' own spelling, the config file first.
 
-    `--stop-after` is `--stop_after`, and ~ at the start of a value is the
-    home folder: the shell expands it at the start of a word alone.
+    `--stop-after` becomes `--stop_after`. A ~ at the start of a value becomes
+    the home folder, which the shell expands only at the start of a word.
     """
     result = []
     for argument in arguments:
@@ -264,7 +264,7 @@ def spelled(arguments: Sequence[str]) -> list[str]:
 
 
 def changes(arguments: Sequence[str]) -> list[str]:
-    """Makes fields without a configuration change that of the run folder."""
+    """Turns fields given without `--config` into changes to the run's own."""
     if any(word.startswith("--config=") for word in arguments):
         return list(arguments)
     start = re.compile(r"^--?config\.")
@@ -272,7 +272,7 @@ def changes(arguments: Sequence[str]) -> list[str]:
 
 
 def _hint(flag, argv, default_config):
-    """What may have been meant by a flag that there is not."""
+    """Suggests what an unknown flag may have meant."""
     if "config" not in flags.FLAGS:
         return ""
     name = pathlib.Path(default_config).stem if default_config else "base"
@@ -313,7 +313,7 @@ def _config_file(workdir):
 
 
 def _kept_data(workdir):
-    """The section `data` that a run folder keeps; {} if it cannot be read."""
+    """Returns the section `data` of a run's config.yaml; {} if unreadable."""
     try:
         values = yaml.safe_load(_config_file(workdir).read_text("utf-8"))
         return dict(values["data"])

@@ -1,4 +1,4 @@
-"""Heeds signals; what a command imports first. Nothing else imports it."""
+"""Handles signals early; the first import of a command, and of nothing else."""
 
 from configs import signals
 

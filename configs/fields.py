@@ -1,4 +1,4 @@
-"""The fields of a configuration with the comments beside them, for `--help`."""
+"""Reads the fields of a configuration and their comments, for `--help`."""
 
 import ast
 import importlib
@@ -12,10 +12,10 @@ from types import ModuleType
 def lines_of(name: str) -> list[str]:
     """Returns the fields of a configuration as flags, each with its comment.
 
-    They come in the order of their file, since comments go by it.
+    Keeps the order of the file, since some comments refer to the field before.
 
     Args:
-        name: of a module of `configs`, such as "base".
+        name: name of a module of `configs`, such as "base".
     """
     module, base, sections = (
         importlib.import_module(f"configs.{n}")
@@ -36,9 +36,9 @@ def lines_of(name: str) -> list[str]:
 
 
 def comments(module: ModuleType) -> dict[str, str]:
-    """Reads what a file says of each field, by the field's name with dots.
+    """Reads the comments of a file by dotted field name.
 
-    A comment stands behind the field, or in the lines above it; "" for none.
+    A comment is on the field's line or on the lines above it; "" for none.
     """
     source = inspect.getsource(module)
     above, behind = _comment_lines(source)
@@ -54,7 +54,7 @@ def comments(module: ModuleType) -> dict[str, str]:
 
 
 def _comment_lines(source):
-    """Comments by line: on lines of their own, and behind code."""
+    """Returns comments by line: those on their own line, those after code."""
     above, behind = {}, {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
@@ -65,7 +65,7 @@ def _comment_lines(source):
 
 
 def _assignments(tree) -> Iterator[tuple[str, int, int]]:
-    """Fields that a file sets, each with its first and last line."""
+    """Yields the fields that a file sets, with their first and last line."""
     prefixes = {"config": "", "section": ""}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign):
@@ -83,7 +83,7 @@ def _assignments(tree) -> Iterator[tuple[str, int, int]]:
 
 
 def flat(config: Mapping, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Gives all fields by their names with dots, and their values."""
+    """Yields all fields as (dotted name, value)."""
     for key, value in config.items():
         if hasattr(value, "items"):
             yield from flat(value, f"{prefix}{key}.")

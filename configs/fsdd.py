@@ -1,12 +1,12 @@
-"""Spoken digits: the Free Spoken Digit Dataset, five minutes on two cores.
+"""The Free Spoken Digit Dataset, in five minutes on two cores.
 
     python train.py --config=configs/fsdd.py --workdir=runs/fsdd \
         --config.data.dir=FSDD
 
-`FSDD` holds sounds of 8 kHz and `labels.csv` with the columns path, label,
-split and speaker. Labels are never used here. The official split is nearly
-solved by an encoder that learned nothing; what tells encoders apart are ten
-labels a class, and speakers whose labels were not learned from:
+`FSDD` holds 8 kHz sounds and `labels.csv` with the columns path, label, split
+and speaker. Pretraining does not use the labels. Even an untrained encoder
+nearly solves the official split, so compare encoders with ten labels per class
+and on speakers whose labels are held out:
 
     byol_tf finetune runs/fsdd --labels=10-per-class --config.seeds=3
     byol_tf evaluate runs/fsdd --groups=speaker

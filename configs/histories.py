@@ -1,12 +1,12 @@
-"""Your own shop: from who took what, and when, to vectors of users.
+"""Your own shop: turns purchase histories into vectors of users.
 
     byol_tf pretrain SHOP RUN
     byol_tf system recommender fit --data=SHOP --run=RUN
 
-SHOP holds `items.csv` (item,text) and `interactions.csv` (user,item and, where
-known, timestamp, quantity, rating, event). Two random parts of a user's
-history are the two views. The newest fifth of the events is not trained on:
-`byol_tf system recommender` tunes and judges by it.
+SHOP holds `items.csv` (item,text) and `interactions.csv` (user,item and, if
+known, timestamp, quantity, rating, event). The two views are two random parts
+of a user's history. The newest fifth of the events is held out for tuning and
+testing by `byol_tf system recommender`.
 """
 
 from configs import base
@@ -16,7 +16,7 @@ def get_config():
     config = base.get_config()
     config.modality = "history"
     config.batch_size = 256
-    # Open: decided from the machine when a run begins.
+    # Computed for this machine when a run begins.
     config.epochs = 0
     config.minutes = 1.0
     config.precision = "auto"

@@ -1,20 +1,20 @@
-"""ImageNet with ResNet-50, the official recipe at any length: for GPUs.
+"""ImageNet with ResNet-50, the official recipe at any length, on GPUs.
 
     byol_tf pretrain runs/imagenet --config=imagenet:200 \
         --config.data.dir=$HOME/tensorflow_datasets
 
-The text after the colon is the number of epochs, 100 without it; behind a
-comma may follow how many images there are where it is not ImageNet:
-`configs/imagenet.py:400,50000`. Learning rate, weight decay, tau and warm-up
-are those of `lengths.by_length`, the official ones at 40, 100, 300 and
-1000 epochs, for which there are files here with what was published.
+The number after the colon is that of the epochs, 100 by default. For another
+dataset, add its number of images after a comma: `imagenet:400,50000`.
+`lengths.by_length` sets learning rate, weight decay, tau and warm-up. At 40,
+100, 300 and 1000 epochs these are the official values; the files imagenet_40.py
+and so on name the published accuracies.
 
-Any `--config.batch_size` goes: the learning rate and tau follow it. The
-official batch of 4096 is made of 16 parts, so that it fits one GPU; batch
-statistics are those of a part (official: of the whole batch).
+Learning rate and tau follow `--config.batch_size`. The official batch of 4096
+is accumulated over 16 parts to fit one GPU, with batch statistics per part
+(official: of the whole batch).
 
-Not measured here. What it takes on paper is in docs/scaling.md. The pixels
-need 252 GB of disk, in `data.cache_dir` or the run folder.
+Not measured here; docs/scaling.md estimates its cost. The pixels need 252 GB of
+disk, in `data.cache_dir` or the run folder.
 """
 
 from configs import base, lengths

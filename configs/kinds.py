@@ -1,7 +1,7 @@
-"""Kinds of data, seen from the files: which recipe suits them.
+"""Finds the kind of data from its files, and the recipe that suits it.
 
-A further kind is one more line of `KINDS`, with the extensions that its
-modality names; a test compares them.
+To add a kind, add a line to `KINDS` with the extensions of its modality; a test
+compares them.
 """
 
 import os
@@ -12,20 +12,20 @@ from typing import NamedTuple
 
 from configs.words import SPLITS
 
-LOOKED_AT = 1000  # files, at most: a million need not be listed twice
-_SYSTEM = (".", "@", "#", "$", "lost+found", "__MACOSX")  # beginnings of names
+LOOKED_AT = 1000  # files looked at, so that a million is not listed twice
+_SYSTEM = (".", "@", "#", "$", "lost+found", "__MACOSX")  # prefixes of names
 
 
 class Kind(NamedTuple):
-    """A modality, as a folder shows it.
+    """How to recognise the files of a modality.
 
     Attributes:
-        recipe: name or file of the configuration where none is given.
-        extensions: of its files, in lower case.
-        noun: what a file is; "" for the name of the modality.
-        tables: of files with many of them, which lie beside files of other
-            kinds as well, as lists of labels.
-        file: by which alone a folder of it is known; "" for none.
+        recipe: name or file of the default configuration.
+        extensions: extensions of its files, in lower case.
+        noun: word for one file; "": the name of the modality.
+        tables: extensions of files with many examples. Other kinds may have
+            such files too, as lists of labels.
+        file: name of a file that only folders of this kind have; "": none.
     """
 
     recipe: str
@@ -60,17 +60,17 @@ KINDS = {
         "histories", (".history",), "history file", file="interactions.csv"
     ),
 }
-DEFAULT = "image"  # of arrays, and where no file is known
+DEFAULT = "image"  # for arrays, and if no file is recognised
 
 
 def kind_of(data: str) -> tuple[str, str]:
-    """Sees from the files of a folder or a table what they are.
+    """Returns the kind of data in a folder or table.
 
     Args:
-        data: what `--data` names.
+        data: value of `--data`.
 
     Returns:
-        A key of `KINDS`, and a line that says why; "" where nothing was seen.
+        A key of `KINDS`, and a line that says why; "" for the default.
     """
     folder = pathlib.Path(data).expanduser()
     for name, kind in KINDS.items():
@@ -79,7 +79,7 @@ def kind_of(data: str) -> tuple[str, str]:
             return name, line
     seen = Counter(map(_extension, _names(folder)))
     found = Counter()
-    # Notes and lists lie beside files of every kind, so texts come last.
+    # Folders of every kind may hold notes and lists, so texts come last.
     for name, kind in sorted(KINDS.items(), key=lambda item: item[1].tables):
         if kind.tables and any(found.values()):
             break
@@ -100,10 +100,10 @@ def kind_of(data: str) -> tuple[str, str]:
 
 
 def text_tables(data: str) -> list[str]:
-    """Names of the tables of texts in a folder, or of the table itself.
+    """Returns the names of the tables of texts in a folder or at a path.
 
-    They are those called after splits, of training at least; else those with
-    a column `text`.
+    If a table is named after the training split, returns all tables named after
+    splits; else those with a column `text`.
     """
     path = pathlib.Path(data).expanduser()
     files = [path] if path.is_file() else sorted(path.glob("*"))
@@ -127,7 +127,7 @@ def _stem(name):
 
 
 def _has_texts(path):
-    """Whether the first line of a table names a column `text`."""
+    """Returns whether the first line of a table names a column `text`."""
     with open(path, "rb") as file:
         first = file.readline(10_000).decode("utf-8-sig", "replace")
     marks = str.maketrans(dict.fromkeys("\"'{};:\t", ","))
@@ -136,12 +136,12 @@ def _has_texts(path):
 
 
 def without_system(names: list[str]) -> list[str]:
-    """The names of folders that are not hidden, and not a system's own."""
+    """Returns names except those of hidden and system folders."""
     return sorted(name for name in names if not name.startswith(_SYSTEM))
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text ends as files of a known kind do."""
+    """Returns whether a text ends with the extension of a known kind."""
     every = {e for kind in KINDS.values() for e in kind.extensions}
     return _extension(text) in every
 
@@ -151,7 +151,7 @@ def _extension(name):
 
 
 def _names(path) -> Iterator[str]:
-    """Names of files of known kinds below a folder or in a table, some."""
+    """Yields up to `LOOKED_AT` names of known files in a folder or table."""
     known = {e for kind in KINDS.values() for e in kind.extensions}
     count = 0
     for name in _all_names(path):
@@ -165,7 +165,7 @@ def _names(path) -> Iterator[str]:
 def _all_names(path):
     if path.suffix.lower() == ".csv" and path.is_file():
         with open(path, encoding="utf-8-sig", errors="replace") as lines:
-            for line in lines:  # whichever of its cells is the path
+            for line in lines:  # any of the cells may be the path
                 yield from (cell.strip().strip('"') for cell in line.split(","))
         return
     for _, folders, files in os.walk(path):

@@ -1,4 +1,4 @@
-"""BYOL's values on ImageNet by the length of a run: official, and between.
+"""BYOL's settings for ImageNet by training length, interpolated.
 
 They hold for a batch of 256 (learning rate, weight decay) or of 4096 (tau).
 """
@@ -33,25 +33,25 @@ PRESETS = {
 
 
 def by_length(epochs: float, images: int = IMAGENET) -> Recipe:
-    """The recipe for a run of some length.
+    """Returns the settings for a run of some length.
 
-    The official values at 40, 100, 300 and 1000 epochs of ImageNet, and what
-    lies between them on straight lines of logarithms. What counts is how many
-    images are seen, so that 1000 epochs of 50,000 images are 39 of ImageNet.
-    Beyond the ends learning rate and weight decay stay. The time over which
-    the target averages, `-4096 / log(tau)` images, stays above the upper end;
-    below the lower it stays the same share of the run. The warm-up is 10
-    epochs of the data at hand, and a quarter of the run at most.
+    Interpolates log-linearly between the official values at 40, 100, 300 and
+    1000 epochs of ImageNet. The length is measured in images seen, so 1000
+    epochs of 50,000 images are 39 of ImageNet. Learning rate and weight decay
+    are constant beyond the ends. The memory of the target network,
+    `-4096 / log(tau)` images, is constant above the longest preset; below the
+    shortest it keeps its share of the run. The warm-up takes 10 epochs of the
+    given dataset, at most a quarter of the run.
 
     Args:
         epochs: passes over the images.
-        images: of the training set.
+        images: number of training images.
 
     Raises:
         ValueError: if one of them is not positive.
 
-    Reference: the presets of the official code; between and below them the
-    rule is this project's.
+    Reference: the presets of the official code. The interpolation is this
+    project's.
     """
     if not (epochs > 0 and images > 0):
         raise ValueError(
@@ -74,6 +74,6 @@ def by_length(epochs: float, images: int = IMAGENET) -> Recipe:
 
 
 def _between(length, values):
-    """Straight between known points in logarithms, level beyond the ends."""
+    """Interpolates log-linearly; constant beyond the ends."""
     known, wanted = np.log(list(values)), np.log(list(values.values()))
     return float(np.exp(np.interp(math.log(length), known, wanted)))

@@ -2,15 +2,14 @@
 
     byol_tf pretrain PHOTOS RUN
 
-Views are random crops of the whole photos, each from its original pixels. What
-tells products, animals or places apart is often their colour, which the
-paper's jitter teaches an encoder to ignore: the changes of colour here are
-mild.
+Views are random crops of the original photos. Products, animals and places
+often differ in colour, which the paper's jitter teaches an encoder to ignore,
+so colours are changed only a little here.
 
-On 2,640 photos of groceries of 43 kinds, 128 epochs on two cores, means of
-three seeds: kNN 59.9 % (random encoder 24.3, raw pixels 16.9), logistic
-regression 65.3 (33.6, 28.0), ten labels a class 48.5 (14.7); docs/results.md
-has all. There SimCLR was ahead, with 62.9, 67.2 and 55.4 (one seed):
+On 2,640 photos of groceries (43 classes), 128 epochs on two cores reached these
+means of three seeds: kNN 59.9 % (random encoder 24.3, raw pixels 16.9),
+logistic regression 65.3 (33.6, 28.0), ten labels per class 48.5 (14.7); see
+docs/results.md. SimCLR was better there: 62.9, 67.2 and 55.4 (one seed), by
 --config.objective.name=simclr.
 """
 
@@ -21,7 +20,7 @@ from configs import base
 
 def get_config():
     config = base.get_config()
-    # Open: decided from the folder and the machine when a run begins.
+    # Computed from the folder and the machine when a run begins.
     config.batch_size = 0
     config.epochs = 0
     config.minutes = 60.0
@@ -47,8 +46,8 @@ def get_config():
     config.objective.tau_batch = 128
     config.objective.predictor_lr_multiplier = 10.0
 
-    # A quarter of the quickstart's rate and a fifth of its decay: with those,
-    # representations of photos lose most of their directions.
+    # A quarter of the quickstart's rate and a fifth of its decay. With the
+    # quickstart's own, representations of photos lose most of their directions.
     config.optimizer.name = "adamw"
     config.optimizer.lr_rule = "sqrt"
     config.optimizer.base_lr = 1e-3 * math.sqrt(2)

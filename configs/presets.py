@@ -1,22 +1,22 @@
-"""What views may change, by kind of picture: `--config.augment.preset=NAME`.
+"""Presets of augmentation by kind of image: `--config.augment.preset=NAME`.
 
-`docs/guides/augmentation.md` shows each.
+`docs/guides/augmentation.md` shows examples.
 """
 
 from collections.abc import Sequence
 
 FLAG = "--config.augment.preset="
 PRESETS = {
-    # Scenes and animals, whose colour says something: mild colours, and no
-    # blur of views that are small already.
+    # Scenes and animals, for which colour is informative: mild colour changes,
+    # and no blur, since views are small already.
     "photos": {
         "hue": 0.02,
         "grayscale": 0.0,
         "blur": (0.0, 0.0),
         "solarize": (0.0, 0.0),
     },
-    # Products on a plain background, which differ in colour and print: larger
-    # crops, hardly any change of colour.
+    # Products on a plain background that differ in colour and print: larger
+    # crops, hardly any colour change.
     "products": {
         "area": (0.3, 1.0),
         "brightness": 0.3,
@@ -27,7 +27,7 @@ PRESETS = {
         "blur": (0.5, 0.1),
         "solarize": (0.0, 0.0),
     },
-    # No up and down, and stains whose colour matters.
+    # No preferred orientation, and stains whose colour matters.
     "microscopy": {
         "area": (0.3, 1.0),
         "turn": 1.0,
@@ -38,7 +38,7 @@ PRESETS = {
         "blur": (0.3, 0.1),
         "solarize": (0.0, 0.0),
     },
-    # One channel, or three that are the same.
+    # One channel, or three equal ones.
     "gray": {
         "saturation": 0.0,
         "hue": 0.0,
@@ -49,13 +49,13 @@ PRESETS = {
 
 
 def with_preset(arguments: Sequence[str]) -> list[str]:
-    """Adds the fields of a preset that the arguments do not give themselves.
+    """Adds the fields of a preset, except those that the arguments give.
 
     Args:
-        arguments: flags, `--config.augment.preset=NAME` among them or not.
+        arguments: flags, with or without `--config.augment.preset=NAME`.
 
     Raises:
-        ValueError: there is no preset of that name.
+        ValueError: if there is no preset of that name.
     """
     found = [word for word in arguments if word.startswith(FLAG)]
     name = found[-1].removeprefix(FLAG) if found else ""
@@ -78,11 +78,11 @@ def with_preset(arguments: Sequence[str]) -> list[str]:
 
 
 def check(config, arguments: Sequence[str]) -> None:
-    """Raises a ValueError if a file names a preset, which sets nothing there.
+    """Raises a ValueError if a file names a preset, which would have no effect.
 
     Args:
-        config: of a new run.
-        arguments: of `with_preset`.
+        config: configuration of a new run.
+        arguments: the flags given to `with_preset`.
     """
     name = config.augment.preset
     if name and not any(word.startswith(FLAG) for word in arguments):

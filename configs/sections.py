@@ -1,11 +1,11 @@
-"""Fields that several scripts have in common, unset: as in the run."""
+"""Sections shared by several commands; unset fields take the run's values."""
 
 import ml_collections
 from ml_collections.config_dict import placeholder
 
 
 def data() -> ml_collections.ConfigDict:
-    """Another data set, as in configs/base.py; None where the run's holds."""
+    """Returns fields for another dataset, as in configs/base.py, all None."""
     section = ml_collections.ConfigDict()
     section.source = placeholder(str)
     section.name = placeholder(str)
@@ -28,12 +28,12 @@ def data() -> ml_collections.ConfigDict:
 
 
 def crops() -> ml_collections.ConfigDict:
-    """Crops and flips of training; None where the run's own hold."""
+    """Returns fields for the crops and flips of training, all None."""
     section = ml_collections.ConfigDict()
-    section.area = placeholder(tuple)  # of the crop, share of the image
-    section.aspect = placeholder(tuple)  # of the crop, width by height
+    section.area = placeholder(tuple)  # range of the crop's share of the image
+    section.aspect = placeholder(tuple)  # range of the crop's width / height
     section.resize = placeholder(str)  # bicubic or bilinear
     section.flip = placeholder(float)  # probability
-    section.rotate = placeholder(float)  # degrees at most to either side
+    section.rotate = placeholder(float)  # largest angle in degrees
     section.jitter = placeholder(float)  # probability of the colour jitter
     return section

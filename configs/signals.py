@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM from the first line of a command on.
+"""Handles Ctrl-C and SIGTERM from the first line of a command on.
 
-Imports the standard library alone, so that nothing takes long before them.
+Imports only the standard library, so that the handlers are set at once.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def end_at_once() -> None:
-    """Lets both signals end the process with one line and status 130.
+    """Makes both signals end the process with one line and status 130.
 
-    For imports: an exception in the middle of one could be swallowed there.
+    For use during imports, where an exception could be swallowed.
     """
     _handle(_ending(*_INTERRUPT))
 
 
 def interrupt() -> None:
-    """Lets both signals raise KeyboardInterrupt, as Ctrl-C usually does."""
+    """Makes both signals raise KeyboardInterrupt, as Ctrl-C usually does."""
     _handle(signal.default_int_handler)
 
 
@@ -36,7 +36,7 @@ def importing(stop: bool = False) -> Iterator[None]:
     """Within the block, a signal ends the process at once, with one line.
 
     Args:
-        stop: whether SIGTERM, unlike Ctrl-C, ends with status 0.
+        stop: end with status 0 on SIGTERM (on Ctrl-C with 130).
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     end_at_once()
@@ -53,7 +53,7 @@ def importing(stop: bool = False) -> Iterator[None]:
 
 def _handle(handler):
     for number in _SIGNALS:
-        # Ignored in what a shell runs in the background.
+        # Shells ignore SIGINT in background jobs; keep that.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 

@@ -1,7 +1,7 @@
-"""Starts TensorFlow without its notes, and without what no command needs.
+"""Imports TensorFlow without its log lines, and without unused packages.
 
-With `TF_CPP_MIN_LOG_LEVEL` 0 or 1 all of the notes are shown. Imports the
-standard library alone.
+`TF_CPP_MIN_LOG_LEVEL` 0 or 1 shows all log lines. Imports only the standard
+library.
 """
 
 import contextlib
@@ -14,16 +14,16 @@ import sys
 from collections.abc import Iterator
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_SHOWN = ("0", "1")  # levels of one who wants to see them
-# Notes that come whatever the level, and the error of a machine without a GPU.
+_SHOWN = ("0", "1")  # levels that show all lines
+# Lines printed at every level, and the error of a machine without a GPU.
 _NOTES = re.compile(
     rb"WARNING: All log messages before absl::Init|[IW]\d{4} \d\d:"
     rb"|E\d{4} .*cuda_(platform|driver)\.cc.*cuInit"
     rb"|E\d{4} .*Unable to register cu\w+ factory"
     rb"|To enable the following instructions:"
 )
-# What the C libraries of image formats write of damaged files, of which every
-# caller hears by a status or an error.
+# Messages of the C libraries of image formats about damaged files. Callers get
+# a status or an error anyway.
 _DECODERS = re.compile(
     rb"Premature end of JPEG|Corrupt JPEG data|Improper call to JPEG|Bogus \w+"
     rb"|Invalid (component ID|progressive|SOS|JPEG file)|Input file read error"
@@ -36,11 +36,11 @@ _RETRACING = "triggered tf.function retracing"
 
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
-    """Within the block, TensorFlow is imported and looks at the devices.
+    """Imports TensorFlow and lists the devices at the end of the block.
 
-    A process of its own passes on the lines on stderr that are no notes: so
-    nothing is lost where the import ends the process, as it does on a
-    processor without the instructions that TensorFlow was built for.
+    A child process forwards all other lines of stderr. So nothing is lost if
+    the import ends the process, as on a processor that lacks the instructions
+    TensorFlow was built for.
     """
     with _unseen("sklearn"), _quiet():
         yield
@@ -48,10 +48,10 @@ def starting() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unseen(name):
-    """Within the block, a package seems not to be installed.
+    """Makes a package look as if it were not installed.
 
-    Keras imports scikit-learn at its start, a second's work, for wrappers of
-    models that no command uses.
+    Keras imports scikit-learn, which takes a second, for wrappers that no
+    command uses.
     """
     if name in sys.modules:
         yield
@@ -81,10 +81,10 @@ def _quiet():
 
 @contextlib.contextmanager
 def decoding() -> Iterator[None]:
-    """Within the block, C libraries say nothing of damaged image files.
+    """Hides what C libraries print about damaged image files.
 
-    Lines without an end, as of a progress bar, wait for it. Begin before
-    TensorFlow is imported, since the process is copied.
+    Output without a line end, as of a progress bar, is held back until the line
+    ends. Enter before TensorFlow is imported, since the process is forked.
     """
     if not hasattr(os, "fork") or "tensorflow" in sys.modules:
         yield
@@ -95,7 +95,7 @@ def decoding() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without(pattern):
-    """Within the block, stderr goes through a process that leaves lines out."""
+    """Sends stderr through a process that drops the matching lines."""
     sys.stderr.flush()
     kept, (reading, writing) = os.dup(2), os.pipe()
     child = os.fork()
@@ -115,9 +115,9 @@ def _without(pattern):
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record is no note of a library; a filter for a handler.
+    """Returns whether a record is ours, as a filter for a log handler.
 
-    tifffile's are of damaged files, as those of `decoding`.
+    Drops notes of TensorFlow, and of tifffile about damaged files.
     """
     if record.name == "tifffile":
         return False
@@ -126,7 +126,7 @@ def is_ours(record: logging.LogRecord) -> bool:
 
 
 def _pass_on(reading, pattern):
-    """Writes lines to stderr, others than those, then ends the process."""
+    """Forwards lines that do not match to stderr, then ends the process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError), os.fdopen(reading, "rb") as lines:

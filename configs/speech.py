@@ -1,10 +1,10 @@
-"""Your own recordings of short sounds or words: from a folder to an encoder.
+"""Your own recordings of words or short sounds: from a folder to an encoder.
 
     byol_tf pretrain SOUNDS RUN
 
-Views follow BYOL-A, but stay nearer to the sound: in a short clip most of the
-paper's crops would be silence. For other sounds than speech, such as machines
-or birds, take the paper's by `--config.audio.time_crop=0.6,1.5`,
+Views follow BYOL-A with milder crops, since the paper's crops of a short clip
+would be mostly silence. For sounds other than speech, such as machines or
+birds, use the paper's: `--config.audio.time_crop=0.6,1.5`,
 `--config.audio.band_crop=0.6,1.5` and `--config.audio.canvas=1.5`.
 """
 
@@ -17,7 +17,7 @@ def get_config():
     config = base.get_config()
     config.modality = "audio"
     config.batch_size = 96
-    # Open: decided from the machine when a run begins.
+    # Computed for this machine when a run begins.
     config.epochs = 0
     config.minutes = 5.0
     config.precision = "auto"

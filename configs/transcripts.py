@@ -1,11 +1,10 @@
-"""Speech recognition: fine-tuning for the text of a sound.
+"""Speech recognition: fine-tuning to transcribe sounds.
 
     byol_tf finetune RUN --data=RECORDINGS --task=transcription --labels=10%,all
 
 `RECORDINGS` holds sounds and `labels.csv` with the columns path and text, and
-split if a part of them is for the test. The task takes this configuration by
-itself. Texts may be of any language: the letters are those of the training
-texts.
+split if some are for testing. This configuration is the default of the task.
+Texts may be in any language; the alphabet is that of the training texts.
 """
 
 import ml_collections
@@ -18,14 +17,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 16
     config.encode_batch = 16  # whole sounds at once
 
-    # The head is new and deep on every starting point: Adam needs no rate of
-    # its own for either. Rates are for a batch of 256, scaled linearly.
+    # Adam uses one rate for the encoder and the deep new head, pretrained or
+    # from scratch. Rates are for a batch of 256, scaled linearly.
     config.optimizer.name = "adamw"
     config.learning_rates = (0.03,)
     config.head_learning_rates = (0.03,)
     config.weight_decays = (0.01,)
 
-    # CTC says nothing for a while before it says the first letters.
+    # CTC outputs only blanks for a while before the first letters appear.
     config.epochs = 100
     config.min_steps = 1000
     config.max_steps = 6000

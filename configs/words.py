@@ -1,7 +1,7 @@
-"""What the words of a configuration may be, checked before anything loads.
+"""Allowed values of a configuration, checked before anything is loaded.
 
-The package checks the same again, with all else, wherever it comes from; a
-test holds both to the same words.
+The package checks them again, along with everything else. A test compares both
+lists.
 """
 
 import re
@@ -11,8 +11,8 @@ TASKS = ("classification", "multilabel", "regression", "detection")
 TASKS += ("keypoints", "transcription")
 ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
-PUBLISHED = "imagenet"  # of `encoder.weights`: no file, but the modality's own
-# Names of sub-folders that are splits, in any case.
+PUBLISHED = "imagenet"  # value of `encoder.weights` that is not a file
+# Names of sub-folders that are splits; upper or lower case.
 SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
@@ -41,7 +41,7 @@ CHOICES = {
     "faults.action": ("skip", "stop"),
     "augment.place": ("step", "pipeline"),
 }
-# Of images, not of another modality.
+# For images only.
 OF_IMAGES = {
     "encoder.stem": ("small", "strided", "imagenet"),
     "augment.resize": ("bilinear", "bicubic"),
@@ -51,7 +51,7 @@ _LABELS = re.compile(r"all|\d+(\.\d+)?\s*%|\d+-per-class|\d+")
 
 
 def check_run(config: Mapping) -> None:
-    """Raises a ValueError for a word or probability that no run can have."""
+    """Raises a ValueError for an unknown choice or an invalid probability."""
     if config["modality"] == "image":
         name = config["encoder"]["name"]
         if "/" not in name:
@@ -65,7 +65,7 @@ def check_run(config: Mapping) -> None:
 
 
 def check_labels(texts: Sequence[str]) -> None:
-    """Raises a ValueError for what is no part of the labels."""
+    """Raises a ValueError for values of `--labels` that cannot be parsed."""
     words = [w.strip() for text in texts for w in text.split(",")]
     for word in filter(None, words):
         number = re.match(r"[\d.]+", word)
@@ -80,7 +80,7 @@ def check_labels(texts: Sequence[str]) -> None:
 
 
 def check_task(name: str) -> None:
-    """Raises a ValueError for what names neither a task nor a class."""
+    """Raises a ValueError if a name is neither a task nor `module:Class`."""
     if name not in TASKS and not re.fullmatch(r"[\w.]+:[\w.]+", name):
         raise ValueError(
             f"`task` must be one of {', '.join(TASKS)}, or 'module:Class' for "
@@ -89,7 +89,7 @@ def check_task(name: str) -> None:
 
 
 def check_choice(field: str, value: str, choices: Sequence[str]) -> None:
-    """Raises a ValueError, naming the field, if the value is another one."""
+    """Raises a ValueError that names the field if a value is not a choice."""
     if value not in choices:
         raise ValueError(
             f"`{field}` must be one of {', '.join(choices)}. "

@@ -1,1 +1,1 @@
-"""Losses: pure functions of two views' outputs."""
+"""Losses: pure functions of both views' outputs."""

@@ -1,7 +1,7 @@
-"""Losses that tell each image from the others, as pure functions.
+"""Contrastive losses, as pure functions.
 
-They know an image by its row: row i of both views is the same image. Given
-the vectors of all replicas, they contrast with the images of all replicas.
+Row i of both views is the same image. Given the vectors of all replicas, they
+contrast with the images of all replicas.
 """
 
 import tensorflow as tf
@@ -12,24 +12,25 @@ from byol_tf.losses.objectives import l2_normalize
 def nt_xent(
     projection1: tf.Tensor, projection2: tf.Tensor, temperature: float = 0.2
 ) -> tf.Tensor:
-    """SimCLR's loss: find the other view among all other vectors.
+    """Computes SimCLR's loss: find the other view among all other vectors.
 
     Args:
-        projection1, projection2: of the views, float `[batch, dim]`.
-        temperature: of the softmax over cosines, positive. 0.1 on ImageNet
-            and 0.5 on CIFAR-10 in the paper.
+        projection1, projection2: projections of the views, float `[batch,
+            dim]`.
+        temperature: temperature of the softmax over cosines; positive. The
+            paper uses 0.1 on ImageNet and 0.5 on CIFAR-10.
 
     Returns:
-        float32 scalar, mean over the 2 batch vectors; log(2 batch - 1) where
-        all vectors are alike.
+        float32 scalar, mean over the 2 batch vectors; log(2 batch - 1) if all
+        vectors are equal.
 
-    Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning
-    of Visual Representations", section 2.1, equation 1.
+    Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning of
+    Visual Representations", section 2.1, equation 1.
     """
     vectors = _unit(tf.concat([projection1, projection2], axis=0))
     logits = tf.matmul(vectors, vectors, transpose_b=True) / temperature
     count = tf.shape(logits)[0]
-    # No vector is its own candidate.
+    # Exclude each vector from its own candidates.
     logits = tf.linalg.set_diag(logits, tf.fill([count], logits.dtype.min))
     other_view = tf.roll(tf.range(count), count // 2, axis=0)
     return _cross_entropy(other_view, logits)
@@ -42,18 +43,18 @@ def info_nce(
     key2: tf.Tensor,
     temperature: float = 0.2,
 ) -> tf.Tensor:
-    """MoCo v3's loss: find the other view's key among those of the batch.
+    """Computes MoCo v3's loss: find the other view's key in the batch.
 
     No gradient flows into the keys.
 
     Args:
         query1, query2: online predictions, float `[batch, dim]`.
         key1, key2: target projections, float `[batch, dim]`.
-        temperature: of the softmax over cosines, positive.
+        temperature: temperature of the softmax over cosines; positive.
 
     Returns:
         float32 scalar, the sum of both directions, each scaled by twice the
-        temperature; 4 temperature log(batch) where all vectors are alike.
+        temperature; 4 temperature log(batch) if all vectors are equal.
 
     Reference: Chen, Xie and He 2021, "An Empirical Study of Training
     Self-Supervised Vision Transformers", algorithm 1.
@@ -66,29 +67,29 @@ def info_nce(
 def triplet_semi_hard(
     projection1: tf.Tensor, projection2: tf.Tensor, margin: float = 0.2
 ) -> tf.Tensor:
-    """Triplet loss with semi-hard negatives of the batch.
+    """Computes the triplet loss with semi-hard negatives of the batch.
 
-    The anchor is view 1 of an image, the positive its view 2, and the
-    negative view 2 of another image: the nearest of those that are farther
-    than the positive, or the farthest of all where none is. Distances are
-    squared, between vectors of unit length.
+    The anchor is view 1 of an image, the positive is its view 2. The negative
+    is view 2 of another image: the nearest one that is farther than the
+    positive, or the farthest one if there is none. Distances are squared,
+    between unit vectors.
 
     Args:
-        projection1, projection2: of the views, float `[batch, dim]` with a
-            batch of 2 or more.
-        margin: by which the negative shall be farther than the positive, a
-            squared distance, above 0 and at most 4.
+        projection1, projection2: projections of the views, float `[batch, dim]`
+            with a batch of at least 2.
+        margin: by how much the negative must be farther than the positive, as a
+            squared distance; above 0 and at most 4.
 
     Returns:
         float32 scalar, mean over the anchors, between 0 and 4 + margin; the
-        margin where all vectors are alike.
+        margin if all vectors are equal.
 
     Reference: Schroff et al. 2015, "FaceNet", sections 3.1 and 3.2.
     """
     anchors, others = _unit(projection1), _unit(projection2)
     distances = 2.0 - 2.0 * tf.matmul(anchors, others, transpose_b=True)
     positive = tf.linalg.diag_part(distances)
-    # The positive itself is not farther than itself.
+    # Strict, which excludes the positive itself.
     farther = distances > positive[:, tf.newaxis]
     highest = distances.dtype.max
     nearest = tf.reduce_min(tf.where(farther, distances, highest), axis=1)

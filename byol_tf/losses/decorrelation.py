@@ -1,13 +1,13 @@
-"""Losses that keep the units of the projections apart, as pure functions.
+"""Losses that decorrelate the units of projections, as pure functions.
 
-They look at statistics over the batch. Given the vectors of all replicas,
-these are the statistics of all replicas.
+They use statistics over the batch; given the vectors of all replicas, over all
+replicas.
 """
 
 import tensorflow as tf
 
-_NORM_EPSILON = 1e-5  # of the variance, as in batch norm
-_STD_EPSILON = 1e-4  # of the variance in VICReg
+_NORM_EPSILON = 1e-5  # added to the variance, as in batch norm
+_STD_EPSILON = 1e-4  # added to the variance in VICReg
 
 
 def barlow_twins(
@@ -15,16 +15,17 @@ def barlow_twins(
     projection2: tf.Tensor,
     off_diagonal_weight: float = 0.005,
 ) -> tf.Tensor:
-    """Brings the correlation of the two views' units to the identity.
+    """Pulls the cross-correlation of the two views' units to the identity.
 
     Args:
-        projection1, projection2: of the views, float `[batch, dim]`.
-        off_diagonal_weight: of the correlations between different units
-            (lambda of the paper), not negative.
+        projection1, projection2: projections of the views, float `[batch,
+            dim]`.
+        off_diagonal_weight: weight of the correlations between different units
+            (the paper's lambda); at least 0.
 
     Returns:
-        float32 scalar, not negative: 0 where both views give the same
-        uncorrelated units, dim where all vectors are alike.
+        float32 scalar, at least 0: 0 if both views give the same uncorrelated
+        units, dim if all vectors are equal.
 
     Reference: Zbontar et al. 2021, "Barlow Twins", section 2, equation 1.
     """
@@ -42,24 +43,25 @@ def vicreg(
     variance: float = 25.0,
     covariance: float = 1.0,
 ) -> tf.Tensor:
-    """Equal views, units that vary by 1 at least, and uncorrelated ones.
+    """Pulls views together, keeps units varying and decorrelates them.
 
     Args:
-        projection1, projection2: of the views, float `[batch, dim]`.
-        invariance: weight of the squared distance of the views, mean over
-            batch and units (lambda of the paper).
-        variance: weight of what the standard deviation of a unit lacks to 1,
-            mean over the units, sum of both views (mu).
-        covariance: weight of the squared covariances between different
-            units, sum divided by dim, sum of both views (nu).
+        projection1, projection2: projections of the views, float `[batch,
+            dim]`.
+        invariance: weight of the squared distance of the views, mean over batch
+            and units (the paper's lambda).
+        variance: weight of `max(0, 1 - std)` of each unit, mean over the units,
+            sum of both views (mu).
+        covariance: weight of the squared covariances between different units,
+            sum divided by dim, sum of both views (nu).
 
     Returns:
-        float32 scalar, not negative; `1.98 * variance` where all vectors are
-        alike, since 1e-4 is added to the variances.
+        float32 scalar, at least 0; `1.98 * variance` if all vectors are equal,
+        since 1e-4 is added to the variances.
 
-    Reference: Bardes et al. 2022, "VICReg", section 4.1, equations 1 to 6.
-    The distance is divided by dim, as in the official code, for which the
-    weights are meant.
+    Reference: Bardes et al. 2022, "VICReg", section 4.1, equations 1 to 6. The
+    distance is divided by dim, as in the official code, which the weights are
+    meant for.
     """
     projection1 = tf.cast(projection1, tf.float32)
     projection2 = tf.cast(projection2, tf.float32)
@@ -74,7 +76,7 @@ def vicreg(
 
 
 def _spread_and_apart(projection):
-    """What deviations lack to 1, and the covariances: two scalars."""
+    """Returns the variance and the covariance term: two scalars."""
     centred = projection - tf.reduce_mean(projection, axis=0)
     degrees = tf.maximum(_rows(projection) - 1.0, 1.0)
     covariance = tf.matmul(centred, centred, transpose_a=True) / degrees
@@ -92,7 +94,7 @@ def _standardized(projection):
 
 
 def _off_diagonal(matrix):
-    """Sum of the squares beside the diagonal."""
+    """Returns the sum of the squares off the diagonal."""
     zeros = tf.zeros_like(tf.linalg.diag_part(matrix))
     return tf.reduce_sum(tf.square(tf.linalg.set_diag(matrix, zeros)))
 

@@ -1,4 +1,4 @@
-"""Losses between the outputs of the two views, as pure functions."""
+"""Losses on the outputs of both views, as pure functions."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ def l2_normalize(vectors: tf.Tensor, epsilon: float = 1e-12) -> tf.Tensor:
     """Scales float vectors `[batch, dim]` to unit length; zero stays zero.
 
     Args:
-        vectors: to be scaled.
+        vectors: vectors to scale.
         epsilon: lower bound of the squared length.
 
     Reference: `l2_normalize` in the official BYOL helpers.
@@ -17,15 +17,15 @@ def l2_normalize(vectors: tf.Tensor, epsilon: float = 1e-12) -> tf.Tensor:
 
 
 def regression_loss(prediction: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
-    """Squared distance of the normalised prediction and projection.
+    """Computes the squared distance of normalised prediction and projection.
 
     Args:
         prediction: output of the predictor, float32 `[batch, dim]`.
         projection: output of the target projector, float32 `[batch, dim]`.
 
     Returns:
-        float32 `[batch]`, equal to `2 - 2 cos(prediction, projection)`:
-        0 where they are parallel, 4 where they are opposite.
+        float32 `[batch]`, equal to `2 - 2 cos(prediction, projection)`: 0 if
+        they are parallel, 4 if they are opposite.
 
     Reference: BYOL, section 3.1, equation 2.
     """
@@ -39,15 +39,15 @@ def byol_loss(
     projection1: tf.Tensor,
     projection2: tf.Tensor,
 ) -> tf.Tensor:
-    """The symmetrised BYOL loss of one batch.
+    """Computes the symmetrised BYOL loss of one batch.
 
-    Each view's prediction regresses the *other* view's target projection.
-    No gradient flows into the projections.
+    Each view's prediction regresses the *other* view's target projection. No
+    gradient flows into the projections.
 
     Args:
-        prediction1, prediction2: of the online network, float32
+        prediction1, prediction2: outputs of the online network, float32
             `[batch, dim]`.
-        projection1, projection2: of the target network, float32
+        projection1, projection2: outputs of the target network, float32
             `[batch, dim]`.
 
     Returns:
@@ -66,18 +66,20 @@ def negative_cosine(
     projection1: tf.Tensor,
     projection2: tf.Tensor,
 ) -> tf.Tensor:
-    """SimSiam's loss: minus the cosine to the other view's projection.
+    """Computes SimSiam's loss: minus the cosine to the other view's projection.
 
-    No gradient flows into the projections. It is `byol_loss / 4 - 1`, on
-    projections of the network that is being trained.
+    No gradient flows into the projections. On the same vectors it equals
+    `byol_loss / 4 - 1`, but the projections come from the trained network
+    itself.
 
     Args:
         prediction1, prediction2: float `[batch, dim]`.
         projection1, projection2: float `[batch, dim]`.
 
     Returns:
-        float32 scalar, mean of both directions over the batch: -1 where
-        predictions and projections are parallel, 1 where they are opposite.
+        float32 scalar, mean of both directions over the batch: -1 if
+            predictions
+        and projections are parallel, 1 if they are opposite.
 
     Reference: Chen and He 2021, "Exploring Simple Siamese Representation
     Learning", section 3, equations 1 to 4.
@@ -88,14 +90,14 @@ def negative_cosine(
 
 
 def feature_spread(representation: tf.Tensor) -> tf.Tensor:
-    """Deviation of the normalised representation times sqrt(features).
+    """Computes the standard deviation of unit vectors, times sqrt(features).
 
     Args:
         representation: float32 `[batch, features]`.
 
     Returns:
-        float32 scalar: 1 where the representations fill the sphere, 0 where
-        they have collapsed.
+        float32 scalar: 1 if the representations fill the sphere, 0 if they have
+        collapsed.
 
     Reference: Chen and He 2021, section 4.1.
     """
@@ -107,14 +109,14 @@ def feature_spread(representation: tf.Tensor) -> tf.Tensor:
 def classification(
     logits: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean cross-entropy and accuracy over the labelled part of a batch.
+    """Computes mean cross-entropy and accuracy over the labelled examples.
 
     Args:
         logits: float32 `[batch, classes]`.
-        labels: int `[batch]`, -1 where unknown.
+        labels: int `[batch]`, -1 if unknown.
 
     Returns:
-        Two float32 scalars, 0 where nothing is labelled.
+        Two float32 scalars, 0 if no example is labelled.
     """
     known = tf.cast(labels >= 0, tf.float32)
     count = tf.maximum(tf.reduce_sum(known), 1.0)

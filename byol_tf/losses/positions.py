@@ -1,4 +1,4 @@
-"""The loss of BYOL on positions of maps that two views share."""
+"""BYOL's loss on the positions of feature maps that two views share."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ import tensorflow as tf
 def positions_loss(
     predictions: tf.Tensor, targets: tf.Tensor, where: Mapping, other: Mapping
 ) -> tf.Tensor:
-    """Squared distance of unit vectors, the mean over places in both views.
+    """Computes the mean squared distance of unit vectors at shared positions.
 
     Args:
-        predictions: float32 `[batch, rows, columns, size]`, of a view.
-        targets: the same of the other view; no gradient flows into them.
+        predictions: float32 `[batch, rows, columns, size]`, of one view.
+        targets: the same for the other view; no gradient flows into them.
         where: place of the view, see `View.draw_with_where`.
-        other: of the other view.
+        other: place of the other view.
     """
     index, both = same_places(where, other, *predictions.shape[1:3])
     batch, size = tf.shape(predictions)[0], predictions.shape[-1]
@@ -30,11 +30,12 @@ def positions_loss(
 
 
 def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
-    """For each position of a view the nearest one of the other view.
+    """Finds, for each position of a view, the nearest one in the other view.
 
     Returns:
         int32 `[batch, rows * columns]`, counted along rows, and bool of the
-        same shape: whether the place lies in the other view at all.
+        same
+        shape: whether the position lies inside the other view.
     """
     if "angle" in where or "angle" in other:
         raise ValueError("positions are not learned of turned views: rotate=0")

@@ -1,1 +1,1 @@
-"""BYOL and its relatives as Keras models."""
+"""BYOL and related methods as Keras models."""

@@ -7,8 +7,8 @@
     online      <- online - optimizer(gradient of loss)
     target      <- tau * target + (1 - tau) * online
 
-Views, online network and optimizer are those of `Pretrainer`; the target
-network, the loss and the average are here.
+`Pretrainer` has the views, the online network and the optimizer; this module
+adds the target network, the loss and the moving average.
 
 Grill et al. 2020, "Bootstrap Your Own Latent", section 3.1 and algorithm 1.
 """
@@ -38,8 +38,8 @@ from byol_tf.optim.schedules import check_tau_or_schedule
 class BYOL(Pretrainer):
     """Pretrains an encoder to predict the output of its own moving average.
 
-    `compile(optimizer)`, `fit(dataset)` and `predict(inputs)` as in
-    `Pretrainer`, which describes the arguments that are not here.
+    Use `compile(optimizer)`, `fit(dataset)` and `predict(inputs)` as with any
+    Keras model. `Pretrainer` documents the remaining arguments.
 
     Args:
         encoder: functional or built sequential Keras model, `[batch, ...]` to
@@ -48,16 +48,17 @@ class BYOL(Pretrainer):
             gives the views.
         hidden_size: hidden width of projector and predictor.
         projection_size: length of projections and predictions.
-        predictor_hidden_size: hidden width of the predictor, where it is not
-            `hidden_size`; 0 for no predictor, an ablation.
-        tau: decay of the target network in [0, 1], or a schedule of the
-            number of updates, such as `byol_tf.CosineTau`.
-        target_init: "independent" (random weights of its own, as in the
-            official code) or "copy" (a copy of the online network).
-        **kwargs: of `Pretrainer` (`probe_classes`, `seed`, `dtype`, ...).
+        predictor_hidden_size: hidden width of the predictor; None:
+            `hidden_size`; 0: no predictor, an ablation.
+        tau: decay of the target network in [0, 1], or a function of the number
+            of updates, such as `byol_tf.CosineTau`.
+        target_init: "independent" (its own random weights, as in the official
+            code) or "copy" (a copy of the online network).
+        **kwargs: arguments of `Pretrainer` (`probe_classes`, `seed`, `dtype`,
+            ...).
 
     Raises:
-        ValueError: if an argument is not one of the above.
+        ValueError: if an argument has an invalid value.
     """
 
     rate_names = ("learning_rate", "tau")
@@ -104,22 +105,22 @@ class BYOL(Pretrainer):
     # ---- the algorithm ------------------------------------------------
 
     def make_target(self) -> None:
-        """Target network: no predictor, no gradient.
+        """Makes the target network, without predictor and without gradient.
 
-        It is `trainable` where the online network is, since a frozen batch
-        norm uses its moving statistics.
+        It is `trainable` where the online network is, since a frozen batch norm
+        uses its moving statistics.
         """
         self.target_encoder = random_twin(self.encoder)
         self.target_projector = self.make_projector("target_projector")
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """Representation and projection of the target network."""
+        """Returns representation and projection of the target network."""
         representation = self.target_encoder(view, training=training)
         projection = self.target_projector(representation, training=training)
         return Outputs(representation, projection, None).float32()
 
     def objective(self, view1, view2, training):
-        """Every view's prediction with the target's projection of the other."""
+        """Compares each prediction with the other view's target projection."""
         online1 = self.online(view1, training)
         online2 = self.online(view2, training)
         target1 = self.target(view1, training)
@@ -133,16 +134,16 @@ class BYOL(Pretrainer):
         return loss, online1.representation
 
     def compare(self, prediction1, prediction2, projection1, projection2):
-        """The loss, float32 scalar, of outputs `[batch, projection_size]`."""
+        """Returns the float32 scalar loss of `[batch, projection_size]`."""
         return byol_loss(prediction1, prediction2, projection1, projection2)
 
     def rates(self, updates):
-        """Learning rate, and tau after so many updates."""
+        """Returns learning rate and tau after `updates` updates."""
         tau = self.tau(updates) if callable(self.tau) else self.tau
         return {**super().rates(updates), "tau": tau}
 
     def after_update(self, rates, updated):
-        """Moves the target, unless the online network did not move."""
+        """Moves the target, unless the optimizer made no update."""
         tau = tf.where(updated, tf.cast(rates["tau"], tf.float32), 1.0)
         ema.update_average(self.target_variables, self._averaged_online, tau)
 
@@ -150,7 +151,7 @@ class BYOL(Pretrainer):
 
     @functools.cached_property
     def target_variables(self) -> list[keras.Variable]:
-        """Parameters of the target network, frozen or not."""
+        """Parameters of the target network, frozen ones included."""
         networks = self.target_encoder, self.target_projector
         return [v for network in networks for v in parameters(network)]
 

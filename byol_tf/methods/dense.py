@@ -1,8 +1,8 @@
-"""BYOL on vectors, and on the positions of a level that both views show.
+"""BYOL on vectors, and on the positions of a feature map that both views show.
 
-Detectors read maps: here a place in one view predicts what the target network
-says of the same place in the other one, with BYOL's networks and loss. Places
-that only one view shows are left out.
+Detectors use feature maps. Here, a position in one view predicts the target
+network's output at the same place in the other view, with the networks and the
+loss of BYOL. Positions that only one view shows are left out.
 """
 
 import functools
@@ -18,20 +18,20 @@ from byol_tf.layers.parameters import copy_frozen, parameters
 from byol_tf.losses.positions import positions_loss
 from byol_tf.methods.byol import BYOL
 
-_HIDDEN, _SIZE = 256, 128  # of the projector and predictor of positions
+_HIDDEN, _SIZE = 256, 128  # projector and predictor of positions
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class DenseBYOL(BYOL):
-    """Pretrains an encoder's vector and one of its levels with BYOL's loss.
+    """Pretrains an encoder's vector and one of its feature maps by BYOL.
 
     Args:
-        encoder: functional.
-        views: with `view1` and `view2` that have `draw_with_where`, as
-            `TwoViews`; images come in batches of one size.
-        level: name of the layer whose map is learned.
-        dense_weight: of the loss of positions, in (0, 1].
-        **kwargs: of `BYOL`.
+        encoder: functional Keras model.
+        views: an object whose `view1` and `view2` have `draw_with_where`, such
+            as `byol_tf.TwoViews`. All images of a batch must have one size.
+        level: name of the layer whose feature map is trained.
+        dense_weight: weight of the loss of positions, in (0, 1].
+        **kwargs: arguments of `BYOL`.
     """
 
     checks: ClassVar = {
@@ -77,7 +77,7 @@ class DenseBYOL(BYOL):
         self._draws = [traced(view.draw_with_where) for view in pair]
 
     def make_views(self, inputs):
-        """Two pairs of a view and where it lies."""
+        """Returns two pairs: a view, and its place in the image."""
         if isinstance(inputs, (tuple, list)):
             raise ValueError(
                 "positions are learned of images of one size; set "
@@ -124,7 +124,7 @@ class DenseBYOL(BYOL):
 
     @functools.cached_property
     def target_variables(self) -> list[keras.Variable]:
-        """Parameters of the target network, frozen or not."""
+        """Parameters of the target network, frozen ones included."""
         own = parameters(self.target_dense_projector)
         return [*super().target_variables, *own]
 
@@ -134,14 +134,14 @@ class DenseBYOL(BYOL):
 
 
 def _with_map(encoder, level):
-    """From inputs to the vector and the map of a layer."""
+    """Makes a model from inputs to the vector and the map of a layer."""
     graph = functional_graph(encoder)
     maps = graph.get_layer(level).output
     return keras.Model(graph.inputs[0], [graph.outputs[0], maps])
 
 
 def _each_position(maps, networks, training):
-    """What networks for vectors give at each position of a map."""
+    """Applies networks for vectors at each position of a feature map."""
     _, rows, columns, channels = maps.shape
     vectors = tf.reshape(maps, [-1, channels])
     for network in networks:

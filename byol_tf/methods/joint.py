@@ -1,7 +1,7 @@
-"""Joint embeddings: one network, and a loss of both views' projections.
+"""Joint-embedding methods: one network, and a loss on both views' projections.
 
-SimCLR, the triplet loss, Barlow Twins and VICReg differ only in the loss,
-which prevents a collapse without predictor or target network.
+SimCLR, the triplet loss, Barlow Twins and VICReg differ only in the loss, which
+prevents collapse without predictor or target network.
 """
 
 import functools
@@ -19,12 +19,12 @@ _not_negative = functools.partial(check_number, low=0.0)
 
 
 class JointEmbedding(Pretrainer):
-    """A method with a `compare` of the two views' projections.
+    """Base of methods that compare the projections of both views.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        **kwargs: of `Pretrainer`; `sizes` has the defaults of a method.
+        **kwargs: arguments of `Pretrainer`; `sizes` has the method's defaults.
     """
 
     sizes: ClassVar = {"hidden_size": 2048, "projection_size": 128}
@@ -33,7 +33,7 @@ class JointEmbedding(Pretrainer):
         super().__init__(encoder, views, **{**self.sizes, **kwargs})
 
     def objective(self, view1, view2, training):
-        """The loss of the projections of all replicas."""
+        """Computes the loss on the projections of all replicas."""
         online1 = self.online(view1, training)
         online2 = self.online(view2, training)
         loss = self.compare(
@@ -43,23 +43,23 @@ class JointEmbedding(Pretrainer):
         return loss, online1.representation
 
     def compare(self, projection1: tf.Tensor, projection2: tf.Tensor):
-        """The loss, float32 scalar, of projections `[batch, size]`."""
+        """Returns the float32 scalar loss of projections `[batch, size]`."""
         raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class SimCLR(JointEmbedding):
-    """Finds the other view of an image among all views of the batch.
+    """Recognises the other view of an image among all views of the batch.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        temperature: of the softmax over cosines, positive.
-        **kwargs: of `Pretrainer`.
+        temperature: temperature of the softmax over cosines; positive.
+        **kwargs: arguments of `Pretrainer`.
 
-    Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning
-    of Visual Representations", section 2. The batch norm in the projector is
-    that of the official code.
+    Reference: Chen et al. 2020, "A Simple Framework for Contrastive Learning of
+    Visual Representations", section 2. The batch norm in the projector is that
+    of the official code.
     """
 
     checks: ClassVar = {**Pretrainer.checks, "temperature": check_positive}
@@ -77,24 +77,24 @@ class SimCLR(JointEmbedding):
         self.keep(temperature=temperature)
 
     def compare(self, projection1, projection2):
-        """NT-Xent."""
+        """Returns the NT-Xent loss."""
         return contrastive.nt_xent(projection1, projection2, self.temperature)
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class Triplet(JointEmbedding):
-    """Keeps the other images farther away than the other view.
+    """Keeps other images farther away than the other view of the same image.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        margin: by how much farther, a squared distance of unit vectors, above
-            0 and at most 4.
-        **kwargs: of `Pretrainer`.
+        margin: how much farther, as a squared distance of unit vectors; above 0
+            and at most 4.
+        **kwargs: arguments of `Pretrainer`.
 
     Reference: Schroff et al. 2015, "FaceNet", for the loss and its semi-hard
-    negatives; there with labels, here an image is its own class. The projector
-    is SimCLR's.
+    negatives. FaceNet uses labels; here each image is its own class. The
+    projector is that of SimCLR.
     """
 
     checks: ClassVar = {
@@ -115,14 +115,14 @@ class Triplet(JointEmbedding):
         self.keep(margin=margin)
 
     def compare(self, projection1, projection2):
-        """The triplet loss with semi-hard negatives."""
+        """Returns the triplet loss with semi-hard negatives."""
         return contrastive.triplet_semi_hard(
             projection1, projection2, self.margin
         )
 
 
 class WideEmbedding(JointEmbedding):
-    """A method that looks at every unit, and wants many of them."""
+    """Base of methods with a loss on single units, which needs many units."""
 
     sizes: ClassVar = {
         "hidden_size": 8192,
@@ -133,15 +133,16 @@ class WideEmbedding(JointEmbedding):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class BarlowTwins(WideEmbedding):
-    """Brings the correlation of the two views' units to the identity.
+    """Makes the cross-correlation of the two views' units the identity matrix.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        off_diagonal_weight: of the correlations between different units.
-        loss_scale: factor of the whole loss, positive; 0.024 in the official
+        off_diagonal_weight: weight of the correlations between different units.
+        loss_scale: factor of the whole loss; positive, 0.024 in the official
             code.
-        **kwargs: of `Pretrainer`; long projections are better in the paper.
+        **kwargs: arguments of `Pretrainer`. Long projections work better in the
+            paper.
 
     Reference: Zbontar et al. 2021, "Barlow Twins", section 2.
     """
@@ -168,7 +169,7 @@ class BarlowTwins(WideEmbedding):
         )
 
     def compare(self, projection1, projection2):
-        """The loss of Barlow Twins, scaled."""
+        """Returns the loss of Barlow Twins, scaled."""
         return self.loss_scale * decorrelation.barlow_twins(
             projection1, projection2, self.off_diagonal_weight
         )
@@ -176,15 +177,16 @@ class BarlowTwins(WideEmbedding):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class VICReg(WideEmbedding):
-    """Keeps views equal, units varying, and units uncorrelated.
+    """Makes both views equal, while units vary and are uncorrelated.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        invariance: weight of the distance of the views, not negative.
-        variance: weight of what a unit's deviation lacks to 1, not negative.
-        covariance: weight of the covariances between units, not negative.
-        **kwargs: of `Pretrainer`.
+        invariance: weight of the distance between the views; at least 0.
+        variance: weight of the hinge loss that lifts each unit's standard
+            deviation to 1; at least 0.
+        covariance: weight of the covariances between units; at least 0.
+        **kwargs: arguments of `Pretrainer`.
 
     Reference: Bardes et al. 2022, "VICReg", section 4.
     """
@@ -212,6 +214,6 @@ class VICReg(WideEmbedding):
         )
 
     def compare(self, projection1, projection2):
-        """The weighted sum of the three terms."""
+        """Returns the weighted sum of the three terms."""
         weights = {term: getattr(self, term) for term in self.terms}
         return decorrelation.vicreg(projection1, projection2, **weights)

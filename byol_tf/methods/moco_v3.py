@@ -1,10 +1,10 @@
-"""MoCo v3: BYOL's two networks, and negatives.
+"""MoCo v3: BYOL's two networks with a contrastive loss.
 
     loss = contrast(prediction1, projection2)
            + contrast(prediction2, projection1)
 
 Each prediction must be nearer to the projection of its own image than to those
-of the others, so that a constant is no solution.
+of other images, so a constant output does not minimise the loss.
 """
 
 from typing import ClassVar
@@ -19,22 +19,22 @@ from byol_tf.methods.byol import BYOL
 
 @keras.saving.register_keras_serializable("byol_tf")
 class MoCoV3(BYOL):
-    """Pretrains an encoder to find its average's view of the same image.
+    """Pretrains an encoder to recognise the other view among all of the batch.
 
     Args:
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
-        temperature: of the softmax over cosines, positive.
-        projector_layers: linear layers of the projector: 3 in the paper, 2
-            for ResNets in the official code.
-        normalize_projection: see `Pretrainer`.
+        temperature: temperature of the softmax over cosines; positive.
+        projector_layers: linear layers of the projector: 3 in the paper, 2 for
+            ResNets in the official code.
+        normalize_projection: as in `Pretrainer`.
         target_init: as in `BYOL`; a copy in the paper.
-        **kwargs: of `BYOL` (`hidden_size`, `projection_size`, `tau`, ...).
+        **kwargs: arguments of `BYOL` (`hidden_size`, `projection_size`, `tau`,
+            ...).
 
     Reference: Chen, Xie and He 2021, "An Empirical Study of Training
     Self-Supervised Vision Transformers", section 3 and algorithm 1. The
-    predictor ends without batch norm, as it does for ResNets in the official
-    code.
+    predictor has no batch norm at its end, as for ResNets in the official code.
     """
 
     checks: ClassVar = {**BYOL.checks, "temperature": check_positive}
@@ -63,6 +63,6 @@ class MoCoV3(BYOL):
         self.keep(temperature=temperature)
 
     def compare(self, prediction1, prediction2, projection1, projection2):
-        """The contrastive loss, with the images of all replicas."""
+        """Returns the contrastive loss, with the images of all replicas."""
         outputs = (prediction1, prediction2, projection1, projection2)
         return info_nce(*map(gather_replicas, outputs), self.temperature)

@@ -1,4 +1,4 @@
-"""What Keras asks of a method: variables, `fit` and a configuration."""
+"""The Keras side of a method: variables, `fit` and configuration."""
 
 import functools
 
@@ -12,8 +12,8 @@ from byol_tf.methods.watched import watched
 class OnlineModel(keras.Model):
     """A model that trains `encoder`, `projector`, `predictor` and `probe`."""
 
-    rate_names = ()  # keys of the logs besides the losses
-    _traced_with = ""  # which parameters were trainable in the traced step
+    rate_names = ()  # keys in the logs besides the losses
+    _traced_with = ""  # trainable parameters of the traced step
 
     # ---- variables ----------------------------------------------------
 
@@ -24,16 +24,16 @@ class OnlineModel(keras.Model):
 
     @functools.cached_property
     def parameters(self) -> list[keras.Variable]:
-        """Parameters of the online network and the probe, frozen or not.
+        """Parameters of the online network and the probe, frozen ones included.
 
-        Build an optimizer with them: then layers may be frozen and unfrozen
+        Build an optimizer with these, so that layers can be frozen and unfrozen
         between two calls of `fit`.
         """
         return [v for n in self._online_networks for v in parameters(n)]
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
-        """Those of `parameters` that are not frozen: never a target's."""
+        """The `parameters` that are not frozen; never a target network's."""
         networks = self._online_networks
         return [v for network in networks for v in network.trainable_variables]
 
@@ -56,17 +56,17 @@ class OnlineModel(keras.Model):
         return self.encoder(inputs, training=training)
 
     def make_train_function(self, force=False):
-        # A step that has to make the optimizer's variables is traced twice.
+        # A step that creates the optimizer's variables would be traced twice.
         with self.distribute_strategy.scope():
             self.optimizer.build(self.parameters)
-        # A traced step goes on updating what was trainable then.
+        # A traced step keeps updating the variables that were trainable then.
         frozen = "".join(str(int(v.trainable)) for v in self.parameters)
         force = force or frozen != self._traced_with
         self._traced_with = frozen
         return super().make_train_function(force)
 
     def fit(self, x=None, *args, **kwargs):
-        """As of any Keras model, after a look at what the views are given."""
+        """Trains like any Keras model, after checking the views' inputs."""
         check = getattr(self.views, "check", None)
         try:
             x = watched(x, check) if check else x
@@ -89,8 +89,8 @@ class OnlineModel(keras.Model):
 
     @functools.cached_property
     def _trackers(self):
-        # For `fit` only. Their variables are summed over workers wherever
-        # they are read, so a worker alone could not save the model.
+        # For `fit` only. Reading their variables sums over workers, so a single
+        # worker could not save the model.
         keys = ["loss", "batch_feature_std", *self.rate_names, "skipped"]
         keys += ["probe_accuracy", "probe_loss"] if self.probe else []
         return {key: keras.metrics.Mean(name=key) for key in keys}

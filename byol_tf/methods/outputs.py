@@ -1,4 +1,4 @@
-"""What a network says of a view."""
+"""The outputs of a network for one view."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 
 class Outputs(NamedTuple):
-    """What one network says of one view."""
+    """Outputs of one network for one view."""
 
     representation: tf.Tensor  # [batch, features]
     projection: tf.Tensor  # [batch, projection_size]
     prediction: tf.Tensor | None  # [batch, projection_size], online only
 
     def float32(self) -> "Outputs":
-        """The same in float32, in which losses are computed."""
+        """Casts all outputs to float32, in which losses are computed."""
         return Outputs(
             *(o if o is None else tf.cast(o, tf.float32) for o in self)
         )

@@ -1,15 +1,15 @@
-"""What all methods of pretraining share: everything but the loss.
+"""The part that all methods of pretraining share: everything but the loss.
 
     view1, view2   = views(batch)
     representation = encoder(view)
     projection     = projector(representation)
-    prediction     = predictor(projection)       where there is a predictor
+    prediction     = predictor(projection)       if there is a predictor
     loss           = objective(view1, view2)     of the method
     encoder       <- encoder - optimizer(gradient of loss)
 
 A method is a subclass with an `objective`. `byol_tf.methods.byol` adds the
-target network, `byol_tf.methods.joint` has those without, and without a
-predictor; `byol_tf.methods.online` is what Keras asks of them all.
+target network; `byol_tf.methods.joint` has the methods without target network
+and predictor; `byol_tf.methods.online` holds the code that Keras needs.
 """
 
 import functools
@@ -32,37 +32,37 @@ from byol_tf.seeds import step_seed
 class Pretrainer(OnlineModel):
     """Pretrains an encoder without labels.
 
-    `compile(optimizer)` and `fit(dataset)` as any Keras model; the dataset
-    gives batches of inputs, or `(inputs, labels)`. Labels, where there are
-    any, train a linear probe that shows progress and never reaches the
-    encoder. `call` is the encoder: `model.predict(x)` gives representations.
+    Use `compile(optimizer)` and `fit(dataset)` as with any Keras model. The
+    dataset yields batches of inputs, or `(inputs, labels)`. Labels only train a
+    linear probe that shows progress; they never reach the encoder. `call` is
+    the encoder, so `model.predict(x)` returns representations.
 
     Args:
         encoder: functional or built sequential Keras model, `[batch, ...]` to
             `[batch, features]`.
-        views: `views(inputs, seed) -> (view1, view2)`, with `seed` int32 [2]
-            for stateless draws, such as `byol_tf.TwoViews`. None: the dataset
-            gives `(view1, view2)` in place of the inputs.
+        views: `views(inputs, seed) -> (view1, view2)` with `seed` int32 `[2]`
+            for stateless random ops, such as `byol_tf.TwoViews`. None: the
+            dataset yields `(view1, view2)` in place of the inputs.
         hidden_size: hidden width of the projector.
         projection_size: length of projections and predictions.
         projector_layers: linear layers of the projector.
-        predictor_hidden_size: hidden width of the predictor; 0 for none, then
-            the prediction is the projection.
-        normalize_projection: a batch norm without scale and offset at the end
-            of the projector, as SimSiam and MoCo v3 have it.
-        predictor_lr_multiplier: learning rate of the predictor, as a multiple
-            of that of the other networks; above 0. BYOL's authors raise it
-            in their appendix on near-optimal predictors.
-        probe_classes: number of classes of the linear probe; 0 for none.
-        seed: of the views.
+        predictor_hidden_size: hidden width of the predictor; 0: no predictor,
+            so that predictions equal projections.
+        normalize_projection: whether the projector ends with a batch norm
+            without scale and offset, as in SimSiam and MoCo v3.
+        predictor_lr_multiplier: factor on the learning rate of the predictor;
+            above 0. BYOL's authors raise it in their appendix on near-optimal
+            predictors.
+        probe_classes: number of classes of the linear probe; 0: no probe.
+        seed: seed of the views.
         dtype: Keras dtype policy of projector and predictor; the encoder has
             its own. With "mixed_float16", `compile` scales the loss.
 
     Raises:
-        ValueError: if an argument is not one of the above.
+        ValueError: if an argument has an invalid value.
     """
 
-    # Checks of arguments by name, `check(name, value)`; a method adds its own.
+    # Functions `check(name, value)` by argument; a method adds its own.
     checks: ClassVar = {
         "hidden_size": functools.partial(check_integer, low=1),
         "projection_size": functools.partial(check_integer, low=1),
@@ -70,7 +70,7 @@ class Pretrainer(OnlineModel):
         "predictor_hidden_size": functools.partial(check_integer, low=0),
         "predictor_lr_multiplier": check_positive,
     }
-    # Keys of `rates`, which the logs of a step have besides the losses.
+    # Keys of `rates`, which are logged besides the losses.
     rate_names = ("learning_rate",)
 
     def __init__(
@@ -108,7 +108,7 @@ class Pretrainer(OnlineModel):
         self.make_target()
         self.views = views
         self.seed = seed
-        # Counts batches, also those that an optimizer skips or accumulates.
+        # Counts batches, also those without an update of the weights.
         self.step = self.add_weight(
             shape=(), dtype="int64", trainable=False, name="step"
         )
@@ -131,67 +131,68 @@ class Pretrainer(OnlineModel):
                 cls.checks[name](name, value)
 
     def keep(self, **numbers: float) -> None:
-        """Checks numbers of the loss, and keeps them as attributes."""
+        """Checks numbers of the loss, and stores them as attributes."""
         self.check(**numbers)
         for name, value in numbers.items():
             setattr(self, name, float(value))
             self._sizes[name] = float(value)
 
-    # ---- of a method --------------------------------------------------
+    # ---- for a method to define ---------------------------------------
 
     def objective(self, view1, view2, training: bool):
-        """The method's loss of two views of a batch.
+        """Computes the loss of two views of a batch.
 
-        Each view passes each network by itself, so that batch statistics are
-        those of one view.
+        Each view passes through each network separately, so that batch
+        statistics are those of one view.
 
         Returns:
-            `(loss, representation)`: float32 scalar to minimise, and the
-            online representation of view 1, float32 `[batch, features]`.
+            `(loss, representation)`: float32 scalar to minimise, and the online
+            representation of view 1, float32 `[batch, features]`.
         """
         raise NotImplementedError
 
     def make_target(self) -> None:
-        """Makes a target network, in a method that has one."""
+        """Makes the target network, if the method has one."""
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """What predictions are compared with; the online network itself."""
+        """Returns what predictions are compared with: online outputs, here."""
         return self.online(view, training)
 
     def rates(self, updates: tf.Tensor) -> dict:
-        """Scalars that follow a schedule, after `updates` updates."""
+        """Returns scalars that follow a schedule, after `updates` updates."""
         return {"learning_rate": self.optimizer.learning_rate}
 
     def after_update(self, rates: dict, updated: tf.Tensor) -> None:
         """Runs after the optimizer.
 
         Args:
-            rates: of this step.
-            updated: bool scalar, false where the optimizer accumulated
-                gradients or where float16 overflowed.
+            rates: the `rates` of this step.
+            updated: bool scalar; false if the optimizer only accumulated
+                gradients, or float16 overflowed.
         """
 
-    # ---- of all methods -----------------------------------------------
+    # ---- shared by all methods ----------------------------------------
 
     def online(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """Representation, projection and prediction of the online network."""
+        """Runs the online network: representation, projection, prediction."""
         representation = self.encoder(view, training=training)
         projection = self.projector(representation, training=training)
         prediction = self.predictor(projection, training=training)
         return Outputs(representation, projection, prediction).float32()
 
     def loss_of_views(self, view1, view2, labels=None, training=True):
-        """Loss of one batch, and what else is worth knowing of it.
+        """Computes the loss of one batch, and numbers to log.
 
         Args:
             view1: first view of the batch.
             view2: second view.
-            labels: int `[batch]` of the probe, -1 where unknown, or None.
-            training: use batch statistics, as the algorithm does; else the
-                moving ones.
+            labels: int `[batch]` for the probe, -1 if unknown; or None.
+            training: whether to use batch statistics, as the algorithm does, or
+                the moving averages.
 
         Returns:
-            `(loss, logs)`: float32 scalar to minimise, and float32 scalars.
+            `(loss, logs)`: float32 scalar to minimise, and float32 scalars by
+                name.
         """
         loss, representation = self.objective(view1, view2, training)
         logs = {
@@ -209,13 +210,14 @@ class Pretrainer(OnlineModel):
         return loss + probe_loss, logs
 
     def pretrain_step(self, inputs, labels=None) -> dict[str, tf.Tensor]:
-        """Views, loss, and one update of every network.
+        """Makes the views, computes the loss, and updates every network once.
 
-        There is no update where the loss or a gradient is not finite.
+        Skips the update if the loss or a gradient is not finite.
 
         Returns:
-            The logs of `loss_of_views`, with those of `rates`, and `skipped`:
-            1 where there was no update for that reason, else 0.
+            The logs of `loss_of_views`, those of `rates`, and `skipped`: 1 if
+                the
+            update was skipped, else 0.
         """
         view1, view2 = self.make_views(inputs)
         updates = tf.identity(self.optimizer.iterations)
@@ -243,7 +245,7 @@ class Pretrainer(OnlineModel):
         return {**logs, **rates}
 
     def _statistics(self):
-        """Variables that the networks change by themselves: moving averages."""
+        """Returns variables that layers update themselves: moving averages."""
         parameters = {id(variable) for variable in self.parameters}
         return [
             v
@@ -252,19 +254,19 @@ class Pretrainer(OnlineModel):
         ]
 
     def make_views(self, inputs):
-        """The two views of a batch, drawn by seed, step and replica."""
+        """Makes the two views of a batch, seeded by seed, step and replica."""
         if self.views is None:
             return inputs
         return self.views(inputs, seed=self.view_seed())
 
     def view_seed(self) -> tf.Tensor:
-        """Seed of the views of this step and replica."""
+        """Returns the seed of the views for this step and replica."""
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
         return step_seed(self.seed, self.step.value, replica)
 
     def make_projector(self, name: str) -> keras.Model:
-        """A projector of the method's shape, with new weights."""
+        """Makes a projector of the method's shape, with new weights."""
         return mlp(
             self._features,
             self._sizes["hidden_size"],

@@ -1,4 +1,4 @@
-"""SimSiam: BYOL without a target network of its own.
+"""SimSiam: BYOL without a separate target network.
 
 loss = -cos(prediction1, stop(projection2)) / 2
        -cos(prediction2, stop(projection1)) / 2
@@ -20,10 +20,10 @@ class SimSiam(Pretrainer):
         encoder: as in `Pretrainer`.
         views: as in `Pretrainer`.
         predictor_hidden_size: hidden width of the predictor, a bottleneck;
-            None for a quarter of `projection_size`, as in the paper; 0 for no
+            None: a quarter of `projection_size`, as in the paper; 0: no
             predictor, an ablation.
-        **kwargs: of `Pretrainer`; `sizes` has the defaults. Two
-            `projector_layers` suffice on CIFAR-10 in the paper.
+        **kwargs: arguments of `Pretrainer`; `sizes` has the defaults. The paper
+            uses two `projector_layers` on CIFAR-10.
 
     Reference: Chen and He 2021, "Exploring Simple Siamese Representation
     Learning", section 3 and algorithm 1.
@@ -52,7 +52,7 @@ class SimSiam(Pretrainer):
         super().__init__(encoder, views, name=name, **sizes)
 
     def objective(self, view1, view2, training):
-        """Every view's prediction with the projection of the other."""
+        """Compares each prediction with the projection of the other view."""
         online1 = self.online(view1, training)
         online2 = self.online(view2, training)
         loss = negative_cosine(

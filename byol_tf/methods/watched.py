@@ -1,4 +1,4 @@
-"""Looks at the inputs of `fit` before a compiled step cannot any more."""
+"""Checks the inputs of `fit` early, since a compiled step cannot."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -7,15 +7,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-ROWS = 256  # of an array that are looked at
+ROWS = 256  # rows of an array that are checked
 
 
 def watched(x, check: Callable):
-    """The inputs of `fit`, the first of them checked, or all of a data set.
+    """Returns the inputs of `fit`, with a check of the first batch or of all.
 
     Args:
-        x: what `fit` takes: an array, a `tf.data.Dataset`, a `PyDataset` or
-            a generator of batches, which are inputs or `(inputs, labels)`.
+        x: argument of `fit`: an array, a `tf.data.Dataset`, a `PyDataset` or a
+            generator of batches, which are inputs or `(inputs, labels)`. A
+            dataset is checked batch by batch.
         check: raises a ValueError for a batch that cannot be used.
     """
     if isinstance(x, tf.data.Dataset):

@@ -1,11 +1,11 @@
-"""What the engine knows of a kind of input, and all that it knows.
+"""The contract of a modality: all that the package knows of a kind of input.
 
-A modality is a folder beside this file: images, and whatever comes next. It
-says what a stored row is, how a file becomes one, which views are drawn of it,
-which encoder takes them, and how a row is shown to a person. Training,
-evaluation, export, serving and search see only what is named here.
+A modality is a folder beside this file, such as `image`. It defines what a
+stored row is, how a file becomes one, which views are drawn, which encoder
+takes them, and how a row is shown to a person. Training, evaluation, export,
+serving and search use only what is named here.
 
-May be imported by everything above `data`; imports no member.
+Everything above `data` may import this module; it imports no modality.
 """
 
 import pathlib
@@ -20,16 +20,16 @@ from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.modalities.signature import Signature
 
-Sizes = Mapping[str, Any]  # numbers that decoding and preparation follow from
+Sizes = Mapping[str, Any]  # parameters of decoding and preparation
 
 
 class Raw(NamedTuple):
-    """Inputs as they are, as vectors: the baseline that learned nothing.
+    """The inputs themselves as vectors: a baseline without learning.
 
     Attributes:
-        name: of its row in tables, such as "raw pixels".
+        name: name of its row in tables, such as "raw pixels".
         model: from prepared batches to vectors.
-        prepare: from batches of rows to what `model` takes.
+        prepare: from batches of rows to inputs of `model`.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Raw(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What the card of an exported model says of its inputs, in Markdown.
+    """Text about the inputs for the card of an exported model, in Markdown.
 
     Attributes:
-        noun: what one row is.
-        example: how the model is called.
+        noun: word for one row.
+        example: how to call the model.
         limits: what it cannot do, as a list.
     """
 
@@ -53,18 +53,18 @@ class Card(NamedTuple):
 
 @runtime_checkable
 class Views(Protocol):
-    """The augmentation.
+    """The augmentation of pretraining.
 
-    Rows of one shape in memory are augmented wholly in the training step.
-    Encoded rows are cut first, one by one, in the input pipeline: `cut` cuts
-    each view out of the decoded original, and the step does the rest. Views
-    with a method `least_side(numbers, height, width)` let a decoder with
-    `to_be_cut` give an original that is smaller, and with `cut_array` cut a
-    row of uint8 without TensorFlow, see `image.views`.
+    Rows of one shape in memory are augmented entirely in the training step.
+    Encoded rows are first cut one by one in the input pipeline: `cut` cuts each
+    view out of the decoded original, and the step does the rest. Two methods
+    are optional: with `least_side(numbers, height, width)`, a decoder with
+    `to_be_cut` may return a smaller original; `cut_array` cuts a uint8 row
+    without TensorFlow (see `image.views`).
     """
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
-        """Draws all random numbers of a part of a batch.
+        """Draws all random numbers for a part of a batch.
 
         Args:
             seed: int32 `[2]`, see `seeds.step_seed`.
@@ -78,19 +78,21 @@ class Views(Protocol):
         """Cuts each view out of one row, in a graph of `tf.data`.
 
         Args:
-            row: decoded, a tensor, or a dict of tensors by name of the spec.
-            numbers: float32 `[k]`, its row of `numbers`.
+            row: decoded row, a tensor, or a dict of tensors by name of the
+                spec.
+            numbers: float32 `[k]`, the row's part of `numbers`.
 
         Returns:
-            A tensor a view, or one that both are made of, of the same shapes
-            for all rows.
+            One tensor per view, or one for both; with the same shapes for all
+            rows.
         """
 
     def __call__(self, batch, seed: tf.Tensor):
         """Makes the views of a batch, in the training step.
 
         Args:
-            batch: rows `[batch, ...]`, or a tuple of what `cut` gave.
+            batch: rows `[batch, ...]`, or the tuple that `cut` returned,
+                batched.
             seed: int32 `[2]`; the same seed gives the same views.
 
         Returns:
@@ -99,12 +101,12 @@ class Views(Protocol):
 
 
 class Augment(Protocol):
-    """Augmentation of training with labels.
+    """Augmentation for training with labels.
 
     Attributes:
-        name: of what changes a view alone; "none" for nothing.
-        mixes: whether a view becomes the mixture of two.
-        changes: whether it does anything at all.
+        name: name of the augmentation of single views; "none" if there is none.
+        mixes: whether two examples are mixed.
+        changes: whether it has any effect.
     """
 
     name: str
@@ -112,40 +114,40 @@ class Augment(Protocol):
     changes: bool
 
     def start(self, seed: int) -> Callable:
-        """Returns the augmentation from its first batch on.
+        """Returns the augmentation, beginning at its first batch.
 
-        It is a function of views `[batch, ...]` and targets `[batch, n]`, to
-        the same of both.
+        It is a function of views `[batch, ...]` and targets `[batch, n]` that
+        returns both, changed.
         """
 
 
 @runtime_checkable
 class Modality(Protocol):
-    """A kind of input; `section` is a configuration of a run throughout.
+    """A kind of input. `section` always means a configuration of a run.
 
-    Where tasks ask for places, such as those of objects in an image, it has
-    `whole(preprocessor, side)` as well, which makes a preprocessor of `side`
-    that cuts nothing off, `as_wanted(rows, sizes)`, which makes such rows of
-    others, and `decoder` takes `whole=True` for them.
+    Some tasks need further methods. For tasks with places, such as detection:
+    `whole(preprocessor, side)` makes a preprocessor of `side` pixels that cuts
+    nothing off, `as_wanted(rows, sizes)` converts rows to match it, and
+    `decoder` takes `whole=True`.
 
-    Where tasks say something of each step of a row, it has
-    `sequence(preprocessor)`, which makes a preprocessor that cuts nothing off:
-    it gives a dict of the batch and of `length`, int32 `[batch]`, and its
-    `steps(lengths)` says how many steps rows of some lengths become. Its
-    `decoder` takes `whole=True` for rows that are not cut. A long row is
-    predicted in `parts(row, sizes)`: pairs of what is said of a part, such as
-    its `start` and `end`, and the part. `cut(sizes)` says how a file
-    becomes several rows, as `Decoder.cut`, or None. Rows that go on have
-    `stream(source, rate, sizes)`, the blocks of a binary file. Those that can
-    be played have `player(row, preprocessor)`, a WAV file for reports.
+    For tasks with an output per step, such as transcription:
+    `sequence(preprocessor)` makes a preprocessor that cuts nothing off. It
+    returns a dict of the batch and of `length`, int32 `[batch]`, and its
+    `steps(lengths)` gives the number of steps for rows of these lengths.
+    `decoder` takes `whole=True` for uncut rows. `parts(row, sizes)` splits a
+    long row for prediction, into pairs of facts about a part, such as its
+    `start` and `end`, and the part. `cut(sizes)` returns how a file becomes
+    several rows, as `Decoder.cut`, or None. `stream(source, rate, sizes)`
+    yields blocks of a binary file without end. `player(row, preprocessor)`
+    makes a WAV file for reports.
 
-    One with rows that stay encoded may have `codec(store, examples, views,
-    side)`, the form that they are kept in by `data.store`: a `data.pack.Codec`.
+    If rows stay encoded, `codec(store, examples, views, side)` may return how
+    they are kept under `data.store`: a `data.pack.Codec`.
 
     Attributes:
-        name: "image"; also of a row in texts.
-        extensions: of the files of one, in lower case: ".png".
-        milder: views that change less, with the fields to set, as advice.
+        name: such as "image"; also the word for one row.
+        extensions: extensions of its files, in lower case: ".png".
+        milder: advice for milder views, with the fields to set.
     """
 
     name: str
@@ -155,7 +157,7 @@ class Modality(Protocol):
     # ---- rows ---------------------------------------------------------
 
     def decoder(self, section) -> Decoder:
-        """Returns how files and arrays become rows, as configured."""
+        """Returns the decoder of files and arrays to rows, as configured."""
 
     def sizes(
         self,
@@ -163,47 +165,47 @@ class Modality(Protocol):
         section=None,
         preprocessor: keras.layers.Layer | None = None,
     ) -> dict:
-        """Returns what later jobs need to know of rows, as JSON.
+        """Returns what later jobs must know about rows, as JSON.
 
         Args:
-            shape: of a row.
-            section: None if the shape alone is known.
-            preprocessor: see `fit`; None if the shape alone is known.
+            shape: shape of a row.
+            section: None if only the shape is known.
+            preprocessor: see `fit`; None if only the shape is known.
         """
 
     def plan(
         self, section, examples: Examples, accelerator: bool
     ) -> tuple[dict, list[str]]:
-        """Decides what a configuration leaves open, before a run begins.
+        """Computes the settings that a configuration leaves open.
 
         Args:
-            section: of the run.
-            examples: of training.
+            section: the configuration.
+            examples: the training examples.
             accelerator: whether there is a GPU or TPU.
 
         Returns:
-            Values by field, such as "augment.size", and a line for each
-            decision that says why.
+            Values by field, such as "augment.size", and a line per value that
+            gives the reason.
         """
 
     def decode_row(self, data, sizes: Sizes) -> np.ndarray:
         """Decodes the path or the bytes of a file to a row.
 
         Raises:
-            Unreadable: it cannot be decoded.
+            Unreadable: if it cannot be decoded.
         """
 
     def origin(self, data) -> dict:
-        """Returns what results are turned back by, such as sizes, by name."""
+        """Returns facts about a file, such as its size, to map results back."""
 
     # ---- models -------------------------------------------------------
 
     def fit(self, examples: Examples, section) -> keras.layers.Layer:
-        """Makes the preprocessor, with what is learned before step 0.
+        """Makes the preprocessor, and fits it to the training examples.
 
         Returns:
-            A serialisable layer without draws, from a batch of rows to what
-            the encoder takes.
+            A serialisable, deterministic layer from a batch of rows to inputs
+            of the encoder.
         """
 
     def views(self, section, preprocessor: keras.layers.Layer) -> Views:
@@ -215,23 +217,23 @@ class Modality(Protocol):
     def train_view(
         self, preprocessor: keras.layers.Layer, crops: Mapping
     ) -> Callable | None:
-        """Makes the mild augmentation of training with labels.
+        """Makes the mild augmentation for training with labels.
 
         Returns:
-            `view(rows, seed)`, from a batch of rows to what the encoder
-            takes, and where it lies in each row: of an image `box`, `flip`
-            and more, by which tasks move their targets. With an attribute
-            `compiles` of False, XLA is not asked to compile it. None for none.
+            `view(rows, seed)`, from a batch of rows to inputs of the encoder
+            and their place in each row, for example `box` and `flip` of an
+            image, by which tasks move their targets. If its attribute
+            `compiles` is False, XLA is not used. None for no augmentation.
         """
 
     def supervised_augment(self, options: Mapping) -> Augment | None:
-        """Makes what changes views along with their targets; None for nothing.
+        """Makes an augmentation of views with their targets; None for none.
 
         Args:
-            options: the section `augment` of `configs/finetune.py`.
+            options: section `augment` of `configs/finetune.py`.
 
         Raises:
-            ValueError: an option is wrong, or not for this kind of input.
+            ValueError: if an option is wrong, or not for this kind of input.
         """
 
     def encoder(
@@ -253,15 +255,15 @@ class Modality(Protocol):
         It is a functional model.
 
         Raises:
-            ValueError: there are none for `section.encoder.name`, or they are
-                not at hand.
+            ValueError: if `section.encoder.name` has no such weights, or they
+                are not installed.
         """
 
     def levels(self, model: keras.Model) -> dict[str, tuple[str, int]]:
-        """Finds intermediate outputs: by name the layer and its stride."""
+        """Finds intermediate outputs: layer and stride by name."""
 
     def raw(self, preprocessor: keras.layers.Layer, sizes: Sizes) -> Raw:
-        """Makes the baseline of inputs as they are."""
+        """Makes the baseline without learning."""
 
     # ---- exports and pictures -----------------------------------------
 
@@ -271,11 +273,11 @@ class Modality(Protocol):
         """Returns the signatures of an export by name; see `Source.inputs`."""
 
     def card(self, about: Mapping) -> Card:
-        """Returns the words on an export.
+        """Returns the text about an export's inputs.
 
         Args:
-            about: what `export.json` holds: `format` ("saved_model", "onnx"
-                or "litert"), `sizes`, and `signatures` with their `inputs` and
+            about: contents of `export.json`: `format` ("saved_model", "onnx" or
+                "litert"), `sizes`, and `signatures` with their `inputs` and
                 `outputs`.
         """
 
@@ -286,25 +288,25 @@ class Modality(Protocol):
         """Draws the path or the bytes of a file, for sheets and maps.
 
         Returns:
-            uint8 `[height, width, 3]`, of at most `side` pixels each way;
+            uint8 `[height, width, 3]`, at most `side` pixels high and wide;
             None if it cannot be read.
         """
 
     def draw_views(
         self, rows: Sequence, pair: Sequence, path: pathlib.Path
     ) -> None:
-        """Draws decoded rows above their two views into a PNG file."""
+        """Draws decoded rows above their two views, into a PNG file."""
 
 
 def refuse_augment(options: Mapping, nouns: str) -> None:
-    """What `supervised_augment` does where only views are augmented.
+    """Refuses `supervised_augment` for modalities that have none.
 
     Args:
-        options: of `supervised_augment`.
-        nouns: what the rows are, such as "sounds".
+        options: as for `supervised_augment`.
+        nouns: word for the rows, such as "sounds".
 
     Raises:
-        ValueError: an augmentation of images is asked for.
+        ValueError: if an augmentation of images is set.
     """
     if options["name"] != "none" or options["mixup"] or options["cutmix"]:
         raise ValueError(

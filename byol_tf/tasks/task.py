@@ -1,4 +1,4 @@
-"""What is learned of an example: a head, a loss, metrics, labels."""
+"""The contract of a task: head, loss, metrics and labels."""
 
 import abc
 import dataclasses
@@ -16,8 +16,8 @@ from byol_tf.data.label_table import LabelTable
 from byol_tf.lines import nfc
 from byol_tf.tasks.drawn import Mark
 
-WRITTEN = ("path", "status")  # of every prediction, besides `Task.rows`
-VECTOR = "vector"  # name of the representation among an encoder's outputs
+WRITTEN = ("path", "status")  # columns of every prediction, besides `Task.rows`
+VECTOR = "vector"  # name of the representation in an encoder's outputs
 
 # One array, or arrays by name; the first axis counts examples.
 Arrays = np.ndarray | Mapping[str, np.ndarray]
@@ -26,14 +26,14 @@ Tensors = tf.Tensor | Mapping[str, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Labelled:
-    """Examples with what is known of them.
+    """Examples with their labels.
 
     Attributes:
-        examples: with the class of each in `labels`, where there is one.
-        table: a row of named values for each image, in the same order, or
-            None if no file of labels was given.
-        boxes: objects in the images, in the same order; None if no file says
-            where they are.
+        examples: the examples; `labels` holds their classes, if there are any.
+        table: a row of named values per image, in the same order; None if no
+            file of labels was given.
+        boxes: objects in the images, in the same order; None if no file has
+            them.
     """
 
     examples: Examples
@@ -51,53 +51,53 @@ class Labelled:
 
 
 class Accumulator(Protocol):
-    """Metrics of predictions that come batch by batch."""
+    """Computes metrics of predictions that come batch by batch."""
 
     def update(self, targets: Arrays, decoded: Mapping[str, np.ndarray]):
-        """Adds a batch: its targets, and what `Task.decode` gave for it."""
+        """Adds a batch: its targets, and the output of `Task.decode` for it."""
 
     def result(self) -> dict[str, float]:
-        """Metrics of all batches, `Task.metric` among them.
+        """Returns the metrics of all batches, `Task.metric` among them.
 
         Raises:
-            ValueError: nothing is known to judge by.
+            ValueError: if no target is known.
         """
 
 
 class Task(abc.ABC):
-    """Defines what fine-tuning learns from an example.
+    """Defines what fine-tuning predicts for an example.
 
-    A new task is a subclass in a file of its own. `VectorTask` does most of
-    it for one number a column.
+    A new task is a subclass in its own file. If it predicts numbers from the
+    vector, subclass `VectorTask`, which does most of the work.
 
-    Targets are an array `[n, ...]`, or a dict of padded arrays by name;
-    outputs are tensors by name, as the head gives them. Where an axis of the
-    features is padded, the outputs have its `length`, int32 `[batch]`.
+    Targets are an array `[n, ...]`, or a dict of padded arrays by name. Outputs
+    are tensors by name, as the head returns them. If an axis of the features is
+    padded, the outputs include its `length`, int32 `[batch]`.
 
     Attributes:
-        name: of the task, as in `--task=`.
-        metric: of the accumulator's, that settings are chosen by. More is
+        name: name of the task, as in `--task=`.
+        metric: the accumulator's metric that settings are chosen by; more is
             better.
         percent: whether `metric` is a share, which tables show in percent.
         columns: names of the targets, for instance of the classes.
-        whole_images: whether examples are whole images, letterboxed, since
-            targets may lie anywhere; targets are then in fractions of their
-            squares, see `points.into_whole`. Else they are centre squares.
-        side: pixels of a side of whole images; 0 for that of the encoder.
-        view: options of the random views, for `Modality.train_view`, where
-            no others are given.
-        clip_norm: gradients of a larger norm are scaled down to it; 0 for
-            none.
-        signature: name of the signature of an export that predicts.
-        each: what metrics are of that have a name behind a slash.
-        moves_with_image: whether the targets change when the image is
-            cropped or mirrored, see `move`.
-        shown_whole: whether a training step shows whole images, without
-            random crops and flips.
-        sequences: whether it says something of each step of a whole row, such
-            as a sound, see `Encoder.sequence`.
-        shown: further metrics that tables have, shares in percent.
-        mixable: whether targets can be averaged as MixUp and CutMix do.
+        whole_images: whether examples are whole, letterboxed images, since
+            targets may lie anywhere. Targets are then in fractions of the
+            squares, see `points.into_whole`. Otherwise images are
+            centre-cropped.
+        side: side of whole images in pixels; 0: that of the encoder.
+        view: default options of random views, for `Modality.train_view`.
+        clip_norm: largest norm of gradients; larger ones are scaled down. 0:
+            off.
+        signature: name of the prediction signature of an export.
+        each: word for what a metric with a slash in its name is about.
+        moves_with_image: whether targets change when the image is cropped or
+            flipped, see `move`.
+        shown_whole: whether training uses whole images, without random crops
+            and flips.
+        sequences: whether it predicts each step of a whole row, such as a
+            sound, see `Encoder.sequence`.
+        shown: further metrics that tables show in percent.
+        mixable: whether targets can be averaged, as MixUp and CutMix do.
     """
 
     name: str
@@ -121,24 +121,28 @@ class Task(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def of(cls, labelled: Labelled, **options) -> "Task":
-        """The task that the labels of the training images describe.
+        """Makes the task from the labels of the training images.
+
+        Args:
+            labelled: training images with their labels.
+            **options: options of the task.
 
         Raises:
-            ValueError: they do not suit this task.
+            ValueError: if the labels do not suit the task.
         """
 
     @abc.abstractmethod
     def targets(self, labelled: Labelled) -> Arrays:
-        """Targets of all examples, see the class.
+        """Returns the targets of all examples, see the class.
 
         Raises:
-            ValueError: a label is unknown to the task.
+            ValueError: if the task does not know a label.
         """
 
     def known(self, targets: Arrays) -> np.ndarray:
-        """Whether any number of an example's targets is not NaN, bool `[n]`.
+        """Returns whether any target of an example is not NaN, bool `[n]`.
 
-        Override it where an example with nothing to find is known too.
+        Override it if an example without any object is known too.
         """
         arrays = [np.asarray(array) for array in tf.nest.flatten(targets)]
         floats = [array for array in arrays if array.dtype.kind == "f"]
@@ -148,50 +152,51 @@ class Task(abc.ABC):
         return found
 
     def fits(self, targets: Arrays, lengths: np.ndarray) -> np.ndarray:
-        """Whether so many steps are enough for the targets, bool `[n]`.
+        """Returns whether rows have enough steps for their targets, bool `[n]`.
 
         Args:
-            targets: of all examples.
-            lengths: int `[n]`, steps of the level that `consumes` names first.
+            targets: targets of all examples.
+            lengths: int `[n]`, steps of the first level that `consumes` names.
         """
         return np.ones(len(lengths), bool)
 
     def strata(self, targets: Arrays) -> np.ndarray:
-        """Groups that a fraction takes alike, int `[n]`, from 0.
+        """Returns groups to sample evenly from, int `[n]`, counted from 0.
 
-        Classes for a classification; all 0 where there are none.
+        These are the classes for a classification, else all 0.
         """
         return np.zeros(len(tf.nest.flatten(targets)[0]), np.int64)
 
     def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
-        """Names of the features that the head takes: "vector", or levels.
+        """Names the features that the head takes: "vector", or levels.
 
         Args:
-            levels: strides of the encoder's levels by name, such as
-                `{"P2": 4, "P3": 8}`. Choose by stride: encoders differ.
+            levels: strides of the encoder's levels by name, such as `{"P2": 4,
+                "P3": 8}`. Choose by stride, since names differ between
+                encoders.
         """
         return (VECTOR,)
 
     @abc.abstractmethod
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
-        """A new model from the features to the outputs, both by name, float32.
+        """Makes the head: a model from features to float32 outputs, by name.
 
-        It saves and loads in safe mode.
+        It must save and load in Keras' safe mode.
 
         Args:
-            specs: of the features that `consumes` names, `[None, ...]`.
+            specs: specs of the features that `consumes` names, `[None, ...]`.
         """
 
     @abc.abstractmethod
     def loss(self, targets: Tensors, outputs: Mapping) -> tf.Tensor:
-        """Loss of each example, float32 `[batch]`."""
+        """Computes the loss of each example, float32 `[batch]`."""
 
     def move(self, targets: Tensors, where: Mapping) -> Tensors:
-        """The targets of random views, given those of the whole images.
+        """Maps targets of whole images to random views of them.
 
         Args:
-            targets: of a batch.
-            where: the place of each view, see `View.draw_with_where`.
+            targets: targets of a batch.
+            where: place of each view, see `View.draw_with_where`.
         """
         return targets
 
@@ -199,47 +204,50 @@ class Task(abc.ABC):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """Predictions by name, in TensorFlow: exports hold it as well.
+        """Turns outputs into predictions by name, with TensorFlow ops.
+
+        Exports contain it as well.
 
         Args:
-            outputs: of a batch.
-            origin: what was prepared for the encoder: of images `size`, int
-                `[batch, 2]`, width and height of the whole image. None
-                predicts in terms of what is shown, as targets are.
+            outputs: outputs of a batch.
+            origin: properties of the original rows; for images `size`, int
+                `[batch, 2]`, width and height of the whole image. None: predict
+                relative to the input, as targets are.
         """
 
     def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Strings by name of what `decode` gave, for forms that hold them."""
+        """Returns strings by name for a `decode`, for formats with text."""
         return {}
 
     def as_decoded(
         self, targets: Mapping[str, np.ndarray] | np.ndarray
     ) -> Mapping[str, np.ndarray] | None:
-        """Targets in the form of `decode`, to be drawn; None without places."""
+        """Returns targets in the form of `decode` to draw; None: no places."""
         return None
 
     def in_squares(
         self, decoded: Mapping[str, np.ndarray], side: int
     ) -> Mapping[str, np.ndarray]:
-        """What `decode` would give without the origin of square images.
+        """Returns what `decode` would give without the origin of square images.
 
         Args:
-            decoded: of images of `side` by `side` pixels, with their origin.
-            side: pixels.
+            decoded: predictions for images of `side` by `side` pixels, made
+                with their origin.
+            side: side in pixels.
         """
         return decoded
 
     def joined(
         self, decoded: Mapping[str, np.ndarray], places: np.ndarray
     ) -> Mapping[str, np.ndarray]:
-        """One prediction of those of an image and its parts.
+        """Merges the predictions of an image and its parts into one.
 
         Args:
-            decoded: with the origin of each part.
-            places: of the parts in the image, see `tiled.tile_places`.
+            decoded: predictions, made with the origin of each part.
+            places: places of the parts in the image, see `tiled.tile_places`.
 
         Raises:
-            ValueError: predictions of parts make none of the whole.
+            ValueError: if the task cannot merge predictions.
         """
         raise ValueError(
             f"predictions of {self.name} are of whole images; leave out --tiles"
@@ -247,16 +255,17 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list:
-        """For each example a dict by column of a CSV file.
+        """Returns a dict by CSV column for each example.
 
-        Or a list of such dicts where it has several predictions or none.
+        Or a list of such dicts, if an example may have several predictions or
+        none.
         """
 
     def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
-        """For each example its predictions as entries of COCO's results.
+        """Returns the predictions of each example as entries of COCO results.
 
         Raises:
-            ValueError: the task has no such form.
+            ValueError: if the task has no such form.
         """
         raise ValueError(
             f"predictions of {self.name} are written as CSV; name a file "
@@ -266,15 +275,15 @@ class Task(abc.ABC):
     def marks(
         self, rows: Sequence[Mapping], width: int, height: int
     ) -> list[Mark]:
-        """What to draw of an image's `rows`, in pixels.
+        """Returns what to draw for an image's `rows`, in pixels.
 
         Args:
-            rows: of one image, see `rows`.
-            width: of the whole image, in pixels.
-            height: of the whole image, in pixels.
+            rows: rows of one image, see `rows`.
+            width: width of the whole image in pixels.
+            height: height of the whole image in pixels.
 
         Raises:
-            ValueError: predictions have no place in the image.
+            ValueError: if predictions have no place in the image.
         """
         raise ValueError(
             f"predictions of {self.name} have no place to draw; name a file "
@@ -283,21 +292,21 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def accumulator(self) -> Accumulator:
-        """A new accumulator. Predictions that are not finite are wrong."""
+        """Makes an accumulator, which counts non-finite predictions wrong."""
 
     def constant(self, targets: Arrays) -> dict[str, np.ndarray] | None:
-        """The best constant guess, as `decode` gives one example without axis.
+        """Returns the best constant prediction, as `decode` of one example.
 
-        What a task must beat to have learned anything; None where the metric
-        says so by itself.
+        Arrays have no batch axis. It is the baseline that a task must beat;
+        None if the metric includes it.
 
         Args:
-            targets: of the training images.
+            targets: targets of the training images.
         """
         return None
 
     def guesses(self) -> list[str]:
-        """Lines for a person on what was decided without being asked."""
+        """Returns a line for each choice that the user did not make."""
         return []
 
     def options(self) -> dict[str, object]:
@@ -306,9 +315,10 @@ class Task(abc.ABC):
 
 
 class VectorTask(Task):
-    """Predicts numbers `[n, columns]` from the vector; base of such tasks.
+    """Base of tasks that predict numbers `[n, columns]` from the vector.
 
-    A subclass says `prediction`, `metrics`, and `of` to `loss` of `Task`.
+    A subclass defines `prediction`, `metrics`, and of `Task`'s methods `of` to
+    `loss`.
 
     Attributes:
         prediction: name of the output that holds the predictions.
@@ -325,10 +335,10 @@ class VectorTask(Task):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """Metrics of all predictions at once, see `Accumulator.result`."""
+        """Computes metrics of all predictions; see `Accumulator.result`."""
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """The number of every column."""
+        """Returns the number of every column."""
         columns = headings(self.columns)
         return [
             dict(zip(columns, map(float, row), strict=True))
@@ -340,7 +350,7 @@ class VectorTask(Task):
 
 
 class Collected:
-    """Keeps a few numbers an example: an average precision needs them all."""
+    """Keeps a few numbers per example, for metrics that need all at once."""
 
     def __init__(self, metrics: Callable, prediction: str):
         self._metrics, self._prediction = metrics, prediction
@@ -351,7 +361,7 @@ class Collected:
         self._predictions.append(decoded[self._prediction])
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """All targets and predictions so far."""
+        """Returns all targets and predictions so far."""
         return np.concatenate(self._targets), np.concatenate(self._predictions)
 
     def result(self):
@@ -359,7 +369,7 @@ class Collected:
 
 
 def take(arrays: Arrays, index) -> Arrays:
-    """The examples at an index or slice, of one array or of each by name."""
+    """Selects examples by index or slice, from one array or each by name."""
     return tf.nest.map_structure(lambda array: array[index], arrays)
 
 
@@ -368,12 +378,12 @@ def vector_head(
     layer: keras.layers.Layer,
     activations: Mapping[str, str],
 ) -> keras.Model:
-    """A head from the vector: a layer, and its outputs by name.
+    """Makes a head from the vector: a layer, and its outputs by name.
 
     Args:
         specs: see `Task.head`.
         layer: from vectors to numbers.
-        activations: Keras activation of each output, "linear" for none.
+        activations: Keras activation of each output; "linear" for none.
     """
     inputs = head_inputs(specs)
     values = layer(inputs[VECTOR])
@@ -385,7 +395,7 @@ def vector_head(
 
 
 def head_inputs(specs: Mapping[str, tf.TensorSpec]) -> dict:
-    """Keras inputs of a head by name, float32."""
+    """Makes the Keras inputs of a head by name, float32."""
     return {
         name: keras.Input(spec.shape[1:], dtype="float32", name=name)
         for name, spec in specs.items()
@@ -393,6 +403,6 @@ def head_inputs(specs: Mapping[str, tf.TensorSpec]) -> dict:
 
 
 def headings(names: Sequence[str], *taken: str) -> list[str]:
-    """Columns for a value of each name, apart from columns that are taken."""
+    """Returns a column name for each value, distinct from columns in use."""
     taken = {*WRITTEN, *taken}
     return [f"{name} (value)" if name in taken else name for name in names]

@@ -1,9 +1,9 @@
-"""The commands of `byol_tf`, one module each, and how one is started.
+"""The commands of `byol_tf`, one module each, and how to start one.
 
-A module has flags, `main()`, and `POSITIONAL`, the flags that may be given by
-place, `byol_tf embed RUN DIR`; several tuples where it depends on how many
-there are. Like all of `configs`, none of them imports the package before its
-flags and paths are checked.
+A module has flags, `main()`, and `POSITIONAL`, the flags that may be given
+without a name, as in `byol_tf embed RUN DIR`; there are several tuples if this
+depends on the number of arguments. Like all of `configs`, they import the
+package only after flags and paths have been checked.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from absl import flags
 from configs import door, fields
 from configs.command_line import FOLDER, check_file, find
 
-# Name, what it takes by place, and what it does, in the order of use.
+# Name: positional arguments, and what it does, in the order of use.
 COMMANDS = {
     "pretrain": "DATA RUN            pretrain an encoder on unlabelled data",
     "evaluate": "RUN                 judge it: linear evaluation, kNN",
@@ -34,10 +34,10 @@ _HELP = ("-h", "--help", "-help", "--helpfull", "help")
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs the command that the first argument names, as `byol_tf` does.
+    """Runs `byol_tf`: the first argument is the name of a command.
 
     Args:
-        arguments: name and arguments; None for those of the process.
+        arguments: name and arguments; None: those of the process.
     """
     name, *rest = arguments or sys.argv[1:] or ["--help"]
     if name in _HELP and not rest:
@@ -55,7 +55,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def overview() -> str:
-    """Returns the commands in one screen."""
+    """Returns a list of the commands that fits on one screen."""
     lines = [f"  byol_tf {name:9} {what}" for name, what in COMMANDS.items()]
     recipes = sorted(p.stem for p in FOLDER.glob("*.py") if _is_recipe(p))
     return "\n".join(
@@ -74,9 +74,9 @@ def start(name: str, rest: list[str], program: str) -> None:
     """Runs one command.
 
     Args:
-        name: of the command.
+        name: name of the command.
         rest: its arguments.
-        program: how it was called, for messages.
+        program: name of the program as called, for messages.
     """
     module = importlib.import_module(f"configs.commands.{name}")
     if any(word in _HELP[:-1] for word in rest):
@@ -91,7 +91,7 @@ def start(name: str, rest: list[str], program: str) -> None:
 
 
 def start_script(name: str) -> None:
-    """Runs one command as a script of its own, such as train.py."""
+    """Runs one command from its own script, such as train.py."""
     start(name, sys.argv[1:], pathlib.Path(sys.argv[0]).name)
 
 
@@ -127,7 +127,7 @@ def _default_config(module):
 
 
 def _by_flags(arguments, positional):
-    """Puts what is given by place into flags, and names recipes by file."""
+    """Turns positional arguments into flags, and recipe names into files."""
     words = iter(arguments)
     result, by_place = [], []
     for word in words:
@@ -154,7 +154,7 @@ def _by_flags(arguments, positional):
 
 
 def _takes_next(word):
-    """Whether a flag's value is the next argument, as in `--labels 10%`."""
+    """Returns whether a flag takes the next argument: `--labels 10%`."""
     name = word.lstrip("-").replace("-", "_")
     if "=" in word or not name or not word.startswith("-"):
         return False

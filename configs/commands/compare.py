@@ -3,9 +3,10 @@
     byol_tf compare RUNS --config=compare:objectives
     byol_tf compare DATA RUNS --config.common='("epochs=20",)'
 
-Each training is a process with a run folder of its own below RUNS.
-Interrupted, the same command goes on; finished trainings stay. Ends with one
-table and one picture: `compare.html`, `.md`, `.csv`, `.json` and `.png`.
+Each training is a process with its own run folder below RUNS. If interrupted,
+run the same command again to continue; finished trainings are kept. At the end
+it writes one table and one picture: `compare.html`, `.md`, `.csv`, `.json` and
+`.png`.
 """
 
 from absl import flags
@@ -20,7 +21,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/compare.py, the default."
 )
 _DATA = flags.DEFINE_string(
-    "data", None, "Of all trainings: a folder, .csv or .npz file, tfds:NAME."
+    "data", None, "Data of all trainings: folder, .csv, .npz or tfds:NAME."
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the comparison.", required=True

@@ -1,24 +1,24 @@
-"""Makes a Keras encoder of a checkpoint of the official BYOL code.
+"""Converts a checkpoint of the official BYOL code to a Keras encoder.
 
     byol_tf convert official.pkl --to=encoder.keras
     byol_tf convert official.pkl --workdir=RUN
 
-The first writes one file, and encoder.json, which tells of it, beside it. The
-second makes a run folder that all other commands take, with data of yours.
+The first writes one file, and encoder.json with its description beside it. The
+second makes a run folder for all other commands, to use with your data.
 
     byol_tf convert efficientnet_lite0 --workdir=RUN
 
-makes one of weights of ImageNet as they came, of the extra `pretrained` or of
-keras.applications (applications/NAME, which Keras downloads).
+makes a run folder from ImageNet weights: efficientnet_lite0 of the extra
+`pretrained`, or applications/NAME of keras.applications, which Keras downloads.
 
-The official repository, google-deepmind/deepmind-research, names the released
+The official repository, google-deepmind/deepmind-research, lists the released
 files in the README of its folder byol: ResNet-50 1x, ResNet-200 2x and
-ablations. Its code is under Apache-2.0, the weights are under CC BY-NC, not
+ablations. Its code is under Apache-2.0. The weights are under CC BY-NC, not
 for commercial use; read the terms there.
 
-A pickle can run anything when it is loaded as Python does. Here nothing of
-the file is run: arrays, mappings, tuples and numbers are read, and whatever
-else it names is refused.
+Python's pickle can run arbitrary code while loading. This command runs nothing
+of the file: it reads arrays, mappings, tuples and numbers, and refuses anything
+else.
 """
 
 from absl import flags
@@ -31,25 +31,25 @@ POSITIONAL = (("source",),)
 _SOURCE = flags.DEFINE_string(
     "source",
     None,
-    "The official checkpoint; may stand first, without a flag.",
+    "Official checkpoint, or name of an encoder with ImageNet weights.",
     required=True,
 )
 _TO = flags.DEFINE_string("to", None, "File to write, NAME.keras.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Or: run folder to make.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run folder to make instead.")
 _ENCODER = flags.DEFINE_string(
-    "encoder", "auto", "What must be in the file, such as resnet50."
+    "encoder", "auto", "Expected encoder in the file, such as resnet50."
 )
 _WIDTH = flags.DEFINE_float(
-    "width", 0, "Multiple of the usual channels that it must have; 0: any."
+    "width", 0, "Expected multiple of the usual channels; 0: any."
 )
 _VERIFY = flags.DEFINE_string(
-    "verify", None, "File .npz of `images` and official `representations`."
+    "verify", None, ".npz file of `images` and official `representations`."
 )
 _TOLERANCE = flags.DEFINE_float(
-    "tolerance", 1e-4, "Of the comparison with them, relative."
+    "tolerance", 1e-4, "Relative tolerance of the comparison by --verify."
 )
 _SIZE = flags.DEFINE_integer(
-    "size", 224, "Pixels of a side that weights of ImageNet shall take."
+    "size", 224, "Side in pixels of the input, for ImageNet weights."
 )
 
 
@@ -87,7 +87,7 @@ def main():
 
 
 def is_published(source: str) -> bool:
-    """Whether it names an encoder with weights of ImageNet, and no file."""
+    """Returns whether it names an encoder with ImageNet weights, not a file."""
     return source == "efficientnet_lite0" or source.startswith("applications/")
 
 

@@ -1,15 +1,16 @@
-"""Embeds a folder of images, and searches in what was embedded.
+"""Embeds a folder of images, and searches the embeddings.
 
     byol_tf embed RUN DIR --out=embeddings.parquet
 
-Interrupted, the same command goes on; later, it embeds what is new. Then
+Run the same command again to continue after an interruption, or to embed new
+files. Then
 
     byol_tf embed --embeddings=embeddings.parquet --query=IMAGE
     byol_tf embed --embeddings=embeddings.parquet --duplicates
     byol_tf embed --embeddings=embeddings.parquet --map=map.html
 
-find the images nearest to one (`query.png`), groups of near-duplicates
-(`duplicates.csv`, `duplicates.png`), and draw a map to look around in.
+find the images nearest to one (`query.png`), find groups of near-duplicates
+(`duplicates.csv`, `duplicates.png`), and draw a map of the images.
 """
 
 from absl import flags
@@ -29,20 +30,20 @@ _WORKDIR = flags.DEFINE_string(
 _IMAGES = flags.DEFINE_string(
     "images",
     None,
-    "Folder of images to embed; with --embeddings, where they are now.",
+    "Folder of images to embed; with --embeddings, their present folder.",
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "Parquet file; embeddings.parquet in the run folder if none."
+    "out", None, "Parquet file; default: embeddings.parquet in the run folder."
 )
 _EMBEDDINGS = flags.DEFINE_string(
-    "embeddings", None, "Parquet file to search in; that of --out if none."
+    "embeddings", None, "Parquet file to search in; default: that of --out."
 )
 _QUERY = flags.DEFINE_multi_string(
-    "query", [], "Image to find the nearest of; may be given several times."
+    "query", [], "Image whose nearest images to find; may be repeated."
 )
 _DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
 _MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")
-_SHOWN = 10  # images without a representation that are named
+_SHOWN = 10  # unreadable images to name
 
 
 def main():
@@ -76,7 +77,7 @@ def check_paths(embeds, path):
         door.check_embeddings(path)
     if _IMAGES.value:
         door.check_files_of(_IMAGES.value)
-    # Others may be texts, which are queries themselves.
+    # Other queries may be texts, which need no file.
     door.check_files("query", filter(is_file_name, _QUERY.value))
 
 

@@ -1,17 +1,18 @@
-"""Judges a pretrained encoder by what a linear classifier makes of it.
+"""Evaluates a frozen encoder with linear classifiers and kNN.
 
     byol_tf evaluate RUN
 
-The encoder stays frozen. Linear SGD on random crops (the paper's protocol),
-logistic regression and kNN choose their settings on a held-out part of the
-training images and are then tested once; a random encoder and raw pixels
-stand beside. `--config.data.*` takes any other labelled data set. Writes
-`eval_linear.json` and `eval_linear_confusion.png` into the run folder.
+Linear SGD on random crops (the paper's protocol), logistic regression and kNN
+choose their settings on a held-out part of the training images and are then
+tested once. A random encoder and raw pixels are baselines. Use
+`--config.data.*` for any other labelled dataset. Writes `eval_linear.json` and
+`eval_linear_confusion.png` into the run folder.
 
     byol_tf evaluate RUN --groups=speaker
 
-holds each speaker out in turn: labels of the others, tested on this one. The
-column is one of `labels.csv`; `--groups=speaker:s5,s6` names who is held out.
+holds out each speaker in turn: trains on the labels of the others and tests on
+this one. `speaker` is a column of `labels.csv`; `--groups=speaker:s5,s6` names
+the ones to hold out.
 """
 
 from absl import flags
@@ -34,7 +35,7 @@ _WORKDIR = flags.DEFINE_string(
 _GROUPS = flags.DEFINE_string(
     "groups",
     None,
-    "Column of labels.csv, such as speaker: labels of some, test on others.",
+    "Column of labels.csv, such as speaker; test on values not trained on.",
 )
 
 expand = data_argument.with_overrides

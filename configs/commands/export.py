@@ -1,16 +1,16 @@
-"""Exports the encoder of a run as SavedModel, for ONNX Runtime or LiteRT.
+"""Exports the encoder of a run as SavedModel, ONNX, LiteRT or Keras.
 
     byol_tf export RUN OUT
     byol_tf export RUN OUT --format=saved_model,onnx,litert
     byol_tf export RUN OUT --format=keras --checkpoint=best
 
-The SavedModel, `OUT/<version>/`, is for TensorFlow Serving
-and takes the bytes of image files or images; of a fine-tuned run it also
-tells class names and probabilities. `onnx/<version>/` and `litert/<version>/`
-beside it take images; `keras/<version>/` is a folder for `load_encoder` and
-`byol_tf embed`. With `--checkpoint` the encoder is that of the run's last or
-best checkpoint, also while it trains. Every export is loaded again and
-compared with the encoder on real images, and removed if it differs.
+The SavedModel, `OUT/<version>/`, is for TensorFlow Serving. It takes the bytes
+of image files, or images; for a fine-tuned run it also returns class names and
+probabilities. `onnx/<version>/` and `litert/<version>/` beside it take images;
+`keras/<version>/` is a folder for `load_encoder` and `byol_tf embed`. With
+`--checkpoint`, exports the run's last or best checkpoint, even while it trains.
+Each export is loaded again and compared with the encoder on real images, and
+removed if it differs.
 """
 
 from absl import flags
@@ -26,22 +26,22 @@ _CONFIG = config_flags.DEFINE_config_file(
 _DATA = flags.DEFINE_string(
     "data",
     None,
-    "What exports are compared on: a folder, .csv or .npz file, or tfds:NAME.",
+    "Data to compare exports on: folder, .csv or .npz file, or tfds:NAME.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True
 )
 _TO = flags.DEFINE_string(
-    "to", None, "Folder of the versions of the model.", required=True
+    "to", None, "Folder to write versions of the model into.", required=True
 )
 _FORMAT = flags.DEFINE_list(
-    "format", ["saved_model"], "Some of saved_model, onnx, litert and keras."
+    "format", ["saved_model"], "Any of saved_model, onnx, litert, keras."
 )
 _CHECKPOINT = flags.DEFINE_enum(
     "checkpoint",
     None,
     ["last", "best"],
-    "Export the encoder of this checkpoint of the run, which may still train.",
+    "Export this checkpoint of the run, which may still be training.",
 )
 flags.register_validator(
     _FORMAT,

@@ -1,18 +1,18 @@
-"""Fine-tunes a pretrained encoder on parts of the labels, and predicts.
+"""Fine-tunes a pretrained encoder on parts of the labels.
 
     byol_tf finetune RUN --labels=10-per-class,10%
 
-Beside the fine-tuned encoder stand the frozen one and one that starts from
-scratch, with the same images and steps. `--task=` takes classification,
-multilabel, regression, detection, keypoints, transcription of sounds, or
-`module:Class` of one's own; `--config.data.*` any other data set. Writes
+Compares the fine-tuned encoder with the frozen one and with training from
+scratch, on the same images for the same steps. `--task=` takes classification,
+multilabel, regression, detection, keypoints, transcription (of sounds), or your
+own `module:Class`. Use `--config.data.*` for another dataset. Writes
 `finetune.json`, `finetune.png`, `finetune_subsets.json` and `classifier.keras`
-into the run folder; then
+into the run folder. Then
 
     byol_tf predict RUN DIR
 
-writes `predictions.csv` for all files of a folder. Those of an earlier task or
-data are kept as `finetune_<task>_<data>.json` and so on.
+writes `predictions.csv` for all files of a folder. Results of an earlier task
+or dataset are kept as `finetune_<task>_<data>.json` and so on.
 """
 
 from absl import flags
@@ -43,25 +43,25 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Run folder with an encoder.keras.", required=True
 )
 _TASK = flags.DEFINE_string(
-    "task", "classification", "What is learned of an image."
+    "task", "classification", "What to predict; a task or module:Class."
 )
 _LABELS = flags.DEFINE_multi_string(
     "labels",
     ["1%,10%,100%"],
-    "Parts of the labels: 1%, 25-per-class, 100, all; several with commas.",
+    "Parts of the labels: 1%, 25-per-class, 100, all; separated by commas.",
 )
 _GROUPS = flags.DEFINE_string(
     "groups",
     None,
-    "Column of labels.csv, such as speaker: labels of some, test on others.",
+    "Column of labels.csv, such as speaker; test on values not trained on.",
 )
 _PREDICT = flags.DEFINE_string(
-    "predict", None, "Folder to predict: the command `byol_tf predict`."
+    "predict", None, "Folder to predict; the same as `byol_tf predict`."
 )
 
 
 def expand(arguments):
-    """Adds what `--data` sets, and the configuration that a task takes."""
+    """Adds the fields of `--data`, and the task's default configuration."""
     words = " ".join(arguments).replace("--task ", "--task=").split()
     given = any(word.startswith("--config=") for word in arguments)
     spoken = "--task=transcription" in words
@@ -79,7 +79,7 @@ def expand(arguments):
 
 
 def _fewer_steps(arguments, defaults):
-    """Fewer steps at least, where fewer epochs are asked for and not steps."""
+    """Lowers min_steps in proportion if only fewer epochs are given."""
     flags = data_argument.given_flags(arguments)
     epochs = flags.get("config.epochs", "")
     if not epochs.isdecimal() or "config.min_steps" in flags:

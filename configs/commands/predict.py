@@ -1,4 +1,4 @@
-"""Predicts the files of a folder with what was fine-tuned.
+"""Predicts the files of a folder with a fine-tuned model.
 
     byol_tf predict RUN DIR
     byol_tf predict RUN DIR --out=predictions.csv
@@ -7,17 +7,20 @@
     byol_tf predict RUN FILE.wav --confidence=0.8
     arecord -f S16_LE -r 16000 | byol_tf predict RUN - --rate=16000
 
-Writes a CSV file with a row for each file: its path, whether it could be read,
-and what the task says of it. `predictions.csv.json` beside it says which model
-that was. Boxes of objects can be COCO's results, `--out=...json`; with the file
-`test.json` in place of DIR, of its images, by its ids. A folder, `--out=drawn`,
-takes `predictions.csv` and each image with its boxes or points drawn into it.
-Texts of sounds can be subtitles, `--out=...srt`; recordings of up to two hours
-are cut at their pauses, and `--beam=20` follows so many readings.
+Writes a CSV file with a row per file: its path, whether it could be read, and
+the prediction. `predictions.csv.json` beside it names the model. If `--out` is
+a folder, it gets `predictions.csv` and each image with its boxes or points
+drawn.
 
-A classifier of sounds says what it hears in one file, or in 16-bit samples of
-one channel on standard input: a line of JSON for each event, with `--window`
-and `--hop` in seconds.
+Detection: `--out=...json` writes COCO results; with a COCO file such as
+`test.json` in place of DIR, it predicts that file's images, with its ids.
+
+Transcription: `--out=...srt` writes subtitles. Recordings of up to two hours
+are cut at pauses. `--beam=20` searches with a beam of that width.
+
+Sounds: a classifier also reads one file, or 16-bit mono samples from standard
+input, and prints a line of JSON for each event; `--window` and `--hop` are in
+seconds.
 """
 
 from absl import flags
@@ -31,7 +34,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/finetune.py, the default."
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Run folder that was fine-tuned.", required=True
+    "workdir", None, "Run folder with a fine-tuned model.", required=True
 )
 _IMAGES = flags.DEFINE_string(
     "images", None, "Folder of files to predict.", required=True
@@ -39,31 +42,31 @@ _IMAGES = flags.DEFINE_string(
 _OUT = flags.DEFINE_string(
     "out",
     None,
-    "File or folder to write; predictions.csv in the run folder if none.",
+    "File or folder to write; default: predictions.csv in the run folder.",
 )
 _TASK = flags.DEFINE_string(
-    "task", "", "What was learned of a file; the latest if none is named."
+    "task", "", "Fine-tuned task to predict; default: the latest."
 )
 _CONFIDENCE = flags.DEFINE_float(
-    "confidence", None, "Of objects and events: the least score."
+    "confidence", None, "Detection, events: lowest score to report."
 )
-_MOST = flags.DEFINE_integer("most", None, "Of objects: how many in an image.")
-_CLASSES = flags.DEFINE_list("classes", None, "Of objects: of these alone.")
+_MOST = flags.DEFINE_integer("most", None, "Detection: most boxes per image.")
+_CLASSES = flags.DEFINE_list("classes", None, "Detection: only these classes.")
 _TILES = flags.DEFINE_string(
-    "tiles", "", "Of objects: find them in overlapping parts, such as 2x2, too."
+    "tiles", "", "Detection: also search overlapping tiles, such as 2x2."
 )
 _POSE = flags.DEFINE_string(
-    "pose", "", "Of points: JSON with a 3-D model and a camera, for poses."
+    "pose", "", "Keypoints: JSON of a 3-D model and a camera; adds poses."
 )
 
 
-_RATE = flags.DEFINE_integer("rate", 0, "Of events: samples a second.")
-_WINDOW = flags.DEFINE_float("window", 0.0, "Of events: seconds at once.")
-_HOP = flags.DEFINE_float("hop", 0.0, "Of events: seconds to the next window.")
+_RATE = flags.DEFINE_integer("rate", 0, "Events: samples per second of stdin.")
+_WINDOW = flags.DEFINE_float("window", 0.0, "Events: seconds per window.")
+_HOP = flags.DEFINE_float("hop", 0.0, "Events: seconds between two windows.")
 _SILENCE = flags.DEFINE_float(
-    "silence", 50.0, "Of events: decibels below full scale that are silence."
+    "silence", 50.0, "Events: level of silence, in decibels below full scale."
 )
-_BEAM = flags.DEFINE_integer("beam", None, "Of texts: readings to follow.")
+_BEAM = flags.DEFINE_integer("beam", None, "Transcription: width of the beam.")
 
 
 def main():

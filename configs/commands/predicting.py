@@ -1,4 +1,4 @@
-"""Prediction of a folder, for `byol_tf predict` and `finetune.py --predict`."""
+"""Predicts a folder, for `byol_tf predict` and `finetune.py --predict`."""
 
 import json
 import os
@@ -21,17 +21,17 @@ def predict(
     tiles: str = "",
     pose: str = "",
 ) -> None:
-    """Predicts all files of a folder, and says in lines what was written.
+    """Predicts all files of a folder, and prints what was written.
 
     Args:
-        config: of a fine-tuning, see `configs/finetune.py`.
+        config: configuration of a fine-tuning, see `configs/finetune.py`.
         workdir: the run folder.
-        task: name of the task that was fine-tuned; "" for the latest.
+        task: name of the fine-tuned task; "": the latest.
         directory: the folder, or a CSV file that names files.
-        out: file to write; None for predictions.csv in the run folder.
-        options: of the task, in place of its own.
-        tiles: "2x2" for parts of large images.
-        pose: JSON file of a 3-D model, for the pose of its points.
+        out: file to write; None: predictions.csv in the run folder.
+        options: options that replace the task's own.
+        tiles: grid of tiles for large images, such as "2x2".
+        pose: JSON file of a 3-D model and a camera, to compute poses.
     """
     door.check_classifier(workdir)
     if not directory.lower().endswith(".json"):
@@ -58,11 +58,11 @@ def predict(
 
 
 def goes_on(config, workdir: str, task: str, source: str) -> bool:
-    """Whether events are wanted: of a stream, or by a classifier of a file.
+    """Returns whether to print events: for stdin, or a classifier of a sound.
 
     Args:
-        config, workdir, task: see `predict`.
-        source: "-", or what is predicted.
+        config, workdir, task: as for `predict`.
+        source: "-" or the path to predict.
     """
     if source == STDIN:
         return True
@@ -79,9 +79,9 @@ def listen(config, workdir: str, task: str, source: str, **options) -> None:
     """Prints a line of JSON for each event, as soon as it has ended.
 
     Args:
-        config, workdir, task: see `predict`.
+        config, workdir, task: as for `predict`.
         source: path of a sound, or "-".
-        **options: of `jobs.finetune.listen.events`.
+        **options: options of `jobs.finetune.listen.events`.
     """
     door.check_classifier(workdir)
     with signals.importing():

@@ -3,10 +3,10 @@
     byol_tf pretrain PHOTOS RUN
     byol_tf pretrain RUN --config=quickstart
 
-Writes a run folder that explains itself and ends with a table: the encoder
-before and after. The same command, or `--workdir` alone, continues a run that
-was interrupted; with `--config.epochs=200` to another end. `--stop-after=2h`
-ends it in order after that time.
+Writes a run folder with a report, and prints a table that compares the encoder
+before and after training. Run the same command, or give `--workdir` alone, to
+continue an interrupted run; add `--config.epochs=200` to train longer.
+`--stop-after=2h` saves and stops after that time.
 """
 
 import functools
@@ -28,7 +28,8 @@ _DATA = flags.DEFINE_string(
 _MODALITY = flags.DEFINE_string(
     "modality",
     None,
-    "Kind of data: image, or module:object; seen from the files if none.",
+    "Kind of data: image, audio, text, history or module:object; default: "
+    "by the files.",
 )
 _MINUTES = flags.DEFINE_float(
     "minutes", None, "Minutes of training, in place of config.epochs.", 0
@@ -38,16 +39,16 @@ _STRATEGY = flags.DEFINE_enum(
     "strategy",
     None,
     ["auto", "one", "mirrored", "multi_worker", "tpu"],
-    "Devices of this start, in place of config.strategy.",
+    "Devices to use this time, in place of config.strategy.",
 )
 _ACCEPT = flags.DEFINE_bool(
-    "accept_changes", False, "Go on though settings or data have changed."
+    "accept_changes", False, "Continue although settings or data have changed."
 )
 _STOP_AFTER = flags.DEFINE_string(
-    "stop_after", None, "Time after which it stops in order: 45s, 90m, 2h."
+    "stop_after", None, "Save and stop after this time: 45s, 90m, 2h."
 )
 _CHANGE = flags.DEFINE_multi_string(
-    door.CHANGE, [], "Field of a run that is there, as --config.epochs=200."
+    door.CHANGE, [], "Change a field of an existing run; --config.epochs=200."
 )
 
 

@@ -3,9 +3,9 @@
     byol_tf select RUN DIR --count=100
     byol_tf select RUN DIR --count=100 --labels=labels.csv
 
-Embeds the folder as `byol_tf embed` does, finds groups of examples that are
-alike, and takes a typical one of each group without a label. Writes their
-paths into `selected.csv`, the most useful first, and a picture beside it.
+Embeds the folder as `byol_tf embed` does, clusters the examples, and takes a
+typical one of each cluster that has no label. Writes their paths to
+`selected.csv`, the most useful first, and a picture beside it.
 """
 
 import pathlib
@@ -28,10 +28,10 @@ _IMAGES = flags.DEFINE_string(
 )
 _COUNT = flags.DEFINE_integer("count", 100, "Examples to choose.", 1)
 _LABELS = flags.DEFINE_string(
-    "labels", None, "CSV file with the paths that are labelled already."
+    "labels", None, "CSV file with the paths of labelled examples."
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "CSV file to write; selected.csv in the run folder if none."
+    "out", None, "CSV file to write; default: selected.csv in the run folder."
 )
 _EMBEDDINGS = flags.DEFINE_string(
     "embeddings", None, "Parquet file of the folder's embeddings."

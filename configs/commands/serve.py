@@ -2,8 +2,8 @@
 
     byol_tf serve OUT
 
-Serves the newest version in the folder, and new ones as they come, until
-Ctrl-C or SIGTERM. See docs/serving.md.
+Serves the newest version in the folder and switches to new ones as they appear,
+until Ctrl-C or SIGTERM. See docs/serving.md.
 """
 
 import os
@@ -22,16 +22,16 @@ _MODEL = flags.DEFINE_string(
     "model", None, "Folder that `byol_tf export` wrote.", required=True
 )
 _NAME = flags.DEFINE_string(
-    "name", None, "Name of the model; default: the folder's."
+    "name", None, "Name of the model; default: that of the folder."
 )
 _HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "Where to listen; 0.0.0.0: everywhere."
+    "host", "127.0.0.1", "Address to listen on; 0.0.0.0: all."
 )
 _PORT = flags.DEFINE_integer(
-    "port", 8501, "For REST; 0: any free one.", 0, 65535
+    "port", 8501, "Port for REST; 0: any free one.", 0, 65535
 )
 _GRPC_PORT = flags.DEFINE_integer(
-    "grpc_port", 8500, "For gRPC; 0: any free one; -1: none.", -1, 65535
+    "grpc_port", 8500, "Port for gRPC; 0: any free one; -1: none.", -1, 65535
 )
 
 

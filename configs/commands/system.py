@@ -1,4 +1,4 @@
-"""Runs a system that is built on encoders and search.
+"""Runs an application built on encoders and search.
 
     byol_tf system customer_service fit --data=DIR --run=RUN
     byol_tf system customer_service ask --run=RUN "How do I ...?"
@@ -8,8 +8,8 @@
     byol_tf system code_search ask --run=RUN "split a path"
     byol_tf system explore --run=RUN
 
-Each system has a guide, docs/guides/NAME.md, which says what DIR holds, and a
-configuration, configs/NAME.py. `evaluate` writes NAME.json into RUN.
+Each system has a guide, docs/guides/NAME.md, which describes the files in DIR,
+and a configuration, configs/NAME.py. `evaluate` writes NAME.json into RUN.
 """
 
 import importlib
@@ -32,31 +32,33 @@ _NAME = flags.DEFINE_string(
     "name", None, f"System: {', '.join(SYSTEMS)}.", required=True
 )
 _VERB = flags.DEFINE_string("verb", None, "What to do, such as fit.")
-_DATA = flags.DEFINE_string("data", None, "Folder with its files.")
+_DATA = flags.DEFINE_string("data", None, "Folder with the system's data.")
 _RUN = flags.DEFINE_string(
     "run",
     None,
-    "Folder of what it learns; of a trained encoder, too.",
+    "Folder for what the system learns; may hold a trained encoder.",
     required=True,
 )
 flags.DEFINE_string(
     "text",
     None,
-    "What is asked; default: standard input. Of recommend a user.",
+    "Question; default: standard input. recommend: a user.",
 )
-flags.DEFINE_string("history", None, "Of recommend: items, in place of a user.")
-flags.DEFINE_string("out", None, "Of recommend: Parquet file of all lists.")
-flags.DEFINE_string("host", "127.0.0.1", "Where to listen.")
-flags.DEFINE_integer("port", 8501, "For REST; 0: any free one.", 0, 65535)
+flags.DEFINE_string("history", None, "recommend: items, in place of a user.")
 flags.DEFINE_string(
-    "input", "-", "Lines to watch: a file, a folder; -: standard input."
+    "out", None, "recommend: Parquet file for all users' lists."
 )
-flags.DEFINE_boolean("once", False, "Whether to end where the files end.")
+flags.DEFINE_string("host", "127.0.0.1", "Address to listen on.")
+flags.DEFINE_integer("port", 8501, "Port for REST; 0: any free one.", 0, 65535)
+flags.DEFINE_string(
+    "input", "-", "File or folder of lines to watch; -: standard input."
+)
+flags.DEFINE_boolean("once", False, "Stop at the end of the files.")
 flags.DEFINE_integer("page", None, "Port of the live page.", 0, 65535)
 
 
 def expand(arguments: list[str]) -> list[str]:
-    """Names the system's own configuration where none is given."""
+    """Adds the system's own configuration if none is given."""
     if any(word.startswith("--config=") for word in arguments):
         return arguments
     names = [w[7:] for w in arguments if w.startswith("--name=")]

@@ -1,15 +1,16 @@
-"""Searches the settings of a training: each trial is a training.
+"""Searches for good settings; each trial is a training.
 
     byol_tf tune RUNS --config.trials=20
     byol_tf tune DATA RUNS
 
-Needs `pip install "byol-tf[tune]"`. Each trial has a run folder of its own
-below RUNS. Interrupted, the same command goes on; with more
-`--config.trials` it adds to what is there. Ends with a table, `tune.html` and
+Needs `pip install "byol-tf[tune]"`. Each trial has its own run folder below
+RUNS. If interrupted, run the same command again to continue; with a larger
+`--config.trials` it adds trials. At the end it prints a table and writes
+`tune.html` and the best settings, for
 
     byol_tf pretrain RUN --config=RUNS/best_config.py
 
-`--measure=RUN` tells how good one encoder is without labels.
+`--measure=RUN` measures the quality of one encoder without labels.
 """
 
 import sys
@@ -25,11 +26,11 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; see configs/tune.py, the default."
 )
 _DATA = flags.DEFINE_string(
-    "data", None, "Of all trainings: a folder, .csv or .npz file, tfds:NAME."
+    "data", None, "Data of all trainings: folder, .csv, .npz or tfds:NAME."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
 _MEASURE = flags.DEFINE_string(
-    "measure", None, "Run folder to measure without labels; nothing else."
+    "measure", None, "Run folder to measure without labels, and no search."
 )
 
 

@@ -63,7 +63,7 @@ def test_alone_it_names_every_command_and_recipe(fakes):
     "name,field,comment",
     [
         ("pretrain", "augment.flip=0.5", "probability"),
-        ("evaluate", "view.area", "of the crop, share of the image"),
+        ("evaluate", "view.area", "range of the crop"),
         ("finetune", "data.layout", "Folders: table"),
         ("tune", "prune.enabled=True", "stop trials below the median"),
     ],
