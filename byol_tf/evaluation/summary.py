@@ -78,10 +78,14 @@ def summarize(
         protocol: sizes and seed.
 
     Returns:
-        Accuracies in [0, 1] and statistics by name; see `knn_summary` for how
-        few test examples are made the most of.
+        Accuracies in [0, 1] and statistics by name. With fewer than `FEW`
+        test examples, training examples count among the statistics, and
+        `knn_summary` says how the accuracies come about.
     """
-    result = collapse_statistics(test_features[:2000])
+    seen = test_features
+    if len(seen) < FEW:  # the rank of n vectors is below n
+        seen = np.concatenate([seen, train_features])
+    result = collapse_statistics(seen[:2000])
     finite = map(np.isfinite, (train_features, test_features))
     train_known, test_known = train_labels >= 0, test_labels >= 0
     classes = np.unique(train_labels[train_known])

@@ -63,3 +63,12 @@ def test_where_a_fold_would_leave_one_class_the_test_examples_count():
     train = np.eye(2, 5, dtype=np.float32), np.array([0, 1])
     test = train[0] + np.float32(0.1), np.array([0, 0])
     assert judged(train, test)["tested"] == 2
+
+
+def test_the_rank_of_few_test_examples_counts_training_examples_too():
+    rng = np.random.default_rng(3)
+    train = rng.normal(size=(300, 32)).astype(np.float32), np.full(300, -1)
+    test = rng.normal(size=(8, 32)).astype(np.float32), np.full(8, -1)
+    assert judged(train, test)["effective_rank"] > 25
+    test = test[0].repeat(summary.FEW // 8 + 1, axis=0), np.full(104, -1)
+    assert judged(train, test)["effective_rank"] < 8

@@ -52,14 +52,15 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
 
 def _accuracy(after):
     knn, count = after["knn_accuracy"], int(after["tested"])
-    how = (
-        f"in {after['folds']:g}-fold cross-validation, as there are few of them"
-        if after["folds"]
-        else "by their nearest neighbours"
-    )
+    if after["folds"]:
+        return (
+            f"Of {count:,} examples, training and test together since the test "
+            f"has few, {100 * knn:.1f} % get their right class in "
+            f"{after['folds']:g}-fold cross-validation."
+        )
     return (
         f"Of {count:,} test examples, {100 * knn:.1f} % get their right class "
-        f"{how}."
+        "by their nearest neighbours."
     )
 
 
