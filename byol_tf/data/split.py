@@ -1,4 +1,4 @@
-"""Parts of a set with every class in proportion, drawn by a seed."""
+"""Class-balanced random splits and subsets."""
 
 import bisect
 import dataclasses
@@ -15,14 +15,14 @@ from byol_tf.lines import some
 
 
 class Part(NamedTuple):
-    """Positions, int64, to learn from and to choose settings by, ascending."""
+    """Ascending int64 positions, to train on and to choose settings by."""
 
     learn: np.ndarray
     validation: np.ndarray
 
 
 def _of_each_class(labels, classes, draw: Callable) -> np.ndarray:
-    """Ascending positions that `draw(class, positions)` gives of each class."""
+    """Returns the ascending positions that `draw(class, positions)` takes."""
     drawn = [draw(label, np.flatnonzero(labels == label)) for label in classes]
     return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
 
@@ -33,16 +33,22 @@ def holdout_mask(
     seed: int,
     name: str = "the training set",
 ) -> np.ndarray:
-    """Marks the same fraction in (0, 1) of every class at random, bool `[n]`.
+    """Marks the same fraction of every class at random.
 
-    Of a class of two or more at least one is marked and at least one is not;
-    a single one is not. A ValueError if nothing would be marked.
+    Of a class with at least two examples, at least one is marked and at least
+    one is not; a single example is never marked.
 
     Args:
-        labels: int `[n]`; those below 0, without a label, are one class.
-        fraction: of each class.
-        seed: of the choice.
-        name: of the set, for messages.
+        labels: int `[n]`; negative ones mean no label and form one class.
+        fraction: share of each class, in (0, 1).
+        seed: seed of the choice.
+        name: name of the dataset, for messages.
+
+    Returns:
+        bool `[n]`.
+
+    Raises:
+        ValueError: if no example can be marked.
     """
     if not 0 < fraction < 1:
         raise ValueError(
@@ -68,9 +74,10 @@ def holdout_mask(
 def split_holdout(
     examples: Examples, fraction: float, seed: int
 ) -> tuple[Examples, Examples]:
-    """Splits a set at random, see `holdout_mask`, into rest and held out.
+    """Splits examples at random into (rest, held out), see `holdout_mask`.
 
-    At least two are held out of four or more, since one shows nothing.
+    Of four or more examples, at least two are held out, since one shows
+    nothing.
     """
     mask = holdout_mask(examples.labels, fraction, seed, examples.name)
     if mask.sum() == 1 and len(mask) > 3:
@@ -87,15 +94,18 @@ def split_holdout(
 def balanced_subset(
     labels: np.ndarray, per_class: int, seed: int
 ) -> np.ndarray:
-    """Draws `per_class` examples of every class that occurs.
+    """Draws `per_class` examples of every class at random.
 
     Args:
         labels: int `[n]`; negative ones mean no label and are never drawn.
-        per_class: examples of each class; a ValueError if one has too few.
-        seed: of the draw.
+        per_class: number of examples per class.
+        seed: seed of the draw.
 
     Returns:
         int64 `[per_class * classes]`, ascending indices.
+
+    Raises:
+        ValueError: if there are no labels, or a class has too few examples.
     """
     labels = np.asarray(labels)
     check_number("per_class", per_class, 1)
@@ -124,25 +134,24 @@ def choose(
     seed: int,
     names: Sequence[str] = (),
 ) -> np.ndarray:
-    """Draws a fraction of the examples, balanced to the image.
+    """Draws a fraction of the examples, the same number of every class.
 
-    A share takes `round(share * n)` examples, and of every class the same
-    number: all of a class that has fewer, and one more of the first classes
-    where the number does not divide evenly. With one seed every smaller part
-    lies within every larger one.
+    A share takes `round(share * n)` examples. Classes with fewer examples give
+    all of theirs, and a remainder goes to the first classes. With the same
+    seed, smaller parts are subsets of larger ones.
 
     Args:
         strata: int `[n]`, the class of each example, or all equal.
         fraction: see `parse_fractions`.
-        seed: of the draw.
-        names: of the classes, for messages.
+        seed: seed of the draw.
+        names: names of the classes, for messages.
 
     Returns:
         int64 positions, ascending.
 
     Raises:
-        ValueError: a class would be empty or has too few examples, or a
-            number per class is asked for where there are no classes.
+        ValueError: if a class would be empty or has too few examples, or a
+            number per class is given although there are no classes.
     """
     strata = np.asarray(strata)
     classes, sizes = np.unique(strata, return_counts=True)
@@ -163,13 +172,17 @@ def draw_part(
     seed: int,
     names: Sequence[str] = (),
 ) -> Part:
-    """Draws a fraction as `choose` does, and a share of it to choose by.
+    """Draws a fraction as `choose` does, and holds out a share of it.
 
-    The share comes out of the labels that there are: of "10-per-class" and a
-    share of 0.2, 8 of a class are learned from and 2 choose.
+    The held-out share is part of the fraction: of "10-per-class" with a share
+    of 0.2, 8 per class are trained on and 2 choose settings.
 
-    Arguments as there, and `validation`, the share of every class, in (0, 1),
-    see `holdout_mask`. A ValueError if every class has one example only.
+    Args:
+        strata, fraction, seed, names: see `choose`.
+        validation: share of every class in (0, 1), see `holdout_mask`.
+
+    Raises:
+        ValueError: if every class has only one example.
     """
     strata = np.asarray(strata)
     chosen = choose(strata, fraction, seed, names)
@@ -209,7 +222,7 @@ def _counts(classes, sizes, fraction, names):
 
 
 def _two_of_a_class(strata):
-    """An advice: the least part of the labels with two of some class."""
+    """Returns advice: the smallest fraction with two labels of a class."""
     classes, sizes = np.unique(strata, return_counts=True)
     if sizes.max() < 2:
         return "label more images of each class"
@@ -223,7 +236,7 @@ def _fixed_counts(classes, sizes, fraction, names):
             f"{fraction.name} needs classes, and this task has none; give a "
             "share such as 10%"
         )
-    # Rare classes give what they have: of one no number could be advised.
+    # Skip classes with one example, for which no number could be advised.
     least = np.where(sizes > 1, sizes, sizes.max()).argmin()
     if 1 < sizes[least] < fraction.per_class:
         raise ValueError(
@@ -235,8 +248,8 @@ def _fixed_counts(classes, sizes, fraction, names):
 
 
 def _even_counts(sizes, total):
-    """`total` shared out evenly over classes that hold so many."""
-    # The highest level up to which every class can be filled.
+    """Shares out `total` evenly over classes of limited sizes."""
+    # The highest level to which all classes can be filled.
     level = bisect.bisect_right(
         range(sizes.max() + 1),
         total,
@@ -250,7 +263,7 @@ def _even_counts(sizes, total):
 
 
 def _rounded_up(percent):
-    """Three significant digits that are not below."""
+    """Rounds up to three significant digits."""
     step = 10.0 ** (np.floor(np.log10(percent)) - 2)
     return float(np.ceil(percent / step) * step)
 

@@ -1,1 +1,1 @@
-"""What frozen representations are worth."""
+"""Evaluation of frozen representations."""

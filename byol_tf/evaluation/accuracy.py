@@ -1,4 +1,4 @@
-"""Accuracies of predictions, and how sure they are."""
+"""Accuracies of predictions, with confidence intervals."""
 
 import math
 
@@ -8,17 +8,20 @@ Z = 1.96  # of a 95 % interval
 
 
 def top_k_hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Whether the label is among the k classes with the highest scores.
+    """Returns whether the label is among the k classes with the highest scores.
 
-    Of equal scores the smaller class comes first, as in `argmax`.
+    For equal scores the smaller class comes first, as in `argmax`.
 
     Args:
         scores: float `[n, num_classes]`.
         labels: int `[n]` in [0, num_classes).
-        k: in [1, num_classes], else a ValueError.
+        k: number of classes, from 1 to num_classes.
 
     Returns:
         bool `[n]`.
+
+    Raises:
+        ValueError: if `k` is out of range.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     classes = scores.shape[1]
@@ -40,17 +43,17 @@ def bootstrap_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean.
+    """Computes the percentile bootstrap interval of a mean.
 
     Args:
-        values: numbers or bools `[n]`, one for each example: hits for an
-            accuracy, differences of hits for a paired comparison.
-        resamples: samples of n examples, drawn with replacement.
-        level: share of the resampled means inside, in (0, 1).
-        seed: of the draws.
+        values: numbers or bools `[n]`, one per example: hits for an accuracy,
+            differences of hits for a paired comparison.
+        resamples: number of resamples, each of n examples with replacement.
+        level: confidence level, in (0, 1).
+        seed: seed of the resampling.
 
     Raises:
-        ValueError: there are no values, or an argument does not fit.
+        ValueError: if there are no values, or an argument is out of range.
 
     Reference: Efron and Tibshirani 1993, "An introduction to the bootstrap",
     chapter 13.
@@ -79,10 +82,11 @@ def bootstrap_interval(
 def difference(
     ours: float, theirs: float, count: int
 ) -> tuple[float, float, float]:
-    """Difference of two accuracies on `count` examples, and its 95 % interval.
+    """Computes the difference of two accuracies, and its 95 % interval.
 
-    The two are taken as independent. On the same examples they mostly agree,
-    so the interval is rather too wide.
+    Both are measured on `count` examples and treated as independent. On the
+    same examples they mostly agree, so the interval is then too wide rather
+    than too narrow.
 
     Reference: Agresti and Caffo 2000, "Simple and effective confidence
     intervals for proportions".

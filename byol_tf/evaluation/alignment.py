@@ -11,16 +11,17 @@ from byol_tf.evaluation.vectors import unit_rows
 
 
 def alignment(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean squared distance of two views of the same inputs, in [0, 4].
+    """Computes the mean squared distance of two views, in [0, 4].
 
-    On the unit sphere: 0 where the views agree. The paper's alpha is 2.
+    Vectors are scaled to unit length; 0 means that the views agree. The paper's
+    alpha is 2.
 
     Args:
         first: float `[n, dim]`, representations of one view.
-        second: `[n, dim]`, of the other.
+        second: float `[n, dim]`, of the other view of the same inputs.
 
     Raises:
-        ValueError: the shapes differ, or there is no input.
+        ValueError: if the shapes differ, or there is no input.
     """
     first, second = (
         unit_rows(as_matrix(vectors, name, 1))
@@ -35,19 +36,19 @@ def alignment(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def uniformity(vectors: np.ndarray, t: float = 2.0) -> float:
-    """How evenly vectors spread over the unit sphere.
+    """Measures how evenly vectors spread over the unit sphere.
 
     Args:
         vectors: float `[n, dim]` of different inputs, n >= 2.
-        t: weight of the squared distance.
+        t: factor on the squared distance.
 
     Returns:
-        Logarithm of the mean of exp(-t distance²) over all pairs, in
-        [-4 t, 0]: 0 where all vectors agree, near -2 t for random vectors
-        of many dimensions.
+        Logarithm of the mean of exp(-t distance²) over all pairs, in [-4 t, 0]:
+        0 if all vectors are equal, near -2 t for random vectors of high
+        dimension.
 
     Raises:
-        ValueError: fewer than two vectors.
+        ValueError: if there are fewer than two vectors.
     """
     unit = unit_rows(as_matrix(vectors, "vectors"))
     first, second = np.triu_indices(len(unit), k=1)

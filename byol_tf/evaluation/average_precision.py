@@ -1,20 +1,23 @@
-"""Average precision: how well scores rank what is there above the rest."""
+"""Average precision: how well scores rank positives above negatives."""
 
 import numpy as np
 
 
 def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Mean precision over the positives, in (0, 1]; NaN without one.
+    """Computes the mean precision over the positives, in (0, 1].
 
-    Sums precision times gain of recall over the different scores, without
-    interpolation. Equal scores are one threshold.
+    Sums precision times the gain in recall over the distinct scores, without
+    interpolation. Equal scores form one threshold.
 
     Args:
         targets: 0 or 1 `[n]`.
-        scores: finite numbers `[n]`, higher where 1 is likelier.
+        scores: finite numbers `[n]`, higher if 1 is more likely.
+
+    Returns:
+        The average precision; NaN without a positive.
 
     Raises:
-        ValueError: an argument does not fit.
+        ValueError: if shapes or values are invalid.
     """
     targets, scores = np.asarray(targets), np.asarray(scores)
     if targets.ndim != 1 or targets.shape != scores.shape:
@@ -32,7 +35,7 @@ def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
         return float("nan")
     order = np.argsort(-scores, kind="stable")
     positives = np.cumsum(targets[order] == 1)
-    # The last of the examples with a score stands for all of them.
+    # Of examples with equal scores, the last one counts for all.
     last = np.append(np.diff(scores[order]) != 0, True)
     precision = positives[last] / (np.flatnonzero(last) + 1)
     gained = np.diff(positives[last], prepend=0)
@@ -40,14 +43,14 @@ def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
 
 
 def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Average precision of every column, over the values that are known.
+    """Computes the average precision of every column, over the known values.
 
     Args:
         targets: 0, 1 or NaN (unknown) `[n, columns]`.
         scores: `[n, columns]`.
 
     Returns:
-        float64 `[columns]`, NaN where no known value is 1.
+        float64 `[columns]`, NaN if no known value is 1.
     """
     pairs = zip(np.transpose(targets), np.transpose(scores), strict=True)
     known = ((~np.isnan(own), own, scored) for own, scored in pairs)

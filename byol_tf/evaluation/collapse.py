@@ -1,4 +1,4 @@
-"""Statistics that show a collapse, and what to do about one."""
+"""Detects collapsed representations, and advises what to change."""
 
 import dataclasses
 import math
@@ -7,11 +7,11 @@ import numpy as np
 
 from byol_tf.evaluation.vectors import unit_rows
 
-FELL = 0.5  # of the effective rank before training: below it, directions went
+FELL = 0.5  # share of the first effective rank; below it, directions were lost
 
 
 def gentler(milder: str) -> str:
-    """Advises how to keep the rank; `milder` says what to try in the views."""
+    """Returns advice to keep the rank; `milder` is the advice on views."""
     return (
         "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
         f"fifth, and try {milder}"
@@ -42,14 +42,14 @@ def collapse_statistics(
         * `effective_rank`: exponential of the entropy of the singular values
           of the centred representation, divided by their sum. r equally
           strong directions give r; a constant gives 0.
-        * `effective_rank_ratio`: divided by its maximum, min(n - 1, dim).
-        * `dead_units`: share of the units that do not vary.
-        * `projection_std`: like `feature_std`, of the target's projections.
-        * `agreement`: mean cosine between prediction and projection; the loss
+        * `effective_rank_ratio`: `effective_rank` / min(n - 1, dim), its
+        maximum. * `dead_units`: share of the units that do not vary. *
+        `projection_std`: like `feature_std`, of the target's projections. *
+        `agreement`: mean cosine between prediction and projection; the loss
           of one direction is 2 - 2 agreement.
 
     Raises:
-        ValueError: shapes do not fit.
+        ValueError: if shapes are invalid.
 
     References: for the deviation, Chen and He 2021, "Exploring simple Siamese
     representation learning", section 4.1; for the rank, Garrido et al. 2023,
@@ -79,12 +79,12 @@ def collapse_statistics(
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a representation.
+    """A problem with a representation.
 
     Attributes:
         name: "not_finite", "complete_collapse" or "dimensional_collapse".
-        advice: the figures that show it and the settings to change, one
-            sentence after the other.
+        advice: the numbers that show it and the settings to change, in
+            sentences.
     """
 
     name: str
@@ -101,31 +101,32 @@ def diagnose(
     min_rank: float = 2.0,
     min_rank_ratio: float = 0.01,
 ) -> Diagnosis | None:
-    """Names a collapse and the settings that help against it.
+    """Detects a collapse, and names settings that help.
 
-    The limits lie below an untrained encoder, so that the first epochs raise
-    no alarm: untrained ResNets on small images have a `feature_std` of 0.08
-    (18 layers) to 0.3 and an `effective_rank_ratio` above 0.3.
+    The limits lie below an untrained encoder, so that the first epochs raise no
+    alarm: untrained ResNets on small images have a `feature_std` of 0.08 (18
+    layers) to 0.3 and an `effective_rank_ratio` above 0.3.
 
-    A collapse often shows in the projections alone: batch norm keeps the
-    representation spread while the projector maps it to a constant. Small
-    ResNets trained without predictor and average had, after 20 steps, an
-    `agreement` of 0.998, a `projection_std` of 0.07 (sound: 0.7), and a
-    `feature_std` of 0.5 (sound: the same).
+    A collapse often shows only in the projections: batch norm keeps the
+    representation spread while the projector maps it to a constant. After 20
+    steps, small ResNets trained without predictor and average had an
+    `agreement` of 0.998, a `projection_std` of 0.07 (healthy: 0.7), and a
+    `feature_std` of 0.5 (healthy: the same).
 
     Args:
-        statistics: of `collapse_statistics`, or any part of them.
+        statistics: result of `collapse_statistics`, or any part of it.
         loss: None, or the latest loss.
-        min_std: `feature_std` below this is a complete collapse. bfloat16
-            leaves at most 0.004 of a constant.
-        min_projection_std: `projection_std` below this is a complete collapse
-            if the networks also agree, which untrained ones do not.
-        max_agreement: agreement from which they do.
-        min_rank: `effective_rank` below this is a dimensional collapse.
-        min_rank_ratio: `effective_rank_ratio` below this is one as well.
+        min_std: a `feature_std` below this is a complete collapse. bfloat16
+            gives at most 0.004 for a constant.
+        min_projection_std: a `projection_std` below this is a complete collapse
+            if `agreement` also reaches `max_agreement`, which it does not in an
+            untrained model.
+        max_agreement: see `min_projection_std`.
+        min_rank: an `effective_rank` below this is a dimensional collapse.
+        min_rank_ratio: so is an `effective_rank_ratio` below this.
 
     Returns:
-        None if nothing is wrong, else the gravest finding.
+        The most severe finding; None if nothing is wrong.
     """
     known = dict(statistics) if loss is None else {**statistics, "loss": loss}
     broken = [key for key, value in known.items() if not math.isfinite(value)]
@@ -152,7 +153,7 @@ def diagnose(
 
 
 def rank_fell(first: float, rank: float) -> bool:
-    """Whether an effective rank is below half of that before training."""
+    """Returns whether the effective rank fell below half of `first`."""
     return rank < FELL * first
 
 
@@ -180,7 +181,7 @@ _DIMENSIONAL = (
 
 
 def as_matrix(vectors: np.ndarray, name: str, least: int = 2) -> np.ndarray:
-    """Float64 `[n, dim]`; a ValueError unless n >= `least` and dim >= 1."""
+    """Returns float64 `[n, dim]`; ValueError unless n >= `least`, dim >= 1."""
     vectors = np.asarray(vectors, np.float64)
     if vectors.ndim != 2 or len(vectors) < least or vectors.shape[1] < 1:
         raise ValueError(
@@ -222,7 +223,7 @@ def _effective_rank(vectors):
 
 
 def _singular_values(vectors):
-    """Singular values after centring, without those made of rounding."""
+    """Returns singular values after centring, without rounding errors."""
     centred = vectors - vectors.mean(axis=0)
     wide = vectors.shape[1] > vectors.shape[0]
     gram = centred @ centred.T if wide else centred.T @ centred

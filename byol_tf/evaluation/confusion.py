@@ -1,4 +1,4 @@
-"""Which classes are taken for which: counts, and a picture of them."""
+"""Confusion matrices: counts, and a figure of them."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,22 @@ from matplotlib.figure import Figure
 
 from byol_tf.reports.drawing import BLACK, BLUE, GRAY, RED, Target, save_png
 
-_MOST_NUMBERED = 20  # classes up to which cells show their percentage
+_MOST_NUMBERED = 20  # up to this many classes, cells show percentages
 _MOST_BARS = 20  # classes in the panel of accuracies
 
 
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts examples by class (rows) and prediction, int64 `[c, c]`.
+    """Counts examples by label (rows) and prediction (columns).
 
-    Both are int `[n]` in [0, num_classes).
+    Args:
+        labels: int `[n]` in [0, num_classes).
+        predictions: int `[n]` in [0, num_classes).
+        num_classes: number of classes.
+
+    Returns:
+        int64 `[num_classes, num_classes]`.
     """
     cells = np.asarray(labels, np.int64) * num_classes + predictions
     counts = np.bincount(cells, minlength=num_classes**2)
@@ -24,7 +30,7 @@ def confusion_matrix(
 
 
 def per_class_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Share of each class that is predicted; NaN for a class without any."""
+    """Returns the accuracy of each class; NaN for a class without examples."""
     totals = matrix.sum(axis=1)
     return np.where(totals, np.diag(matrix) / np.maximum(totals, 1), np.nan)
 
@@ -32,7 +38,7 @@ def per_class_accuracy(matrix: np.ndarray) -> np.ndarray:
 def most_confused(
     matrix: np.ndarray, limit: int = 10
 ) -> list[tuple[int, int, int]]:
-    """At most `limit` pairs of label, prediction and count, by count."""
+    """Returns up to `limit` (label, prediction, count), by descending count."""
     errors = matrix * ~np.eye(len(matrix), dtype=bool)
     order = np.argsort(-errors, axis=None, kind="stable")[:limit]
     pairs = zip(*np.unravel_index(order, errors.shape), strict=True)
@@ -53,10 +59,13 @@ def draw_confusion(
     """Draws the matrix, the accuracy of each class and the commonest errors.
 
     Args:
-        matrix: of `confusion_matrix`, with examples; else a ValueError.
-        target: path or binary file that receives a PNG.
-        class_names: a name for each class; else a ValueError.
-        title: of the picture.
+        matrix: result of `confusion_matrix`, not empty.
+        target: path or binary file to write a PNG to.
+        class_names: a name per class.
+        title: title of the figure.
+
+    Raises:
+        ValueError: if there are no examples, or not one name per class.
     """
     if len(class_names) != len(matrix) or not matrix.sum():
         raise ValueError(

@@ -6,12 +6,12 @@ import numpy as np
 
 
 def edit_distance(reference: Sequence, hypothesis: Sequence) -> int:
-    """Counts the fewest changes from one sequence to another.
+    """Counts the fewest edits from one sequence to another (Levenshtein).
 
-    A change replaces, removes or inserts one item (Levenshtein).
+    An edit replaces, removes or inserts one item.
 
     Args:
-        reference, hypothesis: of hashable items: words, or a text.
+        reference, hypothesis: sequences of hashable items: words, or a text.
     """
     codes = {}
     first, second = (
@@ -23,17 +23,17 @@ def edit_distance(reference: Sequence, hypothesis: Sequence) -> int:
     for number, item in enumerate(first, 1):
         replaced = row[:-1] + (second != item)
         best = np.append(number, np.minimum(replaced, row[1:] + 1))
-        # An insertion costs one a place: a running minimum without them.
+        # An insertion costs one per place, hence a running minimum.
         row = np.minimum.accumulate(best - places) + places
     return int(row[-1])
 
 
 class ErrorRates:
-    """Counts the errors of transcripts that come one by one.
+    """Accumulates word and character errors of transcripts.
 
     Attributes:
-        lines: of each transcript `reference`, `hypothesis`, and how many
-            `word_errors` and `character_errors` it has.
+        lines: for each transcript `reference`, `hypothesis`, `word_errors` and
+            `character_errors`.
     """
 
     def __init__(self):
@@ -55,13 +55,14 @@ class ErrorRates:
         )
 
     def rates(self) -> tuple[float, float]:
-        """Word and character errors, by those of the references.
+        """Returns word and character error rates over all transcripts.
 
-        All transcripts count together, as in jiwer. References that are all
-        empty count as one word and one character.
+        Errors of all transcripts are divided by the length of all references,
+        as in jiwer. If all references are empty, they count as one word and one
+        character.
 
         Raises:
-            ValueError: there are no transcripts.
+            ValueError: if there are no transcripts.
         """
         if not self.lines:
             raise ValueError("error rates need transcripts, and there are none")
@@ -74,9 +75,9 @@ class ErrorRates:
         )
 
     def worst(self, count: int) -> list[tuple[int, dict]]:
-        """Position and line of transcripts with errors, the worst first.
+        """Returns position and line of transcripts with errors, worst first.
 
-        By the share of wrong characters, then by their number.
+        Sorted by character error rate, then by number of errors.
         """
 
         def badness(position):

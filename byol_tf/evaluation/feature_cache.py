@@ -1,4 +1,4 @@
-"""Representations kept on disk, so that they are computed once."""
+"""A cache of representations on disk."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ from byol_tf.files import whole_file
 
 
 class FeatureCache:
-    """One `.npz` in a directory for each combination of encoder and data."""
+    """Keeps one `.npz` file per encoder and dataset in a folder."""
 
     def __init__(self, directory: str | os.PathLike):
         self.directory = pathlib.Path(directory)
 
     def path(self, identity: Mapping) -> pathlib.Path:
-        """The file of features with this identity, whether there or not."""
+        """Returns the file for this identity, which may not exist yet."""
         text = json.dumps(identity, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         return self.directory / f"{key[:32]}.npz"
@@ -28,12 +28,12 @@ class FeatureCache:
     def get(
         self, identity: Mapping, count: int, compute: Callable[[], np.ndarray]
     ) -> np.ndarray:
-        """Reads float32 `[count, dim]`, or computes and keeps it.
+        """Returns cached float32 `[count, dim]`, or computes and caches it.
 
         Args:
-            identity: all that the features follow from, as JSON values.
-            count: number of examples; other files are taken for damaged.
-            compute: gives the features.
+            identity: all that the features depend on, as JSON values.
+            count: number of examples; a file with another number is damaged.
+            compute: returns the features.
         """
         path = self.path(identity)
         features = _read(path, count)

@@ -1,4 +1,4 @@
-"""Representations of arrays of inputs from a frozen encoder."""
+"""Extraction of representations with a frozen encoder."""
 
 import functools
 from collections.abc import Callable
@@ -17,15 +17,14 @@ Prepare = Callable[[tf.Tensor], tf.Tensor]
 class FeatureExtractor:
     """Runs an encoder in inference mode over arrays of any length.
 
-    Traced once for a shape and dtype of inputs, it follows the weights of the
-    encoder. Every batch has `batch_size` rows: the last one is filled up by
-    repeating its last row, and cut afterwards.
+    It is traced once for a shape and dtype of inputs and always uses the
+    encoder's current weights. Every batch has `batch_size` rows; the last one
+    is padded by repeating its last row.
 
     Args:
         encoder: Keras model from `[batch, ...]` to `[batch, dim]`.
-        prepare: None, or a function applied to every batch inside the
-            compiled function, such as a view that turns uint8 images into
-            float32 in [0, 1].
+        prepare: None, or a function applied to every batch in the graph, such
+            as a view that turns uint8 images into float32 in [0, 1].
         batch_size: inputs encoded at once, 1 or more.
     """
 
@@ -46,8 +45,8 @@ class FeatureExtractor:
             batch = self.prepare(batch)
         if self.batch_size % 2 or has_accelerator():
             return self.encoder(batch, training=False)
-        # Halves pass beside each other, also where an operation has but one
-        # thread, see `runtime.share_cores`.
+        # Two halves run in parallel, even if each op has one thread, see
+        # `runtime.share_cores`.
         halves = [
             self.encoder(_half(batch, number), training=False)
             for number in range(2)
@@ -59,20 +58,20 @@ class FeatureExtractor:
     def __call__(
         self, inputs: np.ndarray | Examples, progress: Callable | None = None
     ) -> np.ndarray:
-        """Encodes all inputs, in their order.
+        """Encodes all inputs, in order.
 
         Args:
-            inputs: array or memory map `[n, ...]` of any dtype that
-                `prepare`, or else the encoder, takes; wider floats are cast
-                to float32. Or examples. One batch is read at a time.
+            inputs: array or memory map `[n, ...]` of any dtype that `prepare`
+                or the encoder takes, with wider floats cast to float32; or
+                examples. Reads one batch at a time.
             progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
 
         Returns:
-            float32 `[n, dim]`; values that are not finite are passed on.
+            float32 `[n, dim]`, which may hold non-finite values.
 
         Raises:
-            ValueError: there are no inputs, or the encoder does not return
-                one vector for each of them.
+            ValueError: if there are no inputs, or the encoder does not return
+                one vector per input.
         """
         read = _reader(inputs)
         inputs = inputs.rows if isinstance(inputs, Examples) else inputs
@@ -115,7 +114,7 @@ def _half(batch, number):
 
 
 def _reader(inputs):
-    """From a slice to a batch of rows."""
+    """Returns a function from a slice to a batch of rows."""
     if isinstance(inputs, dict):
         return lambda part: {k: rows[part] for k, rows in inputs.items()}
     if not isinstance(inputs, Examples):
@@ -125,7 +124,7 @@ def _reader(inputs):
 
 
 def _filled(batch, count):
-    """A batch as a tensor, with its last row repeated up to `count`."""
+    """Returns a batch as a tensor, its last row repeated up to `count`."""
     batch = np.asarray(batch)
     if np.issubdtype(batch.dtype, np.floating):
         batch = batch.astype(np.float32, copy=False)
@@ -150,7 +149,7 @@ def extract_features(
     Args:
         encoder: Keras model from `[batch, ...]` to `[batch, dim]`.
         inputs: `[n, ...]`.
-        prepare: None, or a function of a batch that comes before the encoder.
+        prepare: None, or a function applied to every batch before the encoder.
         batch_size: inputs encoded at once, 1 or more.
         progress: None, or a wrapper of an iterable, such as `tqdm.tqdm`.
     """

@@ -1,4 +1,4 @@
-"""Accuracy of a linear classifier that saw a few labels of each class."""
+"""Few-shot accuracy: a linear classifier with a few labels per class."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from byol_tf.evaluation.linear import LinearClassifier, ridge_classifier
 
 @dataclasses.dataclass(frozen=True)
 class FewShot:
-    """Accuracies over several draws of the labelled examples.
+    """Accuracies over several random choices of the labelled examples.
 
     Attributes:
-        mean: in [0, 1].
-        std: of a sample (divided by draws - 1), 0 for a single draw.
-        accuracies: one for each draw.
+        mean: mean accuracy, in [0, 1].
+        std: sample standard deviation (divided by draws - 1); 0 for one draw.
+        accuracies: the accuracy of each draw.
     """
 
     mean: float
@@ -37,24 +37,25 @@ def few_shot_accuracy(
     seed: int = 0,
     fit: Callable[..., LinearClassifier] = ridge_classifier,
 ) -> FewShot:
-    """Measures a linear classifier that has a few labels of each class.
+    """Measures a linear classifier trained on a few labels per class.
 
-    Draw number d uses the labels of `balanced_subset(..., seed + d)`, so two
-    encoders are compared on the same draws.
+    Draw d uses the labels of `balanced_subset(..., seed + d)`, so encoders are
+    compared on the same draws.
 
     Args:
         train_features: float `[n, dim]`.
         train_labels: int `[n]`, -1 for no label.
         test_features: float `[m, dim]`.
         test_labels: int `[m]`.
-        num_classes: labels are below it.
-        per_class: labels of each class.
+        num_classes: number of classes; labels are below it.
+        per_class: labels per class.
         draws: number of draws.
-        seed: of the first draw.
-        fit: from features, labels and number of classes to a classifier.
+        seed: seed of the first draw.
+        fit: function of features, labels and number of classes that returns a
+            classifier.
 
     Raises:
-        ValueError: `draws` is less than 1, or see `balanced_subset` and
+        ValueError: if `draws` is less than 1, and as `balanced_subset` and
             `ridge_classifier`.
     """
     check_number("draws", draws, 1)

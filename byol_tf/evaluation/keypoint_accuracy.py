@@ -1,4 +1,4 @@
-"""How near predicted keypoints are to the true ones."""
+"""Distances of predicted keypoints to the true ones."""
 
 import numpy as np
 
@@ -6,16 +6,19 @@ import numpy as np
 def keypoint_distances(
     targets: np.ndarray, predictions: np.ndarray
 ) -> np.ndarray:
-    """Euclidean distances, in sides of the (square) image.
+    """Computes Euclidean distances, in sides of the (square) image.
 
     Args:
-        targets: `[n, 2 * points]`, x and y of each point in turn, in
-            fractions of the side; NaN where a point is not visible.
-        predictions: `[n, 2 * points]`; else a ValueError.
+        targets: `[n, 2 * points]`, x and y of each point in turn, as fractions
+            of the side; NaN for invisible points.
+        predictions: `[n, 2 * points]`.
 
     Returns:
-        float64 `[n, points]`, NaN where a point is not visible, infinite
-        where a prediction is not finite.
+        float64 `[n, points]`, NaN for invisible points, infinite for
+        predictions that are not finite.
+
+    Raises:
+        ValueError: if the shapes differ.
     """
     targets = np.asarray(targets, np.float64)
     predictions = np.asarray(predictions, np.float64)
@@ -31,14 +34,14 @@ def keypoint_distances(
 
 
 def object_extents(targets: np.ndarray) -> np.ndarray:
-    """Longer sides of the boxes around the visible points, in sides.
+    """Returns the longer side of the box around the visible points, in sides.
 
     Args:
         targets: as in `keypoint_distances`.
 
     Returns:
-        float64 `[n]`; 1, the whole image, where fewer than two points or a
-        single place are visible.
+        float64 `[n]`; 1, the whole image, if fewer than two points are visible
+        or all are at one place.
     """
     points = np.asarray(targets, np.float64).reshape(len(targets), -1, 2)
     low = np.where(np.isnan(points), np.inf, points).min(axis=1)
@@ -48,16 +51,18 @@ def object_extents(targets: np.ndarray) -> np.ndarray:
 
 
 def correct_keypoints(distances: np.ndarray, alpha: float) -> float:
-    """Percentage of correct keypoints (PCK), as a share in [0, 1].
+    """Computes the percentage of correct keypoints (PCK), as a share in [0, 1].
 
     Args:
-        distances: in sides of the image or in extents of the object, any
-            shape, NaN where a point is not visible; the result is NaN if none
-            is.
-        alpha: distance up to which a point is right.
+        distances: in sides of the image or in extents of the object, any shape,
+            NaN for invisible points.
+        alpha: largest distance of a correct point.
 
-    Reference: Yang and Ramanan 2013, "Articulated human detection with
-    flexible mixtures of parts", where the side is that of the person's box.
+    Returns:
+        The share; NaN if no point is visible.
+
+    Reference: Yang and Ramanan 2013, "Articulated human detection with flexible
+    mixtures of parts", which uses the side of the person's box.
     """
     visible = distances[~np.isnan(distances)]
     return float(np.mean(visible <= alpha)) if len(visible) else float("nan")

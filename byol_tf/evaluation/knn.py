@@ -20,27 +20,28 @@ def knn_predict(
 ) -> np.ndarray | dict[int, np.ndarray]:
     """Predicts labels by the votes of the most similar vectors of a bank.
 
-    Similarity is the cosine; a neighbour votes with
-    `exp(similarity / temperature)`. Of equally similar neighbours those that
-    come first in the bank count, of equal votes the smallest class wins.
+    Similarity is the cosine; a neighbour's vote is `exp(similarity /
+    temperature)`. Ties between neighbours go to the first in the bank, ties
+    between votes to the smallest class.
 
     Args:
         bank: float `[n, dim]`, finite.
         bank_labels: int `[n]` in [0, num_classes).
         queries: float `[m, dim]`, finite.
         num_classes: number of classes.
-        k: number of neighbours, or several of them at the price of one.
+        k: number of neighbours, or several numbers, which cost no more than
+            one.
         temperature: the smaller, the more the nearest neighbours decide.
         chunk: queries compared at once, in about `12 * chunk * n` bytes.
 
     Returns:
-        int64 `[m]`, or a dict of those by k if `k` is several.
+        int64 `[m]`, or a dict of such arrays by k if there are several.
 
     Raises:
-        ValueError: shapes, labels, k or the temperature do not fit.
+        ValueError: if shapes, labels, k or the temperature are invalid.
 
-    Reference: Wu et al. 2018, "Unsupervised feature learning via
-    non-parametric instance discrimination", section 3.4.
+    Reference: Wu et al. 2018, "Unsupervised feature learning via non-parametric
+    instance discrimination", section 3.4.
     """
     several = isinstance(k, Iterable)
     ks = tuple(k) if several else (k,)
@@ -74,21 +75,21 @@ def knn_accuracy(
     num_classes: int,
     **options,
 ) -> float | dict[int, float]:
-    """Returns the share in [0, 1] of queries whose label kNN finds.
+    """Computes the accuracy of kNN, in [0, 1].
 
     Args:
         bank: representations that vote, float `[n, dim]`.
         bank_labels: int `[n]` in [0, num_classes).
-        queries: representations, float `[m, dim]`.
+        queries: representations to classify, float `[m, dim]`.
         query_labels: int `[m]` in [0, num_classes).
         num_classes: number of classes.
-        **options: `k`, `temperature` and others of `knn_predict`.
+        **options: `k`, `temperature` and other arguments of `knn_predict`.
 
     Returns:
-        The share, or a dict of shares by k if `k` is several.
+        The accuracy, or a dict of accuracies by k if there are several.
 
     Raises:
-        ValueError: shapes or labels do not fit.
+        ValueError: if shapes or labels are invalid.
     """
     query_labels = _checked_labels(
         query_labels, len(queries), num_classes, "query_labels"
@@ -111,11 +112,14 @@ def nearest_neighbours(
     Args:
         bank: float `[n, dim]`, finite.
         queries: float `[m, dim]`, finite.
-        k: number of neighbours.
+        k: number of neighbours, at most n.
         chunk: queries compared at once.
 
     Returns:
-        int64 `[m, k]`, by descending cosine.
+        int64 `[m, k]`, indices into the bank by descending cosine.
+
+    Raises:
+        ValueError: if shapes or k are invalid, or a value is not finite.
     """
     bank = _checked_unit(bank, "bank")
     queries = _checked_unit(queries, "queries")
@@ -129,13 +133,13 @@ def nearest_neighbours(
 
 
 def _nearest(similarities, k):
-    """Columns of the k largest values of each row, ties by column."""
+    """Returns the columns of the k largest values per row; ties by column."""
     if k == similarities.shape[1]:
         return np.argsort(-similarities, axis=1, kind="stable")
     columns = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
     values = np.take_along_axis(similarities, columns, axis=1)
-    # The partition picks any of the columns that tie for the last place:
-    # such rows are sorted in full.
+    # If columns tie for the last place, the partition picks any of them, so
+    # these rows are sorted in full.
     smallest = values.min(axis=1, keepdims=True)
     tied = np.count_nonzero(similarities >= smallest, axis=1) > k
     if tied.any():
@@ -147,7 +151,7 @@ def _nearest(similarities, k):
 
 
 def _elect(labels, votes, num_classes):
-    """Class with the largest sum of votes in each row."""
+    """Returns the class with the largest sum of votes in each row."""
     rows = np.arange(len(labels))[:, None]
     sums = np.bincount(
         (rows * num_classes + labels).ravel(),

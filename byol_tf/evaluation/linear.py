@@ -1,24 +1,24 @@
-"""Linear classification of frozen features in closed form."""
+"""Linear classification of frozen features, in closed form."""
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-# Half decades around the eigenvalues that standardised features have: about
-# n in the mean, up to n * dim for the first, and far below n for the last.
+# Half decades around the eigenvalues of standardised features: n on average, up
+# to n * dim for the first, and far below n for the last.
 DEFAULT_ALPHAS = tuple(10.0 ** (exponent / 2) for exponent in range(-4, 15))
 _BLOCK = 4096  # rows whose targets are made at once
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearClassifier:
-    """An affine map from features to one score for each class.
+    """An affine map from features to one score per class.
 
     Attributes:
-        weights: float32 `[dim, num_classes]`, for features as they come.
+        weights: float32 `[dim, num_classes]`, for features as they are.
         bias: float32 `[num_classes]`.
-        alpha: the chosen penalty, of the standardised features.
+        alpha: the chosen penalty, for standardised features.
     """
 
     weights: np.ndarray
@@ -26,29 +26,28 @@ class LinearClassifier:
     alpha: float
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Scores `[n, num_classes]` of features `[n, dim]`."""
+        """Computes scores `[n, num_classes]` of features `[n, dim]`."""
         return np.asarray(features, np.float32) @ self.weights + self.bias
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """The class with the highest score, int64 `[n]`."""
+        """Returns the class with the highest score, int64 `[n]`."""
         return self.scores(features).argmax(axis=1)
 
     def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
-        """Share of the features `[n, dim]` whose label `[n]` is predicted."""
+        """Computes the accuracy on features `[n, dim]` with labels `[n]`."""
         return float(np.mean(self.predict(features) == np.asarray(labels)))
 
 
 class RidgePath:
-    """Ridge regressions of the same data for every penalty.
+    """Ridge regressions of the same data for any penalty.
 
     The data are decomposed once; each penalty then costs two matrix products.
     The intercept is not penalised.
 
     Args:
         features: float64 `[n, dim]`, at least two rows.
-        targets: bool or float64 `[n, outputs]`, with means `targets_mean`.
-            Of `[n, outputs]` only a block is made in float64 at a time: with
-            many rows and classes it is far larger than the features.
+        targets: bool or float64 `[n, outputs]`. Converted to float64 in blocks,
+            since with many rows and classes it is far larger than the features.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray):
@@ -72,9 +71,9 @@ class RidgePath:
     def loo_residuals(
         self, alpha: float, rows: slice = slice(None)
     ) -> np.ndarray:
-        """Errors `[rows, outputs]` on each example of the fit without it.
+        """Returns leave-one-out errors `[rows, outputs]`.
 
-        Exact: equal to fitting n times, means included.
+        They are exact: equal to fitting n times, means included.
         """
         shrunk = self._products / (self._values + alpha)[:, None]
         scores = self._scores[rows]
@@ -84,7 +83,7 @@ class RidgePath:
         return residuals / (1 - leverage)[:, None]
 
     def loo_error(self, alpha: float) -> float:
-        """The mean square of `loo_residuals`."""
+        """Returns the mean square of `loo_residuals`."""
         squares = (
             np.sum(self.loo_residuals(alpha, rows) ** 2)
             for rows in self._blocks()
@@ -107,24 +106,24 @@ def ridge_classifier(
 ) -> LinearClassifier:
     """Fits one-hot labels by ridge regression on standardised features.
 
-    The penalty with the smallest squared leave-one-out error is taken, which
-    is smooth in the penalty. Leave-one-out accuracy moves in steps and is
-    biased against strong penalties: without one example its class is rarer
-    than the others, so a fit near the mean calls every example wrong. The
-    scale of the features is that of all examples.
+    Chooses the penalty with the smallest squared leave-one-out error, which is
+    smooth in the penalty. Leave-one-out accuracy moves in steps and is biased
+    against strong penalties: without one example its class is rarer than the
+    others, so a fit near the mean gets every example wrong. Features are
+    standardised over all examples.
 
     Args:
-        features: float `[n, dim]`, finite, of the training examples.
-        labels: int `[n]` in [0, num_classes), at least two different ones.
+        features: float `[n, dim]` of the training examples, finite.
+        labels: int `[n]` in [0, num_classes), with at least two classes.
         num_classes: number of classes.
         alphas: positive penalties to choose from, in units of the squared
             standardised features summed over the examples.
 
     Returns:
-        The classifier, for features as they are.
+        A `LinearClassifier` for features as they are.
 
     Raises:
-        ValueError: shapes, labels or penalties do not fit.
+        ValueError: if shapes, labels or penalties are invalid.
     """
     features, labels = _checked(features, labels, num_classes)
     if not len(alphas) or not min(alphas) > 0:
@@ -132,8 +131,7 @@ def ridge_classifier(
             f"`alphas` must be positive numbers. Received: alphas={alphas}"
         )
     scale = features.std(axis=0)
-    # Units that never vary say nothing; divided by their rounding errors
-    # they would.
+    # Ignore constant units, which would be divided by rounding errors.
     scale[scale <= 1e-6 * scale.max()] = np.inf
     mean = features.mean(axis=0)
     features = features / scale  # in place of the copy in float64

@@ -1,8 +1,8 @@
 """The paper's linear evaluation: SGD on randomly cropped and flipped images.
 
-Every batch is encoded once, and all learning rates learn from it at once. Each
-has two classifiers: one that never sees the held-out images, by which the
-learning rate is chosen, and one that sees all of them, which is used.
+Every batch is encoded once for all learning rates. Each rate trains two
+classifiers: one without the held-out images, to choose the rate, and one on all
+images, which is the result.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,24 +16,24 @@ from byol_tf.optim.schedules import WarmupCosine
 
 
 class LinearProbes:
-    """Linear classifiers of the same features, that step together.
+    """Linear classifiers of the same features, trained together.
 
-    Trained by cross-entropy with Nesterov momentum, without weight decay; the
-    learning rates fall to 0 along half a cosine. All begin at 0.
+    They minimise the cross-entropy with Nesterov momentum, without weight
+    decay. Learning rates follow a half cosine to 0. Weights start at 0.
 
     Args:
         dim: length of the features.
         num_classes: number of classes.
-        learning_rates: the highest rate of each classifier.
+        learning_rates: peak rate of each classifier.
         total_steps: steps until the rates are 0.
-        momentum: of the gradients.
+        momentum: decay of the momentum buffer.
 
     Attributes:
         weights: float32 `[probes, dim, num_classes]`.
         bias: float32 `[probes, 1, num_classes]`.
 
-    Reference: BYOL, appendix D.1. The learning rate stays outside of the
-    momentum's sum, as in the official code.
+    Reference: BYOL, appendix D.1. The learning rate stays outside the momentum
+    buffer, as in the official code.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class LinearProbes:
         labels: tf.Tensor,
         shares: tf.Tensor,
     ) -> tf.Tensor:
-        """Makes one step.
+        """Makes one training step.
 
         Args:
             step: number of steps made before.
             features: float32 `[batch, dim]`.
             labels: int `[batch]`.
-            shares: float32 `[probes, batch]`, 1 where the probe learns from
-                the example and 0 where not.
+            shares: float32 `[probes, batch]`, 1 if the probe trains on the
+                example, else 0.
 
         Returns:
             Mean loss of each probe over its examples, float32 `[probes]`.
@@ -92,7 +92,7 @@ class LinearProbes:
         return tf.reduce_sum(losses * shares, axis=1)
 
     def classifier(self, index: int) -> LinearClassifier:
-        """The probe of this index as it is now."""
+        """Returns the current classifier of a probe."""
         return LinearClassifier(
             self.weights[index].numpy(), self.bias[index, 0].numpy(), 0.0
         )
@@ -112,26 +112,25 @@ def choose_probe(
     jit_compile: bool = False,
     on_step: Callable[[tf.Tensor], None] = lambda losses: None,
 ) -> Choice:
-    """Trains a linear layer with every learning rate and chooses one.
+    """Trains linear classifiers with all learning rates and chooses one.
 
     Args:
-        batches: `total_steps` pairs of images and their positions in
-            `labels`, int `[batch]`.
-        encode: features `[batch, dim]` of images and the step's number, such
-            as a frozen encoder's of a random view.
+        batches: `total_steps` pairs of images and their positions in `labels`,
+            int `[batch]`.
+        encode: function of images and the number of the step that returns
+            features `[batch, dim]`, such as a frozen encoder on a random view.
         labels: int `[n]` of all training examples, in [0, num_classes).
         held_out: bool `[n]`.
         held_out_features: float `[held out, dim]`, without random crops.
-        num_classes, learning_rates, total_steps, momentum: see
-            `LinearProbes`.
-        jit_compile: compile the step with XLA, the encoder included.
+        num_classes, learning_rates, total_steps, momentum: see `LinearProbes`.
+        jit_compile: whether to compile the step with XLA, encoder included.
         on_step: called with the losses `[2 * rates]` after every step.
 
     Returns:
-        The rate, and its classifier of all training examples.
+        The rate, with its classifier trained on all examples.
 
     Raises:
-        ValueError: every rate was too high.
+        ValueError: if every rate diverged.
     """
     dim, rates = held_out_features.shape[1], [*learning_rates] * 2
     probes = LinearProbes(dim, num_classes, rates, total_steps, momentum)
@@ -165,7 +164,7 @@ def choose_probe(
 
 
 def _accuracy(classifier, features, labels):
-    """Accuracy; 0 for weights that are not finite, which predict nothing."""
+    """Returns the accuracy; 0 for weights that are not finite."""
     if not np.isfinite(classifier.weights).all():
         return 0.0
     return classifier.accuracy(features, labels)

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression of frozen features."""
+"""Multinomial logistic regression on frozen features."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,9 @@ from byol_tf.evaluation.selection import Choice, best_setting
 from byol_tf.evaluation.vectors import unit_rows
 
 MAX_ITERATIONS = 500
-PATIENCE = 3  # weaker penalties tried in vain
+PATIENCE = 3  # weaker penalties without improvement, then stop
 UNIT_C = 10.0  # of features of unit length, scikit-learn's
-SPARSE = 0.1  # share of numbers other than 0 below which rows are sparse
+SPARSE = 0.1  # share of nonzero numbers, below which rows are sparse
 
 
 def logistic_classifiers(
@@ -24,27 +24,29 @@ def logistic_classifiers(
     penalties: Sequence[float],
     unit: bool = False,
 ) -> Iterator[LinearClassifier]:
-    """Fits one classifier after the other, each from the last one's weights.
+    """Fits a classifier per penalty, each starting from the last one's weights.
 
     Minimises the mean cross-entropy plus `penalty / 2 |weights|^2` on
-    standardised features, without a penalty of the intercept, by
-    scikit-learn's `LogisticRegression`.
+    standardised features with scikit-learn's `LogisticRegression`. The
+    intercept is not penalised.
 
     Args:
         features: float `[n, dim]`, finite.
-        labels: int `[n]` in [0, num_classes), at least two different ones.
-        num_classes: classes without an example are never predicted.
-        penalties: positive; quickest from the strongest to the weakest.
-        unit: in place of standardised features take each row as long as those
-            are on average, whatever its own length; see `unit_logistic`.
+        labels: int `[n]` in [0, num_classes), with at least two classes.
+        num_classes: number of classes; those without an example are never
+            predicted.
+        penalties: positive; fastest in descending order.
+        unit: instead of standardising, scale each row to the average length of
+            the rows; see `unit_logistic`.
 
     Yields:
-        A classifier for each penalty (its `alpha`), for features as they are.
+        A `LinearClassifier` per penalty (its `alpha`), for features as they
+        are.
 
     Raises:
-        ValueError: the penalties, features or labels do not fit.
+        ValueError: if penalties, features or labels are invalid.
     """
-    # Imported here: it takes a second that other scripts do not need.
+    # Imported here since it takes a second.
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
@@ -63,9 +65,9 @@ def logistic_classifiers(
     model = LogisticRegression(warm_start=True, max_iter=MAX_ITERATIONS)
     for penalty in penalties:
         model.set_params(C=1 / (penalty * len(labels)))
-        # On two busy cores one thread was twenty times as fast as two.
+        # On two busy cores, one thread was twenty times as fast as two.
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said below
+            warnings.simplefilter("ignore")  # reported below
             model.fit(scaled, labels)
         if model.n_iter_.max() >= MAX_ITERATIONS:
             logging.warning(
@@ -81,16 +83,18 @@ def unit_logistic(
 ) -> LinearClassifier:
     """Fits a logistic regression on features divided by their lengths.
 
-    For sparse features such as TF-IDF, and what comes of them. The penalty is
-    fixed, scikit-learn's `C = UNIT_C`.
+    For sparse features such as TF-IDF, and features made from them. The penalty
+    is
+    fixed: scikit-learn's `C = UNIT_C`.
 
     Args:
         features: float `[n, dim]`, finite.
-        labels: int `[n]` in [0, num_classes), at least two different ones.
-        num_classes: classes without an example are never predicted.
+        labels: int `[n]` in [0, num_classes), with at least two classes.
+        num_classes: number of classes; those without an example are never
+            predicted.
 
     Returns:
-        A classifier whose weights belong to vectors of unit length.
+        A classifier whose weights apply to unit vectors.
     """
     penalty = features.shape[1] / (UNIT_C * len(labels))
     options = {"num_classes": num_classes, "penalties": [penalty]}
@@ -98,7 +102,7 @@ def unit_logistic(
 
 
 class UnitClassifier(LinearClassifier):
-    """A linear classifier of vectors of unit length, whatever theirs."""
+    """A linear classifier that scales its inputs to unit length."""
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         return super().scores(unit_rows(features))
@@ -113,11 +117,15 @@ def choose_logistic(
     penalties: Sequence[float],
     unit: bool = False,
 ) -> Choice:
-    """Chooses the penalty on the held-out part and fits all examples with it.
+    """Chooses the penalty on the held-out part, then fits all examples with it.
 
-    Of equally good penalties the strongest is taken. Weaker ones take longer
-    to fit, so the search ends after three that were no better. Arguments as
-    of `logistic_classifiers`, and `held_out`, bool `[n]`.
+    Ties go to the strongest penalty. Weaker ones take longer to fit, so the
+    search stops after three without improvement.
+
+    Args:
+        held_out: bool `[n]`.
+        features, labels, num_classes, penalties, unit: see
+            `logistic_classifiers`.
     """
     tried = logistic_classifiers(
         features[~held_out],
@@ -139,7 +147,7 @@ def choose_logistic(
 
 
 def _sparse(features):
-    """The same for scikit-learn, which is quicker where most are zeros."""
+    """Returns features as a sparse matrix if most are 0, which is faster."""
     from scipy.sparse import csr_matrix
 
     filled = np.count_nonzero(features[:100]) / features[:100].size
@@ -147,7 +155,7 @@ def _sparse(features):
 
 
 def _unscaled(model, scaler, num_classes, penalty):
-    """The classifier of features as they come, of all classes."""
+    """Returns the classifier of raw features, with all classes."""
     weights, bias = _of_all_classes(model, scaler.scale_, num_classes)
     if scaler.mean_ is None:
         kind = UnitClassifier
@@ -159,9 +167,9 @@ def _unscaled(model, scaler, num_classes, penalty):
 
 
 def _of_all_classes(model, scale, num_classes):
-    """Weights and bias of a fitted model for features as they come."""
+    """Returns weights and bias of a fitted model for raw features."""
     coefficients, intercept = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # scikit-learn keeps the second class alone
+    if len(model.classes_) == 2:  # scikit-learn only keeps the second class
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercept = np.concatenate([-intercept, intercept]) / 2
     weights = np.zeros((len(scale), num_classes))

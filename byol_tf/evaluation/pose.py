@@ -1,4 +1,4 @@
-"""How near the pose of a rigid object is to the true one.
+"""Errors of estimated 6-D poses of rigid objects.
 
 References: Hinterstoisser et al. 2012, "Model based training, detection and
 pose estimation of texture-less 3D objects"; Xiang et al. 2018, "PoseCNN".
@@ -6,7 +6,7 @@ pose estimation of texture-less 3D objects"; Xiang et al. 2018, "PoseCNN".
 
 import numpy as np
 
-_CHUNK = 512  # points whose distances to all are held at once
+_CHUNK = 512  # points compared with all others at once
 
 
 def add_error(
@@ -23,10 +23,10 @@ def add_error(
         translation: `[3]`, in units of the model.
         true_rotation: `[3, 3]`.
         true_translation: `[3]`.
-        points: of the model, `[n, 3]`.
+        points: points of the model, `[n, 3]`.
 
     Returns:
-        In units of the model.
+        The mean distance, in units of the model.
     """
     found = _placed(points, rotation, translation)
     true = _placed(points, true_rotation, true_translation)
@@ -40,14 +40,14 @@ def add_s_error(
     true_translation: np.ndarray,
     points: np.ndarray,
 ) -> float:
-    """Computes ADD-S, for symmetric objects: to the nearest point.
+    """Computes ADD-S, for symmetric objects: distances to the nearest point.
 
     Args:
         rotation: `[3, 3]`, from the model to the camera.
         translation: `[3]`, in units of the model.
         true_rotation: `[3, 3]`.
         true_translation: `[3]`.
-        points: of the model, `[n, 3]`.
+        points: points of the model, `[n, 3]`.
 
     Returns:
         The mean distance, in units of the model.
@@ -66,7 +66,7 @@ def _placed(points, rotation, translation):
 
 
 def diameter(points: np.ndarray) -> float:
-    """The largest distance of two of a model's points `[n, 3]`."""
+    """Returns the largest distance of two of a model's points `[n, 3]`."""
     return max(
         float(np.linalg.norm(points - point, axis=1).max()) for point in points
     )
@@ -75,12 +75,12 @@ def diameter(points: np.ndarray) -> float:
 def right_poses(
     errors: np.ndarray, diameter: float, share: float = 0.1
 ) -> float:
-    """Share of poses whose ADD (or ADD-S) is below a tenth of the diameter.
+    """Computes the share of poses with an ADD (or ADD-S) below a limit.
 
     Args:
-        errors: `[n]`; NaN where no pose was found, which is wrong.
-        diameter: of the model.
-        share: of it.
+        errors: `[n]`; NaN if no pose was found, which counts as wrong.
+        diameter: diameter of the model.
+        share: limit, as a share of the diameter.
     """
     # Also false for NaN.
     return float(np.mean(np.asarray(errors) < share * diameter))

@@ -1,4 +1,4 @@
-"""Choosing a setting on a held-out part of the training examples."""
+"""Choice of a setting on a held-out part of the training examples."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from byol_tf.evaluation.linear import LinearClassifier
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A setting and what led to it.
+    """A chosen setting, and the accuracies that led to it.
 
     Attributes:
         value: the chosen setting.
-        accuracies: accuracy on the held-out part, in [0, 1], by setting, in
-            the order tried.
-        classifier: fitted to all training examples with this setting; None
-            for kNN, which has nothing to fit.
+        accuracies: accuracy on the held-out part, in [0, 1], by setting, in the
+            order tried.
+        classifier: fitted to all training examples with this setting; None for
+            kNN, which has nothing to fit.
     """
 
     value: float
@@ -27,13 +27,13 @@ class Choice:
 
     @property
     def at_edge(self) -> bool:
-        """Whether a setting beyond those tried might have been better."""
+        """Returns whether the best setting is the smallest or largest tried."""
         tried = sorted(self.accuracies)
         return len(tried) > 1 and self.value in (tried[0], tried[-1])
 
 
 def best_setting(accuracies: Mapping[float, float]) -> float:
-    """The setting with the highest accuracy; of equal ones the first."""
+    """Returns the setting with the highest accuracy; ties go to the first."""
     return max(accuracies, key=accuracies.__getitem__)
 
 
@@ -51,11 +51,14 @@ def choose_neighbours(
     Args:
         features: float `[n, dim]` of the training examples, finite.
         labels: int `[n]` in [0, num_classes).
-        held_out: bool `[n]`, the examples that are classified by the others.
+        held_out: bool `[n]`, the examples to classify by the others.
         num_classes: number of classes.
-        ks: numbers to choose from; those above the number of other examples
-            are left out, and a ValueError if none is left.
-        temperature: of the votes.
+        ks: numbers to choose from; those above the number of other examples are
+            left out.
+        temperature: temperature of the votes.
+
+    Raises:
+        ValueError: if every number is too large.
     """
     bank = ~held_out
     possible = [k for k in ks if k <= bank.sum()]

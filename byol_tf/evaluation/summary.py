@@ -1,4 +1,4 @@
-"""The numbers of one encoder: kNN, linear, few labels, collapse."""
+"""All numbers of one encoder: kNN, linear, few-shot, collapse."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import unit_logistic
 
-FEW = 100  # test examples below which accuracies come by cross-validation
+FEW = 100  # with fewer test examples, cross-validate
 FOLDS = 5
 RIDGE = "ridge"
 CLASSIFIERS = {RIDGE: ridge_classifier, "logistic": unit_logistic}
@@ -20,18 +20,18 @@ CLASSIFIERS = {RIDGE: ridge_classifier, "logistic": unit_logistic}
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How representations are judged.
+    """How representations are evaluated.
 
     Attributes:
         knn_k: neighbours that vote.
-        knn_temperature: of the votes.
-        knn_bank: labelled training examples that vote, at most.
-        shots: labels per class of the few-label accuracy.
-        draws: random subsets of that size.
-        max_train: labelled training examples that are used at all.
-        seed: of every choice.
-        linear: what the linear accuracies are of: "ridge", a regression of
-            standardised vectors; or "logistic", of vectors of unit length.
+        knn_temperature: temperature of the votes.
+        knn_bank: largest number of labelled training examples that vote.
+        shots: labels per class, for the few-shot accuracy.
+        draws: random choices of these labels.
+        max_train: largest number of labelled training examples.
+        seed: seed of every choice.
+        linear: linear classifier: "ridge", on standardised vectors; or
+            "logistic", on unit vectors.
     """
 
     knn_k: int
@@ -63,24 +63,24 @@ def summarize(
     num_classes: int,
     protocol: Protocol,
 ) -> dict[str, float]:
-    """Judges representations by training labels and test labels.
+    """Evaluates representations with labels, or without.
 
-    Everything that is chosen is chosen on the training part. With fewer than
-    two classes there, or where a representation is not finite, only the
-    label-free numbers are given.
+    Everything that is chosen is chosen on the training part. If it has fewer
+    than two classes, or a representation is not finite, only numbers that need
+    no labels are returned.
 
     Args:
         train_features: float32 `[n, features]`.
-        train_labels: int `[n]`, -1 where unknown.
+        train_labels: int `[n]`, -1 if unknown.
         test_features: float32 `[m, features]`.
-        test_labels: int `[m]`, -1 where unknown.
+        test_labels: int `[m]`, -1 if unknown.
         num_classes: number of classes.
         protocol: sizes and seed.
 
     Returns:
-        Accuracies in [0, 1] and statistics by name. With fewer than `FEW`
-        test examples, training examples count among the statistics, and
-        `knn_summary` says how the accuracies come about.
+        Accuracies in [0, 1] and statistics by name. With fewer than `FEW` test
+        examples, the statistics include training examples, and accuracies
+        come from `knn_summary`'s cross-validation.
     """
     seen = test_features
     if len(seen) < FEW:  # the rank of n vectors is below n
@@ -128,8 +128,7 @@ def knn_summary(
 ) -> dict[str, float]:
     """Measures the kNN accuracy of labelled vectors.
 
-    With fewer than `FEW` test examples, all labelled ones are judged in turn
-    by the others, in cross-validation.
+    With fewer than `FEW` test examples, cross-validates over all labelled ones.
 
     Args:
         train: vectors float32 `[n, dim]` and labels int `[n]`.
@@ -138,8 +137,8 @@ def knn_summary(
         protocol: sizes and seed.
 
     Returns:
-        `knn_accuracy` in [0, 1]; `tested`, the examples that were judged;
-        `folds` of the cross-validation, 0 for the test examples alone.
+        `knn_accuracy` in [0, 1]; `tested`, the number of examples classified;
+        `folds` of the cross-validation, 0 if only the test examples are used.
     """
     bank = bank_rows(len(train[1]), protocol)
     splits = _splits((train[0][bank], train[1][bank]), test, protocol)
@@ -161,13 +160,13 @@ def knn_summary(
 
 
 def bank_rows(count: int, protocol: Protocol) -> np.ndarray:
-    """Which of `count` labelled examples vote, int64 `[n]`."""
+    """Chooses which of `count` labelled examples vote, int64 `[n]`."""
     order = np.random.default_rng(protocol.seed).permutation(count)
     return order[: protocol.knn_bank]
 
 
 def _splits(train, test, protocol):
-    """(train, test) once, or of each fold, with all classes in each."""
+    """Returns one (train, test), or that of each fold, with all classes."""
     labels = np.concatenate([train[1], test[1]])
     several = np.count_nonzero(np.bincount(labels) > 1) > 1
     if len(test[1]) >= FEW or not several:
@@ -185,6 +184,6 @@ def _splits(train, test, protocol):
 
 
 def _over_splits(accuracy, splits):
-    """Share of hits among the test examples of all splits."""
+    """Returns the share of hits among the test examples of all splits."""
     hits = [accuracy(*split) * len(split[1][1]) for split in splits]
     return sum(hits) / sum(len(test[1]) for _, test in splits)

@@ -1,1 +1,1 @@
-"""Optimizers, schedules, averages, and scaling rules."""
+"""Optimizers, schedules, moving averages and scaling rules."""

@@ -1,4 +1,4 @@
-"""Exponential averages of lists of variables."""
+"""Exponential moving averages of lists of variables."""
 
 from collections.abc import Sequence
 

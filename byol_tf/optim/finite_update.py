@@ -1,7 +1,7 @@
-"""Batches that would spoil the weights are kept out of them, inside the step.
+"""Skips updates with non-finite numbers, inside the training step.
 
-A NaN reaches the state in two ways: by the gradients, and by the moving
-statistics of batch normalisation, which change before the loss is known.
+NaN reaches the weights by the gradients, and by the moving statistics of batch
+norm, which change before the loss is known.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from byol_tf.distribute.replicas import replica_context
 
 
 def is_sound(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Whether the loss and all gradients are finite, as a bool scalar.
+    """Returns whether the loss and all gradients are finite, a bool scalar.
 
     A gradient whose squares overflow float32 counts as infinite.
     """
@@ -26,7 +26,7 @@ def is_sound(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def remember(variables: Sequence[keras.Variable]) -> Callable[[], None]:
-    """Returns a function that gives the variables their present values."""
+    """Returns a function that restores the variables' present values."""
     values = [tf.identity(variable.value) for variable in variables]
 
     def restore():
@@ -43,15 +43,15 @@ def update_if(
     variables: Sequence[keras.Variable],
     restore: Callable[[], None],
 ) -> None:
-    """One update of the optimizer, or else what `restore` does.
+    """Updates the variables, or calls `restore` if the batch is not sound.
 
     Args:
         sound: bool scalar of `is_sound`, the same on all replicas.
-        optimizer: gets no call where the batch is not sound, except one that
-            scales the loss: it skips such a batch too, and lowers its scale.
-        gradients: of the variables.
-        variables: that are updated.
-        restore: of `remember`.
+        optimizer: not called for an unsound batch, unless it scales the loss:
+            it then skips the batch itself and lowers its scale.
+        gradients: gradients of the variables.
+        variables: variables to update.
+        restore: result of `remember`.
     """
 
     def update():
@@ -62,7 +62,7 @@ def update_if(
         restore()
         return sound
 
-    if not optimizer.built:  # variables cannot be made in a branch
+    if not optimizer.built:  # variables cannot be created in a branch
         optimizer.build(variables)
     if replica_context() is not None:
         _update_replicas(sound, optimizer, gradients, variables)
@@ -75,13 +75,13 @@ def update_if(
 
 
 def _update_replicas(sound, optimizer, gradients, variables):
-    """An update on all replicas, which sum their gradients in it, or none."""
+    """Updates on all replicas, with summed gradients, or not at all."""
     if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
-        # Its compiler allows no branch around a sum over replicas.
+        # XLA on TPU allows no branch around a sum over replicas.
         optimizer.apply(gradients, variables)
         return
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        # It looks at the gradients of one replica, so all must be alike.
+        # It checks the gradients of one replica, so all must agree.
         spoil = tf.where(sound, 0.0, float("nan"))
         optimizer.apply(
             [
@@ -103,5 +103,5 @@ def _update_replicas(sound, optimizer, gradients, variables):
 
         tf.cond(sound, update, lambda: sound)
 
-    # The branch is outside of the replicas, where it may hold their sum.
+    # Branch outside of the replicas, where summing is allowed.
     replica_context().merge_call(merged, args=(sound, gradients))

@@ -1,4 +1,4 @@
-"""LARS as the official BYOL code has it, and optimizers by name."""
+"""LARS as in the official BYOL code, and optimizers by name."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,19 +19,20 @@ class LARS(keras.optimizers.Optimizer):
         w = w - learning_rate * m
 
     Biases and normalisation parameters (every variable of rank 0 or 1, and
-    those named with `exclude`) get neither weight decay nor the trust
-    ratio. The learning rate stays outside the momentum buffer, so a change
-    of the rate acts at once.
+    those given to `exclude`) get neither weight decay nor trust ratio. The
+    learning rate stays outside the momentum buffer, so that changes act at
+    once.
 
     Args:
         learning_rate: float or `LearningRateSchedule`.
         weight_decay: added to the gradient, before the trust ratio.
         momentum: decay of the momentum buffer.
-        trust_coefficient: eta of the paper.
-        clip_trust_ratio: divide the trust ratio by the learning rate and cap
-            it at 1, so that no step is longer than plain momentum's. Off in
-            the official code; on in recipes for small data sets.
-        **kwargs: of `keras.optimizers.Optimizer`
+        trust_coefficient: the paper's eta.
+        clip_trust_ratio: whether to divide the trust ratio by the learning rate
+            and cap it at 1, so that no step is longer than that of plain
+            momentum SGD. Off in the official code; on in recipes for small
+            datasets.
+        **kwargs: arguments of `keras.optimizers.Optimizer`
             (`gradient_accumulation_steps`, `clipnorm`, ...).
 
     References: You et al. 2017; BYOL, section 3.3; the official
@@ -48,7 +49,7 @@ class LARS(keras.optimizers.Optimizer):
         name: str = "lars",
         **kwargs,
     ):
-        # The base class would apply a decoupled weight decay of its own.
+        # The base class would apply its own, decoupled weight decay.
         super().__init__(
             learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
         )
@@ -71,7 +72,7 @@ class LARS(keras.optimizers.Optimizer):
     def exclude(self, variables: Sequence[keras.Variable]) -> None:
         """Exempts further variables from weight decay and trust ratio.
 
-        To be called before the first update.
+        Call it before the first update.
         """
         self._excluded.update(id(variable) for variable in variables)
 
@@ -136,22 +137,22 @@ def make_optimizer(
     exempt: Sequence[keras.Variable] = (),
     accumulate_steps: int = 1,
 ) -> keras.optimizers.Optimizer:
-    """An optimizer by name.
+    """Makes an optimizer by name.
 
     Args:
         name: "lars", "sgd" (Nesterov momentum) or "adamw".
         learning_rate: float or `LearningRateSchedule`.
-        weight_decay: coupled for LARS; decoupled (`w *= 1 - rate * decay`)
-            for SGD and AdamW, as Keras does it.
-        momentum: of LARS and SGD.
-        trust_coefficient: of LARS.
-        clip_trust_ratio: of LARS.
+        weight_decay: coupled for LARS; decoupled (`w *= 1 - rate * decay`) for
+            SGD and AdamW, as in Keras.
+        momentum: for LARS and SGD.
+        trust_coefficient: for LARS.
+        clip_trust_ratio: for LARS.
         exempt: variables without weight decay. LARS exempts biases and
-            normalisation parameters by itself.
+            normalisation parameters itself.
         accumulate_steps: batches whose mean gradient makes one update.
 
     Raises:
-        ValueError: for another name.
+        ValueError: if the name is unknown.
     """
     accumulate = accumulate_steps if accumulate_steps > 1 else None
     common = {"gradient_accumulation_steps": accumulate}
@@ -193,9 +194,9 @@ def longer_steps(
 ) -> Callable[[], None]:
     """Multiplies the next update of some variables by `factor`.
 
-    Call this before `optimizer.apply`, and what it returns afterwards. Steps of
-    SGD, LARS and AdamW are proportional to the learning rate, which thus is
-    `factor` times as large for these variables.
+    Call it before `optimizer.apply`, and the returned function afterwards.
+    Steps of SGD, LARS and AdamW are proportional to the learning rate, so this
+    is a learning rate `factor` times as large for these variables.
     """
     if factor == 1:
         return lambda: None

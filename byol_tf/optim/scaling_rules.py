@@ -1,8 +1,7 @@
-"""Learning rate and tau for any batch.
+"""Scaling of learning rate and tau with the batch size.
 
-The values of a recipe hold for a batch of 256 (learning rate, weight decay)
-or of `tau_batch`, and are brought to another batch here. How they follow the
-length of a run is in `configs/lengths.py`.
+The settings of a recipe hold for a batch of 256 (learning rate, weight decay)
+or of `tau_batch`. `configs/lengths.py` adapts them to the length of a run.
 """
 
 import math
@@ -14,14 +13,14 @@ RULES = ("linear", "sqrt")
 
 
 def scaled_tau(tau: float, batch_size: int, tau_batch: int) -> float:
-    """Tau of a batch, from that of another: `tau ** (batch / tau_batch)`.
+    """Scales tau to a batch size: `tau ** (batch_size / tau_batch)`.
 
     The target then averages over as many images as before.
 
     Args:
-        tau: decay of the target network in [0, 1] at a batch of `tau_batch`.
-        batch_size: images of one update.
-        tau_batch: 0 if `tau` holds for every batch.
+        tau: decay of the target network in [0, 1] for a batch of `tau_batch`.
+        batch_size: images per update.
+        tau_batch: batch size of `tau`; 0: use `tau` for every batch size.
 
     Reference: Busbridge et al. 2023, "How to Scale Your EMA".
     """
@@ -33,21 +32,20 @@ def scaled_tau(tau: float, batch_size: int, tau_batch: int) -> float:
 def learning_rate_and_decay(
     base_lr: float, weight_decay: float, batch_size: int, rule: str = "linear"
 ) -> tuple[float, float]:
-    """Learning rate and weight decay of a batch, from those of 256.
+    """Scales learning rate and weight decay from a batch of 256.
 
     "linear" multiplies the rate by `batch / 256` (LARS, SGD), "sqrt" by its
-    square root (Adam, whose steps do not shrink with the gradient's noise).
-    Weights shrink by rate times decay at each update; the decay follows so
-    that they shrink as much for each image: "linear" leaves it.
+    square root (Adam, whose steps do not shrink with the gradient's noise). An
+    update shrinks weights by rate times decay. The decay is scaled so that
+    weights shrink equally per image; with "linear" it stays the same.
 
     Args:
-        base_lr: at a batch of 256.
+        base_lr: learning rate for a batch of 256.
         weight_decay: for the same batch size.
-        batch_size: images of one update.
+        batch_size: images per update.
         rule: "linear" or "sqrt".
 
-    References: Goyal et al. 2017; Malladi et al. 2022; Wang and Aitchison
-    2024.
+    References: Goyal et al. 2017; Malladi et al. 2022; Wang and Aitchison 2024.
     """
     check_positive("base_lr", base_lr)
     check_number("weight_decay", weight_decay, 0)

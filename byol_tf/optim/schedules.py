@@ -9,7 +9,7 @@ from byol_tf.checks import check_number
 
 
 def scaled_learning_rate(base_lr: float, batch_size: int) -> float:
-    """Linear scaling rule: `base_lr` is the rate for a batch of 256.
+    """Scales a rate for a batch of 256 linearly to a batch size.
 
     Reference: BYOL, section 3.3; Goyal et al. 2017.
     """
@@ -23,11 +23,11 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak: highest learning rate, reached at `warmup_steps`.
         total_steps: step at which the rate is 0 again.
-        warmup_steps: number of warm-up steps; 0 starts at `peak`.
+        warmup_steps: number of warm-up steps; 0: start at `peak`.
 
     Raises:
-        ValueError: if a count is negative or the warm-up is not shorter than
-            the whole.
+        ValueError: if a number is negative, or the warm-up is not shorter than
+            the schedule.
 
     Reference: BYOL, section 3.3; `learning_schedule` in the official code.
     """
@@ -108,6 +108,6 @@ def check_tau(tau: float) -> float:
 
 
 def check_tau_or_schedule(_name: str, tau: object) -> None:
-    """Raises a ValueError for a number outside [0, 1]; schedules pass."""
+    """Raises a ValueError for a number outside [0, 1]; allows schedules."""
     if isinstance(tau, (int, float)):
         check_tau(tau)

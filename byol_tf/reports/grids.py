@@ -1,4 +1,4 @@
-"""Grids of images: views, and nearest neighbours."""
+"""Figures of image grids: views, and nearest neighbours."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from byol_tf.reports.drawing import BLACK, GREEN, RED, Target, save_png
 
-# Inches: of an image, from one to the next, and around them.
+# Inches: side of an image, distance of two images, margin.
 _SIDE, _PITCH, _MARGIN = 0.88, 0.95, 0.1
 
 
@@ -20,17 +20,18 @@ def views_grid(
     *,
     columns: int = 12,
 ) -> None:
-    """Shows images above their two views.
+    """Draws images above their two views.
 
     Args:
         originals: `[n, height, width, channels]`, uint8 or float in [0, 1].
-        view1: the first views, as many, of any size.
-        view2: the second views, as many.
-        target: path or binary file that receives a PNG.
-        columns: images shown, at most.
+        view1: n first views, of any size.
+        view2: n second views.
+        target: path or binary file to write a PNG to.
+        columns: largest number of images shown.
 
     Raises:
-        ValueError: no images, different numbers of them, or not images.
+        ValueError: if there are no images, their numbers differ, or an array is
+            not of images.
     """
     if not len(originals) == len(view1) == len(view2):
         raise ValueError(
@@ -57,21 +58,21 @@ def neighbours_grid(
     neighbour_labels: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
 ) -> None:
-    """Shows images beside those whose representations are nearest.
+    """Draws images beside their nearest neighbours.
 
-    With labels, a neighbour of the query's class has a green frame, one of
-    another class a dashed red one.
+    With labels, neighbours of the same class have a green frame, others a
+    dashed red one.
 
     Args:
         queries: `[n, height, width, channels]`, uint8 or float in [0, 1].
-        neighbours: `[n, k, height, width, channels]`, the nearest first.
-        target: path or binary file that receives a PNG.
-        query_labels: int `[n]`, -1 where unknown.
-        neighbour_labels: int `[n, k]`, -1 where unknown.
-        class_names: a name for each label; None for the numbers.
+        neighbours: `[n, k, height, width, channels]`, nearest first.
+        target: path or binary file to write a PNG to.
+        query_labels: int `[n]`, -1 if unknown.
+        neighbour_labels: int `[n, k]`, -1 if unknown.
+        class_names: a name per label; None: show numbers.
 
     Raises:
-        ValueError: no images, shapes that do not fit, or not images.
+        ValueError: if there are no images, or shapes or values are invalid.
     """
     if np.ndim(neighbours) != 5 or len(neighbours) != len(queries):
         raise ValueError(
@@ -87,7 +88,7 @@ def neighbours_grid(
     shown = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
     shown = displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
     row = _PITCH + (0.2 if named else 0.0)
-    # A narrow gap parts the query from its neighbours.
+    # A narrow gap separates the query from its neighbours.
     columns = [0.0, *(1.2 * _PITCH + x * _PITCH for x in range(k))]
     page = _Page((k + 1.2) * _PITCH, count * row, top=0.3)
     for x, name in zip(columns, ("query", "nearest"), strict=False):
@@ -104,7 +105,7 @@ def neighbours_grid(
 
 
 def _judge(page, place, expected, label):
-    """Frames a neighbour where classes are known; the colour of its name."""
+    """Frames a neighbour if classes are known; returns its colour."""
     if expected < 0 or label < 0:
         return BLACK
     right = expected == label
@@ -123,7 +124,7 @@ def _caption(page, place, label, class_names, colour):
 
 
 def on_canvas(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Stacks pictures, each in the middle of a white canvas if they differ.
+    """Stacks pictures, centred on a white canvas if their sizes differ.
 
     Args:
         pictures: uint8 `[height, width, 3]` each.
@@ -139,9 +140,10 @@ def on_canvas(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def displayable(images: np.ndarray) -> np.ndarray:
-    """Float RGB `[n, height, width, 3]` in [0, 1].
+    """Converts images to float RGB `[n, height, width, 3]` in [0, 1].
 
-    One channel is shown gray, of two the mean, of more the first three.
+    One channel is shown gray; of two channels the mean; of more the first
+    three.
     """
     images = np.asarray(images)
     if images.ndim != 4 or not images.size:
@@ -165,7 +167,7 @@ def displayable(images: np.ndarray) -> np.ndarray:
 class _Page:
     """Square cells on one pair of axes, in inches from the first one's corner.
 
-    An own pair for every image would take most of the time.
+    Separate axes per image would take most of the time.
     """
 
     def __init__(self, width, height, left=_MARGIN, top=_MARGIN):
@@ -176,7 +178,7 @@ class _Page:
         self.axes.axis("off")
 
     def show(self, image, x, y):
-        """Shows an image in the middle of the cell at a place."""
+        """Shows an image in the middle of a cell."""
         sides = np.array(image.shape[1::-1])
         width, height = _SIDE * sides / sides.max()
         x, y = x + (_SIDE - width) / 2, y + (_SIDE - height) / 2
@@ -195,7 +197,7 @@ class _Page:
         self.axes.add_patch(border)
 
     def write(self, text, x, y, **style):
-        """Writes centred below a place, unless the style says otherwise."""
+        """Writes text, by default centred below a place."""
         style = {"ha": "center", "va": "top", "fontsize": 10, **style}
         self.axes.text(x, y, text, **style)
 

@@ -1,4 +1,4 @@
-"""Plots of numbers: the curves of a run, and maps of representations."""
+"""Plots of numbers: curves of a run, and maps of representations."""
 
 import math
 from collections.abc import Sequence
@@ -48,17 +48,17 @@ _PANELS = (
 
 
 def curves(metrics: Sequence[dict], target: Target) -> None:
-    """Draws what a run logged against its steps.
+    """Draws the metrics of a run over its steps.
 
     Args:
-        metrics: lines of `metrics.jsonl`: dicts with `step` and any of
-            `loss`, `learning_rate`, `tau`, `knn_accuracy`, `probe_accuracy`,
-            `feature_std`, `projection_std`, `effective_rank`. Accuracies lie
-            in [0, 1]. What no line has is left out.
-        target: path or binary file that receives a PNG.
+        metrics: lines of `metrics.jsonl`: dicts with `step` and any of `loss`,
+            `learning_rate`, `tau`, `knn_accuracy`, `probe_accuracy`,
+            `feature_std`, `projection_std`, `effective_rank`. Accuracies are in
+            [0, 1]. Panels without any value are left out.
+        target: path or binary file to write a PNG to.
 
     Raises:
-        ValueError: no line has any of those.
+        ValueError: if no line has any of these.
     """
     panels = []
     for title, lines in _PANELS:
@@ -81,7 +81,7 @@ def curves(metrics: Sequence[dict], target: Target) -> None:
 
 
 def _series(metrics, line):
-    """Steps and values of the lines that have a finite value."""
+    """Returns steps and values of the lines with a finite value."""
     _, key, _, _ = line
     points = [
         (entry["step"], entry[key])
@@ -126,22 +126,22 @@ def before_after_scatter(
     class_names: Sequence[str] | None = None,
     limit: int = 1000,
 ) -> None:
-    """Maps the same inputs to the plane before and after training.
+    """Plots the same inputs in the plane before and after training.
 
-    Each side has its own two principal components, of representations scaled
-    to unit length, as kNN compares them.
+    Each side uses its own two principal components of unit vectors, which kNN
+    compares too.
 
     Args:
         before: float `[n, dim]` of the untrained encoder.
-        after: float `[n, dim]` of the trained one, dims may differ.
-        labels: None, or int `[n]`, -1 where unknown.
-        target: path or binary file that receives a PNG.
-        class_names: None for the numbers, or a name for each label.
-        limit: points drawn, evenly spaced over the inputs.
+        after: float `[n, dim]` of the trained one; dims may differ.
+        labels: None, or int `[n]`, -1 if unknown.
+        target: path or binary file to write a PNG to.
+        class_names: a name per label; None: show numbers.
+        limit: number of points drawn, evenly spaced over the inputs.
 
     Raises:
-        ValueError: shapes do not fit, too few points, or values that are not
-            finite.
+        ValueError: if shapes differ, there are too few points, or values are
+            not finite.
     """
     before, after = np.asarray(before), np.asarray(after)
     if len(before) != len(after) or len(before) < 3:
@@ -169,7 +169,7 @@ def before_after_scatter(
 
 
 def _plane(features):
-    """Points `[n, 2]` and what their axes are called."""
+    """Returns points `[n, 2]` and the labels of their axes."""
     features = np.asarray(features, np.float64)
     if not np.isfinite(features).all():
         raise ValueError(
@@ -195,7 +195,7 @@ def _plane(features):
 def _style(label):
     if label < 0:
         return {"color": "#b0b0b0", "marker": "."}
-    # Ten colours and nine markers: 90 pairs before one comes again.
+    # Ten colours and nine markers give 90 distinct pairs.
     return {
         "color": COLOURS[label % len(COLOURS)],
         "marker": _MARKERS[label % len(_MARKERS)],

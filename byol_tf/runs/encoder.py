@@ -1,11 +1,11 @@
-"""Models of a run folder, saved and loaded with what it takes to use them.
+"""Saves and loads the models of a run folder.
 
-`encoder.keras` is a Keras model from prepared batches to vectors, and
-`preprocessor.json` says what it takes: modality, rows, preparation, sizes.
-Nothing else of the run is needed to use it, neither configuration nor data.
+`encoder.keras` is a Keras model from prepared batches to vectors.
+`preprocessor.json` describes its inputs: modality, rows, preparation, sizes.
+Neither configuration nor data of the run are needed to use it.
 
-Of a fine-tuned model, `classifier.keras` and `classifier.json` say the same,
-and what its outputs mean.
+For a fine-tuned model these are `classifier.keras` and `classifier.json`, which
+also describes the outputs.
 """
 
 import dataclasses
@@ -41,12 +41,12 @@ def save_encoder(
     """Writes `encoder.keras` and `preprocessor.json` into a run folder.
 
     Args:
-        model: from prepared batches to vectors; None for that of the folder.
+        model: from prepared batches to vectors; None: keep the folder's.
         workdir: the folder.
         modality: name, see `load_modality`.
-        spec: of a stored row, by name.
-        preprocessor: from a batch of stored rows to what `model` takes.
-        sizes: numbers for decoding and preparation, see `Modality.sizes`.
+        spec: spec of a stored row, by name.
+        preprocessor: from a batch of stored rows to inputs of `model`.
+        sizes: parameters of decoding and preparation, see `Modality.sizes`.
         **about: further JSON values, such as `title`, `method`, `data`,
             `data_fingerprint`, `crops` and `config`.
     """
@@ -67,22 +67,22 @@ def load_encoder(
     crop_fraction: float = 1.0,
     modality: str = "",
 ) -> Encoder:
-    """Loads the encoder of a run folder in Keras's safe mode.
+    """Loads the encoder of a run folder, in Keras' safe mode.
 
     Args:
-        workdir: the run folder. In one of release 0.1 or 0.2, what
-            `preprocessor.json` would say follows from `config.yaml`.
-        size: pixels of a side that images are brought to; 0 as trained.
-        image_size: pixels of a side that files are decoded to; 0 as the
-            training images were.
-        crop_fraction: share of the centre square that is kept.
-        modality: name of a modality of one's own that may be imported, see
+        workdir: the run folder. For folders of release 0.1 and 0.2, the
+            contents of `preprocessor.json` are derived from `config.yaml`.
+        size: side in pixels of the encoder's input; 0: as trained.
+        image_size: side in pixels that files are decoded to; 0: as the training
+            images.
+        crop_fraction: share of the centre square to keep.
+        modality: name of your own modality that may be imported, see
             `load_named`.
 
     Raises:
-        ValueError: there is none, it cannot be read, makes no vectors or is
-            described as another model; a size is unknown or does not fit; or
-            its modality would have to be imported.
+        ValueError: if there is no encoder, it cannot be read, does not return
+            vectors or does not match its description; if a size is unknown or
+            does not fit; or if its modality would have to be imported.
     """
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
@@ -101,7 +101,7 @@ def load_encoder(
         loaded = _described(path, model, earlier.describe(path, model, size))
     else:
         loaded = _described(path, _fast(model), about)
-    unfreeze(loaded.model)  # whatever its own training froze
+    unfreeze(loaded.model)  # layers that its training froze
     return _adapted(loaded, size, crop_fraction).resized(image_size=image_size)
 
 
@@ -111,24 +111,25 @@ def load_classifier(
     task: str | None = None,
     modality: str = "",
 ) -> Encoder:
-    """Loads what fine-tuning wrote, in Keras's safe mode.
+    """Loads a fine-tuned model, in Keras' safe mode.
 
     Args:
         workdir: the run folder.
-        name: of the files; if there is but one of another name, that one.
-        task: name of a task of one's own that may be imported, see
+        name: name of the files. If there is only one, of another name, that one
+            is loaded.
+        task: name of your own task that may be imported, see
             `registry.from_json`.
         modality: see `load_encoder`.
 
     Raises:
-        ValueError: there is none, it cannot be read, or its task or modality
-            is another one that would have to be imported.
+        ValueError: if there is none, it cannot be read, or another task or
+            modality would have to be imported.
     """
     path = classifier_path(workdir, name)
     about = description.read_description(path, modality)
     file = description.description_of(path)
     with loading(file):
-        # A task of one's own registers its layers when it is imported.
+        # A user's own task registers its layers when imported.
         task = registry.from_json(about, trusted=task)
     with loading(path):
         model = keras.saving.load_model(path, compile=False)
@@ -145,10 +146,10 @@ def _fast(model):
 
 
 def _described(path, model, about):
-    """A model with what is said of it."""
+    """Joins a model with its description."""
     with loading(description.description_of(path)):
         loaded = Encoder(model, description.preparation(path, about), about)
-        # Whatever cannot be used is found here, not later.
+        # Fail here rather than later if anything is unusable.
         _ = loaded.spec, loaded.modality, dict(loaded.sizes)
     return loaded
 
@@ -163,7 +164,7 @@ def _check_vectors(path, model):
 
 
 def _adapted(loaded, size, crop_fraction):
-    """With a preparation to another size, or of a part of the square."""
+    """Changes the preparation to another size, or part of the square."""
     options = {"size": size} if size else {}
     options |= {"crop_fraction": crop_fraction} if crop_fraction != 1.0 else {}
     if not options:
@@ -186,7 +187,7 @@ def _adapted(loaded, size, crop_fraction):
 
 
 def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
-    """Returns the file that `load_classifier` loads; its errors."""
+    """Returns the file that `load_classifier` loads, or raises its errors."""
     workdir = pathlib.Path(workdir)
     path = workdir / f"{name}.keras"
     if path.is_file():

@@ -1,4 +1,4 @@
-"""The pose of a rigid object, from points in an image and its 3-D model."""
+"""6-D pose of a rigid object, from points in an image and its 3-D model."""
 
 import dataclasses
 import os
@@ -10,9 +10,9 @@ import numpy as np
 from byol_tf.checks import require
 from byol_tf.files import loading, read_json
 
-EXTRA = "pose"  # of this package
-LEAST = 4  # points that a pose follows from
-SURE = 0.3  # confidence from which a point counts
+EXTRA = "pose"  # name of the optional dependency
+LEAST = 4  # points needed for a pose
+SURE = 0.3  # lowest confidence of a point
 COLUMNS = (
     *("rotation_x", "rotation_y", "rotation_z"),
     *("translation_x", "translation_y", "translation_z"),
@@ -21,14 +21,13 @@ COLUMNS = (
 
 
 class Pose(NamedTuple):
-    """Where an object is, seen from the camera.
+    """Pose of an object relative to the camera.
 
     Attributes:
-        rotation: float64 `[3, 3]`, from the model's axes to the camera's:
-            x to the right, y down, z away from it.
+        rotation: float64 `[3, 3]`, from the model's axes to the camera's: x to
+            the right, y down, z away from it.
         translation: float64 `[3]`, in units of the model.
-        error_px: root mean square distance of the points to those that the
-            pose predicts, in pixels.
+        error_px: root mean square reprojection error in pixels.
     """
 
     rotation: np.ndarray
@@ -36,7 +35,7 @@ class Pose(NamedTuple):
     error_px: float
 
     def row(self) -> dict[str, float]:
-        """By `COLUMNS`: axis times angle in radians, translation, error."""
+        """Returns rotation vector (rad), translation and error by `COLUMNS`."""
         cv2 = require("cv2", EXTRA)
         turned = cv2.Rodrigues(self.rotation)[0].ravel()
         values = (*turned, *self.translation, self.error_px)
@@ -45,11 +44,11 @@ class Pose(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class RigidModel:
-    """Named points of an object and the camera that sees it.
+    """Named points of an object, and the camera.
 
     Attributes:
-        points: x, y and z of each by name, in any unit.
-        camera: intrinsics `[3][3]` in pixels: focal lengths and the centre.
+        points: x, y and z of each point by name, in any unit.
+        camera: intrinsics `[3][3]` in pixels: focal lengths and centre.
     """
 
     points: Mapping[str, Sequence[float]]
@@ -70,9 +69,10 @@ class RigidModel:
             )
 
     def solve(self, found: Mapping[str, Sequence[float]]) -> Pose | None:
-        """The pose from places in the image, in pixels, by name.
+        """Computes the pose from places in the image, in pixels, by name.
 
-        None where fewer than four points have a place, or none fits.
+        Returns:
+            The pose; None with fewer than four points, or if none fits.
         """
         names = [name for name in self.points if name in found]
         if len(names) < LEAST:
@@ -88,7 +88,7 @@ def read_model(path: str | os.PathLike) -> RigidModel:
     """Reads a JSON file with `points` and `camera`, see `RigidModel`.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: if the file is invalid.
     """
     with loading(path):
         value = read_json(path)
@@ -98,18 +98,20 @@ def read_model(path: str | os.PathLike) -> RigidModel:
 def solve_pose(
     model: np.ndarray, points: np.ndarray, camera: np.ndarray
 ) -> Pose | None:
-    """Finds the least-squares pose, by OpenCV's SQPNP and Levenberg-Marquardt.
+    """Computes the least-squares pose by OpenCV's SQPNP and refines it.
+
+    Refinement is by Levenberg-Marquardt.
 
     Args:
-        model: points of the object `[n, 3]`, four at least.
-        points: the same in the image, `[n, 2]`, pixels.
-        camera: intrinsics `[3, 3]`, pixels, of an image without distortion.
+        model: points of the object `[n, 3]`, at least four.
+        points: the same points in the image, `[n, 2]`, pixels.
+        camera: intrinsics `[3, 3]` in pixels, for an image without distortion.
 
     Returns:
-        The pose, or None if none lies before the camera.
+        The pose, or None if none lies in front of the camera.
 
     Raises:
-        ValueError: OpenCV is not installed.
+        ValueError: if OpenCV is not installed.
 
     Reference: Terzakis and Lourakis 2020, "A consistently fast and globally
     optimal solution to the perspective-n-point problem".
@@ -128,7 +130,7 @@ def solve_pose(
         turned, moved = cv2.solvePnPRefineLM(
             model, points, camera, None, turned, moved
         )
-    except cv2.error:  # of points that all lie on a line
+    except cv2.error:  # all points lie on a line
         return None
     again = cv2.projectPoints(model, turned, moved, camera, None)[0][:, 0]
     error = np.sqrt(np.mean(np.sum((again - points) ** 2, axis=1)))

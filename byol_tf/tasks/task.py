@@ -310,12 +310,12 @@ class Task(abc.ABC):
         return []
 
     def options(self) -> dict[str, object]:
-        """Arguments besides `columns` that make an equal task, as JSON."""
+        """Returns arguments besides `columns` for an equal task, as JSON."""
         return {}
 
 
 class VectorTask(Task):
-    """Base of tasks that predict numbers `[n, columns]` from the vector.
+    """Predicts numbers `[n, columns]` from the vector; a base class.
 
     A subclass defines `prediction`, `metrics`, and of `Task`'s methods `of` to
     `loss`.

@@ -1,1 +1,1 @@
-"""The training loop, its callbacks, checkpoints and signals."""
+"""Training loop, callbacks, checkpoints and signals."""

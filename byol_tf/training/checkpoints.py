@@ -1,9 +1,9 @@
-"""Checkpoints that are whole, verified, and few.
+"""Checkpoints with checksums.
 
 A checkpoint is a folder `step-000000123` with TensorFlow's own checkpoint
-files, `parts.json` with what else the run is to remember, and a
-`checkpoint.json` that lists their SHA-256 sums. It is written under a
-temporary name and renamed, so a folder of that name is whole.
+files, `parts.json` with the state of other parts of the run, and
+`checkpoint.json` with the SHA-256 sums of all files. It is written under a
+temporary name and renamed, so a folder with the final name is complete.
 """
 
 import os
@@ -26,24 +26,24 @@ _PREFIX = "step-"
 
 
 class Part(Protocol):
-    """Something besides the model that goes on where it was, such as a log."""
+    """A stateful part of a run besides the model, such as a log."""
 
     def state(self) -> dict:
-        """JSON values that say where it is."""
+        """Returns the state as JSON values."""
 
     def set_state(self, state: dict) -> None:
-        """Goes on from there; {} for the beginning."""
+        """Restores a state; {} means the beginning."""
 
 
 class CheckpointStore:
     """Saves and restores a model with its optimizer.
 
     Args:
-        directory: where the checkpoints lie; made when needed.
+        directory: folder of the checkpoints, made when needed.
         model: a compiled `keras.Model` with a `step` variable.
-        keep: how many of the latest checkpoints stay.
-        parts: by name, what else is saved and restored along with the model.
-            A checkpoint that does not know one gives it {}.
+        keep: number of latest checkpoints to keep.
+        parts: further parts by name, saved and restored along with the model. A
+            part that is missing in a checkpoint gets {}.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CheckpointStore:
         )
 
     def steps(self) -> list[int]:
-        """Steps of the checkpoints there are, oldest first."""
+        """Returns the steps of the existing checkpoints, oldest first."""
         if not self.directory.is_dir():
             return []
         names = (entry.name for entry in self.directory.iterdir())
@@ -74,10 +74,10 @@ class CheckpointStore:
         )
 
     def save(self) -> pathlib.Path:
-        """Writes the present state as the latest checkpoint.
+        """Writes the current state as the latest checkpoint.
 
         Raises:
-            OSError: it cannot be written. Those before it stay.
+            OSError: if it cannot be written. Earlier checkpoints are kept.
         """
         step = int(self.model.step.numpy())
         path = self._write(self._path(step))
@@ -86,7 +86,7 @@ class CheckpointStore:
         return path
 
     def save_best(self, score: float) -> bool:
-        """Writes `best` if `score` is above that of the `best` there is."""
+        """Writes the checkpoint `best` if `score` exceeds the previous best."""
         path = self.directory / "best"
         if path.exists() and _problem(path) is None:
             known = read_json(path / MANIFEST)["score"]
@@ -96,14 +96,13 @@ class CheckpointStore:
         return True
 
     def restore_latest(self) -> int:
-        """Restores the newest whole checkpoint and returns its step.
+        """Restores the newest intact checkpoint and returns its step.
 
-        One whose checksums do not fit is passed over with a warning. What a
-        killed process left half written is removed. Returns 0 if there is
-        no checkpoint.
+        Skips damaged checkpoints with a warning, and removes unfinished files
+        of a killed process. Returns 0 if there is no checkpoint.
 
         Raises:
-            ValueError: there are checkpoints, and none of them is whole.
+            ValueError: if there are checkpoints, but none is intact.
         """
         self._tidy()
         steps = self.steps()
@@ -130,7 +129,7 @@ class CheckpointStore:
         """Restores the checkpoint in the folder `path`.
 
         Raises:
-            ValueError: it is not one of this model, or of this run.
+            ValueError: if it belongs to another model or run.
         """
         known = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
         for name, part in self.parts.items():
@@ -176,7 +175,7 @@ class CheckpointStore:
         return path
 
     def _tidy(self):
-        """Removes what a process that was killed left half done."""
+        """Removes or completes what a killed process left unfinished."""
         for entry in self.directory.glob(".*.*"):
             if not entry.name.startswith((f".{_PREFIX}", ".best.")):
                 continue
@@ -188,10 +187,10 @@ class CheckpointStore:
 
 
 def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:
-    """Finds the "last" or the "best" checkpoint; a run may write meanwhile.
+    """Finds the "last" or "best" checkpoint, also while the run writes.
 
     Raises:
-        ValueError: there is none, or it is damaged.
+        ValueError: if there is none, or it is damaged.
     """
     pattern = which if which == "best" else f"{_PREFIX}*"
     found = sorted(directory.glob(pattern))
@@ -203,13 +202,13 @@ def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:
 
 
 def restore_encoder(encoder: keras.Model, path: pathlib.Path) -> int:
-    """Restores the encoder alone from the checkpoint in the folder `path`.
+    """Restores only the encoder from the checkpoint in the folder `path`.
 
     Returns:
         The step of the checkpoint.
 
     Raises:
-        ValueError: it holds no such encoder.
+        ValueError: if it holds no such encoder.
     """
     holder = tf.train.Checkpoint(model=tf.train.Checkpoint(encoder=encoder))
     try:
@@ -224,7 +223,7 @@ def restore_encoder(encoder: keras.Model, path: pathlib.Path) -> int:
 
 
 def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
-    """Puts a folder in the place of another, which is whole until then."""
+    """Replaces a folder by a new one; the old one stays complete until then."""
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
@@ -235,7 +234,7 @@ def _replace(new: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def _problem(path: pathlib.Path) -> str | None:
-    """What is wrong with a checkpoint, or None."""
+    """Returns what is wrong with a checkpoint, or None."""
     try:
         sums = read_json(path / MANIFEST)["sha256"]
         if "state.index" not in sums:
@@ -249,7 +248,7 @@ def _problem(path: pathlib.Path) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what an error says."""
+    """Returns the first line of an error."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f": {error.filename}" * bool(error.filename))
     return first_line(error)

@@ -1,8 +1,8 @@
 """Floating-point operations of models, counted from their graphs.
 
-Convolutions and matrix products count, a multiplication and an addition as
-two; normalisation, activations and pooling are left out, being a few per cent.
-Loops and branches of a graph are not looked into.
+Counts convolutions and matrix products, with multiplication and addition as two
+operations. Leaves out normalisation, activations and pooling, which are a few
+per cent, and loops and branches of a graph.
 """
 
 import math
@@ -16,29 +16,30 @@ TARGET = ("target_encoder", "target_projector")
 
 
 def step(model: keras.Model) -> float:
-    """Operations of a step for one image, of networks named as in `BYOL`."""
+    """Counts operations per image of a training step of a `BYOL`-like model."""
     return of_passes(_passes(model, ONLINE), _passes(model, TARGET))
 
 
 def of_passes(online: float, target: float) -> float:
-    """Operations of a step by those of its passes: `2 (3 online + target)`.
+    """Returns the operations of a step, `2 (3 online + target)`.
 
-    Both views pass all networks. The backward pass, through the online ones
-    alone, takes twice their forward pass: gradients of inputs and of kernels.
-    Views, probe, optimizer and the target's average are left out.
+    Both views pass through all networks. The backward pass, only through the
+    online networks, takes twice their forward pass: gradients of inputs and of
+    kernels. Views, probe, optimizer and the target's moving average are left
+    out.
     """
     return 2.0 * (3.0 * online + target)
 
 
 def forward(model: keras.Model, input_shape: tuple | None = None) -> float:
-    """Operations of one input's way through a model.
+    """Counts the operations of a forward pass for one input.
 
     Args:
-        model: built Keras model of one input.
-        input_shape: without the batch; None for the model's own.
+        model: built Keras model with one input.
+        input_shape: shape without the batch; None: the model's own.
 
     Raises:
-        ValueError: if a side of the input is not known.
+        ValueError: if a dimension of the input is unknown.
     """
     shape = tuple(input_shape or model.input_shape[1:])
     if None in shape:
@@ -54,7 +55,7 @@ def forward(model: keras.Model, input_shape: tuple | None = None) -> float:
 
 
 def of_graph(graph: tf.Graph) -> float:
-    """Operations of a graph whose shapes are known, gradients included."""
+    """Counts the operations of a graph with known shapes, gradients too."""
     return sum(
         2.0 * _MULTIPLICATIONS[operation.type](operation)
         for operation in _operations(graph)
@@ -68,7 +69,7 @@ def _passes(model, names):
 
 
 def _operations(graph) -> Iterator[tf.Operation]:
-    """Those of a graph and of the functions that it calls."""
+    """Yields the operations of a graph and of the functions it calls."""
     for operation in graph.get_operations():
         yield operation
         if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
@@ -77,12 +78,12 @@ def _operations(graph) -> Iterator[tf.Operation]:
 
 
 def _convolution(kernel: str, values: str, axes: int):
-    """Every one of `values` meets the kernel's window, or its channels too.
+    """Each of `values` is a sum over the kernel's window, or its channels too.
 
     Args:
-        kernel: where the kernel's shape is, such as "inputs 1".
-        values: where the outputs are, or the gradients of outputs.
-        axes: of the kernel that do not count.
+        kernel: where the kernel's shape is found, such as "inputs 1".
+        values: where the outputs, or the gradients of outputs, are found.
+        axes: trailing axes of the kernel that do not count.
     """
 
     def tensor(operation, place):
@@ -106,7 +107,7 @@ def _product(transposed):
 
 
 def _einsum(operation):
-    """The product of all sides that the equation names."""
+    """Multiplies all dimensions that the equation names."""
     terms = operation.get_attr("equation").decode().split("->")[0].split(",")
     sides = {}
     for term, tensor in zip(terms, operation.inputs, strict=True):
@@ -120,7 +121,7 @@ def _size(tensor):
 
 _MULTIPLICATIONS = {
     "Conv2D": _convolution("inputs 1", "outputs 0", 1),
-    # Transposed convolutions are this operation too.
+    # Transposed convolutions also use this operation.
     "Conv2DBackpropInput": _convolution("inputs 1", "inputs 2", 1),
     "Conv2DBackpropFilter": _convolution("outputs 0", "inputs 2", 1),
     "DepthwiseConv2dNative": _convolution("inputs 1", "outputs 0", 2),

@@ -1,4 +1,4 @@
-"""What is done about steps that failed, and about runs that cannot learn."""
+"""Handling of failed steps, and of data that cannot be learned from."""
 
 import math
 import warnings
@@ -11,34 +11,35 @@ from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.training.monitors import NotFiniteWarning
 
 ACTIONS = ("skip", "stop")
-READ_EVERY = 10  # steps; reading a number waits for the device
-BLANK_SHARE = 0.5  # of constant images, from which a warning is due
+READ_EVERY = 10  # steps, since reading a number waits for the device
+BLANK_SHARE = 0.5  # share of constant images that gives a warning
 
 
 class TrainingFault(ValueError):
-    """The training cannot go on as it is configured."""
+    """Raised if training cannot continue with this configuration."""
 
 
 class NothingToLearnWarning(UserWarning):
-    """The images, or the learning rate, leave nothing to learn."""
+    """Warns that the images or the learning rate leave nothing to learn."""
 
 
 class FaultMonitor(keras.callbacks.Callback):
-    """Reacts to steps whose loss or gradients were not finite.
+    """Handles steps whose loss or gradients are not finite.
 
-    Such a step makes no update and has `skipped` in its logs, which are read
-    every `READ_EVERY` steps. Overflows of float16's loss scaling are no faults.
+    Such a step makes no update and logs `skipped`, which is read every
+    `READ_EVERY` steps. Overflows of float16's loss scaling are not faults.
 
-    Put it before the callbacks that report and save.
+    Place it before the callbacks that report and save.
 
     Args:
-        action: "skip" goes on with the next batch; "stop" ends the training
-            and leaves its reason in `failure`.
-        in_a_row: number of skipped steps in a row that raises
-            `TrainingFault`, whatever the action: then it is not the batch.
+        action: "skip" continues with the next batch; "stop" ends the training
+            and stores the reason in `failure`.
+        in_a_row: number of consecutive skipped steps that raises
+            `TrainingFault`, whatever the action, since then a single batch is
+            not the cause.
 
     Attributes:
-        skipped: steps without update, since the beginning of the run.
+        skipped: steps without update since the beginning of the run.
         failure: None, or why "stop" ended the training.
     """
 
@@ -50,7 +51,7 @@ class FaultMonitor(keras.callbacks.Callback):
         self.set_state({})
 
     def state(self) -> dict:
-        """What a checkpoint keeps of this monitor."""
+        """Returns the state to save in a checkpoint."""
         return {
             "skipped": self.skipped,
             "in_a_row": self.in_a_row,
@@ -62,7 +63,7 @@ class FaultMonitor(keras.callbacks.Callback):
         }
 
     def set_state(self, state: dict) -> None:
-        """Goes on from what `state` gave; {} for a new run."""
+        """Restores a state; {} for a new run."""
         self.skipped = state.get("skipped", 0)
         self.in_a_row = state.get("in_a_row", 0)
         self.warned = state.get("warned", False)
@@ -134,14 +135,14 @@ class FaultMonitor(keras.callbacks.Callback):
 
 
 def diagnose_images(images: np.ndarray) -> Diagnosis | None:
-    """What makes images useless for training, or None.
+    """Returns why images are useless for training, or None.
 
     Args:
         images: `[n, ...]`, some hundreds of the training images.
 
     Returns:
-        "identical_images" if all are the same, "constant_images" if half of
-        them or more have one value throughout.
+        "identical_images" if all are the same; "constant_images" if half of
+        them or more have a single value.
     """
     flat = np.asarray(images).reshape(len(images), -1)
     if len(flat) > 1 and (flat == flat[0]).all():

@@ -15,18 +15,17 @@ from byol_tf.training.metrics import read_lines, which
 
 
 class _Window:
-    """Means of the logs since the last reading, over the finite values.
+    """Means over the finite values of the logs since the last reading.
 
-    Keeps the tensors and reads them together, so that no step waits for the
-    device.
+    Keeps tensors and reads them together, so that no step waits for the device.
     """
 
     def __init__(self, sums: dict[str, list] | None = None):
         self.logs = []
-        self._sums = sums or {}  # of every key: sum and number of values
+        self._sums = sums or {}  # sum and number of values by key
 
     def sums(self) -> dict[str, list]:
-        """Sums so far; a window made of them goes on exactly."""
+        """Returns the sums so far; a window made from them goes on exactly."""
         logs, self.logs = self.logs, []
         for entry in logs:
             for key, value in entry.items():
@@ -66,22 +65,22 @@ class _Windowed(keras.callbacks.Callback):
         raise NotImplementedError
 
     def state(self) -> dict:
-        """What a checkpoint keeps: the sums since the last line."""
+        """Returns the state to save: the sums since the last line."""
         return {"window": self.window.sums()}
 
     def set_state(self, state: dict) -> None:
-        """Goes on from what `state` gave; {} for a new run."""
+        """Restores a state; {} for a new run."""
         self.window = _Window(state.get("window"))
 
 
 class MetricsFile(_Windowed):
-    """Writes `metrics.jsonl`, one JSON object a line.
+    """Writes `metrics.jsonl`, one JSON object per line.
 
-    Every `log_every` steps the means of the finite logs since the last line,
-    and at the end of an epoch what the monitors measured. Each line has `step`
-    (steps done), `epoch` (a fraction) and `seconds` (of training, over all
-    restarts). Lines after the step at which training resumes are dropped,
-    since those steps are made again.
+    Every `log_every` steps it writes the means of the finite logs since the
+    last line, and at the end of an epoch the results of the monitors. Each line
+    has `step` (steps done), `epoch` (a fraction) and `seconds` (of training,
+    over all restarts). On resuming, lines after the restored step are dropped,
+    since these steps are repeated.
     """
 
     def __init__(self, path, *, steps_per_epoch: int, log_every: int = 50):
@@ -92,7 +91,7 @@ class MetricsFile(_Windowed):
 
     def state(self):
         if self.path.exists():
-            flush(self.path)  # before the checkpoint that counts on it
+            flush(self.path)  # before the checkpoint that relies on it
         return {**super().state(), "seconds": self._seconds()}
 
     def set_state(self, state):
@@ -116,7 +115,7 @@ class MetricsFile(_Windowed):
         write_text(self.path, "".join(to_json(line) + "\n" for line in kept))
 
     def _set_aside(self, lines):
-        """Keeps damaged lines in a file of their own."""
+        """Moves damaged lines to a separate file."""
         if not lines.damaged:
             return
         aside = self.path.with_suffix(".damaged")
@@ -147,16 +146,16 @@ class MetricsFile(_Windowed):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar with epoch, step, loss, inputs a second and time left.
+    """Shows epoch, step, loss, inputs per second and time left.
 
-    Rate and time left are those of the steps after the first, which compiles.
+    Rate and time left ignore the first step, which compiles.
 
     Args:
         total_steps: steps of the whole run.
-        batch_size: inputs of one step.
-        steps_per_epoch: for the epochs that are shown.
+        batch_size: inputs per step.
+        steps_per_epoch: steps per epoch, to show epochs.
         refresh: steps between two readings of the loss.
-        noun: what an input is, such as "image".
+        noun: word for an input, such as "image".
     """
 
     def __init__(
@@ -213,7 +212,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Ends the line of the bar, if training ended by an error."""
+        """Ends the line of the bar if training ended by an error."""
         if self.bar is not None:
             self.bar.close()
 
@@ -223,7 +222,7 @@ class TensorBoardScalars(_Windowed):
 
     def __init__(self, directory, *, log_every: int = 50):
         super().__init__(log_every)
-        self.directory = os.fsencode(directory)  # which need not be UTF-8
+        self.directory = os.fsencode(directory)  # the path may not be UTF-8
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -245,16 +244,16 @@ class TensorBoardScalars(_Windowed):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the last state at times, and the best by a number of the logs.
+    """Saves the latest state at intervals, and the best by kNN accuracy.
 
-    Put it after the monitors; the epoch of the highest `knn_accuracy` is kept
-    as `best`. Weights with NaN or infinity are not saved, so the state before
-    them stays.
+    Place it after the monitors; the epoch with the highest `knn_accuracy` is
+    kept as `best`. Weights with NaN or infinity are not saved, so the state
+    before them stays.
 
     Args:
-        store: `byol_tf.training.checkpoints.CheckpointStore`.
-        every_seconds: time between two checkpoints. One is always written
-            at the end, and when the user interrupts.
+        store: a `byol_tf.training.checkpoints.CheckpointStore`.
+        every_seconds: seconds between two checkpoints. One is always written at
+            the end, and when the user interrupts.
     """
 
     def __init__(self, store, *, every_seconds: float = 120.0):
@@ -266,7 +265,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved = time.monotonic()
 
     def on_train_batch_begin(self, batch, logs=None):
-        # Here the epoch before, if the last step ended one, is measured.
+        # At this point a finished epoch has been measured.
         if time.monotonic() - self.saved >= self.every_seconds:
             self._save()
 
@@ -288,7 +287,7 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def all_finite(variables) -> bool:
-    """Whether no variable of a floating dtype has NaN or infinity."""
+    """Returns whether no floating-point variable has NaN or infinity."""
     return all(
         bool(tf.reduce_all(tf.math.is_finite(variable.value)))
         for variable in variables

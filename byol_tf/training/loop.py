@@ -6,7 +6,7 @@ import keras
 
 from byol_tf.distribute.strategy import Distribution
 
-AGREE_EVERY = 10  # steps; workers wait for each other to ask who wants to stop
+AGREE_EVERY = 10  # steps, since workers wait for each other to agree
 
 
 def pretrain(
@@ -21,24 +21,23 @@ def pretrain(
 ) -> None:
     """Runs `model.pretrain_step` from `model.step` up to `total_steps`.
 
-    Unlike `model.fit` it starts inside an epoch where an earlier run was
-    interrupted, and the logs of a step are eager scalar tensors, which are
-    read only when a callback needs them.
+    Unlike `model.fit`, it can start inside an epoch, where an earlier run was
+    interrupted. The logs of a step are eager scalar tensors, which are read
+    only when a callback needs them.
 
     Args:
         model: compiled, with `pretrain_step(inputs, labels)` and an int64
             variable `step` that the step advances.
-        make_batches: gives the batches from a step on, `(inputs, labels)`,
-            as `Distribution.batches` makes them.
+        make_batches: returns the batches `(inputs, labels)` from a step on, as
+            `Distribution.batches` does.
         total_steps: step at which training ends.
         steps_per_epoch: for the callbacks' epochs.
         callbacks: Keras callbacks. `on_train_batch_end(step, logs)` gets the
             number of steps done before this one; `on_epoch_end(epoch, logs)`
             gets a dict that earlier callbacks may add to.
         jit_compile: compile the step with XLA.
-        distribution: devices that make the step, and the workers that do the
-            same as this one; None for one device. A callback that ends the
-            training on any worker ends it on all.
+        distribution: devices and workers to train on; None: one device. A
+            callback that ends the training on any worker ends it on all.
     """
     distribution = distribution or Distribution()
     callbacks = keras.callbacks.CallbackList(
@@ -65,14 +64,14 @@ def pretrain(
             if _all_stop(model, distribution, ends or done % AGREE_EVERY == 0):
                 break
     except KeyboardInterrupt:
-        # Between two steps the state is whole, so it may be saved.
+        # Between two steps the state is consistent and can be saved.
         callbacks.on_train_end()
         raise
     callbacks.on_train_end()
 
 
 def _all_stop(model, distribution, agree):
-    """Whether a callback of any worker has asked to stop."""
+    """Returns whether a callback of any worker wants to stop."""
     if distribution.workers > 1:
         if not agree:
             return False

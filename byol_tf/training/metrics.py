@@ -1,4 +1,4 @@
-"""Reading `metrics.jsonl`, which may have been damaged since it was written."""
+"""Reads `metrics.jsonl`, which may be damaged."""
 
 import json
 import math
@@ -12,14 +12,14 @@ _NEEDED = ("step", "epoch", "seconds")
 
 
 class Lines(NamedTuple):
-    """The lines of a file, without a last one that was not finished."""
+    """The lines of a file, without an unfinished last one."""
 
     good: list[dict]
-    damaged: list[tuple[int, bytes]]  # with their numbers, from 1
+    damaged: list[tuple[int, bytes]]  # with line numbers from 1
 
 
 def read_lines(path: str | os.PathLike) -> Lines:
-    """Reads a `metrics.jsonl`; nothing is raised for what it holds."""
+    """Reads a `metrics.jsonl`; damaged lines raise no error."""
     found = Lines([], [])
     path = pathlib.Path(path)
     if not path.exists():
@@ -37,9 +37,9 @@ def read_lines(path: str | os.PathLike) -> Lines:
 
 
 def read_metrics(path: str | os.PathLike) -> list[dict]:
-    """The entries of a `metrics.jsonl`; a warning names damaged lines.
+    """Returns the entries of a `metrics.jsonl`; warns about damaged lines.
 
-    Each has numbers as `step`, `epoch` and `seconds`. An unfinished last line
+    Each has the numbers `step`, `epoch` and `seconds`. An unfinished last line
     is left out.
     """
     lines = read_lines(path)
@@ -49,14 +49,14 @@ def read_metrics(path: str | os.PathLike) -> list[dict]:
 
 
 def which(path: str | os.PathLike, lines: Lines) -> str:
-    """Says which lines are damaged."""
+    """Describes which lines are damaged."""
     numbers = [str(number) for number, _ in lines.damaged]
     some = ", ".join(numbers[:5]) + ", ..." * (len(numbers) > 5)
     return f"{path}: damaged and left out: line {some}"
 
 
 def _parsed(line):
-    """The entry of a line, or None."""
+    """Returns the entry of a line, or None."""
     try:
         entry = json.loads(line)
         usable = all(math.isfinite(entry[key]) for key in _NEEDED)

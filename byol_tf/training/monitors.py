@@ -1,7 +1,7 @@
-"""Keras callbacks that show whether the encoder learns, while it learns.
+"""Keras callbacks that measure whether the encoder learns.
 
-They work with `fit` and with `training.loop.pretrain`. Those that measure
-add to the logs of an epoch; those that report (`training.logs`) come after.
+They work with `fit` and with `training.loop.pretrain`. Place them before the
+callbacks that report (`training.logs`), since they add to the logs of an epoch.
 """
 
 import time
@@ -23,15 +23,15 @@ from byol_tf.evaluation.knn import knn_accuracy
 
 
 class CollapseWarning(UserWarning):
-    """The representation has collapsed, or is about to."""
+    """Warns that the representation has collapsed, or is about to."""
 
 
 class NotFiniteWarning(UserWarning):
-    """The loss or the representation is NaN or infinite."""
+    """Warns that the loss or the representation is NaN or infinite."""
 
 
 class _EveryEpochs(keras.callbacks.Callback):
-    """Measures at the end of every n-th epoch, and at the last."""
+    """Measures at the end of every n-th epoch and of the last."""
 
     def __init__(self, every: int = 1):
         super().__init__()
@@ -54,21 +54,21 @@ class _EveryEpochs(keras.callbacks.Callback):
 
 
 class KNNMonitor(_EveryEpochs):
-    """Logs the weighted kNN accuracy of held-out labelled inputs.
+    """Logs the weighted kNN accuracy on held-out labelled inputs.
+
+    Adds `knn_accuracy` to the logs of an epoch.
 
     Args:
         extractor: `FeatureExtractor` of the encoder being trained.
         bank: inputs whose labels vote, `[n, ...]`.
         bank_labels: int `[n]`.
-        queries: inputs that are classified, `[m, ...]`; not test data if
-            anything is chosen by this number.
+        queries: inputs to classify, `[m, ...]`. Do not use test data if you
+            choose anything by this number.
         query_labels: int `[m]`.
         num_classes: number of classes.
-        k: neighbours.
-        temperature: of their votes.
+        k: number of neighbours.
+        temperature: temperature of their votes.
         every: epochs between two measurements.
-
-    Adds `knn_accuracy` to the logs of an epoch.
     """
 
     def __init__(
@@ -112,21 +112,21 @@ class KNNMonitor(_EveryEpochs):
 class CollapseMonitor(_EveryEpochs):
     """Logs statistics of the representation and warns when it collapses.
 
+    Adds the keys of `collapse_statistics` to the logs of an epoch. Warns with
+    `CollapseWarning` or `NotFiniteWarning` once per diagnosis, and once if the
+    rank falls below half of its value before the first step.
+
     Args:
         extractor: `FeatureExtractor` of the encoder being trained.
-        inputs: inputs to look at, `[n, ...]`; some hundreds do.
+        inputs: inputs to measure on, `[n, ...]`; some hundreds suffice.
         every: epochs between two measurements.
-        stop: end the training on collapse or NaN.
+        stop: whether to end the training on collapse or NaN.
         pair: None, or `pair() -> (predictions, projections)`, the outputs of
             the online and of the target network for the two views of some
             inputs, `[n, projection_size]` each.
-        keep: None, or a function that is given the representations
-            `[n, dim]` at each measurement.
-        milder: what to try in the views if the rank falls.
-
-    Adds the keys of `collapse_statistics` to the logs of an epoch. Warns with
-    `CollapseWarning` or `NotFiniteWarning`, once for each diagnosis, and once
-    where the rank falls below half of that before the first step.
+        keep: None, or a function called with the representations `[n, dim]` at
+            each measurement.
+        milder: advice on views if the rank falls.
 
     Attributes:
         diagnosis: the last one, or None.
@@ -184,7 +184,7 @@ class CollapseMonitor(_EveryEpochs):
         self._fell = True
 
     def on_train_batch_end(self, batch, logs=None):
-        # Reading a number waits for the device, so not at every step.
+        # Not at every step, since reading a number waits for the device.
         if batch % 50 or not logs or np.isfinite(float(logs["loss"])):
             return
         self._react(diagnose({}, loss=float(logs["loss"])))
@@ -205,14 +205,14 @@ class CollapseMonitor(_EveryEpochs):
 
 
 class FirstMinute(keras.callbacks.Callback):
-    """Measures once within the first epoch, if that lasts so long.
+    """Measures once within the first epoch, if it takes longer than a minute.
 
-    Put it after the callbacks that report.
+    Place it after the callbacks that report.
 
     Args:
-        monitors: those that measure, with `measure() -> dict`.
-        reports: callbacks whose `on_epoch_end` gets what was measured.
-        seconds: from the end of the first step, so without its compilation.
+        monitors: callbacks with `measure() -> dict`.
+        reports: callbacks whose `on_epoch_end` gets the results.
+        seconds: delay after the first step, whose compilation does not count.
     """
 
     def __init__(
@@ -246,5 +246,5 @@ class FirstMinute(keras.callbacks.Callback):
         print(f"\nAt step {batch + 1}: {', '.join(found)}", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        # Where that was measured already, there is nothing to be early with.
+        # No early measurement is needed once an epoch was measured.
         self.waiting = self.waiting and "effective_rank" not in (logs or {})

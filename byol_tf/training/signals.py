@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop, heeded between two steps."""
+"""Signals that stop a run, handled between two steps."""
 
 import contextlib
 import signal
@@ -10,13 +10,14 @@ import keras
 
 
 class Stopped(BaseException):
-    """The run was asked to stop and can go on later.
+    """Raised when the run was asked to stop; it can be continued later.
 
-    Like KeyboardInterrupt, it passes by what handles errors.
+    A BaseException like KeyboardInterrupt, so that handlers of errors ignore
+    it.
 
     Attributes:
-        status: exit status of a script: 0 after SIGTERM, which schedulers
-            send, 130 after Ctrl-C.
+        status: exit status of a script: 0 after SIGTERM, which schedulers send,
+            130 after Ctrl-C.
     """
 
     def __init__(self, message: str, status: int = 0):
@@ -25,14 +26,14 @@ class Stopped(BaseException):
 
 
 class OutOfTimeError(Stopped):
-    """The time that the run was given is over."""
+    """Raised when the time given to the run is over."""
 
 
 class StopRequest(keras.callbacks.Callback):
     """Ends the training after the step, or epoch, in which a signal came.
 
     Args:
-        deadline: of `time.monotonic()`, at which it ends as well.
+        deadline: time of `time.monotonic()` at which it also ends.
     """
 
     def __init__(self, deadline: float | None = None):
@@ -47,7 +48,7 @@ class StopRequest(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def raise_if_asked(self, done: int, total: int) -> None:
-        """Raises `Stopped` if a signal came, or the time was over too early.
+        """Raises `Stopped` if a signal came or time ended before the last step.
 
         Args:
             done: steps done, all of them in a checkpoint.
@@ -65,10 +66,10 @@ class StopRequest(keras.callbacks.Callback):
 def stop_between_steps(
     deadline: float | None = None,
 ) -> Iterator[StopRequest]:
-    """Within the block, SIGTERM and SIGINT only leave a request.
+    """Makes SIGTERM and SIGINT only request a stop, within the block.
 
-    A second SIGINT raises KeyboardInterrupt at once. In another thread than
-    the main one, where Python handles no signals, nothing changes.
+    A second SIGINT raises KeyboardInterrupt at once. Outside the main thread,
+    where Python handles no signals, nothing changes.
     """
     request = StopRequest(deadline)
 
@@ -83,9 +84,9 @@ def stop_between_steps(
 
 @contextlib.contextmanager
 def stop_at_once() -> Iterator[None]:
-    """Within the block, SIGTERM raises `Stopped`.
+    """Makes SIGTERM raise `Stopped`, within the block.
 
-    For what comes before and after the steps: there is nothing to save.
+    For the time before and after the steps, when there is nothing to save.
     """
 
     def stop(_number, _frame):

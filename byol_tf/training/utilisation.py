@@ -1,4 +1,4 @@
-"""How much of the machine's peak a run reaches, while it runs."""
+"""Model-FLOPs utilisation of a run."""
 
 import collections
 import time
@@ -9,17 +9,18 @@ TERA = 1e12
 
 
 class Utilisation(keras.callbacks.Callback):
-    """Adds `mfu` to the logs of every step: model-FLOPs utilisation.
+    """Adds `mfu`, the model-FLOPs utilisation, to the logs of every step.
 
-    Mean over the last `steps` steps of the epoch; time between epochs, where
-    the monitors measure, does not count. Put it before the callbacks that
-    write the logs.
+    It is the mean over the last `steps` steps of the epoch; time between
+    epochs, when monitors measure, does not count. Place it before the callbacks
+    that write the logs.
 
     Args:
-        flops_per_image: of a training step, see `byol_tf.training.flops.step`.
-        batch_size: inputs of one step.
+        flops_per_image: FLOPs of a training step per image, see
+            `byol_tf.training.flops.step`.
+        batch_size: inputs per step.
         peak_tflops: TFLOP/s of all devices together.
-        steps: that the mean is over.
+        steps: number of steps to average over.
 
     Reference: Chowdhery et al. 2022 (PaLM), appendix B.
     """
@@ -49,12 +50,12 @@ class Utilisation(keras.callbacks.Callback):
 
 
 def reached(flops_per_image: float, images: int, seconds: float) -> dict:
-    """Mean TFLOP/s of a run, for `train.json`; None if `seconds` is 0.
+    """Returns the mean TFLOP/s of a run, for `train.json`.
 
     Args:
-        flops_per_image: of a training step.
-        images: trained on, each as often as it was.
-        seconds: that took, monitors included.
+        flops_per_image: FLOPs of a training step per image.
+        images: images trained on, counting repetitions.
+        seconds: duration, monitors included; the result is None for 0.
     """
     tflops = None
     if seconds:
@@ -63,5 +64,5 @@ def reached(flops_per_image: float, images: int, seconds: float) -> dict:
 
 
 def utilisation(rate: float, flops_per_image: float, peak: float) -> float:
-    """Share of a peak, in FLOP/s, that `rate` images a second reach."""
+    """Returns the share of a peak in FLOP/s, for `rate` images per second."""
     return rate * flops_per_image / peak

@@ -1,1 +1,1 @@
-"""How well objects and their points are found."""
+"""Evaluation of detected objects and their keypoints."""

@@ -1,8 +1,8 @@
 """COCO's average precision and recall, in NumPy.
 
-Equal to pycocotools, whose rules these are: predictions are matched by
-descending score, each to the object that it resembles most; a second one is
-wrong; crowds and objects of other sizes are neither missed nor found.
+Equals pycocotools, with its rules: predictions are matched by descending score,
+each to the most similar object; a second match is wrong; crowds and objects
+outside the range of areas count as neither missed nor found.
 
 References: Lin et al. 2014, "Microsoft COCO"; `cocoeval.py` of cocoapi.
 """
@@ -14,14 +14,14 @@ import numpy as np
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
-# Areas, in pixels, both ends included.
+# Areas in pixels, both ends included.
 AREAS = {
     "all": (0.0, 1e10),
     "small": (0.0, 32.0**2),
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
 }
-MOST = (1, 10, 100)  # predictions of an image and class that count
+MOST = (1, 10, 100)  # largest numbers of predictions per image and class
 
 
 class Objects(NamedTuple):
@@ -29,8 +29,8 @@ class Objects(NamedTuple):
 
     Attributes:
         areas: in pixels, `[m]`.
-        crowd: bool `[m]`: a region of many, which any number of predictions
-            may match.
+        crowd: bool `[m]`: a region of many objects, which any number of
+            predictions may match.
         excused: bool `[m]`: need not be found, as crowds need not.
     """
 
@@ -40,13 +40,13 @@ class Objects(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """Predictions of one class in one image beside the objects.
+    """Matched predictions of one class in one image.
 
     Attributes:
         scores: descending, `[n]`.
-        found: whether each is right, bool `[areas, thresholds, n]`.
-        ignored: whether it counts neither way, of the same shape.
-        objects: that are to be found, int `[areas]`.
+        found: whether each is correct, bool `[areas, thresholds, n]`.
+        ignored: whether it is neither correct nor wrong, same shape.
+        objects: number of objects to find, int `[areas]`.
     """
 
     scores: np.ndarray
@@ -58,7 +58,9 @@ class Matches(NamedTuple):
 def box_iou(
     predicted: np.ndarray, true: np.ndarray, crowd: np.ndarray
 ) -> np.ndarray:
-    """Intersection over union; of a crowd, over the predicted box alone.
+    """Computes the intersection over union of boxes.
+
+    For a crowd, divides by the area of the predicted box alone.
 
     Args:
         predicted: `[n, 4]`: left, top, right, bottom.
@@ -91,12 +93,12 @@ def match(
     """Matches the predictions of one class in one image.
 
     Args:
-        similarity: of predictions and objects in [0, 1], `[n, m]`.
-        scores: of the predictions, `[n]`.
-        areas: of the predictions, in pixels, `[n]`.
-        objects: the true ones, m.
-        ranges: of areas; each is judged by itself.
-        most: predictions that count.
+        similarity: similarity of predictions and objects in [0, 1], `[n, m]`.
+        scores: scores of the predictions, `[n]`.
+        areas: areas of the predictions in pixels, `[n]`.
+        objects: the m true objects.
+        ranges: ranges of areas, each evaluated separately.
+        most: largest number of predictions.
     """
     order = np.argsort(-scores, kind="stable")[:most]
     similarity, scores = similarity[order], scores[order]
@@ -111,7 +113,7 @@ def match(
     for i, row in enumerate(similarity if len(objects.crowd) else ()):
         free = (~taken | objects.crowd) & (row >= least)
         regular = free & ~excused[:, None]
-        # An object that counts comes before one that does not.
+        # Prefer an object that counts over one that does not.
         any_regular = regular.any(axis=-1)
         allowed = np.where(any_regular[..., None], regular, free)
         values = np.where(allowed, row, -1)
@@ -128,12 +130,12 @@ def match(
 def precision_recall(
     matches: Sequence[Matches], area: int = 0, most: int = MOST[-1]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Precision at 101 recalls, and the largest recall, by threshold.
+    """Computes precision at 101 recalls, and the largest recall, by threshold.
 
     Args:
-        matches: of one class, of all images.
+        matches: matches of one class, for all images.
         area: index of the range of areas.
-        most: predictions of an image that count.
+        most: largest number of predictions per image.
 
     Returns:
         float64 `[thresholds, 101]` and `[thresholds]`; None without objects.
@@ -168,18 +170,18 @@ def summarize(
     areas: Sequence[str] = tuple(AREAS),
     most: Sequence[int] = MOST,
 ) -> dict[str, float]:
-    """Averages over classes, as pycocotools prints them.
+    """Averages over classes, as pycocotools prints it.
 
     Args:
         by_class: matches of all images, by name of the class.
         areas: names of the ranges that were matched.
-        most: predictions of an image and class that count; the last of these
-            unless recall is for another.
+        most: largest numbers of predictions per image and class. All but recall
+            use the last one.
 
     Returns:
-        `ap`, `ap50`, `ap75`, `ap_<area>` and `ar_<area>` of the ranges after
-        the first, `ar_<most>`, `ap/<class>` and `ap50/<class>`: shares in
-        [0, 1], NaN where there are no such objects.
+        `ap`, `ap50`, `ap75`, `ap_<area>` and `ar_<area>` for the ranges after
+        the first, `ar_<most>`, `ap/<class>` and `ap50/<class>`: shares in [0,
+        1], NaN without such objects.
     """
     curves = {
         area: [precision_recall(m, i) for m in by_class.values()]

@@ -1,6 +1,6 @@
-"""From which confidence on objects should be shown, and what is confused.
+"""Confidence thresholds of detections, and confusions between classes.
 
-All at an overlap of half: of a pair that overlaps less, both are wrong.
+All at an overlap of 0.5; a pair with less overlap is wrong on both sides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ BACKGROUND = "background"
 
 
 class Curve(NamedTuple):
-    """What is right if all from a confidence on are shown, each `[n]`.
+    """Precision and recall when all above a confidence are shown, each `[n]`.
 
     Attributes:
         confidence: descending.
-        precision: share of what is shown that is right.
+        precision: share of the shown predictions that are correct.
         recall: share of the objects that are found.
         f1: harmonic mean of both.
     """
@@ -33,10 +33,10 @@ class Curve(NamedTuple):
 
 
 def confidence_curve(matches: Sequence[Matches]) -> Curve:
-    """Precision, recall and F1 over confidence, of classes as they come.
+    """Computes precision, recall and F1 over confidence, pooled over classes.
 
     Args:
-        matches: of any classes and images.
+        matches: matches of any classes and images.
     """
     scores = np.concatenate([m.scores for m in matches] or [np.zeros(0)])
     found, ignored = (
@@ -57,14 +57,14 @@ def confidence_curve(matches: Sequence[Matches]) -> Curve:
 
 
 def best_confidence(curve: Curve) -> float | None:
-    """The confidence with the highest F1; None if nothing is right."""
+    """Returns the confidence with the highest F1; None if none is correct."""
     if not len(curve.f1) or not curve.f1.max() > 0:
         return None
     return float(curve.confidence[np.argmax(curve.f1)])
 
 
 def at_confidence(curve: Curve, confidence: float) -> dict[str, float]:
-    """Precision, recall and F1 of what is shown from a confidence on."""
+    """Returns precision, recall and F1 at a confidence threshold."""
     count = int((curve.confidence >= confidence).sum())
     names = ("precision", "recall", "f1")
     if not count:
@@ -75,7 +75,7 @@ def at_confidence(curve: Curve, confidence: float) -> dict[str, float]:
 def match_any_class(
     boxes: np.ndarray, true: np.ndarray, crowd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs boxes with objects of any class, the surest first.
+    """Pairs boxes with objects of any class, most confident first.
 
     Args:
         boxes: `[n, 4]` by descending confidence.
@@ -83,8 +83,8 @@ def match_any_class(
         crowd: bool `[m]`.
 
     Returns:
-        For each box the place of its object, -1 for none, `[n]`; and whether
-        it lies in a crowd and counts neither way.
+        Index of each box's object, -1 for none, `[n]`; and whether the box lies
+        in a crowd and is ignored.
     """
     overlap = box_iou(boxes, true, crowd)
     chosen, free = np.full(len(boxes), -1), ~crowd
@@ -100,13 +100,13 @@ def match_any_class(
 def draw_confidence(
     curves: Mapping[str, Curve], pooled: Curve, best: float, target: Target
 ) -> None:
-    """Draws precision over recall by class, and all over confidence.
+    """Draws precision over recall by class, and all three over confidence.
 
     Args:
         curves: by class.
-        pooled: of all classes.
-        best: confidence that is marked.
-        target: path or binary file that receives a PNG.
+        pooled: curve of all classes.
+        best: confidence to mark.
+        target: path or binary file to write a PNG to.
     """
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -1,8 +1,8 @@
-"""How near predicted points are to the true ones, by the size of an object."""
+"""Similarity of predicted and true keypoints, relative to object size."""
 
 import numpy as np
 
-SIGMA = 0.05  # of a point, by the root of the object's area, where not given
+SIGMA = 0.05  # default of a point, relative to sqrt(object's area)
 
 
 def keypoint_similarity(
@@ -13,16 +13,18 @@ def keypoint_similarity(
     areas: np.ndarray,
     sigmas: np.ndarray,
 ) -> np.ndarray:
-    """COCO's object keypoint similarity (OKS).
+    """Computes COCO's object keypoint similarity (OKS).
 
     Args:
         predicted: `[n, points, 2]`, pixels.
         true: `[m, points, 2]`, pixels.
-        visible: bool `[m, points]`: which are labelled. Of an object without
-            any, points count that lie beyond twice its box.
-        boxes: of the objects, `[m, 4]`: left, top, right, bottom.
-        areas: of the objects, pixels, `[m]`.
-        sigmas: deviation of each point, `[points]`, by the root of the area.
+        visible: bool `[m, points]`: whether a point is labelled. For an object
+            without labelled points, all points count by their distance from
+            twice its box.
+        boxes: boxes of the objects, `[m, 4]`: left, top, right, bottom.
+        areas: areas of the objects in pixels, `[m]`.
+        sigmas: deviation of each point, `[points]`, relative to the square root
+            of the area.
 
     Returns:
         float64 `[n, m]` in [0, 1].

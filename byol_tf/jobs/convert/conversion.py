@@ -1,4 +1,4 @@
-"""Official checkpoints as Keras encoders: converted, verified and saved."""
+"""Converts official checkpoints to Keras encoders, verifies and saves them."""
 
 import os
 import pathlib
@@ -20,14 +20,14 @@ from byol_tf.modalities.image.resnet import ResNet
 
 Path = str | os.PathLike
 
-CHECK_IMAGES = 2  # of the comparison with the saved file
-CHECK_SIZE = 64  # pixels of their sides
+CHECK_IMAGES = 2  # to compare with the saved file
+CHECK_SIZE = 64  # side in pixels
 CHECK_TOLERANCE = 1e-6  # relative
-PLAIN_TOLERANCE = 1e-5  # of other kernels for the same operations
+PLAIN_TOLERANCE = 1e-5  # for other kernels of the same ops
 
 
 class Converted(NamedTuple):
-    """An official encoder as ours, and where its weights come from."""
+    """An official encoder in Keras, and the source of its weights."""
 
     encoder: keras.Model  # of images of any size
     architecture: Architecture
@@ -35,16 +35,16 @@ class Converted(NamedTuple):
 
 
 def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
-    """Reads an official checkpoint into an encoder of ours.
+    """Reads an official checkpoint into a Keras encoder.
 
     Args:
-        path: of the checkpoint.
-        encoder: name that it must have, such as "resnet50"; "auto": any.
-        width: multiple of the usual channels that it must have; 0: any.
+        path: path of the checkpoint.
+        encoder: expected name, such as "resnet50"; "auto": any.
+        width: expected multiple of the usual channels; 0: any.
 
     Raises:
-        ValueError: in one line; the file is refused or damaged, holds another
-            encoder, or an array is missing, left over or of another shape.
+        ValueError: if the file is refused, damaged or of another encoder, or an
+            array is missing, left over or of another shape. One line.
     """
     checkpoint = load_checkpoint(path)
     architecture = detect(checkpoint.arrays)
@@ -64,22 +64,32 @@ def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
 
 
 def read_encoder(path: Path) -> keras.Model:
-    """Reads the encoder of an official checkpoint; see `convert`."""
+    """Reads the encoder of an official checkpoint; see `convert`.
+
+    Args:
+        path: path of the checkpoint.
+
+    Returns:
+        A Keras model from float32 images in [0, 1] to `[batch, features]`.
+
+    Raises:
+        ValueError: as `convert`.
+    """
     return convert(path).encoder
 
 
 def assign(encoder: keras.Model, checkpoint: Checkpoint) -> None:
-    """Gives an encoder the arrays of a checkpoint, each to its variable.
+    """Assigns each array of a checkpoint to its variable of an encoder.
 
     Raises:
-        ValueError: in one line; an array is left over, does not fit or is not
-            finite, or a variable gets none.
+        ValueError: if an array is left over, does not fit or is not finite, or
+            a variable gets none. One line.
     """
     variables = {
         (layer.name, variable.name): variable
         for layer in encoder.layers
         for variable in layer.variables
-        # The normalisation of pixels is ours; official files have none.
+        # Official files have no normalisation of pixels.
         if not isinstance(layer, keras.layers.Normalization)
     }
     for key, value in checkpoint.arrays.items():
@@ -99,7 +109,7 @@ def assign(encoder: keras.Model, checkpoint: Checkpoint) -> None:
 
 
 def _fitted(key, value, shape):
-    """An array in the shape of its variable; norms are [1, 1, 1, c] there."""
+    """Reshapes an array to its variable; official norms are [1, 1, 1, c]."""
     padded = (1,) * (np.ndim(value) - len(shape)) + shape
     if np.shape(value) != padded:
         raise ValueError(
@@ -112,17 +122,21 @@ def _fitted(key, value, shape):
 
 
 def verify(encoder: keras.Model, path: Path, tolerance: float) -> float:
-    """Compares an encoder with recorded activations; gives the difference.
+    """Compares an encoder with recorded activations.
 
     Args:
-        encoder: images in [0, 1] to representations.
-        path: of an `.npz` with `images` `[n, height, width, 3]`, float in
-            [0, 1], and the official network's `representations` `[n, d]`.
-        tolerance: norm of the difference by that of the recorded ones.
+        encoder: from images in [0, 1] to representations.
+        path: an `.npz` file with `images` `[n, height, width, 3]`, float in [0,
+            1], and the official network's `representations` `[n, d]`.
+        tolerance: largest relative difference: norm of the difference by norm
+            of the recorded representations.
+
+    Returns:
+        The relative difference.
 
     Raises:
-        ValueError: in one line; the file is none of this kind, or the
-            difference is beyond the tolerance.
+        ValueError: if the file is not of this kind, or the difference is
+            larger. One line.
     """
     with loading(path), np.load(path, allow_pickle=False) as file:
         found = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
@@ -147,20 +161,20 @@ def verify(encoder: keras.Model, path: Path, tolerance: float) -> float:
 
 
 def relative_difference(ours, theirs) -> float:
-    """Norm of the difference over the norm of `theirs`."""
+    """Returns the norm of the difference divided by the norm of `theirs`."""
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     norm = max(np.linalg.norm(theirs), np.finfo(np.float32).tiny)
     return float(np.linalg.norm(ours - theirs) / norm)
 
 
 def save(converted: Converted, path: Path) -> float:
-    """Saves the encoder as plain Keras; gives the relative difference.
+    """Saves the encoder as a plain Keras file; returns the relative difference.
 
-    The file is loaded again, in Keras's safe mode, and gets its name only if
-    it gives the same representations of random images.
+    The file is loaded again in Keras' safe mode, and gets its name only if it
+    gives the same representations of random images.
 
     Raises:
-        ValueError: in one line, if they differ; no file is left.
+        ValueError: if they differ; no file is left. One line.
     """
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(f"`to` must end in .keras. Received: {path}")
@@ -185,7 +199,7 @@ def save(converted: Converted, path: Path) -> float:
 
 
 def summary(converted: Converted, source: Path, saved: Path) -> dict:
-    """What was converted into what, as JSON values."""
+    """Describes a conversion as JSON values."""
     encoder = converted.encoder
     architecture = converted.architecture
     return {

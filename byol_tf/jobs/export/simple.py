@@ -1,4 +1,4 @@
-"""A Keras encoder as a SavedModel, in one call, without a run folder."""
+"""Exports a Keras encoder as a SavedModel, without a run folder."""
 
 import os
 import pathlib
@@ -17,17 +17,17 @@ def export_saved_model(
     *,
     image_size: int,
 ) -> pathlib.Path:
-    """Writes an encoder with its preprocessing as the next version.
+    """Writes an encoder with its preprocessing as the next SavedModel version.
 
-    The default signature takes the bytes of image files of any size; a file
-    that cannot be read is a row of NaN with a status. Nothing is compared:
-    `byol_tf export` does that for a run folder.
+    The default signature takes the bytes of image files of any size. A file
+    that cannot be read gives a row of NaN with a status. The export is not
+    verified; `byol_tf export` does that for a run folder.
 
     Args:
         encoder: from float32 images in [0, 1] to vectors `[batch, features]`.
-        prepare: from uint8 images to what `encoder` takes, as `CentreView`.
-        directory: of the versions, as TensorFlow Serving wants them.
-        image_size: pixels of a side that files are decoded to.
+        prepare: from uint8 images to inputs of `encoder`, such as `CentreView`.
+        directory: folder of the versions, as for TensorFlow Serving.
+        image_size: side in pixels that files are decoded to.
 
     Returns:
         The folder of the version, `directory/<number>`.

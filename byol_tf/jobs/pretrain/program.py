@@ -1,4 +1,4 @@
-"""Pretraining from a configuration to its folder, for commands and programs."""
+"""Pretraining from a configuration to a folder, for commands and programs."""
 
 import importlib
 import os
@@ -25,25 +25,25 @@ def pretrain(
 ) -> Encoder:
     """Pretrains an encoder, as `byol_tf pretrain DATA RUN` does.
 
-    A run that is there already goes on.
+    Continues the run if the folder already holds one.
 
     Args:
         data: folder of files, `.csv` file that names them, `.npz` file of
             arrays, or "tfds:NAME".
-        run: folder that gets encoder, numbers and report.
-        config: name of a recipe, or a file; "": what suits the files.
-        minutes: of training; None for what the recipe says.
-        fields: values of other fields, such as `{"augment.size": 96}`, or
+        run: folder for encoder, metrics and report.
+        config: name of a recipe, or a file; "": by the kind of files.
+        minutes: training time in minutes; None: as in the recipe.
+        fields: values of other fields, such as `{"augment.size": 96}` or
             `{"encoder.weights": "official.pkl"}`.
-        **options: of `run_config_in`: `strategy`, `accept_changes`,
-            `stop_after`, `official`, and `callbacks` of one's own, see
+        **options: arguments of `run_config_in`: `strategy`, `accept_changes`,
+            `stop_after`, `official`, and your own `callbacks`, see
             `docs/guides/tracking.md`.
 
     Returns:
-        The encoder, see `load_encoder`.
+        The encoder, as by `load_encoder`.
 
     Raises:
-        ValueError: in one line, for a wrong field or unsuitable data.
+        ValueError: for a wrong field or unsuitable data. One line.
     """
     words = [f"--data={os.fspath(data)}"]
     words += [f"--config={config}"] if config else []
@@ -59,7 +59,7 @@ def pretrain(
 
 
 def _configuration(words):
-    """What the flags of a command say, and a configuration of every field."""
+    """Returns the configuration for a command's flags, and the defaults."""
     with configs():
         command_line, data_argument, base = (
             importlib.import_module(f"configs.{name}")
@@ -82,21 +82,22 @@ def run_config_in(
     accept_changes: bool = False,
     **options,
 ) -> tuple[Pretraining, dict]:
-    """Runs a configuration in a folder, or goes on with the run that is there.
+    """Runs a configuration in a folder, or continues the run there.
 
     Args:
-        config: of the run; None for that of the folder.
+        config: configuration of the run; None: that of the folder.
         workdir: the run folder.
         defaults: a configuration with every field.
-        strategy: devices, in place of those of `config`.
-        accept_changes: go on though settings or data have changed.
-        **options: of `build.pretraining`.
+        strategy: devices to use, in place of those of `config`.
+        accept_changes: whether to continue although settings or data have
+            changed.
+        **options: arguments of `build.pretraining`.
 
     Returns:
-        The run, and what `Pretraining.run` gives.
+        The run, and the result of `Pretraining.run`.
 
     Raises:
-        ValueError: in one line, for a wrong field or unsuitable data.
+        ValueError: for a wrong field or unsuitable data. One line.
     """
     if config is not None:
         build.plan.close(config, workdir)

@@ -1,10 +1,10 @@
 """Encoders from keras.applications and keras-cv.
 
-Nothing is downloaded but by `imagenet=True`, ImageNet weights of
-keras.applications, and by Keras itself, which keeps them in ~/.keras/models.
+Only `imagenet=True` downloads something: Keras fetches the ImageNet weights of
+keras.applications and stores them in ~/.keras/models.
 
-Every encoder here takes float32 images in [0, 1] and gives float32
-`[batch, features]`, as the project's own do.
+Every encoder here maps float32 images in [0, 1] to float32 `[batch, features]`,
+like the project's own.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from byol_tf.layers.graph import functional_graph
 from byol_tf.lines import first_line
 from byol_tf.modalities.levels import find_levels, flat
 
-# keras-cv's named presets look for weights on the network even when none are
-# wanted; these are the same architectures built from explicit arguments.
+# keras-cv's presets look for weights on the network even when none are wanted,
+# so the same architectures are built from explicit arguments.
 KERAS_CV = {
     "resnet18_v2": {"blocks": (2, 2, 2, 2), "block_type": "basic_block"},
     "resnet34_v2": {"blocks": (3, 4, 6, 3), "block_type": "basic_block"},
@@ -39,11 +39,12 @@ def make_encoder(
             "applications/MobileNetV3Small", or "keras_cv/<key of KERAS_CV>".
         input_shape: `(height, width, channels)`.
         dtype: Keras dtype policy.
-        imagenet: with the ImageNet weights of keras.applications; else random.
+        imagenet: whether to load the ImageNet weights of keras.applications,
+            else random weights.
 
     Raises:
-        ValueError: for an unknown name, a shape that the model refuses,
-            weights that cannot be had, or if keras-cv is not installed.
+        ValueError: if the name is unknown, the model refuses the shape, weights
+            are unavailable, or keras-cv is not installed.
     """
     library, _, model = name.partition("/")
     make = {"applications": from_applications, "keras_cv": from_keras_cv}
@@ -62,7 +63,7 @@ def make_encoder(
 def from_applications(
     name: str, input_shape: tuple, imagenet: bool = False
 ) -> keras.Model:
-    """A model of keras.applications, pooled, without its classifier."""
+    """Makes a model of keras.applications, pooled, without its classifier."""
     function = getattr(keras.applications, name, None)
     if not inspect.isfunction(function):
         raise ValueError(
@@ -82,7 +83,7 @@ def from_applications(
     x = _rescaled(images, scale, offset)
     with _downloading(name):
         model = function(weights="imagenet", input_tensor=x, **options)
-    if order != [0, 1, 2]:  # of red, green and blue
+    if order != [0, 1, 2]:  # channels of red, green and blue
         first = next(layer for layer in model.layers if layer.weights)
         kernel, *others = first.get_weights()
         first.set_weights([kernel[:, :, order], *others])
@@ -90,14 +91,14 @@ def from_applications(
 
 
 def preparation(function: Callable) -> tuple[list, list, list[int]]:
-    """What pixels go through before a model of keras.applications.
+    """Finds the preprocessing of a model of keras.applications.
 
     Args:
-        function: that makes the model.
+        function: makes the model.
 
     Returns:
-        `scale` and `offset` of red, green and blue in [0, 1], and the place
-        that each has among the channels of the model.
+        `scale` and `offset` of red, green and blue in [0, 1], and the index of
+        each among the model's channels.
     """
     prepare = inspect.getmodule(function).preprocess_input
 
@@ -115,7 +116,7 @@ def preparation(function: Callable) -> tuple[list, list, list[int]]:
 def _downloading(name):
     try:
         yield
-    except Exception as error:  # of whatever kind, from urllib to h5py
+    except Exception as error:  # of any type, from urllib to h5py
         if not isinstance(error, OSError) and "URL" not in str(error):
             raise
         raise ValueError(
@@ -127,17 +128,16 @@ def _downloading(name):
 
 
 def _scale_of(function):
-    """255 for models that normalise pixels in [0, 255] themselves, else 1.
+    """Returns 255 for models that normalise pixels in [0, 255], else 1.
 
-    Without trained weights there is nothing that other models must match;
-    they are fed [0, 1].
+    Other models get [0, 1]: without trained weights the range does not matter.
     """
     scale, offset, _ = preparation(function)
     return 255.0 if (scale, offset) == ([255.0] * 3, [0.0] * 3) else 1.0
 
 
 def from_keras_cv(name: str, input_shape: tuple) -> keras.Model:
-    """A backbone of keras-cv; `name` is a key of `KERAS_CV`."""
+    """Makes a backbone of keras-cv; `name` is a key of `KERAS_CV`."""
     if name not in KERAS_CV:
         raise ValueError(
             f"`encoder.name` keras_cv/ must be followed by one of "
@@ -164,17 +164,21 @@ def from_keras_cv(name: str, input_shape: tuple) -> keras.Model:
 def vector_encoder(
     model: keras.Model, *, scale: float = 1.0, offset: float = 0.0
 ) -> keras.Model:
-    """Wraps any image model into an encoder.
+    """Wraps any image model as an encoder.
 
     Args:
-        model: built Keras model, images to `[batch, height, width, channels]`
-            or to `[batch, features]`.
-        scale: multiplies the images, which come in as [0, 1].
-        offset: added after that, so 2 and -1 give [-1, 1], and 255 and 0 give
-            [0, 255].
+        model: built Keras model, from images to `[batch, height, width,
+            channels]` or `[batch, features]`.
+        scale: factor on the images, which are in [0, 1].
+        offset: added afterwards; 2 and -1 give [-1, 1], 255 and 0 give [0,
+            255].
+
+    Returns:
+        A Keras model from float32 images in [0, 1] to float32 `[batch,
+        features]`.
 
     Raises:
-        ValueError: if the output is neither of the two.
+        ValueError: if the output has another shape.
     """
     graph = functional_graph(model)
     pools = graph and any(x.name == "pool" for x in graph.operations)
@@ -200,20 +204,21 @@ def vector_encoder(
 def as_keras_cv_backbone(model: keras.Model) -> keras.Model:
     """Wraps an encoder as a backbone for the detectors of keras-cv.
 
-    `keras_cv.models.RetinaNet(..., backbone=as_keras_cv_backbone(model))`. Such
-    a detector trains and predicts. Once saved, it cannot be loaded, so save its
-    weights; its exports to ONNX and LiteRT fail.
+    Use it as `keras_cv.models.RetinaNet(...,
+    backbone=as_keras_cv_backbone(model))`. Such a detector trains and predicts.
+    It cannot be loaded after saving, so save its weights; its exports to ONNX
+    and LiteRT fail.
 
     Args:
-        model: functional, with levels of strides 8, 16 and 32, of a known
-            input size.
+        model: functional, with levels of strides 8, 16 and 32 and a known input
+            size.
 
     Returns:
-        The same model under the attribute that keras-cv reads,
-        `pyramid_level_inputs`: a layer's name for each level.
+        The same model with the attribute that keras-cv reads,
+        `pyramid_level_inputs`: a layer's name per level.
 
     Raises:
-        ValueError: a level is missing.
+        ValueError: if a level is missing.
     """
     model = flat(model)
     levels = find_levels(model)
@@ -240,7 +245,7 @@ def _rescaled(images, scale, offset):
 
 @contextlib.contextmanager
 def _policy(dtype):
-    """Sets the policy of layers that take none as an argument."""
+    """Sets the dtype policy for layers that take none as an argument."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype or before)
     try:

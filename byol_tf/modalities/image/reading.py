@@ -1,4 +1,4 @@
-"""How images are read from files, arrays and data sets."""
+"""Reading of images from files, arrays and datasets."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ from byol_tf.modalities.image.resize import (
 )
 
 NAME = "image"  # of a row
-LOOKED_AT = 16  # files whose heads say which dtype a folder needs
+LOOKED_AT = 16  # files whose headers decide the dtype of a folder
 
 
 def load_images(
@@ -43,23 +43,22 @@ def load_images(
     max_pixels: int = MAX_PIXELS,
     **options,
 ) -> Examples:
-    """Loads one split of a set of images, decoded to one size.
+    """Loads one split of an image dataset, decoded to one size.
 
     Args:
-        source: as `name`, `split`, `directory` and the options, see
-            `data.sources.load`.
-        image_size: pixels of a side; a folder, or a set of images of
-            different sizes, needs it.
-        channels: see `image_decoder`; None keeps those of the files.
-        max_pixels: files of more pixels are unreadable.
-        **options: further ones of `data.sources.load`.
+        source: with `name`, `split` and `directory`, see `data.sources.load`.
+        image_size: side in pixels; required for folders and for images of mixed
+            sizes.
+        channels: see `image_decoder`; None: those of the files.
+        max_pixels: larger files count as unreadable.
+        **options: further arguments of `data.sources.load`.
 
     Returns:
-        Rows `[N, height, width, channels]`: uint8, or uint16 or float32 where
-        files or arrays hold such.
+        Examples with rows `[N, height, width, channels]`, uint8; or uint16 or
+        float32 if files or arrays are.
 
     Raises:
-        ValueError: see `data.sources.load`; or a size is missing.
+        ValueError: as `data.sources.load`, or if a size is missing.
     """
     decoder = image_decoder(image_size, channels, max_pixels)
     examples = sources.load(
@@ -89,19 +88,19 @@ def image_decoder(
     """Makes the decoder of images.
 
     Args:
-        image_size: pixels of a side: the shorter side is resized to it and
-            the centre square cut out. None: as they are, whatever the sizes.
-        channels: 1 or more; None: as they are, and 3 for files of colours or
+        image_size: side in pixels: the shorter side is resized to it and the
+            centre square is cropped. None: keep every size.
+        channels: 1 or more; None: as in the files, 3 for a mix of colour and
             gray.
-        max_pixels: files of more are `Unreadable`.
-        window: which values are black and white of images deeper than 8
-            bits, if it is given: floats may lie outside of [0, 1], and files
-            of 8 bits among deeper ones are brought into it.
+        max_pixels: larger files are `Unreadable`.
+        window: black and white values of images deeper than 8 bits. If given,
+            floats may lie outside [0, 1], and 8-bit files among deeper ones are
+            scaled into it.
         whole: letterbox images to squares of `image_size`, see
-            `resize.letterbox`, in place of cutting out the centre.
+            `resize.letterbox`, instead of cropping.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: if a number is out of range.
     """
     check_channels(channels)
     if image_size is not None and image_size < 1:
@@ -120,7 +119,8 @@ def image_decoder(
             whole=whole,
         ),
         feature="Image",
-        # Not a pair without `whole`: stores of earlier releases stay valid.
+        # Unchanged without `whole`, so that stores of earlier releases stay
+        # valid.
         key=(max_pixels, *["whole"] * whole, *(window or ()))
         if whole or window
         else max_pixels,
@@ -135,7 +135,7 @@ def image_decoder(
 
 
 def _decoding(decoder, shape, dtype):
-    """The decoder for rows of a shape and a dtype."""
+    """Returns the decoder for rows of a shape and a dtype."""
     return dataclasses.replace(
         decoder,
         spec={NAME: tf.TensorSpec(shape, dtype)},
@@ -169,7 +169,7 @@ class _Decode:
         return image
 
     def to_be_cut(self, data, cuts):
-        """A row of free size, no larger than its cuts need; see `Views`."""
+        """Decodes a row of free size, no larger than cuts need; see `Views`."""
         if self.shape[0] is not None:
             return self(data)
         options = self.max_pixels, cuts, self.dtype, self.window
@@ -177,14 +177,14 @@ class _Decode:
 
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:
-    """The decoder of a folder, whose first files say what they hold."""
+    """Returns the decoder of a folder, by what its first files hold."""
     found = []
     for number in np.unique(
         np.linspace(0, len(files) - 1, LOOKED_AT, dtype=int)
     ):
         try:
             found.append(look(files[number]))
-        except Unreadable:  # says so when its turn comes
+        except Unreadable:  # reported when it is decoded
             continue
     dtypes = Counter(one.dtype for one in found) or Counter(["uint8"])
     dtype = max(dtypes, key=lambda name: (dtypes[name], DTYPES.index(name)))
@@ -201,7 +201,7 @@ def _of_files(decoder, channels, files: Sequence) -> Decoder:
 
 
 def _of_stored(decoder, channels, name, shape, dtype):
-    """The decoder of a set of `tfds`, whose features say what they are."""
+    """Returns the decoder of a `tfds` dataset, by its features."""
     height, width, stored = shape
     channels = channels or (1 if stored == 1 else 3)
     if dtype not in (np.uint8, np.uint16):
@@ -215,7 +215,7 @@ def _of_stored(decoder, channels, name, shape, dtype):
 
 
 def _conform(images, where, image_size, channels, free_range, whole):
-    """Images of an array, resized and with the channels wanted."""
+    """Resizes the images of an array and converts their channels."""
     images = _checked(images, where, free_range)
     try:
         images = with_channels(images, channels)
@@ -231,7 +231,7 @@ def _conform(images, where, image_size, channels, free_range, whole):
 
 
 def _checked(images, where, free_range):
-    """Images as uint8, uint16 or float32 `[N, height, width, channels]`."""
+    """Returns images as uint8, uint16 or float32 `[N, height, width, c]`."""
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or 0 in images.shape:

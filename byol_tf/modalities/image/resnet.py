@@ -1,4 +1,4 @@
-"""Residual encoders: images in, one representation vector an image out."""
+"""ResNet encoders: images to one representation vector each."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from byol_tf.layers.normalization import Normalization
 STEMS = {"small": (3, 1), "strided": (3, 2), "imagenet": (7, 2)}  # size, stride
 BLOCKS = ("basic", "bottleneck")
 
-# What an encoder's name says; everything else is free.
+# The options fixed by an encoder's name; all others are free.
 ENCODERS = {
     "resnet18": {"blocks": (2, 2, 2, 2)},
     "resnet34": {"blocks": (3, 4, 6, 3)},
@@ -29,39 +29,36 @@ ENCODERS = {
 class ResNet(keras.Model):
     """Encodes images by a ResNet that ends in global average pooling.
 
-    Padding is SAME everywhere, as in the official code. Images come in as
-    float32 in [0, 1] and are normalised inside.
+    Padding is SAME everywhere, as in the official code. Inputs are float32 in
+    [0, 1], `[batch, height, width, channels]`, and are normalised inside. The
+    output is float32 `[batch, features]`.
 
     Args:
-        input_shape: `(height, width, channels)`; height and width may be
-            None, channels is 1 or more.
-        blocks: residual blocks of each stage.
-        widths: channels of each stage, before a bottleneck's expansion by 4.
+        input_shape: `(height, width, channels)`; height and width may be None.
+        blocks: residual blocks per stage.
+        widths: channels per stage, before a bottleneck's expansion by 4.
         block: "basic" (two 3x3 convolutions) or "bottleneck".
         pre_activation: norm and ReLU before each convolution instead of after
             it, and once more at the end (ResNet v2).
         stem: "small" (3x3, for images up to about 64 pixels), "strided" (3x3
             with stride 2) or "imagenet" (7x7 with stride 2, then 3x3 max
             pooling with stride 2).
-        stem_width: channels of the stem; `widths[0]` if None.
-        always_project: give the first block of every stage a projection
-            shortcut even where the shapes agree.
-        mean: per-channel mean that is subtracted; one number serves all
-            channels.
-        std: per-channel standard deviation that is divided by.
-        dtype: Keras dtype policy of the layers; the output is float32 always.
-
-    Output: float32 `[batch, features]`.
+        stem_width: channels of the stem; None: `widths[0]`.
+        always_project: use a projection shortcut in the first block of every
+            stage even if the shapes agree.
+        mean: mean per channel, subtracted; one number is used for all channels.
+        std: standard deviation per channel, divided by.
+        dtype: Keras dtype policy of the layers; the output is always float32.
 
     Attributes:
         pyramid_level_inputs: `{"P2": tensor, ...}`: the last feature map of
             every stride, for detectors.
 
     Raises:
-        ValueError: if an argument is not one of the above.
+        ValueError: if an argument has an invalid value.
 
-    References: He et al. 2016a (v1), 2016b (v2); BYOL, section 3.3, which
-    uses v1.
+    References: He et al. 2016a (v1), 2016b (v2); BYOL, section 3.3, which uses
+    v1.
     """
 
     def __init__(
@@ -166,7 +163,7 @@ class _Builder:
         return x
 
     def plan(self, width, stride):
-        """Channels, size and stride of each convolution of a block."""
+        """Returns channels, size and stride of each convolution of a block."""
         if self.block == "bottleneck":
             return [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]
         return [(width, 3, stride), (width, 3, 1)]

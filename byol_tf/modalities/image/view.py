@@ -1,4 +1,4 @@
-"""One random view of every image of a batch, as a Keras layer."""
+"""One random view of each image of a batch, as a Keras layer."""
 
 import math
 
@@ -30,45 +30,46 @@ _LATER = ("turn", "flip_vertical")
 
 @keras.saving.register_keras_serializable("byol_tf")
 class View(ImageLayer):
-    """Draws one random view of every image of a batch.
+    """Draws one random view of each image of a batch.
 
-    In this order: crop, resize and flip; turn; rotation; colour jitter, its 4
-    operations in random order; grayscale; blur; solarise. Every image has
-    draws of its own. An operation that cannot happen costs nothing. The
+    The order is: crop, resize and flip; turn; rotation; colour jitter, its 4
+    operations in random order; grayscale; blur; solarise. Each image has its
+    own random numbers. An operation with probability 0 costs nothing. The
     defaults are those of the first view in BYOL, appendix B.
 
-    `view(images, seed=seed)` with a seed of int32 `[2]` depends on nothing
-    else; without a seed, every call draws anew from the layer's own.
+    `view(images, seed=seed)` with an int32 `[2]` seed is deterministic. Without
+    a seed, every call takes a new one from the layer.
 
     Args:
-        size: height and width of the view, one number for both, or None for
-            the size of the images.
+        size: height and width of the view in pixels, one number for both; None:
+            that of the images.
         area: range of the crop's share of the image, in (0, 1].
-        aspect: range of the crop's width by height.
+        aspect: range of the crop's width / height.
         resize: "bicubic" or "bilinear".
-        flip: probability of mirroring left and right.
+        flip: probability of a horizontal flip.
         jitter: probability of the colour jitter.
-        brightness: at most added or taken away, in [0, 1].
-        contrast: the contrast is scaled by 1 ± this at most, in [0, 1].
-        saturation: the same of the saturation, in [0, 1].
-        hue: at most added to the hue or taken away, turns in [0, 0.5].
-        grayscale: probability of dropping the colours.
+        brightness: largest brightness added or subtracted, in [0, 1].
+        contrast: contrast is scaled by up to 1 ± this, in [0, 1].
+        saturation: saturation is scaled by up to 1 ± this, in [0, 1].
+        hue: largest hue added or subtracted, in turns in [0, 0.5].
+        grayscale: probability of converting to gray.
         blur: probability of the Gaussian blur.
-        blur_sigma: range of its standard deviation, pixels.
-        blur_divider: the height of the view divided by the kernel's length.
+        blur_sigma: range of its standard deviation in pixels.
+        blur_divider: height of the view / length of the kernel.
         solarize: probability of inverting the bright pixels.
-        solarize_threshold: the darkest bright pixel, in [0, 1].
-        rotate: degrees at most to either side; 0 for no rotation.
-        turn: probability of a turn by 0, 90, 180 or 270 degrees, each as
-            likely; of square views.
-        flip_vertical: probability of mirroring top and bottom.
-        window: values of black and white of images that are not uint8, see
-            `layer.to_float`; None for the whole range.
-        seed: of the draws of calls without a seed.
+        solarize_threshold: pixels from this value on are bright, in [0, 1].
+        rotate: largest rotation in degrees to either side; 0: off.
+        turn: probability of a turn by 0, 90, 180 or 270 degrees, all equally
+            likely; for square views.
+        flip_vertical: probability of a vertical flip.
+        window: black and white values of images that are not uint8, see
+            `layer.to_float`; None: the whole range.
+        seed: seed for calls without a seed.
 
     Input: uint8, uint16, or float in [0, 1], `[batch, height, width,
-    channels]`. With other than 3 channels, saturation, hue and grayscale are
-    left out, and a warning says so once.
+        channels]`.
+    Unless there are 3 channels, saturation, hue and grayscale are left out,
+    with one warning.
 
     Output: float32 `[batch, *size, channels]` in [0, 1].
     """
@@ -135,26 +136,25 @@ class View(ImageLayer):
         return self.draw(images, seed)
 
     def draw(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """The view as a function of the images and the seed alone."""
+        """Draws the view as a pure function of images and seed."""
         count = tf.shape(_sizes(images, self.window)[0])[0]
         return self.transform(images, sampling.random_numbers(count, seed))
 
     def draw_with_where(
         self, images: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The same view, and where in the image it lies.
+        """Draws the same view, and returns its place in the image.
 
         Returns:
             The view, and a dict of `box`, float32 `[batch, 4]`: top, left,
-            height and width of the crop in fractions of the image's height
-            and width; `flip`, bool `[batch]`: whether it is mirrored; and
-            with `rotate` `angle`, float32 `[batch]`: degrees
-            counter-clockwise by which the mirrored crop is turned about its
-            centre.
+            height and width of the crop as fractions of the image's height and
+            width; `flip`, bool `[batch]`: whether it is flipped; and with
+            `rotate` `angle`, float32 `[batch]`: rotation of the flipped crop
+            about its centre, in degrees counter-clockwise.
 
         Raises:
-            ValueError: the view is turned by quarters or mirrored top to
-                bottom, or turned and not square.
+            ValueError: if the view is turned by quarters or flipped vertically,
+                or rotated and not square.
         """
         for name in _LATER:
             if getattr(self, name):
@@ -179,12 +179,12 @@ class View(ImageLayer):
         return views, where
 
     def transform(self, images: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        """The view that random numbers say.
+        """Makes the view for given random numbers.
 
         Args:
-            images: as in a call, or images of several sizes as `CentreView`
-                takes them.
-            numbers: a row of `sampling.random_numbers` for each of them.
+            images: as in a call, or images of several sizes as for
+                `CentreView`.
+            numbers: a row of `sampling.random_numbers` per image.
         """
         draws = sampling.by_name(numbers)
         return changes.change(self, self._crop(images, draws), draws)
@@ -194,14 +194,15 @@ class View(ImageLayer):
 
         Args:
             image: uint8, uint16 or float `[height, width, channels]`.
-            numbers: float32 `[n]`, its row of `sampling.random_numbers`.
+            numbers: float32 `[n]`, the image's row of
+                `sampling.random_numbers`.
 
         Returns:
-            `[*size, channels]`, uint8 of uint8 and float32 in [0, 1] of
-            others, not mirrored: see `change`.
+            `[*size, channels]`, uint8 for uint8, else float32 in [0, 1]; not
+            flipped yet, see `change`.
 
         Raises:
-            ValueError: the view has no size of its own.
+            ValueError: if the view has no `size`.
         """
         if self.size is None:
             raise ValueError("`size` must be given for images of any size")
@@ -220,10 +221,10 @@ class View(ImageLayer):
     def cut_array(
         self, image: np.ndarray | Levels, numbers: np.ndarray
     ) -> np.ndarray:
-        """Does what `cut` does of a uint8 array, or of the levels of an image.
+        """Does the same as `cut` for a uint8 array, or the levels of an image.
 
-        Without TensorFlow. Of levels the smallest is cut in which the crop is
-        as large as the view.
+        Works without TensorFlow. Of several levels, it cuts the smallest one in
+        which the crop is as large as the view.
         """
         if not isinstance(image, Levels):
             image = Levels([image], image.shape[:2])
@@ -234,30 +235,32 @@ class View(ImageLayer):
         )
 
     def kept_side(self) -> int:
-        """Shorter side, pixels, of which the smallest crop is a view wide."""
+        """Returns the shorter side in pixels that the smallest crop needs."""
         narrow = min(self.aspect[0], 1 / self.aspect[1])
         share = math.sqrt(self.area[0] * narrow)
         return math.ceil(max(self.size) / share)
 
     def shrinks(self, numbers: np.ndarray, height: int, width: int) -> float:
-        """By how much an image may shrink until its crop is two views wide.
+        """Returns the factor by which an image may shrink for this crop.
+
+        At this factor its crop is two views wide.
 
         Args:
             numbers: float32 `[n]`, as for `cut`; the box comes first.
-            height: of the image, pixels.
-            width: of the image, pixels.
+            height: height of the image in pixels.
+            width: width of the image in pixels.
         """
-        if self.size is None:  # `cut` says so
+        if self.size is None:  # `cut` raises the error
             return 1.0
         box = sampling.box(numbers[:4], height, width, self.area, self.aspect)
         return min(np.divide(box[2:], self.size)) / OVERSAMPLING
 
     def change(self, crops: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        """Does to crops what a view does besides: mirrors, colours, blurs.
+        """Applies the rest of a view to crops: flips, colours and blur.
 
         Args:
-            crops: of `cut`, `[batch, *size, channels]`.
-            numbers: a row of `sampling.random_numbers` for each of them.
+            crops: results of `cut`, `[batch, *size, channels]`.
+            numbers: a row of `sampling.random_numbers` per crop.
         """
         crops, draws = to_float(crops), sampling.by_name(numbers)
         if self.flip:
@@ -293,14 +296,14 @@ class View(ImageLayer):
         return (images_shape[0], *size, images_shape[3])
 
     def get_config(self):
-        # Earlier releases do not know the later ones.
+        # Earlier releases do not know the later options.
         later = [key for key in (*_LATER, "window") if getattr(self, key)]
         keys = (*_RECIPE, *later)
         return super().get_config() | {key: getattr(self, key) for key in keys}
 
 
 def _sizes(images, window: Window | None):
-    """The pixels of a batch, and its height and width or each image's own."""
+    """Returns the pixels of a batch, and one size or each image's own."""
     if isinstance(images, dict):
         height, width = tf.unstack(images["length"], axis=1)
         return check_images(images["image"], window), height, width
@@ -309,5 +312,5 @@ def _sizes(images, window: Window | None):
 
 
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
-    """The generator's next seed, int32 `[2]`."""
+    """Returns the generator's next seed, int32 `[2]`."""
     return tf.bitcast(tf.cast(generator.next(), tf.uint32), tf.int32)

@@ -16,9 +16,9 @@ from byol_tf.runtime import has_accelerator
 
 __all__ = ["CentreView", "TwoViews", "View"]
 
-# What the paper's second view has of its own.
+# Where the paper's second view differs from the first.
 _SECOND = {"blur": 0.1, "solarize": 0.2}
-_LARGE = 112  # pixels of a side
+_LARGE = 112  # side in pixels
 _AT_A_TIME = 64  # more than a machine has cores
 
 
@@ -26,21 +26,20 @@ _AT_A_TIME = 64  # more than a machine has cores
 class TwoViews(ImageLayer):
     """Draws the two views of BYOL, independently of each other.
 
-    `views(images, seed=seed)` returns `(view1, view2)`; images, seed and
-    results as in `View`.
+    `views(images, seed=seed)` returns `(view1, view2)`. See `View` for images,
+    seed and results.
 
     Args:
-        view1: recipe of the first view; None for the paper's.
-        view2: recipe of the second view; None for the paper's, which blurs
-            one image in ten and solarises one in five.
-        jit_compile: compile with XLA whatever the surrounding function does:
-            on a CPU that makes the views several times faster. The draws are
-            the same either way.
-        one_by_one: one image after the other on every core, instead of the
-            whole batch in every operation: an image then skips what is not
-            drawn for it, and stays in the cache meanwhile. "auto" does so on a
-            CPU with views of 112 pixels and more. The views are the same.
-        seed: of the draws of calls without a seed.
+        view1: a `View` for the first view; None: the paper's.
+        view2: a `View` for the second view; None: the paper's, which blurs one
+            image in ten and solarises one in five.
+        jit_compile: whether to compile with XLA, whatever the calling function
+            does. On a CPU this is several times faster. The views are the same.
+        one_by_one: process one image per core at a time instead of the whole
+            batch op by op. Each image then skips ops that are not drawn for it,
+            and stays in the cache. "auto": on a CPU for views of 112 pixels and
+            more. The views are the same.
+        seed: seed for calls without a seed.
 
     Reference: BYOL, appendix B, table 6.
     """
@@ -85,13 +84,13 @@ class TwoViews(ImageLayer):
 
     @classmethod
     def byol(cls, size=None, **options):
-        """The paper's pair, with the same changes to both recipes.
+        """Makes the paper's pair, with the same changes to both views.
 
         Args:
             size: as in `View`.
-            **options: `jit_compile`, `one_by_one` and `seed` as in
-                `TwoViews`, and other arguments of `View`; `blur` and
-                `solarize` may be a pair, of the first and the second view.
+            **options: `jit_compile`, `one_by_one` and `seed` as in `TwoViews`,
+                and other arguments of `View`; `blur` and `solarize` may be
+                pairs, for the first and the second view.
         """
         keys = options.keys() & {"jit_compile", "one_by_one", "seed"}
         own = {key: options.pop(key) for key in keys}
@@ -113,9 +112,9 @@ class TwoViews(ImageLayer):
         return draw(images, seed)
 
     def check(self, images: tf.Tensor) -> tf.Tensor:
-        """The images as a tensor; a ValueError unless they are such a batch.
+        """Returns the images as a tensor, or raises a ValueError.
 
-        In a graph nobody can look at values: `fit` calls this beforehand.
+        Values cannot be checked inside a graph, so `fit` calls this beforehand.
         """
         return check_images(images, self.view1.window)
 
@@ -126,14 +125,14 @@ class TwoViews(ImageLayer):
     def cut(self, image: tf.Tensor, numbers: tf.Tensor) -> tuple:
         """Cuts both views' crops out of one image of any size.
 
-        `views(crops, seed=seed)` of a batch of them does the rest. Crops are
-        resized with Pillow's filter, which averages pixels where a crop
-        shrinks; in a batch of one size they are interpolated, as in the
-        official code.
+        `views(crops, seed=seed)` does the rest for a batch of crops. Crops are
+        resized with Pillow's filter, which averages pixels when shrinking. In a
+        batch of one size they are interpolated instead, as in the official
+        code.
 
         Args:
             image: uint8, uint16 or float `[height, width, channels]`.
-            numbers: float32 `[k]`, its row of `numbers(seed, count)`.
+            numbers: float32 `[k]`, the image's row of `numbers(seed, count)`.
 
         Returns:
             Two tensors `[*size, channels]`, see `View.cut`.
@@ -144,7 +143,7 @@ class TwoViews(ImageLayer):
     def cut_array(
         self, image: np.ndarray | Levels, numbers: np.ndarray
     ) -> tuple:
-        """Does what `cut` does, without TensorFlow; see `View.cut_array`."""
+        """Does the same as `cut` without TensorFlow; see `View.cut_array`."""
         first, second = np.split(numbers, 2)
         return (
             self.view1.cut_array(image, first),
@@ -152,15 +151,15 @@ class TwoViews(ImageLayer):
         )
 
     def least_side(self, numbers: np.ndarray, height: int, width: int) -> int:
-        """The shorter side, pixels, that `cut` needs an image to keep.
+        """Returns the shorter side in pixels to which an image may be reduced.
 
-        Either crop is then twice as large as its view: one pixel of the
-        smaller image, by which a crop may move, is half a pixel of the view.
+        Each crop is then still twice as large as its view. A crop may move by
+        one pixel of the smaller image, which is half a pixel of the view.
 
         Args:
             numbers: float32 `[k]`, as for `cut`.
-            height: of the image, pixels.
-            width: of the image, pixels.
+            height: height of the image in pixels.
+            width: width of the image in pixels.
         """
         pairs = zip((self.view1, self.view2), np.split(numbers, 2), strict=True)
         scale = min(view.shrinks(own, height, width) for view, own in pairs)
@@ -218,7 +217,7 @@ class TwoViews(ImageLayer):
 
 
 def _numbers(count, seed):
-    """Random numbers of both views."""
+    """Draws the random numbers of both views."""
     return [
         sampling.random_numbers(count, each)
         for each in tf.unstack(sampling.split(seed, 2))
