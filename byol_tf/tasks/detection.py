@@ -276,11 +276,13 @@ class Detection(Task):
     def marks(
         self, rows: Sequence[Mapping], width: int, height: int
     ) -> list[Mark]:
-        """A box with its class and score of every row."""
+        """A box of every row with its class and, of a prediction, score."""
         return [
             Mark(
                 tuple(row[key] for key in CORNERS),
-                f"{row['label']} {row['score']:.2f}",
+                row["label"]
+                if row["score"] == 1.0  # of a true box
+                else f"{row['label']} {row['score']:.2f}",
                 self.columns.index(row["label"]),
             )
             for row in rows

@@ -5,6 +5,7 @@ import pytest
 from PIL import ImageColor
 
 from byol_tf.tasks.classification import Classification
+from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.drawn import COLOURS, Mark, draw_marks
 from byol_tf.tasks.keypoints import Keypoints
 
@@ -49,6 +50,13 @@ def test_points_are_in_pixels_of_the_whole_image():
     task = Keypoints(("ear_x", "ear_y"))
     rows = [{"ear_x": 0.5, "ear_y": 0.25, "ear_confidence": 0.2}]
     assert task.marks(rows, 40, 80) == [Mark((20, 20), "ear", 0, 0.2)]
+
+
+def test_only_predicted_boxes_have_scores():
+    corners = dict(zip(("x0", "y0", "x1", "y1"), (1, 2, 3, 4), strict=True))
+    rows = [{"label": "cell", "score": s, **corners} for s in (1.0, 0.5)]
+    marks = Detection(("cell",)).marks(rows, 8, 8)
+    assert [mark.text for mark in marks] == ["cell", "cell 0.50"]
 
 
 def test_a_class_has_no_place():
