@@ -1,1 +1,1 @@
-"""Whole systems, each made of a frozen encoder and what stands around it."""
+"""Applications built around a frozen encoder."""

@@ -1,1 +1,1 @@
-"""Finds Python functions by what their docstring would say."""
+"""Finds Python functions from a description."""

@@ -1,4 +1,4 @@
-"""Functions of Python files, and the words of their names and bodies."""
+"""Functions of Python files, and the words in their names and bodies."""
 
 import ast
 import json
@@ -11,11 +11,11 @@ from absl import logging
 
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHERS = re.compile(r"[^\w]+|_+")
-LEAST_WORDS = 4  # of a docstring that is asked with
+LEAST_WORDS = 4  # words that a docstring needs to be a question
 
 
 class Function(NamedTuple):
-    """A function: where it is, and its code without the docstring."""
+    """A function: its place, and its code without the docstring."""
 
     path: str
     name: str
@@ -24,21 +24,20 @@ class Function(NamedTuple):
 
 
 def words(code: str) -> str:
-    """Words of code: names are split at case and underscore.
+    """Splits code into words; names are split at case and underscore.
 
-    >>> words("def readHTMLFile(max_size):")
-    'def read html file max size'
+    >>> words("def readHTMLFile(max_size):") 'def read html file max size'
     """
     return _OTHERS.sub(" ", _CAPITALS.sub(" ", code)).strip().lower()
 
 
 def read_folder(folder: pathlib.Path) -> list[Function]:
-    """All functions of the Python files below a folder.
+    """Returns all functions of the Python files below a folder.
 
-    Files that cannot be parsed are left out, with a line in the log.
+    Skips files that cannot be parsed, and logs them.
 
     Raises:
-        ValueError: there is none.
+        ValueError: if there is no function.
     """
     found = []
     for path in sorted(folder.rglob("*.py")):
@@ -55,10 +54,10 @@ def read_folder(folder: pathlib.Path) -> list[Function]:
 
 
 def read_pairs(path: pathlib.Path) -> list[Function]:
-    """Functions of a JSONL file with path, name, docstring and code.
+    """Reads functions from a JSONL file with path, name, docstring and code.
 
     Raises:
-        ValueError: a line is another.
+        ValueError: if a line is invalid.
     """
     found = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):

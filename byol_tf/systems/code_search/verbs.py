@@ -1,4 +1,4 @@
-"""What `byol_tf system code_search VERB` does."""
+"""The verbs of `byol_tf system code_search`."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 def fit(config, data: str, run: str) -> None:
-    """Reads the functions of a folder, and keeps them in a run folder."""
+    """Reads the functions of a folder and stores them in a run folder."""
     found, folder = read_folder(pathlib.Path(data)), pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(function._asdict()) for function in found)
@@ -34,7 +34,7 @@ def fit(config, data: str, run: str) -> None:
 
 
 def ask(config, data: str | None, run: str, text: str | None) -> None:
-    """Prints the functions nearest to a description, or to each line."""
+    """Prints the functions nearest to a description, or each line of stdin."""
     path = pathlib.Path(run) / FILE
     if not path.is_file():
         raise ValueError(
@@ -53,10 +53,10 @@ def ask(config, data: str | None, run: str, text: str | None) -> None:
 
 
 def evaluate(config, data: str, run: str) -> None:
-    """Asks for each function by its docstring; TF-IDF's figure beside.
+    """Searches each function by its own docstring, and compares with TF-IDF.
 
-    With a `test.jsonl` in the folder, for its functions; else for those of
-    the folder's Python files.
+    Uses the functions of `test.jsonl` if the folder has one, else those of its
+    Python files.
     """
     pairs = pathlib.Path(data) / "test.jsonl"
     all_ = read_pairs(pairs) if pairs.is_file() else read_folder(pairs.parent)
@@ -83,7 +83,7 @@ def evaluate(config, data: str, run: str) -> None:
 
 
 def ranking_of(functions: list[Function]) -> Ranking:
-    """Ranks functions by the words of their code and names."""
+    """Makes a ranking of functions by the words of their code and names."""
     fields = {
         "code": [words(function.code) for function in functions],
         "name": [words(function.name) for function in functions],

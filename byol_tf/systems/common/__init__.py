@@ -1,1 +1,1 @@
-"""What the systems on texts share: rows, features, heads, ranking."""
+"""Shared parts of systems on texts: rows, features, classifiers, ranking."""

@@ -1,23 +1,23 @@
-"""A system as routes of the server, which takes new files as it runs."""
+"""HTTP routes of a system, which can reload its files."""
 
 import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Reply = tuple[str, str]  # what is sent, and its kind
+Reply = tuple[str, str]  # body, and content type
 
 
 def as_reply(value: Any) -> Reply:
-    """JSON of a value, as a route sends it."""
+    """Returns a value as a JSON reply."""
     return json.dumps(value), "application/json"
 
 
 class Desk:
-    """Holds what answers.
+    """Holds the object that answers requests.
 
     Args:
-        load: makes it of the files as they are now.
+        load: makes it from the current files.
     """
 
     def __init__(self, load: Callable[[], Any]):
@@ -25,11 +25,11 @@ class Desk:
         self.held = load()
 
     def counts(self) -> Mapping[str, int]:
-        """How much of what there is now."""
+        """Returns numbers that describe what is loaded."""
         raise NotImplementedError
 
     def reload(self, body: bytes) -> Reply:
-        """Reads the files again; the body says nothing."""
+        """Reads the files again; ignores the body."""
         with self._lock:
             self.held = self._load()
         return as_reply(self.counts())
@@ -39,10 +39,10 @@ def serve(routes: Mapping, settings, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C.
 
     Args:
-        routes: from method and path to what answers a body.
-        settings: of the server, see `configs/serve.py`.
-        host: to listen on.
-        port: to listen on; 0 is any free one.
+        routes: functions of a request body, by method and path.
+        settings: settings of the server, see `configs/serve.py`.
+        host: address to listen on.
+        port: port to listen on; 0: any free one.
     """
     from byol_tf.jobs.serve import build  # needs packages of an extra
 

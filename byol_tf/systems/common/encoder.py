@@ -1,4 +1,4 @@
-"""The frozen encoder that a run folder may have."""
+"""The frozen encoder of a run folder, if it has one."""
 
 import functools
 import pathlib
@@ -13,10 +13,13 @@ _BATCH = 256  # texts
 
 
 def encoder_of(run: pathlib.Path) -> Encode | None:
-    """Makes unit rows of texts by a run's encoder; None if it has none.
+    """Returns a function from texts to unit vectors by a run's encoder.
+
+    Returns:
+        The function; None if the folder has no encoder.
 
     Raises:
-        ValueError: it cannot be loaded.
+        ValueError: if the encoder cannot be loaded.
     """
     if not (run / "encoder.keras").is_file():
         return None

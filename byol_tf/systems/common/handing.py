@@ -1,4 +1,4 @@
-"""When to leave a question to a person."""
+"""When to hand a question over to a person."""
 
 import numpy as np
 from absl import logging
@@ -8,16 +8,16 @@ from sklearn.metrics import roc_auc_score
 def threshold(
     inside: np.ndarray, outside: np.ndarray, precision: float, share: float
 ) -> float:
-    """The score below which a question is handed over.
+    """Returns the score below which a question is handed over.
 
-    Of the thresholds that keep the precision, the one that hands over most
-    questions that should be; half-way between the scores around it.
+    Of the thresholds with the required precision, takes the one that hands over
+    most out-of-scope questions, half-way between the scores around it.
 
     Args:
         inside: scores of held-out questions that can be answered.
-        outside: scores of those that cannot.
-        precision: share of what is handed over that should be, at least.
-        share: of questions that should be handed over, among all that come.
+        outside: scores of questions that are out of scope.
+        precision: lowest share of handed-over questions that are out of scope.
+        share: assumed share of out-of-scope questions among all.
     """
     inside, outside = np.sort(inside), np.sort(outside)
     steps = np.unique(np.concatenate([inside, outside]))
@@ -32,19 +32,19 @@ def threshold(
             precision,
         )
         return 0.0
-    last = np.nonzero(keep)[0][-1]  # not 0: nothing is below the first step
+    last = np.nonzero(keep)[0][-1]  # not 0: nothing is below step 1
     return float((steps[last - 1] + steps[last]) / 2)
 
 
 def recall_and_precision(
     inside: np.ndarray, outside: np.ndarray, limit: float
 ) -> tuple[float, float]:
-    """Shares: of `outside` that is handed over, and of that what should be."""
+    """Returns recall and precision of handing over out-of-scope questions."""
     right, wrong = (outside < limit).sum(), (inside < limit).sum()
     return right / len(outside), right / max(right + wrong, 1)
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Probability that a question outside has the lower score of two."""
+    """Returns the probability that an out-of-scope question scores lower."""
     outer = np.repeat([False, True], [len(inside), len(outside)])
     return float(roc_auc_score(outer, -np.append(inside, outside)))

@@ -1,4 +1,4 @@
-"""Classifiers of texts: linear, with a confidence that held-out rows set."""
+"""Linear text classifiers with calibrated confidence."""
 
 import itertools
 import warnings
@@ -14,10 +14,10 @@ from sklearn.svm import LinearSVC
 
 from byol_tf.systems.common.tfidf import Tfidf, as_bytes, of_bytes
 
-# From texts to unit rows [n, dim]: a frozen encoder.
+# A frozen encoder: from texts to unit vectors [n, dim].
 Encode = Callable[[Sequence[str]], np.ndarray]
 
-_TOLERANCE = 0.01  # of the solver: finer ones changed no figure, at 5 x time
+_TOLERANCE = 0.01  # of the solver; finer: 5 x the time, same results
 _TEMPERATURES = np.geomspace(0.05, 5, 40)
 _BASELINE_STRENGTH = 10.0
 
@@ -30,8 +30,8 @@ class Head(NamedTuple):
         classes: names of the classes.
         weights: float32 `[features (+ dim of the encoder), classes]`.
         bias: float32 `[classes]`.
-        temperature: that scores are divided by to get probabilities.
-        encode: of the frozen encoder, or None.
+        temperature: divides the scores before the softmax.
+        encode: the frozen encoder, or None.
     """
 
     tfidf: Tfidf
@@ -42,18 +42,18 @@ class Head(NamedTuple):
     encode: Encode | None = None
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Float `[n, classes]`, rows of sum 1."""
+        """Returns probabilities, float `[n, classes]`."""
         rows = _rows(self.tfidf, self.encode, texts)
         scores = rows @ self.weights + self.bias
         return softmax(scores / self.temperature, axis=1)
 
     def predict(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Names of the likeliest classes `[n]`, and their probabilities."""
+        """Returns the most likely classes `[n]`, and their probabilities."""
         found = self.probabilities(texts)
         return np.array(self.classes)[found.argmax(1)], found.max(1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `of_arrays` makes it of."""
+        """Returns the arrays to save; `of_arrays` restores them."""
         return {
             **self.tfidf.arrays(),
             "classes": as_bytes(self.classes),
@@ -65,14 +65,14 @@ class Head(NamedTuple):
 
     @classmethod
     def of_arrays(cls, arrays, encode: Encode | None) -> "Head":
-        """One that `arrays` came of.
+        """Restores a classifier from `arrays`.
 
         Args:
-            arrays: by name.
-            encode: the encoder that it may have been fitted with.
+            arrays: arrays by name.
+            encode: the encoder of the run folder, or None.
 
         Raises:
-            ValueError: it was fitted with an encoder, and there is none.
+            ValueError: if it was fitted with an encoder and there is none.
         """
         if arrays["encoder"] and encode is None:
             raise ValueError(
@@ -88,7 +88,7 @@ class Head(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Texts and labels that no weights are fitted to."""
+    """Texts and labels that are not fitted to."""
 
     texts: list[str]
     labels: list[str]
@@ -97,7 +97,10 @@ class Held(NamedTuple):
 def split(
     texts: Sequence[str], labels: Sequence[str], share: float, seed: int
 ) -> tuple[Held, Held]:
-    """Rows to fit and rows to hold out; one of each label stays to fit."""
+    """Splits rows into a part to fit and a held-out part.
+
+    At least one row of each label stays in the part to fit.
+    """
     order = np.random.default_rng(seed).permutation(len(texts))
     labels_of = np.array(labels)[order]
     first = np.zeros(len(texts), bool)
@@ -118,17 +121,17 @@ def choose_head(
     strengths: Sequence[float],
     encode: Encode | None = None,
 ) -> tuple[Head, float]:
-    """Fits the features and strength that are best on held-out rows.
+    """Chooses features and strength on held-out rows, and fits a classifier.
 
     Args:
         fit: rows to fit.
-        held: rows to choose by macro-F1, and to set the temperature.
+        held: held-out rows, for choosing by macro-F1 and for the temperature.
         shapes: keys of `SHAPES` to choose from.
-        strengths: of fitting; the larger, the less weights are held small.
-        encode: a frozen encoder to choose with or without.
+        strengths: inverse L2 penalties to choose from.
+        encode: a frozen encoder, tried as additional features; or None.
 
     Returns:
-        The head, fitted to the first part, and its strength.
+        The classifier, fitted to the first part, and its strength.
     """
     best, choice = -1.0, None
     encoders = [None, encode] if encode else [None]
@@ -154,7 +157,7 @@ def choose_head(
 
 
 def fit_again(head: Head, strength: float, *parts: Held) -> Head:
-    """The head that was chosen, fitted to all parts."""
+    """Fits the chosen classifier to all parts."""
     texts = [text for part in parts for text in part.texts]
     labels = [label for part in parts for label in part.labels]
     tfidf = Tfidf(head.tfidf.shape).fit(texts)
@@ -164,14 +167,14 @@ def fit_again(head: Head, strength: float, *parts: Held) -> Head:
 
 
 def fit_baseline(texts: Sequence[str], labels: Sequence[str]) -> Head:
-    """Logistic regression of words and trigrams: what has to be beaten."""
+    """Fits the baseline: logistic regression on words and trigrams."""
     tfidf = Tfidf().fit(texts)
     model = LogisticRegression(C=_BASELINE_STRENGTH, max_iter=200, tol=1e-3)
     return _head(tfidf, None, model, tfidf.rows(texts), labels)
 
 
 def macro_f1(labels: Sequence[str], predicted: Sequence[str]) -> float:
-    """Mean F1 in [0, 1] over the classes that the labels have."""
+    """Computes the mean F1 in [0, 1] over the classes in `labels`."""
     names = sorted(set(labels))
     return float(
         f1_score(
@@ -190,7 +193,7 @@ def _fitted(tfidf, encode, rows, labels, strength):
 
 def _head(tfidf, encode, model, rows, labels):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not quite converged is good enough
+        warnings.simplefilter("ignore")  # nearly converged is good enough
         model.fit(rows, labels)
     weights, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn has one score for two classes
@@ -213,7 +216,7 @@ def _rows(tfidf, encode, texts):
 
 
 def _temperature(head, scores, labels):
-    """The one of `_TEMPERATURES` that makes the labels likeliest."""
+    """Returns the one of `_TEMPERATURES` with the highest likelihood."""
     places = {name: place for place, name in enumerate(head.classes)}
     known = [n for n, label in enumerate(labels) if label in places]
     columns = [places[labels[n]] for n in known]

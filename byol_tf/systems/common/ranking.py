@@ -1,11 +1,11 @@
-"""Ranks documents of several fields for a question, by BM25 of trigrams."""
+"""Ranks documents with several fields for a question, by BM25 of trigrams."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-LETTERS = (3, 5)  # of a feature, inside words
+LETTERS = (3, 5)  # shortest and longest feature, inside words
 _SATURATION, _BY_LENGTH = 1.2, 0.75  # BM25's k1 and b
 
 
@@ -13,7 +13,7 @@ class Field:
     """One field of all documents.
 
     Args:
-        texts: of the documents; "" where one has none.
+        texts: the field's text per document; "" for none.
     """
 
     def __init__(self, texts: Sequence[str]):
@@ -31,30 +31,30 @@ class Field:
         self._weights = counts.T.tocsc().astype(np.float32)
 
     def scores(self, questions: Sequence[str]) -> np.ndarray:
-        """Float `[questions, documents]` in [0, 1].
+        """Computes scores, float `[questions, documents]` in [0, 1].
 
-        1 would be a document with every part of the question's words, again
-        and again.
+        A document that repeats all parts of the question's words very often
+        would reach 1.
         """
         rows = self._counter.transform(questions).astype(np.float32)
         rows.data[:] = 1
         parts = self._counter.build_analyzer()
         unknown = [len(set(parts(question))) for question in questions]
-        unknown -= rows.getnnz(axis=1)  # they count, as the rarest do
+        unknown -= rows.getnnz(axis=1)  # unknown ones weigh as the rarest
         most = (rows @ self._idf + unknown * self._idf.max())[:, None]
         found = (rows @ self._weights).toarray()
         return found / np.maximum(most, 1e-9)
 
 
 class Ranking:
-    """Documents with fields of one weight each.
+    """Ranks documents by a weighted sum over their fields.
 
     Args:
-        fields: texts of all documents, by the field's name.
-        weights: of the fields; scores are divided by their sum.
+        fields: texts of all documents, by name of the field.
+        weights: weights of the fields; scores are divided by their sum.
 
     Raises:
-        ValueError: there are no words in a field.
+        ValueError: if a field has no words.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Ranking:
                 raise ValueError(f"no {name} has a word in it") from error
 
     def scores(self, questions: Sequence[str]) -> np.ndarray:
-        """Float `[questions, documents]` in [0, 1]."""
+        """Computes scores, float `[questions, documents]` in [0, 1]."""
         total = sum(self._weights.values())
         return sum(
             weight / total * self._fields[name].scores(questions)
@@ -80,11 +80,12 @@ class Ranking:
 
 
 def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
-    """Mean over questions of the precision at each relevant document.
+    """Computes the mean average precision over questions.
 
     Args:
         scores: `[questions, documents]`.
-        relevant: bool of the same shape; a question without any counts 0.
+        relevant: bool of the same shape; a question without relevant documents
+            counts 0.
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     hits = np.take_along_axis(relevant, order, 1)
@@ -94,11 +95,11 @@ def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
 
 
 def mean_reciprocal_rank(scores: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean of 1 / rank; of equal scores, the wanted one comes last.
+    """Computes the mean of 1 / rank; ties count against the wanted document.
 
     Args:
         scores: `[questions, documents]`.
-        wanted: int `[questions]`, the document of each.
+        wanted: int `[questions]`, the correct document of each.
     """
     own = scores[np.arange(len(scores)), wanted][:, None]
     return float((1 / (scores >= own).sum(1)).mean())

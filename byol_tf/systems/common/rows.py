@@ -1,4 +1,4 @@
-"""Rows of CSV files with named columns, and what is wrong with them."""
+"""Reads rows of CSV files with named columns, and reports what is wrong."""
 
 import csv
 import io
@@ -12,16 +12,17 @@ from absl import logging
 def read_rows(
     path: pathlib.Path, columns: Sequence[str]
 ) -> list[dict[str, str]]:
-    """Rows that have something in each of the columns.
+    """Returns the rows that have a value in each of the columns.
 
-    Others are left out, with a line in the log.
+    Skips the others, and logs their number.
 
     Args:
-        path: CSV file in UTF-8 with a line of names.
-        columns: that are needed; others are read, too.
+        path: CSV file in UTF-8 with a header line.
+        columns: required columns; others are read as well.
 
     Raises:
-        ValueError: it is not UTF-8, a column is missing or no row is left.
+        ValueError: if the file is not UTF-8, a column is missing, or no row is
+            left.
     """
     path = pathlib.Path(path)
     reader = csv.DictReader(io.StringIO(_text(path), newline=""))
@@ -48,10 +49,10 @@ def read_rows(
 
 
 def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
-    """Texts and labels to learn from.
+    """Reads texts and labels.
 
     Raises:
-        ValueError: as for `read_rows`, or all rows have one label.
+        ValueError: as `read_rows`, or if all rows have the same label.
     """
     rows = read_rows(path, ("text", "label"))
     counts = Counter(row["label"] for row in rows)
@@ -71,7 +72,7 @@ def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
 
 
 def warn_of_strangers(path: pathlib.Path, labels, known) -> None:
-    """Logs labels of a test file that were not learned: they count as wrong."""
+    """Logs labels of a test file that were not learned and count as wrong."""
     strangers = sorted(set(labels) - set(known))
     if strangers:
         logging.warning(

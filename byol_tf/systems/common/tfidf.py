@@ -1,4 +1,4 @@
-"""TF-IDF rows of texts: words, and sequences of characters inside words."""
+"""TF-IDF vectors of texts: words, and character n-grams inside words."""
 
 import json
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-# Numbers of words, and of characters, that make one feature.
+# Ranges of word n-grams and of character n-grams.
 PLAIN = ((1, 1), (3, 3))
 RICH = ((1, 2), (2, 5))
 SHAPES = {"plain": PLAIN, "rich": RICH}
-_WORD = r"(?u)\w+|[^\w\s]"  # signs are words, too: "$" and "?" say much
+_WORD = r"(?u)\w+|[^\w\s]"  # punctuation too: "$" and "?" are informative
 
 
 class Tfidf:
-    """Gives unit rows of texts.
+    """Computes unit TF-IDF vectors of texts.
 
     Args:
         shape: key of `SHAPES`.
@@ -52,7 +52,7 @@ class Tfidf:
         return (sparse.hstack(found) * np.float32(0.5**0.5)).tocsr()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `of_arrays` makes it of."""
+        """Returns the arrays to save; `of_arrays` restores them."""
         result = {"shape": as_bytes(self.shape)}
         for n, part in enumerate(self._parts):
             features = part.get_feature_names_out().tolist()
@@ -61,7 +61,7 @@ class Tfidf:
 
     @classmethod
     def of_arrays(cls, arrays) -> "Tfidf":
-        """One that `arrays` came of."""
+        """Restores an object from `arrays`."""
         result = cls(of_bytes(arrays["shape"]))
         for n, part in enumerate(result._parts):
             part.vocabulary = of_bytes(arrays[f"words{n}"])
@@ -70,10 +70,10 @@ class Tfidf:
 
 
 def as_bytes(value) -> np.ndarray:
-    """JSON of a value as uint8 `[bytes]`, for `.npz` files without pickles."""
+    """Encodes a value as JSON in uint8 `[bytes]`, for `.npz` without pickle."""
     return np.frombuffer(json.dumps(value).encode(), np.uint8)
 
 
 def of_bytes(array: np.ndarray):
-    """The value that `as_bytes` was given."""
+    """Decodes a value from `as_bytes`."""
     return json.loads(array.tobytes())

@@ -1,4 +1,4 @@
-"""Known questions with their answers, and what of them answers a new one."""
+"""Known questions with answers, and search among them."""
 
 import re
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from byol_tf.systems.common.ranking import Ranking
 FIELDS = {"question": 1.0, "answer": 1.0}
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _ONLY = {"answer": 1.0}
-_DROPPED = 0.5  # of the words of a question that stands for a new wording
+_DROPPED = 0.5  # share of words dropped to simulate a new wording
 
 
 class Found(NamedTuple):
-    """A known question, and how near it is: `score` in [0, 1]."""
+    """A known question, and its similarity `score` in [0, 1]."""
 
     question: str
     answer: str
@@ -24,13 +24,13 @@ class Found(NamedTuple):
 
 
 class Answers:
-    """Finds the known questions that are nearest.
+    """Finds the nearest known questions.
 
-    Answers of one question are ranked together: its fields are the question
-    and all its answers.
+    All answers of one question are ranked together: its fields are the question
+    and its answers.
 
     Args:
-        rows: with `question`, `answer` and, where they have one, `id`.
+        rows: dicts with `question`, `answer` and optionally `id`.
     """
 
     def __init__(self, rows: Sequence[dict[str, str]]):
@@ -48,7 +48,7 @@ class Answers:
         self._single = Ranking({"answer": [r["answer"] for r in rows]}, _ONLY)
 
     def nearest(self, question: str, count: int) -> list[Found]:
-        """The nearest answers, best first, one of each known question."""
+        """Returns the nearest answers, best first, one per known question."""
         groups = self._ranking.scores([question])[0]
         single = self._single.scores([question])[0]
         result = []
@@ -65,7 +65,7 @@ class Answers:
         return result
 
     def scores(self, questions: Sequence[str]) -> np.ndarray:
-        """Float `[questions, rows]` in [0, 1]."""
+        """Computes scores, float `[questions, rows]` in [0, 1]."""
         groups = self._ranking.scores(questions)
         of_row = np.empty(len(self.rows), int)
         for group, places in enumerate(self._groups):
@@ -73,10 +73,10 @@ class Answers:
         return groups[:, of_row]
 
     def rehearse(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Best scores of questions that can be answered, and that cannot.
+        """Returns the best scores of answerable and of unanswerable questions.
 
-        The first are known questions with half of their words; the second the
-        same, where the question itself and its answers are unknown.
+        The first are known questions with half of their words. The second are
+        the same, with the question itself and its answers removed.
         """
         draws = np.random.default_rng(seed)
         worded = [_shortened(question, draws) for question in self.questions]
@@ -87,12 +87,12 @@ class Answers:
 
 
 def compose(question: str, found: Sequence[Found], most: int) -> str:
-    """The sentences of an answer that are nearest, in their own order.
+    """Picks the sentences nearest to the question, in their original order.
 
     Args:
-        question: that is asked.
-        found: the answers to take them of.
-        most: sentences that are taken.
+        question: the question.
+        found: answers to take sentences from.
+        most: largest number of sentences.
     """
     parts = [
         sentence.strip()
@@ -102,7 +102,7 @@ def compose(question: str, found: Sequence[Found], most: int) -> str:
     ]
     try:
         ranking = Ranking({"sentence": parts}, {"sentence": 1.0})
-    except ValueError:  # no word in it
+    except ValueError:  # no words in it
         return " ".join(parts[:most])
     scores = ranking.scores([question])[0]
     chosen = np.sort(np.argsort(-scores, kind="stable")[:most])

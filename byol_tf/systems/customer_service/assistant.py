@@ -1,4 +1,4 @@
-"""The assistant: what a question is about, its answer, or a person."""
+"""The assistant: finds a question's intent and answer, or hands it over."""
 
 import pathlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FAQ = "faq.csv"
 
 
 class Words(NamedTuple):
-    """What replies are made of; see `configs/customer_service.py`."""
+    """Templates of replies; see `configs/customer_service.py`."""
 
     template: str
     intent: str
@@ -27,13 +27,13 @@ class Words(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What is said to a question, and why.
+    """A reply to a question, and the reason for it.
 
     Attributes:
-        text: of the reply.
+        text: text of the reply.
         hand_over: whether a person has to answer.
-        intent: the likeliest, "" where none were learned.
-        confidence: of the intent in [0, 1].
+        intent: the most likely intent, "" if none were learned.
+        confidence: confidence of the intent in [0, 1].
         nearest: known answers, best first.
     """
 
@@ -45,12 +45,12 @@ class Reply(NamedTuple):
 
 
 class Assistant(NamedTuple):
-    """What `fit` learned.
+    """A fitted assistant.
 
     Attributes:
-        head: of intents, or None.
-        answers: known ones, or None.
-        limits: below which confidence, or score, a question is handed over.
+        head: classifier of intents, or None.
+        answers: known answers, or None.
+        limits: confidence or score below which a question is handed over.
     """
 
     head: Head | None
@@ -58,10 +58,10 @@ class Assistant(NamedTuple):
     limits: dict[str, float]
 
     def ask(self, question: str, words: Words) -> Reply:
-        """Answers a question; known answers decide where there are some.
+        """Answers a question; known answers take precedence over intents.
 
         Raises:
-            ValueError: there is nothing in the question.
+            ValueError: if the question is empty.
         """
         if not question.strip():
             raise ValueError("the question is empty; give it some words")
@@ -94,15 +94,15 @@ class Assistant(NamedTuple):
 
 
 def load(run: pathlib.Path, data: str | None, encode: Encode | None):
-    """The assistant of a run folder, with the answers there are today.
+    """Loads the assistant of a run folder, with the current answers.
 
     Args:
         run: the run folder.
-        data: folder with `faq.csv`; None is the one it was fitted on.
+        data: folder with `faq.csv`; None: the one it was fitted on.
         encode: the frozen encoder of the run folder, or None.
 
     Raises:
-        ValueError: nothing was fitted.
+        ValueError: if nothing was fitted.
     """
     path = run / FILE
     if not path.is_file():
@@ -120,7 +120,7 @@ def load(run: pathlib.Path, data: str | None, encode: Encode | None):
 
 
 def read_answers(data: pathlib.Path) -> Answers | None:
-    """The known answers of a folder; None where it has no file of them."""
+    """Reads the known answers of a folder; None if there is no file of them."""
     path = data / FAQ
     if not path.is_file():
         return None
@@ -128,7 +128,7 @@ def read_answers(data: pathlib.Path) -> Answers | None:
 
 
 def as_json(reply: Reply) -> Mapping:
-    """A reply as JSON has it."""
+    """Returns a reply as JSON values."""
     return {
         **reply._asdict(),
         "nearest": [answer._asdict() for answer in reply.nearest],

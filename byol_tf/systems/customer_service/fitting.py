@@ -1,4 +1,4 @@
-"""Learns an assistant of a folder, and judges it on its test files."""
+"""Fits an assistant to a folder, and evaluates it on test files."""
 
 import pathlib
 
@@ -22,16 +22,17 @@ NOTHING = "neither train.csv (text,label) nor faq.csv (question,answer)"
 
 
 def fit(config, data: pathlib.Path, encode: Encode | None) -> Assistant:
-    """Learns intents, and from which score on questions are answered.
+    """Learns intents, and the scores below which to hand over.
 
     Args:
         config: see `configs/customer_service.py`.
-        data: folder with `train.csv`, `faq.csv` or both; `val.csv` and
-            `oos_train.csv`, `oos_val.csv` are held out if there are any.
-        encode: a frozen encoder to choose with or without; or None.
+        data: folder with `train.csv`, `faq.csv` or both; `val.csv`,
+            `oos_train.csv` and `oos_val.csv` are used as held-out rows if they
+            exist.
+        encode: a frozen encoder, tried as additional features; or None.
 
     Raises:
-        ValueError: there is nothing to learn from, or a file is wrong.
+        ValueError: if there is nothing to learn from, or a file is invalid.
     """
     answers, head, limits = read_answers(data), None, {}
     strange = _strange(data, "oos_train.csv", "oos_val.csv")
@@ -49,10 +50,10 @@ def fit(config, data: pathlib.Path, encode: Encode | None) -> Assistant:
 
 
 def evaluate(assistant: Assistant, data: pathlib.Path) -> dict:
-    """Figures on the test files that a folder has, TF-IDF's beside them.
+    """Evaluates on the test files of a folder, and compares with TF-IDF.
 
     Raises:
-        ValueError: there are none.
+        ValueError: if there are no test files.
     """
     result = {}
     if assistant.head and (data / "test.csv").is_file():
@@ -98,7 +99,7 @@ def _held(path):
 
 
 def _strange(data, *names):
-    """Texts that nothing here answers, of the files that there are."""
+    """Returns out-of-scope texts of those files that exist."""
     return [
         row["text"]
         for name in names
@@ -123,7 +124,7 @@ def _judge_intents(assistant, data):
         strange = head.predict(outside)[1]
         result[f"{prefix}oos_auroc"] = handing.auroc(sure, strange)
         both = np.sort(np.append(sure, strange))
-        if prefix:  # it hands over as many
+        if prefix:  # hands over the same number
             limit = both[min(handed, len(both) - 1)]
         handed = int(np.searchsorted(both, limit))
         recall, precision = handing.recall_and_precision(sure, strange, limit)

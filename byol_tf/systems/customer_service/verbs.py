@@ -1,4 +1,4 @@
-"""What `byol_tf system customer_service VERB` does."""
+"""The verbs of `byol_tf system customer_service`."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ RESULT = "customer_service.json"
 
 
 def fit(config, data: str, run: str) -> None:
-    """Learns from a folder, and writes what it learned into a run folder."""
+    """Fits an assistant to a folder, and writes it into a run folder."""
     path, folder = pathlib.Path(data), pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
     learned = fitting.fit(config, path, encoder_of(folder))
@@ -28,7 +28,7 @@ def fit(config, data: str, run: str) -> None:
 
 
 def ask(config, data: str | None, run: str, text: str | None) -> None:
-    """Answers one question, or those of standard input, a line each."""
+    """Answers one question, or each line of standard input."""
     learned = _load(data, run)
     words = words_of(config)
     if text is None and sys.stdin.isatty():
@@ -45,7 +45,7 @@ def serve(config, data: str | None, run: str, host: str, port: int) -> None:
 
 
 def evaluate(config, data: str, run: str) -> None:
-    """Judges on the test files, and writes the figures."""
+    """Evaluates on the test files, and writes the results."""
     learned = _load(data, run)
     result = {
         "stated_precision": config.precision,
@@ -56,7 +56,7 @@ def evaluate(config, data: str, run: str) -> None:
 
 
 def words_of(config) -> Words:
-    """The words of a configuration."""
+    """Returns the templates of a configuration."""
     return Words(**{name: config[name] for name in Words._fields})
 
 

@@ -1,4 +1,4 @@
-"""The assistant as routes of the server, and its page."""
+"""HTTP routes of the assistant, and its web page."""
 
 import importlib.resources
 import json
@@ -12,11 +12,11 @@ RELOAD = "/v1/customer_service:reload"
 
 
 class Desk(desk.Desk):
-    """Answers from the file of answers as it was when it was last read.
+    """Answers from the answers file as last read.
 
     Args:
-        load: gives the assistant with the answers there are now.
-        words: of replies.
+        load: returns the assistant with the current answers.
+        words: templates of replies.
     """
 
     def __init__(self, load: Callable[[], Assistant], words: Words):
@@ -27,7 +27,7 @@ class Desk(desk.Desk):
         """Answers `{"question": "..."}`.
 
         Raises:
-            ValueError: the body is another, or the question empty.
+            ValueError: if the body is invalid, or the question empty.
         """
         try:
             question = json.loads(body)["question"]
@@ -43,7 +43,7 @@ class Desk(desk.Desk):
         return {"answers": len(answers.rows) if answers else 0}
 
     def page(self, body: bytes) -> desk.Reply:
-        """The page."""
+        """Returns the web page."""
         file = importlib.resources.files(__package__) / "page.html"
         return file.read_text("utf-8"), "text/html; charset=utf-8"
 

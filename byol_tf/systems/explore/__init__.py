@@ -1,1 +1,1 @@
-"""Agents that explore rooms, rewarded by what they cannot foretell."""
+"""Agents that explore rooms, rewarded for what they cannot predict."""

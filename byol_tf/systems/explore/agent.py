@@ -6,28 +6,29 @@ import numpy as np
 
 from byol_tf.systems.explore.rooms import ACTIONS, Rooms
 
-_EVERY = 50  # steps between two lessons
+_EVERY = 50  # steps between two updates of rewards and values
 _DISCOUNT, _SWEEPS = 0.99, 100
-_AT_RANDOM = 0.1  # share of the actions
+_AT_RANDOM = 0.1  # share of random actions
 
-# From rooms, and known transitions by state and action, to their rewards.
+# From rooms and known transitions (states, actions) to rewards.
 Reward = Callable[[Rooms, np.ndarray, np.ndarray], np.ndarray]
 
 
 def explore(
     rooms: Rooms, reward: Reward | None, steps: int, seed: int
 ) -> np.ndarray:
-    """Walks, and learns values of actions from one reward alone.
+    """Walks through rooms, and learns action values from one reward.
 
     Args:
-        rooms: to explore; they note what was met, and give no reward.
-        reward: None for a random walk: with no reward all values are equal.
-        steps: to be taken, of all episodes together.
-        seed: of all draws.
+        rooms: rooms to explore; they record visits and give no reward
+            themselves.
+        reward: None: a random walk, since all values are then equal.
+        steps: total number of steps over all episodes.
+        seed: seed of all random choices.
 
     Returns:
-        The step at which each cell was first entered, int `[height, width]`;
-        -1 for never.
+        The step at which each cell was first entered, int `[height, width]`; -1
+        if never.
     """
     rng = np.random.default_rng(seed)
     values = np.zeros((0, len(ACTIONS)))
@@ -39,7 +40,7 @@ def explore(
             first[y, x] = step
         action = int(rng.integers(len(ACTIONS)))
         if state < len(values) and rng.random() >= _AT_RANDOM:
-            # The smallest of draws breaks ties between equal values.
+            # Tiny random numbers break ties between equal values.
             draws = 1e-6 * rng.random(len(ACTIONS))
             action = int((values[state] + draws).argmax())
         state, ended = rooms.step(state, action)
@@ -51,7 +52,7 @@ def explore(
 
 
 def counted(rooms: Rooms, states, actions) -> np.ndarray:
-    """Rewards transitions by 1 / sqrt(visits) of the cell that they lead to."""
+    """Rewards transitions by 1 / sqrt(visits) of the cell they lead to."""
     after = rooms.following[states, actions]
     x, y = rooms.cells[after].T
     visits = np.zeros(rooms.room_of.shape)
@@ -60,15 +61,15 @@ def counted(rooms: Rooms, states, actions) -> np.ndarray:
 
 
 def valued(rooms: Rooms, reward: Reward, values: np.ndarray) -> np.ndarray:
-    """Values of all actions by today's rewards of all known transitions.
+    """Computes action values from the current rewards of known transitions.
 
-    An action that was not tried yet counts as much as the state's best: what
-    it leads to is not known, so it is neither sought nor avoided.
+    An untried action gets the value of the state's best one, so that it is
+    neither preferred nor avoided.
 
     Args:
-        rooms: with the transitions.
-        reward: of known transitions.
-        values: float `[n, 4]`, to start from.
+        rooms: rooms with their transitions.
+        reward: reward of known transitions.
+        values: float `[n, 4]`, initial values.
     """
     after = rooms.following[: rooms.count]
     states, actions = known = np.nonzero(after >= 0)

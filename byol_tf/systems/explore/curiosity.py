@@ -1,12 +1,12 @@
-"""BYOL-Explore's idea: the error of foretelling is loss and reward in one.
+"""BYOL-Explore's idea: the prediction error is both loss and reward.
 
     prediction = predictor(encoder(view), action)
     target     = target_encoder(next view)
     error      = |prediction - target|^2, of unit vectors
     target_encoder <- tau * target_encoder + (1 - tau) * encoder
 
-Guo et al. 2022, "BYOL-Explore: Exploration by Bootstrapped Prediction"; here
-one step ahead and without the paper's memory of earlier views.
+Guo et al. 2022, "BYOL-Explore: Exploration by Bootstrapped Prediction". This
+version predicts one step ahead, without the paper's memory of earlier views.
 """
 
 import keras
@@ -17,20 +17,20 @@ from byol_tf.losses.objectives import regression_loss
 from byol_tf.optim.ema import update_average
 from byol_tf.systems.explore.rooms import ACTIONS, Rooms
 
-_BATCH = 128  # transitions of a step of learning
+_BATCH = 128  # transitions per training step
 
 
 class Curiosity:
-    """Learns to foretell views, and rewards what it foretells badly.
+    """Learns to predict views, and rewards what it predicts badly.
 
     Args:
-        size: of a view.
-        seed: of the weights, and of the transitions to learn from.
-        lessons: steps of learning before each reward; 0: the networks stay as
-            they were drawn, which shows what learning is worth.
-        width: of the vectors.
-        tau: of the target's average.
-        rate: of learning.
+        size: length of a view.
+        seed: seed of the weights, and of the transitions to train on.
+        lessons: training steps before each reward; 0: keep random weights, a
+            control for what learning adds.
+        width: length of the vectors.
+        tau: decay of the target network.
+        rate: learning rate.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class Curiosity:
         )
 
     def _errors(self, vectors, actions, targets):
-        """float32 `[n]` in [0, 4]: how wrong each foretelling is."""
+        """Returns prediction errors, float32 `[n]` in [0, 4]."""
         known = tf.concat([vectors, tf.one_hot(actions, len(ACTIONS))], axis=1)
         return regression_loss(self.predictor(known), targets)
 
     def _judge(self, views, states, actions, after):
-        """Errors of transitions between states, each of which is seen once."""
+        """Returns errors of transitions, encoding each state once."""
         vectors = tf.gather(self.encoder(views), states)
         targets = tf.gather(self.target(views), after)
         return self._errors(vectors, actions, targets)
 
     def _learn(self, views, actions, after):
-        """Takes a step of learning; its loss."""
+        """Makes one training step; returns the loss."""
         with tf.GradientTape() as tape:
             targets = tf.stop_gradient(self.target(after))
             errors = self._errors(self.encoder(views), actions, targets)
@@ -90,14 +90,14 @@ class Curiosity:
         return loss
 
     def __call__(self, rooms: Rooms, states, actions) -> np.ndarray:
-        """Learns from what was walked, then rewards each known transition.
+        """Trains on the walked transitions, then rewards each known transition.
 
-        A reward is how far an error lies above the mean of what was walked,
-        in deviations, and 0 below the mean, as the paper clips it.
+        A reward is the error's distance above the mean of the walked
+        transitions, in standard deviations, clipped at 0 as in the paper.
 
         Args:
-            rooms: with all transitions that were walked.
-            states, actions: int `[n]`, of the known transitions.
+            rooms: rooms with all walked transitions.
+            states, actions: int `[n]`, the known transitions.
         """
         after = rooms.following[states, actions]
         taken = rooms.taken[states, actions]

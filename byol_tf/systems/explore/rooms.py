@@ -1,34 +1,33 @@
-"""MiniGrid's rooms behind closed doors, and what an agent learns of them."""
+"""MiniGrid's rooms behind closed doors, and a table of their states."""
 
 import numpy as np
 
 from byol_tf.checks import require
 
-# Turn left, turn right, go on, open or close: those that change these rooms.
+# Turn left, turn right, go forward, open or close; others have no effect.
 ACTIONS = (0, 1, 2, 5)
-_MOST = 1024  # states that the tables begin with; they double
+_MOST = 1024  # initial size of the tables, which double
 
 
 class Rooms:
-    """One layout of rooms, the same in each episode, and a map of its states.
+    """One layout of rooms, equal in each episode, with a table of its states.
 
     A state is the agent's cell, its heading and which doors are open. States
-    are numbered as they are met: `views`, `cells`, `following` and `taken`
-    have a row for each, of which the first `count` are in use.
+    are numbered as they are met: `views`, `cells`, `following` and `taken` have
+    a row for each, and the first `count` rows are in use.
 
     Args:
-        rooms: how many; each door leads to the next room.
-        side: of the largest rooms with their walls, in cells, at least 4.
-        seed: of the layout.
+        rooms: number of rooms; each door leads to the next room.
+        side: side of the largest rooms in cells, with their walls, at least 4.
+        seed: seed of the layout.
 
     Attributes:
-        views: float32 `[n, size]`, the window of 7 x 7 cells that is seen
-            from a state, one-hot.
+        views: float32 `[n, size]`, the 7 x 7 cells seen from a state, one-hot.
         cells: int `[n, 2]`, column and row of the agent.
         following: int `[n, 4]`, the state after each action; -1: not tried.
         taken: int `[n, 4]`, how often each action was taken.
-        room_of: int `[height, width]`, numbers of the rooms; -1 for walls,
-            `rooms` for doors.
+        room_of: int `[height, width]`, number of each cell's room; -1 for
+            walls, `rooms` for doors.
     """
 
     def __init__(self, rooms: int, side: int, seed: int):
@@ -55,7 +54,7 @@ class Rooms:
 
     @property
     def count(self) -> int:
-        """States met so far."""
+        """Number of states met so far."""
         return len(self._states)
 
     def reset(self) -> int:
@@ -66,9 +65,9 @@ class Rooms:
         return self._state(seen["image"])
 
     def step(self, state: int, action: int) -> tuple[int, bool]:
-        """Acts, and notes it; returns the next state and whether all ends.
+        """Acts and records it; returns the next state, and whether it is last.
 
-        An episode ends at the goal, in the last room, or after 20 steps a
+        An episode ends at the goal, in the last room, or after 20 steps per
         room.
         """
         seen, _, reached, late, _ = self._world.step(ACTIONS[action])

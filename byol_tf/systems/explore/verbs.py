@@ -1,4 +1,4 @@
-"""What `byol_tf system explore` does."""
+"""The verb of `byol_tf system explore`."""
 
 import pathlib
 
@@ -16,16 +16,16 @@ from byol_tf.systems.explore.rooms import Rooms
 RANDOM, COUNTS, BYOL = "random walk", "counting visits", "BYOL error"
 KINDS = (RANDOM, COUNTS, BYOL)
 RESULT, PICTURE = "explore.json", "explore.png"
-_POINTS = 20  # of a curve
+_POINTS = 20  # points of a curve
 
 
 def run(config, data: str | None, run: str) -> None:
-    """Explores with each kind of reward and seed; a table and a picture.
+    """Explores with each reward and seed; writes a table and a figure.
 
     Args:
         config: see `configs/explore.py`.
-        data: nothing is read.
-        run: folder that `explore.json` and `explore.png` are written to.
+        data: not used.
+        run: folder for `explore.json` and `explore.png`.
     """
     folder = pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def _reward(kind, rooms, seed, lessons) -> Reward | None:
 
 
 def coverage(first: np.ndarray, room_of: np.ndarray, steps) -> np.ndarray:
-    """Share of cells, and rooms, entered before each of some steps.
+    """Returns the share of cells and of rooms entered before given steps.
 
     Args:
         first: see `agent.explore`.
@@ -77,7 +77,7 @@ def coverage(first: np.ndarray, room_of: np.ndarray, steps) -> np.ndarray:
 
 
 def _figures(curves):
-    """By measure the mean of the seeds, their deviation and each last one."""
+    """Returns mean and deviation over seeds, and each last value."""
     return {
         name: {
             "mean": curves[:, place].mean(axis=0).tolist(),
@@ -105,11 +105,11 @@ def _table(result):
 
 
 def draw(result, pictures, path) -> None:
-    """Draws when each cell was entered, and the cells entered over steps.
+    """Draws when each cell was entered, and coverage over steps.
 
     Args:
-        result: as in `explore.json`.
-        pictures: `first` and `room_of` of the first seed, by kind.
+        result: contents of `explore.json`.
+        pictures: `first` and `room_of` of the first seed, by kind of reward.
         path: PNG file to write.
     """
     figure = Figure(figsize=(9, 5), layout="constrained")

@@ -1,1 +1,1 @@
-"""Watches opinion by topic in a stream of texts, and raises alarms."""
+"""Monitors opinion by topic in a stream of texts, and raises alarms."""

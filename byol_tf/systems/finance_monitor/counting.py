@@ -1,4 +1,4 @@
-"""Counts negative texts by topic and window, and finds surges."""
+"""Counts negative texts by topic and window, and detects surges."""
 
 import email.utils
 import hashlib
@@ -11,14 +11,14 @@ from scipy.stats import poisson
 
 from byol_tf.data import times
 
-_MILLISECONDS = 1e11  # a larger number of seconds is 3,000 years away
-_AHEAD_S = 86400.0  # clocks differ, but not by more than a day
-_MAD = 1.4826  # times the MAD is a normal distribution's deviation
-TEXTS = 5  # of an alarm
+_MILLISECONDS = 1e11  # as seconds 3,000 years away, so milliseconds
+_AHEAD_S = 86400.0  # tolerated clock difference: a day
+_MAD = 1.4826  # MAD to standard deviation, for a normal distribution
+TEXTS = 5  # texts listed in an alarm
 
 
 class Item(NamedTuple):
-    """A text of a stream: when it was written, in seconds, and its name."""
+    """A text of a stream, with its time in seconds and its id."""
 
     text: str
     time: float
@@ -36,10 +36,13 @@ class Rule(NamedTuple):
     least: int
 
     def limit(self, counts: Sequence[int]) -> float | None:
-        """The count above which there is a surge; None: too few windows.
+        """Returns the count above which there is a surge.
 
         Args:
-            counts: of the windows before.
+            counts: counts of the windows before.
+
+        Returns:
+            The limit; None with too few windows.
         """
         if len(counts) < self.warm_up:
             return None
@@ -51,14 +54,14 @@ class Rule(NamedTuple):
 
 
 def parse(line: str | bytes, now: float) -> Item:
-    """Reads a line: JSON with `text` and, where known, `time` and `id`.
+    """Parses a line: JSON with `text` and optionally `time` and `id`.
 
     Args:
-        line: of a stream, UTF-8.
-        now: time of a text without one, in seconds.
+        line: line of a stream, UTF-8.
+        now: time for a text without one, in seconds.
 
     Raises:
-        ValueError: it is no such line.
+        ValueError: if the line is invalid.
     """
     if isinstance(line, bytes):
         line = line.decode()  # UnicodeDecodeError is a ValueError
@@ -73,7 +76,7 @@ def parse(line: str | bytes, now: float) -> Item:
 
 
 def _seconds(value):
-    """Seconds since 1970 of a number, an ISO or a mail's date."""
+    """Returns seconds since 1970 of a number, an ISO date or a mail's date."""
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
         try:
             return times.of_iso(value)
@@ -90,14 +93,14 @@ def _seconds(value):
 
 
 class Monitor:
-    """Counts the texts of a stream, each once, and gives alarms, each once.
+    """Counts each text of a stream once, and gives each alarm once.
 
     Args:
         rule: when a count is a surge.
-        state: what `state` was in an earlier process; None for none.
+        state: `state` of an earlier process; None: a new one.
 
     Attributes:
-        state: all that it knows, as JSON has it.
+        state: the complete state, as JSON values.
     """
 
     def __init__(self, rule: Rule, state: dict | None = None):
@@ -180,7 +183,7 @@ class Monitor:
         return any(key in seen.get(name, ()) for name in windows)
 
     def _forget(self, newest):
-        """Drops what is older than the baseline."""
+        """Drops everything older than the baseline."""
         for part in ("counts", "seen", "texts"):
             oldest = newest - (2 if part == "texts" else self.rule.baseline)
             kept = self.state[part]

@@ -1,4 +1,4 @@
-"""Plants surges into streams of test texts: delays, misses, false alarms."""
+"""Evaluates alarms: plants surges into streams of test texts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ import numpy as np
 
 from byol_tf.systems.finance_monitor.counting import Rule
 
-RATE = 1000  # texts an hour
-SIZES = (10, 20, 40, 80)  # negative texts of a surge, in an hour
+RATE = 1000  # texts per hour
+SIZES = (10, 20, 40, 80)  # negative texts per surge, within an hour
 WEEKS, HOURS = 4, 168
-SURGES = 40  # of each size
-TOPICS = 3  # that surges are planted in
+SURGES = 40  # surges per size
+TOPICS = 3  # number of topics with planted surges
 
 
 def judge(
@@ -21,17 +21,17 @@ def judge(
     truly: Sequence[bool],
     seed: int,
 ) -> dict:
-    """Figures of surges that are planted in shuffled streams.
+    """Measures delays, misses and false alarms in shuffled streams.
 
     Args:
         rule: when a count is a surge.
-        topics: of the test texts, as they are found.
-        negative: whether each is found to be negative.
-        truly: whether each is: a surge is of those.
-        seed: of the draws.
+        topics: predicted topics of the test texts.
+        negative: whether each is predicted to be negative.
+        truly: whether each is negative; surges are made from these.
+        seed: seed of the streams.
 
     Returns:
-        `delay`, median minutes; `missed`, a share; `false_alarms` a week; and
+        `delay`, median minutes; `missed`, a share; `false_alarms` per week; and
         `surges`, delay and misses by size.
     """
     draws = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def judge(
             hour = draws.integers(rule.warm_up, WEEKS * HOURS)
             before = counts[topic][max(0, hour - rule.baseline) : hour]
             planted = negative[draws.choice(pools[topic], size)]
-            # When negative texts come, in minutes of the hour.
+            # Times of negative texts, in minutes of the hour.
             times = draws.random(counts[topic][hour] + planted.sum()) * 60
             over = int(rule.limit(before.tolist()))
             found.append(np.sort(times)[over] if len(times) > over else np.nan)
@@ -57,7 +57,7 @@ def judge(
 
 
 def _stream(draws, topics, negative):
-    """Negative texts of each topic in each hour."""
+    """Returns the number of negative texts of each topic and hour."""
     counts = {t: np.zeros(WEEKS * HOURS, int) for t in np.unique(topics)}
     for hour in range(WEEKS * HOURS):
         drawn = draws.integers(len(topics), size=RATE)
@@ -69,13 +69,13 @@ def _stream(draws, topics, negative):
 
 
 def _pools(topics, truly):
-    """Places of truly negative texts, of the topics that have most."""
+    """Returns indices of truly negative texts, for the most frequent topics."""
     most = Counter(topics[truly].tolist()).most_common(TOPICS)
     return {t: np.nonzero(truly & (topics == t))[0] for t, _ in most}
 
 
 def _false_alarms(rule, counts):
-    """A week, of all topics together, in a stream without surges."""
+    """Returns alarms per week over all topics, in a stream without surges."""
     alarms, weeks = 0, (WEEKS * HOURS - rule.warm_up) / HOURS
     for series in counts.values():
         before = False

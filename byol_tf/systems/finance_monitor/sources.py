@@ -1,4 +1,4 @@
-"""Lines of standard input, a growing file, or a folder of such."""
+"""Lines from standard input, a growing file, or a folder of files."""
 
 import pathlib
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-# Lines that are there already are given at once, at most this many.
+# Largest number of existing lines in one batch.
 MOST = 256
 Lines = list[bytes]
 
@@ -15,14 +15,14 @@ Lines = list[bytes]
 def batches(
     source: str, places: dict[str, int], poll_s: float, once: bool
 ) -> Iterator[Lines]:
-    """Gives lines as they come; empty lists while none do.
+    """Yields lines as they come, and empty lists while none do.
 
     Args:
-        source: "-" for standard input, a file or a folder of `.jsonl` files.
-        places: bytes read of each file; kept up to date, so that a process
-            that is given them goes on where the last one ended.
-        poll_s: seconds between two looks at files.
-        once: whether to end where the files end.
+        source: "-" for standard input, a file, or a folder of `.jsonl` files.
+        places: bytes read per file; updated, so that a new process can continue
+            where the last one ended.
+        poll_s: seconds between two reads of the files.
+        once: whether to stop at the end of the files.
     """
     if source == "-":
         yield from ([line] for line in sys.stdin.buffer)
@@ -45,7 +45,7 @@ def _files(path):
 
 
 def _more(path, places):
-    """The next whole lines of a file."""
+    """Reads the next complete lines of a file."""
     name = str(path)
     if path.stat().st_size < places.get(name, 0):
         logging.warning("%s is shorter than before: read from its start", path)

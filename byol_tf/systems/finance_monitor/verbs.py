@@ -1,4 +1,4 @@
-"""What `byol_tf system finance_monitor VERB` does."""
+"""The verbs of `byol_tf system finance_monitor`."""
 
 import functools
 import importlib.resources
@@ -24,7 +24,7 @@ _PAGE_WINDOWS = 168
 
 
 def fit(config, data: str, run: str) -> None:
-    """Fits both heads, each to its own folder, and writes them."""
+    """Fits both classifiers, each to its own folder, and writes them."""
     folder, arrays = pathlib.Path(run), {}
     folder.mkdir(parents=True, exist_ok=True)
     encode = encoder_of(folder)
@@ -44,7 +44,7 @@ def fit(config, data: str, run: str) -> None:
 
 
 def evaluate(config, data: str, run: str) -> None:
-    """Judges both heads and the alarms on the test files."""
+    """Evaluates both classifiers and the alarms on the test files."""
     folder, result = pathlib.Path(run), {}
     fitted = _load(folder)
     for name, head in fitted.items():
@@ -69,9 +69,9 @@ def evaluate(config, data: str, run: str) -> None:
 def watch(
     config, data: str | None, run: str, input: str, once: bool, page: int | None
 ) -> None:
-    """Reads a stream, prints alarms as JSON lines, and keeps its state.
+    """Reads a stream, prints alarms as JSON lines, and saves the state.
 
-    With a page, it goes on to answer when the stream has ended.
+    With a page, the server keeps running after the stream has ended.
     """
     folder = pathlib.Path(run)
     fitted, kept = _load(folder), folder / STATE
@@ -100,7 +100,7 @@ def _watch(config, folder, fitted, monitor, source, once):
             continue
         for alarm in _take(config, fitted, monitor, lines):
             print(json.dumps(alarm, ensure_ascii=False), flush=True)
-        # As a whole: after a crash the last batch is read again, in full.
+        # Written atomically; after a crash the last batch is read again.
         write_text(folder / STATE, json.dumps(monitor.state))
     state = monitor.state
     print(
@@ -110,7 +110,7 @@ def _watch(config, folder, fitted, monitor, source, once):
 
 
 def _take(config, fitted, monitor, lines):
-    """Alarms of some lines."""
+    """Returns the alarms of some lines."""
     items = []
     for line in lines:
         try:
@@ -173,8 +173,8 @@ def _page(_):
 
 
 def _curves(monitor):
-    """Negative texts of each topic by window, and alarms, as JSON."""
-    counts = dict(monitor.state["counts"])  # the other thread adds to it
+    """Returns negative texts by topic and window, and alarms, as JSON."""
+    counts = dict(monitor.state["counts"])  # another thread adds to it
     windows = sorted(map(int, counts))[-_PAGE_WINDOWS:]
     topics = sorted({t for found in list(counts.values()) for t in list(found)})
     about = {

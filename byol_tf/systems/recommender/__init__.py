@@ -1,1 +1,1 @@
-"""From item texts and what users did to ranked lists."""
+"""Ranked lists from item texts and users' histories."""

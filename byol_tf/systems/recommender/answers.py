@@ -1,4 +1,4 @@
-"""Lists in words: for a user, for a history, or for everybody."""
+"""Ranked lists for a user, for a history, or for all users."""
 
 import dataclasses
 import pathlib
@@ -14,11 +14,11 @@ from byol_tf.files import whole_file
 from byol_tf.lines import printable, some
 from byol_tf.systems.recommender.mix import Item, Mix
 
-_BLOCK = 256  # users at a time
+_BLOCK = 256  # users per block
 
 
 class Found(NamedTuple):
-    """A list, best item first, and what is to be said with it."""
+    """A ranked list, best item first, and a note about it."""
 
     listed: list[Item]
     lines: list[str]
@@ -26,12 +26,12 @@ class Found(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """Asks a mix.
+    """Makes lists with a mix of methods.
 
     Attributes:
-        mix: of the shop as it is.
-        count: items of a list.
-        again: whether what a user has may be in it.
+        mix: the mix for the current shop.
+        count: items per list.
+        again: whether lists may hold items that the user already has.
     """
 
     mix: Mix
@@ -39,7 +39,7 @@ class Answers:
     again: bool = False
 
     def for_user(self, user: str, again: bool | None = None) -> Found:
-        """Lists items for a user; what is popular for one who is unknown."""
+        """Ranks items for a user; popular items for an unknown user."""
         users = self.mix.past.shop.users
         try:
             place = users.index(clean_id(user))
@@ -56,7 +56,7 @@ class Answers:
     def for_history(
         self, items: Sequence[str], again: bool | None = None
     ) -> Found:
-        """Lists items for somebody who took these; unknown ones are named."""
+        """Ranks items for a list of items; names unknown ones."""
         shop = self.mix.past.shop
         places = {item: place for place, item in enumerate(shop.items)}
         names = [clean_id(item) for item in items]
@@ -71,7 +71,7 @@ class Answers:
         return Found(found, lines)
 
     def of_users(self, users: np.ndarray, again: bool | None = None):
-        """Lists of items for users by their place in the shop."""
+        """Ranks items for users, given by their index in the shop."""
         matrix = self.mix.past.matrix
         return self._lists(lambda half_life: matrix(half_life)[users], again)
 
@@ -81,19 +81,19 @@ class Answers:
 
 
 def as_line(item: Item) -> str:
-    """An item for the terminal: "0042  red mug: since you took blue mug"."""
+    """Formats an item: "0042  red mug: since you took blue mug"."""
     because = " and ".join(map(printable, item.because))
     why = f"since you took {because}" if because else "popular now"
     return f"{printable(item.item)}  {printable(item.text)}: {why}"
 
 
 def write_lists(answers: Answers, path: pathlib.Path) -> int:
-    """Writes the lists of all users into a Parquet file, some at a time.
+    """Writes the lists of all users to a Parquet file, block by block.
 
-    Its columns are user, rank (from 1), item, score and because.
+    The columns are user, rank (from 1), item, score and because.
 
     Returns:
-        How many users there are.
+        The number of users.
     """
     arrow = require("pyarrow", "search")
     parquet = require("pyarrow.parquet", "search")

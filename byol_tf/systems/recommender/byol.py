@@ -1,4 +1,4 @@
-"""BYOL of histories as a method: neighbours in the encoder's vectors."""
+"""BYOL on histories as a method: user-kNN with the encoder's vectors."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ from byol_tf.systems.recommender.methods import (
 )
 
 NAME = "BYOL"
-_BLOCK = 1024  # histories that are encoded together
+_BLOCK = 1024  # histories encoded at once
 
 
 def of_encoder(encoder, items: Sequence[str]) -> Method:
-    """Scores as user-kNN does, with neighbours by the encoder's vectors.
+    """Makes user-kNN with neighbours by the encoder's vectors.
 
     Args:
-        encoder: of histories, see `runs.encoder.Encoder`.
+        encoder: encoder of histories, see `runs.encoder.Encoder`.
         items: ids of the shop's items.
     """
     keys = np.asarray(encoder.preprocessor.keys)

@@ -1,4 +1,4 @@
-"""Fits a recommender: settings and weights from held-out time, one table."""
+"""Fits a recommender: settings, weights and results from held-out periods."""
 
 import dataclasses
 import functools
@@ -25,18 +25,18 @@ MIX, COLD = "mix", "cold_recall@20"
 _GOAL = "ndcg@20"
 _NEAR = (3, 10, 30)
 _SHARES = (0.0, 0.3, 1.0, 3.0)
-_EVENTS = (0.1, 0.3, 1.0)  # weights of a kind that are tried
-_HIDDEN = 0.1  # of the items, as if they were new
+_EVENTS = (0.1, 0.3, 1.0)  # candidate weights of a kind of event
+_HIDDEN = 0.1  # share of the items hidden to act as new ones
 
 
 class Fitted(NamedTuple):
-    """A recommender and how good it is.
+    """A recommender and its test results.
 
     Attributes:
-        mix: fitted on everything.
-        table: by method `recall@20`, `ndcg@20`, `coverage`, `cold_recall@20`
-            in the test period.
-        lines: what was decided, a sentence each.
+        mix: fitted on all events.
+        table: by method `recall@20`, `ndcg@20`, `coverage`, `cold_recall@20` in
+            the test period.
+        lines: the choices made, one sentence each.
     """
 
     mix: Mix
@@ -52,15 +52,15 @@ def fit(
     seed: int = 0,
     say: Callable[[str], None] = print,
 ) -> Fitted:
-    """Tunes on a held-out period, judges on the test period, fits on all.
+    """Tunes on a held-out period, tests on the next one, then fits on all.
 
     Args:
         shop: all events.
-        vectors: unit rows of the items' texts, `[items, d]`.
-        methods: to be tuned, judged and mixed, `TEXTS` among them.
-        share: of the events, for each of the two periods.
-        seed: of the items that are hidden to stand for new ones.
-        say: takes a line as soon as something is known.
+        vectors: unit vectors of the items' texts, `[items, d]`.
+        methods: methods to tune, test and mix, `TEXTS` among them.
+        share: share of the events, for each of the two periods.
+        seed: seed of the items hidden to act as new ones.
+        say: called with a line as soon as something is known.
     """
     lines = []
     methods = _possible(shop, methods, lines)
@@ -87,12 +87,12 @@ def fit(
 
 
 def weigh(shop: Shop, share: float) -> Shop:
-    """Finds weights of the kinds of events, from the held-out period.
+    """Finds weights of the kinds of events on the held-out period.
 
-    One after the other, by how well item-kNN foretells with them.
+    Tries one kind after the other, by the accuracy of item-kNN.
 
     Args:
-        shop: with several kinds.
+        shop: shop with several kinds of events.
         share: see `fit`.
     """
     first, second = periods(shop, share)
@@ -115,7 +115,7 @@ def weigh(shop: Shop, share: float) -> Shop:
 
 
 def _possible(shop, methods, lines):
-    """Those methods that memory and what is installed allow."""
+    """Returns the methods that memory and installed packages allow."""
     left = {}
     square = min(len(shop.items), len(shop.users))
     if square > MOST_SQUARE:
@@ -131,7 +131,7 @@ def _possible(shop, methods, lines):
 
 
 def some_items(shop: Shop, seed: int = 0) -> np.ndarray:
-    """Hides a share of the items, and more of few: a list is 20 long."""
+    """Hides a share of the items; more if there are few, for lists of 20."""
     count = len(shop.items)
     hide = min(max(round(count * _HIDDEN), 5 * judging.SHOWN), count // 3)
     hidden = np.zeros(count, bool)
@@ -147,7 +147,7 @@ def _scorer(
 
 
 def _tuned(period, methods, say):
-    """The best setting of each method, and its scores."""
+    """Returns the best setting of each method, and its scores."""
     settings, scores = {}, {}
     for name, method in methods.items():
         states, best = {}, -1.0
@@ -164,7 +164,7 @@ def _tuned(period, methods, say):
 
 
 def _weighted(period, settings, scores) -> Plan:
-    """Weights of the mix, from the held-out period."""
+    """Finds the weights of the mix on the held-out period."""
     users = mixing.chosen_users(period, len(scores))
     parts = {
         name: np.concatenate(
@@ -191,7 +191,7 @@ def _mix_scorer(mix, period) -> judging.Scores:
 
 
 def _with_cold(period, vectors, methods, plan) -> Plan:
-    """The plan that finds most hidden items, from the held-out period."""
+    """Returns the plan that finds most hidden items in the held-out period."""
     mix = Mix(period.past, vectors, methods, plan)
     cold = np.flatnonzero(period.wanted[:, period.cold].getnnz(axis=1))
     if not len(cold):
@@ -222,23 +222,23 @@ def judged(
     methods: Mapping[str, Method],
     plan: Plan,
 ) -> tuple[dict[str, dict[str, float]], str]:
-    """Makes the rows of the table, in the test period.
+    """Makes the rows of the table, for the test period.
 
     Args:
         shop, vectors, methods: see `fit`.
-        second: place of the first event of the test period.
-        hidden_items: bool `[items]`, those that stand for new ones.
-        plan: of the mix.
+        second: index of the first event of the test period.
+        hidden_items: bool `[items]`, items hidden to act as new ones.
+        plan: plan of the mix.
 
     Returns:
-        The table, and a sentence on what it rests on.
+        The table, and a sentence about its data.
     """
     period = Period.of(shop, second, len(shop.time))
     hidden = Period.of(shop, second, len(shop.time), hidden_items)
     table = {}
     for name, method in methods.items():
         scorer = _fitted(method, period, plan.settings[name])
-        # Without events there is no score: such an item is never shown.
+        # Without events there is no score, so such an item is never listed.
         table[name] = judging.judge(scorer, period) | {COLD: 0.0}
     texts = _fitted(methods[TEXTS], hidden, plan.settings[TEXTS])
     table[TEXTS][COLD] = judging.judge_cold(texts, hidden)

@@ -1,4 +1,4 @@
-"""Recall, NDCG and coverage of ranked lists, the same way for every method."""
+"""Recall, NDCG and coverage of ranked lists, equal for every method."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,19 +7,20 @@ from scipy import sparse
 
 from byol_tf.systems.recommender.past import Period
 
-SHOWN = 20  # items of a list
+SHOWN = 20  # items per list
 _BLOCK = 256  # users at a time: 256 x items x 4 bytes of scores
 
-# From places in a period's users to scores [n, items].
+# From indices of a period's users to scores [n, items].
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
 def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
-    """Places of the best items, best first, int `[n, count]`.
+    """Returns indices of the best items, best first, int `[n, count]`.
 
     Args:
-        scores: `[n, items]`; changed: what is left out becomes -inf.
-        seen: `[n, items]` sparse, what is not to be shown; None for nothing.
+        scores: `[n, items]`; modified: excluded items become -inf.
+        seen: `[n, items]` sparse, items to exclude; None: none.
+        count: items per list.
     """
     if seen is not None:
         scores[seen.nonzero()] = -np.inf
@@ -30,22 +31,22 @@ def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
 
 
 def blocks(count: int) -> Iterator[np.ndarray]:
-    """Places of some users after the other, whose scores fit in memory."""
+    """Yields blocks of user indices whose scores fit into memory."""
     for start in range(0, count, _BLOCK):
         yield np.arange(start, min(start + _BLOCK, count))
 
 
 def hits(best: np.ndarray, wanted: sparse.csr_matrix) -> np.ndarray:
-    """Whether each shown item was taken, bool `[n, count]`."""
+    """Returns whether each listed item was taken, bool `[n, count]`."""
     return np.take_along_axis(wanted.toarray() > 0, best, 1)
 
 
 def ndcg(found: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Normalised discounted gain of each list.
+    """Computes the normalised discounted cumulative gain of each list.
 
     Args:
-        found: bool `[n, count]`, best place first.
-        total: int `[n]`, how many there were to be found.
+        found: bool `[n, count]`, best item first.
+        total: int `[n]`, number of items to find.
     """
     gain = 1 / np.log2(np.arange(2, found.shape[1] + 2))
     most = np.cumsum(gain)[np.minimum(total, found.shape[1]) - 1]
@@ -53,12 +54,12 @@ def ndcg(found: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def judge(scores: Scores, period: Period) -> dict[str, float]:
-    """Judges lists of `SHOWN` items that a user has not taken yet.
+    """Evaluates lists of `SHOWN` items that a user has not taken yet.
 
     Returns:
-        `recall@20`: the share of what was taken that is in the list,
-        `ndcg@20`, `coverage`: the share of items in any list; NaN for a
-        period without users.
+        `recall@20`: share of the taken items that are listed; `ndcg@20`;
+        `coverage`: share of all items that are in any list. NaN for a period
+        without users.
     """
     if not len(period.users):
         return dict.fromkeys(("recall@20", "ndcg@20", "coverage"), np.nan)
@@ -79,7 +80,7 @@ def judge(scores: Scores, period: Period) -> dict[str, float]:
 
 
 def judge_cold(scores: Scores, period: Period) -> float:
-    """Recall at 20 among the items alone that nobody had taken before."""
+    """Computes recall at 20 among only the items that nobody had taken."""
     cold = np.flatnonzero(period.cold)
     wanted = period.wanted[:, cold]
     rows = np.flatnonzero(wanted.getnnz(axis=1))

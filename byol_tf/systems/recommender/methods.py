@@ -1,7 +1,7 @@
-"""Ways to score items for histories: fitted in closed form, without draws.
+"""Methods that score items for histories, fitted in closed form.
 
-Each is fitted on a `Past`, and scores any histories `[n, items]`, also of
-users that it has not seen. All of them are fitted, tuned and judged alike.
+Each is fitted on a `Past` and scores any histories `[n, items]`, also of users
+it has not seen. All are fitted, tuned and evaluated the same way.
 """
 
 import itertools
@@ -16,22 +16,22 @@ from threadpoolctl import threadpool_limits
 from byol_tf.checks import require
 from byol_tf.systems.recommender.past import Past
 
-# Items, or users, up to which their square is inverted: 1.6 GB a matrix.
+# Largest square matrix to invert, items or users: 1.6 GB each.
 MOST_SQUARE = 20_000
-_BLOCK = 512  # rows of a product that is thinned out
+_BLOCK = 512  # rows per block of a product that is sparsified
 
 
 class Method(NamedTuple):
-    """A way to score.
+    """A method that scores items.
 
     Attributes:
         fit: from a `Past` and a setting to a state.
         score: from a state, histories `[n, items]` and the setting to dense
             float32 `[n, items]`.
-        settings: those that are tried.
+        settings: settings to try.
         fitted_by: names of the settings that the state depends on.
         square: whether it inverts a matrix of items by items, or of users by
-            users where there are fewer.
+            users if there are fewer.
     """
 
     fit: Callable[..., Any]
@@ -57,7 +57,7 @@ def _popular_scores(state, rows, **_):
 
 
 def unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Gives rows of length 1; empty ones stay empty."""
+    """Scales rows to length 1; empty rows stay empty."""
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     scale = 1 / np.where(length > 0, length, 1)
     return sparse.diags_array(np.float32(scale)).tocsr() @ rows
@@ -69,12 +69,13 @@ def nearest(
     count: int,
     same: bool = False,
 ) -> sparse.csr_matrix:
-    """Finds the cosines of each row with the `count` most similar of others.
+    """Returns cosines of each row with its `count` most similar others.
 
     Args:
         rows, others: `[n, d]` and `[m, d]`, sparse.
-        count: of neighbours kept.
-        same: whether `others` are the rows, which are not their own.
+        count: neighbours to keep.
+        same: whether `others` are the rows, so that a row is not its own
+            neighbour.
     """
     unit, turned = unit_rows(rows), unit_rows(others).T.tocsr()
     parts = []
@@ -114,7 +115,7 @@ def _users(past: Past, half_life, **_):
 def user_scores(
     near: sparse.csr_matrix, histories: sparse.csr_matrix, power: float
 ) -> np.ndarray:
-    """Scores items by histories of neighbours, weighted by cosine ** power."""
+    """Scores items by neighbours' histories, weighted by cosine ** power."""
     near = near.copy()
     near.data **= power
     return (near @ histories).toarray()
@@ -145,8 +146,8 @@ class _Ease(NamedTuple):
     """Ridge regression of each item on all others, by histories.
 
     With `inverse` of `histories @ histories.T + strength`, scores of rows are
-    `rows - (rows - (rows @ histories.T) @ inverse @ histories) / scale`: as
-    many rows and columns as users, not as items, are inverted.
+    `rows - (rows - (rows @ histories.T) @ inverse @ histories) / scale`. The
+    inverse is of size users by users instead of items by items.
 
     Attributes:
         histories: `[users, items]`, sparse.
@@ -167,7 +168,7 @@ def _ease(past: Past, strength, **_):
         np.fill_diagonal(weights, 0)
         return weights
     inverse = _inverse(rows @ rows.T, strength)
-    # Block by block: a dense row an item, or a user, of all would not fit.
+    # In blocks, since a dense matrix of all items or users would not fit.
     scale = [
         1 - np.asarray(part.multiply(part @ inverse).sum(axis=1)).ravel()
         for part in _parts(rows.T.tocsr())
@@ -197,9 +198,9 @@ def _ease_scores(state, rows, **_):
 
 
 def _als(past: Past, size, strength, alpha, **_):
-    """Factors by alternating least squares (Hu et al., 2008)."""
+    """Fits factors by alternating least squares (Hu et al., 2008)."""
     als = require("implicit.cpu.als", "recommender")
-    with threadpool_limits(1, "blas"):  # it has threads of its own
+    with threadpool_limits(1, "blas"):  # it uses its own threads
         model = als.AlternatingLeastSquares(
             int(size), regularization=strength, random_state=0
         )
@@ -223,10 +224,10 @@ def _als_scores(model, rows, alpha, **_):
 
 
 def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
-    """Scores by the likeness of an item's text to those of a history.
+    """Makes a method that scores by the similarity of item texts.
 
     Args:
-        vectors: unit rows of the items' texts, `[items, d]`.
+        vectors: unit vectors of the items' texts, `[items, d]`.
     """
     return Method(
         lambda past, **_: vectors,
@@ -236,7 +237,7 @@ def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
 
 
 def _grid(**choices: Sequence[float]) -> tuple[dict[str, float], ...]:
-    """All combinations of choices by name, the last one changing first."""
+    """Returns all combinations of choices by name, the last changing first."""
     names = list(choices)
     combinations = itertools.product(*choices.values())
     return tuple(dict(zip(names, one, strict=True)) for one in combinations)
@@ -244,7 +245,7 @@ def _grid(**choices: Sequence[float]) -> tuple[dict[str, float], ...]:
 
 POPULARITY, TEXTS, ALS = "popularity", "texts", "ALS"
 _RECENT = (0.0, 60.0)
-# By histories alone; `of_texts` stands beside them.
+# Methods on histories alone; `of_texts` is added for texts.
 METHODS = {
     POPULARITY: Method(
         _popular,

@@ -17,8 +17,8 @@ from byol_tf.systems.recommender.methods import (
 )
 from byol_tf.systems.recommender.past import Past
 
-_LITTLE = 1e-3  # weight of popularity where it has none: it breaks ties
-_LEAST = 0.02  # likeness below which an item is no reason
+_LITTLE = 1e-3  # weight of popularity at least, to break ties
+_LEAST = 0.02  # similarity below which an item is no reason
 
 # From a half-life in days to histories [n, items].
 Rows = Callable[[float], sparse.csr_matrix]
@@ -26,14 +26,14 @@ Rows = Callable[[float], sparse.csr_matrix]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What held-out time has taught, as JSON.
+    """Settings learned on held-out periods, as JSON values.
 
     Attributes:
         settings: by method.
-        weights: of the methods' standardised scores.
-        near: texts of how many items speak for one that nobody has taken.
-        share: weight of the text itself for such an item.
-        texts: run folder of the encoder of texts; "" for none.
+        weights: weights of the methods' standardised scores.
+        near: number of similar items used for an item that nobody has taken.
+        share: weight of the text's own score for such an item.
+        texts: run folder of the text encoder; "": none.
         events: weights of the kinds of events.
     """
 
@@ -46,13 +46,13 @@ class Plan:
 
 
 class Item(NamedTuple):
-    """An item of a list, in words.
+    """An item of a list.
 
     Attributes:
         item: its id.
         text: its text, "" for none.
-        score: that it is ranked by.
-        because: names of items of the user's own history that speak for it.
+        score: the score it is ranked by.
+        because: names of similar items in the user's own history.
     """
 
     item: str
@@ -65,11 +65,12 @@ class Mix:
     """Scores all items of a shop for histories.
 
     Args:
-        past: what is known now.
-        vectors: unit rows of the items' texts, `[items, d]`.
+        past: the known events.
+        vectors: unit vectors of the items' texts, `[items, d]`.
         methods: by name, popularity and texts among them.
-        plan: how they are set and weighted.
-        states: of methods, fitted on `past` before; others are fitted now.
+        plan: settings and weights.
+        states: states of methods already fitted on `past`; others are fitted
+            now.
     """
 
     def __init__(
@@ -95,11 +96,11 @@ class Mix:
         }
 
     def scores(self, rows: Rows) -> np.ndarray:
-        """Scores float32 `[n, items]`; cold items by their texts."""
+        """Scores items, float32 `[n, items]`; cold items by their texts."""
         return self.carried(*self.parts(rows))
 
     def parts(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """The weighted sum of all methods' scores, and that of texts alone."""
+        """Returns the weighted sum of all scores, and scores by texts alone."""
         parts = {}
         for name, method in self.methods.items():
             setting = self.plan.settings[name]
@@ -111,7 +112,7 @@ class Mix:
         return mixing.weighted(parts, weights), parts[TEXTS]
 
     def carried(self, mixed: np.ndarray, by_text: np.ndarray) -> np.ndarray:
-        """Carries scores over to cold items."""
+        """Fills in scores of cold items from similar items."""
         warm = self.past.warm
         return mixed @ self._imputed + self.plan.share * by_text * ~warm
 
@@ -121,7 +122,7 @@ class Mix:
 
     @functools.cached_property
     def _columns(self):
-        """Who took each item: unit rows `[items, users]`."""
+        """Returns the users of each item: unit rows `[items, users]`."""
         return unit_rows(self.past.matrix().T.tocsr())
 
     def lists(
@@ -131,8 +132,8 @@ class Mix:
 
         Args:
             rows: histories.
-            count: items of a list.
-            again: whether items of the history itself may be in it.
+            count: items per list.
+            again: whether items of the history itself may be listed.
         """
         plain, scores = rows(0.0), self.scores(rows)
         best = judging.top(scores, None if again else plain, count)
@@ -154,14 +155,14 @@ class Mix:
         return Item(shop.items[place], shop.texts[place], float(score), names)
 
     def _reasons(self, own, places) -> Sequence[tuple[int, ...]]:
-        """For each place the two items of a history that are most like it."""
+        """Finds for each item the two most similar items of the history."""
         if not len(own) or not len(places):
             return [()] * len(places)
         alike = sum(
             (vectors[places] @ vectors[own].T).toarray()
             for vectors in (self._columns, self.vectors)
         )
-        alike[np.equal.outer(places, own)] = 0  # bought again: no reason
+        alike[np.equal.outer(places, own)] = 0  # the item itself is no reason
         best = np.argsort(-alike, axis=1, kind="stable")[:, :2]
         return [
             tuple(int(own[n]) for n in row if values[n] > _LEAST)

@@ -1,4 +1,4 @@
-"""The mix: scores of several methods, weighted by what held-out time says."""
+"""Weights of several methods' scores, chosen on a held-out period."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,14 @@ import numpy as np
 from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.past import Period
 
-# Weights. No method outweighs the others by far: that would hold for one
-# period, and the next one differs.
+# Candidate weights. None is extreme, since that would overfit one period.
 TRIED = (0.0, 0.25, 0.5, 1.0)
 _ROUNDS = 2
-_BYTES = 2**30  # of all methods' scores, for the users that weights rest on
+_BYTES = 2**30  # of all methods' scores, for the users that choose the weights
 
 
 def standard(scores: np.ndarray, warm: np.ndarray) -> np.ndarray:
-    """Scores of each user with mean 0 and deviation 1 over the warm items.
+    """Standardises each user's scores over the warm items.
 
     Args:
         scores: `[n, items]`.
@@ -30,7 +29,7 @@ def standard(scores: np.ndarray, warm: np.ndarray) -> np.ndarray:
 def weighted(
     scores: Mapping[str, np.ndarray], weights: Mapping[str, float]
 ) -> np.ndarray:
-    """Sums standardised scores by weight."""
+    """Returns the weighted sum of standardised scores."""
     return sum(
         np.float32(weight) * scores[name]
         for name, weight in weights.items()
@@ -39,7 +38,7 @@ def weighted(
 
 
 def chosen_users(period: Period, methods: int) -> np.ndarray:
-    """Places of the users that weights rest on: all, or as many as fit."""
+    """Returns indices of the users that choose the weights, as many as fit."""
     size = methods * period.past.shape[1] * 4
     most = max(50, _BYTES // size)
     count = len(period.users)
@@ -49,7 +48,7 @@ def chosen_users(period: Period, methods: int) -> np.ndarray:
 def learn(
     scores: Mapping[str, np.ndarray], wanted, seen
 ) -> tuple[dict[str, float], float]:
-    """Finds weights one after the other that raise NDCG.
+    """Finds weights that raise NDCG, one method after the other.
 
     Args:
         scores: standardised, `[n, items]` by method.

@@ -1,4 +1,4 @@
-"""What a recommender is put together from: texts, methods, encoders."""
+"""Assembles the parts of a recommender: texts, methods, encoders."""
 
 import dataclasses
 import pathlib
@@ -25,7 +25,7 @@ class Parts:
     """Vectors of texts, and all methods.
 
     Attributes:
-        vectors: unit rows of the items' texts, `[items, d]`.
+        vectors: unit vectors of the items' texts, `[items, d]`.
         methods: by name.
     """
 
@@ -39,13 +39,13 @@ def parts_of(
     texts_run: str = "",
     wanted: Collection[str] | None = None,
 ) -> Parts:
-    """Puts methods together for a shop.
+    """Assembles methods for a shop.
 
     Args:
-        shop: whose items they score.
+        shop: the shop.
         run: folder that may have an encoder of histories.
-        texts_run: folder with an encoder of texts; "" for none.
-        wanted: names of the methods that are needed; None for all.
+        texts_run: folder with an encoder of texts; "": none.
+        wanted: names of the methods needed; None: all.
     """
     vectors = texts.tfidf(shop.texts)
     methods = {**METHODS, TEXTS: of_texts(vectors)}

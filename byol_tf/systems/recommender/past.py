@@ -1,4 +1,4 @@
-"""Histories as sparse matrices, and the periods that time is cut into."""
+"""Histories as sparse matrices, and the split of time into periods."""
 
 import dataclasses
 import functools
@@ -13,13 +13,13 @@ DAY = 86400.0
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Past:
-    """What happened in a shop before some moment.
+    """The events of a shop before some moment.
 
     Attributes:
-        shop: all of it.
-        until: place of the first event that is not known yet.
-        hidden: bool `[items]`, items whose events are not known either; None
-            for none.
+        shop: the whole shop.
+        until: index of the first event that is not known yet.
+        hidden: bool `[items]`, items whose events are not known either; None:
+            none.
     """
 
     shop: Shop
@@ -28,18 +28,18 @@ class Past:
 
     @property
     def now(self) -> float:
-        """Seconds since 1970 of the newest event known."""
+        """Time of the newest known event, in seconds since 1970."""
         return float(self.shop.time[self.until - 1])
 
     @functools.lru_cache(4)  # noqa: B019 as long-lived as its shop
     def matrix(self, half_life: float = 0.0) -> sparse.csr_matrix:
-        """Histories, float32 `[users, items]`, each pair once.
+        """Returns histories, float32 `[users, items]`, each pair once.
 
         Args:
-            half_life: days after which an event counts half; 0 for never.
+            half_life: days after which an event counts half; 0: no decay.
         """
         shop, known = self.shop, self._known
-        # How many or how well liked: a history is no stronger for it.
+        # Quantities and ratings above 1 do not make a history stronger.
         weight = np.minimum(shop.weight[known], 1)
         if half_life:
             age = (self.now - shop.time[known]) / DAY
@@ -48,7 +48,7 @@ class Past:
 
     @functools.cached_property
     def confidence(self) -> sparse.csr_matrix:
-        """Weights of the pairs that `matrix` has, summed: how sure they are."""
+        """Returns summed weights of the pairs in `matrix`: their confidence."""
         shop, known = self.shop, self._known
         pairs = shop.user[known], shop.item[known]
         return sparse.csr_matrix(
@@ -64,7 +64,7 @@ class Past:
 
     @functools.cached_property
     def warm(self) -> np.ndarray:
-        """Whether anybody took an item, bool `[items]`."""
+        """Returns whether anybody took an item, bool `[items]`."""
         return self.matrix().getnnz(axis=0) > 0
 
     @property
@@ -73,7 +73,7 @@ class Past:
 
 
 def strongest(user, item, weight, shape) -> sparse.csr_matrix:
-    """Makes a matrix of pairs, each with the largest of its weights."""
+    """Makes a sparse matrix of pairs, each with its largest weight."""
     order = np.argsort(weight, kind="stable")[::-1]
     key = user[order].astype(np.int64) * shape[1] + item[order]
     _, first = np.unique(key, return_index=True)
@@ -84,13 +84,14 @@ def strongest(user, item, weight, shape) -> sparse.csr_matrix:
 
 
 def periods(shop: Shop, share: float) -> tuple[int, int]:
-    """Cuts time into training, held-out and test, by moments.
+    """Splits time into training, held-out and test periods.
 
     Args:
-        share: of all events, for each of the last two.
+        shop: the shop.
+        share: share of all events, for each of the last two periods.
 
     Returns:
-        Places of the first events of the held-out period and of the test.
+        Indices of the first events of the held-out and of the test period.
     """
     count = len(shop.time)
     places = [round(count * (1 - part * share)) for part in (2, 1)]
@@ -103,12 +104,12 @@ def periods(shop: Shop, share: float) -> tuple[int, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Period:
-    """What is to be foretold, and from what.
+    """Events to predict, and what to predict them from.
 
     Attributes:
-        past: what is known.
-        users: int `[n]`, those with a history who did something new.
-        wanted: bool-like `[n, items]`, what they took that they had not.
+        past: the known events.
+        users: int `[n]`, users with a history who took something new.
+        wanted: bool-like `[n, items]`, the new items they took.
         cold: bool `[items]`, items that nobody had taken before.
     """
 
@@ -126,11 +127,11 @@ class Period:
         hidden: np.ndarray | None = None,
         most: int = 3000,
     ) -> "Period":
-        """The events `start` to `end`, foretold from those before.
+        """Makes a period: events `start` to `end`, predicted from those before.
 
         Args:
             hidden: see `Past`.
-            most: users, taken at equal distances where there are more.
+            most: largest number of users, evenly spaced.
         """
         past = Past(shop, start, hidden)
         seen = past.matrix()
@@ -146,5 +147,5 @@ class Period:
         return cls(past, users, new[users], ~past.warm)
 
     def rows(self, half_life: float = 0.0) -> sparse.csr_matrix:
-        """Histories of the users, see `Past.matrix`."""
+        """Returns histories of the users, see `Past.matrix`."""
         return self.past.matrix(half_life)[self.users]

@@ -1,7 +1,7 @@
-"""What a fit decided, in a run folder, without anybody's history.
+"""Saves a fitted plan in a run folder, without anybody's history.
 
-Methods are fitted anew on the shop's files each time, which know new items and
-users, by the settings and weights that were found.
+Methods are fitted again on the shop's current files each time, with the saved
+settings and weights, so that they know new items and users.
 """
 
 import dataclasses
@@ -28,15 +28,15 @@ def save(plan: Plan, run: pathlib.Path) -> None:
 def load(
     data: str, run: pathlib.Path, kinds: Mapping[str, float] = KINDS
 ) -> Mix:
-    """Reads a recommender, and the shop as it is now.
+    """Loads a recommender for the current files of a shop.
 
     Args:
         data: folder of the shop.
-        run: that `save` wrote to.
+        run: folder that `save` wrote to.
         kinds: see `read_shop`.
 
     Raises:
-        ValueError: there is no recommender, or the shop cannot be read.
+        ValueError: if there is no recommender, or the shop cannot be read.
     """
     path = pathlib.Path(run) / _PLAN
     if not path.is_file():

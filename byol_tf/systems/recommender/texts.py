@@ -1,4 +1,4 @@
-"""Vectors of item texts, and what they say of items that nobody has taken."""
+"""Vectors of item texts, and scores for items without history."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from byol_tf.systems.recommender.methods import nearest
 
 
 def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
-    """Unit rows of TF-IDF; zeros where there is no word."""
+    """Computes unit TF-IDF vectors; zeros for texts without words."""
     try:
         return Tfidf().fit(texts).rows(texts)
     except ValueError:
@@ -20,17 +20,17 @@ def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
 def imputed(
     vectors: sparse.csr_matrix, warm: np.ndarray, count: int
 ) -> sparse.csr_matrix:
-    """Weights that carry scores over to items without history.
+    """Returns weights that carry scores over to items without history.
 
     Args:
-        vectors: unit rows of the items' texts, `[items, d]`.
-        warm: bool `[items]`, those with scores of their own.
-        count: of the most similar warm items.
+        vectors: unit vectors of the items' texts, `[items, d]`.
+        warm: bool `[items]`, items with their own scores.
+        count: number of most similar warm items.
 
     Returns:
-        `[items, items]`: a warm item keeps its score; the score of another
-        is the mean of its neighbours' by similarity, times the similarity
-        of the nearest: one without a near text gets little.
+        `[items, items]`: a warm item keeps its score. Another item gets the
+        mean over its neighbours, weighted by similarity, times the similarity
+        of the nearest one, so that an item without a similar text gets little.
     """
     known, cold = np.flatnonzero(warm), np.flatnonzero(~warm)
     turned = sparse.diags_array(warm.astype(np.float32)).tolil()

@@ -1,4 +1,4 @@
-"""What `byol_tf system recommender VERB` does."""
+"""The verbs of `byol_tf system recommender`."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ _COLUMNS = ("recall@20", "ndcg@20", "coverage", fitting.COLD)
 
 
 def fit(config, data: str, run: str) -> None:
-    """Tunes, judges and fits on a shop, and writes all into a run folder."""
+    """Tunes, tests and fits on a shop; writes the results into a run folder."""
     folder = pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
     shop = read_shop(data, kinds=dict(config.events))
@@ -52,7 +52,7 @@ def fit(config, data: str, run: str) -> None:
 
 
 def evaluate(config, data: str, run: str) -> None:
-    """Judges again on the newest events, by the settings that were found."""
+    """Tests again on the newest events, with the saved settings."""
     mix = store.load(data, run, dict(config.events))
     plan, shop = mix.plan, mix.past.shop
     parts = parts_of(shop, run, plan.texts)
@@ -69,15 +69,15 @@ def evaluate(config, data: str, run: str) -> None:
 def recommend(
     config, data: str | None, run: str, text: str | None, history, out
 ) -> None:
-    """Lists items for a user, for a history, or for all users.
+    """Ranks items for a user, for a history, or for all users.
 
     Args:
         config: see `configs/recommender.py`.
         data: folder of the shop.
         run: folder of the recommender.
-        text: id of a user; None for the history, or for all users.
-        history: ids of items with commas between; None for none.
-        out: Parquet file of all users' lists; None for one in the run folder.
+        text: id of a user; None: use `history`, or all users.
+        history: ids of items, separated by commas; None: none.
+        out: Parquet file for all users' lists; None: in the run folder.
     """
     asked = _asked(config, data, run)
     if text is None and history is None:

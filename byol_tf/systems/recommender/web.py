@@ -1,4 +1,4 @@
-"""The recommender as routes of the server."""
+"""HTTP routes of the recommender."""
 
 import json
 from collections.abc import Callable
@@ -15,13 +15,13 @@ _BODY = (
 
 
 class Desk(desk.Desk):
-    """Answers from the shop's files as they were when they were last read."""
+    """Answers from the shop's files as last read."""
 
     def recommend(self, body: bytes) -> desk.Reply:
-        """Lists items for a user or a history.
+        """Ranks items for a user or a history.
 
         Raises:
-            ValueError: the body is another.
+            ValueError: if the body is invalid.
         """
         try:
             asked = json.loads(body)
