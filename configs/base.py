@@ -163,7 +163,8 @@ def get_config() -> ml_collections.ConfigDict:
     # Initial weights. imagenet: for efficientnet_lite0 (installed as a package,
     # no download) or applications/<name> (downloaded by Keras). A .keras file,
     # run folder, checkpoint folder or official checkpoint: its encoder replaces
-    # the fields above. "": random.
+    # the fields above. lsa: for bag, the main directions of the TF-IDF vectors
+    # of the training texts. "": random.
     encoder.weights = ""
     # Layers to freeze, by name or prefix: stem,stage1. batch_norms: keep the
     # batch statistics of encoder.weights.

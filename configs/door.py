@@ -98,7 +98,7 @@ def check_weights(config, workdir: str) -> None:
     weights = config.encoder.weights if config else ""
     kept = pathlib.Path(workdir) / "start.keras"
     given = os.path.exists(os.path.expanduser(weights))
-    named = weights in ("", words.PUBLISHED)
+    named = weights in ("", *words.NAMED)
     if not named and not given and not kept.is_file():
         raise ValueError(
             f"encoder.weights={weights}: there is no such file or folder"

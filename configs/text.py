@@ -6,11 +6,19 @@ TEXTS is a folder with `train.csv` and optionally `test.csv`, with a column
 `text` and optionally `label`; a table (CSV, TSV, JSON lines, Parquet); a file
 of lines; or a folder of text files.
 
-The encoder starts as a projection of TF-IDF, and TF-IDF itself does as well. On
-BANKING77, 10-NN reaches 85.3 with TF-IDF, 84.6 with the projection and 84.5
-after these epochs; logistic regression with 10 labels per class reaches 68.9
-with the projection and 71.6 after training. Every table has a row for TF-IDF;
-use it where it wins.
+The encoder starts as the projection of TF-IDF on its main directions (LSA,
+which takes seconds), and most of what it reaches comes from there. On a
+held-out quarter of the training texts, in percent, by 10-NN and by logistic
+regression with 5 and 10 labels per class (seed 0, five draws of the labels):
+
+                         BANKING77            CLINC150
+    TF-IDF               84.1   -     -       89.4   -     -
+    random projection    82.9  56.6  67.8     88.2  70.9  78.7
+    LSA, the start       83.3  63.9  73.3     89.2  76.6  82.4
+    after these epochs   83.6  64.6  73.8     89.4  77.2  83.1
+
+With a learning rate of 5e-3 training ends at 72.5 and 82.8 with 10 labels.
+Every table has a row for TF-IDF; use it where it wins.
 """
 
 from configs import base
@@ -27,6 +35,7 @@ def get_config():
     config.data.test_split = ""
 
     config.encoder.name = "bag"
+    config.encoder.weights = "lsa"
 
     config.heads.hidden_size = 512
     config.heads.projection_size = 128
@@ -39,7 +48,7 @@ def get_config():
 
     config.optimizer.name = "adamw"
     config.optimizer.lr_rule = "sqrt"
-    config.optimizer.base_lr = 5e-3
+    config.optimizer.base_lr = 1e-3
     config.optimizer.weight_decay = 0.0
     config.optimizer.warmup_epochs = 0.3
 

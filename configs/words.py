@@ -11,7 +11,8 @@ TASKS = ("classification", "multilabel", "regression", "detection")
 TASKS += ("keypoints", "transcription")
 ENCODERS = ("auto", "efficientnet_lite0", "resnet18", "resnet20", "resnet200")
 ENCODERS += ("resnet34", "resnet50", "slim")
-PUBLISHED = "imagenet"  # value of `encoder.weights` that is not a file
+# Values of `encoder.weights` that are not files.
+NAMED = ("imagenet", "lsa")
 # Names of sub-folders that are splits; upper or lower case.
 SPLITS = {
     "train": ("train", "training"),

@@ -249,10 +249,19 @@ class Modality(Protocol):
         section,
         preprocessor: keras.layers.Layer,
         row_shape: Sequence[int | None],
+        examples: Examples | None = None,
     ) -> keras.Model:
-        """Makes an encoder with published weights: `encoder.weights=imagenet`.
+        """Makes an encoder with weights that are known by a name.
 
-        It is a functional model.
+        Those are published ones, `encoder.weights=imagenet`, or ones that
+        follow from the training examples without any training, `lsa`. It is a
+        functional model.
+
+        Args:
+            section: of the run.
+            preprocessor: see `fit`.
+            row_shape: of a row.
+            examples: of training, for weights that follow from them.
 
         Raises:
             ValueError: if `section.encoder.name` has no such weights, or they

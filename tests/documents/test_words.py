@@ -9,7 +9,7 @@ from byol_tf.data.sources import LABELS, SOURCES
 from byol_tf.data.store import CACHES
 from byol_tf.distribute.strategy import STRATEGIES
 from byol_tf.jobs.pretrain.methods import METHODS, TAU_SCHEDULES
-from byol_tf.jobs.pretrain.start import PUBLISHED
+from byol_tf.jobs.pretrain.start import NAMED
 from byol_tf.modalities.image import efficientnet_lite, geometry, resnet
 from byol_tf.modalities.image.plan import AUTO
 from byol_tf.optim.scaling_rules import RULES
@@ -46,8 +46,8 @@ def test_encoders_and_tasks_are_those_of_the_package():
     assert set(words.ENCODERS) == known and set(words.TASKS) == set(TASKS)
 
 
-def test_splits_and_published_weights_are_those_of_the_package():
-    assert words.SPLITS == SPLITS and words.PUBLISHED == PUBLISHED
+def test_splits_and_named_weights_are_those_of_the_package():
+    assert words.SPLITS == SPLITS and words.NAMED == NAMED
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ class Signals:
     def plan(self, section, examples, accelerator):
         return {}, []
 
-    def pretrained(self, section, preprocessor, row_shape):
+    def pretrained(self, section, preprocessor, row_shape, examples=None):
         raise ValueError("there are no published weights of signals")
 
     def levels(self, model):

@@ -140,15 +140,13 @@ def pretraining(
     def make_encoder(of):
         return modality.encoder(of, fitted, train.row_shape)
 
-    def published(of):
-        return modality.pretrained(of, fitted, train.row_shape)
+    def named(of):
+        return modality.pretrained(of, fitted, train.row_shape, train)
 
     with distribution.strategy.scope():
         model = objective_builders.make_model(
             config,
-            starting_encoder(
-                config, workdir, make_encoder, official, published
-            ),
+            starting_encoder(config, workdir, make_encoder, official, named),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,

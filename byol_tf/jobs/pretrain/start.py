@@ -21,7 +21,8 @@ from byol_tf.training.checkpoints import (
 )
 
 BATCH_NORMS = "batch_norms"  # of `encoder.freeze`: all of them
-PUBLISHED = "imagenet"  # of `encoder.weights`: those of the modality
+# Of `encoder.weights`: those of the modality, see `Modality.pretrained`.
+NAMED = ("imagenet", "lsa")
 KEPT = "start.keras"  # in the run folder, so that it can go on without the file
 
 
@@ -30,7 +31,7 @@ def starting_encoder(
     workdir,
     make: Callable[[object], keras.Model],
     official: Callable[[pathlib.Path], keras.Model] | None = None,
-    published: Callable[[object], keras.Model] | None = None,
+    named: Callable[[object], keras.Model] | None = None,
 ) -> keras.Model:
     """Gives the encoder that `config.encoder` names, some layers frozen.
 
@@ -40,9 +41,8 @@ def starting_encoder(
         make: makes a random encoder for the rows of this run, of a
             configuration.
         official: reads an official checkpoint; None where that is not known.
-        published: makes the encoder with the published weights that
-            `encoder.weights=imagenet` stands for, see `Modality.pretrained`;
-            functional.
+        named: makes the encoder with the weights that one of `NAMED` stands
+            for, see `Modality.pretrained`; functional.
 
     Raises:
         ValueError: in one line, if the weights cannot be read, do not fit the
@@ -52,8 +52,8 @@ def starting_encoder(
     if section.weights:
         kept = pathlib.Path(workdir) / KEPT
         given = pathlib.Path(os.path.expanduser(section.weights))
-        if section.weights == PUBLISHED and published and not kept.is_file():
-            model = to_fast(published(config))
+        if section.weights in NAMED and named and not kept.is_file():
+            model = to_fast(named(config))
         else:
             source = kept if kept.is_file() else given
             model = _read(source, config, make, official)

@@ -142,7 +142,7 @@ class AudioModality:
             dtype_policy(section.precision),
         )
 
-    def pretrained(self, section, preprocessor, row_shape):
+    def pretrained(self, section, preprocessor, row_shape, examples=None):
         raise ValueError("there are no published weights of encoders of sounds")
 
     def raw(self, preprocessor, sizes) -> Raw:

@@ -111,7 +111,7 @@ class HistoryModality:
         outputs = keras.layers.Activation("linear", dtype="float32")(x)
         return keras.Model(inputs, outputs, name="encoder")
 
-    def pretrained(self, section, preprocessor, row_shape):
+    def pretrained(self, section, preprocessor, row_shape, examples=None):
         raise ValueError("there are no published encoders of histories")
 
     def levels(self, model):

@@ -151,8 +151,15 @@ class ImageModality:
                 name, input_shape, stem=options.stem, dtype=dtype, **overrides
             )
 
-    def pretrained(self, section, preprocessor, row_shape) -> keras.Model:
-        name = section.encoder.name
+    def pretrained(
+        self, section, preprocessor, row_shape, examples=None
+    ) -> keras.Model:
+        name, weights = section.encoder.name, section.encoder.weights
+        if weights != "imagenet":
+            raise ValueError(
+                "weights of encoders of images are encoder.weights=imagenet, "
+                f"or a file. Received: {weights!r}"
+            )
         applications = name.startswith("applications/")
         if name != efficientnet_lite.NAME and not applications:
             raise ValueError(

@@ -1,8 +1,9 @@
 """Encoders of texts: a bag of features, and a small transformer.
 
-`bag` projects TF-IDF vectors by a matrix of random directions, so that the
-cosines of its vectors begin as nearly those of TF-IDF, and training improves
-them. `text_small` and `text_base` are transformers over words.
+`bag` projects TF-IDF vectors by a matrix of random directions, or of those of
+`lsa`, so that the cosines of its vectors begin as nearly those of TF-IDF, and
+training improves them. `text_small` and `text_base` are transformers over
+words.
 """
 
 from collections.abc import Sequence

@@ -21,6 +21,7 @@ from byol_tf.modalities.text.decode import (
     text_of,
 )
 from byol_tf.modalities.text.layer import Tokens
+from byol_tf.modalities.text.lsa import directions
 from byol_tf.modalities.text.pictures import stripes, written
 from byol_tf.modalities.text.tokens import MASKS, PAIR
 from byol_tf.modalities.text.views import TextViews, TrainView
@@ -29,7 +30,9 @@ from byol_tf.reports.grids import views_grid
 from byol_tf.runtime import dtype_policy
 
 NAME = "text"  # of a row
+LSA = "lsa"  # of `encoder.weights`
 COUNTED = 200_000  # texts that a vocabulary is learned of, at most
+DECOMPOSED = 20_000  # texts that LSA is made of, at most
 
 
 class TextModality:
@@ -68,7 +71,7 @@ class TextModality:
             words = check_integer("words", options.words, 0)
             most = check_integer("vocabulary", options.vocabulary, 1)
         mask = _mask(section)
-        found = learn(_texts(examples), most, mask)
+        found = learn(_texts(examples, COUNTED), most, mask)
         words = words or found.words
         logging.info(
             "Vocabulary: %d features of %d texts; %d words of a text are "
@@ -107,8 +110,22 @@ class TextModality:
             dtype_policy(section.precision),
         )
 
-    def pretrained(self, section, preprocessor, row_shape):
-        raise ValueError("there are no published weights of encoders of texts")
+    def pretrained(self, section, preprocessor, row_shape, examples=None):
+        """Makes the bag whose projection is that of LSA: `weights=lsa`."""
+        name, weights = section.encoder.name, section.encoder.weights
+        if weights != LSA or name != encoder.BAG:
+            raise ValueError(
+                f"there are no weights {weights!r} of the encoder {name!r} of "
+                f"texts, only {LSA!r} of {encoder.BAG!r}; to begin with random "
+                "ones, set --config.encoder.weights="
+            )
+        model = self.encoder(section, preprocessor, row_shape)
+        (projection,) = model.trainable_variables
+        texts = _texts(examples, DECOMPOSED)
+        projection.assign(
+            directions(preprocessor, texts, projection.shape[1], section.seed)
+        )
+        return model
 
     def raw(self, preprocessor, sizes) -> Raw:
         vectors = keras.Input((preprocessor.size,))
@@ -139,10 +156,10 @@ def _mask(section):
     return tuple(section.data.mask)
 
 
-def _texts(examples) -> Iterator[str]:
-    """Texts at equal distances."""
+def _texts(examples, most) -> Iterator[str]:
+    """At most so many texts, at equal distances."""
     count = examples.num_examples
-    chosen = np.linspace(0, count - 1, min(count, COUNTED)).round()
+    chosen = np.linspace(0, count - 1, min(count, most)).round()
     for row in examples.readable_rows(np.unique(chosen.astype(int))):
         yield examples.read(row)[NAME].item().decode()
 

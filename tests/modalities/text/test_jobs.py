@@ -33,6 +33,7 @@ SMALL = {
     "modality": "text",
     "data.source": "folder",
     "encoder.name": "bag",
+    "encoder.weights": "lsa",
     "encoder.widths": (16,),
 }
 
@@ -95,7 +96,9 @@ def test_it_is_evaluated_beside_tf_idf(folder):
     )
     job.run(folder / "run")
     text = (folder / "run" / "eval_linear.json").read_text()
-    assert "TF-IDF" in text and json.loads(text)["settings"]["unit"]
+    assert json.loads(text)["settings"]["unit"]
+    for name in ("TF-IDF", "random encoder", "as it came (lsa)"):
+        assert name in text
 
 
 @pytest.fixture(scope="module")
