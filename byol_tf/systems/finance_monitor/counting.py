@@ -148,7 +148,7 @@ class Monitor:
         return self._alarm(item, topic, window, texts)
 
     def negatives(self, topic: str, window: int) -> list[int]:
-        """Counts of the windows before one; gaps of the stream are no zeros."""
+        """Returns counts of earlier windows, leaving out gaps of the stream."""
         counts, first = self.state["counts"], window - self.rule.baseline
         return [
             found.get(topic, (0, 0))[1]
@@ -177,7 +177,7 @@ class Monitor:
         return alarm
 
     def _is_known(self, key, window, named):
-        """Whether a text came before; one without an id: in its window."""
+        """Returns whether a text came before; without id in the same window."""
         seen = self.state["seen"]
         windows = seen if named else [window]
         return any(key in seen.get(name, ()) for name in windows)

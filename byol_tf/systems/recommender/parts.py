@@ -67,7 +67,7 @@ def _histories(run):
 
 
 def _encoded(run, some: Sequence[str]) -> np.ndarray:
-    """Unit rows of texts by a run's encoder; zeros of empty ones."""
+    """Returns unit vectors of texts by a run's encoder; zeros if empty."""
     encode = encoder_of(pathlib.Path(run))
     if encode is None:
         raise ValueError(
