@@ -37,7 +37,9 @@ def get_config() -> ml_collections.ConfigDict:
     # of 1024 on ImageNet, without weight decay. The rates here are for a batch
     # of 256 and scale linearly; small images and new heads need larger ones.
     config.learning_rates = (0.4, 0.1, 0.025)  # of the encoder
-    config.head_learning_rates = (6.4, 1.6, 0.4, 0.1)  # frozen encoder
+    # On the frozen encoder. Rates of a head fall with the mean squared norm of
+    # its vectors where that is above 256, as the largest stable rate does.
+    config.head_learning_rates = (6.4, 1.6, 0.4, 0.1)
     config.weight_decays = (0.0,)  # in the gradient; decoupled for adamw
     config.head_rate = 1.0  # learning rate of the head / of the encoder
     config.optimizer = optimizer = ml_collections.ConfigDict()

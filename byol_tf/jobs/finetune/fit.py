@@ -149,6 +149,7 @@ def fit(
     rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
     best, best_step, looks, weights = {}, 0, 0, start
     tuner.reset(start)
+    tuner.pace_head(learn.examples, settings.encode_batch)
     done = 0
     for done, loss in _losses(
         tuner, learn, settings, setting, seed, whole, augment

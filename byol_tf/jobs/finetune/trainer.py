@@ -25,6 +25,11 @@ from byol_tf.tasks.task import (
 
 # Gradients of a loss this much larger do not vanish in float16.
 FLOAT16_LOSS_SCALE = 1024.0
+# Mean squared norm of vectors up to which SGD's rate of a head holds. Its
+# largest stable rate falls with it: of ResNets it is some 10 to 150, of the
+# encoders of sounds 5,000.
+LONG = 256.0
+MEASURED = 256  # examples whose vectors are measured
 
 
 class Weights(NamedTuple):
@@ -96,12 +101,14 @@ class FineTuner:
         self._move = _traced(task.move)
         parts = (encoder, self.head)
         self._optimizers = [self._optimizer(part) for part in parts]
+        self._head_share = tf.Variable(1.0, trainable=False, dtype=tf.float32)
         self._scale = FLOAT16_LOSS_SCALE if _has_float16(encoder) else 1.0
         self._updates = {
             whole: _traced(functools.partial(self._update, whole=whole))
             for whole in (False, True)
         }
         self._judged = _traced(self._judge)
+        self._squares = _traced(self._vector_squares)
 
     def _optimizer(self, part):
         optimizer = make_optimizer(
@@ -132,6 +139,35 @@ class FineTuner:
         for optimizer in self._optimizers:
             for variable in optimizer.variables:
                 variable.assign(keras.ops.zeros_like(variable))
+
+    def pace_head(self, examples: Examples, batch_size: int) -> float:
+        """Lowers SGD's rate of a head on the vector where vectors are long.
+
+        Args:
+            examples: whose vectors are measured, by the present weights.
+            batch_size: examples at once.
+
+        Returns:
+            What the rate is multiplied by from now on: `LONG` / mean squared
+            norm, at most 1; 1 for other optimizers and heads.
+        """
+        share = 1.0
+        if self._settings.optimizer == "sgd" and [*self._specs] == [VECTOR]:
+            share = min(1.0, LONG / self._squared_norm(examples, batch_size))
+        self._head_share.assign(share)
+        return share
+
+    def _squared_norm(self, examples, batch):
+        count, norms = min(examples.num_examples, MEASURED), []
+        for start in range(0, count, batch):
+            rows = examples.take(np.arange(start, min(start + batch, count)))
+            norms.append(self._squares(_constants(rows)))
+        return max(float(tf.reduce_mean(tf.concat(norms, axis=0))), 1e-6)
+
+    def _vector_squares(self, rows):
+        inputs = self._given(self.prepare(rows))
+        vectors = self._features(inputs, training=False)
+        return tf.reduce_sum(tf.square(tf.cast(vectors, tf.float32)), axis=-1)
 
     # ---- training -----------------------------------------------------
 
@@ -187,8 +223,10 @@ class FineTuner:
         for optimizer, part, values in zip(
             self._optimizers[-len(parts) :], variables, gradients, strict=True
         ):
-            is_head = optimizer is self._optimizers[-1]
-            multiple = self._settings.head_rate if whole and is_head else 1.0
+            multiple = 1.0
+            if optimizer is self._optimizers[-1]:
+                multiple = self._settings.head_rate if whole else 1.0
+                multiple *= self._head_share
             self._apply(optimizer, part, values, rate * multiple, decay)
         return loss
 

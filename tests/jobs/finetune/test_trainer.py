@@ -118,6 +118,39 @@ def test_the_head_alone_leaves_the_encoder_bit_for_bit():
     )
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_head_of_long_vectors_has_a_lower_rate(whole):
+    rows = np.asarray(batch()[0])
+    images, labels = np.uint8(255 * rows), np.full(len(rows), -1, np.int32)
+    updates = []
+    for length in (1.0, 40.0):
+        tuner = make(linear_encoder(), head_rate=2.0)
+        layer = tuner.encoder.layers[-1]
+        layer.set_weights([length * w for w in layer.get_weights()])
+        share = tuner.pace_head(Examples(images, labels), 4)
+        vectors = tuner.encoder.predict(images / np.float32(255), verbose=0)
+        square = float(np.square(vectors).sum(axis=1).mean())
+        assert share == pytest.approx(min(1.0, 256 / square), rel=1e-4)
+        before = both(tuner)
+        tuner.step(*batch(), rate=0.1, decay=0.0, whole=whole)
+        own = 0.19 * share * (2.0 if whole else 1.0)
+        gradient = gradients(before, *batch())[3]
+        np.testing.assert_allclose(
+            both(tuner)[3], before[3] - own * gradient, rtol=1e-4, atol=1e-6
+        )
+        updates.append(share)
+    assert updates[0] == 1.0 and updates[1] < 1.0
+
+
+def test_adams_rate_does_not_fall_with_the_length_of_vectors():
+    tuner = make(linear_encoder(), **{"optimizer.name": "adamw"})
+    layer = tuner.encoder.layers[-1]
+    layer.set_weights([1000 * w for w in layer.get_weights()])
+    rows = np.uint8(255 * np.asarray(batch()[0]))
+    examples = Examples(rows, np.full(len(rows), -1, np.int32))
+    assert tuner.pace_head(examples, 4) == 1.0
+
+
 def test_the_head_alone_takes_the_rate_as_it_is():
     tuner = make(linear_encoder(), head_rate=5.0)
     images, targets = batch()
