@@ -1,1 +1,1 @@
-"""What the scripts do, one folder each."""
+"""The work of the commands, one folder each."""

@@ -1,4 +1,4 @@
-"""Groups, such as speakers: labels of some of them, judged on the others."""
+"""Groups, such as speakers: train on some of them, test on the others."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from byol_tf.data.label_table import read_label_table
 from byol_tf.lines import some
 
 MOST_FOLDS = 10
-_SHARE = 0.2  # of the groups that are held out where none is named
+_SHARE = 0.2  # share of the groups held out if none is named
 _SAY = "--groups=COLUMN, a column of labels.csv, or COLUMN:NAME,NAME"
 
 
 class Groups(NamedTuple):
-    """A column of the table of labels, and the groups that are held out.
+    """A column of the table of labels, and the groups to hold out.
 
     Attributes:
-        column: such as "speaker".
-        names: of the groups; () leaves it to `folds` or `a_fifth`.
+        column: name of the column, such as "speaker".
+        names: names of the groups; (): chosen by `folds` or `a_fifth`.
     """
 
     column: str
@@ -35,7 +35,7 @@ class Groups(NamedTuple):
         return [tuple(names[i::count]) for i in range(count)]
 
     def a_fifth(self, train: Examples, seed: int) -> tuple[str, ...]:
-        """Groups that are held out once, drawn by the seed if not named."""
+        """Returns the groups to hold out once, drawn by the seed if unnamed."""
         if self.names:
             return self.names
         names = self._all(train)
@@ -48,14 +48,14 @@ class Groups(NamedTuple):
         load_test: Callable[[], Examples],
         held_out: Sequence[str],
     ) -> tuple[Examples, Callable[[], Examples]]:
-        """Training rows of the other groups, and test rows of these.
+        """Returns training rows of the other groups, and test rows of these.
 
-        Where no test row is of these groups, their training rows are the test:
-        nothing was learned from their labels.
+        If no test row is of these groups, their training rows are the test,
+        since they are not trained on.
 
         Raises:
-            ValueError: nothing is left to learn from, or there is no such
-                column or group.
+            ValueError: if no training rows are left, or there is no such column
+                or group.
         """
         cells = self._cells(train)
         unknown = sorted(set(held_out) - set(cells))
@@ -90,7 +90,7 @@ class Groups(NamedTuple):
         return names
 
     def _cells(self, examples):
-        """The group of each row; "" for none."""
+        """Returns the group of each row; "" for none."""
         table = (examples.taken or {}).get("table")
         if table is None:
             raise ValueError(
@@ -109,7 +109,7 @@ class Groups(NamedTuple):
 
 
 def parse_groups(text: str | None) -> Groups | None:
-    """Groups of a flag: "speaker", or "speaker:s5,s6"; None for none."""
+    """Parses a flag: "speaker", or "speaker:s5,s6"; None for None."""
     if not text:
         return None
     column, _, names = text.partition(":")

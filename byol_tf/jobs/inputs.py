@@ -1,4 +1,4 @@
-"""From configurations to what the jobs after pretraining start from."""
+"""Shared inputs of the jobs after pretraining."""
 
 import dataclasses
 import pathlib
@@ -15,7 +15,7 @@ EMPTY = MappingProxyType({})
 
 
 def data_suffix(config) -> str:
-    """Ending of the names of files about other data; "" for the run's own."""
+    """Returns the suffix of files about other data; "" for the run's own."""
     section = config.data
     other = section.name or pathlib.Path(section.dir or "").stem
     parts = [other or section.source, section.label_column]
@@ -25,21 +25,21 @@ def data_suffix(config) -> str:
 
 
 def bad_images_file(config) -> str:
-    """Name of the list of images that cannot be read."""
+    """Returns the name of the list of unreadable images."""
     return f"bad_images{data_suffix(config)}.csv"
 
 
 def run_with_data(config, workdir, defaults, *, labels: str = ""):
-    """The configuration of a run, with other data where they are given.
+    """Returns the configuration of a run, with other data if given.
 
     Args:
-        config: with a section `data`, None where the run's own holds.
+        config: configuration with a section `data`; None: the run's own values.
         workdir: the run folder.
-        defaults: a configuration of a run with every field.
-        labels: what `data.labels` becomes; "" keeps it.
+        defaults: a run's configuration with every field.
+        labels: new value of `data.labels`; "": keep it.
 
     Raises:
-        ValueError: the folder has no `config.yaml`, and no data are given.
+        ValueError: if the folder has no `config.yaml`, and no data are given.
     """
     if (pathlib.Path(workdir) / CONFIG).is_file():
         run = config_of_run(None, workdir, defaults, config.modality)
@@ -58,7 +58,7 @@ def run_with_data(config, workdir, defaults, *, labels: str = ""):
 
 
 def about_encoder(encoder: Encoder) -> dict:
-    """Which encoder it was, as JSON values."""
+    """Returns facts that identify an encoder, as JSON values."""
     return {
         "sha256": encoder.about["sha256"],
         "weights_sha256": weights_digest(encoder.model),
@@ -68,11 +68,11 @@ def about_encoder(encoder: Encoder) -> dict:
 
 
 def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
-    """The encoder as it came, where its run began with weights.
+    """Returns the original weights, if the run began with weights.
 
     Returns:
-        What tables call it, and the encoder; None of other runs, and where
-        the folder no longer holds the weights.
+        Their name in tables, and the encoder; None for other runs, and if the
+        folder no longer holds the weights.
     """
     name = encoder.about.get("start")
     path = pathlib.Path(workdir) / start.KEPT
@@ -85,12 +85,12 @@ def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
 
 
 def crop_options(section, encoder: Encoder, own: Mapping = EMPTY) -> dict:
-    """Options of the views of training, those that come first hold.
+    """Returns options of training views, in order of precedence.
 
     Args:
         section: as configured.
-        encoder: that keeps those of its run.
-        own: of a task, before those of the run.
+        encoder: an encoder, which stores those of its run.
+        own: those of a task, before those of the run.
     """
     kept = encoder.about.get("crops", {})
     kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
@@ -98,7 +98,7 @@ def crop_options(section, encoder: Encoder, own: Mapping = EMPTY) -> dict:
 
 
 def train_view(encoder: Encoder, crops: Mapping) -> Callable | None:
-    """The views of training with labels, see `Modality.train_view`."""
+    """Returns the views for training with labels, see `Modality.train_view`."""
     return encoder.modality.train_view(encoder.preprocessor, crops)
 
 

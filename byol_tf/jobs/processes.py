@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: started, watched, stopped, measured."""
+"""Runs trainings in child processes: starts, watches, stops, measures."""
 
 import contextlib
 import functools
@@ -15,24 +15,24 @@ from byol_tf.files import read_json, write_json
 
 LOG, COST = "output.log", "process.json"
 GRACE = 60.0  # seconds for a checkpoint before a process is killed
-_POLL = 0.2  # seconds between two looks
-tell = functools.partial(print, flush=True)  # at once, also into a file
-# Of ru_maxrss: kibibytes, on macOS bytes.
+_POLL = 0.2  # seconds between two checks
+tell = functools.partial(print, flush=True)  # unbuffered, also into a file
+# Unit of ru_maxrss: kibibytes, on macOS bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class ChildRun:
-    """A command that works in a folder, as a process of its own.
+    """A command that runs in a child process and works in a folder.
 
-    Appends its output to `output.log` there. At its end `process.json` has its
-    cost over all its starts: `seconds` of wall time, `peak_memory_bytes`
-    (resident; at least what this process had, where a new one starts from) and
-    `starts`. It has a session of its own, so that Ctrl-C on the terminal does
-    not reach it before `stop_all` does.
+    Appends its output to `output.log` there. When it ends, `process.json` gets
+    its cost over all starts: `seconds` of wall time, `peak_memory_bytes`
+    (resident; at least that of this process, which a new one starts from) and
+    `starts`. It has its own session, so that Ctrl-C on the terminal does not
+    reach it before `stop_all`.
 
     Args:
         command: program and arguments.
-        folder: its run folder; made if it is not there.
+        folder: its run folder, made if missing.
         keep_open: file descriptors that it inherits, see `owned_folder`.
     """
 
@@ -59,7 +59,7 @@ class ChildRun:
     def poll(self) -> int | None:
         """Its exit status, negative for a signal; None while it runs."""
         if self.status is None:
-            # wait4 and not Popen.poll: it tells the memory of this child.
+            # wait4 instead of Popen.poll, since it reports the child's memory.
             pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
@@ -91,13 +91,14 @@ def work(
 ) -> None:
     """Runs `workers` children at a time until there are no more.
 
-    An exception, Ctrl-C and SIGTERM among them, first stops those that run.
+    On an exception, including Ctrl-C and SIGTERM, stops the running children
+    first.
 
     Args:
         next_child: starts the next one; None if none is left.
-        ended: called with each that ended; may return one that takes its place.
+        ended: called with each that ended; may return a replacement.
         workers: children at a time.
-        watch: called with each that runs, every `watch_every` seconds.
+        watch: called with each running child, every `watch_every` seconds.
         watch_every: seconds.
     """
     running, watched = [], time.monotonic()
@@ -123,7 +124,7 @@ def work(
 
 
 def stop_all(children: Sequence[ChildRun], grace: float = GRACE) -> None:
-    """Asks children to end, and kills those that have not after `grace`.
+    """Asks children to end, and kills those that have not after `grace` s.
 
     A training that gets SIGTERM writes a checkpoint and ends.
     """
@@ -142,7 +143,7 @@ def stop_all(children: Sequence[ChildRun], grace: float = GRACE) -> None:
 
 @contextlib.contextmanager
 def sigterm_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt in the block, which Ctrl-C does."""
+    """Makes SIGTERM raise KeyboardInterrupt within the block, like Ctrl-C."""
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -155,13 +156,13 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
 
 
 def read_cost(folder: pathlib.Path) -> dict:
-    """What `process.json` holds, see `ChildRun`; empty if there is none."""
+    """Returns the contents of `process.json`, see `ChildRun`; {} if missing."""
     path = folder / COST
     return read_json(path) if path.exists() else {}
 
 
 def last_line(folder: pathlib.Path) -> str:
-    """The last line of a child's output: of those with `error:`, if any."""
+    """Returns the last line of a child's output; of `error:` lines, if any."""
     path = folder / LOG
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - 20_000))
@@ -174,13 +175,13 @@ def last_line(folder: pathlib.Path) -> str:
 
 
 def merged(overrides: Iterable[str]) -> tuple[str, ...]:
-    """One value for each field: the last of several.
+    """Keeps the last override of each field.
 
     Args:
-        overrides: "field=value".
+        overrides: "field=value" each.
 
     Raises:
-        ValueError: one reads otherwise.
+        ValueError: if one has another form.
     """
     values = {}
     for override in overrides:
@@ -195,7 +196,7 @@ def merged(overrides: Iterable[str]) -> tuple[str, ...]:
 
 
 def train_command(train: Sequence[str], base: str) -> Callable:
-    """Gives the command of a training from its overrides and run folder."""
+    """Returns a function from overrides and run folder to a command."""
 
     def command(overrides, folder):
         return [

@@ -1,4 +1,4 @@
-"""Where the recipes are: `configs`, beside the package or, in a wheel, in it.
+"""Finds the recipes: `configs`, beside the package, or inside it in a wheel.
 
 Imports nothing of the package, so that a command can check its flags first.
 """
@@ -14,11 +14,11 @@ NAME = "configs"
 
 @contextlib.contextmanager
 def configs() -> Iterator[None]:
-    """Within the block, the package `configs` is ours.
+    """Makes the package `configs` ours within the block.
 
-    In a wheel it lies in `byol_tf`. It is called `configs` all the same, since
-    recipes begin with `from configs import base`. A package of the user's own
-    with that name is put aside, and back at the end.
+    In a wheel it lies in `byol_tf`. It must be importable as `configs`, since
+    recipes begin with `from configs import base`. A user's own package with
+    that name is put aside, and restored at the end.
     """
     package = pathlib.Path(__file__).parents[1]
     inside = package / NAME
@@ -48,6 +48,6 @@ def _load(file):
 
 
 def _taken_out():
-    """Takes the package and its modules out of those that are imported."""
+    """Removes the package and its modules from the imported ones."""
     names = [n for n in sys.modules if n.partition(".")[0] == NAME]
     return {name: sys.modules.pop(name) for name in names}

@@ -1,1 +1,1 @@
-"""Comparing runs: from a configuration to its results."""
+"""Comparison of runs: from a configuration to its results."""

@@ -1,4 +1,4 @@
-"""From configurations to comparisons, as `builders` makes runs."""
+"""Builds comparisons from configurations."""
 
 import pathlib
 import pprint
@@ -19,18 +19,18 @@ _ADVICE = "set them as they were, or choose another --workdir"
 def comparison(
     config, workdir, *, load: Callable, train: Sequence[str], defaults
 ) -> Comparison:
-    """The comparison as configured, with every run checked.
+    """Builds the comparison of a configuration, and checks every run.
 
     Args:
-        config: of the comparison, see `configs/compare.py`.
+        config: configuration of the comparison, see `configs/compare.py`.
         workdir: its folder.
-        load: gives the configuration of a run from a path and overrides.
+        load: returns the configuration of a run for a path and overrides.
         train: program and arguments that run a training.
-        defaults: a configuration of a run with every field.
+        defaults: a run's configuration with every field.
 
     Raises:
-        ValueError: in one line, naming the run, if a field is unknown or has
-            an impossible value, or if its folder holds another run.
+        ValueError: if a field is unknown or has an impossible value, or if a
+            folder holds another run; names the run. One line.
     """
     runs = planned_runs(
         config.variants, config.grid, config.seeds, config.common

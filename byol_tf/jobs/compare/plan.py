@@ -1,4 +1,4 @@
-"""Which trainings a comparison has: variants, a grid, seeds."""
+"""The trainings of a comparison: variants, a grid, seeds."""
 
 import dataclasses
 import itertools
@@ -15,8 +15,8 @@ class PlannedRun:
     """One training of a comparison.
 
     Attributes:
-        variant: what it is called in tables.
-        seed: of the training.
+        variant: name in tables.
+        seed: seed of the training.
         overrides: "field=value" as on the command line, without `--config.`.
         folder: run folder below that of the comparison.
     """
@@ -37,20 +37,20 @@ def plan(
     seeds: Sequence[int],
     common: Sequence[str] = (),
 ) -> list[PlannedRun]:
-    """Every variant at every point of the grid with every seed.
+    """Returns every variant at every point of the grid with every seed.
 
-    Seeds are the outer loop: after the first of them every variant has a
-    number.
+    Seeds are the outer loop, so that after the first one every variant has a
+    result.
 
     Args:
         variants: each a name and its overrides.
         grid: each a field and its values; all combinations are run.
-        seeds: of the trainings.
-        common: overrides of all; a variant's own come after them.
+        seeds: seeds of the trainings.
+        common: overrides for all; a variant's own come after them.
 
     Raises:
-        ValueError: in one line, if an entry is none of these or two variants
-            would have the same folder.
+        ValueError: for an invalid entry, or if two variants would have the same
+            folder. One line.
     """
     check_list("seeds", seeds, 0)
     named = {}
@@ -88,7 +88,7 @@ def _named(variants) -> Mapping[str, Sequence[str]]:
 
 
 def _points(grid):
-    """Overrides of each point; one without any where there is no grid."""
+    """Returns the overrides of each point; one empty point without a grid."""
     for entry in grid:
         fine = isinstance(entry, tuple | list) and len(entry) > 1
         if not fine or not isinstance(entry[0], str):

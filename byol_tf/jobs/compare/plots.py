@@ -1,4 +1,4 @@
-"""The picture of a comparison: accuracies, and kNN over the training."""
+"""The figure of a comparison: accuracies, and kNN during training."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,7 @@ def draw(
         variants: by name, with `mean` and `std` in [0, 1] by key, or None.
         accuracies: keys and legends, at most three.
         curves: by name, the lines of `metrics.jsonl` of each of its runs.
-        target: path or binary file that receives a PNG.
+        target: path or binary file to write a PNG to.
     """
     height = max(3.6, 1.6 + 0.42 * len(variants))
     figure = Figure(figsize=(12.5, height), layout="constrained")
@@ -47,14 +47,14 @@ def draw(
 def knn_curve(
     runs: Sequence[Sequence[Mapping]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mean over runs of what was measured at the same epoch.
+    """Averages over runs what was measured at the same epoch.
 
     Args:
-        runs: lines of `metrics.jsonl` of each.
+        runs: lines of `metrics.jsonl` of each run.
 
     Returns:
-        Minutes, mean and standard deviation of the kNN accuracy, `[n]` each,
-        at the epochs that all runs measured, in order.
+        Minutes, mean and standard deviation of the kNN accuracy, `[n]` each, at
+        the epochs that all runs measured, in order.
     """
     measured = [
         {

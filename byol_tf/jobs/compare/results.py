@@ -1,4 +1,4 @@
-"""What a comparison says at its end: numbers, tables, files."""
+"""Results of a comparison: numbers, tables, files."""
 
 import dataclasses
 import math
@@ -21,13 +21,13 @@ from byol_tf.training.metrics import read_metrics
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A number of a run, and how a table shows it.
+    """A number of a run, and its format in a table.
 
     Attributes:
-        key: in the numbers of a run.
-        heading: of the column.
-        scale: what is shown is the number times this.
-        digits: after the point.
+        key: key in the numbers of a run.
+        heading: heading of the column.
+        scale: factor for display.
+        digits: decimals.
     """
 
     key: str
@@ -57,15 +57,15 @@ _MEASURED += ("knn_accuracy", "linear_accuracy")
 
 
 def is_finished(folder: pathlib.Path) -> bool:
-    """Whether a run folder holds a finished training."""
+    """Returns whether a run folder holds a finished training."""
     return (folder / "train.json").exists()
 
 
 def run_numbers(folder: pathlib.Path) -> dict[str, float | None]:
-    """The numbers of a finished run folder, by the keys of `COLUMNS`.
+    """Returns the numbers of a finished run folder, by the keys of `COLUMNS`.
 
-    A number that is not finite, or that was not measured, is None. `start` has
-    the `name` and the numbers of weights that the run began with.
+    A number that is not finite or was not measured is None. `start` has the
+    `name` and the numbers of weights that the run began with.
     """
     result = read_json(folder / "train.json")
     numbers = {key: result["after"].get(key) for key in _MEASURED}
@@ -91,19 +91,19 @@ def summary(
     workdir: pathlib.Path,
     failed: Mapping[PlannedRun, str],
 ) -> dict:
-    """All numbers, as JSON values.
+    """Returns all numbers, as JSON values.
 
     Args:
-        runs: of the comparison.
+        runs: runs of the comparison.
         workdir: its folder.
-        failed: the last line of those that failed.
+        failed: the last line of each failed run.
 
     Returns:
         `runs`, one dict each, with `status` ("finished" or "failed"), `error`
-        (its last line), `diagnosis` (a collapse that its watch named) and the
-        numbers; `variants`, by name, with `finished` of so many `planned`,
-        and `mean` and `std` (None for a single seed) of each number; after
-        them weights as they came, where runs began with such.
+        (its last line), `diagnosis` (a collapse found by its monitors) and the
+        numbers; `variants` by name, with `finished` and `planned` counts, and
+        `mean` and `std` (None for a single seed) of each number; after them
+        original weights, if runs began with such.
     """
     told = [_told(run, workdir, failed.get(run)) for run in runs]
     variants = {}
@@ -128,7 +128,7 @@ def _statistics(runs, finished):
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
-    """Headings, and a row of text for each variant."""
+    """Returns headings, and a row of text per variant."""
     shown = [
         column
         for column in COLUMNS
@@ -143,13 +143,13 @@ def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
 
 
 def table(result: Mapping) -> str:
-    """The table for the terminal, and what failed or collapsed."""
+    """Formats the table for the terminal, and what failed or collapsed."""
     headings, cells = rows(result)
     return "\n".join([format_table(cells, headings), *_troubles(result)])
 
 
 def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
-    """Writes compare.json, .csv (a line a run), .md, .png and .html."""
+    """Writes compare.json, .csv (a line per run), .md, .png and .html."""
     write_json(workdir / "compare.json", result)
     fields = ["variant", "seed", "status", "diagnosis", "error", "folder"]
     fields += ["overrides", *(column.key for column in COLUMNS)]
@@ -205,7 +205,7 @@ def _cell(statistics, column):
 
 
 def _troubles(result):
-    """A line for each run that failed or collapsed."""
+    """Returns a line per run that failed or collapsed."""
     return [
         f"{run['variant']}, seed {run['seed']}: "
         + (run["diagnosis"] or f"failed: {run['error']}")
@@ -229,7 +229,7 @@ def _markdown(result, picture):
 
 
 def _picture(workdir, result):
-    """PNG bytes, also in compare.png; None where there is nothing to draw."""
+    """Returns PNG bytes, also written to compare.png; None without data."""
     curves = {
         name: [
             read_metrics(workdir / run["folder"] / "metrics.jsonl")

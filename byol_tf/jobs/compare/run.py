@@ -1,4 +1,4 @@
-"""Runs the trainings of a comparison, each in a process of its own."""
+"""Runs the trainings of a comparison, each in its own process."""
 
 import dataclasses
 import pathlib
@@ -14,12 +14,12 @@ from byol_tf.locks import owned_folder
 
 @dataclasses.dataclass
 class Comparison:
-    """A comparison that is ready to go.
+    """A comparison that is ready to run.
 
     Attributes:
-        runs: in their order.
-        command: gives the command of a training from its overrides and its
-            run folder; the same command must go on with an interrupted one.
+        runs: runs in order.
+        command: returns the command of a training for overrides and a run
+            folder; the same command must continue an interrupted training.
         workers: trainings at a time.
         config_text: shown in the page.
         tell: prints a line.
@@ -37,11 +37,11 @@ class Comparison:
     def run(self, workdir) -> dict:
         """Runs what is not finished, and writes the tables.
 
-        A training that fails does not end the others; it is tried again when
-        the comparison is run again.
+        A failed training does not stop the others, and is repeated when the
+        comparison is run again.
 
         Returns:
-            What `compare.json` holds, see `results.summary`.
+            The contents of `compare.json`, see `results.summary`.
         """
         workdir = pathlib.Path(workdir)
         with owned_folder(workdir) as lock:
@@ -51,7 +51,7 @@ class Comparison:
         return result
 
     def _run_missing(self, workdir, lock):
-        """Runs what is not finished; the last lines of what failed."""
+        """Runs what is not finished; returns the last lines of failed runs."""
         missing = [
             run
             for run in self.runs
@@ -92,7 +92,7 @@ class Comparison:
 
 
 def failures(result: dict) -> list[str]:
-    """A line for each run of a comparison that has failed."""
+    """Returns a line per failed run of a comparison."""
     return [
         f"{run['variant']}, seed {run['seed']}: {run['error']}"
         for run in result["runs"]
@@ -101,7 +101,7 @@ def failures(result: dict) -> list[str]:
 
 
 def _outcome(child):
-    """Accuracies and minutes, or why there are none."""
+    """Returns accuracies and minutes, or why there are none."""
     if child.status:
         return child_runs.last_line(child.folder)
     if not results.is_finished(child.folder):
@@ -116,7 +116,7 @@ def _outcome(child):
 
 
 def _left(start, ended, runs):
-    """The time that is left, from how many of the runs have ended."""
+    """Estimates the time left from the number of finished runs."""
     if ended == runs:
         return ""
     minutes = (time.monotonic() - start) / ended * (runs - ended) / 60

@@ -1,1 +1,1 @@
-"""Converting official weights: from a configuration to its results."""
+"""Conversion of official weights: from a configuration to its results."""

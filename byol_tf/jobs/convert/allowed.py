@@ -1,7 +1,7 @@
-"""What the names in official checkpoints stand for, built by our own code.
+"""Builds the objects that official checkpoints name, by our own code.
 
-Nothing here is looked up by a name of the file: a class or function of it is
-one of the entries of a table, or refused.
+Nothing is looked up by a name from the file: a class or function is an entry of
+a table, or refused.
 """
 
 import dataclasses
@@ -13,12 +13,12 @@ import numpy as np
 
 
 class Refused(Exception):
-    """The file wants something that a checkpoint does not need."""
+    """Raised if the file asks for something that a checkpoint does not need."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Name:
-    """A class or function that the file named; two words, nothing more."""
+    """A class or function named by the file: only two words."""
 
     module: str
     name: str
@@ -29,7 +29,7 @@ class Name:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A named tuple's class, as dill describes it."""
+    """The class of a named tuple, as described by dill."""
 
     name: str
     fields: tuple[str, ...]
@@ -37,7 +37,7 @@ class Record:
 
 @dataclasses.dataclass
 class DType:
-    """A NumPy type on its way: its code, then its byte order."""
+    """A NumPy type under construction: its code, then its byte order."""
 
     code: str
     order: str = "="
@@ -46,13 +46,13 @@ class DType:
         return np.dtype(self.order + self.code)
 
 
-# Numbers only: an object array's content could be anything.
+# Numbers only, since object arrays could hold anything.
 _NUMBER = re.compile(r"f[248]|[iu][1248]|b1")
 _ORDERS = ("<", ">", "|", "=")
 
 
 def named(module: str, name: str) -> Name:
-    """A name of the file, if it is an allowed one.
+    """Returns a name of the file if it is allowed.
 
     Raises:
         Refused: if not.
@@ -64,11 +64,11 @@ def named(module: str, name: str) -> Name:
 
 
 def call(function, arguments: tuple):
-    """What a call of an allowed name gives.
+    """Calls an allowed name.
 
     Raises:
-        Refused: if `function` is not a name, or stands for no function.
-        ValueError, TypeError: for arguments that it never has.
+        Refused: if `function` is not a name, or not callable.
+        ValueError, TypeError: for invalid arguments.
     """
     if isinstance(function, Record):
         return dict(zip(function.fields, arguments, strict=True))
@@ -78,7 +78,7 @@ def call(function, arguments: tuple):
 
 
 def set_state(value, state: tuple) -> None:
-    """Gives an array its content, or a type its byte order.
+    """Sets the contents of an array, or the byte order of a type.
 
     Raises:
         Refused: for anything else.
@@ -107,14 +107,14 @@ def _not_callable(*_):
 
 
 def _encode(text, encoding):
-    # Protocol 2 has no bytes: they are a text of their codes.
+    # Protocol 2 has no bytes and stores them as text of their codes.
     if encoding != "latin1":
         raise ValueError(f"bytes in {encoding!r}")
     return text.encode("latin1")
 
 
 def _no_bytes():
-    # How protocol 2 writes the content of an array without elements.
+    # Protocol 2 writes the content of an empty array like this.
     return b""
 
 
@@ -135,7 +135,7 @@ def _empty(*_):
 
 
 def _fill(array, state):
-    """NumPy's own state of an array, once its content is known to fit."""
+    """Sets NumPy's own state of an array, after checking its content."""
     *_, shape, dtype, fortran, content = state
     dtype = dtype.numpy()
     fits = len(content) == math.prod(shape) * dtype.itemsize
@@ -159,8 +159,8 @@ def _scalar(dtype, content):
     return np.frombuffer(bytes(content), dtype.numpy())[0]
 
 
-# By the module's first name and the name. Modules move between versions of
-# their libraries, these names did not.
+# By top-level module and name, since sub-modules move between versions of the
+# libraries.
 _BUILDERS: Mapping[tuple[str, str], Callable] = {
     ("collections", "OrderedDict"): _mapping,
     ("haiku", "FlatMapping"): _mapping,

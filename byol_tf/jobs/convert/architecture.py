@@ -1,4 +1,4 @@
-"""Which ResNet official names and shapes belong to, and names in ours."""
+"""Finds the ResNet of official names and shapes, and translates the names."""
 
 import dataclasses
 import re
@@ -8,12 +8,12 @@ import numpy as np
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-IMAGE_SIZE = 224  # pixels of a side that the official encoders learn from
-STORED_SIZE = 256  # that images are brought to before the centre is cut out
+IMAGE_SIZE = 224  # side in pixels that the official encoders train on
+STORED_SIZE = 256  # side before the centre crop
 BASE_WIDTHS = (64, 128, 256, 512)
-STEM = (7, 7, 3)  # its kernel: pixels of a side, channels of the images
+STEM = (7, 7, 3)  # shape of its kernel: height, width, channels
 
-# The official names of depths: blocks of each stage, and their kind.
+# Official depths: blocks per stage, and their kind.
 DEPTHS = {
     "resnet18": ((2, 2, 2, 2), "basic"),
     "resnet34": ((3, 4, 6, 3), "basic"),
@@ -39,12 +39,12 @@ class Architecture:
     """A ResNet of the official family.
 
     Attributes:
-        blocks: of each stage.
-        widths: channels of each stage, before a bottleneck's expansion.
+        blocks: blocks per stage.
+        widths: channels per stage, before a bottleneck's expansion.
         block: "basic" or "bottleneck".
         stem_width: channels of the stem.
-        always_project: whether every first block of a stage projects.
-        pre_activation: ResNet v2.
+        always_project: whether every first block of a stage has a projection.
+        pre_activation: whether it is ResNet v2.
     """
 
     blocks: tuple[int, ...]
@@ -56,7 +56,7 @@ class Architecture:
 
     @property
     def name(self) -> str:
-        """Such as "resnet50", "resnet50_v2", or what it is made of."""
+        """Name such as "resnet50", "resnet50_v2", or a description."""
         known = {depth: name for name, depth in DEPTHS.items()}
         name = f"resnet of {self.block} blocks {self.blocks}"
         if self.widths == tuple(self.width * width for width in BASE_WIDTHS):
@@ -65,11 +65,11 @@ class Architecture:
 
     @property
     def width(self) -> float:
-        """Multiple of the usual channels, of the first stage."""
+        """Multiple of the usual channels, in the first stage."""
         return self.widths[0] / BASE_WIDTHS[0]
 
     def arguments(self) -> dict:
-        """Keyword arguments of our `ResNet`, without its `input_shape`."""
+        """Returns keyword arguments of `ResNet`, without `input_shape`."""
         return {
             **dataclasses.asdict(self),
             "stem": "imagenet",
@@ -79,13 +79,13 @@ class Architecture:
 
 
 def detect(arrays: Mapping[str, np.ndarray]) -> Architecture:
-    """The architecture that has these arrays.
+    """Finds the architecture that has these arrays.
 
     Args:
-        arrays: by official names, see `Checkpoint.arrays`.
+        arrays: arrays by official names, see `Checkpoint.arrays`.
 
     Raises:
-        ValueError: in one line, if they are no ResNet of the official family.
+        ValueError: if they are no ResNet of the official family. One line.
     """
     stem = _stem(arrays)
     stages, kernels = _blocks(arrays)
@@ -111,7 +111,7 @@ def _stem(arrays):
 
 
 def _blocks(arrays):
-    """Blocks of each stage, and `{(stage, block): {convolution: shape}}`."""
+    """Returns blocks per stage and `{(stage, block): {convolution: shape}}`."""
     kernels = {}
     for key, value in arrays.items():
         if found := _BLOCK.fullmatch(key):
@@ -136,7 +136,7 @@ def _blocks(arrays):
 
 
 def our_name(key: str) -> tuple[str, str]:
-    """`(layer, variable)` of ours for an official name.
+    """Translates an official name to `(layer, variable)`.
 
     Raises:
         ValueError: if the official networks have no such name.

@@ -1,4 +1,4 @@
-"""From an official checkpoint to an encoder's file or a run folder."""
+"""Converts an official checkpoint to an encoder's file or a run folder."""
 
 import os
 import pathlib
@@ -23,21 +23,22 @@ def convert_file(
     vectors: Path | None = None,
     tolerance: float = 1e-4,
 ) -> dict:
-    """Converts an official checkpoint into an encoder's file.
+    """Converts an official checkpoint to an encoder's file.
 
     Args:
         source: the checkpoint.
-        to: the `.keras` file; what is known of it goes to a `.json` beside it.
-        encoder: name that it must have; "auto": any.
-        width: multiple of the usual channels that it must have; 0: any.
-        vectors: see `conversion.verify`; None for no such comparison.
-        tolerance: of that comparison, relative.
+        to: the `.keras` file; its description is written to a `.json` beside
+            it.
+        encoder: expected name; "auto": any.
+        width: expected multiple of the usual channels; 0: any.
+        vectors: see `conversion.verify`; None: no such comparison.
+        tolerance: relative tolerance of that comparison.
 
     Returns:
-        See `conversion.summary`, with the differences that were measured.
+        See `conversion.summary`, with the measured differences.
 
     Raises:
-        ValueError: in one line; then no file is written.
+        ValueError: if anything is wrong; no file is then written. One line.
     """
     summary = pathlib.Path(to).with_suffix(".json")
     refuse_existing(to)
@@ -56,14 +57,15 @@ def convert_file(
 
 
 def convert_run(source: Path, workdir: Path, defaults, **options) -> dict:
-    """Makes a run folder of an official checkpoint, as if trained in it.
+    """Makes a run folder from an official checkpoint, as if trained in it.
 
     Args:
         source: the checkpoint.
-        workdir: folder that holds no run yet.
-        defaults: a configuration of a run with every field. The run has no
-            images: every later script is given some.
-        **options: of `convert_file`, which says what is returned and raised.
+        workdir: folder without a run.
+        defaults: a run's configuration with every field. The run has no images,
+            so later commands need `--data`.
+        **options: arguments of `convert_file`, which also documents results and
+            errors.
     """
     refuse_existing(pathlib.Path(workdir) / "config.yaml")
     about = convert_file(
@@ -98,7 +100,7 @@ def _configure(config, about):
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises a ValueError where there is a file already."""
+    """Raises a ValueError if the file already exists."""
     if pathlib.Path(path).exists():
         raise ValueError(
             f"{path} exists already; choose another name, or remove it"

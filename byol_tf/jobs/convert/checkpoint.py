@@ -1,4 +1,4 @@
-"""The online encoder's arrays in an official checkpoint, by official names."""
+"""Extracts the online encoder's arrays from an official checkpoint."""
 
 import dataclasses
 import os
@@ -8,11 +8,11 @@ import numpy as np
 
 from byol_tf.jobs.convert import unpickle
 
-# What pretraining has beside the encoder, all of it without use afterwards.
+# Parts of pretraining that are not needed afterwards.
 HEADS = ("projector", "predictor", "classifier")
-DECAY = 0.9  # of the official moving averages
+DECAY = 0.9  # decay of the official moving averages
 AVERAGES = {"mean_ema": "mean", "var_ema": "variance"}
-TOLERANCE = 1e-4  # of an average against what it was computed from
+TOLERANCE = 1e-4  # of an average relative to its raw values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """Reads the online encoder, without running anything of the file.
 
     Raises:
-        ValueError: in one line, if the file is refused (see `unpickle.load`),
-            or is not a pretraining checkpoint of the official code.
+        ValueError: if the file is refused (see `unpickle.load`), or is not a
+            pretraining checkpoint of the official code. One line.
         OSError: if it cannot be opened.
     """
     content = unpickle.load(path)
@@ -69,7 +69,10 @@ def _outline(content):
 
 
 def _encoder(modules):
-    """`{module: {variable: array}}` as `{module/variable: array}`, no heads."""
+    """Flattens `{module: {variable: array}}` to `{module/variable: array}`.
+
+    Leaves out the heads.
+    """
     flat = {}
     for module, variables in modules.items():
         if not _is_map(variables):
@@ -93,7 +96,7 @@ def _root(keys, path):
 
 
 def _below(root, arrays):
-    """Names below the root, without haiku's separators `~`."""
+    """Returns names below the root, without haiku's separators `~`."""
     short = {}
     for key, value in arrays.items():
         parts = [part for part in key.split("/") if part != "~"]
@@ -102,7 +105,7 @@ def _below(root, arrays):
 
 
 def _statistics(moving):
-    """Means, variances and counts of norms, of haiku's debiased averages."""
+    """Returns means, variances and counts of norms from haiku's averages."""
     found = {}
     for key, value in moving.items():
         *norm, average, part = key.split("/")
@@ -124,7 +127,7 @@ _PARTS = ("average", "counter", "hidden")
 
 
 def _debiased(name, parts):
-    """The average that inference uses; its raw form has to agree with it."""
+    """Returns the debiased average; checks it against the raw one."""
     if missing := [part for part in _PARTS if part not in parts]:
         raise ValueError(f"`{name}/{missing[0]}` is missing")
     average = np.asarray(parts["average"], np.float64)

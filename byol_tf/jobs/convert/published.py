@@ -1,4 +1,4 @@
-"""A run folder of published weights as they came, without any training."""
+"""Makes a run folder from published weights, without any training."""
 
 import os
 import pathlib
@@ -10,28 +10,28 @@ from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import FILE, save_encoder
 
-SIZE = 224  # pixels of a side that such weights were trained with
+SIZE = 224  # side in pixels that such weights were trained with
 CHANNELS = 3
 
 
 def published_run(
     source: str, workdir: str | os.PathLike, defaults, size: int = SIZE
 ) -> dict:
-    """Makes a run folder of weights of ImageNet, as if trained in it.
+    """Makes a run folder from ImageNet weights, as if trained in it.
 
     Args:
         source: "efficientnet_lite0", or "applications/NAME" of
             keras.applications, which Keras downloads.
-        workdir: folder that holds no run yet.
-        defaults: a configuration of a run with every field. The run has no
-            images: every later command is given some.
-        size: pixels of a side of the images that the encoder takes.
+        workdir: folder without a run.
+        defaults: a run's configuration with every field. The run has no images,
+            so later commands need `--data`.
+        size: side in pixels of the encoder's input.
 
     Returns:
         Name, parameters, features, size and file.
 
     Raises:
-        ValueError: there are no such weights, or a run is there already.
+        ValueError: if there are no such weights, or the folder holds a run.
     """
     for name in ("config.yaml", FILE):
         refuse_existing(pathlib.Path(workdir) / name)

@@ -1,9 +1,9 @@
-"""Reads a pickle of arrays and plain values, and runs nothing of it.
+"""Reads arrays and plain values from a pickle without running it.
 
-A pickle is a program for a small machine that may import and call whatever it
-names. This machine imports nothing: a name in the file is a pair of words,
-and calling it means to build, by code of `jobs.convert.allowed`, what the
-few names found in official checkpoints stand for.
+A pickle is a program for a small machine that may import and call anything it
+names. This machine imports nothing: a name in the file is a pair of words.
+Calling it runs code of `jobs.convert.allowed`, which knows the few names found
+in official checkpoints.
 """
 
 import os
@@ -16,7 +16,7 @@ from byol_tf.lines import first_line
 
 Path = str | os.PathLike
 
-# Opcodes whose argument, as the file has it, is the value.
+# Opcodes whose argument is the value.
 _NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 _FLOATS = ("FLOAT", "BINFLOAT")
 _TEXTS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")
@@ -33,18 +33,18 @@ _MARK = object()
 
 
 def load(path: Path):
-    """What a pickle holds, of arrays and plain values alone.
+    """Reads a pickle of arrays and plain values.
 
     Args:
-        path: of a pickle of any protocol.
+        path: path of a pickle of any protocol.
 
     Returns:
         Mappings and named tuples as dictionaries; NumPy arrays, those of JAX
         included; tuples, lists, strings, bytes, numbers, booleans and None.
 
     Raises:
-        ValueError: in one line, if the file names a class or function that is
-            not one of these, uses another feature of pickles, or is damaged.
+        ValueError: if the file names any other class or function, uses another
+            feature of pickles, or is damaged. One line.
         OSError: if it cannot be opened.
     """
     with open(path, "rb") as file:
@@ -57,7 +57,7 @@ def load(path: Path):
                 "nothing of this file was run"
             ) from error
         except Exception as error:
-            # A damaged file can make the machine fail in any way.
+            # A damaged file can cause any error.
             raise ValueError(
                 f"{path} is no checkpoint, or a damaged one: it cannot be "
                 f"read as a pickle ({first_line(error)})"

@@ -1,1 +1,1 @@
-"""Embedding and searching: from a configuration to its results."""
+"""Embedding and search: from a configuration to its results."""

@@ -1,4 +1,4 @@
-"""From configurations to embeddings of a folder, and searches in them."""
+"""Embeds folders and searches embeddings, by configurations."""
 
 import functools
 import os
@@ -30,14 +30,14 @@ def embed(config, workdir, images, target) -> Embedded:
     """Embeds a folder with a run's encoder into a file, see `embed_folder`.
 
     Args:
-        config: of the embedding, see `configs/embed.py`.
+        config: configuration of the embedding, see `configs/embed.py`.
         workdir: the run folder.
         images: the folder, or a CSV or `.npz` file.
         target: the Parquet file.
 
     Raises:
-        ValueError: in one line; there is no encoder or no image, something
-            does not fit together, or the file was made in another way.
+        ValueError: if there is no encoder or no image, inputs do not match, or
+            the file was made differently. One line.
     """
     check_number("part.images", config.part.images, 1)
     check_number("part.seconds", config.part.seconds, 0)
@@ -64,15 +64,15 @@ def embed(config, workdir, images, target) -> Embedded:
 
 
 class Search:
-    """Searches in embeddings, as a configuration says.
+    """Searches embeddings by a configuration.
 
     Args:
         config: see `configs/embed.py`.
-        path: of the Parquet file; pictures come beside it.
-        folder: where the images are now, None if where they were.
+        path: path of the Parquet file; pictures are written beside it.
+        folder: present folder of the images; None: unchanged.
 
     Raises:
-        ValueError: there are no embeddings, or a setting is wrong.
+        ValueError: if there are no embeddings, or a setting is wrong.
     """
 
     def __init__(self, config, path, folder=None):
@@ -86,7 +86,7 @@ class Search:
         self.embeddings = Embeddings(path)
         about = self.embeddings.about
         folder = folder or about["origin"]["folder"]
-        # Earlier releases knew images alone.
+        # Earlier releases only had images.
         name = about.get("modality", "image")
         self._modality = load_named(name, config.modality)
         self._items = items_of(folder, self._modality.name, about.get("column"))
@@ -94,18 +94,19 @@ class Search:
     def query(
         self, queries: Sequence[str], workdir: str | os.PathLike | None = None
     ) -> tuple[list[tuple[str, list[tuple[str, float]]]], pathlib.Path]:
-        """Finds the images nearest to some, and draws `query.png`.
+        """Finds the nearest images of queries, and draws `query.png`.
 
         Args:
-            queries: image files; one that was embedded does not find itself.
-            workdir: folder of the run that embedded; None: where it was.
+            queries: image files; an embedded image does not find itself.
+            workdir: folder of the run that embedded; None: as recorded.
 
         Returns:
-            Each query with `(path, cosine)` of what was found, nearest first,
-            and the path of the picture.
+            Each query with its `(path, cosine)` results, nearest first, and the
+            path of the picture.
 
         Raises:
-            ValueError: a query cannot be read, or the encoder is another one.
+            ValueError: if a query cannot be read, or the encoder is another
+                one.
         """
         encoder = self._same_encoder(workdir)
         extract = FeatureExtractor(
@@ -141,13 +142,12 @@ class Search:
         return shown, target
 
     def duplicates(self) -> tuple[int, int, str, list[pathlib.Path]]:
-        """Writes `duplicates.csv`, and the largest groups as a picture.
+        """Writes `duplicates.csv`, and draws the largest groups.
 
-        Beside each group is the next image that does not belong to it.
+        Each group is drawn with the next image outside of it.
 
         Returns:
-            Number of groups, of images in them, what makes a group, and the
-            files.
+            Number of groups, number of images in them, the rule, and the files.
         """
         groups, rule = duplicate_groups(
             self.embeddings, self._duplicates, self._index
@@ -161,7 +161,7 @@ class Search:
         return len(groups), count, rule, files
 
     def map(self, target: str | os.PathLike) -> int:
-        """Draws a map, see `write_map`; gives the number of images on it."""
+        """Draws a map, see `write_map`; returns the number of images on it."""
         thumbnail, unit = self._modality.thumbnail, self._modality.name
         bar = functools.partial(progress_bar, "thumbnails", unit=unit)
         return write_map(
@@ -221,7 +221,7 @@ class Search:
         )
 
     def _next_to(self, group):
-        """The nearest to a group's first image that is not in the group."""
+        """Returns the nearest image outside a group to its first image."""
         first = self.embeddings.rows(group.rows[:1])
         rows, cosines = nearest(
             self.embeddings, first, len(group.rows) + 1, self._index

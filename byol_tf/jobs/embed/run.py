@@ -1,4 +1,4 @@
-"""A folder of images to embeddings, in bounded memory, resumable."""
+"""Embeds a folder of images in bounded memory, resumably."""
 
 import os
 import pathlib
@@ -17,17 +17,17 @@ from byol_tf.search import parts
 from byol_tf.search.table import OK, Row
 
 # In place of size and time.
-_NAMELESS = (-2, -2)  # no text can hold the file's name
+_NAMELESS = (-2, -2)  # the file's name is not valid text
 
 
 class Embedded(NamedTuple):
-    """What was written.
+    """The result of an embedding.
 
     Attributes:
-        path: of the Parquet file.
-        images: with a representation.
+        path: path of the Parquet file.
+        images: number of images with a representation.
         unread: `(path, reason)` of those without.
-        new: images that this call had to read.
+        new: number of images that this call had to read.
     """
 
     path: pathlib.Path
@@ -49,27 +49,27 @@ def embed_folder(
 ) -> Embedded:
     """Embeds all images of a folder that are not yet in a Parquet file.
 
-    Only paths, sizes and times of all files are in memory at once, and one
-    part of the representations. The same call again goes on behind the last
-    part; with a finished file, it embeds the images that are new or have
-    changed (by path, size and time), and drops those that are gone.
+    Memory holds paths, sizes and times of all files, and one part of the
+    representations. Calling it again continues after the last part. With a
+    finished file, it embeds images that are new or have changed (by path, size
+    and time), and drops deleted ones.
 
     Args:
         encoder: decodes and prepares the files.
-        directory: with images in it or below, or a CSV or `.npz` file, see
+        directory: folder with images at any depth, or a CSV or `.npz` file, see
             `find_items`.
         target: the Parquet file, see `table.Row` for its columns; written
-            whole or not at all, from parts in `<target>.parts`.
+            atomically from parts in `<target>.parts`.
         about: metadata besides `origin` and `folder`.
-        extract: from stored rows to representations; None is the encoder's
-            own, of `batch_size` rows at once.
+        extract: from stored rows to representations; None: the encoder's own,
+            with `batch_size` rows at once.
         batch_size: rows at once.
-        part_images: rows of a part, at most.
-        part_seconds: after which a part is written, however small.
+        part_images: largest number of rows of a part.
+        part_seconds: seconds after which a part is written, however small.
 
     Raises:
-        ValueError: there is no such folder, no image in it, none that can be
-            read, or the file or a part was made with another encoder,
+        ValueError: if there is no such folder, no image in it, none that can be
+            read, or if the file or a part was made with another encoder,
             preprocessing or folder.
     """
     column = encoder.sizes.get("column")
@@ -109,7 +109,7 @@ def embed_folder(
 
 
 def _files(items):
-    """Size and time of the last change of every image."""
+    """Returns size and time of the last change of every image."""
     files = {}
     for path in items.names:
         text = as_text(path)
@@ -119,7 +119,7 @@ def _files(items):
 
 
 def _rows(encoder, extract, items, files, new):
-    """A row for each of the new images, in their order."""
+    """Yields a row per new image, in order."""
 
     def decode(path):
         if files[path] == _NAMELESS:

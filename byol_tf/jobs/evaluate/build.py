@@ -1,4 +1,4 @@
-"""From configurations to evaluations of a run, as `builders` makes runs."""
+"""Builds the linear evaluation of a run from a configuration."""
 
 import dataclasses
 
@@ -13,16 +13,16 @@ from byol_tf.runtime import should_compile
 
 
 def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
-    """The linear evaluation of a run folder's encoder.
+    """Builds the linear evaluation of a run folder's encoder.
 
     Args:
-        config: of the evaluation, see `configs/eval_linear.py`.
+        config: configuration of the evaluation, see `configs/eval_linear.py`.
         workdir: the run folder.
-        defaults: a configuration of a run with every field.
+        defaults: a run's configuration with every field.
 
     Raises:
-        ValueError: in one line, if there is no encoder, or if it, the data
-            and the configuration do not fit together.
+        ValueError: if there is no encoder, or if encoder, data and
+            configuration do not match. One line.
     """
     encoder = load_encoder(
         workdir,
@@ -54,7 +54,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
 
 
 def linear_evaluation_name(config) -> str:
-    """Name of its files; another data set has files of its own."""
+    """Returns the prefix of its files; other datasets have other files."""
     return f"eval_linear{inputs.data_suffix(config)}"
 
 
@@ -75,7 +75,7 @@ def _linear_settings(config, unit):
 
 
 def _with_batch(settings, examples):
-    """With a batch of SGD that is no larger than the training set."""
+    """Limits the batch size of SGD to the size of the training set."""
     sgd = settings.sgd
     if not sgd.epochs or sgd.batch_size <= examples:
         return settings
@@ -85,7 +85,7 @@ def _with_batch(settings, examples):
 
 
 def _subjects(config, workdir, encoder, train, crops):
-    """Raw inputs, a random encoder, weights as they came, the pretrained."""
+    """Returns raw inputs, random, original and pretrained weights."""
     view = inputs.train_view(encoder, crops)
     fresh = encoder.fresh(config.seed)
     came = inputs.start_of(workdir, encoder)
@@ -100,7 +100,7 @@ def _subjects(config, workdir, encoder, train, crops):
 
 
 def _raw(encoder, row_shape) -> Subject:
-    """Rows as they are, as vectors, prepared as for the encoder."""
+    """Returns the baseline of prepared rows as vectors."""
     last = dict(zip(["channels"], row_shape[-1:], strict=False))
     sizes = {**encoder.sizes, **last}
     name, model, prepare = encoder.modality.raw(encoder.preprocessor, sizes)
@@ -111,7 +111,7 @@ def _raw(encoder, row_shape) -> Subject:
 
 
 def _labelled(images, limit, seed):
-    """Selects the labelled examples, at most `limit`; 0 for all."""
+    """Selects the labelled examples, at most `limit`; 0: all."""
     chosen = np.flatnonzero(images.labels >= 0)
     if 0 < limit < len(chosen):
         rng = np.random.default_rng((seed, 2))

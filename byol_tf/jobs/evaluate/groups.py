@@ -1,4 +1,4 @@
-"""Linear evaluations with the labels of some groups, tested on others."""
+"""Linear evaluation with groups, such as speakers, held out for the test."""
 
 import dataclasses
 import pathlib
@@ -16,19 +16,19 @@ from byol_tf.reports.report import format_table
 def run(
     job: LinearEvaluation, groups: Groups, workdir, name: str = "eval_linear"
 ) -> dict:
-    """Holds each group out in turn, and writes the means.
+    """Holds out each group in turn, and writes the means.
 
-    `<name>_<column>.json`, and for each group `<name>_<column>_<group>.json`.
+    Writes `<name>_<column>.json`, and `<name>_<column>_<group>.json` per group.
 
     Args:
-        job: of all groups.
+        job: evaluation with all groups.
         groups: see `Groups.folds`.
         workdir: the run folder.
-        name: of the files.
+        name: prefix of the files.
 
     Returns:
-        `column`; `groups`, by name the accuracies of each row and protocol;
-        `mean` and `std` of them over the groups.
+        `column`; `groups`, accuracies of each row and protocol by group; their
+        `mean` and `std` over the groups.
     """
     name = f"{name}_{groups.column}"
     found = {}
@@ -52,7 +52,7 @@ def run(
 
 
 def table(result: Mapping) -> str:
-    """Mean accuracies over the groups, as text for the terminal."""
+    """Formats mean accuracies over the groups, as text for the terminal."""
     mean, std = result["mean"], result["std"]
     methods = [m for m in COLUMNS if any(m in row for row in mean.values())]
     cells = [

@@ -1,4 +1,4 @@
-"""What a linear evaluation says at its end: numbers, table and picture."""
+"""Results of a linear evaluation: numbers, table and figure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -33,10 +33,10 @@ class Tested(NamedTuple):
 
 
 def checked_test(test: Examples, train: Examples) -> Examples:
-    """The labelled images of a test set.
+    """Returns the labelled images of a test set.
 
     Raises:
-        ValueError: there are none, or a class is not among the training images.
+        ValueError: if there are none, or a class has no training images.
     """
     known = test.labels >= 0
     if not known.any():
@@ -60,14 +60,14 @@ def tested(
     num_classes: int,
     temperature: float,
 ) -> dict[str, Tested]:
-    """Applies what was fitted to the test images.
+    """Applies the fitted classifiers to the test images.
 
     Args:
         choices: choice and seconds by protocol.
         train: features `[n, d]` and labels `[n]`, the bank of kNN.
         test: features and labels.
         num_classes: number of classes.
-        temperature: of kNN.
+        temperature: temperature of kNN.
     """
     outcomes = {}
     for method, (choice, seconds) in choices.items():
@@ -101,15 +101,15 @@ def summary(
     *,
     interval: Mapping,
 ) -> dict:
-    """All numbers, as JSON values.
+    """Returns all numbers, as JSON values.
 
-    The last two rows are compared with each other, example by example, and
-    the confusion is that of the last row's first protocol.
+    The last two rows are compared example by example. The confusion matrix is
+    that of the last row's first protocol.
 
     Args:
         rows: outcomes by protocol, by encoder.
         test: the test images.
-        class_names: a name for each class.
+        class_names: a name per class.
         interval: arguments of `bootstrap_interval`.
     """
 
@@ -137,7 +137,7 @@ def summary(
 
 
 def table(result: Mapping) -> str:
-    """Accuracies with their intervals, as text for the terminal."""
+    """Formats accuracies with their intervals, as text for the terminal."""
     rows = result["results"]
     methods = [m for m in COLUMNS if any(m in row for row in rows.values())]
     columns = ["", *(COLUMNS[method] for method in methods)]
@@ -164,7 +164,7 @@ def table(result: Mapping) -> str:
 
 
 def draw(result: Mapping, target, data: str) -> None:
-    """Draws the confusion of a result to a path or binary file."""
+    """Draws the confusion matrix of a result to a path or binary file."""
     part = result["confusion"]
     names = part["class_names"]
     title = f"{part['encoder']}, {COLUMNS[part['method']]}, test examples of "

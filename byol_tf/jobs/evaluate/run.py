@@ -1,7 +1,7 @@
-"""Linear evaluation of a pretrained encoder, beside two that learned nothing.
+"""Linear evaluation of a pretrained encoder, with two baselines.
 
 Everything is chosen and fitted on training images. Only then is the test set
-loaded, by a function that nothing before it has, and everything that was
+loaded, by a function that nothing before it can call, and everything that was
 fitted is tested once.
 """
 
@@ -36,7 +36,7 @@ from byol_tf.seeds import step_seed
 
 
 class Subject(NamedTuple):
-    """An encoder to be judged."""
+    """An encoder to evaluate."""
 
     name: str  # heading of its row
     encoder: Encoder  # features of one that was never saved are not cached
@@ -46,15 +46,14 @@ class Subject(NamedTuple):
 
 @dataclasses.dataclass
 class LinearEvaluation:
-    """An evaluation that is ready to go.
+    """A linear evaluation that is ready to run.
 
     Attributes:
-        subjects: encoders, the one that matters last.
-        train: labelled images of two classes or more.
-        load_test: gives the labelled test images; called once, when all is
-            fitted.
+        subjects: encoders, the main one last.
+        train: labelled images of at least two classes.
+        load_test: loads the labelled test images; called once, at the end.
         settings: numbers.
-        about: JSON values that are written with the result.
+        about: JSON values written with the result.
     """
 
     subjects: list[Subject]
@@ -84,11 +83,11 @@ class LinearEvaluation:
         """Fits, tests, and writes into a run folder.
 
         Args:
-            workdir: the folder; features are kept in `features/`.
-            name: of the files: `<name>.json` and `<name>_confusion.png`.
+            workdir: the folder; features are cached in `features/`.
+            name: prefix of the files: `<name>.json` and `<name>_confusion.png`.
 
         Returns:
-            What the JSON file holds.
+            The contents of the JSON file.
         """
         workdir = pathlib.Path(workdir)
         started = time.perf_counter()
@@ -128,7 +127,7 @@ class LinearEvaluation:
     # ---- training images only -----------------------------------------
 
     def _fit(self, subject, cache):
-        """Features of the training images, and a choice by protocol."""
+        """Returns features of the training images, and a choice by protocol."""
         settings, labels = self.settings, self.train.labels
         features = self._features(subject, self.train, cache)
         options = {"num_classes": self.train.num_classes}
@@ -191,7 +190,7 @@ class LinearEvaluation:
 
     def _fit_sgd(self, subject, features) -> Choice:
         settings = self.settings.sgd
-        # Their numbers tell which images are held out.
+        # Indices, to know which images are held out.
         batches = training_batches(
             self.train.numbered(),
             settings.batch_size,
@@ -229,7 +228,7 @@ class LinearEvaluation:
                 jit_compile=self.settings.jit_compile and compiles,
                 on_step=lambda losses: bar.update(settings.batch_size),
             )
-        # Told as they were given, for a batch of 256.
+        # Reported as given, for a batch of 256.
         given = settings.learning_rates
         rates = dict(zip(choice.accuracies, given, strict=True))
         accuracies = {rates[r]: a for r, a in choice.accuracies.items()}

@@ -1,10 +1,10 @@
-"""The numbers of a linear evaluation, checked before anything is done."""
+"""Settings of a linear evaluation, checked first."""
 
 import dataclasses
 
 from byol_tf.checks import check_list, check_number
 
-LEAST = 1e-12  # of numbers that must be positive
+LEAST = 1e-12  # lower bound of positive numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +29,11 @@ class SGDSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a linear evaluation: fields of `configs/eval_linear.py`.
+    """Settings of a linear evaluation: fields of `configs/eval_linear.py`.
 
-    They are explained there. `jit_compile`: whether the step of SGD is
-    compiled with XLA, encoder included. `unit`: whether logistic regressions
-    are of vectors of unit length.
+    They are explained there. `jit_compile`: whether the step of SGD is compiled
+    with XLA, encoder included. `unit`: whether logistic regressions use unit
+    vectors.
     """
 
     sgd: SGDSettings

@@ -1,4 +1,4 @@
-"""From configurations to exports of a run, as `builders` makes runs."""
+"""Builds exports of a run from configurations."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ from byol_tf.runs.samples import load_tested
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks.classification import Classification
 
-RESULTS = ("train", "eval_linear", "finetune")  # that a run folder may hold
+RESULTS = ("train", "eval_linear", "finetune")  # results of a run
 FILE = "export.json"
 
 
@@ -38,23 +38,22 @@ def export(
     """Exports a run's encoder, verifies it, and describes it.
 
     Args:
-        config: of the export, see `configs/export.py`.
-        workdir: the run folder; `export.json` of it holds every format's.
-        target: folder of the SavedModel's versions; those of another format
-            are in a folder of its name therein, which servers pass over.
-        defaults: a configuration of a run with every field.
-        names: of the formats.
-        checkpoint: "last" or "best", see `run_of_checkpoint`; "" for the
-            encoder that the run ended with.
+        config: configuration of the export, see `configs/export.py`.
+        workdir: the run folder; its `export.json` describes every format.
+        target: folder of the SavedModel's versions; other formats are in
+            sub-folders named after them, which servers ignore.
+        defaults: a run's configuration with every field.
+        names: names of the formats.
+        checkpoint: "last" or "best", see `run_of_checkpoint`; "": the final
+            encoder.
 
     Returns:
-        By format what its `export.json` holds.
+        The contents of `export.json`, by format.
 
     Raises:
-        ValueError: in one line, if there is no encoder, if it, the data and
-            the configuration do not fit together, if a library is missing,
-            or if the export differs from the encoder by more than is
-            tolerated.
+        ValueError: if there is no encoder; if encoder, data and configuration
+            do not match; if a library is missing; or if the export differs from
+            the encoder beyond the tolerance. One line.
     """
     formats.check_formats(names)
     with contextlib.ExitStack() as stack:
@@ -77,7 +76,7 @@ def export(
 
 
 def verify_settings(section) -> verify.Settings:
-    """Settings of the comparison, of the section `verify`."""
+    """Returns the settings of the comparison from the section `verify`."""
     fields = dict(section)
     for precision in to_litert.PRECISIONS:
         fields[precision] = verify.Tolerance(**fields[precision])
@@ -85,13 +84,13 @@ def verify_settings(section) -> verify.Settings:
 
 
 def _write(name, plan, comparison, about, target, other):
-    """Writes one format as a new version, unless it is not like Keras."""
+    """Writes one format as a new version, unless it differs from Keras."""
     directory, settings = pathlib.Path(target) / other, comparison.settings
     with saved_model.new_version(directory) as folder:
         written = formats.WRITERS[name](plan, folder)
         measured = {}
         for form, reference in written.forms:
-            with quiet():  # what C libraries say of odd files
+            with quiet():  # hides messages of C libraries about damaged files
                 numbers = comparison.measure(form, reference)
             verify.check(form.name, numbers, settings)
             measured[form.name] = numbers
@@ -118,14 +117,14 @@ def _write(name, plan, comparison, about, target, other):
 
 
 def _keep(path, name, about):
-    """Puts a format's description beside those of the other formats."""
+    """Adds a format's description to those of the other formats."""
     kept = read_json(path) if path.is_file() else {}
     kept = {key: kept[key] for key in formats.WRITERS if key in kept}
     write_json(path, {**kept, name: about})
 
 
 def _plan(config, workdir, defaults):
-    """What is exported, what is said of it, and what it is compared on."""
+    """Returns what to export, its description, and the rows to compare on."""
     precisions = to_litert.check_precisions(config.litert.precisions)
     count = config.litert.calibration_images
     check_number("litert.calibration_images", count, 1)
@@ -176,22 +175,22 @@ def _plan(config, workdir, defaults):
 
 
 def _judge(config, workdir, classifier):
-    """On the test examples that fine-tuning kept; None where it kept none."""
+    """Returns the test examples stored by fine-tuning; None without any."""
     name = f"{config.classifier or 'classifier'}.npz"
     tested = classifier and load_tested(pathlib.Path(workdir) / name)
     if not tested or not isinstance(tested.rows, np.ndarray):
-        return None  # rows of several lengths are not judged
+        return None  # rows of several lengths are not evaluated
     squares = bool(classifier.sizes.get("whole"))
     return Judge(classifier.task, *tested, config.verify.batch, squares)
 
 
 def _plain(source):
-    """The same of Keras's own layers, which every format has."""
+    """Returns the same source with Keras's own layers, for every format."""
     return dataclasses.replace(source, model=to_plain(source.model))
 
 
 def _about_run(encoder, workdir):
-    """Where the encoder comes from, and what the run says of it."""
+    """Returns the encoder's origin, and the results of its run."""
     found = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
     return {
         "encoder": inputs.about_encoder(encoder),
@@ -209,7 +208,7 @@ def _about_run(encoder, workdir):
 
 
 def _classifier(config, workdir):
-    """The fine-tuned model to export, or None, and what decodes its outputs."""
+    """Returns the fine-tuned model or None, and the decoder of its outputs."""
     name = config.classifier
     usual = pathlib.Path(workdir) / "classifier.keras"
     if name == "none" or (not name and not usual.is_file()):

@@ -1,4 +1,4 @@
-"""The encoder of a checkpoint, as a folder that holds a finished run's."""
+"""The encoder of a checkpoint, in a folder like that of a finished run."""
 
 import contextlib
 import pathlib
@@ -14,19 +14,19 @@ from byol_tf.training.checkpoints import find_checkpoint, restore_encoder
 def run_of_checkpoint(
     config, workdir, defaults, which: str
 ) -> Iterator[tuple[pathlib.Path, int]]:
-    """Gives a temporary folder with `encoder.keras`, and the checkpoint's step.
+    """Yields a temporary folder with `encoder.keras`, and the step.
 
-    The run may be unfinished, and going on. It is built anew, which needs its
-    configuration and its training data.
+    The run may be unfinished and still training. It is rebuilt, which needs its
+    configuration and training data.
 
     Args:
-        config: of the export; other places of the data hold.
+        config: configuration of the export; may give other places of the data.
         workdir: the run folder, which is only read.
-        defaults: a configuration of a run with every field.
+        defaults: a run's configuration with every field.
         which: "last", or "best" by kNN.
 
     Raises:
-        ValueError: there is no such checkpoint, or not of this run.
+        ValueError: if there is no such checkpoint, or it is of another run.
     """
     path = find_checkpoint(pathlib.Path(workdir) / "checkpoints", which)
     run = inputs.run_with_data(config, workdir, defaults)

@@ -1,4 +1,4 @@
-"""What exports are compared and calibrated on."""
+"""Finds rows to verify and calibrate exports on."""
 
 import dataclasses
 import pathlib
@@ -23,10 +23,10 @@ class Found(NamedTuple):
     """Rows to compare on.
 
     Attributes:
-        encoder: with what earlier releases did not say of it.
+        encoder: the encoder, with facts that earlier releases did not store.
         compared: see `verify.Comparison`.
-        calibration: stored rows, for the ranges of 8 bits.
-        name: of where they come from.
+        calibration: stored rows, for the ranges of int8.
+        name: name of their source.
     """
 
     encoder: Encoder
@@ -36,21 +36,20 @@ class Found(NamedTuple):
 
 
 def find(config, workdir, encoder: Encoder, defaults) -> Found:
-    """The rows that pretraining kept, or those of a data set.
+    """Finds the rows that pretraining stored, or those of a dataset.
 
-    A data set is read where `config.data` names one, and in run folders of
-    earlier releases, which kept no rows: then the training images vote in kNN
-    and the test images are compared. Of the rows that were kept, each half
-    votes on the other one.
+    Uses a dataset if `config.data` names one, and for run folders of earlier
+    releases, which stored no rows: training images then vote in kNN, and test
+    images are compared. Of stored rows, each half votes on the other one.
 
     Args:
-        config: of the export.
+        config: configuration of the export.
         workdir: the run folder.
-        encoder: of the run.
-        defaults: a configuration of a run with every field.
+        encoder: encoder of the run.
+        defaults: a run's configuration with every field.
 
     Raises:
-        ValueError: rows do not fit the encoder, or there is neither.
+        ValueError: if rows do not fit the encoder, or there are none.
     """
     kept = load_samples(workdir)
     if any(v is not None for v in config.data.values()):
@@ -75,7 +74,7 @@ def find(config, workdir, encoder: Encoder, defaults) -> Found:
 
 
 def _folds(rows, labels, order):
-    """Two halves of the labelled rows, each voting on the other one."""
+    """Returns two halves of the labelled rows, each voting on the other."""
     known = order[labels[order] >= 0]
     if len(known) < 2:
         return ()
@@ -113,9 +112,9 @@ def _of_data_set(config, workdir, encoder, defaults):
 
 
 def _with_files(encoder, part):
-    """Examples whose files an export can read, and the files' contents.
+    """Returns examples whose files an export can read, and their contents.
 
-    Without any such file, all of them and (). A line names what is left out.
+    Without any such file, all examples and (). A line names what is left out.
     """
     signature = encoder.inputs(FORM)[DEFAULT]
     (spec,) = signature.specs.values()
@@ -124,7 +123,7 @@ def _with_files(encoder, part):
         return part, ()
     folder = pathlib.Path(part.folder)
     files = [(folder / path).read_bytes() for path in part.paths]
-    with quiet():  # what C libraries say of damaged files
+    with quiet():  # hides messages of C libraries about damaged files
         _, status = signature.read(tf.constant(files))
     why = [reason.decode() for reason in status.numpy()]
     good = [row for row, reason in enumerate(why) if reason == OK]
@@ -142,7 +141,7 @@ def _with_files(encoder, part):
 
 
 def _completed(encoder, run, train):
-    """With what `preprocessor.json` says since release 0.3."""
+    """Adds what `preprocessor.json` stores since release 0.3."""
     said = pretrain_build.describe(run, train.spec, encoder.preprocessor)
     about = {
         "title": f"{said['method']} on {train.name}",

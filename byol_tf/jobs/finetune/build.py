@@ -1,4 +1,4 @@
-"""From configurations to fine-tunings of a run, as `builders` makes runs."""
+"""Builds fine-tunings of a run from configurations."""
 
 import dataclasses
 import functools
@@ -38,11 +38,11 @@ from byol_tf.tasks.registry import task_class
 from byol_tf.tasks.task import VECTOR, Labelled
 from byol_tf.tasks.tiled import parse_tiles
 
-_PIXELS = 2**21  # of whole images at once
-_SOUNDS = 16  # whole ones at once
-LONGEST = 7200  # seconds of a recording that is predicted in parts
-LATEST = "classifier"  # the name of the latest
-# Fields of the section `task` by the tasks that have them.
+_PIXELS = 2**21  # pixels of whole images per batch
+_SOUNDS = 16  # whole sounds per batch
+LONGEST = 7200  # longest recording in seconds, predicted in parts
+LATEST = "classifier"  # name of the latest model
+# Fields of the section `task`, by task.
 _OPTIONS = {
     "classification": ("label_smoothing", "class_weights"),
     "detection": ("confidence",),
@@ -54,19 +54,19 @@ _OPTIONS = {
 def fine_tuning(
     config, workdir, defaults, *, task, labels, groups: Groups | None = None
 ) -> FineTuning:
-    """The fine-tuning of a run folder's encoder.
+    """Builds the fine-tuning of a run folder's encoder.
 
     Args:
-        config: of the fine-tuning, see `configs/finetune.py`.
+        config: configuration of the fine-tuning, see `configs/finetune.py`.
         workdir: the run folder.
-        defaults: a configuration of a run with every field.
+        defaults: a run's configuration with every field.
         task: name of the task, see `task_class`.
         labels: fractions, see `parse_fractions`.
-        groups: of which a fifth, or those that it names, are for the test.
+        groups: groups to test on, a fifth of them or those it names.
 
     Raises:
-        ValueError: in one line, if there is no encoder, or if it, the data,
-            the labels and the configuration do not fit together.
+        ValueError: if there is no encoder, or if encoder, data, labels and
+            configuration do not match. One line.
     """
     fractions = parse_fractions(labels)
     if config.max_steps < config.min_steps:
@@ -81,13 +81,13 @@ def fine_tuning(
         numbers = dataclasses.replace(numbers, variants=variants)
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
-    # A task compares names: of tags, other combinations are no error.
+    # Tasks compare names, so other combinations of tags are no error.
     decoder = None
     if kind.whole_images:
         if kind is Keypoints:
             _use_objects(config, run, pathlib.Path(workdir))
         decoder = _use_annotations(config, run, encoder)
-    elif kind.sequences:  # a text belongs to the whole of its sound
+    elif kind.sequences:  # a text belongs to its whole sound
         decoder = encoder.modality.decoder(run, whole=True)
     images, load_test = data_builders.train_and_later_test(
         run,
@@ -103,7 +103,7 @@ def fine_tuning(
     if groups:
         print(f"Test: {groups.column} {', '.join(held_out)}.")
         images, load_test = groups.split(images, load_test, held_out)
-    # Classes are among the labels of the images already.
+    # Classes are already labels of the images.
     own = None if task == "classification" else run.data.label_column
     train, label_test = _labels(config, run, images, encoder, own)
     made = kind.of(train, **options)
@@ -138,14 +138,14 @@ def fine_tuning(
 
 
 def _in_windows(encoder, seconds):
-    """With sounds cut into rows of so many seconds; None leaves it."""
+    """Cuts sounds into rows of this many seconds; None: no change."""
     if seconds in (None, encoder.sizes.get("window_seconds", 0)):
         return encoder
     return encoder.with_sizes(window_seconds=float(seconds))
 
 
 def _encoder(config, workdir, kind, options):
-    """The encoder of a run, for centre squares or for whole images."""
+    """Loads the encoder of a run, for centre crops or for whole images."""
     if not kind.whole_images:
         encoder = load_encoder(
             workdir,
@@ -159,14 +159,14 @@ def _encoder(config, workdir, kind, options):
             f"{kind.name} sees whole images; leave crop_fraction at 1. "
             f"Received: {config.crop_fraction}"
         )
-    # A vector of other sizes than those of pretraining would be another one.
+    # Vectors depend on the input size, so keep that of pretraining.
     own = 0 if options.get("head") == VECTOR else kind.side
     side = config.size or config.data.image_size or own
     return load_encoder(workdir, modality=config.modality).whole(side)
 
 
 def _use_objects(config, run, workdir):
-    """Takes objects that COCO's files give points of, cut out of images."""
+    """Uses objects with keypoints from COCO files, cropped out of images."""
     section = run.data
     directory = os.path.expanduser(section.dir or "")
     if section.source != "folder" or config.labels_file:
@@ -183,9 +183,9 @@ def _use_objects(config, run, workdir):
 
 
 def _use_annotations(config, run, encoder):
-    """The decoder of whole images; takes what annotations list, if any do.
+    """Returns the decoder of whole images; uses annotations, if there are any.
 
-    Files of labels that are named, and other sources, stay what they are.
+    Named files of labels, and other sources, are not changed.
     """
     section = run.data
     section.image_size = encoder.sizes["view_size"]
@@ -202,7 +202,7 @@ def _use_annotations(config, run, encoder):
 
 
 def _labels(config, run, images, encoder, own):
-    """The training images with their labels, and what labels test images."""
+    """Returns labelled training images, and a function to label test images."""
     section = run.data
     if section.source != LISTED:
         other = config.test_labels_file or config.labels_file
@@ -217,7 +217,7 @@ def _labels(config, run, images, encoder, own):
 
 
 def _annotated(images, run, split, encoder, names=()):
-    """The images with what the annotations of a split say of them."""
+    """Adds the annotations of a split to its images."""
     directory = os.path.expanduser(run.data.dir)
     read = find_boxes(directory, split, encoder.modality.extensions)
     if read is None:
@@ -235,15 +235,15 @@ def _annotated(images, run, split, encoder, names=()):
 
 
 def classifier_name(config, workdir, task: str = "") -> str:
-    """Name of the latest classifier of a run folder.
+    """Returns the name of the latest classifier of a run folder.
 
     Args:
-        config: of the fine-tuning; other data in it choose among those.
+        config: configuration of the fine-tuning; its data select among them.
         workdir: the run folder.
-        task: name of the task it was fine-tuned for; "" for any.
+        task: name of the fine-tuned task; "": any.
 
     Raises:
-        ValueError: none is of that task, naming those that there are.
+        ValueError: if there is none for that task; names the existing ones.
     """
     folder = pathlib.Path(workdir)
     found = sorted(
@@ -264,7 +264,7 @@ def classifier_name(config, workdir, task: str = "") -> str:
 
 
 def latest_task(config, workdir, task: str = "") -> str:
-    """Name of the task of what `classifier_name` names; its errors."""
+    """Returns the task of the classifier that `classifier_name` finds."""
     name = classifier_name(config, workdir, task)
     return _task_of(pathlib.Path(workdir) / f"{name}.json")
 
@@ -285,25 +285,25 @@ def predicted(
     tiles="",
     pose="",
 ) -> prediction.Predicted:
-    """Predicts a folder with what was fine-tuned.
+    """Predicts a folder with a fine-tuned model.
 
-    `predictions.csv.json` beside the CSV file says which model it was.
+    `predictions.csv.json` beside the CSV file names the model.
 
     Args:
-        config: of the fine-tuning.
+        config: configuration of the fine-tuning.
         workdir: the run folder.
-        directory: with files.
+        directory: folder of files.
         task: see `classifier_name`.
-        out: the CSV file; None for `predictions.csv` in the run folder. A
-            folder, or a name without an ending, takes `predictions.csv` and
-            drawn images, see `predict_folder`.
-        options: of the task, in place of its own; None leaves them.
-        tiles: "2x2" cuts images into parts, see `predict_folder`; "" does not.
-        pose: of keypoints: JSON file of a 3-D model, see `read_model`; "" for
-            the points alone.
+        out: the CSV file; None: `predictions.csv` in the run folder. A folder,
+            or a name without an extension, gets `predictions.csv` and drawn
+            images, see `predict_folder`.
+        options: options that replace the task's own.
+        tiles: grid of tiles such as "2x2", see `predict_folder`; "": none.
+        pose: for keypoints, JSON file of a 3-D model, see `read_model`; "": no
+            poses.
 
     Raises:
-        ValueError: the task has no such option, or `out` is a folder in
+        ValueError: if the task has no such option, or `out` is a folder in
             `directory`.
     """
     name = classifier_name(config, workdir, task)
@@ -344,7 +344,7 @@ def predicted(
 
 
 def _check_outside(drawings, directory):
-    """What is drawn must not be predicted the next time."""
+    """Refuses to draw into the predicted folder."""
     inner, outer = (pathlib.Path(p).resolve() for p in (drawings, directory))
     if outer in (inner, *inner.parents):
         raise ValueError(
@@ -354,7 +354,7 @@ def _check_outside(drawings, directory):
 
 
 def _changed(task, options, trusted):
-    """The task with other options."""
+    """Returns the task with other options."""
     about = registry.to_json(task)
     missing = sorted(set(options) - set(about["options"]))
     if missing:
@@ -367,7 +367,7 @@ def _changed(task, options, trusted):
 
 
 def _at_once(config, classifier):
-    """Images of a batch; large maps of whole images need much memory."""
+    """Returns the batch size; maps of large whole images need much memory."""
     if classifier.task.sequences:
         return min(config.encode_batch, _SOUNDS)
     if not classifier.sizes.get("whole"):
@@ -377,10 +377,10 @@ def _at_once(config, classifier):
 
 
 def _options(config, task):
-    """Fields of the section `task` that the task has.
+    """Returns the fields of the section `task` that the task has.
 
     Raises:
-        ValueError: a field is set that the task does not have.
+        ValueError: if a field is set that the task does not have.
     """
     known = _OPTIONS.get(task, ())
     given = {k: v for k, v in config.task.items() if v is not None}
@@ -393,7 +393,7 @@ def _options(config, task):
 
 
 def settings(config) -> Settings:
-    """Settings of a fine-tuning, of its configuration."""
+    """Returns the settings of a fine-tuning from its configuration."""
     nested = {
         "optimizer": config.optimizer.name,
         "momentum": config.optimizer.momentum,
@@ -403,10 +403,10 @@ def settings(config) -> Settings:
 
 
 def _labelled(images, file, own):
-    """The images with a row of the file of labels, if there is one.
+    """Adds rows of the file of labels to the images.
 
-    Without one, with a row of the data's own table, of its column `own`, or
-    all of them for ""; with None, without.
+    Without a file, adds the column `own` of the data's own table, or all
+    columns for ""; None: adds nothing.
     """
     if not file:
         table = (images.taken or {}).get("table")

@@ -1,4 +1,4 @@
-"""Cuts objects with points out of their images, one example each."""
+"""Crops objects with keypoints out of their images, one example each."""
 
 import csv
 import pathlib
@@ -16,25 +16,25 @@ from byol_tf.data.annotations.coco_points import (
 from byol_tf.tasks.drawn import whole_image
 from byol_tf.tasks.oks import COLUMNS
 
-CONTEXT = 0.25  # of a box, around it: half to each side
+CONTEXT = 0.25  # margin as a share of the box, half on each side
 
 
 def write_crops(
     file: pathlib.Path, folder: pathlib.Path, split: str
 ) -> pathlib.Path:
-    """Writes a PNG file of each object, and a table of their points.
+    """Writes a PNG file per object, and a table of their points.
 
     Args:
         file: COCO's JSON.
-        folder: receives `<split>.csv` and the images in `<split>`.
-        split: name.
+        folder: gets `<split>.csv` and the images in `<split>`.
+        split: name of the split.
 
     Returns:
-        The table: places in fractions of the crop, empty where the point is
-        not labelled, `<name>_v`, COCO's visibility, and `oks.COLUMNS`.
+        The table: places as fractions of the crop, empty for unlabelled points,
+        `<name>_v`, COCO's visibility, and `oks.COLUMNS`.
 
     Raises:
-        ValueError: it is no such file, or no image of it can be read.
+        ValueError: if the file is invalid, or none of its images can be read.
     """
     read = read_coco_points(file)
     shutil.rmtree(folder / split, ignore_errors=True)
@@ -72,7 +72,7 @@ def _write(
     folder: pathlib.Path,
     number: int,
 ):
-    """The row of an object, unless its box is outside of the image."""
+    """Returns the row of an object, unless its box is outside of the image."""
     height, width, _ = pixels.shape
     x0, y0, x1, y1 = own.corners
     wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)

@@ -1,4 +1,4 @@
-"""One training with a validation part: early stop, and the best weights."""
+"""One training with validation: early stopping, and the best weights."""
 
 import dataclasses
 import functools
@@ -20,27 +20,27 @@ from byol_tf.tasks.task import Arrays, take
 
 
 class Targets(NamedTuple):
-    """Examples and what is to be learned of them, see `Task.targets`."""
+    """Examples and their targets, see `Task.targets`."""
 
     examples: Examples
     targets: Arrays
 
     def subset(self, index: np.ndarray) -> "Targets":
-        """The examples at these positions, in the given order."""
+        """Selects the examples at these positions, in the given order."""
         return Targets(self.examples.subset(index), take(self.targets, index))
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         setting: learning rate and weight decay.
-        seed: of the repetition.
-        metrics: on the validation part, at the best step; `{}` if the
-            training diverged before the first look.
-        score: to compare by, see `score`, at the best step.
-        weights: at the best step.
+        seed: seed of the repetition.
+        metrics: validation metrics at the best step; `{}` if the training
+            diverged before the first validation.
+        score: see `score`, at the best step.
+        weights: weights at the best step.
         step: the best step.
         steps: steps made.
         seconds: wall time of the steps.
@@ -57,12 +57,12 @@ class Fitted:
 
 
 class Choice(NamedTuple):
-    """The setting that was chosen for a fraction and a variant.
+    """The setting chosen for a fraction and a variant.
 
     Attributes:
-        trainings: with that setting, one of every seed.
-        tried: mean metric on the validation parts by setting, in the order
-            tried; minus infinity where a training diverged.
+        trainings: trainings with that setting, one per seed.
+        tried: mean validation metric by setting, in the order tried; minus
+            infinity if a training diverged.
     """
 
     trainings: list[Fitted]
@@ -72,10 +72,10 @@ class Choice(NamedTuple):
 def best_setting(
     tried: Mapping[Setting, Sequence[Fitted]], metric: str
 ) -> tuple[Setting, dict[Setting, float]]:
-    """The setting with the best mean score, and the mean metric of each.
+    """Returns the setting with the best mean score, and all mean metrics.
 
     Raises:
-        ValueError: every training diverged.
+        ValueError: if every training diverged.
     """
     scores = {
         setting: np.mean([fitted.score for fitted in trainings], axis=0)
@@ -99,9 +99,9 @@ def best_setting(
 def score(
     metrics: Mapping[str, float], metric: str, by_loss: bool = False
 ) -> tuple[float, float]:
-    """To compare by, the higher the better; NaN is the worst.
+    """Returns a sort key, higher is better; NaN is the worst.
 
-    The metric, then the lower loss; or the other way round.
+    The key is the metric, then the negative loss; or the other way round.
     """
     pair = _value(metrics, metric), _value(metrics, "loss", -1.0)
     return pair[::-1] if by_loss else pair
@@ -127,21 +127,21 @@ def fit(
 ) -> Fitted:
     """Trains, and keeps the weights that are best on the validation part.
 
-    Every `eval_every` steps it compares by `score`, and stops after `patience`
-    looks without a better one, or at a loss that is not finite. Two calls with
+    Every `eval_every` steps it validates by `score`. It stops after `patience`
+    validations without improvement, or if a loss is not finite. Two calls with
     the same arguments give the same weights.
 
     Args:
-        tuner: is left with the last weights of the training.
-        start: weights to begin at.
-        learn: examples learned from.
-        validation: examples chosen by.
+        tuner: left with the last weights of the training.
+        start: initial weights.
+        learn: examples to train on.
+        validation: examples to choose by.
         settings: numbers.
         setting: learning rate and weight decay.
-        seed: of order and views.
-        whole: False trains the head alone.
-        augment: further augmentation of the views, with the targets.
-        on_steps: called with the number of steps done, or left out.
+        seed: seed of order and views.
+        whole: False: train only the head.
+        augment: further augmentation of views with targets.
+        on_steps: called with the number of steps done or skipped.
     """
     started = time.perf_counter()
     total = settings.steps(learn.examples.num_examples)
@@ -174,7 +174,7 @@ def fit(
 
 
 def _losses(tuner, learn, settings, setting, seed, whole, augment):
-    """`(steps done, loss)` of one step after the other."""
+    """Yields `(steps done, loss)`, step by step."""
     total = settings.steps(learn.examples.num_examples)
     warmup = min(round(settings.warmup * total), total - 1)
     peak = scaled_learning_rate(setting.learning_rate, settings.batch_size)
@@ -203,7 +203,7 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
 
 
 def _batches(learn, batch_size, seed, total):
-    # Their numbers tell whose targets are wanted.
+    # Indices, to select the targets.
     return training_batches(
         learn.examples.numbered(),
         min(batch_size, learn.examples.num_examples),
@@ -213,6 +213,6 @@ def _batches(learn, batch_size, seed, total):
 
 
 def _copy(tuner, start, whole):
-    # A frozen encoder is not copied: many trainings share its weights.
+    # A frozen encoder is not copied, since many trainings share its weights.
     weights = tuner.weights()
     return weights if whole else Weights(start.encoder, weights.head)

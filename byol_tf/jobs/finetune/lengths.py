@@ -1,4 +1,4 @@
-"""Which sounds are long enough for what is to be said of them."""
+"""Finds sounds that are too short for their targets."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ _AT_A_TIME = 64
 
 
 def long_enough(train: Labelled, task: Task, encoder: Encoder) -> Labelled:
-    """Leaves out rows whose targets do not fit, see `Task.fits`.
+    """Leaves out rows that are too short for their targets, see `Task.fits`.
 
-    Names them in one line. A ValueError if none is left.
+    Prints them in one line. Raises a ValueError if none is left.
     """
     (level,) = task.consumes(encoder.levels)
     samples = row_lengths(train.examples)
@@ -42,7 +42,7 @@ def long_enough(train: Labelled, task: Task, encoder: Encoder) -> Labelled:
 
 
 def row_lengths(examples: Examples) -> np.ndarray:
-    """The length of the free axis of each row, int64 `[n]`."""
+    """Returns the length of the free axis of each row, int64 `[n]`."""
     if not examples.encoded and hasattr(examples.rows, "lengths"):
         return examples.rows.lengths
     lengths = []

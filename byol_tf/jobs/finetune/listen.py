@@ -1,4 +1,4 @@
-"""From a configuration to the events in a file or a stream."""
+"""Detects events in a file or a stream."""
 
 import pathlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.listening import Listening
 from byol_tf.tasks.classification import Classification
 
-_BLOCK = 10  # seconds of a file at once
+_BLOCK = 10  # seconds of a file per block
 
 
 def events(
@@ -22,21 +22,21 @@ def events(
     hop: float = 0.0,
     **options,
 ) -> Iterator[dict]:
-    """The events of a classifier, see `Listening.events`.
+    """Yields the events of a classifier, see `Listening.events`.
 
     Args:
-        config: of the fine-tuning.
+        config: configuration of the fine-tuning.
         workdir: the run folder.
         source: path of a file; or a binary file of 16-bit samples.
         task: see `classifier_name`.
-        rate: samples a second of a binary file; 0 for those of the encoder.
-        window: seconds; 0 for those that the encoder hears.
-        hop: seconds; 0 for a quarter of the window.
+        rate: samples per second of a binary file; 0: that of the encoder.
+        window: seconds; 0: the encoder's input length.
+        hop: seconds; 0: a quarter of the window.
         **options: `confidence` and `silence` of `Listening`.
 
     Raises:
-        ValueError: the model is no classifier of sounds, or the file cannot
-            be read.
+        ValueError: if the model is not a classifier of sounds, or the file
+            cannot be read.
     """
     name = classifier_name(config, workdir, task)
     classifier = load_classifier(workdir, name, task or None, config.modality)
@@ -61,7 +61,7 @@ def events(
 
 
 def _of_file(classifier, path):
-    # As it goes on: with its pauses, or the times would be those of no file.
+    # Keep pauses, so that times are those of the file.
     whole = classifier.with_sizes(max_seconds=LONGEST, skip_silence=False)
     row = whole.decode(path)
     step = _BLOCK * classifier.sizes["rate"]

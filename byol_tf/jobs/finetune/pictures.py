@@ -15,26 +15,26 @@ from byol_tf.reports.report import write_report
 from byol_tf.tasks.drawn import draw_marks
 from byol_tf.tasks.task import Task, take
 
-SHOWN = 8  # images of a picture
-SIDE = 224  # pixels at least, of an image that is shown
+SHOWN = 8  # images per figure
+SIDE = 224  # smallest side in pixels of a shown image
 _GAP = 6
 
 
 def has_places(task: Task) -> bool:
-    """Whether targets can be drawn into images."""
+    """Returns whether targets can be drawn into images."""
     return type(task).as_decoded is not Task.as_decoded
 
 
 def pictures(
     tuner: FineTuner, learn: Targets, test: Targets, worst: Sequence[int]
 ) -> dict[str, bytes]:
-    """PNG files by heading: a batch, truth and prediction, the worst.
+    """Draws PNG files by heading: a batch, truth and prediction, the worst.
 
     Args:
-        tuner: with the weights that are shown.
+        tuner: with the weights to show.
         learn: examples of the first batch.
-        test: examples that are predicted.
-        worst: places of the worst among these.
+        test: examples to predict.
+        worst: indices of the worst among these.
     """
     every = np.arange(learn.examples.num_examples)
     images, targets = tuner.views(
@@ -70,11 +70,11 @@ def report(
 
     Args:
         workdir: the folder, with `finetune.png`.
-        result: what `finetune.json` holds.
-        tuner: with the weights that are kept.
+        result: contents of `finetune.json`.
+        tuner: with the saved weights.
         learn: examples of the first batch.
-        test: examples that it was tested on.
-        batch_size: of these at once.
+        test: the test examples.
+        batch_size: test examples per batch.
     """
     curve = (workdir / "finetune.png").read_bytes()
     worst = [line["row"] for line in result["worst"]]
@@ -100,19 +100,19 @@ def report(
 def look(
     tuner: FineTuner, validation: Targets, test: Targets, batch_size: int
 ) -> dict:
-    """Test examples with most errors, and a confidence to show from.
+    """Finds test examples with most errors, and a confidence threshold.
 
-    Where the task has such. The best confidence is that of the validation
-    part, the shares beside it are of the test examples.
+    Only if the task supports them. The threshold is the best on the validation
+    part; the shares with it are those of the test examples.
 
     Args:
-        tuner: with the weights that are kept.
+        tuner: with the saved weights.
         validation: examples that the best step was chosen by.
-        test: examples that it was tested on.
-        batch_size: examples at once.
+        test: the test examples.
+        batch_size: examples per batch.
 
     Returns:
-        `worst`, and of tasks with confidences `confidence`: JSON values.
+        `worst`, and for tasks with confidences `confidence`, as JSON values.
     """
     if not hasattr(tuner.task.accumulator(), "worst"):
         return {"worst": []}
@@ -147,7 +147,7 @@ def _notes(confidence):
 
 
 def _pairs(tuner, part):
-    """Truth left and prediction right, of each example."""
+    """Draws truth left and prediction right, for each example."""
     every = np.arange(part.examples.num_examples)
     images, decoded = tuner.show(part.examples.take(every))
     truth = _drawn(tuner.task, images, tuner.task.as_decoded(part.targets))
@@ -156,7 +156,7 @@ def _pairs(tuner, part):
 
 
 def _drawn(task, images, decoded):
-    """Images with what is in them, uint8 `[side, side, 3]` each."""
+    """Draws predictions into images, uint8 `[side, side, 3]` each."""
     pixels = np.uint8(255 * displayable(images) + 0.5)
     factor = -(-SIDE // pixels.shape[1])
     pixels = pixels.repeat(factor, 1).repeat(factor, 2)
@@ -170,7 +170,7 @@ def _drawn(task, images, decoded):
 
 
 def _montage(parts):
-    """Pictures of one size in rows of about two thirds of a screen."""
+    """Arranges pictures of one size in rows of about two thirds of a screen."""
     height, width, _ = parts[0].shape
     columns = min(max(1000 // width, 1), len(parts))
     lines = -(-len(parts) // columns)
@@ -189,7 +189,7 @@ def _png(pixels):
 
 
 def first_batch(part: Targets, batch_size: int) -> Targets:
-    """As many examples as a batch has, so that nothing is compiled anew."""
+    """Returns as many examples as a batch has, to avoid another compilation."""
     count = min(batch_size, part.examples.num_examples)
     index = np.arange(count)
     return Targets(part.examples.subset(index), take(part.targets, index))

@@ -1,4 +1,4 @@
-"""How far a fine-tuning is, over all of its trainings."""
+"""Progress of a fine-tuning over all of its trainings."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from byol_tf.lines import progress_bar
 
 
 class Progress:
-    """One bar: which training of how many, steps a second, time left.
+    """Shows one bar: number of the training, steps per second, time left.
 
-    Rate and time left are means over all that was done, with the steps that
-    an early stop left out: later trainings stop early about as often.
+    Rate and time left are means over all steps, including those saved by early
+    stopping, since later trainings stop early about as often.
 
     Args:
         planned: `(trainings, steps of each)` of each variant of each fraction.
@@ -30,11 +30,11 @@ class Progress:
         self.bar.close()
 
     def begin(self, name: str) -> None:
-        """Says that the next training begins."""
+        """Starts the next training."""
         self._begun += 1
         place = f"training {self._begun} of {self._trainings}"
         self.bar.set_description(f"{place} ({name})")
 
     def update(self, steps: int) -> None:
-        """Counts steps that were made, or left out."""
+        """Counts steps that were made or skipped."""
         self.bar.update(steps)

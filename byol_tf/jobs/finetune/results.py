@@ -1,4 +1,4 @@
-"""What a fine-tuning says at its end: numbers, table and picture."""
+"""Results of a fine-tuning: numbers, table and figure."""
 
 import pathlib
 import re
@@ -38,8 +38,8 @@ _NAMES = {
     "r2": "R²",
 }
 
-_WORST = 5  # examples below a table
-_ENDINGS = (".json", ".keras", ".png", ".npz", ".html")  # that are kept
+_WORST = 5  # examples listed below a table
+_ENDINGS = (".json", ".keras", ".png", ".npz", ".html")  # files to keep
 
 Key = tuple[Fraction, str]  # fraction and variant
 
@@ -50,18 +50,18 @@ def summary(
     counts: Mapping[Fraction, Mapping[str, int]],
     task: Task,
 ) -> dict:
-    """All numbers, as JSON values.
+    """Returns all numbers, as JSON values.
 
     Args:
         choices: the trainings of the chosen settings.
-        tested: metrics on the test images of each training.
+        tested: test metrics of each training.
         counts: `labels`, `learned_from`, `chosen_by`, `steps` of each fraction.
-        task: whose metric is shown.
+        task: task whose metric is shown.
 
     Returns:
-        `metric`; `percent`, whether to show it in percent; `fractions`, by
-        name, with the numbers of each variant and the gain of the fine-tuned,
-        seed by seed, over the weights as they came, else over scratch.
+        `metric`; `percent`, whether to show it in percent; `fractions` by name,
+        with the numbers of each variant, and the gain of the fine-tuned
+        encoder, seed by seed, over the original weights, or else over scratch.
     """
     fractions = {}
     for (fraction, variant), choice in choices.items():
@@ -86,7 +86,7 @@ def subsets(
     known: np.ndarray,
     images: Examples,
 ) -> dict:
-    """Which images every fraction took, by fraction, seed and part.
+    """Lists the images of each fraction, by fraction, seed and part.
 
     Args:
         parts: by fraction and seed, positions among the labelled images.
@@ -115,7 +115,7 @@ def subsets(
 
 
 def table(result: Mapping) -> str:
-    """A row for each fraction and a column for each variant, as text."""
+    """Formats a row per fraction and a column per variant, as text."""
     metric, fractions = result["metric"], result["fractions"]
     percent = result["percent"]
     variants = list(next(iter(fractions.values()))["variants"])
@@ -168,7 +168,7 @@ def table(result: Mapping) -> str:
 
 
 def _of_worst(line):
-    """What is wrong with one example, in a line."""
+    """Describes the errors of one example in a line."""
     if "reference" in line:
         said = f"{line['reference']!r} heard as {line['hypothesis']!r}"
     else:
@@ -178,14 +178,14 @@ def _of_worst(line):
 
 
 def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
-    """Renames the files of an earlier fine-tuning of another task or data.
+    """Renames the files of an earlier fine-tuning of another task or dataset.
 
-    `finetune.json` becomes `finetune_<task>_<data>.json`, the others alike.
+    `finetune.json` becomes `finetune_<task>_<data>.json`, and so on.
 
     Args:
         workdir: the run folder.
-        task: name of the task that comes now.
-        data: that it learns from.
+        task: name of the new task.
+        data: its training data.
     """
     if not (workdir / "finetune.json").is_file():
         return
@@ -211,11 +211,11 @@ def _rename(path, name):
 
 
 def draw(result: Mapping, target: Target) -> None:
-    """Draws the metric against the number of labels, a curve a variant.
+    """Draws the metric over the number of labels, a curve per variant.
 
     Args:
         result: see `summary`.
-        target: path or binary file that receives a PNG.
+        target: path or binary file to write a PNG to.
     """
     metric, fractions = result["metric"], result["fractions"]
     scale = 100 if result["percent"] else 1
@@ -226,7 +226,7 @@ def draw(result: Mapping, target: Target) -> None:
     for variant in rows[0]["variants"]:
         values = [row["variants"][variant]["test"] for row in rows]
         means = scale * np.array([value["mean"] for value in values])
-        # Without a second seed there is no spread to draw.
+        # With one seed there is no spread to draw.
         spread = scale * np.array([value["std"] or 0.0 for value in values])
         axes.errorbar(
             labels,
@@ -252,7 +252,7 @@ def draw(result: Mapping, target: Target) -> None:
 
 
 def _name(metric):
-    """What a metric is called in tables and pictures."""
+    """Returns the name of a metric for tables and figures."""
     name = _NAMES.get(metric, metric.replace("_", " "))
     return name[:1].upper() + name[1:]
 
@@ -282,12 +282,12 @@ def _numbers(choice, tested, task):
 
 
 def _baseline(variants):
-    """What fine-tuning gains over: the weights as they came, or scratch."""
+    """Returns the baseline of the gain: the original weights, or scratch."""
     return CAME if CAME in variants else SCRATCH
 
 
 def _means(tested, ending):
-    """Means over seeds; "ap/cat" becomes `ap_by_class`, by name."""
+    """Returns means over seeds; "ap/cat" becomes `ap_by_class`, by name."""
     means = {}
     for key in tested[0]:
         value = float(np.mean([metrics[key] for metrics in tested]))
@@ -300,7 +300,7 @@ def _means(tested, ending):
 
 
 def _gain(variants, metric):
-    """Of fine-tuning, seed by seed; None without it or a baseline."""
+    """Returns the gain of fine-tuning, seed by seed; None if unknown."""
     pair = FINE_TUNED, _baseline(variants)
     if not all(variant in variants for variant in pair):
         return None

@@ -1,9 +1,9 @@
-"""Fine-tuning on parts of the labels, beside two that show what it is worth.
+"""Fine-tuning on parts of the labels, with two baselines.
 
-For every part and seed: the pretrained encoder with all its weights, the same
-one frozen, and one that starts from random weights, on the same images with
-the same budget. Settings and the best step are chosen on a share of those
-very labels. Only when all is fitted are the test images loaded.
+For every part and seed it trains the pretrained encoder with all weights, the
+same one frozen, and one with random weights, on the same images with the same
+budget. Settings and the best step are chosen on a share of the same labels. The
+test images are loaded only after everything is fitted.
 """
 
 import dataclasses
@@ -44,26 +44,26 @@ from byol_tf.tasks.task import VECTOR, Labelled, Task
 
 @dataclasses.dataclass
 class FineTuning:
-    """A fine-tuning that is ready to go.
+    """A fine-tuning that is ready to run.
 
     Attributes:
-        encoder: pretrained; stays as it is.
-        task: what is to be learned.
-        train: training images; those of which nothing is known are left out.
-        load_test: gives the test images; called once, when all is fitted.
+        encoder: the pretrained encoder; not changed.
+        task: the task.
+        train: training images; those without labels are left out.
+        load_test: loads the test images; called once, at the end.
         fractions: parts of the labels, see `parse_fractions`.
         settings: numbers.
-        draw: random views of a step, see `FineTuner`; None for none.
+        draw: random views of a step, see `FineTuner`; None: none.
         augment: further augmentation, or None.
         came: the encoder with the weights that its run began with, for the
             variant of that name; None if it began with random ones.
-        task_of: makes the task anew, for class weights that follow from what
-            is learned from; None keeps `task`.
-        about: JSON values that are written with the result.
+        task_of: makes the task again, for class weights from the images trained
+            on; None: keep `task`.
+        about: JSON values written with the result.
 
     Raises:
-        ValueError: a part of the labels leaves a class empty or nothing to
-            choose by, or targets cannot be mixed as `augment` would.
+        ValueError: if a part of the labels leaves a class empty or nothing to
+            choose by, or `augment` cannot mix the targets.
     """
 
     encoder: Encoder
@@ -85,7 +85,7 @@ class FineTuning:
                 "weights: leave it out"
             )
         if tuple(self.task.consumes(self.encoder.levels)) != (VECTOR,):
-            # Levels of a model inside the encoder must share its weights.
+            # Levels of a nested model must share its weights.
             self.encoder = _in_one_graph(self.encoder)
             self.came = self.came and _in_one_graph(self.came)
         moves = self.task.moves_with_image
@@ -116,18 +116,18 @@ class FineTuning:
     def run(self, workdir) -> dict:
         """Fits, tests, and writes into a run folder.
 
-        `finetune.json`, `finetune.png`, `finetune_subsets.json`, and
-        `classifier.keras` and `.json`: the fine-tuned model, or else the first
-        variant, of the largest fraction, of the seed that did best on its
-        validation part; `classifier.npz`: some test examples, on which
-        exports are judged. Those of another task or data that are there get
-        names of their own, see `keep_earlier`.
+        Writes `finetune.json`, `finetune.png`, `finetune_subsets.json`,
+        `classifier.keras` and `.json`, and `classifier.npz`, some test examples
+        to verify exports on. The classifier is the fine-tuned model, or else
+        the first variant, of the largest fraction, with the seed that was best
+        on its validation part. Existing files of another task or dataset are
+        renamed, see `keep_earlier`.
 
         Args:
             workdir: the folder.
 
         Returns:
-            What `finetune.json` holds.
+            The contents of `finetune.json`.
         """
         workdir, started = pathlib.Path(workdir), time.perf_counter()
         finetune_results.keep_earlier(
@@ -182,7 +182,7 @@ class FineTuning:
         return self._seeds[:count], self._seeds[count:]
 
     def _planned(self, fraction, variant):
-        """How many trainings there will be, and the steps of each."""
+        """Returns the number of trainings, and the steps of each."""
         trying, following = self._split_seeds()
         grid = self.settings.grid(variant)
         trainings = len(trying) * len(grid) + len(following)
@@ -215,7 +215,7 @@ class FineTuning:
         return self.encoder.fresh(seed).model.get_weights()
 
     def _tuner(self, fraction, seed) -> FineTuner:
-        """One for all trainings, as long as the task stays the same."""
+        """Returns one tuner for all trainings while the task stays the same."""
         task = self.task
         if self.task_of is not None:
             learn = self._known[self._parts[fraction, seed].learn]
@@ -237,7 +237,7 @@ class FineTuning:
     # ---- test images --------------------------------------------------
 
     def _test(self, fraction, variant, choice, test) -> list[dict]:
-        """Metrics on the test images, of every seed."""
+        """Returns test metrics of every seed."""
         metrics = []
         for fitted in choice.trainings:
             tuner = self._tuner(fraction, fitted.seed)
@@ -246,7 +246,7 @@ class FineTuning:
         return metrics
 
     def _constant(self, test) -> dict[str, float] | None:
-        """Metrics of the best constant guess, where the task has one."""
+        """Returns metrics of the best constant guess, if the task has one."""
         guess = self.task.constant(self._examples.targets)
         if guess is None:
             return None
@@ -259,7 +259,7 @@ class FineTuning:
     # ---- what is written besides --------------------------------------
 
     def _best(self, choices):
-        """What is saved: fraction and variant, and the best training of it."""
+        """Returns what to save: fraction and variant, and its best training."""
         variants = self.settings.variants
         variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
         fraction = max(self.fractions, key=self._learned)
@@ -268,7 +268,7 @@ class FineTuning:
         return (fraction, variant), best
 
     def _again(self, choices, saved, best):
-        """The training that is kept: with its weights, and its examples."""
+        """Repeats the training to save, with its weights and examples."""
         fitted = choices[saved].trainings[best]
         tuner = self._tuner(saved[0], fitted.seed)
         tuner.restore(fitted.weights)
@@ -294,7 +294,7 @@ class FineTuning:
         )
 
     def _prepared(self):
-        """Specs of what the encoder is given."""
+        """Returns specs of the encoder's inputs."""
         rows = bare(batch_spec(self.train.examples.spec, None))
         prepare = tf.function(self.encoder.preprocessor, autograph=False)
         return prepare.get_concrete_function(rows).structured_outputs
@@ -303,7 +303,7 @@ class FineTuning:
         return len(self._parts[fraction, self._seeds[0]].learn)
 
     def _counts(self):
-        """Labels of each fraction, and what they are for."""
+        """Returns the labels of each fraction, and their use."""
         counts = {}
         for fraction in self.fractions:
             learn, validation = self._parts[fraction, self._seeds[0]]
@@ -337,7 +337,7 @@ def _in_one_graph(encoder):
 
 
 def _known(labelled: Labelled, task: Task, kind: str):
-    """Positions of the images of which something is known, and those."""
+    """Returns positions of the labelled images, and those images."""
     targets = tf.nest.map_structure(_float32, task.targets(labelled))
     known = np.flatnonzero(task.known(targets))
     if not len(known):
@@ -356,7 +356,7 @@ def _float32(array):
 
 
 def subset(labelled: Labelled, index: np.ndarray) -> Labelled:
-    """The examples at these positions, with their rows of the table."""
+    """Selects the examples at these positions, with their table rows."""
     table = labelled.table
     return Labelled(
         labelled.examples.subset(index),

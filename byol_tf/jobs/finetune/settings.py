@@ -1,4 +1,4 @@
-"""The numbers of a fine-tuning, checked before anything is done."""
+"""Settings of a fine-tuning, checked first."""
 
 import dataclasses
 from typing import NamedTuple
@@ -6,19 +6,19 @@ from typing import NamedTuple
 from byol_tf.checks import check_different, check_list, check_number
 
 FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
-CAME = "as it came"  # a variant beside scratch, of runs that began with weights
+CAME = "as it came"  # variant for runs that began with weights
 OPTIMIZERS = ("sgd", "adamw", "lars")
 BATCH_NORM = ("train", "frozen")
 CHOOSE_BY = ("auto", "metric", "loss")
-FEW = 200  # examples below which "auto" chooses by the loss
+FEW = 200  # with fewer examples, "auto" chooses by the loss
 
 
 class Setting(NamedTuple):
-    """One of the settings that are chosen from.
+    """A candidate setting.
 
     Attributes:
         learning_rate: for a batch of 256, scaled linearly.
-        weight_decay: of the weights of rank two and more.
+        weight_decay: for weights of rank two and more.
     """
 
     learning_rate: float
@@ -27,14 +27,14 @@ class Setting(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a fine-tuning: fields of `configs/finetune.py`.
+    """Settings of a fine-tuning: fields of `configs/finetune.py`.
 
-    They are explained there. `optimizer` and `momentum` are those of its
-    section `optimizer`. Of the `variants` all see the same images in the same
-    views for the same number of steps: "fine-tuned" trains all weights from
-    the pretrained ones, "scratch" from random ones, "as it came" from those
-    that the run began with, and "frozen" the head alone, on the pretrained
-    encoder in inference mode.
+    They are explained there. `optimizer` and `momentum` are in its section
+    `optimizer`. All `variants` use the same images in the same views for the
+    same number of steps. "fine-tuned" trains all weights from the pretrained
+    ones, "scratch" from random ones, "as it came" from those that the run began
+    with, and "frozen" only the head, on the pretrained encoder in inference
+    mode.
     """
 
     variants: tuple[str, ...]
@@ -80,7 +80,7 @@ class Settings:
         check_number("validation", self.validation, 0.001, 0.999)
 
     def grid(self, variant: str) -> tuple[Setting, ...]:
-        """All settings of a variant, in the order that they are tried."""
+        """Returns all settings of a variant, in the order they are tried."""
         frozen = variant == FROZEN
         rates = self.head_learning_rates if frozen else self.learning_rates
         return tuple(
@@ -90,13 +90,13 @@ class Settings:
         )
 
     def chooses_by_loss(self, examples: int) -> bool:
-        """Whether the loss, not the metric, of so many examples chooses."""
+        """Returns whether to choose by the loss for this number of examples."""
         return self.choose_by == "loss" or (
             self.choose_by == "auto" and examples < FEW
         )
 
     def steps(self, examples: int) -> int:
-        """Steps of a training on so many examples."""
+        """Returns the steps of a training on this number of examples."""
         steps = round(self.epochs * examples / self.batch_size)
         return min(max(steps, self.min_steps), self.max_steps)
 

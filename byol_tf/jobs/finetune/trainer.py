@@ -1,4 +1,4 @@
-"""An encoder and a head that are trained together, again and again."""
+"""Trains an encoder with a head, repeatedly."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from byol_tf.tasks.task import (
     take,
 )
 
-# Gradients of a loss this much larger do not vanish in float16.
+# Scales the loss so that gradients do not vanish in float16.
 FLOAT16_LOSS_SCALE = 1024.0
 # Mean squared norm of vectors up to which SGD's rate of a head holds. Its
 # largest stable rate falls with it: of ResNets it is some 10 to 150, of the
@@ -33,37 +33,37 @@ MEASURED = 256  # examples whose vectors are measured
 
 
 class Weights(NamedTuple):
-    """Values of all weights, statistics of batch normalisation among them."""
+    """Values of all weights, including statistics of batch normalisation."""
 
     encoder: list[np.ndarray]
     head: list[np.ndarray]
 
 
 class FineTuner:
-    """Trains an encoder with the head of a task, or the head alone.
+    """Trains an encoder with the head of a task, or only the head.
 
-    `reset` begins the next training, so one object, whose steps are traced
-    once, serves a whole grid of settings. Weight decay is added to the
-    gradient (`g + decay * w`) of weights of rank two and more, as in the
-    paper; AdamW's is decoupled.
+    `reset` starts the next training, so that one object, whose steps are traced
+    once, serves a whole grid of settings. Weight decay is added to the gradient
+    (`g + decay * w`) of weights of rank two and more, as in the paper; AdamW's
+    is decoupled.
 
     Args:
         encoder: prepared inputs to vectors; its weights are changed.
-        task: gives head, loss and predictions.
-        spec: of the encoder's input, `[None, ...]`; a dict by name where there
-            are several, with `length` where an axis is padded.
-        prepare: layer without draws from stored rows to such inputs.
-        settings: how an update is made.
-        draw: random views and where they lie, `draw(rows, seed)` with a seed
-            of int32 `[2]`; None takes `prepare`.
-        levels: of the encoder by name: name of the layer, and stride.
+        task: provides head, loss and predictions.
+        spec: spec of the encoder's input, `[None, ...]`; a dict by name if
+            there are several, with `length` if an axis is padded.
+        prepare: deterministic layer from stored rows to such inputs.
+        settings: settings of an update.
+        draw: random views and their places, `draw(rows, seed)` with an int32
+            `[2]` seed; None: use `prepare`.
+        levels: name of the layer and stride, by name of the encoder's level.
 
     Attributes:
         classifier: functional Keras model from the encoder's inputs to the
-            head's outputs by name. It shares the weights.
+            head's outputs by name; shares the weights.
 
     Raises:
-        ValueError: the task takes a level that the encoder does not have.
+        ValueError: if the encoder lacks a level that the task needs.
 
     Reference: BYOL, appendix D.2.
     """
@@ -92,8 +92,8 @@ class FineTuner:
         outputs = self._with_length(self.head(features), inputs)
         self.classifier = keras.Model(inputs, outputs, name="classifier")
         compiles = bool(draw) and getattr(draw, "compiles", True)
-        # XLA makes the views several times faster on a CPU. Of rows of many
-        # lengths it would compile every one.
+        # XLA makes the views several times faster on a CPU, but would compile
+        # each length of rows anew.
         self._draw = _traced(
             draw or (lambda rows, seed: (prepare(rows), {})),
             jit_compile=compiles and not task.sequences,
@@ -120,12 +120,12 @@ class FineTuner:
     # ---- weights ------------------------------------------------------
 
     def new_head(self, seed: int) -> list[np.ndarray]:
-        """Weights of a head that has learned nothing."""
+        """Returns initial weights of a head."""
         keras.utils.set_random_seed(seed)
         return self.task.head(self._specs).get_weights()
 
     def weights(self) -> Weights:
-        """A copy of the present weights."""
+        """Returns a copy of the current weights."""
         return Weights(self.encoder.get_weights(), self.head.get_weights())
 
     def restore(self, weights: Weights) -> None:
@@ -134,7 +134,7 @@ class FineTuner:
         self.head.set_weights(weights.head)
 
     def reset(self, weights: Weights) -> None:
-        """Begins a training at these weights."""
+        """Starts a training from these weights."""
         self.restore(weights)
         for optimizer in self._optimizers:
             for variable in optimizer.variables:
@@ -172,12 +172,12 @@ class FineTuner:
     # ---- training -----------------------------------------------------
 
     def views(self, rows, targets: Tensors, seed: int, step: int) -> tuple:
-        """Draws the inputs of a step from stored rows, and moves targets along.
+        """Draws the inputs of a step from stored rows, with their targets.
 
         Args:
             rows: a stored batch.
-            targets: of these.
-            seed: of the training.
+            targets: their targets.
+            seed: seed of the training.
             step: counted from 0.
         """
         views, where = self._draw(rows, step_seed(seed, step))
@@ -197,12 +197,12 @@ class FineTuner:
         """Makes one update; returns the mean loss of the batch before it.
 
         Args:
-            inputs: of the encoder.
+            inputs: inputs of the encoder.
             targets: see `Task`.
             rate: learning rate of the encoder, or of the head alone.
             decay: weight decay.
-            whole: False trains the head alone, and the encoder, in inference
-                mode, stays bit for bit as it is.
+            whole: False: train only the head; the encoder, in inference mode,
+                stays bit for bit the same.
         """
         rate, decay = tf.constant(rate), tf.constant(decay)
         return self._updates[whole](inputs, targets, rate, decay)
@@ -252,7 +252,7 @@ class FineTuner:
         if self._scale == 1.0:
             return gradient
         gradient = gradient / self._scale
-        # What overflowed in float16 is left out of this one update.
+        # Ignore float16 overflows in this update.
         return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
     def _outputs(self, inputs, training, head_training):
@@ -262,7 +262,7 @@ class FineTuner:
         return self._with_length(outputs, inputs)
 
     def _given(self, inputs):
-        """What the encoder takes: without the `length`, if it takes none."""
+        """Returns the encoder's inputs, without `length` if it takes none."""
         if not isinstance(inputs, Mapping):
             return inputs
         if isinstance(self.encoder.input, Mapping):
@@ -271,9 +271,9 @@ class FineTuner:
         return only
 
     def _with_length(self, outputs, inputs):
-        """Outputs by name, and their `length` where the input has one."""
+        """Returns outputs by name, with their `length` if the input has one."""
         if isinstance(inputs, Mapping) and LENGTH in inputs:
-            # Rounded up; not by negative numbers, as ONNX rounds those.
+            # Rounds up without negative numbers, which ONNX rounds differently.
             length = (inputs[LENGTH] + self._stride - 1) // self._stride
             outputs = {**outputs, LENGTH: length}
         return outputs
@@ -287,12 +287,12 @@ class FineTuner:
     def judge(
         self, examples: Examples, targets: Arrays, batch_size: int
     ) -> dict[str, float]:
-        """Measures the task's metrics and its mean `loss` on examples.
+        """Computes the task's metrics and mean `loss` on examples.
 
         Args:
-            examples: to predict, `batch_size` at once.
-            targets: of these.
-            batch_size: examples at once.
+            examples: examples to predict.
+            targets: their targets.
+            batch_size: examples per batch.
         """
         accumulator, loss = self.predict(examples, targets, batch_size)
         return {**accumulator.result(), "loss": loss}
@@ -300,7 +300,7 @@ class FineTuner:
     def predict(
         self, examples: Examples, targets: Arrays, batch_size: int
     ) -> tuple[Accumulator, float]:
-        """Gives the filled accumulator and the mean loss; see `judge`."""
+        """Returns the filled accumulator and the mean loss; see `judge`."""
         accumulator, losses = self.task.accumulator(), []
         every = np.arange(examples.num_examples)
         for start in range(0, len(every), batch_size):
@@ -312,7 +312,7 @@ class FineTuner:
         return accumulator, float(tf.reduce_mean(tf.concat(losses, axis=0)))
 
     def show(self, rows) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What the encoder is given of stored rows, and what is predicted."""
+        """Returns the encoder's inputs for stored rows, and the predictions."""
         _, decoded = self._judged(_constants(rows))
         return self.prepare(rows).numpy(), {
             name: value.numpy() for name, value in decoded.items()
@@ -324,7 +324,7 @@ class FineTuner:
 
 
 def _consumed(task, levels):
-    """Names of the features that a task takes, and the stride of the first."""
+    """Returns names of the task's features, and the stride of the first."""
     strides = {name: stride for name, (_, stride) in levels.items()}
     names = tuple(task.consumes(strides))
     missing = [n for n in names if n not in (VECTOR, *strides)]
@@ -338,7 +338,7 @@ def _consumed(task, levels):
 
 
 def _feature_model(encoder, levels, names):
-    """From the encoder's inputs to features by name; itself for the vector."""
+    """Makes a model from the encoder's inputs to features by name."""
     if names == (VECTOR,):
         return encoder
     maps = outputs_of(encoder, levels, [n for n in names if n != VECTOR])
@@ -359,7 +359,7 @@ def _constants(arrays):
 
 
 def _traced(function, **options):
-    # Batches of another size are no reason to trace anew more than once.
+    # Traces at most once more for other batch sizes.
     return tf.function(
         function, autograph=False, reduce_retracing=True, **options
     )

@@ -1,4 +1,4 @@
-"""From a configuration to the pieces: the only module that knows its fields."""
+"""Builds a run from a configuration; the only module that reads its fields."""
 
 import contextlib
 import dataclasses
@@ -37,7 +37,7 @@ from byol_tf.runtime import (
     should_compile,
 )
 
-# Sizes above which it is a slip, that most machines have no memory for.
+# Upper bounds of sizes; more is a typing error, and exceeds most memories.
 MOST = {
     "data.image_size": 4096,
     "data.store_side": 16_384,
@@ -53,9 +53,9 @@ MOST = {
 
 
 def owned(config, workdir, strategy: str | None = None):
-    """A context in which no other process may write into the run folder.
+    """Locks the run folder against other processes within the block.
 
-    Of several workers the chief owns it; see `owned_folder`.
+    Of several workers, only the chief locks it; see `owned_folder`.
     """
     chief = is_chief(strategy or config.strategy)
     return owned_folder(workdir) if chief else contextlib.nullcontext()
@@ -64,12 +64,13 @@ def owned(config, workdir, strategy: str | None = None):
 def planned(
     config, workdir, strategy: str | None = None, **options
 ) -> Pretraining:
-    """A pretraining run whose open fields are decided first.
+    """Builds a pretraining run after computing its open fields.
 
     Args:
-        config: what it leaves open is decided in place, see `plan.decide`.
+        config: open fields are set in place, see `plan.decide`.
         workdir: the run folder.
-        strategy: see `pretraining`, as the options.
+        strategy: as in `pretraining`.
+        **options: as in `pretraining`.
     """
 
     timed = []
@@ -98,20 +99,20 @@ def pretraining(
     examples: tuple[Examples, Examples] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Pretraining:
-    """A pretraining run as configured.
+    """Builds the pretraining run of a configuration.
 
     Args:
-        config: with the fields of `configs/base.py`.
+        config: configuration with the fields of `configs/base.py`.
         workdir: the run folder.
-        strategy: devices, in place of those of `config`: a run may go on with
+        strategy: devices, in place of those of `config`; a run may continue on
             others.
-        stop_after: seconds after which it stops in order; None for its end.
+        stop_after: seconds after which it saves and stops; None: at its end.
         official: reads official weights, see `starting_encoder`.
-        examples: of training and test, if they are loaded already.
-        callbacks: of one's own, called after those that measure.
+        examples: training and test examples, if already loaded.
+        callbacks: the user's callbacks, called after the monitors.
 
     Raises:
-        ValueError: naming the field, if one has an impossible value.
+        ValueError: if a field has an impossible value; names the field.
     """
     check(config)
     distribution = make_distribution(strategy or config.strategy)
@@ -179,7 +180,7 @@ def pretraining(
 
 
 def _finished(config, modality, train, fitted, model):
-    """Preparation and encoder at the size that is judged and saved."""
+    """Returns preprocessor and encoder at the size to evaluate and save."""
     size = config.encoder.input_size
     if not size:
         return fitted, None
@@ -200,12 +201,12 @@ def _finished(config, modality, train, fitted, model):
 
 
 def describe(config, spec: Spec, preprocessor) -> dict:
-    """Arguments of `save_encoder` that follow from a configuration.
+    """Returns arguments of `save_encoder` that follow from a configuration.
 
     Args:
-        config: of the run.
-        spec: of a stored row.
-        preprocessor: layer from a batch of rows to what the encoder takes.
+        config: configuration of the run.
+        spec: spec of a stored row.
+        preprocessor: layer from a batch of rows to inputs of the encoder.
     """
     modality = load_modality(config.modality)
     shape = next(iter(spec.values())).shape
@@ -243,7 +244,7 @@ def check(config) -> None:
 
 
 def _relations(config):
-    """(field, is valid, requirement) of what no constructor can check."""
+    """Yields (field, is valid, requirement) that no constructor can check."""
     return (
         ("optimizer.warmup_epochs",
          config.optimizer.warmup_epochs >= 0, "0 or more"),
@@ -313,7 +314,7 @@ def _tau(config, updates):
 
 
 def _micro_batch(config):
-    """Images of a step: the batch, or its part where several are summed."""
+    """Returns images per step: the batch, or its part when accumulating."""
     batch, steps = config.batch_size, config.optimizer.accumulate_steps
     if steps != 1 and (steps < 1 or batch % steps or batch // steps < 2):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""From `config.data` to the images of a run."""
+"""Loads the data of a run from `config.data`."""
 
 import contextlib
 import dataclasses
@@ -24,8 +24,8 @@ from byol_tf.data.store import Store
 from byol_tf.files import write_json
 from byol_tf.modalities.registry import load_modality
 
-HOLDOUT = 0.1  # of the training images where there is no test split
-MOST_MEGAPIXELS = 178  # that Pillow opens
+HOLDOUT = 0.1  # share of the training images, without a test split
+MOST_MEGAPIXELS = 178  # Pillow's limit
 
 
 def check(config) -> None:
@@ -38,7 +38,7 @@ def check(config) -> None:
         Store(section.cache)
         check_choice("store", section.store, STORES)
         check_number("store_side", section.store_side, 0)
-        most = MOST_MEGAPIXELS  # where Pillow ends
+        most = MOST_MEGAPIXELS  # Pillow's limit
         check_positive("max_megapixels", section.max_megapixels, most)
         load_modality(config.modality).decoder(config)
         BadImages(max_bad_share=section.max_bad_share)
@@ -47,9 +47,9 @@ def check(config) -> None:
 def data(
     config, workdir, bad_images_file: str | None = "bad_images.csv"
 ) -> tuple[Examples, Examples]:
-    """Training and test images; a tenth is held out if there is no test.
+    """Loads training and test images; holds out a tenth without a test split.
 
-    Arguments as in `train_and_later_test`.
+    Arguments are as in `train_and_later_test`.
     """
     train, load_test = train_and_later_test(
         config, workdir, bad_images_file=bad_images_file, whole=False
@@ -71,19 +71,18 @@ def train_and_later_test(
     whole: bool = True,
     decoder: Decoder | None = None,
 ) -> tuple[Examples, Callable[[], Examples]]:
-    """Training images, and a function that loads the test images.
+    """Loads training images; returns them, and a function for test images.
 
     Args:
-        config: of a run.
+        config: configuration of a run.
         workdir: the run folder.
-        same_classes: whether other classes among the test images are an
-            error; without it the labels must be compared by name.
-        bad_images_file: in the run folder, for those that cannot be read;
-            None for no file. What was taken of a folder is written beside it,
-            as `data.json`.
-        whole: leave training files that cannot be read out here; without it
-            others take their places in the batches.
-        decoder: of the rows; None for that of the modality.
+        same_classes: whether other classes among the test images are an error;
+            if not, compare labels by name.
+        bad_images_file: file in the run folder that lists unreadable images;
+            None: no file. `data.json` beside it says how a folder was read.
+        whole: whether to leave out unreadable training files here; if not,
+            others replace them in the batches.
+        decoder: decoder of the rows; None: that of the modality.
     """
     section, workdir = config.data, pathlib.Path(workdir)
     decoder = decoder or load_modality(config.modality).decoder(config)
@@ -125,7 +124,7 @@ def train_and_later_test(
         return test
 
     if section.source == "folder" and section.test_split:
-        # Not after all the training images were decoded, or learned from.
+        # Fail before all training images are decoded.
         with _naming_section():
             sources.check_folder(
                 os.path.expanduser(section.dir or ""),
@@ -143,7 +142,7 @@ def train_and_later_test(
 
 
 def _without_single_labels(examples):
-    """The set without its labels, if each is that of one example alone."""
+    """Drops labels if each one belongs to a single example."""
     _, counts = np.unique(
         examples.labels[examples.labels >= 0], return_counts=True
     )
@@ -158,19 +157,20 @@ def _without_single_labels(examples):
 def kept(
     config, workdir, examples: tuple[Examples, Examples], views
 ) -> tuple[tuple[Examples, Examples], list[str]]:
-    """Brings training and test rows into the form of `data.store`.
+    """Stores training and test rows as `data.store` says.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         workdir: its folder.
-        examples: of training and test; those of one shape stay as they are.
-        views: the modality's, that are cut from them.
+        examples: training and test examples; rows of one shape are not changed.
+        views: the modality's views, which are cut from them.
 
     Returns:
-        Both, and a line that says what was chosen, if anything was.
+        Both, and a line about the choice, if one was made.
 
     Raises:
-        ValueError: too many rows cannot be read, or the modality keeps none.
+        ValueError: if too many rows are unreadable, or the modality stores
+            none.
     """
     section, train = config.data, examples[0]
     if section.store == "files" or not train.encoded:

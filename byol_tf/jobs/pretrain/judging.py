@@ -1,4 +1,4 @@
-"""How the encoder of a pretraining run is judged, and what stands beside it."""
+"""Evaluates the encoder of a pretraining run, and its baselines."""
 
 import functools
 import pathlib
@@ -12,17 +12,17 @@ from byol_tf.evaluation.summary import bank_rows, knn_summary, summarize
 from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.layers.parameters import random_twin
 
-KEPT = 1000  # test examples whose representations before training are kept
+KEPT = 1000  # test examples whose first representations are kept
 
 
 class Judge:
-    """Measures the representations of a run's training and test examples.
+    """Evaluates the representations of a run's training and test examples.
 
     Args:
         job: the run, a `Pretraining`.
 
     Attributes:
-        extractor: of the representations by the run's encoder.
+        extractor: extractor of the run's encoder.
     """
 
     def __init__(self, job):
@@ -32,10 +32,10 @@ class Judge:
     def measure(
         self, extractor: FeatureExtractor | None = None
     ) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
-        """Judges an encoder; None for that of the run as it is now.
+        """Evaluates an encoder; None: that of the run in its current state.
 
         Returns:
-            Numbers as of `summarize`, and representations `[n, features]` of
+            Numbers as by `summarize`, and representations `[n, features]` of
             `examples` and of the test examples.
         """
         job, extractor = self._job, extractor or self.extractor
@@ -61,7 +61,7 @@ class Judge:
         return read_json(path)
 
     def random(self) -> dict:
-        """Numbers of a random encoder, where the run began with weights."""
+        """Returns numbers of a random encoder if the run began with weights."""
         job = self._job
         if not job.about.get("start"):
             return {}
@@ -70,7 +70,7 @@ class Judge:
         return self.measure(FeatureExtractor(twin, job.prepare))[0]
 
     def raw(self, after: dict) -> dict:
-        """kNN of the inputs as they are, where that of the result is known."""
+        """Returns kNN accuracy of raw inputs if that of the result is known."""
         job = self._job
         if "knn_accuracy" not in after:
             return {}
@@ -86,7 +86,7 @@ class Judge:
 
     @functools.cached_property
     def examples(self) -> Examples:
-        """Training examples that are used: labelled ones if any are."""
+        """Training examples to use: labelled ones if there are any."""
         train, limit = self._job.train, self._job.protocol.max_train
         known = np.flatnonzero(train.labels >= 0)
         usable = known if len(known) else np.arange(train.num_examples)

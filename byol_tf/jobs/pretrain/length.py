@@ -1,4 +1,4 @@
-"""How long a run is, and what follows from it."""
+"""The length of a run, and numbers that depend on it."""
 
 import pathlib
 
@@ -6,20 +6,20 @@ from byol_tf.data.order import steps_per_epoch
 from byol_tf.runs.config import read_values
 from byol_tf.training.checkpoints import CheckpointStore
 
-WARMUP_SHARE = 0.25  # of a run that is too short for its warm-up
+WARMUP_SHARE = 0.25  # of a run too short for its warm-up
 
 
 def warmup_epochs(config) -> float:
-    """Epochs of warm-up: as configured, or a quarter of a shorter run."""
+    """Returns warm-up epochs: as configured, or a quarter of a shorter run."""
     warmup, epochs = config.optimizer.warmup_epochs, config.epochs
     return warmup if warmup < epochs else WARMUP_SHARE * epochs
 
 
 def updates(config, examples: int, batch_size: int) -> int:
-    """Updates of a run, `accumulate_steps` batches each.
+    """Returns the updates of a run, `accumulate_steps` batches each.
 
     Raises:
-        ValueError: there is none.
+        ValueError: if there are none.
     """
     steps = config.epochs * steps_per_epoch(examples, batch_size)
     every = config.optimizer.accumulate_steps
@@ -33,7 +33,7 @@ def updates(config, examples: int, batch_size: int) -> int:
 
 
 def notes(config, workdir) -> list[str]:
-    """What is not as the configuration, or the run folder, has it."""
+    """Returns lines on what differs from the configuration or run folder."""
     lines = []
     warmup, epochs = config.optimizer.warmup_epochs, config.epochs
     if warmup >= epochs:

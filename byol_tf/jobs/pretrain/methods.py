@@ -1,4 +1,4 @@
-"""From `config.objective` and `config.heads` to the model that is trained."""
+"""Makes the model to train from `config.objective` and `config.heads`."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ TAU_SCHEDULES = ("cosine", "constant")
 
 
 class Method(NamedTuple):
-    """A method of pretraining, by the names of its configuration."""
+    """A method of pretraining, and its fields in a configuration."""
 
     title: str
     model: type[Pretrainer]
-    fields: tuple[str, ...] = ()  # of the section `objective`
+    fields: tuple[str, ...] = ()  # in the section `objective`
     target: bool = False  # has a target network, hence tau
     predictor: bool = False
 
@@ -62,14 +62,14 @@ METHODS = {
 def make_model(
     config, encoder, views, *, tau, probe_classes: int
 ) -> Pretrainer:
-    """The model of the configured method, not compiled.
+    """Makes the model of the configured method, not compiled.
 
     Args:
-        config: of a run, checked.
+        config: configuration of a run, checked.
         encoder: a built encoder.
-        views: the augmentation, or None where the data brings the views.
-        tau: decay of the target network or its schedule, where there is one.
-        probe_classes: classes of the linear probe; 0 for none.
+        views: the augmentation, or None if the dataset yields views.
+        tau: decay of the target network or its schedule, if there is one.
+        probe_classes: classes of the linear probe; 0: no probe.
     """
     method = METHODS[config.objective.name]
     # What is 0 is left to the method.
@@ -110,14 +110,14 @@ def _layer_of_level(encoder, name):
 
 
 def title(config) -> str:
-    """What the method is called."""
+    """Returns the title of the method."""
     return METHODS[config.objective.name].title
 
 
 def check(config) -> None:
-    """Raises a ValueError, naming the field, for what a method refuses.
+    """Raises a ValueError that names a field which a method refuses.
 
-    Fields of other methods than the configured one are checked as well.
+    Also checks fields of other methods than the configured one.
     """
     section = config.objective
     with in_section("objective"):

@@ -1,4 +1,4 @@
-"""Which inputs a pretraining run is watched on, and by which monitors."""
+"""The monitors of a pretraining run, and the inputs they measure."""
 
 import dataclasses
 import pathlib
@@ -13,23 +13,23 @@ from byol_tf.files import whole_file
 from byol_tf.seeds import step_seed
 from byol_tf.training import monitors
 
-BANK_RATIO = 4  # labelled images that vote, for each one that is classified
-PAIRS = 256  # images of the agreement
+BANK_RATIO = 4  # voting images per classified image
+PAIRS = 256  # images to measure the agreement on
 
 
 class Watch:
     """The monitors of a run, on a part of its training images.
 
-    The images whose kNN accuracy is measured are held out of the bank, not
-    out of pretraining, which sees no labels. No test image is used.
+    Images whose kNN accuracy is measured do not vote, but pretraining uses
+    them, since it sees no labels. Test images are not used.
 
     Args:
         job: the run, a `Pretraining`.
-        extractor: of the encoder's representations.
-        early: file that keeps the representations of the first measurement.
+        extractor: extractor of the encoder's representations.
+        early: file for the representations of the first measurement.
 
     Attributes:
-        watched: rows of the training images whose representations are watched.
+        watched: rows of the training images whose representations are measured.
     """
 
     def __init__(self, job, extractor: FeatureExtractor, early: pathlib.Path):
@@ -53,7 +53,7 @@ class Watch:
         known = order[train.labels[order] >= 0]
         queries = known[: min(samples, len(known) // 2)]
         bank = known[len(queries) :][: BANK_RATIO * samples]
-        self.queries = len(queries)  # whose kNN accuracy is measured
+        self.queries = len(queries)  # images whose kNN accuracy is measured
         if settings.monitor_knn and len(queries):
             queries = train.readable_rows(np.sort(queries))
             bank = train.readable_rows(np.sort(bank))
@@ -77,14 +77,14 @@ class Watch:
                 np.savez(temporary, features=representations)
 
     def early_and_late(self) -> tuple[np.ndarray, np.ndarray]:
-        """Representations of `watched` at the first measurement, and now."""
+        """Returns representations of `watched` when first measured, and now."""
         with np.load(self.early) as file:
             return file["features"], self.collapse.extractor(
                 self.collapse.inputs
             )
 
     def state(self) -> dict:
-        """What a checkpoint keeps: the first rank, and a diagnosis."""
+        """Returns the state to save: the first rank, and a diagnosis."""
         found = self.collapse.diagnosis
         return {
             "first_rank": self.collapse.first_rank,
@@ -92,8 +92,8 @@ class Watch:
         }
 
     def set_state(self, state: dict) -> None:
-        """Goes on from what `state` gave; {} for a new run."""
-        if "name" in state:  # as 0.2 wrote it
+        """Restores a state; {} for a new run."""
+        if "name" in state:  # format of release 0.2
             state = {"diagnosis": state}
         found = state.get("diagnosis")
         self.collapse.diagnosis = Diagnosis(**found) if found else None
@@ -106,10 +106,10 @@ class Watch:
 
 
 def _agreement(model, views, train, index):
-    """What the loss compares, of the two views of some inputs.
+    """Returns a function that computes predictions and target projections.
 
-    Predictions and target projections; those of the online network where
-    there is no target, and projections where there is no predictor.
+    Without target these are projections of the online network; without
+    predictor, projections are compared.
     """
     seed = step_seed(model.seed, -1)
     batch = rows_for_views(train, index, views, seed)

@@ -1,4 +1,4 @@
-"""What a recipe leaves open, decided once before a run begins."""
+"""Computes the open settings of a recipe once, before a run begins."""
 
 import contextlib
 import math
@@ -18,19 +18,19 @@ from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import as_tuple, flatten, read_values
 from byol_tf.runs.identity import changes
 
-PLAN = "plan.json"  # in the run folder: what was decided, in lines
-WARM, TIMED = 3, 20  # steps before those that are timed; those
-_LENGTH = {"epochs": 100}  # that workers may be given
+PLAN = "plan.json"  # in the run folder: lines about the choices
+WARM, TIMED = 3, 20  # warm-up steps, and timed steps
+_LENGTH = {"epochs": 100}  # example for the error message
 
 
 def is_open(config) -> bool:
-    """Whether something is left to decide: a time, a size, an encoder."""
+    """Returns whether a setting is open: a length, a size, an encoder."""
     auto = config.encoder.name == "auto" or config.minutes > 0
     return auto or not config.epochs or not config.batch_size
 
 
 def stand_in(config):
-    """Returns a copy with a number where it is open, to check the others by."""
+    """Returns a copy with numbers for open settings, to check the others."""
     copy = config.copy_and_resolve_references()
     with _open(copy):
         copy.epochs, copy.batch_size = copy.epochs or 1, copy.batch_size or 256
@@ -44,25 +44,25 @@ def decide(
     build: Callable[[tuple], Pretraining],
     alone: bool = True,
 ) -> tuple[Examples, Examples] | None:
-    """Decides the open fields of a new run, in its configuration.
+    """Computes the open fields of a new run, and sets them.
 
-    A run that is there keeps what was decided when it began.
+    An existing run keeps its values.
 
     Args:
-        config: of the run; changed in place.
+        config: configuration of the run; changed in place.
         workdir: its folder.
         load: loads training and test examples.
-        build: makes the run of them, to time its steps.
-        alone: whether no other worker trains along, which would decide for
-            itself.
+        build: builds the run from them, to time its steps.
+        alone: whether there are no other workers, which would choose for
+            themselves.
 
     Returns:
-        The examples for `build`; None if they were not needed. What was
-        decided, and why, is in lines in `plan.json`.
+        The examples for `build`; None if they were not needed. `plan.json`
+        lists the choices and their reasons.
 
     Raises:
-        ValueError: nothing says how long the run is to be, or something is
-            open for several workers.
+        ValueError: if nothing sets the length, or a field is open with several
+            workers.
     """
     if read_values(workdir) or not is_open(config):
         return None
@@ -93,9 +93,9 @@ def decide(
 
 
 def close(config, workdir) -> None:
-    """Takes over what was decided when a run began, where it is still open.
+    """Sets open fields to the values chosen when the run began.
 
-    So that the command which began a run goes on with it, too.
+    So the command that began a run also continues it.
     """
     about = _read(workdir)
     opened = about.get("open", {})
@@ -108,7 +108,7 @@ def close(config, workdir) -> None:
 
 
 def lines(workdir) -> list[str]:
-    """Returns what was decided for a run, in lines; [] if nothing was."""
+    """Returns lines about the choices for a run; [] if there were none."""
     return _read(workdir).get("lines", [])
 
 
@@ -130,7 +130,7 @@ def _check_nothing_open(fields):
 
 
 def seconds_per_step(job: Pretraining) -> float:
-    """Times steps of a run after they are compiled; its model is used up."""
+    """Times steps of a run after compilation; its model is used up."""
     settings = job.settings
     step = job.distribution.step_function(
         job.model.pretrain_step, settings.jit_compile
@@ -161,7 +161,7 @@ def _set_epochs(config, count, seconds):
 
 
 def _accelerator():
-    # Not the logical ones: after those, workers cannot be joined.
+    # Physical devices: listing logical ones would prevent joining workers.
     kinds = ("GPU", "TPU")
     return any(tf.config.list_physical_devices(kind) for kind in kinds)
 

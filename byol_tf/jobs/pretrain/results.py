@@ -1,4 +1,4 @@
-"""What a pretraining run says at its end: the table and the report."""
+"""Results of a pretraining run: the table and the report."""
 
 import io
 import pathlib
@@ -13,10 +13,10 @@ from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.start import as_it_came
 from byol_tf.reports import grids, plots, report
 
-QUERIES = 8  # test images whose neighbours are shown
-HEARD = 4  # test sounds that can be played, each with its neighbour
+QUERIES = 8  # test images shown with their neighbours
+HEARD = 4  # playable test sounds, each with its neighbour
 NEIGHBOURS = 8
-BESIDE = 4  # early neighbours, and as many late ones
+BESIDE = 4  # neighbours shown early in training, and at the end
 _ROWS = {
     "knn_accuracy": "kNN accuracy{by}",
     "linear_accuracy": "linear accuracy, all labels{by}",
@@ -27,14 +27,14 @@ _ROWS = {
 
 
 def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
-    """Label, before and after of every number that was measured.
+    """Returns label, before and after of every measured number.
 
-    Where there are labels, the inputs as they are come first; where the run
-    began with weights, a random encoder stands beside them.
+    With labels, raw inputs are the first column; if the run began with weights,
+    a random encoder is added.
 
     Args:
         result: with `raw`, `random`, `before` and `after`, as in `train.json`.
-        shots: labels per class of the few-label accuracy.
+        shots: labels per class of the few-shot accuracy.
     """
     after = result["after"]
     folds = after.get("folds")
@@ -54,7 +54,7 @@ def _columns(result):
 
 
 def columns(result: dict) -> tuple[str, ...]:
-    """Headings of the rows: what it began with, and the result."""
+    """Returns headings of the rows: the initial encoder, and the result."""
     start, random = result["start"], "random encoder"
     names = {
         "raw": result["raw"].get("name"),
@@ -66,7 +66,7 @@ def columns(result: dict) -> tuple[str, ...]:
 
 
 def table(result: dict, shots: int) -> str:
-    """The same as text for the terminal, and the verdict below."""
+    """Formats the rows as text for the terminal, with the verdict below."""
     table = report.format_table(rows(result, shots), columns(result))
     verdict = textwrap.fill(result["verdict"], 79, break_on_hyphens=False)
     return f"{table}\n\n{verdict}"
@@ -147,7 +147,7 @@ def _neighbours(job, features):
 
 
 def _heard(job, features):
-    """Test sounds, each with the nearest of the others; () of no sounds."""
+    """Returns test sounds, each with its nearest other sound; () for images."""
     play = getattr(job.modality, "player", None)
     train, test = job.judge.examples, job.test
     if play is None or not len(features[0]):
@@ -165,12 +165,12 @@ def _heard(job, features):
 
 
 def _early_and_late(job, watch):
-    """A picture of neighbours of watched images, then and now; {} if few."""
+    """Draws neighbours of watched images, then and now; {} for few images."""
     both = watch.early_and_late()
     if len(both[0]) <= BESIDE or not all(np.isfinite(f).all() for f in both):
         return {}
     chosen = np.unique(np.linspace(0, len(both[0]) - 1, QUERIES).astype(int))
-    # The first that is found is the image itself.
+    # The first neighbour is the image itself.
     found = [nearest_neighbours(f, f[chosen], BESIDE + 1)[:, 1:] for f in both]
     rows = watch.watched[np.column_stack([chosen, *found])]
     drawn = [

@@ -1,4 +1,4 @@
-"""The steps of a run: from its last checkpoint, and so that it can go on."""
+"""The training steps of a run, from its last checkpoint on."""
 
 import contextlib
 import pathlib
@@ -23,13 +23,13 @@ from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import FirstMinute
 from byol_tf.training.signals import stop_between_steps
 
-WARNED_BY = 256  # encoded rows that are looked at for being useless
+WARNED_BY = 256  # encoded rows checked for useless images
 
 
 def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     """Trains from the last checkpoint of a run folder to the end.
 
-    Of several workers all read the folder, and the chief alone writes.
+    Of several workers, all read the folder and only the chief writes.
 
     Args:
         job: the run, a `Pretraining`.
@@ -37,14 +37,14 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
         watch: its monitors; None for a worker that is not the chief.
 
     Returns:
-        What is known of steps that were skipped.
+        The monitor of skipped steps.
 
     Raises:
-        Stopped: SIGTERM or SIGINT came; the last step is in a checkpoint.
-        TrainingFault: the loss or the gradients are not finite, and the
-            settings want the run to end.
-        OSError: a checkpoint or the metrics cannot be written.
-        ValueError: there are checkpoints, but none is whole.
+        Stopped: if SIGTERM or SIGINT came; the last step is in a checkpoint.
+        TrainingFault: if the loss or gradients are not finite, and the settings
+            end the run then.
+        OSError: if a checkpoint or the metrics cannot be written.
+        ValueError: if there are checkpoints, but none is intact.
     """
     model, settings = job.model, job.settings
     faults = FaultMonitor(
@@ -93,7 +93,7 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
             jit_compile=settings.jit_compile,
             distribution=job.distribution,
         )
-    # A signal need not have come to all workers.
+    # A signal may have reached only some workers.
     signals = job.distribution.gather(request.signal or 0)
     request.signal = int(max(signals)) or None
     request.late = any(job.distribution.gather(int(request.late)))
@@ -104,7 +104,7 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
 
 
 def _identity(job):
-    """What the run is made of; compared when it goes on."""
+    """Returns what identifies the run, to compare when it continues."""
     order = "blocks" if job.train.by_blocks else "rows"
     return RunIdentity(
         flatten(job.about.get("config", {})) | {"data.order": order},
@@ -114,7 +114,7 @@ def _identity(job):
 
 
 def _reports(workdir, settings, steps_per_epoch):
-    """Callbacks that write the metrics, by their name in a checkpoint."""
+    """Returns callbacks that write metrics, by their name in a checkpoint."""
     return {
         "metrics": logs.MetricsFile(
             workdir / "metrics.jsonl",
@@ -128,9 +128,9 @@ def _reports(workdir, settings, steps_per_epoch):
 
 
 def _restore(store, distribution):
-    """Restores the last checkpoint on all workers; its step, or 0."""
+    """Restores the last checkpoint on all workers; returns its step, or 0."""
     if not distribution.is_chief:
-        distribution.wait()  # since reading tidies up
+        distribution.wait()  # since reading cleans up the folder
     step = store.restore_latest()
     if distribution.is_chief:
         distribution.wait()
@@ -145,7 +145,7 @@ def _restore(store, distribution):
 
 
 def _warn_of(inputs):
-    if isinstance(inputs, Examples):  # decoded one by one: a few will do
+    if isinstance(inputs, Examples):  # decoded one by one, so check only a few
         few = inputs.take(np.arange(min(inputs.num_examples, WARNED_BY)))
         inputs = next(iter(few.values())) if isinstance(few, dict) else few
     found = diagnose_images(inputs)

@@ -54,33 +54,33 @@ from byol_tf.training import flops, utilisation
 from byol_tf.training.metrics import read_metrics
 from byol_tf.training.signals import OutOfTimeError
 
-EARLY = "early.npz"  # representations while it trained
-DRAWN = 12  # images whose first views are drawn
+EARLY = "early.npz"  # representations during training
+DRAWN = 12  # images drawn with their first views
 
 
 @dataclasses.dataclass
 class Pretraining:
-    """A run that is ready to go.
+    """A run that is ready to start.
 
     Attributes:
         model: compiled, such as `byol_tf.BYOL`.
-        train: inputs to pretrain on; labels are used for measuring only.
-        test: inputs to judge by.
-        modality: what the rows are.
-        prepare: preprocessing of a batch of rows without draws.
-        settings: numbers of the run.
-        protocol: how the representation is judged.
-        finished: the model's encoder, with the same weights, for inputs of
-            another size than the views; None if that of the model takes them.
+        train: inputs to pretrain on; labels are only used for evaluation.
+        test: inputs to evaluate on.
+        modality: kind of the rows.
+        prepare: deterministic preprocessing of a batch of rows.
+        settings: settings of the run.
+        protocol: how the representation is evaluated.
+        finished: the model's encoder, with the same weights, for another input
+            size than the views'; None: the model's own fits.
         pipeline_views: the views if `model.views` is None: they are drawn in
             the `tf.data` pipeline.
         config_text: shown in the report.
-        title: of the report.
-        about: of the encoder, see `build.describe`.
+        title: title of the report.
+        about: facts about the encoder, see `build.describe`.
         distribution: devices and workers; all but the chief only make steps.
-        notes: lines that are printed, and kept in `train.json`.
-        stop_after: seconds after which it stops in order; None for its end.
-        observers: callbacks of one's own, called after those that measure.
+        notes: lines to print, also kept in `train.json`.
+        stop_after: seconds after which it saves and stops; None: at its end.
+        observers: the user's callbacks, called after the monitors.
     """
 
     model: Pretrainer
@@ -104,7 +104,7 @@ class Pretraining:
 
     @property
     def encoder(self) -> keras.Model:
-        """What is judged and saved: takes what `prepare` gives."""
+        """The encoder to evaluate and save, for outputs of `prepare`."""
         return self.finished or self.model.encoder
 
     @property
@@ -121,11 +121,11 @@ class Pretraining:
         """Trains, or continues, and writes the folder.
 
         Returns:
-            What `train.json` holds; {} for a worker that is not the chief.
+            The contents of `train.json`; {} for a worker that is not the chief.
 
         Raises:
-            WorkerLostError: another worker of the run died.
-            OutOfTimeError: `stop_after` is over; the run can go on.
+            WorkerLostError: if another worker of the run died.
+            OutOfTimeError: if `stop_after` is over; the run can be continued.
         """
         workdir = pathlib.Path(workdir)
         if self.stop_after is not None:
@@ -167,7 +167,7 @@ class Pretraining:
 
     @functools.cached_property
     def flops_per_image(self) -> float:
-        """Operations of a training step for one image."""
+        """Returns the operations of a training step per image."""
         return flops.step(self.model)
 
     @property
@@ -201,13 +201,13 @@ class Pretraining:
         return self.distribution.batches(parts)
 
     def table(self, result: dict) -> str:
-        """The before/after table for the terminal."""
+        """Formats the before/after table for the terminal."""
         return reporting.table(result, self.protocol.shots)
 
     # ---- pieces -------------------------------------------------------
 
     def save(self, workdir) -> None:
-        """Writes the encoder, what it takes, and rows to compare exports on.
+        """Writes the encoder, its preprocessor, and rows to verify exports on.
 
         Args:
             workdir: the run folder, or another one.
@@ -228,7 +228,7 @@ class Pretraining:
         save_samples(samples, workdir)
 
     def callbacks(self, workdir: pathlib.Path) -> list:
-        """Those that a run has on request."""
+        """Returns the optional callbacks of a run."""
         settings, found = self.settings, []
         if settings.peak_tflops:
             found.append(

@@ -1,4 +1,4 @@
-"""Numbers of a pretraining run that are neither model nor data."""
+"""Settings of a pretraining run besides model and data."""
 
 import dataclasses
 
@@ -8,10 +8,10 @@ from byol_tf.training.health import ACTIONS
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Numbers of a run: fields of `configs/base.py`, explained there.
+    """Settings of a run: fields of `configs/base.py`, explained there.
 
-    Two are not as configured: `batch_size` is that of one step, and
-    `jit_compile` whether the whole step is compiled with XLA.
+    Two differ from the configuration: `batch_size` is that of one step, and
+    `jit_compile` is whether the whole step is compiled with XLA.
     """
 
     batch_size: int

@@ -1,4 +1,4 @@
-"""The encoder a run starts from: a random one, or weights that are given."""
+"""The initial encoder of a run: random, or with given weights."""
 
 import os
 import pathlib
@@ -20,10 +20,10 @@ from byol_tf.training.checkpoints import (
     restore_encoder,
 )
 
-BATCH_NORMS = "batch_norms"  # of `encoder.freeze`: all of them
+BATCH_NORMS = "batch_norms"  # value of `encoder.freeze`: all batch norms
 # Of `encoder.weights`: those of the modality, see `Modality.pretrained`.
 NAMED = ("imagenet", "lsa")
-KEPT = "start.keras"  # in the run folder, so that it can go on without the file
+KEPT = "start.keras"  # copy in the run folder, to continue without the file
 
 
 def starting_encoder(
@@ -67,16 +67,16 @@ def starting_encoder(
 
 
 def freeze(model: keras.Model, names: str) -> None:
-    """Freezes layers by their names or the beginnings of them.
+    """Freezes layers by name or prefix.
 
     Args:
-        model: with such layers, at any depth.
-        names: with commas; "stage1" is the beginning of "stage1_block0_conv"
-            and not of "stage10". "batch_norms" are the batch norms, which
-            then keep the statistics they have.
+        model: model with such layers, at any depth.
+        names: separated by commas; "stage1" matches "stage1_block0_conv" but
+            not "stage10". "batch_norms" are all batch norms, which then keep
+            their statistics.
 
     Raises:
-        ValueError: there is no such layer, or none is left to train.
+        ValueError: if there is no such layer, or none is left to train.
     """
     layers = list(_layers(model))
     for name in filter(None, (part.strip() for part in names.split(","))):
@@ -97,12 +97,12 @@ def freeze(model: keras.Model, names: str) -> None:
 
 
 def as_it_came(start: str) -> str:
-    """What tables call the weights that a run began with."""
+    """Returns the name in tables of the weights that a run began with."""
     return f"as it came ({pathlib.Path(start).name})"
 
 
 def read_keras(path: pathlib.Path) -> keras.Model:
-    """Reads an encoder from a `.keras` file, every layer trainable."""
+    """Reads an encoder from a `.keras` file, with every layer trainable."""
     with loading(path):
         model = keras.saving.load_model(path, compile=False)
     model = to_fast(model) if functional_graph(model) else model
@@ -130,7 +130,7 @@ def _read(path, config, make, official):
 
 
 def _of_checkpoint(path, config, make):
-    """The encoder in a checkpoint, or in the last one of a run folder."""
+    """Reads the encoder in a checkpoint, or in the last one of a run folder."""
     if (path / "checkpoints").is_dir():
         path = path / "checkpoints"
     if not (path / MANIFEST).is_file():
@@ -162,7 +162,7 @@ def _check_inputs(model, made, name):
 
 
 def _called(layers, name):
-    """Those whose name begins so."""
+    """Returns the layers whose name has this prefix."""
     if name == BATCH_NORMS:
         return [x for x in layers if is_batch_norm(x)]
     end = r"(?!\d)" if name[-1].isdigit() else ""
@@ -170,7 +170,7 @@ def _called(layers, name):
 
 
 def _layers(model):
-    """Layers with weights that are no models, at any depth."""
+    """Returns layers with weights that are not models, at any depth."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _layers(layer)

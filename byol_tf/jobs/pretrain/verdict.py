@@ -1,4 +1,4 @@
-"""What the numbers of a run mean, in plain sentences."""
+"""Explains the numbers of a run in plain sentences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ RANK_RISE = 0.03  # the same of the effective rank, as a share
 
 
 def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
-    """Says what a run reached, whether to go on, and what to try next.
+    """Says what a run reached, whether to continue, and what to try next.
 
     Args:
         result: as in `train.json`: `before`, `after`, `raw`, `start`,
@@ -65,7 +65,7 @@ def _accuracy(after):
 
 
 def _against(name, other, after):
-    """1, 0 or -1 for better, no telling and worse; and the sentence."""
+    """Returns 1, 0 or -1 for better, unclear and worse; and the sentence."""
     values = after["knn_accuracy"], other["knn_accuracy"]
     gain, low, high = difference(*values, int(after["tested"]))
     interval = f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
@@ -85,7 +85,7 @@ def _against(name, other, after):
 
 
 def _without_labels(after, metrics):
-    """Agreement, spread and rank, each with its reading."""
+    """Explains agreement, spread and rank."""
     found = [line["agreement"] for line in metrics if "agreement" in line]
     spread, agreement = after["feature_std"], found[-1] if found else None
     sentences = ["There are no labels, so accuracy is unknown."]
@@ -122,7 +122,7 @@ def _rank(before, after):
 
 
 def _trend(result, metrics, sentences):
-    """Whether the run was still learning; None if there is no telling."""
+    """Returns whether the run was still improving; None if unclear."""
     lines = [line for line in metrics if "effective_rank" in line]
     lines = lines[-max(LINES, -(-len(lines) // 3)) :]
     if len({line["epoch"] for line in lines}) < LINES:
@@ -147,7 +147,7 @@ def _trend(result, metrics, sentences):
 
 
 def _rise(lines, key):
-    """Rise from first to last by the slope of a line, and the mean."""
+    """Returns the rise of a fitted line from first to last, and the mean."""
     epochs = np.array([line["epoch"] for line in lines])
     values = [_finite(line, key) or 0.0 for line in lines]
     slope = np.polyfit(epochs - epochs[0], values, 1)[0]

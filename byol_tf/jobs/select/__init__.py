@@ -1,1 +1,1 @@
-"""What to label next."""
+"""Choice of examples to label next."""

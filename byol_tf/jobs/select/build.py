@@ -1,4 +1,4 @@
-"""From configurations to the examples of a folder that are worth a label."""
+"""Chooses examples of a folder that are worth labelling."""
 
 import os
 import pathlib
@@ -15,16 +15,16 @@ from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.search.select import select_rows
 from byol_tf.search.table import Embeddings
 
-SHOWN, COLUMNS = 60, 10  # pictures of the sheet
+SHOWN, COLUMNS = 60, 10  # images on the contact sheet
 
 
 class Selected(NamedTuple):
-    """What was written.
+    """The written files.
 
     Attributes:
-        path: CSV file with a row for each chosen example: rank (from 1), path.
+        path: CSV file with a row per chosen example: rank (from 1), path.
         picture: contact sheet of the first ones.
-        labelled: examples that have a label already.
+        labelled: number of examples that already have a label.
     """
 
     path: pathlib.Path
@@ -45,13 +45,13 @@ def select(
     Args:
         config: see `configs/embed.py`.
         embeddings: the Parquet file.
-        out: the CSV file; the picture lies beside it.
-        count: examples to choose.
-        labels: CSV file with the paths of labelled examples, whose other
-            columns are not all empty; None for none.
+        out: the CSV file; the picture is written beside it.
+        count: number of examples to choose.
+        labels: CSV file with the paths of labelled examples; rows whose other
+            columns are all empty do not count. None: none.
 
     Raises:
-        ValueError: in one line; a file is not as expected.
+        ValueError: if a file is invalid. One line.
     """
     table = Embeddings(embeddings)
     labelled = _labelled(table, labels)
@@ -64,7 +64,7 @@ def select(
 
 
 def _labelled(table, labels):
-    """Rows that have a label."""
+    """Returns the indices of labelled rows."""
     if labels is None:
         return np.zeros(0, np.int64)
     known = without_splits(read_label_table(labels))

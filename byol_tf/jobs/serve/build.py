@@ -1,4 +1,4 @@
-"""From a configuration to a running server."""
+"""Builds and runs a server from a configuration."""
 
 import os
 import pathlib
@@ -27,16 +27,16 @@ def serve(
 
     Args:
         config: see `configs/serve.py`.
-        directory: of the model's versions, or one version.
-        name: of the model; None is the folder's.
-        host: to listen on.
-        port: for REST; 0 is any free one.
-        grpc_port: for gRPC; 0 is any free one, None is none.
+        directory: folder of the model's versions, or one version.
+        name: name of the model; None: that of the folder.
+        host: address to listen on.
+        port: port for REST; 0: any free one.
+        grpc_port: port for gRPC; 0: any free one; None: no gRPC.
 
     Raises:
-        ValueError: in one line, if a package is missing or the model or a
-            setting cannot be used.
-        OSError: it cannot listen, or there is no such folder.
+        ValueError: if a package is missing, or the model or a setting is
+            invalid. One line.
+        OSError: if it cannot listen, or there is no such folder.
     """
     server = _server()
     check_number("port", port, 0, 65535)
@@ -57,18 +57,18 @@ def serve_routes(config, routes, host: str, port: int) -> None:
     Args:
         config: see `configs/serve.py`.
         routes: see `byol_tf.serving.service.Routes`.
-        host: to listen on.
-        port: 0 is any free one.
+        host: address to listen on.
+        port: port; 0: any free one.
 
     Raises:
-        ValueError: a package is missing or a setting cannot be used.
-        OSError: it cannot listen.
+        ValueError: if a package is missing or a setting is invalid.
+        OSError: if it cannot listen.
     """
     _server().serve_routes(routes, settings(config), host, port)
 
 
 def _server():
-    """The module of the server, which needs packages of an extra."""
+    """Imports the server, which needs packages of an extra."""
     for module in _NEEDED:
         require(module, "serve")
     from byol_tf.serving import server
@@ -77,10 +77,10 @@ def _server():
 
 
 def settings(config) -> Settings:
-    """Those of a configuration.
+    """Returns the server's settings from a configuration.
 
     Raises:
-        ValueError: one cannot be used.
+        ValueError: if one is invalid.
     """
     sections = {
         "batching": Batching(**config.batching),
@@ -90,7 +90,7 @@ def settings(config) -> Settings:
 
 
 def _name(directory):
-    """The folder's name; of a version, that of the folder around it."""
+    """Returns the name of the folder; for a version, of its parent."""
     directory = directory.resolve()
     if (directory / "saved_model.pb").is_file() and directory.name.isdigit():
         directory = directory.parent

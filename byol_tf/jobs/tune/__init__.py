@@ -1,1 +1,1 @@
-"""Searching for settings: from a configuration to its results."""
+"""Search for settings: from a configuration to its results."""

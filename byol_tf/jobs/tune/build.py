@@ -1,4 +1,4 @@
-"""From configurations to searches, as `builders` makes runs."""
+"""Builds searches from configurations."""
 
 import pathlib
 import pprint
@@ -30,17 +30,17 @@ _BATCH = 256  # images whose views are drawn at once
 def search(
     config, workdir, *, load: Callable, train: Sequence[str], measure: Callable
 ) -> Search:
-    """The search as configured.
+    """Builds the search of a configuration.
 
     Args:
-        config: of the search, see `configs/tune.py`.
+        config: configuration of the search, see `configs/tune.py`.
         workdir: its folder.
-        load: gives the configuration of a run from a path and overrides.
+        load: returns the configuration of a run for a path and overrides.
         train: program and arguments that run a training.
-        measure: gives the command that measures a run folder without labels.
+        measure: returns the command that measures a run folder without labels.
 
     Raises:
-        ValueError: in one line, for a field that is unknown or impossible.
+        ValueError: for an unknown field or an impossible value. One line.
     """
     space = parse_space(config.space)
 
@@ -79,20 +79,20 @@ def search(
 def measure_label_free(
     config, folder, *, load: Callable, defaults
 ) -> dict[str, float]:
-    """Measures a run folder without labels, into its `label_free.json`.
+    """Measures a run folder without labels, and writes `label_free.json`.
 
-    The images are those the run is judged by, which it was not trained on.
-    Views are those of the search's base, whatever a trial changed: weaker
-    views would agree more, and say nothing of the encoder.
+    Uses the images that the run is evaluated on, which it was not trained on.
+    Views are those of the search's base, whatever a trial changed, since weaker
+    views would agree more without a better encoder.
 
     Args:
-        config: of the search, see `configs/tune.py`.
+        config: configuration of the search, see `configs/tune.py`.
         folder: the run folder.
         load: as in `search`.
-        defaults: a configuration of a run with every field.
+        defaults: a run's configuration with every field.
 
     Raises:
-        ValueError: in one line, if there is no encoder.
+        ValueError: if there is no encoder. One line.
     """
     encoder = load_encoder(folder)
     run = config_of_run(None, folder, defaults)
@@ -113,7 +113,7 @@ def measure_label_free(
 
 
 def config_file(config, overrides: Sequence[str], workdir) -> str:
-    """The text of a configuration file that needs no other file."""
+    """Returns the text of a self-contained configuration file."""
     best = f"{workdir}/best_config.py"
     values = pprint.pformat(config.to_dict(), sort_dicts=False, width=68)
     return "\n".join(
@@ -146,7 +146,7 @@ def _check(config, base):
 
 
 def _of_two_views(encoder, images, views, seed):
-    """Representations of both views, of one batch after the other."""
+    """Returns representations of both views, batch by batch."""
     extract = FeatureExtractor(encoder, batch_size=_BATCH)
     every, pairs = np.arange(images.num_examples), []
     for start in range(0, len(every), _BATCH):

@@ -1,13 +1,13 @@
-"""How good an encoder is, told without labels.
+"""Measures the quality of an encoder without labels.
 
 Rank, alignment and uniformity of its representation, and one score of them:
 
     score = log(effective rank) - alignment - uniformity
 
-Each term rewards what the others cannot see: a collapse along some directions
-(rank), views of one input that disagree (alignment), inputs that crowd
-together (uniformity). All are of order one, and have equal weight, since any
-other weighting would have to be learned from labels.
+Each term detects what the others miss: a collapse along some directions (rank),
+views of one input that disagree (alignment), inputs that crowd together
+(uniformity). All are of order one and have equal weight, since other weights
+would have to be learned from labels.
 
 References: Garrido et al. 2023, "RankMe: assessing the downstream performance
 of pretrained self-supervised representations by their rank", equation 1 (here
@@ -30,17 +30,17 @@ FILE = "label_free.json"
 def label_free_numbers(
     representations: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> dict[str, float]:
-    """The numbers of one encoder.
+    """Computes the numbers of one encoder.
 
     Args:
-        representations: float `[n, dim]` of inputs it was not trained on, as
-            they are evaluated.
-        first: float `[n, dim]` of one view of each of them.
-        second: the same of another view.
+        representations: float `[n, dim]` of inputs it was not trained on,
+            prepared as in evaluation.
+        first: float `[n, dim]` of one view of each.
+        second: float `[n, dim]` of another view.
 
     Returns:
-        `effective_rank`, `alignment`, `uniformity` and `score`; all NaN where
-        a representation is not finite.
+        `effective_rank`, `alignment`, `uniformity` and `score`; all NaN if a
+        representation is not finite.
     """
     rank = collapse_statistics(representations)["effective_rank"]
     numbers = {
@@ -57,6 +57,6 @@ def label_free_numbers(
 
 
 def read_label_free(folder: pathlib.Path) -> dict[str, float | None]:
-    """The numbers that were measured in a run folder; empty if none were."""
+    """Reads the numbers measured in a run folder; empty if there are none."""
     path = folder / FILE
     return read_json(path) if path.exists() else {}

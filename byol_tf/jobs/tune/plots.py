@@ -1,4 +1,4 @@
-"""Pictures of a search: what it tried, and which fields mattered."""
+"""Figures of a search: its trials, and the importance of each field."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ from byol_tf.reports.drawing import BLUE, GRAY, ORANGE, Target, save_png
 
 
 def importance(shares: Mapping[str, float], target: Target) -> None:
-    """Draws a bar for each field, the most important at the top.
+    """Draws a bar per field, the most important at the top.
 
     Args:
         shares: by field, in [0, 1].
-        target: path or binary file that receives a PNG.
+        target: path or binary file to write a PNG to.
     """
     fields = sorted(shares, key=shares.get)
     figure = Figure(
@@ -34,10 +34,10 @@ def history(trials: Sequence[Mapping], name: str, target: Target) -> None:
     """Draws the value of each trial, and the best so far.
 
     Args:
-        trials: with `number`, `state` and `value`; those without a value are
-            marked below the others.
-        name: of the value.
-        target: path or binary file that receives a PNG.
+        trials: dicts with `number`, `state` and `value`; those without a value
+            are marked below the others.
+        name: name of the value.
+        target: path or binary file to write a PNG to.
     """
     done = [t for t in trials if t["state"] == "complete"]
     others = [t["number"] for t in trials if t["state"] != "complete"]

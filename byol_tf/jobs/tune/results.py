@@ -1,4 +1,4 @@
-"""What a search says at its end: trials, importance, correlations, files."""
+"""Results of a search: trials, importance, correlations, files."""
 
 import math
 import pathlib
@@ -11,9 +11,9 @@ from byol_tf.files import write_json, write_text
 from byol_tf.jobs.tune import plots
 from byol_tf.reports.report import format_table, write_csv, write_report
 
-SHOWN = 10  # trials of the table
-FEWEST = 3  # pairs that have an order worth telling
-# What may predict the linear accuracy, with the sign that makes more better.
+SHOWN = 10  # trials in the table
+FEWEST = 3  # fewest pairs for a correlation
+# Possible predictors of linear accuracy, with a sign so that more is better.
 PREDICTORS = {
     "score": ("label-free score", 1),
     "effective_rank": ("effective rank alone", 1),
@@ -26,19 +26,19 @@ _NUMBERS += ("score", "effective_rank", "alignment", "uniformity")
 
 
 def summary(study, objective: str) -> dict:
-    """All numbers of an Optuna study, as JSON values.
+    """Returns all numbers of an Optuna study, as JSON values.
 
     Args:
-        study: its trials have `overrides`, `error` and the attributes of
-            `trials.trial_numbers`.
-        objective: what its values are.
+        study: a study whose trials have `overrides`, `error` and the attributes
+            of `trials.trial_numbers`.
+        objective: name of its values.
 
     Returns:
-        `objective`; `trials`, in their order, each with `state` (complete,
-        pruned, fail, running, waiting), `value`, `params` and numbers; `best`,
-        the number of the best, or None; `importance` of each field, which add
-        up to 1, empty for fewer than four trials; `predicts_linear_accuracy`:
-        the rank correlation of each of `PREDICTORS` over the finished trials.
+        `objective`; `trials` in order, each with `state` (complete, pruned,
+        fail, running, waiting), `value`, `params` and numbers; `best`, the
+        number of the best one, or None; `importance` of each field, which sum
+        to 1, empty for fewer than four trials; `predicts_linear_accuracy`: the
+        rank correlation of each of `PREDICTORS` over the finished trials.
     """
     trials = [_told(trial) for trial in study.trials]
     done = [trial for trial in trials if trial["state"] == "complete"]
@@ -61,15 +61,15 @@ def summary(study, objective: str) -> dict:
 def rank_correlation(
     first: Sequence[float | None], second: Sequence[float | None]
 ) -> dict[str, float] | None:
-    """Spearman's rho and Kendall's tau-b of pairs.
+    """Computes Spearman's rho and Kendall's tau-b of pairs.
 
     Args:
-        first: numbers; None or not finite leaves the pair out.
+        first: numbers; pairs with None or a non-finite number are left out.
         second: as many numbers.
 
     Returns:
-        `spearman` and `kendall` in [-1, 1], and `trials`, the pairs that
-        counted; None for fewer than three, or if one side is constant.
+        `spearman` and `kendall` in [-1, 1], and `trials`, the number of pairs
+        used; None for fewer than three, or if one side is constant.
     """
     pairs = [pair for pair in zip(first, second, strict=True) if _known(*pair)]
     if len(pairs) < FEWEST:
@@ -89,7 +89,7 @@ def _known(*values):
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
-    """Headings, and a row of text for each of the best trials."""
+    """Returns headings, and a row of text per trial, for the best trials."""
     done = [t for t in result["trials"] if t["state"] == "complete"]
     done.sort(key=lambda trial: -trial["value"])
     fields = list(dict.fromkeys(key for t in done for key in t["params"]))
@@ -111,13 +111,13 @@ def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
 
 
 def table(result: Mapping) -> str:
-    """The best trials, the counts and the correlations, for the terminal."""
+    """Formats the best trials, counts and correlations for the terminal."""
     headings, cells = rows(result)
     return "\n".join([format_table(cells, headings), "", *notes(result)])
 
 
 def notes(result: Mapping) -> list[str]:
-    """What the numbers are, and what predicted the linear accuracy."""
+    """Returns notes on the numbers, and on what predicted linear accuracy."""
     states = [trial["state"] for trial in result["trials"]]
     lines = [
         f"{len(states)} trials: {states.count('complete')} finished, "
@@ -139,7 +139,7 @@ def notes(result: Mapping) -> list[str]:
 
 
 def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
-    """Writes tune.json, trials.csv, tune.html, pictures, best_config.py."""
+    """Writes tune.json, trials.csv, tune.html, figures and best_config.py."""
     write_text(workdir / "best_config.py", best_config)
     write_json(workdir / "tune.json", result)
     trials = result["trials"]
@@ -182,7 +182,7 @@ def _told(trial):
 
 
 def _importance(study, done):
-    """By fANOVA; empty where too few or too equal trials tell nothing."""
+    """Returns importance by fANOVA; empty for too few or too equal trials."""
     if len(done) < 4 or len({trial["value"] for trial in done}) == 1:
         return {}
     importance = require("optuna", "tune").importance

@@ -20,24 +20,24 @@ OBJECTIVES = ("knn", "label_free")
 
 @dataclasses.dataclass
 class Search:
-    """A search that is ready to go.
+    """A search that is ready to run.
 
-    The kNN accuracy of a trial is the last one that its training logged: of
-    held-out training images, so that the test images choose nothing.
+    The kNN accuracy of a trial is the last one its training logged, on held-out
+    training images, so that test images choose nothing.
 
     Attributes:
-        space: what is searched.
-        train: gives the command of a training from its overrides and its run
-            folder; the same command must go on with an interrupted one.
-        measure: gives the command that writes `label_free.json` into a
+        space: the search space.
+        train: returns the command of a training for overrides and a run folder;
+            the same command must continue an interrupted training.
+        measure: returns the command that writes `label_free.json` into a
             finished run folder.
-        best_config: gives the text of a configuration file from overrides.
+        best_config: returns the text of a configuration file for overrides.
         objective ... warmup_epochs: fields of `configs/tune.py`, explained
-            there; `prune`, `startup_trials` and `warmup_epochs` are those of
-            its section `prune`. A label-free search does not look at kNN, and
-            ends no trial.
-        identity: what all trials of a folder share, as texts by name.
-        watch_every: seconds between two looks at a training.
+        there;
+            `prune`, `startup_trials` and `warmup_epochs` are in its section
+            `prune`. A label-free search ignores kNN and stops no trial.
+        identity: settings shared by all trials of a folder, as texts by name.
+        watch_every: seconds between two checks of a training.
         tell: prints a line.
     """
 
@@ -65,17 +65,17 @@ class Search:
         check_number("prune.warmup_epochs", self.warmup_epochs, 0)
 
     def run(self, workdir) -> dict:
-        """Runs the trials that are missing, and writes the results.
+        """Runs the missing trials, and writes the results.
 
-        Interrupted trials go on first, in their folders. One that failed is
-        not tried again.
+        Continues interrupted trials first, in their folders. Failed trials are
+        not repeated.
 
         Returns:
-            What `tune.json` holds, see `results.summary`.
+            The contents of `tune.json`, see `results.summary`.
 
         Raises:
-            ValueError: in one line, if Optuna is not installed, the folder
-                holds another search, or no trial could be finished.
+            ValueError: if Optuna is not installed, the folder holds another
+                search, or no trial finished. One line.
         """
         optuna, workdir = require("optuna", "tune"), pathlib.Path(workdir)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -95,7 +95,7 @@ class Search:
         return result
 
     def value(self, folder: pathlib.Path) -> float | None:
-        """What a finished run folder reaches; None if it is not known."""
+        """Returns the objective of a finished run folder; None if unknown."""
         if self.objective == "label_free":
             return read_label_free(folder).get("score")
         values = knn_by_epoch(folder)
@@ -108,7 +108,7 @@ class Search:
             direction="maximize",
             load_if_exists=True,
         )
-        # After a restart other draws than at the start, which are tried.
+        # Other random numbers after a restart, since the first were tried.
         draws = np.random.default_rng((self.seed, len(study.trials)))
         study.sampler = optuna.samplers.TPESampler(
             seed=int(draws.integers(2**31)), constant_liar=self.workers > 1

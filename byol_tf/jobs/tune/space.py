@@ -1,4 +1,4 @@
-"""What a search may choose: a list of fields and their ranges."""
+"""The search space: a list of fields and their ranges."""
 
 import dataclasses
 import math
@@ -12,13 +12,13 @@ KINDS = ("log", "float", "int", "choice")
 
 @dataclasses.dataclass(frozen=True)
 class Dimension:
-    """One field that is searched.
+    """A field to search.
 
     Attributes:
-        field: of the configuration, with dots.
-        kind: `log` and `float` are real numbers, drawn evenly over their
-            logarithm or over themselves; `int`; or `choice`.
-        values: lowest and highest value, both possible; or the choices.
+        field: dotted name in the configuration.
+        kind: `log` and `float` are real numbers, uniform in their logarithm or
+            themselves; `int`; or `choice`.
+        values: lowest and highest value, both included; or the choices.
     """
 
     field: str
@@ -26,7 +26,7 @@ class Dimension:
     values: tuple
 
     def suggest(self, trial) -> Any:
-        """A value for an Optuna trial; the one it has, if it has one."""
+        """Returns a value for an Optuna trial; the one it has, if any."""
         if self.kind == "choice":
             return trial.suggest_categorical(self.field, self.values)
         low, high = self.values
@@ -37,15 +37,15 @@ class Dimension:
 
 
 def parse_space(entries: Sequence[Sequence]) -> list[Dimension]:
-    """Checked dimensions.
+    """Parses and checks dimensions.
 
     Args:
-        entries: each `(field, "log" | "float" | "int", low, high)` or
-            `(field, "choice", value, ...)`. Choices that are no number, text
-            or bool, such as tuples, become text.
+        entries: each `(field, "log" | "float" | "int", low, high)` or `(field,
+            "choice", value, ...)`. Choices other than numbers, texts or bools,
+            such as tuples, become text.
 
     Raises:
-        ValueError: in one line, for an entry that is none of these.
+        ValueError: for an invalid entry. One line.
     """
     if not entries:
         raise ValueError(
@@ -75,7 +75,7 @@ def _dimension(entry):
 
 
 def _choices(values):
-    """Different values that Optuna stores as they are; None if they repeat."""
+    """Returns values as Optuna stores them; None if they repeat."""
     plain = tuple(
         value if isinstance(value, bool | int | float | str) else str(value)
         for value in values
@@ -84,7 +84,7 @@ def _choices(values):
 
 
 def _range(kind, values):
-    """Lowest and highest value; None if they are no range of this kind."""
+    """Returns lowest and highest value; None if they are no range."""
     numbers = {"log": (int, float), "float": (int, float), "int": (int,)}
     fine = len(values) == 2 and all(
         type(value) in numbers.get(kind, ()) for value in values

@@ -1,4 +1,4 @@
-"""The trials of one start of a search, each in processes of its own."""
+"""The trials of a search, each in its own processes."""
 
 import pathlib
 
@@ -13,24 +13,24 @@ class Trials:
 
     Args:
         search: a `byol_tf.jobs.tune.run.Search`.
-        study: Optuna's record of it.
+        study: its Optuna study.
         optuna: the library.
         workdir: folder of the search.
-        lock: descriptor that the processes keep open.
+        lock: file descriptor that the processes keep open.
     """
 
     def __init__(self, search, study, optuna, workdir, lock):
         self.search, self.study = search, study
         self.workdir, self.lock = workdir, lock
         self.states = optuna.trial.TrialState
-        # Those that were running when an earlier process ended.
+        # Trials that were running when an earlier process ended.
         self.interrupted = [
             optuna.trial.Trial(study, trial._trial_id)
             for trial in study.get_trials(states=(self.states.RUNNING,))
         ]
         self.training = {}  # trial by child
-        self.measuring = {}  # trial by child, too
-        self.reported = {}  # epochs that Optuna knows, by child
+        self.measuring = {}  # trial by child
+        self.reported = {}  # reported epochs, by child
         self.pruned = set()
 
     def run(self) -> None:
@@ -65,14 +65,14 @@ class Trials:
         return child
 
     def _watch(self, child):
-        """Ends a training that does poorly."""
+        """Stops a training that does poorly."""
         trial = self.training.get(child)
         if trial and self._report(child, trial) and trial.should_prune():
             self.pruned.add(child)
             child_runs.stop_all([child])
 
     def _report(self, child, trial):
-        """Reports what a training has reached; whether that was new."""
+        """Reports the accuracies of a training; returns whether any was new."""
         values = knn_by_epoch(child.folder)
         new = sorted(values.keys() - self.reported[child])
         for epoch in new:
@@ -81,7 +81,7 @@ class Trials:
         return bool(new)
 
     def _ended(self, child):
-        """Starts the measurement of what was trained, or tells a result."""
+        """Starts the measurement of a finished training, or reports it."""
         if child in self.measuring:
             return self._finish(self.measuring.pop(child), child)
         trial = self.training.pop(child)
@@ -120,7 +120,7 @@ class Trials:
 
 
 def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
-    """kNN accuracy of held-out training images, by epochs done."""
+    """Returns kNN accuracy on held-out training images, by epochs done."""
     return {
         round(line["epoch"]): line["knn_accuracy"]
         for line in read_metrics(folder / "metrics.jsonl")
@@ -129,11 +129,11 @@ def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
 
 
 def trial_numbers(folder: pathlib.Path) -> dict[str, float | None]:
-    """What a finished trial is told by, beside its value.
+    """Returns the numbers of a finished trial besides its value.
 
     Returns:
-        `held_out_knn`; `knn_accuracy` and `linear_accuracy` of the test
-        images; `minutes`; and the numbers of `label_free_numbers`.
+        `held_out_knn`; `knn_accuracy` and `linear_accuracy` on test images;
+        `minutes`; and the numbers of `label_free_numbers`.
     """
     result = read_json(folder / "train.json")
     knn = knn_by_epoch(folder)
