@@ -96,7 +96,11 @@ def _splits_of_rows(table):
     """Returns the values of column `split`, else the top folders of paths."""
     try:
         with open(table, encoding="utf-8-sig", newline="") as lines:
-            rows = csv.reader(lines, skipinitialspace=True)
+            first = lines.readline()
+            lines.seek(0)
+            # As in `read_label_table`.
+            mark = ";" if ";" in first and "," not in first else ","
+            rows = csv.reader(lines, delimiter=mark, skipinitialspace=True)
             header = [cell.strip() for cell in next(rows, [])]
             if "split" in header:
                 place = header.index("split")

@@ -124,7 +124,7 @@ class LabelTable:
 
 
 def read_label_table(path: str | os.PathLike) -> LabelTable:
-    """Reads a CSV file of labels: comma-separated, UTF-8, with a header.
+    """Reads a CSV file of labels: UTF-8, with a header, `,` or `;` between.
 
     The column `path` names the images; without one the first column does.
     Blank lines are left out, spaces around values are removed.
@@ -175,7 +175,12 @@ def _lines(path):
     """`(line number, cells)` of the lines that are not blank."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            first = file.readline()
+            file.seek(0)
+            # As spreadsheets write it where numbers have commas.
+            mark = ";" if ";" in first and "," not in first else ","
+            options = {"strict": True, "skipinitialspace": True}
+            reader = csv.reader(file, delimiter=mark, **options)
             return [
                 (reader.line_num, [nfc(cell.strip()) for cell in cells])
                 for cells in reader

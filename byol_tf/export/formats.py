@@ -65,6 +65,13 @@ class Plan:
             return None
         return _in_float32(self.classifier)
 
+    @property
+    def plain_decode(self) -> Callable | None:
+        """`decode` of the best letters: other runtimes have no beam."""
+        if not self.decode or not self.classifier.task.sequences:
+            return self.decode
+        return type(self.classifier.task)(self.classifier.classes).decode
+
     def in_rows(self, classifier: Source) -> Source:
         """A classifier with all its predictions as a row of numbers."""
 
@@ -135,7 +142,7 @@ def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:
         metadata = dict(plan.metadata)
         if entry.classes:
             metadata["classes"] = json.dumps(list(entry.classes))
-        decode = plan.decode if name == "classifier" else None
+        decode = plan.plain_decode if name == "classifier" else None
         join = _joined if decode else None
         to_onnx.save(entry, name, output, path, metadata, decode)
         title = "onnx" if name == "encoder" else f"onnx {name}"
@@ -152,9 +159,8 @@ def _joined(results):
 def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
     """`model_<precision>.tflite` for each precision.
 
-    `classifier_float32.tflite` as well, if it finds objects or points. In
-    float16 a detector of 96 pixels lost 7 points of AP. What hears whole
-    sounds has no form in LiteRT.
+    `classifier_float32.tflite` as well, if it finds objects or points, or
+    transcribes. In float16 a detector of 96 pixels lost 7 points of AP.
     """
     entry = plan.plain_encoder
     paths = {p: folder / f"model_{p}.tflite" for p in plan.precisions}
@@ -165,19 +171,18 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
     ]
     words = _describe(entry, REPRESENTATIONS)
     described = {path.name: words for path in paths.values()}
-    whole = plan.decode and not plan.classifier.task.sequences
-    if whole and plan.plain_classifier:
+    if plan.decode and plan.plain_classifier:
         entry = plan.plain_classifier
         path = folder / "classifier_float32.tflite"
-        to_litert.save_decoded(entry, path, plan.decode)
+        to_litert.save_decoded(entry, path, plan.plain_decode)
         load = functools.partial(to_litert.load, path, entry, "float32")
         forms.append((load(plan.threads, _joined), plan.in_rows(entry)))
-        described[path.name] = _describe(entry, "", plan.decode)
+        described[path.name] = _describe(entry, "", plan.plain_decode)
         others = [p for p in plan.precisions if p != "float32"]
         if others:
             print(
                 "The classifier is written in float32 alone, not in "
-                f"{' or '.join(others)}: places would be off by pixels."
+                f"{' or '.join(others)}: places and letters would be off."
             )
     return Written(forms, described)
 

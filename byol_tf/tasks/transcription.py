@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from byol_tf.checks import check_integer
 from byol_tf.evaluation.edit_distance import ErrorRates
@@ -73,6 +74,12 @@ class Transcription(Task):
 
     def targets(self, labelled: Labelled) -> np.ndarray:
         texts = _texts(labelled)
+        if unknown := sorted(set("".join(texts)) - {*self._code}):
+            logging.warning(
+                "%s: no text that was learned from has the letters %s; they "
+                "count as errors.",
+                *(labelled.examples.name, some(unknown, 20)),
+            )
         longest = max(1, *map(len, texts)) if texts else 1
         targets = np.zeros((len(texts), longest), np.int32)
         for row, text in zip(targets, texts, strict=True):

@@ -73,7 +73,7 @@ def test_a_small_folder_leaves_two_images_to_judge_by(tmp_path, count):
     fill(tmp_path / "images", count)
     config = config_of(tmp_path / "images", test_split="")
     if count == 3:
-        with pytest.raises(ValueError, match=r"at least 2 images.*add images"):
+        with pytest.raises(ValueError, match=r"at least 2 examples.*add some"):
             builders.data(config, tmp_path / "run")
         return
     assert builders.data(config, tmp_path / "run")[1].num_examples == 2

@@ -41,6 +41,8 @@ def test_files_of_spreadsheets_are_read(tmp_path):
     table = read(tmp_path, text)
     assert table.paths == ("a,1.png",)
     assert table.columns == {"label": ("big cat",)}
+    table = read(tmp_path, "\ufeffpath;weight\r\n1.png;2,5\r\n")
+    assert table.columns == {"weight": ("2,5",)}
 
 
 def test_paths_as_windows_writes_them_fit(tmp_path):
@@ -54,7 +56,7 @@ def test_paths_as_windows_writes_them_fit(tmp_path):
         ("", "is empty"),
         ("path,label\n", "has a header, but no rows"),
         ("path\n1.png\n", "needs a column of paths and one of labels"),
-        ("path;label\n1.png;cat\n", r"separated by commas.*'path;label'"),
+        ("path|label\n1.png|cat\n", r"separated by commas.*'path.label'"),
         ("path,a,a\n1.png,1,2\n", "every column needs a heading of its own"),
         ("path,a,\n1.png,1,2\n", "every column needs a heading of its own"),
         ("path,a\n1.png,1\n\n2.png\n", "line 4: 1 values under 2 headings"),
@@ -203,7 +205,7 @@ def test_names_of_a_message_are_printable(tmp_path):
             "path,x\na.png,1\nb.png,2\n",
         ),
         (
-            "path;x\na.png;1\n",
+            "path|x\na.png|1\n",
             "separated by commas",
             "path,x\na.png,1\nb.png,2\n",
         ),

@@ -191,6 +191,7 @@ def test_the_argument_takes_the_test_split_of_the_table(flat, name):
     "text,split",
     [
         ("path,label\ntrain/1.sig,a\nVal/2.sig,b\n", "Val"),
+        ("path;label;split\n1.sig;a;train\n2.sig;b;Val\n", "Val"),
         ("path,label\n1.sig,a\n2.sig,b\n", ""),
         ("path,label,split\n1.sig,a,fold1\n2.sig,b,fold2\n", ""),
         ("", ""),

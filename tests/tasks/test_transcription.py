@@ -32,12 +32,13 @@ def logits_of(frames, labels, sure=9.0):
     return tf.one_hot(frames, labels) * sure
 
 
-def test_letters_are_those_of_the_texts_in_any_language():
+def test_letters_are_those_of_the_texts_in_any_language(caplog):
     task = Transcription.of(labelled(["早上 好", "e\u0301  x", ""]))
     assert task.columns == (" ", "x", "é", "上", "好", "早")
     targets = task.targets(labelled(["好 é", "", "zx"]))
     assert targets.tolist() == [[5, 1, 3], [0, 0, 0], [UNKNOWN, 2, 0]]
     assert task.known(targets).tolist() == [True, False, True]
+    assert "has the letters 'z'; they count as errors" in caplog.text
     assert task.spell(targets[0]) == "好 é"
     assert task.spell(targets[2]) == "\ufffdx"
 

@@ -8,6 +8,7 @@ from byol_tf.checks import check_number
 from byol_tf.data.recordings.decode import MISSING, RATES
 
 _SECONDS = 0.1  # of a block
+_FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM")  # how they begin
 
 
 def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
@@ -22,17 +23,33 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
         int16 `[samples]`, about a tenth of a second each.
 
     Raises:
-        ValueError: a rate is impossible, or soxr is missing.
+        ValueError: a rate is impossible, soxr is missing, nothing comes, or
+            a file in place of samples.
     """
     check_number("rate", rate, *RATES)
     change = _changer(rate, wanted)
-    odd = b""
+    odd, begun = b"", False
     while data := source.read(2 * int(_SECONDS * rate)):
         data = odd + data
+        if not begun:
+            _check_raw(data)
+        begun = True
         whole = len(data) // 2 * 2
         odd = data[whole:]
         yield change(np.frombuffer(data[:whole], "<i2"), False)
+    if not begun:
+        raise ValueError("nothing came: 16-bit samples of one channel do")
     yield change(np.zeros(0, np.int16), True)
+
+
+def _check_raw(data):
+    """Raises a ValueError for a file where samples should come."""
+    for magic in _FILES:
+        if data.startswith(magic):
+            raise ValueError(
+                f"a file came ({magic.decode()}), not 16-bit samples; name its "
+                "path, or send samples: ffmpeg -i FILE -f s16le -ac 1 -"
+            )
 
 
 def _changer(rate, wanted):

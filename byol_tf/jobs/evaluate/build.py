@@ -38,7 +38,9 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     )
     encoder.check_rows(train.row_shape, train.name)
     labelled = _labelled(train, config.max_train, config.seed)
-    settings = _with_batch(settings, labelled.num_examples)
+    count = labelled.num_examples
+    if settings.sgd.epochs and settings.sgd.batch_size > count:
+        print(f"sgd.batch_size: {count}, all labelled training examples.")
     crops = inputs.crop_options(config.view, encoder)
     return LinearEvaluation(
         subjects=_subjects(config, workdir, encoder, train, crops),
@@ -72,16 +74,6 @@ def _linear_settings(config, unit):
         seed=config.seed,
         jit_compile=should_compile("auto"),
     )
-
-
-def _with_batch(settings, examples):
-    """Limits the batch size of SGD to the size of the training set."""
-    sgd = settings.sgd
-    if not sgd.epochs or sgd.batch_size <= examples:
-        return settings
-    print(f"sgd.batch_size: {examples}, all labelled training examples.")
-    sgd = dataclasses.replace(sgd, batch_size=max(examples, 1))
-    return dataclasses.replace(settings, sgd=sgd)
 
 
 def _subjects(config, workdir, encoder, train, crops):

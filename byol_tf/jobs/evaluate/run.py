@@ -71,10 +71,12 @@ class LinearEvaluation:
                 f"{len(np.unique(labels[labels >= 0]))} (see data.labels and "
                 "the sub-folders of a folder)"
             )
-        if self.settings.sgd.epochs:
-            self._steps = self.settings.sgd.epochs * steps_per_epoch(
-                self.train.num_examples, self.settings.sgd.batch_size
-            )
+        sgd, count = self.settings.sgd, self.train.num_examples
+        if sgd.epochs:
+            batch = min(sgd.batch_size, count)  # those of some groups are few
+            sgd = dataclasses.replace(sgd, batch_size=batch)
+            self.settings = dataclasses.replace(self.settings, sgd=sgd)
+            self._steps = sgd.epochs * steps_per_epoch(count, batch)
         self._held_out = holdout_mask(
             labels, self.settings.holdout, self.settings.seed
         )

@@ -3,6 +3,9 @@
 import pathlib
 from collections.abc import Iterator
 
+from absl import logging
+
+from byol_tf.data.rows import Unreadable
 from byol_tf.jobs.finetune.build import LONGEST, classifier_name
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.listening import Listening
@@ -38,6 +41,9 @@ def events(
         ValueError: if the model is not a classifier of sounds, or the file
             cannot be read.
     """
+    is_file = isinstance(source, str | pathlib.Path)
+    # A stream can only be for a classifier, whatever was fine-tuned last.
+    task = task or ("" if is_file else Classification.name)
     name = classifier_name(config, workdir, task)
     classifier = load_classifier(workdir, name, task or None, config.modality)
     modality = classifier.modality
@@ -53,9 +59,12 @@ def events(
         )
     own = classifier.sizes["samples"] / classifier.sizes["rate"]
     listening = Listening(window or own, hop or (window or own) / 4, **options)
-    if isinstance(source, str | pathlib.Path):
+    if is_file:
         blocks = _of_file(classifier, source)
     else:
+        if not rate:
+            rate = classifier.sizes["rate"]
+            logging.info("Rate: %d samples a second, as it was trained.", rate)
         blocks = modality.stream(source, rate, classifier.sizes)
     return listening.events(classifier, blocks)
 
@@ -63,6 +72,9 @@ def events(
 def _of_file(classifier, path):
     # Keep pauses, so that times are those of the file.
     whole = classifier.with_sizes(max_seconds=LONGEST, skip_silence=False)
-    row = whole.decode(path)
+    try:
+        row = whole.decode(path)
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
     step = _BLOCK * classifier.sizes["rate"]
     return [row[start : start + step] for start in range(0, len(row), step)]

@@ -57,8 +57,8 @@ def data(
     test = load_test()
     if test.num_examples < 2:
         raise ValueError(
-            f"{test.name} must have at least 2 images to judge by, but its "
-            f"test part has {test.num_examples}; add images"
+            f"{test.name} must have at least 2 examples to judge by, but its "
+            f"test part has {test.num_examples}; add some"
         )
     return train, test
 

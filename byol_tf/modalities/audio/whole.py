@@ -41,7 +41,9 @@ class WholeLogMel(LogMel):
             tf.pad(sounds, [[0, 0], [0, after]])[:, :samples]
         )
         count = self.steps(lengths)
-        inside = tf.sequence_mask(count, tf.shape(found)[1])[..., None]
+        inside = tf.sequence_mask(count, tf.shape(found)[1])
+        # LiteRT has no `[..., None]` of what is true or false.
+        inside = tf.expand_dims(inside, -1)
         return {FRAMES: tf.where(inside, found, 0.0), LENGTH: count}
 
     def steps(self, lengths):

@@ -225,6 +225,8 @@ def test_a_batch_is_no_larger_than_the_training_set(tmp_path, capsys):
     job = build(make_run(tmp_path), **{"sgd.batch_size": 256})
     assert job.settings.sgd.batch_size == 120
     assert "sgd.batch_size: 120, all labelled" in capsys.readouterr().out
+    some = dataclasses.replace(job, train=job.train.subset(np.arange(90)))
+    assert some.settings.sgd.batch_size == 90  # of groups held out
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_a_single_test_image_is_refused(tmp_path):
     for key in ("test_images", "test_labels"):
         arrays[key] = arrays[key][:1]
     np.savez(tmp_path / "data.npz", **arrays)
-    with pytest.raises(ValueError, match="at least 2 images to judge by"):
+    with pytest.raises(ValueError, match="at least 2 examples to judge by"):
         builders.pretraining(tiny_config(tmp_path / "data.npz"), tmp_path)
 
 

@@ -6,12 +6,16 @@ Letters are tones of four heights, with pauses; the encoder is not trained.
 import csv
 import json
 
+import grpc
+import httpx
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from byol_tf.data.rows import Ragged
+from byol_tf.export import to_litert
 from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
 from byol_tf.jobs.finetune import results
@@ -21,7 +25,9 @@ from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.runs.encoder import load_classifier, save_encoder
 from byol_tf.runs.predictor import predict_folder
 from byol_tf.runs.samples import Samples, save_samples
+from byol_tf.tasks.transcription import Transcription
 from configs import base, export, transcripts
+from tests.support.serve_model import Server, b64
 
 RATE = 8000
 TONES = {"a": 350, "b": 700, "c": 1300, "d": 2400}  # Hz
@@ -131,16 +137,30 @@ def test_it_predicts_as_it_was_judged(learned, folder):
         assert rows[line["path"]]["text"] == line["hypothesis"]
 
 
-def test_an_export_takes_wav_files_and_gives_their_texts(learned, folder):
-    target = folder / "exported"
-    names = ("saved_model", "onnx")
+@pytest.fixture(scope="module")
+def exported(learned, folder):
+    """The folder of the exports of a recogniser with a beam, and its JSON."""
+    path = folder / "run" / "classifier.json"
+    about = json.loads(path.read_text())
+    about["options"] = {"beam": 4}  # which other runtimes lack
+    path.write_text(json.dumps(about))
     config = export.get_config()
-    written = export_build.export(
+    config.verify.repeats = 1
+    config.litert.precisions = "float32"
+    target, names = folder / "exported", ("saved_model", "onnx", "litert")
+    return target, export_build.export(
         config, folder / "run", target, base.get_config(), names
     )
-    served = tf.saved_model.load(target / "1").signatures["transcribe"]
-    paths = [f"{number:03}.wav" for number in range(9)]
-    files = [(folder / "data" / path).read_bytes() for path in paths]
+
+
+def read_files(folder, count):
+    paths = sorted((folder / "data").glob("*.wav"))[:count]
+    return [path.name for path in paths], [path.read_bytes() for path in paths]
+
+
+def test_an_export_takes_wav_files_and_gives_their_texts(exported, folder):
+    served = tf.saved_model.load(exported[0] / "1").signatures["transcribe"]
+    paths, files = read_files(folder, 9)
     sound = say("cab", np.random.default_rng(1))
     other = np.interp(np.arange(0, len(sound), 0.5), range(len(sound)), sound)
     files += [b"RIFF", wav(np.int16(other), 2 * RATE), wav(sound, RATE)]
@@ -157,4 +177,48 @@ def test_an_export_takes_wav_files_and_gives_their_texts(learned, folder):
     assert outputs["status"].numpy()[9] == b"not a WAV file"
     assert texts[9] == "" and np.isnan(outputs["confidence"][9])
     assert texts[10] == texts[11]  # at another rate
-    assert "classifier.onnx" in written["onnx"]["signatures"]
+
+
+def test_onnx_and_litert_give_the_letters_of_each_frame(exported, folder):
+    target, written = exported
+    files = {"onnx": "classifier.onnx", "litert": "classifier_float32.tflite"}
+    for name, file in files.items():
+        outputs = written[name]["signatures"][file]["outputs"]
+        assert outputs["frames"] == "int32 [n, n]"
+    classifier = load_classifier(folder / "run", "classifier")
+    path = target / "litert" / "1" / files["litert"]
+    form = to_litert.load(path, classifier, "float32", 1)
+    task = Transcription(classifier.classes)
+    rng = np.random.default_rng(3)
+    rows = [say(text, rng) for text in ("abcd", "a", "dc ba")]
+    found = task.texts(form.predict(rows))
+    alone = [task.texts(form.predict([row]))[0] for row in rows]
+    batch = classifier.preprocessor(classifier.batch(rows))
+    decoded = task.decode(classifier.model(batch))
+    assert found == alone == task.texts(decoded) and any(found)
+
+
+def test_a_server_gives_the_texts_by_rest_and_by_grpc(exported, folder):
+    model = tf.saved_model.load(exported[0] / "1")
+    _, files = read_files(folder, 2)
+    files.append(b"no sound")
+    wanted = model.signatures["transcribe"](bytes=tf.constant(files))
+    texts = [text.decode() for text in wanted["text"].numpy()]
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "exported"
+    request.model_spec.signature_name = "transcribe"
+    request.inputs["bytes"].CopyFrom(tf.make_tensor_proto(files))
+    with Server(exported[0]) as server:
+        body = {"signature_name": "transcribe", "instances": [*map(b64, files)]}
+        answer = httpx.post(f"{server.url}:predict", json=body, timeout=60)
+        with grpc.insecure_channel(server.address) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            outputs = stub.Predict(request, timeout=60).outputs
+    rows = answer.json()["predictions"]
+    assert [row["text"] for row in rows] == texts and texts[2] == ""
+    status = ["ok", "ok", "not a WAV file"]
+    assert [row["status"] for row in rows] == status
+    assert rows[2]["confidence"] is None and 0 < rows[0]["confidence"] <= 1
+    for name, value in (("text", texts), ("status", status)):
+        found = tf.make_ndarray(outputs[name])
+        assert [entry.decode() for entry in found] == value

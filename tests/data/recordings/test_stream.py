@@ -1,0 +1,28 @@
+"""Samples of a stream, block by block."""
+
+import io
+
+import numpy as np
+import pytest
+
+from byol_tf.data.recordings.stream import blocks_of
+
+
+def test_samples_come_in_order_whatever_the_blocks():
+    samples = np.arange(-2000, 2001, dtype=np.int16)
+    data = samples.astype("<i2").tobytes() + b"\0"  # a half one is left out
+    found = np.concatenate(list(blocks_of(io.BytesIO(data), 8000, 8000)))
+    np.testing.assert_array_equal(found, samples)
+
+
+@pytest.mark.parametrize(
+    "data,match",
+    [
+        (b"", "nothing came"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", r"a file came \(RIFF\).*ffmpeg"),
+        (b"ID3\x04", r"a file came \(ID3\)"),
+    ],
+)
+def test_what_is_no_stream_of_samples_is_refused(data, match):
+    with pytest.raises(ValueError, match=match):
+        list(blocks_of(io.BytesIO(data), 16_000, 8000))
