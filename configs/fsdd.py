@@ -10,6 +10,10 @@ and on speakers whose labels are held out:
 
     byol_tf finetune runs/fsdd --labels=10-per-class --config.seeds=3
     byol_tf evaluate runs/fsdd --groups=speaker
+
+Three seeds, 54, 27 and 54 epochs: ten labels a class 89.3, 84.5 and 87.9 %
+(random encoders 67.1, 60.9 and 73.4), kNN on an unheard speaker 62.3, 56.0 and
+59.0 % (44.0); docs/results.md has the rest.
 """
 
 from configs import speech
