@@ -19,6 +19,7 @@ from byol_tf.files import to_json, whole_file, write_csv, write_text
 from byol_tf.lines import printable, progress_bar
 from byol_tf.runs import subtitles
 from byol_tf.runs.encoder import Encoder
+from byol_tf.tasks.cut_objects import CutObjects
 from byol_tf.tasks.drawn import draw_marks, whole_image
 from byol_tf.tasks.task import WRITTEN
 from byol_tf.tasks.tiled import cut_tiles
@@ -53,7 +54,8 @@ def predict_folder(
     Args:
         classifier: a model with a task, see `load_classifier`.
         directory: with files in it or below, or a CSV or `.npz` file, see
-            `find_items`; or a JSON file of COCO, whose images are meant.
+            `find_items`; or a JSON file of COCO, whose images are meant, or
+            the boxes in them, if the task is one of single objects.
         target: the CSV file; written whole or not at all. With the ending
             `.json` it holds COCO's results, as `COCO.loadRes` takes them: the
             ids of images are those of a JSON file, else 1, 2, ... in the order
@@ -77,9 +79,9 @@ def predict_folder(
             f"predictions of {classifier.task.name} have no times for "
             "subtitles; name a file --out=predictions.csv"
         )
-    items, ids = _items(directory, classifier)
-    paths = items.names
     is_json = suffix == ".json"
+    items, ids, objects = _items(directory, classifier, is_json)
+    paths = items.names
     describe = classifier.task.results if is_json else classifier.task.rows
     predict = tf.function(
         functools.partial(_predictions, classifier),
@@ -91,7 +93,11 @@ def predict_folder(
         file = items.read(path)
         if tiles is not None:
             return _tiles(classifier, file, tiles)
+        if objects is not None:
+            return objects.parts(path, file, classifier.decode)
         row, origin = classifier.decode(file), classifier.origin(file)
+        if classifier.task.of_objects:
+            origin = {**origin, "place": (0, 0), "whole": origin["size"]}
         _, seconds = part_of(path)
         return [
             ({**seconds, **also}, part, origin)
@@ -132,12 +138,14 @@ def predict_folder(
     return Predicted(target, len(paths), unread, classifier.noun)
 
 
-def _items(data, classifier):
-    """What is predicted, and COCO's ids by name."""
+def _items(data, classifier, as_results):
+    """What is predicted, COCO's ids by name, and the objects or None."""
     path = pathlib.Path(data)
     if path.suffix.lower() == ".json":
         listed = read_coco(path)
-        return Items(listed.root, listed.paths), listed.image_ids
+        one_by_one = classifier.task.of_objects and listed.boxes
+        objects = CutObjects.of(listed, as_results) if one_by_one else None
+        return Items(listed.root, listed.paths), listed.image_ids, objects
     items = find_items(
         data,
         classifier.modality.extensions,
@@ -145,7 +153,7 @@ def _items(data, classifier):
         classifier.sizes.get("column"),
         classifier.cut,
     )
-    return items, {name: i + 1 for i, name in enumerate(items.names)}
+    return items, {name: i + 1 for i, name in enumerate(items.names)}, None
 
 
 def _predictions(classifier, rows, origin):

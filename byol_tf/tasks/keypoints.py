@@ -84,6 +84,7 @@ class Keypoints(VectorTask):
     prediction = "points"
     whole_images = True
     side = 256
+    of_objects = True
     each = "point"
     moves_with_image = True
     mixable = False
@@ -274,6 +275,9 @@ class Keypoints(VectorTask):
     ) -> dict[str, tf.Tensor]:
         """`points` in fractions of the whole image, if given its `size`.
 
+        Of a crop, with its `place` (left and top) in an image and the size of
+        that, `whole`, in fractions of that image, and `size` as well.
+
         Of heatmaps `confidence` as well, `[batch, points]` in [0, 1].
         """
         further = {}
@@ -288,9 +292,18 @@ class Keypoints(VectorTask):
             out_of = positions.out_of_square
             out_of = positions.out_of_whole if self.whole_images else out_of
             pairs = out_of(pairs, origin["size"])
+            size = tf.cast(origin["size"], tf.float32)
+            if "place" in origin:
+                corner, whole = (
+                    tf.cast(origin[name], tf.float32)
+                    for name in ("place", "whole")
+                )
+                pairs = tf.cast(pairs, tf.float32) * size[:, None]
+                pairs = (corner[:, None] + pairs) / whole[:, None]
+                size = whole
             points = tf.reshape(pairs, tf.shape(points))
-            if self.model:
-                further["size"] = tf.cast(origin["size"], tf.float32)
+            if self.model or "place" in origin:
+                further["size"] = size
         return {self.prediction: points, **further}
 
     def as_decoded(self, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -314,6 +327,21 @@ class Keypoints(VectorTask):
             for row, size in zip(rows, decoded["size"], strict=True):
                 row |= self._pose(row, size)
         return rows
+
+    def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
+        """Points in pixels, each with its confidence, and their mean.
+
+        Predictions must have been made with `place` and `whole`, see
+        `Task.of_objects`.
+        """
+        points = decoded[self.prediction].reshape(-1, len(self.names), 2)
+        points = points * decoded["size"][:, None]
+        sure = decoded.get("confidence", np.ones(points.shape[:2]))
+        triples = np.concatenate([points, sure[..., None]], axis=-1)
+        return [
+            [{"keypoints": own.ravel().tolist(), "score": float(score)}]
+            for own, score in zip(triples, sure.mean(axis=1), strict=True)
+        ]
 
     def _pose(self, row, size):
         """The columns of the pose, empty where there is none."""

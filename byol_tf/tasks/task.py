@@ -85,6 +85,10 @@ class Task(abc.ABC):
             squares, see `points.into_whole`. Otherwise images are
             centre-cropped.
         side: side of whole images in pixels; 0: that of the encoder.
+        of_objects: whether an example is one object. In images of a COCO file
+            each object is then cut out by its box, and `decode` takes, beside
+            the `size` of the crop, its `place` (left and top, in pixels) and
+            the size of the `whole` image.
         view: default options of random views, for `Modality.train_view`.
         clip_norm: largest norm of gradients; larger ones are scaled down. 0:
             off.
@@ -105,6 +109,7 @@ class Task(abc.ABC):
     percent: bool = False
     whole_images: bool = False
     side: int = 0
+    of_objects: bool = False
     view: Mapping[str, object] = MappingProxyType({})
     clip_norm: float = 0.0
     each: str = "class"

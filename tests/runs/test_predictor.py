@@ -1,5 +1,8 @@
 """A folder of images to a CSV file."""
 
+import contextlib
+import io
+import json
 import shlex
 
 import keras
@@ -66,19 +69,99 @@ def test_a_classifier_of_gray_images_takes_coloured_files(folder, tmp_path):
     assert rows["zenith.bmp"]["label"] == "light"
 
 
-def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
-    # A model that always says the centre's right edge, of a wide image.
+def pointing(place, **options):
+    """A model that says the same place of every image."""
     inputs = keras.Input((SIZE, SIZE, 3))
     dense = keras.layers.Dense(2)
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     model = keras.Model(inputs, dense(pooled))
-    dense.set_weights([np.zeros((3, 2)), np.array([1.0, 0.25])])
-    pose = image_encoder(model, SIZE, task=Keypoints(("tip_x", "tip_y")))
+    dense.set_weights([np.zeros((3, 2)), np.array(place)])
+    task = Keypoints(("tip_x", "tip_y"), **options)
+    return image_encoder(model, SIZE, task=task)
+
+
+def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
+    # A model that always says the centre's right edge, of a wide image.
+    pose = pointing((1.0, 0.25))
     save(tmp_path, "wide.png", 100, (40, 20))
     predict_folder(pose, tmp_path, tmp_path / "out.csv")
     (row,) = rows_of(tmp_path / "out.csv")
     assert float(row["tip_x"]) == pytest.approx(0.75)
     assert float(row["tip_y"]) == pytest.approx(0.25)
+
+
+def two_objects(folder):
+    """Two objects of a wide image as COCO lists them, and an empty image."""
+    save(folder, "wide.png", 100, (80, 40))
+    save(folder, "none.png", 100, (20, 20))
+    images = [
+        {"id": 7, "file_name": "wide.png", "width": 80, "height": 40},
+        {"id": 9, "file_name": "none.png", "width": 20, "height": 20},
+    ]
+    boxes = [(8, 8, 16, 16), (48, 16, 24, 16)]
+    annotations = [
+        {
+            **{"id": i, "image_id": 7, "category_id": 3, "bbox": box},
+            **{"keypoints": [box[0], box[1], 2], "num_keypoints": 1},
+            **{"area": box[2] * box[3], "iscrowd": 0},
+        }
+        for i, box in enumerate(boxes, 1)
+    ]
+    category = {"id": 3, "name": "bird", "keypoints": ["tip"]}
+    file = folder / "test.json"
+    file.write_text(
+        json.dumps(
+            {
+                "images": images,
+                "annotations": annotations,
+                "categories": [category],
+            }
+        )
+    )
+    return file
+
+
+def test_objects_of_a_coco_file_are_predicted_one_by_one(tmp_path):
+    file = two_objects(tmp_path)
+    pose = pointing((1.0, 0.25), whole=True)
+    predict_folder(pose, file, tmp_path / "out.csv", drawings=tmp_path / "d")
+    rows = rows_of(tmp_path / "out.csv")
+    assert [(row["label"], row["x0"]) for row in rows[:2]] == [
+        ("bird", "8.0"),
+        ("bird", "48.0"),
+    ]
+    # Of crops an eighth wider to every side, 6 to 26 and 45 to 75 by 14 to
+    # 34, in squares of 20 and 30.
+    places = [(float(r["tip_x"]), float(r["tip_y"])) for r in rows[:2]]
+    np.testing.assert_allclose(
+        np.array(places) * (80, 40), [(26, 11), (75, 21.5)], atol=1e-4
+    )
+    assert [row["path"] for row in rows[2:]] == ["none.png"]
+    assert (tmp_path / "d" / "wide.png.png").is_file()
+
+
+def test_points_of_objects_are_written_as_results_of_coco(tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    file = two_objects(tmp_path)
+    pose = pointing((0.5, 0.5), whole=True)
+    predict_folder(pose, file, tmp_path / "out.json")
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = coco.COCO(str(file))
+        found = truth.loadRes(str(tmp_path / "out.json"))
+    loaded = found.loadAnns(found.getAnnIds(imgIds=[7]))
+    assert [one["category_id"] for one in loaded] == [3, 3]
+    points = [one["keypoints"] for one in loaded]
+    np.testing.assert_allclose(points, [(16, 16, 1), (60, 29, 1)], atol=1e-4)
+    assert not found.getAnnIds(imgIds=[9])
+
+
+def test_points_of_a_folder_are_results_of_whole_images(tmp_path):
+    save(tmp_path, "wide.png", 100, (80, 40))
+    pose = pointing((0.5, 0.5), whole=True)
+    predict_folder(pose, tmp_path, tmp_path / "out.json")
+    (one,) = json.loads((tmp_path / "out.json").read_text())
+    assert one["image_id"] == 1 and one["file_name"] == "wide.png"
+    np.testing.assert_allclose(one["keypoints"], (40, 40, 1), atol=1e-4)
 
 
 def test_a_saved_classifier_loads_as_it_was(tmp_path, folder):

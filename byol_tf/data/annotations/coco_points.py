@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,31 @@ from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
 
 UNKNOWN, HIDDEN, SEEN = range(3)  # COCO's visibility
+CONTEXT = 0.25  # margin around a box as a share of it, half on each side
+
+
+def crop_around(
+    corners: Sequence[float], width: int, height: int
+) -> tuple[int, int, int, int] | None:
+    """Returns where an object is cut out of its image.
+
+    Args:
+        corners: left, top, right, bottom of its box, in pixels.
+        width: width of the image.
+        height: height of the image.
+
+    Returns:
+        Left, top, right, bottom, within the image; None if less than two
+        pixels are within it.
+    """
+    x0, y0, x1, y1 = corners
+    wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
+    left, top = max(int(x0 - wide), 0), max(int(y0 - high), 0)
+    right = min(int(np.ceil(x1 + wide)), width)
+    bottom = min(int(np.ceil(y1 + high)), height)
+    if right - left < 2 or bottom - top < 2:
+        return None
+    return left, top, right, bottom
 
 
 class PointedObject(NamedTuple):

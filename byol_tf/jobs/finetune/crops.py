@@ -11,12 +11,11 @@ from PIL import Image
 from byol_tf.data.annotations.coco_points import (
     UNKNOWN,
     PointedObject,
+    crop_around,
     read_coco_points,
 )
 from byol_tf.tasks.drawn import whole_image
 from byol_tf.tasks.oks import COLUMNS
-
-CONTEXT = 0.25  # margin as a share of the box, half on each side
 
 
 def write_crops(
@@ -74,13 +73,10 @@ def _write(
 ):
     """Returns the row of an object, unless its box is outside of the image."""
     height, width, _ = pixels.shape
-    x0, y0, x1, y1 = own.corners
-    wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
-    left, top = max(int(x0 - wide), 0), max(int(y0 - high), 0)
-    right = min(int(np.ceil(x1 + wide)), width)
-    bottom = min(int(np.ceil(y1 + high)), height)
-    if right - left < 2 or bottom - top < 2:
+    place = crop_around(own.corners, width, height)
+    if place is None:
         return
+    left, top, right, bottom = place
     name = f"{own.annotation_id}.png"
     Image.fromarray(pixels[top:bottom, left:right]).save(folder / name)
     row = {"path": f"{folder.name}/{name}"}

@@ -1,0 +1,72 @@
+"""Objects of a COCO file, cut out of their images one by one."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from byol_tf.data.annotations.coco_points import crop_around
+from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.modalities.image.inputs import png
+from byol_tf.tasks.detection import CORNERS
+from byol_tf.tasks.drawn import whole_image
+
+
+@dataclasses.dataclass(frozen=True)
+class CutObjects:
+    """The objects of each image, for a task of one object an example.
+
+    Attributes:
+        boxes: by path of the image.
+        listed: what the file says.
+        as_results: name an object by COCO's `category_id` and `bbox`, not by
+            `label` and corners.
+    """
+
+    boxes: Mapping[str, Sequence[Box]]
+    listed: Listed
+    as_results: bool
+
+    @classmethod
+    def of(cls, listed: Listed, as_results: bool) -> "CutObjects":
+        """Takes the objects that a file lists, without crowds."""
+        boxes = {path: [] for path in listed.paths}
+        for box in listed.boxes:
+            if not box.crowd and box.label >= 0:
+                boxes[listed.paths[box.image]].append(box)
+        return cls(boxes, listed, as_results)
+
+    def parts(self, path: str, file, decode: Callable) -> list[tuple]:
+        """What is predicted of an image, one by one.
+
+        Args:
+            path: of the image, as the COCO file has it.
+            file: the same as a path or bytes that can be read.
+            decode: of the bytes of an image to a stored row.
+
+        Returns:
+            For each object what it is, by name, its stored row, and its
+            origin, see `Task.of_objects`.
+        """
+        pixels = whole_image(file)
+        height, width, _ = pixels.shape
+        found = []
+        for box in self.boxes[path]:
+            place = crop_around(box.corners, width, height)
+            if place is None:
+                continue
+            left, top, right, bottom = place
+            row = decode(png(pixels[top:bottom, left:right]))
+            origin = {
+                "size": (right - left, bottom - top),
+                "place": (left, top),
+                "whole": (width, height),
+            }
+            found.append((self._named(box), row, origin))
+        return found
+
+    def _named(self, box):
+        x0, y0, x1, y1 = box.corners
+        if self.as_results:
+            category = self.listed.ids[box.label]
+            return {"category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+        corners = dict(zip(CORNERS, box.corners, strict=True))
+        return {"label": self.listed.names[box.label], **corners}
