@@ -119,14 +119,20 @@ def test_a_short_notebook_is_shipped_with_the_outputs_of_one_run(short):
 
 
 @pytest.mark.slow
-def test_the_notebook_of_photos_runs(tmp_path):
-    notebook = nbformat.read(
-        NOTEBOOK.with_name("own_photos.ipynb"), as_version=4
-    )
+@pytest.mark.parametrize(
+    "name,epochs,said",
+    [
+        ("own_photos", "EPOCHS = 4", "nearest of the same photo"),
+        ("own_sounds", "EPOCHS = 2", "120 sounds spoken by"),
+    ],
+)
+def test_a_notebook_of_own_examples_runs(tmp_path, name, epochs, said):
+    notebook = nbformat.read(NOTEBOOK.with_name(f"{name}.ipynb"), as_version=4)
+    assert any(epochs in cell.source for cell in code_cells(notebook))
     for cell in code_cells(notebook):
-        cell.source = cell.source.replace("EPOCHS = 4", "EPOCHS = 1")
+        cell.source = cell.source.replace(epochs, "EPOCHS = 1")
     run_notebook.run(notebook, tmp_path)
-    assert "nearest of the same photo" in printed(notebook)
+    assert said in printed(notebook)
     assert (tmp_path / "run" / "encoder.keras").is_file()
 
 
