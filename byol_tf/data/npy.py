@@ -49,14 +49,16 @@ def read_npy_header(file) -> Header:
     text = file.read(min(length, _MOST_HEADER)).decode("latin-1")
     found = [field.search(text) for field in _FIELDS]
     if len(text) != length or not all(found):
-        raise Unreadable("the header of the .npy file is not one of numbers")
+        raise Unreadable(
+            "the header of the .npy file does not describe numbers"
+        )
     descr, fortran, shape = (match[1] for match in found)
     try:
         dtype = np.dtype(descr)
     except TypeError as error:
         raise Unreadable(f"its values: {error}") from error
     if dtype.hasobject:
-        raise Unreadable("its values are Python objects, no numbers")
+        raise Unreadable("its values are Python objects, not numbers")
     return Header(
         tuple(int(n) for n in re.findall(r"\d+", shape)),
         fortran == "True",
@@ -74,7 +76,7 @@ def read_npy_values(file, header: Header) -> np.ndarray:
     start = file.tell()
     there = file.seek(0, io.SEEK_END) - start
     if there < size:  # asked first, as reading would allocate what it names
-        raise Unreadable(f"damaged: {there} bytes of values and names {size}")
+        raise Unreadable(f"damaged: {there} bytes of values instead of {size}")
     file.seek(start)
     order = "F" if header.fortran else "C"
     values = np.frombuffer(file.read(size), header.dtype)

@@ -207,7 +207,7 @@ def _records(part) -> Iterator[tuple[int, bytes]]:
             if end > size:
                 raise ValueError(
                     f"{part.path} is damaged, or no TFRecord file: the record "
-                    f"at byte {start} ends behind the file"
+                    f"at byte {start} ends beyond the file"
                 )
             if number >= part.skip:
                 yield start + HEAD, file.read(length)

@@ -189,13 +189,13 @@ def draw_part(
     labels, sizes = np.unique(strata[chosen], return_counts=True)
     if sizes.max() < 2:
         raise ValueError(
-            f"{fraction.name} has one label of each class, to learn from, and "
+            f"{fraction.name} has one label of each class to train on, and "
             f"none to choose settings by; {_two_of_a_class(strata)}"
         )
     single = [_name(label, names) for label in labels[sizes < 2]]
     if single:
         logging.info(
-            "%s has one label of %s: learned from, and no part of choosing.",
+            "%s has one label of %s, which does not help to choose settings.",
             *(fraction.name, some(single)),
         )
     held_out = holdout_mask(strata[chosen], validation, seed)
@@ -208,7 +208,7 @@ def _counts(classes, sizes, fraction, names):
     total = fraction.count or round(fraction.share * sizes.sum())
     if total > sizes.sum():
         raise ValueError(
-            f"{fraction.name} labels are more than there are; take at most "
+            f"{fraction.name} labels are more than exist; take at most "
             f"{sizes.sum()}, or all"
         )
     if total < len(classes):

@@ -181,8 +181,8 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
         others = [p for p in plan.precisions if p != "float32"]
         if others:
             print(
-                "The classifier is written in float32 alone, not in "
-                f"{' or '.join(others)}: places and letters would be off."
+                "The classifier is written only in float32, since in "
+                f"{' or '.join(others)} places and letters would be off."
             )
     return Written(forms, described)
 

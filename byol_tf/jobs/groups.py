@@ -74,7 +74,7 @@ class Groups(NamedTuple):
                 return found.subset(np.flatnonzero(own))
             print(
                 f"No test row is of {self.column} {some(list(held_out))}: "
-                "their training rows are tested, without learning from them."
+                "tests on their training rows, and does not train on them."
             )
             return train.subset(np.flatnonzero(mask))
 

@@ -38,7 +38,7 @@ def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
         shape: whether the position lies inside the other view.
     """
     if "angle" in where or "angle" in other:
-        raise ValueError("positions are not learned of turned views: rotate=0")
+        raise ValueError("dense_byol needs upright views; set augment.rotate=0")
     y, x = tf.meshgrid(
         (tf.range(rows, dtype=tf.float32) + 0.5) / rows,
         (tf.range(columns, dtype=tf.float32) + 0.5) / columns,

@@ -52,9 +52,9 @@ class DenseBYOL(BYOL):
         pair = [getattr(views, key, None) for key in ("view1", "view2")]
         if not all(hasattr(view, "draw_with_where") for view in pair):
             raise ValueError(
-                "positions are learned of images alone, whose views say where "
-                "they lie, and not where the data brings the views; set "
-                f"augment.place=step. Received: views={views!r}"
+                "dense_byol needs image views that report their place, drawn "
+                "in the training step; set augment.place=step. "
+                f"Received: views={views!r}"
             )
         super().__init__(encoder, views, name=name, **kwargs)
         self.check(dense_weight=dense_weight)
@@ -80,8 +80,8 @@ class DenseBYOL(BYOL):
         """Returns two pairs: a view, and its place in the image."""
         if isinstance(inputs, (tuple, list)):
             raise ValueError(
-                "positions are learned of images of one size; set "
-                "data.image_size, so that they are stored as squares"
+                "dense_byol needs images of one size; set data.image_size to "
+                "store them as squares"
             )
         split = tf.random.experimental.stateless_split(self.view_seed(), 2)
         seeds = tf.unstack(split)

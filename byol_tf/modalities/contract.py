@@ -319,6 +319,6 @@ def refuse_augment(options: Mapping, nouns: str) -> None:
     """
     if options["name"] != "none" or options["mixup"] or options["cutmix"]:
         raise ValueError(
-            "augment.name, mixup and cutmix are of images; leave them as "
-            f"they are for {nouns}. Received: {dict(options)}"
+            "augment.name, mixup and cutmix are only for images; leave them "
+            f"as they are for {nouns}. Received: {dict(options)}"
         )

@@ -195,7 +195,7 @@ class Encoder:
         """
         if not hasattr(self.modality, "whole"):
             raise ValueError(
-                f"this task is of images, but the encoder is of {self.noun}s"
+                f"this task needs images, but the encoder takes {self.noun}s"
             )
         side = side or self.sizes["view_size"]
         layer = self.modality.whole(self.preprocessor, side)
@@ -222,8 +222,7 @@ class Encoder:
         """
         if not hasattr(self.modality, "sequence"):
             raise ValueError(
-                "this task says something of each step of a sound, but the "
-                f"encoder is of {self.noun}s"
+                f"this task needs sounds, but the encoder takes {self.noun}s"
             )
         layer = self.modality.sequence(self.preprocessor)
         shape = (None, *self.model.input_shape[2:])

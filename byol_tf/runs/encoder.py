@@ -172,7 +172,7 @@ def _adapted(loaded, size, crop_fraction):
     config = loaded.preprocessor.get_config()
     if not options.keys() <= config.keys():
         raise ValueError(
-            f"{', '.join(options)} cannot be chosen: the encoder prepares its "
+            f"{', '.join(options)} cannot be set: the encoder prepares its "
             f"{loaded.noun}s by {type(loaded.preprocessor).__name__}"
         )
     taken = loaded.model.input_shape[1:3]

@@ -85,8 +85,8 @@ class RunIdentity:
             return
         if not self.accept:
             raise ValueError(
-                f"the run was begun with others of these: {listed(changed)}. "
-                f"Give them back, go on with a mixture by {FLAG}, or choose "
+                f"these differ from the start of the run: {listed(changed)}. "
+                f"Restore them, continue with the changes by {FLAG}, or choose "
                 "another --workdir"
             )
-        logging.warning("Going on with changes: %s.", listed(changed))
+        logging.warning("Continuing with changes: %s.", listed(changed))

@@ -200,7 +200,7 @@ def _together(signature, requests):
     outputs = signature(joined)
     lengths = [len(next(iter(inputs.values()))) for inputs in requests]
     if any(len(array) != sum(lengths) for array in outputs.values()):
-        raise ServingError("the outputs are not one for each input")
+        raise ServingError("the model must return one output per input")
     ends = np.cumsum(lengths)
     return [
         {name: array[end - n : end] for name, array in outputs.items()}

@@ -98,7 +98,7 @@ def _is_surplus(request):
 def _check_framing(request):
     """Refuses a body whose end two readers could see in different places."""
     if request.scope["http_version"] not in ("1.0", "1.1"):
-        raise Malformed("only HTTP/1.0 and HTTP/1.1 are spoken here")
+        raise Malformed("only HTTP/1.0 and HTTP/1.1 are supported")
     if "transfer-encoding" in request.headers and (
         "content-length" in request.headers
         or request.scope["http_version"] == "1.0"
@@ -195,7 +195,7 @@ async def _body(service, request):
         )
     except asyncio.TimeoutError as error:
         raise TooSlow(
-            f"the body did not come within {limits.body_s:g} s"
+            f"the body did not arrive within {limits.body_s:g} s"
         ) from error
 
 

@@ -186,8 +186,8 @@ def _warn(host):
             return
     if host != "localhost":
         logging.warning(
-            "listening on %s: whoever reaches it can use the model, there is "
-            "neither a password nor encryption",
+            "listening on %s: everybody who reaches it can use the model, "
+            "since there is neither a password nor encryption",
             host,
         )
 

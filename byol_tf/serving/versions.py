@@ -164,7 +164,7 @@ class Versions:
         await asyncio.wait([self._begun[key]], timeout=seconds)
         if not self._begun[key].done():
             raise _Unfinished(
-                f"{self._directory} is not read or loaded within "
+                f"{self._directory} could not be read or loaded within "
                 f"{self._load_s:g} s"
             )
         return self._begun.pop(key).result()

@@ -255,7 +255,7 @@ class Task(abc.ABC):
             ValueError: if the task cannot merge predictions.
         """
         raise ValueError(
-            f"predictions of {self.name} are of whole images; leave out --tiles"
+            f"{self.name} cannot merge predictions of tiles; leave out --tiles"
         )
 
     @abc.abstractmethod

@@ -55,7 +55,7 @@ _SIZE = flags.DEFINE_integer(
 
 def main():
     if bool(_TO.value) == bool(_WORKDIR.value):
-        raise ValueError("say where to: either --to or --workdir")
+        raise ValueError("give either --to or --workdir")
     published = is_published(_SOURCE.value)
     if published and not _WORKDIR.value:
         raise ValueError(f"{_SOURCE.value} becomes a run folder: --workdir=RUN")

@@ -52,9 +52,7 @@ def main():
     searches = (_QUERY.value, _DUPLICATES.value, _MAP.value)
     embeds = _IMAGES.value and not _EMBEDDINGS.value
     if not embeds and not any(searches):
-        raise ValueError(
-            "say what to do: --images, --query, --duplicates, --map"
-        )
+        raise ValueError("give --images, --query, --duplicates or --map")
     check_paths(embeds, path)
     with signals.importing():
         from byol_tf.jobs.embed import build

@@ -43,7 +43,7 @@ def main():
     if _MEASURE.value:
         return measure(_MEASURE.value)
     if not _WORKDIR.value:
-        raise ValueError("say where: --workdir, or --measure=RUN_FOLDER")
+        raise ValueError("give --workdir, or --measure=RUN_FOLDER")
     command_line.check_file(_CONFIG.value.base)
     with signals.importing():
         from byol_tf.jobs.tune import build, results

@@ -50,7 +50,7 @@ def test_a_step_moves_online_and_target_networks(arrays, tmp_path):
 
 
 def test_what_has_no_places_or_levels_is_refused(arrays, tmp_path):
-    with pytest.raises(ValueError, match="whose views say where they lie"):
+    with pytest.raises(ValueError, match="image views that report their place"):
         build(arrays, tmp_path, **{"augment.place": "pipeline"})
     with pytest.raises(ValueError, match="must be a level of the encoder"):
         build(

@@ -240,7 +240,7 @@ def test_a_wrong_field_and_a_wrong_type_are_told(place, script):
         ("embed", [EMPTY, "--images=images"], "no encoder in empty"),
         ("embed", [RUN, "--images=/nowhere"], NO_FOLDER),
         ("embed", [RUN, "--map=map.html"], "no embeddings in run/embed"),
-        ("embed", [RUN], "say what to do"),
+        ("embed", [RUN], "give --images, --query"),
         ("embed", ["--images=images"], "--workdir=RUN is needed"),
         (
             "embed",

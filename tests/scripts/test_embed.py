@@ -186,7 +186,7 @@ def test_the_file_is_the_one_that_was_named_or_that_of_the_run():
 @pytest.mark.parametrize(
     "flags,told",
     [
-        (["--workdir=run"], "say what to do"),
+        (["--workdir=run"], "give --images, --query"),
         (["--workdir=nowhere", "--images=images"], "no encoder in"),
     ],
 )

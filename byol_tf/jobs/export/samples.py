@@ -59,9 +59,9 @@ def find(config, workdir, encoder: Encoder, defaults) -> Found:
             return _of_data_set(config, workdir, encoder, defaults)
         except ValueError as error:
             raise ValueError(
-                f"{workdir} has no {FILE} to compare the export on, as runs of "
-                "releases 0.1 and 0.2 and converted weights, and its data "
-                f"cannot be read ({error}); give some by --data=DIR"
+                f"{workdir} has no {FILE} to compare the export on (runs of "
+                "releases 0.1 and 0.2 and converted weights have none), and "
+                f"its data cannot be read ({error}); give some by --data=DIR"
             ) from error
     verify, limit = config.verify, config.litert.calibration_images
     order = np.random.default_rng(verify.seed).permutation(len(kept.rows))

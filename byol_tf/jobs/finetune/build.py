@@ -70,7 +70,7 @@ def fine_tuning(
     """
     fractions = parse_fractions(labels)
     if config.max_steps < config.min_steps:
-        print(f"Steps: {config.max_steps}, max_steps; min_steps is larger.")
+        print(f"Steps: {config.max_steps} (max_steps, less than min_steps).")
     kind = task_class(task)
     options = _options(config, task)
     numbers = settings(config)
@@ -156,7 +156,7 @@ def _encoder(config, workdir, kind, options):
         return encoder.sequence() if kind.sequences else encoder
     if config.crop_fraction != 1:
         raise ValueError(
-            f"{kind.name} sees whole images; leave crop_fraction at 1. "
+            f"{kind.name} needs whole images; leave crop_fraction at 1. "
             f"Received: {config.crop_fraction}"
         )
     # Vectors depend on the input size, so keep that of pretraining.
@@ -443,12 +443,12 @@ def _check_shape(task, images, config):
         )
     if not task.shown_whole and config.crop_fraction != 1:
         raise ValueError(
-            f"the targets of {task.name} are those of the whole image; leave "
+            f"the targets of {task.name} refer to the whole image; leave "
             f"crop_fraction at 1. Received: {config.crop_fraction}"
         )
     if not task.shown_whole and height is None:
         raise ValueError(
-            f"the targets of {task.name} are those of the centre square, but "
-            f"crops are cut from whole images of {images.name}; give "
-            "data.image_size, so that squares are stored"
+            f"the targets of {task.name} refer to the centre square, but "
+            f"crops are cut from whole images of {images.name}; set "
+            "data.image_size to store squares"
         )

@@ -49,13 +49,13 @@ def events(
     modality = classifier.modality
     if not hasattr(modality, "stream"):
         raise ValueError(
-            f"events are of sounds, and this model is of {modality.name}s; "
-            "name a folder to predict"
+            f"events need a model of sounds, and this one takes "
+            f"{modality.name}s; name a folder to predict"
         )
     if not isinstance(classifier.task, Classification):
         raise ValueError(
-            f"events are those of a classifier, and the model is fine-tuned "
-            f"for {classifier.task.name}; name --out=predictions.csv"
+            f"events need a classifier, and this model was fine-tuned for "
+            f"{classifier.task.name}; add --out=predictions.csv"
         )
     own = classifier.sizes["samples"] / classifier.sizes["rate"]
     listening = Listening(window or own, hop or (window or own) / 4, **options)

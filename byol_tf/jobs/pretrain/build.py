@@ -195,8 +195,8 @@ def _finished(config, modality, train, fitted, model):
         return prepare, sharing(model.encoder, shape[1:])
     except ValueError as error:
         raise ValueError(
-            f"encoder.input_size={size}: the encoder takes images of the "
-            f"views' size alone ({first_line(error)}); leave it out"
+            f"encoder.input_size={size}: the encoder only takes images of the "
+            f"views' size ({first_line(error)}); leave it out"
         ) from error
 
 
@@ -318,8 +318,8 @@ def _micro_batch(config):
     batch, steps = config.batch_size, config.optimizer.accumulate_steps
     if steps != 1 and (steps < 1 or batch % steps or batch // steps < 2):
         raise ValueError(
-            f"optimizer.accumulate_steps must be a divisor of batch_size="
-            f"{batch} that leaves 2 images or more a step. Received: {steps}"
+            f"optimizer.accumulate_steps must divide batch_size={batch} into "
+            f"steps of at least 2 images. Received: {steps}"
         )
     return batch // steps
 

@@ -57,7 +57,7 @@ def data(
     test = load_test()
     if test.num_examples < 2:
         raise ValueError(
-            f"{test.name} must have at least 2 examples to judge by, but its "
+            f"{test.name} must have at least 2 examples to test on, but its "
             f"test part has {test.num_examples}; add some"
         )
     return train, test
@@ -148,7 +148,7 @@ def _without_single_labels(examples):
     )
     if not len(counts) or counts.max() > 1:
         return examples
-    print("Labels: left out, since no class has two examples to compare.")
+    print("Labels: ignored, since no class has two examples to compare.")
     return dataclasses.replace(
         examples, labels=np.full_like(examples.labels, -1), class_names=()
     )

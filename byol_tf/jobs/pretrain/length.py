@@ -25,9 +25,9 @@ def updates(config, examples: int, batch_size: int) -> int:
     every = config.optimizer.accumulate_steps
     if steps < every:
         raise ValueError(
-            f"epochs={config.epochs} of {examples} images are {steps} batches "
-            f"of {batch_size}, fewer than optimizer.accumulate_steps={every} "
-            "of an update; lower it, or choose more epochs"
+            f"epochs={config.epochs} of {examples} images give {steps} batches "
+            f"of {batch_size}, fewer than optimizer.accumulate_steps={every}, "
+            "those of one update; lower it, or choose more epochs"
         )
     return steps // every
 

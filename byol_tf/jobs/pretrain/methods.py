@@ -103,8 +103,8 @@ def _layer_of_level(encoder, name):
     levels = find_levels(encoder)
     if name not in levels:
         raise ValueError(
-            f"objective.level must be a level of the encoder, of "
-            f"{', '.join(levels) or 'which it has none'}. Received: {name!r}"
+            f"objective.level must be a level of the encoder, one of: "
+            f"{', '.join(levels) or '(it has none)'}. Received: {name!r}"
         )
     return levels[name][0]
 

@@ -124,8 +124,8 @@ def _check_nothing_open(fields):
     )
     if given:
         raise ValueError(
-            "several workers cannot decide together what the recipe leaves "
-            f"open; give it to all of them, such as {given}"
+            "several workers cannot choose the open settings of the recipe "
+            f"together; give them to all workers, such as {given}"
         )
 
 

@@ -123,8 +123,8 @@ def _read(path, config, make, official):
         return read_keras(path)
     if official is None:
         raise ValueError(
-            f"encoder.weights={path} is no .keras file; make one of an "
-            f"official checkpoint: byol_tf convert {path} --to=encoder.keras"
+            f"encoder.weights={path} is not a .keras file; convert an official "
+            f"checkpoint first: byol_tf convert {path} --to=encoder.keras"
         )
     return official(path)
 

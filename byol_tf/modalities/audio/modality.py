@@ -143,7 +143,7 @@ class AudioModality:
         )
 
     def pretrained(self, section, preprocessor, row_shape, examples=None):
-        raise ValueError("there are no published weights of encoders of sounds")
+        raise ValueError("there are no published weights for sounds")
 
     def raw(self, preprocessor, sizes) -> Raw:
         frames = keras.Input((preprocessor.frames, preprocessor.bands))

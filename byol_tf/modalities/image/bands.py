@@ -29,7 +29,7 @@ def fitting(dtype: np.dtype) -> str:
     """The one of "uint8", "uint16" and "float32" that holds such values."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "buif":
-        raise ImageError(f"pixels of type {dtype} are no numbers")
+        raise ImageError(f"pixels of type {dtype} are not numbers")
     names = {"bool": "uint8", "uint8": "uint8", "uint16": "uint16"}
     return names.get(dtype.name, "float32")
 

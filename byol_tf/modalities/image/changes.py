@@ -33,7 +33,7 @@ def _turn(view, images, draws):
         return images
     if images.shape[1] != images.shape[2]:
         raise ValueError(
-            "`turn` is of square views. "
+            "`turn` needs square views. "
             f"Received: turn={view.turn}, size={images.shape[1:3]}"
         )
     quarters = tf.cast(4.0 * draws["quarters"], tf.int32)

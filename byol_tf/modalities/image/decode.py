@@ -145,7 +145,7 @@ def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
     def check(stored):
         height, width = stored[:2]
         if not width * height:
-            raise ImageError(f"{width}x{height} pixels are none")
+            raise ImageError(f"it has no pixels ({width}x{height})")
         if width * height > max_pixels:
             raise ImageError(
                 f"{width}x{height} pixels are more than the limit of "

@@ -159,7 +159,7 @@ class View(ImageLayer):
         for name in _LATER:
             if getattr(self, name):
                 raise ValueError(
-                    f"targets do not move with {name}; set {name}=0. "
+                    f"targets cannot follow {name}; set {name}=0. "
                     f"Received: {name}={getattr(self, name)}"
                 )
         pixels, height, width = _sizes(images, self.window)
@@ -172,7 +172,7 @@ class View(ImageLayer):
         if self.rotate:
             if views.shape[1] != views.shape[2]:
                 raise ValueError(
-                    "targets move with `rotate` in square views alone. "
+                    "targets can follow `rotate` only in square views. "
                     f"Received: {views.shape[1]}x{views.shape[2]} pixels"
                 )
             where["angle"] = changes.angle(self, draws)

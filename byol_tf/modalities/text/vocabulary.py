@@ -57,7 +57,7 @@ def learn(
     if not kept:
         raise ValueError(
             f"no word or part of a word is in two of the {total} texts, so "
-            "there is nothing to learn a vocabulary of; give more texts"
+            "no vocabulary can be learned; give more texts"
         )
     kept = sorted(kept, key=lambda pair: (-pair[1], pair[0]))[:most]
     return Vocabulary(

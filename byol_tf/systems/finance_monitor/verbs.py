@@ -104,8 +104,8 @@ def _watch(config, folder, fitted, monitor, source, once):
         write_text(folder / STATE, json.dumps(monitor.state))
     state = monitor.state
     print(
-        f"Counted {state['counted']} texts; left out: {state['twice']} that "
-        f"came twice, {state['late']} too late, {state['wrong']} wrong lines"
+        f"Counted {state['counted']} texts; skipped: {state['twice']} that "
+        f"came twice, {state['late']} too late, {state['wrong']} invalid lines"
     )
 
 

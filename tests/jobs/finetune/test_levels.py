@@ -200,7 +200,7 @@ def test_keypoints_learn_from_crops_if_told(run_folder, spots):
     ("changed", "message"),
     [
         ({"crop_fraction": 0.875}, "leave crop_fraction at 1"),
-        ({"data.image_size": 0}, r"give data\.image_size"),
+        ({"data.image_size": 0}, r"set data\.image_size"),
     ],
 )
 def test_views_of_other_parts_than_the_targets_are_refused(

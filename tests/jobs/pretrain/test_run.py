@@ -236,7 +236,7 @@ def test_labels_of_one_image_each_are_left_out_with_a_line(tmp_path, capsys):
     train, test = data_builders.data(config, tmp_path)
     assert (train.num_examples, test.num_examples) == (6, 2)
     assert not train.labelled and not test.labelled
-    assert "Labels: left out, since no class has two" in capsys.readouterr().out
+    assert "Labels: ignored, since no class has two" in capsys.readouterr().out
 
 
 def test_a_single_test_image_is_refused(tmp_path):
@@ -246,7 +246,7 @@ def test_a_single_test_image_is_refused(tmp_path):
     for key in ("test_images", "test_labels"):
         arrays[key] = arrays[key][:1]
     np.savez(tmp_path / "data.npz", **arrays)
-    with pytest.raises(ValueError, match="at least 2 examples to judge by"):
+    with pytest.raises(ValueError, match="at least 2 examples to test on"):
         builders.pretraining(tiny_config(tmp_path / "data.npz"), tmp_path)
 
 

@@ -166,8 +166,8 @@ def test_truth_values_are_black_and_white():
     [
         (array(UNIT[None, None]), r"\[height, width\] or"),
         (array(np.array("text")), r"\[height, width\] or"),
-        (array(UNIT + 1j), "no numbers"),
-        (array(np.array([[{}]], object)), "no numbers"),
+        (array(UNIT + 1j), "not numbers"),
+        (array(np.array([[{}]], object)), "not numbers"),
         (array(DEEP)[:-20], "damaged"),
         (array(UNIT * np.nan), "NaN or infinite"),
         (array(np.zeros((0, 3))), r"\[height, width\] or"),

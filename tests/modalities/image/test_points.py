@@ -93,7 +93,7 @@ def test_points_and_boxes_follow_turned_blobs():
 
 
 def test_a_turned_view_that_is_not_square_moves_nothing():
-    with pytest.raises(ValueError, match="in square views alone"):
+    with pytest.raises(ValueError, match="only in square views"):
         View((8, 9), rotate=10.0).draw_with_where(
             np.zeros((1, 8, 9, 3), np.uint8), SEED
         )

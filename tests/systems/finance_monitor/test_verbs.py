@@ -75,7 +75,7 @@ def test_a_surge_in_a_growing_file_is_told_once_over_a_restart(
     verbs.watch(config, None, run, str(path), True, None)
     first, last = capsys.readouterr().out.splitlines()
     assert json.loads(first)["topic"] == "oil"
-    assert "Counted 38 texts" in last and "1 wrong lines" in last
+    assert "Counted 38 texts" in last and "1 invalid lines" in last
     with open(path, "a") as file:
         row = {"text": "crude falls sharply", "time": 4 * 3600 + 50}
         file.write(json.dumps(row) + "\n")
