@@ -1,1 +1,1 @@
-"""Exported formats and their verification."""
+"""Export formats and their verification."""

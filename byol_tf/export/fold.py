@@ -1,4 +1,4 @@
-"""Convolutions that do what a batch norm behind them did."""
+"""Folds batch norms into the preceding convolutions."""
 
 from collections import Counter
 
@@ -9,20 +9,21 @@ _STATISTICS = ("moving_mean", "moving_variance", "gamma", "beta", "epsilon")
 
 
 def fold_batch_norms(model: keras.Model) -> keras.Model:
-    """Makes the same function at inference, with fewer operations.
+    """Makes an equal function for inference, with fewer operations.
 
-    A batch norm that alone follows a convolution becomes part of it: its scale
-    of the kernel, its offset of the bias, and TensorFlow runs convolution, bias
-    and ReLU as one. The convolution becomes Keras's own. Numbers differ by
-    rounding; layers that compute in bfloat16 or float16, which would differ by
-    more, are left alone.
+    A batch norm that is the only consumer of a convolution becomes part of it:
+    its scale of the kernel, its offset of the bias. TensorFlow then runs
+    convolution, bias and ReLU as one op. The convolution becomes Keras's own.
+    Numbers differ by rounding. Layers in bfloat16 or float16, which would
+    differ by more, are not changed.
 
     Args:
-        model: any; only functional ones are changed, not models inside them.
+        model: any model; only functional ones are changed, and not models
+            inside them.
 
     Returns:
-        A model with weights of its own, or the same one where there is
-        nothing to fold.
+        A model with its own weights, or the same one if there is nothing to
+        fold.
     """
     norms = _foldable(model) if _is_functional(model) else {}
     if not norms:
@@ -31,7 +32,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
 
     def clone(layer):
         if layer.name in norms:
-            # Of Keras's own, which has a bias.
+            # Keras's own convolution, which has a bias.
             config = keras.layers.Conv2D.get_config(layer)
             return keras.layers.Conv2D.from_config({**config, "use_bias": True})
         return type(layer).from_config(layer.get_config())
@@ -49,13 +50,13 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         elif layer.weights and layer.name not in dropped:
             copy = twin.get_layer(layer.name)
             copy.set_weights(layer.get_weights())
-            if hasattr(copy, "finalize_state"):  # of preprocessing layers
+            if hasattr(copy, "finalize_state"):  # for preprocessing layers
                 copy.finalize_state()
     return twin
 
 
 def _is_functional(model):
-    """Whether it is a graph of layers, each of which occurs once."""
+    """Returns whether it is a graph of layers that each occur once."""
     return (
         not isinstance(model, keras.Sequential)
         and bool(getattr(model, "outputs", None))
@@ -64,7 +65,7 @@ def _is_functional(model):
 
 
 def _foldable(model):
-    """The batch norm behind each convolution, by the convolution's name."""
+    """Returns the batch norm after each convolution, by its name."""
     taken = Counter(
         id(tensor)
         for tensors in (*(x.input for x in model.layers), model.outputs)
@@ -89,7 +90,7 @@ def _foldable(model):
 
 
 def _folded(convolution, norm):
-    """Kernel and bias."""
+    """Returns kernel and bias."""
     scale = 1 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * np.asarray(norm.gamma)

@@ -1,4 +1,4 @@
-"""Every format that a model can be exported to, written and loaded again."""
+"""Writes every export format, and loads the files again."""
 
 import dataclasses
 import functools
@@ -29,16 +29,16 @@ REPRESENTATIONS, PROBABILITIES = "representations", "probabilities"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """What is exported, and how.
+    """What to export, and how.
 
     Attributes:
-        encoder: gives representations.
+        encoder: returns representations.
         classifier: None, or a fine-tuned model.
         decode: see `signatures.make_module`.
-        precisions: of LiteRT.
-        samples: stored rows, on which the ranges of 8 bits are measured.
-        threads: that ONNX Runtime and LiteRT use when they are compared.
-        metadata: texts that go into ONNX files.
+        precisions: precisions of LiteRT.
+        samples: stored rows, to measure int8 ranges on.
+        threads: threads of ONNX Runtime and LiteRT in comparisons.
+        metadata: texts to store in ONNX files.
     """
 
     encoder: Source
@@ -51,12 +51,12 @@ class Plan:
 
     @functools.cached_property
     def plain_encoder(self) -> Source:
-        """The encoder in float32, as other runtimes compute it."""
+        """Returns the encoder in float32, as other runtimes compute it."""
         return _in_float32(self.encoder)
 
     @functools.cached_property
     def plain_classifier(self) -> Source | None:
-        """The classifier in float32, if it is of classes or whole rows."""
+        """Returns the float32 classifier, if it is of classes or whole rows."""
         if self.classifier is None:
             return None
         whole = self.classifier.sizes.get("whole")
@@ -67,13 +67,13 @@ class Plan:
 
     @property
     def plain_decode(self) -> Callable | None:
-        """`decode` of the best letters: other runtimes have no beam."""
+        """`decode` without beam search, which other runtimes lack."""
         if not self.decode or not self.classifier.task.sequences:
             return self.decode
         return type(self.classifier.task)(self.classifier.classes).decode
 
     def in_rows(self, classifier: Source) -> Source:
-        """A classifier with all its predictions as a row of numbers."""
+        """Returns a classifier with all predictions as one row of numbers."""
 
         def model(batch, training):
             return verify.in_rows(self._decoded(classifier, batch))
@@ -81,7 +81,7 @@ class Plan:
         return dataclasses.replace(classifier, model=model)
 
     def predict(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Predictions by name of the classifier, of stored rows."""
+        """Returns the classifier's predictions by name, for stored rows."""
         prepared = self.classifier.preprocessor(self.classifier.batch(rows))
         decoded = self._decoded(self.classifier, prepared)
         return {name: np.asarray(value) for name, value in decoded.items()}
@@ -102,11 +102,12 @@ def _in_float32(source):
 
 
 class Written(NamedTuple):
-    """What lies in a folder now.
+    """The files in a folder.
 
     Attributes:
         forms: each loaded again, with the model that it should equal.
-        signatures: inputs and outputs in words, as of `signatures.describe`.
+        signatures: descriptions of inputs and outputs, see
+            `signatures.describe`.
     """
 
     forms: list[tuple[ExportedModel, Source]]
@@ -114,7 +115,7 @@ class Written(NamedTuple):
 
 
 def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
-    """A SavedModel, see `signatures.make_module`."""
+    """Writes a SavedModel, see `signatures.make_module`."""
     parts = plan.encoder, plan.classifier
     module, calls = signatures.make_module(*parts, plan.decode)
     with quiet():
@@ -130,7 +131,7 @@ def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
 
 
 def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:
-    """`model.onnx`, and `classifier.onnx` where there is a classifier."""
+    """Writes `model.onnx`, and `classifier.onnx` if there is a classifier."""
     parts = [("encoder", "model", REPRESENTATIONS, plan.plain_encoder)]
     if plan.plain_classifier:
         parts.append(
@@ -157,10 +158,10 @@ def _joined(results):
 
 
 def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
-    """`model_<precision>.tflite` for each precision.
+    """Writes `model_<precision>.tflite` for each precision.
 
-    `classifier_float32.tflite` as well, if it finds objects or points, or
-    transcribes. In float16 a detector of 96 pixels lost 7 points of AP.
+    Also writes `classifier_float32.tflite` for a detector, keypoints or a
+    transcriber. In float16 a detector of 96 pixels lost 7 points of AP.
     """
     entry = plan.plain_encoder
     paths = {p: folder / f"model_{p}.tflite" for p in plan.precisions}
@@ -188,7 +189,7 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
 
 
 def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
-    """`encoder.keras` with `preprocessor.json`, as in a run folder."""
+    """Writes `encoder.keras` with `preprocessor.json`, as in a run folder."""
     path = folder / "encoder.keras"
     plan.encoder.save(folder, path.stem)
     with quiet():
@@ -232,7 +233,7 @@ _LIBRARIES = {
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Raises a ValueError for an unknown format, or one without library."""
+    """Raises a ValueError for an unknown format, or a missing library."""
     for name in formats:
         if name not in WRITERS:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Models as graphs of constants, as converters to other formats take them."""
+"""Freezes models to graphs of constants, for converters."""
 
 from collections.abc import Callable
 
@@ -7,21 +7,21 @@ import tensorflow as tf
 
 from byol_tf.modalities.signature import Signature, Source
 
-FORM = "graph"  # of the inputs
-VECTORS = "vectors"  # what the marks of `frozen_parts` take
+FORM = "graph"  # form of the inputs
+VECTORS = "vectors"  # input of the marks of `frozen_parts`
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The model with every layer computing in float32.
+    """Returns the model with every layer computing in float32.
 
-    Other runtimes have no bfloat16 on most processors. Under a mixed policy
-    the weights are float32 anyway: only the rounding in between is left out.
+    Most processors have no bfloat16 in other runtimes. Under a mixed policy
+    weights are float32 anyway, so only the rounding in between is avoided.
 
     Args:
         model: any Keras model that can be made from its configuration.
 
     Returns:
-        The model itself, if it computes in float32 already, else another one
+        The model itself if it computes in float32 already, else another one
         with the same weights.
     """
     config = keras.saving.serialize_keras_object(model)
@@ -57,21 +57,21 @@ def _is_float(dtype):
 
 
 def signature(source: Source) -> tuple[str, Signature]:
-    """Name and signature of the one input."""
+    """Returns name and signature of the only input."""
     ((name, found),) = source.inputs(FORM).items()
     return name, found
 
 
 def frozen(source: Source, output: str, decode: Callable | None = None):
-    """The whole model as a function without variables.
+    """Returns the whole model as a function without variables.
 
     Every weight is a constant of its graph.
 
     Args:
         source: the model, which computes in float32.
-        output: name of what is returned, float32 `[n, d]`.
-        decode: see `signatures.make_module`; then all that it gives is
-            returned by name, as float32 or int32.
+        output: name of the output, float32 `[n, d]`.
+        decode: see `signatures.make_module`; its outputs are then returned by
+            name, as float32 or int32.
 
     Returns:
         A `tf.ConcreteFunction` of the input that returns a dict of tensors.
@@ -93,7 +93,7 @@ def frozen(source: Source, output: str, decode: Callable | None = None):
 
 
 def _marked(values, good):
-    """Values of good rows, as float32 or int32; NaN or 0 in the others."""
+    """Returns values of good rows as float32 or int32; NaN or 0 for others."""
     floats = values.dtype.is_floating
     values = tf.cast(values, tf.float32 if floats else tf.int32)
     if good is None:
@@ -103,11 +103,11 @@ def _marked(values, good):
 
 
 def frozen_parts(source: Source, output: str) -> tuple:
-    """The preparation, the model and the marks, each as of `frozen`.
+    """Returns preprocessing, model and marks, each as in `frozen`.
 
-    The marks make vectors NaN where the prepared row is: arithmetic in 8 bits
-    has no NaN to say so. They take the prepared rows by the name that the
-    model takes them by, and its result by the name `VECTORS`.
+    The marks make vectors NaN where the prepared row is, since 8-bit arithmetic
+    has no NaN. They take the prepared rows under the model's input name, and
+    its result under the name `VECTORS`.
     """
     name, entry = signature(source)
     head = _concrete(

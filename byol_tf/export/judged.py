@@ -1,4 +1,4 @@
-"""The metric of a task, of exports: on test examples that were kept."""
+"""Computes a task's metric of exports, on stored test examples."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ class Judge:
     """Measures predictions of stored rows by the metric of a task.
 
     Args:
-        task: of the fine-tuned model, see `tasks.task.Task`.
+        task: task of the fine-tuned model, see `tasks.task.Task`.
         rows: stored test rows `[n, ...]`.
-        targets: of these, an array or arrays by name.
-        batch: rows that are predicted at once.
-        squares: whether predictions are in pixels of rows that are squares.
+        targets: their targets, an array or arrays by name.
+        batch: rows per batch.
+        squares: whether predictions are in pixels of square rows.
     """
 
     def __init__(self, task, rows, targets, batch: int, squares: bool):
@@ -26,10 +26,10 @@ class Judge:
         self._batch, self._squares = batch, squares
 
     def measure(self, predict: Predict) -> float | None:
-        """The metric, or None where it cannot be judged by these rows.
+        """Returns the metric, or None if these rows do not allow it.
 
         Args:
-            predict: from some rows to predictions by name.
+            predict: from rows to predictions by name.
         """
         accumulator = self.task.accumulator()
         for start in range(0, len(self._rows), self._batch):
@@ -47,7 +47,7 @@ class Judge:
             return None
 
     def about(self, value: float, keras: float) -> dict:
-        """JSON values of a form beside those of the Keras model."""
+        """Returns JSON values of an export with those of the Keras model."""
         return {
             "name": self.task.metric,
             "percent": self.task.percent,

@@ -1,4 +1,4 @@
-"""The card of an exported model, written from its run's own figures."""
+"""Writes the card of an exported model from its run's own numbers."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ _METHODS = {"sgd": "linear (SGD)", "logistic": "logistic regression"}
 
 
 def model_card(about: Mapping, card: Card) -> str:
-    """Markdown on what a model is, what it reaches and how to call it.
+    """Returns Markdown on what a model is, its results and how to call it.
 
     Args:
-        about: what `export.json` holds, see `jobs.export.build.export`.
-        card: what the modality says of it.
+        about: contents of `export.json`, see `jobs.export.build.export`.
+        card: the modality's text.
     """
     sections = (
         ("What it is", _what(about, card)),
@@ -144,7 +144,7 @@ def _limits(card):
 
 
 def _how_to_call(about, card):
-    """An example, and all inputs and outputs."""
+    """Returns an example, and all inputs and outputs."""
     lines = []
     for name, described in about["signatures"].items():
         lines.append(f"- `{name}`")

@@ -1,4 +1,4 @@
-"""Keeps what converters print from burying what a user has to read."""
+"""Hides the output of converters."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ _LOGGERS = ("absl", "tensorflow", "tf2onnx")
 def quiet() -> Iterator[None]:
     """Silences warnings, chatty loggers and what C++ writes to stderr.
 
-    An error is raised all the same: its message says what went wrong.
+    Errors are still raised.
     """
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
@@ -40,10 +40,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def converting(name: str, to: str) -> Iterator[None]:
-    """Silences a converter, and makes its errors a ValueError of one line.
+    """Silences a converter, and turns its errors into a one-line ValueError.
 
     Args:
-        name: of the model, for the message.
+        name: name of the model, for the message.
         to: the format.
     """
     try:

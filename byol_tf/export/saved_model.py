@@ -1,4 +1,4 @@
-"""Folders of models by version, and SavedModels as servers read them."""
+"""Folders of model versions, and SavedModels for servers."""
 
 import contextlib
 import dataclasses
@@ -15,20 +15,20 @@ from byol_tf.export.verify import ExportedModel, in_rows
 from byol_tf.files import flush, naming, plain_path
 from byol_tf.modalities.signature import DEFAULT, FILES, Source
 
-EXTRA = "assets.extra"  # in a version's folder; servers do not look into it
-_UNFINISHED = ".unfinished-"  # not a number: servers pass over it
+EXTRA = "assets.extra"  # in a version's folder; servers ignore it
+_UNFINISHED = ".unfinished-"  # not a number, so servers ignore it
 
 
 @contextlib.contextmanager
 def new_version(directory: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder that becomes the next version.
+    """Yields a temporary folder that becomes the next version.
 
-    It is renamed to one more than the highest number in `directory`, from 1,
-    if the block succeeds, and removed if it raises. What earlier exports left
-    unfinished is removed too: one export at a time into a folder.
+    If the block succeeds, it is renamed to one more than the highest number in
+    `directory`, from 1; if it raises, it is removed. Unfinished folders of
+    earlier exports are removed too, so run one export at a time into a folder.
 
     Raises:
-        ValueError: `directory` is a file.
+        ValueError: if `directory` is a file.
     """
     directory = pathlib.Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -49,7 +49,7 @@ def new_version(directory: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def next_version(directory: str | os.PathLike) -> int:
-    """One more than the highest number that a folder in it has, from 1."""
+    """Returns one more than the highest number of its folders, from 1."""
     names = [path.name for path in pathlib.Path(directory).iterdir()]
     numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
     return max(numbers, default=0) + 1
@@ -61,7 +61,7 @@ def save(
     directory: str | os.PathLike,
 ) -> None:
     """Writes a SavedModel; see `signatures.make_module`."""
-    # Without the traces of where in the source each op was made.
+    # Without tracebacks of each op.
     options = tf.saved_model.SaveOptions(save_debug_info=False)
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def save(
 
 
 def size_on_disk(directory: str | os.PathLike) -> int:
-    """Bytes of all files of a folder."""
+    """Returns the bytes of all files of a folder."""
     files = pathlib.Path(directory).rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())
 
@@ -84,9 +84,9 @@ def load(
     """Loads a SavedModel for the comparison.
 
     Args:
-        directory: of the SavedModel.
-        encoder: what it was made of, whose signatures say how it is called.
-        predictions: fine-tuned models in it, by the names of their signatures.
+        directory: folder of the SavedModel.
+        encoder: its source, whose signatures say how to call it.
+        predictions: fine-tuned models in it, by name of their signatures.
 
     Returns:
         The encoder, and each fine-tuned model that takes stored rows.
@@ -127,10 +127,10 @@ def _vectors(outputs):
 
 
 def _call(loaded, name, signature, choose, is_file):
-    """From stored rows, or files, to what is chosen of the outputs."""
+    """Returns a function from stored rows, or files, to chosen outputs."""
     (key,) = signature.specs
 
-    # Holds `loaded`: its variables live as long as it does.
+    # Keeps `loaded` alive, and with it the variables.
     def call(values):
         given = values if is_file else signature.of_rows(values)
         outputs = loaded.signatures[name](**{key: tf.constant(given)})

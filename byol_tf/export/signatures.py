@@ -1,4 +1,4 @@
-"""What an exported model can be asked for."""
+"""The signatures of an exported model."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -20,22 +20,22 @@ def make_module(
     classifier: Source | None = None,
     decode: Callable | None = None,
 ) -> tuple[tf.Module, dict[str, Callable]]:
-    """A module with the variables, and its signatures by name.
+    """Makes a module with the variables, and its signatures by name.
 
     Batch norms are folded into convolutions, see `fold_batch_norms`.
 
     Args:
-        encoder: gives representations.
+        encoder: returns representations.
         classifier: None, or a fine-tuned model.
-        decode: turns the outputs of `classifier` by name into predictions by
-            name; None where it gives probabilities of its classes.
+        decode: turns outputs of `classifier` by name into predictions by name;
+            None: its outputs are probabilities of its classes.
 
     Raises:
-        ValueError: the inputs cannot be read in a graph.
+        ValueError: if a graph cannot read the inputs.
     """
     encoder = _folded(encoder)
     module = tf.Module()
-    # Only the variables: a Keras model would need its classes on loading.
+    # Only the variables, since a Keras model would need its classes on loading.
     module.model_variables = [v.value for v in encoder.model.variables]
     module.tables = _tables(encoder)
     signatures = {
@@ -62,11 +62,11 @@ def describe(
     encoder: Source,
     classifier: Source | None = None,
 ) -> dict:
-    """Inputs and outputs of every signature in words, as JSON values.
+    """Describes inputs and outputs of every signature, as JSON values.
 
     Args:
         calls: signatures by name, see `make_module`.
-        encoder: gives representations.
+        encoder: returns representations.
         classifier: see `make_module`.
     """
     words = f"float32 [n, {encoder.model.output_shape[-1]}]"
@@ -118,7 +118,7 @@ def _of_predictions(classifier, call):
 
 
 def words_of(outputs: Mapping[str, tf.TensorSpec]) -> dict[str, str]:
-    """Type and shape of each output, such as "float32 [n, 4]"."""
+    """Returns type and shape of each output, such as "float32 [n, 4]"."""
     words = {}
     for name, spec in outputs.items():
         lengths = ", ".join(str(length or "n") for length in spec.shape)
@@ -127,7 +127,7 @@ def words_of(outputs: Mapping[str, tf.TensorSpec]) -> dict[str, str]:
 
 
 def _tables(source):
-    """Lookup tables of the preparation, which has none without strings."""
+    """Returns lookup tables of the preprocessing; none without strings."""
     return list(getattr(source.preprocessor, "tables", ()))
 
 
@@ -184,7 +184,7 @@ def _predict(classifier, signature, decode):
 
 
 def _where(good, value):
-    """Values of good rows; NaN, 0 or "" in the others."""
+    """Returns values of good rows; NaN, 0 or "" for others."""
     good = tf.reshape(good, [-1] + [1] * (len(value.shape) - 1))
     other = tf.zeros_like(value)  # of strings: ""
     if value.dtype.is_floating:
@@ -201,14 +201,14 @@ def _traced(signature: Signature):
 
 
 def _call(source, signature, tensors):
-    """Outputs, status and origin, the latter None where there is none."""
-    # Convolutions refuse a batch of no row: it gets one, which is cut off.
+    """Returns outputs, status and origin (None if there is none)."""
+    # Convolutions refuse an empty batch, so add a row and cut it off.
     count = tf.shape(tensors[0])[0]
     missing = tf.cast(count == 0, tf.int32)
     batch, status, *origin = signature.read(
         *(_padded(tensor, missing) for tensor in tensors)
     )
-    # Of whatever precision it computes in.
+    # It may compute in any precision.
     outputs = tf.nest.map_structure(
         lambda values: tf.cast(values[:count], tf.float32),
         source.model(batch, training=False),

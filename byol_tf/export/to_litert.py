@@ -1,4 +1,4 @@
-"""Models as LiteRT (TensorFlow Lite) files, and those under its runtime."""
+"""Writes models as LiteRT (TensorFlow Lite) files, and runs them."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ from byol_tf.export.quiet import converting, quiet
 from byol_tf.export.verify import ExportedModel
 from byol_tf.modalities.signature import Source
 
-EXTRA = "litert"  # of this package
+EXTRA = "litert"  # name of the extra
 PRECISIONS = ("float32", "float16", "int8")
 _IDENTIFIER = b"TFL3"  # at the start of every file of the format
 
@@ -24,7 +24,7 @@ def check_installed() -> None:
 
 
 def check_precisions(precisions: str) -> tuple[str, ...]:
-    """The precisions of a list with commas, or a ValueError."""
+    """Parses precisions separated by commas, or raises a ValueError."""
     names = tuple(name.strip() for name in precisions.split(","))
     if not set(names) <= set(PRECISIONS) or len(set(names)) < len(names):
         raise ValueError(
@@ -40,20 +40,19 @@ def save(
     paths: Mapping[str, str | os.PathLike],
     rows: np.ndarray,
 ) -> None:
-    """Writes a model with its preparation, a file for each precision.
+    """Writes a model with its preprocessing, a file per precision.
 
-    The preparation computes in float32 always, and so do input and output.
-    "float16" halves the weights; "int8" computes the model in 8 bits.
+    Preprocessing, input and output are always float32. "float16" halves the
+    weights; "int8" computes the model in 8 bits.
 
     Args:
         source: a model that computes in float32, see `freeze.in_float32`.
         output: name of the result.
-        paths: of the files, by precision.
-        rows: stored rows `[n, ...]`, on which the ranges of the 8 bits are
-            measured.
+        paths: paths of the files, by precision.
+        rows: stored rows `[n, ...]`, to measure int8 ranges on.
 
     Raises:
-        ValueError: in one line, if LiteRT has no counterpart of the model.
+        ValueError: if LiteRT cannot represent the model. One line.
     """
     with converting("encoder", "LiteRT"):
         head, function, marks = frozen_parts(source, output)
@@ -72,15 +71,15 @@ def save(
 def save_decoded(
     source: Source, path: str | os.PathLike, decode: Callable
 ) -> None:
-    """Writes a model with its preparation and its decoding, in float32.
+    """Writes a model with its preprocessing and decoding, in float32.
 
     Args:
         source: a model that computes in float32, see `freeze.in_float32`.
-        path: of the file.
+        path: path of the file.
         decode: see `freeze.frozen`.
 
     Raises:
-        ValueError: in one line, if LiteRT has no counterpart of the model.
+        ValueError: if LiteRT cannot represent the model. One line.
     """
     with converting("classifier", "LiteRT"):
         model = _convert(frozen(source, "", decode))
@@ -97,7 +96,7 @@ def _convert(function, precision="float32", samples=None):
         converter.target_spec.supported_types = [tf.float16]
     if precision == "int8":
         converter.representative_dataset = samples
-        # With float32 at both ends, and refused if an op has no 8-bit form.
+        # float32 at both ends; an error if an op has no 8-bit form.
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
@@ -114,10 +113,10 @@ def load(
     """Loads a LiteRT file for the comparison.
 
     Args:
-        path: of the file.
-        source: what it was made of.
-        precision: that it was converted to.
-        threads: that one call uses.
+        path: path of the file.
+        source: its source model.
+        precision: precision it was converted to.
+        threads: threads per call.
         join: see `to_onnx.load`.
     """
     runtime = require("ai_edge_litert.interpreter", EXTRA)
@@ -130,7 +129,7 @@ def load(
 
     def predict(rows: np.ndarray) -> dict[str, np.ndarray]:
         results = call(**{taken: entry.of_rows(rows)})
-        # Not the runtime's own memory.
+        # Copies from the runtime's own memory.
         return {key: np.array(value) for key, value in results.items()}
 
     def encode(rows: np.ndarray) -> np.ndarray:
@@ -143,18 +142,18 @@ def load(
 
 
 def _join(head: bytes, model: bytes, marks: bytes) -> bytes:
-    """One file of the three parts of `frozen_parts`.
+    """Joins the three parts of `frozen_parts` in one file.
 
-    Quantised whole, the arithmetic of where to cut an image would be rounded
-    to 8 bits too, and the images would be of nothing. Joined, each part keeps
-    the precision that it was converted to.
+    If everything were quantised, the arithmetic of where to crop an image would
+    be rounded to 8 bits too, with useless images. Joined, each part keeps its
+    own precision.
     """
     schema = require("ai_edge_litert.schema_py_generated", EXTRA)
     flatbuffers = require("flatbuffers", EXTRA)
     joined = schema.ModelT.InitFromPackedBuf(head)
     rows = joined.subgraphs[0].outputs
     for part in (model, marks):
-        # The last result so far goes by `VECTORS`, the rows by their name.
+        # The last result so far is named `VECTORS`, the rows by their name.
         last = joined.subgraphs[0].outputs
         _append(joined, schema.ModelT.InitFromPackedBuf(part), rows, last)
     builder = flatbuffers.Builder(len(head) + len(model) + len(marks))
@@ -163,7 +162,7 @@ def _join(head: bytes, model: bytes, marks: bytes) -> bytes:
 
 
 def _append(joined, part, rows, last):
-    """Adds a part of one output, which becomes that of the whole."""
+    """Adds a part with one output, which becomes that of the whole."""
     (graph,), (added,) = joined.subgraphs, part.subgraphs
     (signature,), (entry,) = joined.signatureDefs, part.signatureDefs
     links = {
@@ -186,12 +185,12 @@ def _append(joined, part, rows, last):
 
 
 def _shift(added, head, graph):
-    """Numbers everything of the second model after that of the first."""
+    """Renumbers the second model to follow the first."""
     tensors, buffers = len(graph.tensors), len(head.buffers)
     codes = len(head.operatorCodes)
 
     def moved(indices):
-        # -1 stands for an input that is left out.
+        # -1 stands for an omitted input.
         return [i if i < 0 else int(i) + tensors for i in indices]
 
     for tensor in added.tensors:

@@ -1,4 +1,4 @@
-"""Models as ONNX files, and those files under ONNX Runtime."""
+"""Writes models as ONNX files, and runs them with ONNX Runtime."""
 
 import os
 import pathlib
@@ -13,8 +13,8 @@ from byol_tf.export.verify import ExportedModel
 from byol_tf.files import loading
 from byol_tf.modalities.signature import Source
 
-EXTRA = "onnx"  # of this package
-OPSET = 17  # of 2022: what runtimes in use have
+EXTRA = "onnx"  # name of the extra
+OPSET = 17  # from 2022, supported by runtimes in use
 _LIBRARIES = ("onnx", "onnxruntime", "tf2onnx")
 _AXES = {4: ("n", "height", "width")}  # by rank
 
@@ -33,18 +33,18 @@ def save(
     metadata: Mapping[str, str],
     decode: Callable | None = None,
 ) -> None:
-    """Writes a model with its preparation as one ONNX file.
+    """Writes a model with its preprocessing as one ONNX file.
 
     Args:
         source: a model that computes in float32, see `freeze.in_float32`.
-        name: of the model, for messages.
+        name: name of the model, for messages.
         output: name of the result.
-        path: of the file.
-        metadata: texts that the file holds as well (`metadata_props`).
+        path: path of the file.
+        metadata: texts to store in the file (`metadata_props`).
         decode: see `freeze.frozen`.
 
     Raises:
-        ValueError: in one line, if ONNX has no counterpart of the model.
+        ValueError: if ONNX cannot represent the model. One line.
     """
     onnx = require("onnx", EXTRA)
     convert = require("tf2onnx.convert", EXTRA)
@@ -52,7 +52,7 @@ def save(
         function = frozen(source, output, decode)
         taken, _ = signature(source)
         inside = [tensor.name for tensor in function.outputs]
-        # In the order of the names, as TensorFlow flattens a dict.
+        # Sorted by name, as TensorFlow flattens a dict.
         named = zip(inside, sorted(function.structured_outputs), strict=True)
         proto, _ = convert.from_graph_def(
             function.graph.as_graph_def(),
@@ -73,7 +73,7 @@ def save(
 
 
 def _name_axes(value, names):
-    """Of the axes whose length is free; the converter numbers them only."""
+    """Names axes of free length, which the converter only numbers."""
     for axis, name in zip(
         value.type.tensor_type.shape.dim, names, strict=False
     ):
@@ -91,12 +91,12 @@ def load(
     """Loads an ONNX file for the comparison.
 
     Args:
-        path: of the file.
-        source: what it was made of.
-        threads: that one call uses.
-        name: in tables and messages.
-        join: from all results by name to one row of numbers each; None where
-            there is one result.
+        path: path of the file.
+        source: its source model.
+        threads: threads per call.
+        name: name in tables and messages.
+        join: from all results by name to one row of numbers each; None for a
+            single result.
     """
     runtime = require("onnxruntime", EXTRA)
     options = runtime.SessionOptions()

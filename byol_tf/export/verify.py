@@ -1,4 +1,4 @@
-"""Exported models beside the Keras model that they were made of."""
+"""Compares exported models with the Keras model they were made from."""
 
 import dataclasses
 import statistics
@@ -15,23 +15,23 @@ from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.export.judged import Judge, Predict
 from byol_tf.modalities.signature import Source
 
-TIMED = 64  # images of a batch whose throughput is measured
+TIMED = 64  # batch size of the throughput measurement
 
 
 class Labelled(NamedTuple):
-    """Stored rows `[n, ...]` with their labels, int `[n]`, all known."""
+    """Stored rows `[n, ...]` with labels, int `[n]`, all known."""
 
     rows: np.ndarray
     labels: np.ndarray
 
 
 class Samples(NamedTuple):
-    """What is compared on.
+    """Rows to compare on.
 
     Attributes:
         rows: stored rows `[n, ...]`, compared one by one.
         files: contents of the files that the rows come from, or none.
-        folds: for kNN: pairs of rows that vote and rows that are voted on.
+        folds: for kNN: pairs of voting rows and query rows.
     """
 
     rows: np.ndarray
@@ -41,17 +41,17 @@ class Samples(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ExportedModel:
-    """An export that was loaded again, whatever its format.
+    """An export that was loaded again, in any format.
 
     Attributes:
-        name: for tables and messages, such as "litert float16".
-        bytes_on_disk: of all its files.
+        name: name in tables and messages, such as "litert float16".
+        bytes_on_disk: size of all its files.
         encode: any number of stored rows `[n, ...]` to float32 `[n, d]`.
-        precision: of the weights; decides which tolerance holds.
+        precision: precision of the weights, which selects the tolerance.
         encode_files: the contents of files to float32 `[n, d]`, or None if it
             takes no files.
-        as_files: from stored rows to files of the same, or None.
-        predict: of a fine-tuned model: stored rows to predictions by name.
+        as_files: from stored rows to equal files, or None.
+        predict: for a fine-tuned model: stored rows to predictions by name.
     """
 
     name: str
@@ -65,11 +65,11 @@ class ExportedModel:
 
 @dataclasses.dataclass(frozen=True)
 class Tolerance:
-    """How far representations may differ.
+    """Tolerances of representations.
 
     Attributes:
-        max_difference: by the largest value.
-        min_cosine: between the vectors of an image.
+        max_difference: relative to the largest value.
+        min_cosine: cosine between the vectors of an image.
     """
 
     max_difference: float
@@ -78,9 +78,9 @@ class Tolerance:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How much is compared, and how far it may differ.
+    """Settings of the comparison.
 
-    `verify` of `configs/export.py` says what each field means.
+    `verify` in `configs/export.py` explains the fields.
     """
 
     images: int
@@ -102,15 +102,15 @@ class Settings:
 
 
 class Comparison:
-    """Exports of one encoder, all on the same samples.
+    """Compares exports of one encoder, all on the same samples.
 
     Without labelled samples there is no kNN.
 
     Args:
-        encoder: that the exports are compared with.
-        samples: to compare on.
-        settings: numbers.
-        judge: of the fine-tuned model in the exports, if there is one.
+        encoder: encoder to compare the exports with.
+        samples: samples to compare on.
+        settings: settings.
+        judge: judge of the fine-tuned model in the exports, if there is one.
         predict: that model in Keras, see `ExportedModel.predict`.
     """
 
@@ -142,16 +142,16 @@ class Comparison:
 
         Args:
             form: the export.
-            reference: what it should equal, if not the encoder itself: the
+            reference: model it should equal, if not the encoder itself: the
                 encoder in another precision, or the classifier.
 
         Returns:
-            JSON values. `by_signature`: what `compare` gives for "images", and
+            JSON values. `by_signature`: results of `compare` for "images", and
             for an export that takes files also for "bytes" (the same pixels as
-            files) and "files" (those that the images come from, if any). Then
-            `precision`, `bytes_on_disk`, `timing`, and `knn` with the
-            accuracies of both: None without labels or for probabilities;
-            `metric`, that of the task of a fine-tuned model, or None.
+            files) and "files" (the original files, if any). Then `precision`,
+            `bytes_on_disk`, `timing`, and `knn` with both accuracies: None
+            without labels or for probabilities; `metric` of the fine-tuned
+            model's task, or None.
         """
         reference = reference or self._encoder
         extract = self._extractor(reference, self.settings.batch)
@@ -180,7 +180,7 @@ class Comparison:
         return self._judge.about(value, keras["exported"])
 
     def _extractor(self, entry, batch):
-        """Traced once for each model and size of batch."""
+        """Returns an extractor, traced once per model and batch size."""
         key = id(entry.model), batch
         if key not in self._extractors:
             extract = FeatureExtractor(entry.model, entry.preprocessor, batch)
@@ -188,7 +188,7 @@ class Comparison:
         return self._extractors[key]
 
     def _files(self, form):
-        """Rows written as files, and the files that they come from."""
+        """Returns rows written as files, and their original files."""
         kinds = {}
         if form.as_files:
             kinds["bytes"] = form.as_files(self._samples.rows)
@@ -216,7 +216,7 @@ class Comparison:
         }
 
     def _knn(self, encode):
-        """Share of all queries whose class the neighbours name."""
+        """Returns the kNN accuracy over all queries."""
         folds = self._samples.folds
         if not folds:
             return None
@@ -229,7 +229,7 @@ class Comparison:
     def _accuracy(self, encode, bank, queries):
         vectors = [encode(part.rows) for part in (bank, queries)]
         if not all(np.isfinite(part).all() for part in vectors):
-            return float("nan")  # `check` refuses it by name
+            return float("nan")  # `check` refuses NaN
         return knn_accuracy(
             vectors[0],
             bank.labels,
@@ -263,12 +263,12 @@ class Comparison:
 
 
 def check(name: str, numbers: Mapping, settings: Settings) -> None:
-    """Raises a ValueError if numbers of `measure` exceed a tolerance.
+    """Raises a ValueError if results of `measure` exceed a tolerance.
 
     Args:
-        name: of the export.
-        numbers: what `Comparison.measure` returned.
-        settings: with the tolerances.
+        name: name of the export.
+        numbers: result of `Comparison.measure`.
+        settings: settings with the tolerances.
     """
     problem = ""
     for kind, row in numbers["by_signature"].items():
@@ -310,14 +310,14 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
 
 
 def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
-    """How far two arrays `[n, d]` differ, as JSON values.
+    """Compares two arrays `[n, d]`; returns JSON values.
 
     `largest_difference` is relative to the largest value.
     """
     wanted, got = (np.asarray(a, np.float64) for a in (wanted, got))
     lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(got, axis=1)
     products = np.sum(wanted * got, axis=1)
-    alike = np.all(wanted == got, axis=1)  # two zero vectors are
+    alike = np.all(wanted == got, axis=1)  # also for two zero vectors
     safe = np.where(lengths > 0, lengths, 1.0)
     cosine = np.where(alike, 1.0, products / safe)
     largest = max(float(np.abs(wanted).max()), np.finfo(np.float32).tiny)
@@ -329,13 +329,13 @@ def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
 
 
 def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """All numbers among outputs by name as float32 `[n, d]`.
+    """Returns all numbers of outputs by name as float32 `[n, d]`.
 
-    Of objects the `scores`, and mean and deviation of the boxes, weighted by
-    their squares: rounding decides which ones of little score there are, and
-    the order of nearly equal ones. Of labels of frames their probabilities,
-    and the labels by how far these are above a half: below that, rounding
-    decides.
+    For boxes: the `scores`, and mean and deviation of the boxes, weighted by
+    squared scores, since rounding decides about boxes with low scores and about
+    the order of nearly equal ones. For labels of frames: their probabilities,
+    and the labels weighted by how far these are above a half, since rounding
+    decides below that.
     """
     if "frames" in outputs:
         sure = outputs["probabilities"]
@@ -361,4 +361,4 @@ def _seconds(encode: Callable, inputs, repeats: int) -> float:
         start = time.perf_counter()
         encode(inputs)
         taken.append(time.perf_counter() - start)
-    return statistics.median(taken[1:])  # the first one warms up
+    return statistics.median(taken[1:])  # the first one is a warm-up

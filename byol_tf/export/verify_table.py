@@ -1,4 +1,4 @@
-"""The comparison of exported forms, as lines of text."""
+"""Formats the comparison of exports as text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ _WIDTHS = (22, 7, 12, 11, 8, 12, 15, 10)
 
 
 def table(verifications: Sequence[Mapping]) -> str:
-    """A row for Keras, and one for each way to call each form.
+    """Returns a row for Keras, and one per way to call each export.
 
     Args:
         verifications: of one encoder: `keras` and, by name, `forms`; see

@@ -1,4 +1,4 @@
-"""Joins the requests that wait, and computes them in threads."""
+"""Batches waiting requests, and computes them in threads."""
 
 import asyncio
 import collections
@@ -18,7 +18,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclasses.dataclass(eq=False)
 class _Job:
-    """A request: `due` is when it no longer waits for others."""
+    """A request; `due` is when it stops waiting for others."""
 
     inputs: Arrays
     rows: int
@@ -26,7 +26,7 @@ class _Job:
     answer: asyncio.Future
 
     def settle(self, result):
-        """Answers with outputs, or with an error that is raised."""
+        """Sets the result: outputs, or an error to raise."""
         if self.answer.done():  # cancelled
             return
         if isinstance(result, Exception):
@@ -36,7 +36,7 @@ class _Job:
 
 
 class _Lane:
-    """Requests that may be joined."""
+    """Requests that may be batched."""
 
     def __init__(self, signature, max_batch):
         self.signature = signature
@@ -54,7 +54,7 @@ class _Lane:
             self._full.set()
 
     async def wait(self):
-        """Until a batch is full or its first request has waited enough."""
+        """Waits until a batch is full or its first request is due."""
         loop = asyncio.get_running_loop()
         while self.jobs and not self.is_full:
             left = self.jobs[0].due - loop.time()
@@ -67,7 +67,7 @@ class _Lane:
                 return
 
     def take(self):
-        """The first requests, as many as make a batch."""
+        """Returns the first requests, up to a batch."""
         taken, rows = [], 0
         while self.jobs:
             rows += self.jobs[0].rows
@@ -78,15 +78,15 @@ class _Lane:
 
 
 class Batcher:
-    """Computes requests, those of one signature and shape together.
+    """Computes requests, batching those of one signature and shape.
 
     Args:
-        settings: how they are joined.
+        settings: how to batch.
         workers: threads that compute.
-        observe: is told the number of requests and of images of each batch.
+        observe: called with the number of requests and of images of each batch.
 
     Attributes:
-        computing: batches that are in threads.
+        computing: number of batches in threads.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait to be computed."""
+        """Number of requests waiting to be computed."""
         return sum(len(lane.jobs) for lane in self._lanes.values())
 
     async def compute(self, signature: Signature, inputs: Arrays) -> dict:
-        """The outputs of one request.
+        """Returns the outputs of one request.
 
         Raises:
-            ServingError: what `signature` raises for this request alone.
+            ServingError: raised by `signature` for this request alone.
         """
         loop = asyncio.get_running_loop()
         key, rows = object(), 1
@@ -134,12 +134,12 @@ class Batcher:
                 lane.jobs.remove(job)
 
     def close(self) -> None:
-        """Computes no further request."""
+        """Stops computing further requests."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, coroutine):
         task = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)  # else it could be collected while it runs
+        self._tasks.add(task)  # or it could be garbage-collected while running
         task.add_done_callback(self._tasks.discard)
 
     async def _empty(self, key):
@@ -156,7 +156,7 @@ class Batcher:
                 return
             self._observe(len(jobs), sum(job.rows for job in jobs))
             results = await self._in_thread(signature, jobs)
-        except Exception as error:  # no thread takes it
+        except Exception as error:  # no thread accepts it
             results = [error] * len(jobs)
         finally:
             self._free.release()
@@ -167,7 +167,7 @@ class Batcher:
         requests = [job.inputs for job in jobs]
         loop = asyncio.get_running_loop()
         self.computing += 1
-        # Not counted down if it is cancelled: the thread goes on.
+        # Still counted if cancelled, since the thread continues.
         results = await loop.run_in_executor(
             self._pool, _compute, signature, requests
         )
@@ -176,11 +176,11 @@ class Batcher:
 
 
 def _compute(signature, requests: Sequence[Arrays]) -> list:
-    """Outputs of each request, or the error."""
+    """Returns the outputs of each request, or its error."""
     if len(requests) > 1:
         try:
             return _together(signature, requests)
-        except Exception:  # of one of them: alone, the others are answered
+        except Exception:  # one is bad: compute each alone
             logging.debug("a batch is computed one by one", exc_info=True)
     return [_alone(signature, inputs) for inputs in requests]
 

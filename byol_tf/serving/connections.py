@@ -1,4 +1,4 @@
-"""The server by HTTP, its connections within limits of number and time."""
+"""The HTTP server, with limits on number and time of connections."""
 
 import asyncio
 import contextlib
@@ -16,15 +16,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from byol_tf.serving import rest
 from byol_tf.serving.service import Service
 
-# Beyond the limit, for health and metrics, and to tell others to come later.
+# Beyond the limit: for health, metrics, and 503 responses.
 RESERVE = 16
-_LOOK_S = 0.25  # between two looks at how long connections wait
-_LINGER_S = 2.0  # in which clients send what they did before they knew
-_FILES = 64  # that the server itself may open, such as versions it loads
+_LOOK_S = 0.25  # between two checks of waiting connections
+_LINGER_S = 2.0  # for requests that clients sent before they knew
+_FILES = 64  # for the server itself, such as versions it loads
 
 
 def most_connections(wanted: int) -> int:
-    """How many connections each of two APIs may hold, at least 1.
+    """Returns the number of connections for each of two APIs, at least 1.
 
     Args:
         wanted: the setting, which the limit of open files may lower.
@@ -43,10 +43,10 @@ def most_connections(wanted: int) -> int:
 
 
 class Connection(H11Protocol):
-    """One connection, whose malformed requests are answered in JSON.
+    """One connection; malformed requests get a JSON response.
 
     Attributes:
-        since: the loop's time since when it waits for the same.
+        since: the loop's time since when it has waited for the same thing.
     """
 
     def __init__(self, server: "RestServer", **options):
@@ -56,7 +56,7 @@ class Connection(H11Protocol):
 
     @property
     def waits_for(self) -> str:
-        """A "next" request, the rest of its "head", or its "answer"."""
+        """What it waits for: "next" request, rest of "head", or "answer"."""
         if self.cycle is None or self.cycle.response_complete:
             return "head" if self.conn.trailing_data[0] else "next"
         return "answer"
@@ -67,9 +67,9 @@ class Connection(H11Protocol):
             self.app_state = {**self.app_state, "surplus": True}
 
     def look(self, now: float) -> None:
-        """Ends the connection if it has waited for the same for too long.
+        """Closes the connection if it has waited too long.
 
-        The service itself limits the time of a body and of an answer.
+        The service itself limits the time of a body and of a response.
         """
         limits, seen = self._owner.limits, (self.waits_for, id(self.cycle))
         if seen != self._seen:
@@ -85,20 +85,20 @@ class Connection(H11Protocol):
             self.drop()
 
     def drop(self) -> None:
-        """Ends the connection without a word."""
+        """Closes the connection without a response."""
         self.connections.discard(self)
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP, and ends the connection."""
+        """Responds to invalid HTTP, and closes the connection."""
         self._refuse(400, msg)
 
     def _refuse(self, code, text):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.drop()  # in the middle of an answer
+            self.drop()  # in the middle of a response
             return
         if self.cycle is not None:
-            self.cycle.disconnected = True  # nobody waits for its answer
+            self.cycle.disconnected = True  # nobody waits for its response
             self.cycle.message_event.set()
         requests = self._owner.service.metrics.requests
         requests.labels("rest", "malformed", code).inc()
@@ -118,12 +118,12 @@ class Connection(H11Protocol):
 
 
 class RestServer(uvicorn.Server):
-    """Uvicorn on a socket, without handlers of signals of its own.
+    """Uvicorn on a socket, without its own signal handlers.
 
     Args:
-        service: that answers.
-        listener: a socket that is bound.
-        most: connections that may be open, besides a few in reserve.
+        service: service that answers.
+        listener: a bound socket.
+        most: largest number of open connections, besides a small reserve.
     """
 
     def __init__(self, service: Service, listener: socket.socket, most: int):
@@ -150,9 +150,9 @@ class RestServer(uvicorn.Server):
         yield
 
     def admit(self, connection: Connection) -> bool:
-        """Whether a new connection is within the limit.
+        """Returns whether a new connection is within the limit.
 
-        The one that is idle longest may have to go for it.
+        May close the connection that is idle longest.
         """
         others = self.server_state.connections - {connection}
         if len(others) < self._most:
@@ -165,7 +165,7 @@ class RestServer(uvicorn.Server):
         return len(others) - bool(idle) < self._most
 
     async def start(self) -> None:
-        """Returns when it listens."""
+        """Starts; returns when it listens."""
         serving = self.serve(sockets=[self._listener])
         self._running = asyncio.ensure_future(serving)
         while not self.started:
@@ -173,16 +173,16 @@ class RestServer(uvicorn.Server):
         self._looking = asyncio.ensure_future(self._look())
 
     async def stop(self, grace: float) -> None:
-        """Takes no new connection, and ends when requests in progress do.
+        """Refuses new connections, and stops when requests in progress end.
 
         Args:
-            grace: seconds until they are given up.
+            grace: seconds until they are aborted.
         """
         for server in self.servers:
             server.close()
         self.force_exit = grace == 0
-        # Kept-alive connections: a request may be on its way, and its answer
-        # says that it was the last.
+        # On kept-alive connections a request may be on its way; its response
+        # closes the connection.
         loop = asyncio.get_running_loop()
         end = loop.time() + min(grace, _LINGER_S)
         while self.server_state.connections and loop.time() < end:

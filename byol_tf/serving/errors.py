@@ -1,13 +1,13 @@
-"""What a request can be refused for, with its codes in HTTP and gRPC."""
+"""Errors of requests, with their codes in HTTP and gRPC."""
 
 
 class ServingError(Exception):
-    """The model failed; subclasses say what else it was.
+    """Raised if the model failed; subclasses are more specific.
 
     Attributes:
-        http: status of the answer by REST.
-        grpc: name of the status of the answer by gRPC.
-        headers: of the answer by REST, as pairs.
+        http: status of the REST response.
+        grpc: name of the gRPC status.
+        headers: headers of the REST response, as pairs.
     """
 
     http, grpc = 500, "INTERNAL"
@@ -15,51 +15,51 @@ class ServingError(Exception):
 
 
 class BadRequest(ServingError):
-    """It cannot be understood or does not fit the signature."""
+    """Raised if a request is invalid or does not fit the signature."""
 
     http, grpc = 400, "INVALID_ARGUMENT"
 
 
 class Malformed(BadRequest):
-    """It is not clear where it ends, so that nothing after it is read."""
+    """Raised if the end of a request is unclear; nothing after it is read."""
 
     headers = (("Connection", "close"),)
 
 
 class NotFound(ServingError):
-    """No such model or version is served."""
+    """Raised if no such model or version is served."""
 
     http, grpc = 404, "NOT_FOUND"
 
 
 class NotAllowed(ServingError):
-    """Its method is not the one of its path."""
+    """Raised for a method that its path does not have."""
 
     http, grpc = 405, "UNIMPLEMENTED"
 
 
 class TooSlow(ServingError):
-    """Its body did not come in time."""
+    """Raised if a body did not arrive in time."""
 
     http, grpc = 408, "DEADLINE_EXCEEDED"
     headers = (("Connection", "close"),)
 
 
 class TooLarge(ServingError):
-    """Its body is larger than the limit."""
+    """Raised if a body is larger than the limit."""
 
     http, grpc = 413, "RESOURCE_EXHAUSTED"
     headers = (("Connection", "close"),)
 
 
 class Overloaded(ServingError):
-    """As many requests are in progress as may be."""
+    """Raised if too many requests are in progress."""
 
     http, grpc = 503, "RESOURCE_EXHAUSTED"
     headers = (("Retry-After", "1"),)
 
 
 class TimedOut(ServingError):
-    """It was not answered in time."""
+    """Raised if a request was not answered in time."""
 
     http, grpc = 504, "DEADLINE_EXCEEDED"

@@ -19,25 +19,25 @@ from byol_tf.serving.service import GRPC, Service, request_id
 def make_server(
     service: Service, address: str, connections: int
 ) -> tuple[grpc.aio.Server, int]:
-    """Makes a server that is not started yet.
+    """Makes a server; does not start it.
 
     Args:
-        service: that answers.
-        address: host and port; port 0 is any free one.
-        connections: that may be open at once.
+        service: service that answers.
+        address: host and port; port 0: any free one.
+        connections: largest number of open connections.
 
     Returns:
         The server and its port.
 
     Raises:
-        OSError: it cannot listen there.
+        OSError: if it cannot listen there.
     """
     limits = service.settings.limits
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", limits.request_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # else two servers could share a port
+            ("grpc.so_reuseport", 0),  # or two servers could share a port
             ("grpc.max_allowed_incoming_connections", connections),
             ("grpc.server_handshake_timeout_ms", int(1000 * limits.header_s)),
             ("grpc.max_connection_idle_ms", int(1000 * limits.idle_s)),
@@ -136,7 +136,7 @@ async def _predicted(service, request):
 
 
 def _version(service, spec):
-    """The number that is asked for, or None for the newest."""
+    """Returns the requested number, or None for the newest."""
     service.check_name(spec.name)
     if spec.version_label:
         raise BadRequest("there are no version labels here")

@@ -1,4 +1,4 @@
-"""What is refused of a request before it is computed."""
+"""Checks requests against limits before they are computed."""
 
 from collections.abc import Mapping
 
@@ -16,14 +16,14 @@ def screen(
     inputs: Mapping[str, np.ndarray],
     limits: Limits,
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
-    """Empties image files of too many bytes; the model itself counts pixels.
+    """Removes image files with too many bytes; the model itself counts pixels.
 
     Returns:
-        The inputs, and the reasons by row; see `restore`.
+        The inputs, and reasons by row; see `restore`.
 
     Raises:
-        BadRequest: for too many images, or a too large one where no status
-            could tell.
+        BadRequest: for too many images, or a too large one without a status
+            output.
     """
     if signature.batched:
         rows = len(next(iter(inputs.values())))
@@ -48,7 +48,7 @@ def screen(
 def restore(
     outputs: Mapping[str, np.ndarray], reasons: Mapping[int, str]
 ) -> dict[str, np.ndarray]:
-    """The outputs, with the reasons as the status of what was taken out."""
+    """Sets the reasons as status of the removed files in the outputs."""
     if not reasons:
         return dict(outputs)
     status = outputs[STATUS].copy()
@@ -58,7 +58,7 @@ def restore(
 
 
 def refusals(outputs: Mapping[str, np.ndarray]) -> list[str]:
-    """The status of each image file that was not computed."""
+    """Returns the status of each image file that was not computed."""
     return [s.decode() for s in outputs.get(STATUS, ()) if s != OK]
 
 

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus."""
+"""The server's metrics, for Prometheus."""
 
 import prometheus_client as prometheus
 
@@ -7,7 +7,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Metrics:
-    """Counters of one server; each has a registry of its own."""
+    """Metrics of one server, with their own registry."""
 
     content_type = prometheus.CONTENT_TYPE_LATEST
 
@@ -57,7 +57,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """All of them in Prometheus' format."""
+        """Returns all metrics in Prometheus' format."""
         return prometheus.generate_latest(self._registry)
 
     def _maker(self, kind):

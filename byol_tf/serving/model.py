@@ -1,4 +1,4 @@
-"""A version of a model as it is served."""
+"""A served version of a model."""
 
 import pathlib
 from collections.abc import Collection, Mapping
@@ -14,15 +14,15 @@ from byol_tf.serving.errors import BadRequest, ServingError
 
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 FILE = "saved_model.pb"
-FILES, STATUS = "bytes", "status"  # input of image files, and what came of it
-OK = b"ok"  # the status of a file that was computed
-_SIDE = 32  # pixels of the image that warms up
+FILES, STATUS = "bytes", "status"  # input of files, output of their status
+OK = b"ok"  # status of a computed file
+_SIDE = 32  # side in pixels of the warm-up image
 
 
 class Spec(NamedTuple):
     """Type and shape of an input or output.
 
-    A length of -1 is any; a shape of None is unknown.
+    A length of -1 means any; a shape of None is unknown.
     """
 
     dtype: tf.DType
@@ -33,7 +33,7 @@ class Spec(NamedTuple):
         return bool(self.shape) and self.shape[0] == -1
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether an array of a shape may be given."""
+        """Returns whether an array of this shape is allowed."""
         if self.shape is None:
             return True
         pairs = zip(self.shape, shape, strict=False)
@@ -42,14 +42,14 @@ class Spec(NamedTuple):
 
 
 class Signature:
-    """What a version can be asked for.
+    """A signature of a version.
 
     Attributes:
-        name: of the signature.
+        name: its name.
         inputs, outputs: their `Spec` by name.
-        batched: whether requests may be joined along the first axis.
-        takes_files: whether it takes the bytes of image files and says what
-            came of each.
+        batched: whether requests can be batched along the first axis.
+        takes_files: whether it takes the bytes of image files, and returns a
+            status of each.
     """
 
     def __init__(self, name: str, definition, function):
@@ -65,7 +65,7 @@ class Signature:
         self._function = function
 
     def check_names(self, names: Collection[str]) -> None:
-        """Raises a BadRequest unless its inputs are called like this."""
+        """Raises a BadRequest unless these are the names of its inputs."""
         if set(names) != set(self.inputs):
             raise BadRequest(
                 f"`{self.name}` takes the inputs {sorted(self.inputs)}. "
@@ -73,7 +73,7 @@ class Signature:
             )
 
     def check(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """Raises a BadRequest unless these are the inputs it takes."""
+        """Raises a BadRequest unless these inputs are valid."""
         self.check_names(inputs)
         for name, array in inputs.items():
             if not self.inputs[name].fits(array.shape):
@@ -89,11 +89,11 @@ class Signature:
             )
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict:
-        """Outputs by name, as arrays; strings are objects of bytes.
+        """Computes outputs by name, as arrays; strings are objects of bytes.
 
         Raises:
-            BadRequest: TensorFlow finds an input invalid.
-            ServingError: whatever else goes wrong.
+            BadRequest: if TensorFlow finds an input invalid.
+            ServingError: for any other failure.
         """
         try:
             tensors = {
@@ -112,10 +112,10 @@ class Version:
     """A loaded version.
 
     Attributes:
-        number: of the version.
+        number: its number.
         signatures: by name.
         definitions: the same as TensorFlow's `SignatureDef`.
-        uses: requests that hold it.
+        uses: number of requests that use it.
     """
 
     def __init__(self, number: int, folder: pathlib.Path):
@@ -123,7 +123,7 @@ class Version:
         saved = saved_model_pb2.SavedModel()
         saved.ParseFromString((folder / FILE).read_bytes())
         self.definitions = saved.meta_graphs[0].signature_def
-        # Held: its variables live as long as it does.
+        # Keep a reference: its variables live as long as it does.
         with plain_path(folder) as path:
             self._loaded = tf.saved_model.load(path)
         self.signatures = {
@@ -133,10 +133,10 @@ class Version:
         self.uses = 0
 
     def signature(self, name: str) -> Signature:
-        """The one of this name; "" is the default.
+        """Returns a signature by name; "" is the default.
 
         Raises:
-            BadRequest: there is none.
+            BadRequest: if there is none.
         """
         name = name or DEFAULT
         if name not in self.signatures:
@@ -147,9 +147,9 @@ class Version:
         return self.signatures[name]
 
     def warm_up(self) -> None:
-        """Computes something by each signature, since the first time is slow.
+        """Runs each signature once, since the first call is slow.
 
-        Those that take other than images or their files are passed over.
+        Skips those that take other inputs than images or image files.
         """
         for signature in self.signatures.values():
             example = _example(signature)
@@ -158,7 +158,7 @@ class Version:
 
 
 def tiny_png(channels: int = 1) -> bytes:
-    """The file of a small grey image."""
+    """Returns the file of a small gray image."""
     image = tf.fill([2, 2, channels], tf.constant(128, tf.uint8))
     return tf.io.encode_png(image).numpy()
 

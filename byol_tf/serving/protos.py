@@ -1,4 +1,4 @@
-"""What is known of a model, as TensorFlow Serving's messages."""
+"""Facts about a model, as TensorFlow Serving's messages."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +17,10 @@ _FAILED = tf.errors.UNKNOWN
 def status(
     versions: Versions, number: int | None = None
 ) -> status_pb2.GetModelStatusResponse:
-    """The state of all versions, newest first, or of one.
+    """Returns the state of all versions, newest first, or of one.
 
     Raises:
-        NotFound: there is no such version.
+        NotFound: if there is no such version.
     """
     numbers = sorted(versions.states, reverse=True)
     if number is not None:
@@ -40,7 +40,7 @@ def status(
 def metadata(
     name: str, version: Version
 ) -> metadata_pb2.GetModelMetadataResponse:
-    """The signatures of a version."""
+    """Returns the signatures of a version."""
     response = metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = name
     response.model_spec.version.value = version.number
@@ -52,7 +52,7 @@ def metadata(
 
 
 def to_json(message) -> dict:
-    """A message as JSON's objects, with all its fields."""
+    """Converts a message to JSON values, with all its fields."""
     return json_format.MessageToDict(
         message,
         preserving_proto_field_name=True,

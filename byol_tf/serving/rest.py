@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST form, with health and metrics."""
+"""TensorFlow Serving's REST API, with health and metrics."""
 
 import asyncio
 import functools
@@ -28,11 +28,11 @@ _MODEL = re.compile(
     r"(?P<verb>:predict|/metadata|)"
 )
 _JSON = "application/json"
-_DIGITS = 19  # of the largest version that the messages can hold
+_DIGITS = 19  # of the largest version that messages can hold
 
 
 def make_app(service: Service) -> Callable:
-    """The ASGI application of a service."""
+    """Makes the ASGI application of a service."""
 
     async def app(scope, receive, send):
         request = Request(scope, receive)
@@ -45,14 +45,14 @@ def make_app(service: Service) -> Callable:
 
 
 async def _respond(service, request):
-    """The answer, or the error as TensorFlow Serving has it; counted."""
+    """Returns the response, or a TensorFlow Serving error; counts both."""
     start, number = time.perf_counter(), request_id(request.headers)
     method, response = "other", None
     try:
         method, handler, arguments = _find(service, request)
         response = await handler(service, request, **arguments)
     except ClientDisconnect:
-        response = Response(status_code=499)  # which nobody reads
+        response = Response(status_code=499)  # nobody reads it
     except Exception as error:
         known = service.explain(error, number, request.url.path[:200])
         body = json.dumps({"error": str(known)}).encode()
@@ -72,7 +72,7 @@ async def _respond(service, request):
 
 
 def _find(service, request):
-    """What a request asks for: its name, handler and arguments."""
+    """Returns name, handler and arguments for a request."""
     _check_framing(request)
     path = request.url.path
     if plain := _PLAIN.get(path):
@@ -91,12 +91,12 @@ def _find(service, request):
 
 
 def _is_surplus(request):
-    """Whether it came by a connection beyond the limit."""
+    """Returns whether it came by a connection beyond the limit."""
     return request.scope.get("state", {}).get("surplus", False)
 
 
 def _check_framing(request):
-    """Refuses a body whose end two readers could see in different places."""
+    """Refuses a body whose end is ambiguous (request smuggling)."""
     if request.scope["http_version"] not in ("1.0", "1.1"):
         raise Malformed("only HTTP/1.0 and HTTP/1.1 are supported")
     if "transfer-encoding" in request.headers and (
@@ -200,7 +200,7 @@ async def _body(service, request):
 
 
 async def _read(request, limit):
-    """The body, read no further than it may be long."""
+    """Reads the body, but not beyond the limit."""
     length = int(request.headers.get("content-length", 0))
     too_large = TooLarge(f"the body has more bytes than the limit of {limit}")
     if length > 2 * limit:
@@ -210,8 +210,8 @@ async def _read(request, limit):
         size += len(part)
         if max(size, length) <= limit:
             parts.append(part)
-        # As much again is read and dropped, so that a client that writes all
-        # before it reads gets to see the answer.
+        # Read and drop as much again, so that a client that writes everything
+        # before reading can see the response.
         elif size > 2 * limit:
             break
     if max(size, length) > limit:

@@ -1,4 +1,4 @@
-"""Predictions in JSON, as TensorFlow Serving's REST form has them."""
+"""Predictions in JSON, in TensorFlow Serving's format."""
 
 import base64
 import binascii
@@ -12,14 +12,14 @@ from byol_tf.serving.errors import BadRequest
 from byol_tf.serving.model import Signature, Spec
 
 ROWS, COLUMNS = "instances", "inputs"
-_BINARY = "_bytes"  # ends the names of outputs that are not text
+_BINARY = "_bytes"  # suffix of names of binary outputs
 
 
 def parse(body: bytes) -> dict:
-    """The object of a request's body.
+    """Parses the JSON object of a request's body.
 
     Raises:
-        BadRequest: it is none, or has not just one kind of inputs.
+        BadRequest: if it is no object, or has not exactly one kind of inputs.
     """
     try:
         request = json.loads(body)
@@ -35,10 +35,10 @@ def parse(body: bytes) -> dict:
 
 
 def inputs_of(request: Mapping, signature: Signature) -> dict[str, np.ndarray]:
-    """The inputs of a parsed request, as arrays of the signature's types.
+    """Returns the inputs of a parsed request, as arrays of the right types.
 
     Raises:
-        BadRequest: they are not what it takes.
+        BadRequest: if they do not fit the signature.
     """
     if ROWS in request:
         values = _columns(request[ROWS], signature)
@@ -54,15 +54,15 @@ def inputs_of(request: Mapping, signature: Signature) -> dict[str, np.ndarray]:
 
 
 def answer(outputs: Mapping[str, np.ndarray], by_row: bool, nan: str) -> bytes:
-    """The body of the answer.
+    """Returns the body of the response.
 
     Args:
-        outputs: of the model.
-        by_row: as the request was.
-        nan: "null" or "NaN", what is written for those and for infinity.
+        outputs: outputs of the model.
+        by_row: whether the request was by row.
+        nan: "null" or "NaN", written for NaN and infinity.
 
     Raises:
-        BadRequest: by row, but the outputs have not one for each.
+        BadRequest: by row, if there is not one output per row.
     """
     names = sorted(outputs)
     values = {name: _values(name, outputs[name], nan) for name in names}
@@ -82,7 +82,7 @@ def answer(outputs: Mapping[str, np.ndarray], by_row: bool, nan: str) -> bytes:
 
 
 def _columns(rows, signature):
-    """Values by name of instances."""
+    """Returns values by name from instances."""
     if not isinstance(rows, list) or not rows:
         raise BadRequest(f"`{ROWS}` must be a list of at least one instance")
     if not _by_name(rows[0], signature):
@@ -129,7 +129,7 @@ def _array(name, value, spec: Spec):
 
 
 def _holds(array, dtype):
-    """Whether all values are of a type."""
+    """Returns whether all values are of a type."""
     if dtype.is_floating:
         return array.dtype.kind in "iuf"
     if dtype.is_bool:
@@ -139,7 +139,7 @@ def _holds(array, dtype):
 
 
 def _strings(value):
-    """Objects of bytes of nested lists of strings, or of {"b64": string}."""
+    """Returns bytes objects from nested lists of strings or {"b64": string}."""
     if not isinstance(value, list):
         return np.array(_bytes(value), object)
     if not any(isinstance(entry, list) for entry in value):
@@ -161,7 +161,7 @@ def _bytes(value):
 
 
 def _values(name, array, nan):
-    """Nested lists of JSON's types."""
+    """Returns nested lists of JSON values."""
     array = np.asarray(array)
     if array.dtype == object:
         encode = _base64 if name.endswith(_BINARY) else _text

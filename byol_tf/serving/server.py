@@ -1,4 +1,4 @@
-"""Runs the server until it is told to stop."""
+"""Runs the server until it is stopped."""
 
 import asyncio
 import base64
@@ -28,22 +28,23 @@ def serve(
     port: int,
     grpc_port: int | None,
 ) -> None:
-    """Serves a model until SIGTERM or Ctrl-C, and finishes what it began.
+    """Serves a model until SIGTERM or Ctrl-C, and finishes its requests.
 
-    Once it listens, it prints where, and how to ask. If requests could not be
-    finished in the time of grace it ends the process with status 1.
+    When it listens, it prints where, and how to send a request. If requests
+    could not be finished in the time of grace, it ends the process with status
+    1.
 
     Args:
-        directory: of the versions, see `Versions`.
-        name: of the model.
+        directory: folder of the versions, see `Versions`.
+        name: name of the model.
         settings: see `configs/serve.py`.
-        host: to listen on, name or number.
-        port: for REST; 0 is any free one.
-        grpc_port: for gRPC; 0 is any free one, None is none.
+        host: address to listen on, name or number.
+        port: port for REST; 0: any free one.
+        grpc_port: port for gRPC; 0: any free one; None: no gRPC.
 
     Raises:
-        ValueError: no version can be served.
-        OSError: it cannot listen.
+        ValueError: if no version can be served.
+        OSError: if it cannot listen.
     """
     place = host, port, grpc_port
     _run(_serve(directory, name, settings, *place))
@@ -57,11 +58,11 @@ def serve_routes(
     Args:
         routes: the functions, by method and path.
         settings: see `configs/serve.py`.
-        host: to listen on, name or number.
-        port: 0 is any free one.
+        host: address to listen on, name or number.
+        port: port; 0: any free one.
 
     Raises:
-        OSError: it cannot listen.
+        OSError: if it cannot listen.
     """
     _run(_serve_routes(routes, settings, host, port))
 
@@ -70,13 +71,13 @@ def _run(serving):
     finished = asyncio.run(serving)
     print("stopped" if finished else "stopped too early", flush=True)
     if not finished:
-        # Python would wait for the threads, however long they compute.
+        # Python would wait for the threads, even if they never end.
         os._exit(1)
 
 
 async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
-    """Whether all that was begun was finished."""
-    # Before the model is loaded, which takes longer than to find a port taken.
+    """Serves; returns whether all requests were finished."""
+    # Before loading the model, to report a used port early.
     listener = _listen(host, port)
     versions = Versions(
         directory, settings.versions_kept, load_s=settings.load_s
@@ -97,7 +98,7 @@ async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
         await server.start()
     watch = asyncio.ensure_future(versions.watch(settings.poll_s))
     _warn(host)
-    # Before the listing: who has read it may ask the server to stop.
+    # Before the listing, since readers of it may stop the server.
     signals = _signals()
     print(_listing(service, directory, rest, at), flush=True)
     await _until_stopped(service, servers, settings, *signals)
@@ -106,7 +107,7 @@ async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
 
 
 async def _serve_routes(routes, settings, host, port) -> bool:
-    """Whether all that was begun was finished."""
+    """Serves; returns whether all requests were finished."""
     listener = _listen(host, port)
     service = Service("", NoVersions(), settings, routes)
     most = most_connections(settings.limits.connections)
@@ -133,7 +134,7 @@ async def _load(versions, directory):
 
 
 def _signals():
-    """Events of the first signal that asks to stop, and of the second."""
+    """Returns events of the first and of the second stop signal."""
     asked, forced = asyncio.Event(), asyncio.Event()
 
     def stop():
@@ -146,7 +147,7 @@ def _signals():
 
 
 async def _until_stopped(service, servers, settings, asked, forced):
-    """Returns when all servers ended after the first signal."""
+    """Waits for the first signal, and until all servers ended."""
     await asked.wait()
     service.draining = True
     logging.info("stopping; requests in progress are finished")
@@ -166,8 +167,7 @@ async def _until_stopped(service, servers, settings, asked, forced):
 
 def _listen(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP: asyncio sends small packets of no other socket at once,
-    # and an answer is two of them.
+    # Explicitly TCP, else asyncio delays small packets, and a response has two.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -197,7 +197,7 @@ def _bracketed(host):
 
 
 def _listing(service, directory, rest, grpc):
-    """Lines on the model, where it is served, and a command that asks it."""
+    """Describes the model, its addresses, and a command to try it."""
     version = service.versions.newest
     url = f"http://{rest}/v1/models/{service.name}"
     lines = [

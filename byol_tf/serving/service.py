@@ -1,4 +1,4 @@
-"""What the server does, whichever way it is asked."""
+"""The service behind REST and gRPC."""
 
 import asyncio
 import contextlib
@@ -23,31 +23,31 @@ REST, GRPC = "rest", "grpc"
 
 
 class Answer(NamedTuple):
-    """Of a prediction: who gave it, and the outputs by name."""
+    """A prediction: which version and signature made it, and its outputs."""
 
     version: int
     signature: str
     outputs: dict[str, np.ndarray]
 
 
-# By method and path: from the body of a request to an answer and its media
-# type. It is called in a thread; its ValueErrors are answered with 400.
+# By method and path: from the body of a request to a response and its media
+# type. Called in a thread; a ValueError gives status 400.
 Routes = Mapping[tuple[str, str], Callable[[bytes], tuple[str, str]]]
 
 
 class NoVersions(NamedTuple):
-    """In place of a model's versions, where routes are all that is served."""
+    """Replaces a model's versions if only routes are served."""
 
     newest: None = None
     states: Mapping = MappingProxyType({})
 
 
 class Service:
-    """A model that is asked by name, within limits, and counted.
+    """A model behind a name, with limits and metrics.
 
     Attributes:
-        draining: whether it is about to end.
-        routes: what is answered besides the model.
+        draining: whether it is about to stop.
+        routes: functions served besides the model.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Service:
 
     @contextlib.contextmanager
     def admitted(self, api: str) -> Iterator[None]:
-        """Holds a place for a prediction, which its block answers in time.
+        """Reserves a place for a prediction within the block.
 
         Raises:
-            Overloaded: there is none.
+            Overloaded: if there is none.
         """
         most = self.settings.limits.requests
         if self._in_progress >= most:
@@ -95,10 +95,10 @@ class Service:
             self.metrics.seconds.labels(api).observe(seconds)
 
     async def in_time(self, awaitable):
-        """Its result.
+        """Awaits a result within the time limit of a request.
 
         Raises:
-            TimedOut: it takes longer than a request may.
+            TimedOut: if it takes longer.
         """
         try:
             return await asyncio.wait_for(awaitable, self.settings.timeout_s)
@@ -108,7 +108,7 @@ class Service:
             ) from error
 
     def check_name(self, name: str) -> None:
-        """Raises a NotFound unless it is the model's."""
+        """Raises a NotFound unless this is the model's name."""
         if name != self.name:
             raise NotFound(
                 f"model `{name}` is not served here; served: {self.name}"
@@ -121,16 +121,16 @@ class Service:
         signature: str,
         inputs_of: Callable[[Signature], dict[str, np.ndarray]],
     ) -> Answer:
-        """The model's outputs.
+        """Computes the model's outputs.
 
         Args:
-            name: of the model.
-            version: its number; None is the newest.
-            signature: its name; "" is the default.
+            name: name of the model.
+            version: its number; None: the newest.
+            signature: its name; "": the default.
             inputs_of: makes the inputs for a signature.
 
         Raises:
-            ServingError: why there are none.
+            ServingError: if it cannot be computed.
         """
         self.check_name(name)
         with self.versions.lease(version) as asked:
@@ -151,12 +151,12 @@ class Service:
     def explain(
         self, error: Exception, number: str, request: str
     ) -> ServingError:
-        """The error to answer with; an unexpected one goes to the log.
+        """Returns the error to respond with; logs unexpected ones.
 
         Args:
-            error: what was raised.
+            error: the raised error.
             number: id of the request.
-            request: what it was.
+            request: description of the request.
         """
         if isinstance(error, ServingError):
             return error
@@ -166,10 +166,10 @@ class Service:
         )
 
     def close(self) -> bool:
-        """Computes no further request.
+        """Stops computing further requests.
 
         Returns:
-            Whether none is being computed still.
+            Whether none is still being computed.
         """
         self._batcher.close()
         return self._batcher.computing == 0
@@ -190,10 +190,10 @@ class Service:
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """The client's own `x-request-id` if it is short and plain, or a new one.
+    """Returns the client's `x-request-id` if short and plain, or a new one.
 
     Args:
-        headers: of the request, by names in lower case.
+        headers: headers of the request, by lower-case name.
     """
     given = headers.get("x-request-id", "")
     plain = given.isascii() and given.isprintable() and 0 < len(given) <= 64

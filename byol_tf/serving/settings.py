@@ -1,4 +1,4 @@
-"""Settings of the server; `configs/serve.py` says what each field means."""
+"""Settings of the server; `configs/serve.py` explains the fields."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ NANS = ("null", "NaN")
 
 @dataclasses.dataclass(frozen=True)
 class Batching:
-    """How requests are joined."""
+    """How requests are batched."""
 
     enabled: bool
     max_batch: int
@@ -22,7 +22,7 @@ class Batching:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What is refused or ended; fields in `_s` are seconds."""
+    """Limits of requests and connections; fields in `_s` are seconds."""
 
     connections: int
     header_s: float
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything else; fields in `_s` are seconds."""
+    """All other settings; fields in `_s` are seconds."""
 
     workers: int
     timeout_s: float

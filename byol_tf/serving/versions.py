@@ -1,4 +1,4 @@
-"""Which versions of a model are served, as its folder changes."""
+"""Loads and unloads versions of a model as its folder changes."""
 
 import asyncio
 import concurrent.futures
@@ -23,20 +23,20 @@ UNLOADING, END = "UNLOADING", "END"
 
 @dataclasses.dataclass
 class State:
-    """Of a version; `error` says why it could not be loaded."""
+    """The state of a version; `error` says why it could not be loaded."""
 
     name: str
     error: str = ""
 
 
 class Versions:
-    """The newest versions in a folder; the others are unloaded.
+    """The newest versions in a folder; others are unloaded.
 
     Args:
         directory: `directory/<number>/saved_model.pb`, or one version.
-        kept: newest ones that are served.
-        load: makes a version of its number and folder.
-        load_s: seconds until a version has failed that is not loaded yet.
+        kept: number of newest versions to serve.
+        load: makes a version from its number and folder.
+        load_s: seconds after which loading counts as failed.
     """
 
     def __init__(
@@ -51,23 +51,23 @@ class Versions:
         self._load = load or _load
         self._available = {}
         self._load_s = load_s
-        self._begun = {}  # what is done in threads, by what it is
-        self._broken = {}  # what the files were like, by number
-        self._garbage = False  # is there a version to be freed
+        self._begun = {}  # work in threads, by key
+        self._broken = {}  # state of the files of broken versions, by number
+        self._garbage = False  # whether there is a version to free
         self.states = {}
 
     @property
     def newest(self) -> Version | None:
-        """The one that is asked where no number is given."""
+        """The version for requests without a number."""
         if not self._available:
             return None
         return self._available[max(self._available)]
 
     def find(self, number: int | None = None) -> Version:
-        """The newest version, or the one of a number.
+        """Returns the newest version, or the one with a number.
 
         Raises:
-            NotFound: it is not served.
+            NotFound: if it is not served.
         """
         version = self.newest
         if number is not None:
@@ -81,7 +81,7 @@ class Versions:
 
     @contextlib.contextmanager
     def lease(self, number: int | None = None) -> Iterator[Version]:
-        """The version, which is not unloaded meanwhile; see `find`."""
+        """Yields a version that is not unloaded meanwhile; see `find`."""
         version = self.find(number)
         version.uses += 1
         try:
@@ -91,14 +91,14 @@ class Versions:
             self._unload_unused(version)
 
     async def update(self) -> None:
-        """Loads what is new, then unloads what is not to be served.
+        """Loads new versions, then unloads those not to be served.
 
-        A version that cannot be loaded is passed over until its files change,
-        one that takes too long until it is loaded after all. The last one is
+        A version that cannot be loaded is skipped until its files change; one
+        that takes too long, until it is loaded after all. The last version is
         kept even if its folder is gone.
 
         Raises:
-            OSError: the folder cannot be read, or not in time.
+            OSError: if the folder cannot be read, or not in time.
         """
         if self._garbage:
             self._garbage = False
@@ -126,7 +126,7 @@ class Versions:
             await asyncio.sleep(seconds)
             try:
                 await self.update()
-            except OSError as error:  # the folder is out of reach for now
+            except OSError as error:  # the folder is not reachable now
                 logging.warning("%s", error)
 
     async def _try(self, number, folder):
@@ -141,7 +141,7 @@ class Versions:
             version = await self._in_time(
                 ("load", number), self._load, number, folder
             )
-        except Exception as error:  # damaged models raise nearly anything
+        except Exception as error:  # damaged models can raise anything
             reason = first_line(error)
             if not isinstance(error, _Unfinished):
                 self._broken[number] = files
@@ -156,7 +156,7 @@ class Versions:
         return True
 
     async def _in_time(self, key, function, *args):
-        """The result of work that may hang, which is begun only once."""
+        """Awaits work that may hang, which is begun only once."""
         seconds = 0
         if key not in self._begun:
             seconds = self._load_s
@@ -178,9 +178,9 @@ class Versions:
 
 
 def find_versions(directory: pathlib.Path) -> dict[int, pathlib.Path]:
-    """Folders of versions by number.
+    """Returns folders of versions by number.
 
-    A folder that is a version itself has the number of its name, or 1.
+    A folder that is a version itself gets the number of its name, or 1.
     """
     directory = pathlib.Path(directory)
     if (directory / FILE).is_file():
@@ -194,18 +194,18 @@ def find_versions(directory: pathlib.Path) -> dict[int, pathlib.Path]:
 
 
 def _is_number(name):
-    """Whether it is one that the messages can hold."""
+    """Returns whether messages can hold the number."""
     return name.isascii() and name.isdigit() and int(name) < 2**63
 
 
 class _Unfinished(OSError):
-    """What was begun goes on."""
+    """Raised if work takes too long; it continues."""
 
 
 def _in_thread(function, *args):
-    """A future of what a thread computes that may never end.
+    """Returns a future of work in a thread that may never end.
 
-    The pools of threads of asyncio and Python are waited for at the end.
+    At exit, Python and asyncio would wait for their own pools of threads.
     """
     result = concurrent.futures.Future()
 
@@ -220,7 +220,7 @@ def _in_thread(function, *args):
 
 
 def _load(number, folder):
-    # Read here first: TensorFlow lets nothing else run while a file system
+    # Read here first, since TensorFlow blocks everything while a file system
     # does not answer.
     for path, _ in _walk(folder):
         with open(path, "rb", buffering=0) as file:
@@ -232,15 +232,15 @@ def _load(number, folder):
 
 
 def _files(folder):
-    """What changes if the files do."""
+    """Returns what changes if the files do."""
     return [(s.st_size, s.st_mtime_ns) for _, s in _walk(folder)]
 
 
 def _walk(folder):
-    """Files of a folder with their status, sorted.
+    """Returns files of a folder with their status, sorted.
 
     Raises:
-        OSError: for one whose reading need not end, such as a pipe.
+        OSError: for a file whose reading may not end, such as a pipe.
     """
     for path in sorted(folder.rglob("*")):
         status = path.stat()
