@@ -1,6 +1,6 @@
 """byol_tf: BYOL for TensorFlow and Keras 3.
 
-Everything that a program needs stands here, see `api`; modules below may move.
+This module has every public name, see `api`; modules below may move.
 """
 
 import importlib
@@ -11,22 +11,22 @@ __version__ = "0.2.0"
 
 
 def _is_command() -> bool:
-    """Whether this is `byol_tf ...` or `python -m byol_tf ...`."""
+    """Returns whether this is `byol_tf ...` or `python -m byol_tf ...`."""
     started = sys.orig_argv[1:]
     asked = "-m" in started and "byol_tf" in started[started.index("-m") :][1:2]
     return asked or pathlib.Path(sys.argv[0]).stem == "byol_tf"
 
 
 def __getattr__(name: str) -> object:
-    """Gives public names to what a command imports, a task of one's own say."""
+    """Returns public names for code that a command imports, such as a task."""
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module("byol_tf.api"), name)
 
 
 # Importing `api` registers every class, so that `import byol_tf` is enough to
-# load a model or layer in Keras's safe mode. The command checks its flags
-# first, and imports TensorFlow if they are right.
+# load a model or layer in Keras' safe mode. The command checks its flags first,
+# and only then imports TensorFlow.
 if not _is_command():
     from byol_tf.api import *  # noqa: F403
     from byol_tf.api import __all__  # noqa: F401

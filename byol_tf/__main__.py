@@ -16,7 +16,7 @@ from byol_tf.jobs.recipes import configs
 def main() -> None:
     """Runs the command that the arguments name."""
     with configs():
-        importlib.import_module("configs.early")  # heeds signals
+        importlib.import_module("configs.early")  # handles signals
         importlib.import_module("configs.commands").run()
 
 

@@ -1,4 +1,4 @@
-"""Checks of settings and of optional libraries, with errors that say what."""
+"""Checks settings and optional libraries, with helpful errors."""
 
 import contextlib
 import importlib
@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 
-MOST = 2**31 - 1  # of any number in a configuration
+MOST = 2**31 - 1  # bound of numbers in a configuration
 
 
 @contextlib.contextmanager
 def in_section(name: str = "") -> Iterator[None]:
-    """Calls the argument that a ValueError begins with as its field is called.
+    """Replaces the argument's name in a ValueError by the field's name.
 
-    "`base_lr` must be ..." of a constructor becomes "optimizer.base_lr must
-    be ...". Also a decorator.
+    "`base_lr` must be ..." of a constructor becomes "optimizer.base_lr must be
+    ...". Can be used as a decorator.
 
     Args:
-        name: of the section; "" for a field without.
+        name: name of the section; "" for a field without.
     """
     prefix = f"{name}." if name else ""
     try:
@@ -32,7 +32,7 @@ def in_section(name: str = "") -> Iterator[None]:
 def check_number(
     name: str, value: float, low: float, high: float = float("inf")
 ) -> float:
-    """The value, if it is a number in [low, high]; else a ValueError."""
+    """Returns the value if it is a number in [low, high]; else ValueError."""
     if not isinstance(value, numbers.Real) or not low <= value <= high:
         bounded = high < float("inf")
         wanted = (
@@ -45,7 +45,7 @@ def check_number(
 
 
 def check_integer(name: str, value: int, low: int) -> int:
-    """The value, if it is an integer of at least `low`; else a ValueError."""
+    """Returns the value if it is an integer >= `low`; else ValueError."""
     if not isinstance(value, numbers.Integral) or value < low:
         raise ValueError(
             f"`{name}` must be an integer of at least {low}. "
@@ -55,7 +55,7 @@ def check_integer(name: str, value: int, low: int) -> int:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """The value, if it is one of `choices`; else a ValueError."""
+    """Returns the value if it is one of `choices`; else ValueError."""
     if value not in choices:
         raise ValueError(
             f"`{name}` must be one of {', '.join(map(str, choices))}. "
@@ -67,7 +67,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
 def check_positive(
     name: str, value: float, high: float = float("inf")
 ) -> float:
-    """The value, if it is a number above 0, at most `high`."""
+    """Returns the value if it is a number in (0, high]; else ValueError."""
     if not isinstance(value, numbers.Real) or not 0 < value <= high:
         most = f" and at most {high:g}" if high < float("inf") else ""
         raise ValueError(
@@ -80,10 +80,10 @@ def check_positive(
 def check_fields(
     fields: Mapping[str, object], most: Mapping[str, float]
 ) -> None:
-    """Raises a ValueError for a number that nothing could use.
+    """Raises a ValueError for a number that is never valid.
 
-    That is one that is not finite or beyond the bound of its field, anything
-    else in a list, and a field that is unset.
+    That is a number that is not finite or beyond its field's bound, anything
+    else in a list, and an unset field.
 
     Args:
         fields: values by name.
@@ -110,7 +110,7 @@ def check_fields(
 def check_range(
     name: str, value: tuple, above: float, high: float = float("inf")
 ) -> tuple[float, float]:
-    """The pair, if above < low <= high; else a ValueError."""
+    """Returns the pair if above < low <= high; else ValueError."""
     try:
         first, second = map(float, value)
     except (TypeError, ValueError):
@@ -124,7 +124,7 @@ def check_range(
 
 
 def check_list(name: str, values: Sequence[float], low: float) -> None:
-    """Raises a ValueError unless it lists different numbers from `low` on."""
+    """Raises a ValueError unless it lists distinct numbers >= `low`."""
     if not isinstance(values, tuple | list) or not values:
         raise ValueError(
             f"`{name}` must be a list of numbers. Received: {values!r}"
@@ -143,17 +143,17 @@ def check_different(name: str, values: Sequence) -> None:
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Imports a library of an optional part, where that part is used.
+    """Imports an optional library when it is needed.
 
     Args:
-        module: what is imported, such as "onnxruntime".
-        extra: of this package, which installs it, such as "onnx".
+        module: name of the module, such as "onnxruntime".
+        extra: extra of this package that installs it, such as "onnx".
 
     Returns:
         The module.
 
     Raises:
-        ValueError: in one line, if it is not installed or cannot be loaded.
+        ValueError: if it is not installed or cannot be loaded. One line.
     """
     try:
         return importlib.import_module(module)

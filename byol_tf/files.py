@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, so that they survive a loss of power."""
+"""Writes files atomically, so that they survive a loss of power."""
 
 import contextlib
 import csv
@@ -20,18 +20,18 @@ Path = str | os.PathLike
 # Names of temporary files and folders, with the process that made them.
 _KINDS = "csv|html|jsonl?|keras|md|np[yz]|parquet|png|py|yaml"
 _TEMPORARY = re.compile(rf"\.[\w-]+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)")
-_PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # in paths
+_PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # signs of plain paths
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary path that becomes `path` if the block succeeds.
+    """Yields a temporary path that becomes `path` if the block succeeds.
 
-    The temporary file lies beside the final one, with the same suffix, and is
-    removed if the block raises. It is on the disk before it is renamed.
+    The temporary file is beside the final one, with the same suffix, and is
+    removed if the block raises. It is flushed to disk before it is renamed.
 
     Raises:
-        OSError: that names the file.
+        OSError: if it cannot be written; names the file.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +48,11 @@ def whole_file(path: Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def naming(path: Path, *others: type[Exception]) -> Iterator[None]:
-    """Names `path` in an OSError of its block that names no file.
+    """Adds `path` to an OSError of its block that names no file.
 
     Args:
-        path: what the block writes.
-        *others: exceptions that become an OSError, such as TensorFlow's.
+        path: file that the block writes.
+        *others: exceptions to turn into an OSError, such as TensorFlow's.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def naming(path: Path, *others: type[Exception]) -> Iterator[None]:
 
 
 def flush(path: Path) -> None:
-    """Waits until a file, or the list of a folder's files, is on the disk."""
+    """Flushes a file, or a folder's list of files, to disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -82,9 +82,9 @@ def flush(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what processes that are gone left half written in a folder.
+    """Removes unfinished files of dead processes in a folder.
 
-    To be called by the process that owns the folder.
+    Call it from the process that owns the folder.
     """
     for entry in os.scandir(folder):
         found = _TEMPORARY.fullmatch(entry.name)
@@ -97,23 +97,23 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Whether this machine has a process of that number."""
+    """Returns whether this machine has a process of that number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # of another user
+        pass  # a process of another user
     return True
 
 
 @contextlib.contextmanager
 def plain_path(folder: Path) -> Iterator[str]:
-    """Gives a path of a folder that TensorFlow takes as it is.
+    """Yields a path of a folder that TensorFlow can use.
 
-    It reads brackets, stars and question marks as patterns, and takes no names
-    that are not UTF-8. Such a folder gets a link in the temporary folder while
-    the block runs.
+    TensorFlow reads brackets, stars and question marks as patterns, and takes
+    no names that are not UTF-8. Such a folder gets a link in the temporary
+    folder while the block runs.
     """
     folder = os.path.abspath(folder)
     if _PLAIN.fullmatch(folder):
@@ -126,13 +126,13 @@ def plain_path(folder: Path) -> Iterator[str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 text file, whole or not at all."""
+    """Writes a UTF-8 text file atomically."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
-    """Writes a CSV file of `csv_cell`s, UTF-8, whole or not at all."""
+    """Writes a CSV file of `csv_cell`s in UTF-8, atomically."""
     with (
         whole_file(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
@@ -142,13 +142,13 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path from a file is relative, and stays below where it is."""
+    """Returns whether a path from a file is relative and stays inside."""
     parts = path.replace("\\", "/").split("/")
     return bool(parts[0]) and ":" not in parts[0][1:2] and ".." not in parts
 
 
 def to_json(value, indent: int | None = None) -> str:
-    """JSON that every reader takes: NaN and infinity become null."""
+    """Returns valid JSON: NaN and infinity become null."""
     return json.dumps(_finite(value), indent=indent, allow_nan=False)
 
 
@@ -164,9 +164,9 @@ def _finite(value):
 
 @contextlib.contextmanager
 def loading(path: Path) -> Iterator[None]:
-    """Turns any exception of its block into a ValueError of one line.
+    """Turns any exception of its block into a one-line ValueError.
 
-    Damaged model archives raise nearly anything.
+    Damaged model archives can raise anything.
     """
     try:
         yield
@@ -176,7 +176,7 @@ def loading(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, value) -> None:
-    """Writes indented JSON, whole or not at all."""
+    """Writes indented JSON atomically."""
     write_text(path, to_json(value, indent=2) + "\n")
 
 
@@ -186,7 +186,7 @@ def read_json(path: Path):
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex digits."""
+    """Returns the SHA-256 of a file's content, in hex digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -195,6 +195,6 @@ def sha256(path: Path) -> str:
 
 
 def save_model(model, path: Path) -> None:
-    """Saves a Keras model as `.keras`, whole or not at all."""
+    """Saves a Keras model as `.keras`, atomically."""
     with whole_file(path) as temporary:
         model.save(temporary)

@@ -1,4 +1,4 @@
-"""Text of one line: of errors, names, cells of tables, and long work."""
+"""One-line texts: errors, names, table cells, progress."""
 
 import time
 import unicodedata
@@ -6,25 +6,25 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-SHOWN = 3  # paths or names that a message shows
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for one
+SHOWN = 3  # paths or names shown in a message
+FORMULA = ("=", "+", "-", "@")  # signs that start a formula
 
 
 def first_line(error: object) -> str:
-    """The first line of what an error says; its type if it says nothing."""
+    """Returns the first line of an error; its type if it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def as_text(path: str) -> str:
-    """A path with the bytes spelt out that are not UTF-8."""
+    """Returns a path with bytes that are not UTF-8 escaped."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 def progress_bar(
     title: str, iterable: Iterable | None = None, **options
 ) -> tqdm:
-    """A bar on the terminal; without `iterable`, `update` moves it."""
+    """Makes a bar on the terminal; without `iterable`, `update` moves it."""
     return tqdm(
         iterable,
         desc=title,
@@ -36,7 +36,7 @@ def progress_bar(
 
 
 def restart(bar: tqdm, done: int) -> None:
-    """Moves a bar by `done`, and counts rate and time left from here on."""
+    """Moves a bar by `done`, and restarts its rate and time left."""
     bar.n += done
     bar.initial = bar.last_print_n = bar.n
     bar.start_t = bar.last_print_t = time.time()
@@ -44,9 +44,9 @@ def restart(bar: tqdm, done: int) -> None:
 
 
 def printable(text: object) -> str:
-    """A name for terminals, logs and tables: what is not a sign is spelt out.
+    """Escapes a name for terminals, logs and tables.
 
-    Line breaks, escape sequences, marks that turn the direction of writing,
+    Line breaks, escape sequences, marks that change the direction of writing,
     and bytes that are not UTF-8 become `\\n`, `\\x1b`, `\\u202e`, `\\udcff`.
     """
     text = str(text)
@@ -60,15 +60,15 @@ def _shown(sign):
 
 
 def nfc(text: str) -> str:
-    """The form in which names are compared: composed (Unicode NFC)."""
+    """Returns the form in which names are compared (Unicode NFC)."""
     return unicodedata.normalize("NFC", text)
 
 
 def csv_cell(value: object) -> object:
-    """A value for a CSV file: printable, and no spreadsheet's formula.
+    """Returns a value for a CSV file: printable, and not a formula.
 
-    A text that begins like a formula gets an apostrophe in front. Numbers
-    stay numbers.
+    A text that begins like a formula gets an apostrophe in front. Numbers stay
+    numbers.
     """
     if not isinstance(value, str):
         return value
@@ -86,6 +86,6 @@ def _is_number(text):
 
 
 def some(names: Sequence, most: int = SHOWN) -> str:
-    """The first of some paths or names, for a message."""
+    """Formats the first of some paths or names, for a message."""
     shown = ", ".join(printable(repr(name)) for name in names[:most])
     return shown + (", ..." if len(names) > most else "")

@@ -1,4 +1,4 @@
-"""One writer for a folder."""
+"""Locks a folder for one writer."""
 
 import contextlib
 import json
@@ -14,30 +14,30 @@ from byol_tf.files import flush, remove_leftovers
 
 try:
     import fcntl
-except ImportError:  # on Windows, where folders have no lock
+except ImportError:  # on Windows, folders have no lock
     fcntl = None
 
 FILE = ".lock"
 
 
 class FolderInUseError(OSError):
-    """Another process writes into the folder."""
+    """Raised if another process writes into the folder."""
 
 
 @contextlib.contextmanager
 def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
-    """Owns a folder while the block runs, and makes it if there is none.
+    """Owns a folder while the block runs; makes it if missing.
 
-    What processes that are gone left half written in it is removed first. The
-    system gives the lock back when the process ends, in whatever way; a line
-    says that one was taken over. Of several workers only the chief may ask.
+    First removes unfinished files of dead processes. The system releases the
+    lock when the process ends in any way; a line says if it was taken over. Of
+    several workers, only the chief may call it.
 
     Yields:
         File descriptor of the lock. A child that inherits it keeps the folder
         if it outlives a killed parent.
 
     Raises:
-        FolderInUseError: another process owns it; says which one.
+        FolderInUseError: if another process owns it; names the process.
     """
     path = pathlib.Path(folder) / FILE
     is_new = not path.parent.exists()
@@ -56,7 +56,7 @@ def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
 
 
 def _locked(path):
-    """A file descriptor of the lock's file, with the lock."""
+    """Returns a locked file descriptor of the lock's file."""
     while True:
         number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -79,7 +79,7 @@ def _locked(path):
 
 
 def _is_gone(number):
-    """Whether who signed has died here, and a child of it holds the lock."""
+    """Returns whether the owner died here while its child holds the lock."""
     with contextlib.suppress(KeyError, TypeError, ValueError, PermissionError):
         owner = json.loads(os.pread(number, 1000, 0))
         if owner["host"] == platform.node():
@@ -98,7 +98,7 @@ def _is_there(number, path):
 
 
 def _sign(number, path):
-    """Writes who has the lock; says so if the last owner did not end well."""
+    """Writes the owner; warns if the last owner did not end well."""
     before = _owner(number)
     if before:
         logging.warning(
@@ -117,7 +117,7 @@ def _sign(number, path):
 
 
 def _owner(number):
-    """Who signed, as text; "" if nobody did."""
+    """Returns the owner as text; "" for none."""
     try:
         owner = json.loads(os.pread(number, 1000, 0))
         return "process {process} on {host} since {since}".format(**owner)

@@ -1,4 +1,4 @@
-"""The machine: what it is, what was installed, what to compile."""
+"""The machine: devices, versions, precision and compilation."""
 
 import importlib.metadata
 import os
@@ -16,11 +16,11 @@ _PROCESSORS = pathlib.Path("/proc/cpuinfo")
 
 
 def dtype_policy(precision: str) -> str:
-    """The Keras dtype policy of a precision.
+    """Returns the Keras dtype policy of a precision.
 
     Args:
-        precision: a policy, or "auto" for what `fastest_policy` says; that
-            looks at the devices, after which workers cannot be joined.
+        precision: a policy, or "auto" for `fastest_policy`, which lists the
+            devices; afterwards, workers cannot be joined.
 
     Raises:
         ValueError: for anything else.
@@ -30,12 +30,12 @@ def dtype_policy(precision: str) -> str:
 
 
 def fastest_policy() -> str:
-    """The Keras dtype policy that this machine trains fastest with.
+    """Returns the Keras dtype policy that this machine trains fastest with.
 
-    That is bfloat16 where there is hardware for its products: TPUs, GPUs
-    since compute capability 8, processors with AMX, and those of AMD with
-    AVX-512. With Intel's AVX-512 alone it was a fifth slower than float32
-    (docs/performance.md), and without it takes many times as long.
+    That is bfloat16 if the hardware supports it: TPUs, GPUs since compute
+    capability 8, processors with AMX, and AMD processors with AVX-512. With
+    Intel's AVX-512 alone it was a fifth slower than float32
+    (docs/performance.md), and without it many times slower.
     """
     if tf.config.list_logical_devices("TPU"):
         return "mixed_bfloat16"
@@ -51,10 +51,10 @@ def fastest_policy() -> str:
 
 
 def should_compile(choice: bool | str) -> bool:
-    """Whether the whole training step is compiled with XLA.
+    """Returns whether to compile the whole training step with XLA.
 
-    "auto" compiles on accelerators. On a CPU it does not: there XLA makes
-    convolutions slower than oneDNN's (the views are compiled all the same).
+    "auto" compiles on accelerators, but not on CPUs, where XLA's convolutions
+    are slower than oneDNN's (the views are compiled anyway).
 
     Args:
         choice: True, False or "auto".
@@ -72,19 +72,19 @@ def should_compile(choice: bool | str) -> bool:
 
 
 def has_accelerator() -> bool:
-    """Whether there is a GPU or a TPU."""
+    """Returns whether there is a GPU or a TPU."""
     return any(map(tf.config.list_logical_devices, ("GPU", "TPU")))
 
 
 def share_cores() -> None:
-    """Gives each of the two views a core, on two cores and no accelerator.
+    """Gives each view one core, on two cores without accelerator.
 
-    TensorFlow runs the operations of both views beside each other and splits
-    each among all cores; on two cores it is a fifth faster not to split them
+    TensorFlow runs ops of both views in parallel and splits each over all
+    cores. On two cores it is a fifth faster not to split them
     (docs/performance.md).
 
     Raises:
-        RuntimeError: TensorFlow has run its first operation already.
+        RuntimeError: if TensorFlow has already run an op.
     """
     accelerators = map(tf.config.list_physical_devices, ("GPU", "TPU"))
     if cores() != 2 or any(accelerators):
@@ -94,14 +94,14 @@ def share_cores() -> None:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def describe_machine() -> dict:
-    """Devices, processor, cores and package versions of this process."""
+    """Returns devices, processor, cores and package versions."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -119,9 +119,9 @@ def describe_machine() -> dict:
 
 
 def make_deterministic() -> None:
-    """Lets TensorFlow run only operations that repeat bit for bit.
+    """Makes TensorFlow use only ops that repeat bit for bit.
 
-    Those that cannot raise an error, and on a GPU some are slower. It holds
-    for the whole process and cannot be taken back.
+    Other ops raise an error, and on a GPU some are slower. This holds for the
+    whole process and cannot be undone.
     """
     tf.config.experimental.enable_op_determinism()

@@ -1,4 +1,4 @@
-"""Random seeds as a pure function of (seed, step, replica), and draws."""
+"""Random seeds as a pure function of (seed, step, replica), and numbers."""
 
 import tensorflow as tf
 
@@ -6,15 +6,15 @@ import tensorflow as tf
 def step_seed(
     seed: int, step: tf.Tensor | int, replica: tf.Tensor | int = 0
 ) -> tf.Tensor:
-    """Seed of the random draws of one step on one replica.
+    """Returns the seed of one step on one replica.
 
-    Nothing else enters, so an interrupted run that continues at `step` draws
-    what the uninterrupted one would have drawn.
+    It depends on nothing else, so an interrupted run that continues at `step`
+    draws the same numbers as an uninterrupted one.
 
     Args:
         seed: the run's seed.
         step: number of batches seen so far.
-        replica: index of the replica, so that replicas draw differently.
+        replica: index of the replica, so that replicas differ.
 
     Returns:
         int32 `[2]`, for TensorFlow's stateless random functions.
@@ -25,14 +25,14 @@ def step_seed(
 
 
 def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
-    """Uniform draws in [0, 1), multiples of 2^-24, compiled or not the same.
+    """Draws uniform numbers in [0, 1), multiples of 2^-24.
 
-    TensorFlow's own stateless floats differ between XLA and the other ways to
-    run an operation; its random bits do not.
+    They are the same with and without XLA, unlike TensorFlow's stateless
+    floats; only its random bits are.
 
     Args:
         seed: int32 `[2]`.
-        shape: of the result, integers or an int32 tensor.
+        shape: shape of the result, integers or an int32 tensor.
 
     Returns:
         float32 tensor of the given shape.

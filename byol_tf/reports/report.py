@@ -11,7 +11,7 @@ import numpy as np
 
 from byol_tf import files
 
-# Columns of metrics.jsonl that tell when, not what.
+# Columns of metrics.jsonl for time, not results.
 _CLOCKS = ("step", "epoch", "seconds")
 _GAP = " " * 3  # between columns
 
@@ -42,7 +42,7 @@ def format_table(rows: Sequence[Sequence], columns: Sequence[str]) -> str:
 
 
 def mean_and_std(values: Sequence[float]) -> dict | None:
-    """`mean`, and sample `std` (None of one value); None without values."""
+    """Returns `mean` and sample `std` (None for one value); None for none."""
     std = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": float(np.mean(values)), "std": std} if len(values) else None
 
@@ -50,7 +50,7 @@ def mean_and_std(values: Sequence[float]) -> dict | None:
 def write_csv(
     path: str | os.PathLike, fields: Sequence[str], rows: Sequence[Mapping]
 ) -> None:
-    """Writes the fields of each row; what a row lacks stays empty."""
+    """Writes the fields of each row; missing ones stay empty."""
     lines = ([row.get(field, "") for field in fields] for row in rows)
     files.write_csv(path, [fields, *lines])
 
@@ -66,21 +66,21 @@ def write_report(
     notes: Sequence[str] = (),
     sounds: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    """Writes one HTML file that needs no other file, network or script.
+    """Writes one self-contained HTML file without scripts.
 
     Args:
-        path: of the file; it is written whole or not at all.
+        path: path of the file, written atomically.
         title: heading.
         table: `(columns, rows)` as for `format_table`, shown at the top.
         pictures: PNG bytes by their headings, in order.
-        metrics: lines of `metrics.jsonl`, shown by the first, last, smallest
-            and largest value of each number.
+        metrics: lines of `metrics.jsonl`; the report shows the first, last,
+            smallest and largest value of each number.
         config_text: the configuration as text.
         notes: paragraphs below the table.
         sounds: captions and WAV files, to be played.
 
     Raises:
-        ValueError: a row has another number of cells than there are columns,
+        ValueError: if a row has another number of cells than there are columns,
             or a picture is not PNG.
     """
     columns, rows = table
@@ -131,7 +131,7 @@ def _text(value):
 
 
 def _ranges(metrics):
-    """Name, first, last, smallest and largest value of each number."""
+    """Returns name, first, last, smallest and largest value of each number."""
     names = dict.fromkeys(key for line in metrics for key in line)
     ranges = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Contact sheets: rows of images with what there is to say of each."""
+"""Contact sheets: rows of images with captions."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from byol_tf.reports.drawing import BLACK, BLUE, GRAY, Target, save_png
 
-SIDE = 160  # pixels that a picture on a sheet need not have more of
+SIDE = 160  # sufficient side in pixels of a picture on a sheet
 
 
 class Shown(NamedTuple):
@@ -17,8 +17,8 @@ class Shown(NamedTuple):
 
     Attributes:
         pixels: uint8 `[height, width, 3]`, or None if it cannot be read.
-        name: below it, shortened to what there is room for.
-        note: below it, in bold.
+        name: caption below, shortened to fit.
+        note: caption below, in bold.
     """
 
     pixels: np.ndarray | None
@@ -33,16 +33,16 @@ def contact_sheet(
     title: str,
     headings: Sequence[str],
 ) -> None:
-    """Draws rows of images; the first of each stands apart.
+    """Draws rows of images; the first of each row is set apart.
 
     Args:
-        rows: of images, the longest of them decides the width.
-        target: path or binary file that receives a PNG.
-        title: of the sheet.
-        headings: above the first image of each row.
+        rows: rows of images; the longest decides the width.
+        target: path or binary file to write a PNG to.
+        title: title of the sheet.
+        headings: heading above the first image of each row.
 
     Raises:
-        ValueError: there are no images.
+        ValueError: if there are no images.
     """
     if not rows or not all(rows):
         raise ValueError("`rows` must hold at least one image each")
@@ -67,7 +67,7 @@ def contact_sheet(
             if x == 0:
                 _mark(axes, headings[y])
     with warnings.catch_warnings():
-        # Of letters in names that the font lacks.
+        # Letters in names that the font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
         save_png(figure, target)
 
@@ -99,5 +99,5 @@ def _mark(axes, heading):
 
 
 def shorten(path: str, length: int) -> str:
-    """The end of a path, with dots for what is left out."""
+    """Returns the end of a path, with dots for the omitted part."""
     return path if len(path) <= length else "…" + path[1 - length :]

@@ -1,4 +1,4 @@
-"""A trained model with all that it takes to use it."""
+"""A trained model with everything needed to use it."""
 
 import dataclasses
 import functools
@@ -28,17 +28,17 @@ from byol_tf.tasks.task import Task
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Encoder:
-    """A trained model with all that it takes to use it.
+    """A trained model with everything needed to use it.
 
     Attributes:
-        model: Keras model from a prepared batch to vectors
-            `[batch, features]`, or to outputs of a task by name.
-        preprocessor: Keras layer from a batch of stored rows to what `model`
-            takes.
-        about: what `preprocessor.json` holds, as JSON values: `modality`,
+        model: Keras model from a prepared batch to vectors `[batch, features]`,
+            or to outputs of a task by name.
+        preprocessor: Keras layer from a batch of stored rows to inputs of
+            `model`.
+        about: contents of `preprocessor.json`, as JSON values: `modality`,
             `spec`, `sizes`, `crops`, `levels`, `precision`, `sha256`, `data`,
             `config` and more.
-        task: None, or what the model's outputs mean.
+        task: None, or the task that defines the model's outputs.
     """
 
     model: keras.Model
@@ -48,22 +48,22 @@ class Encoder:
 
     @functools.cached_property
     def modality(self):
-        """The kind of its inputs."""
+        """The modality of its inputs."""
         return load_modality(self.about["modality"])
 
     @property
     def noun(self) -> str:
-        """What one row is, for texts: "image"."""
+        """Word for one row, such as "image"."""
         return self.modality.name
 
     @property
     def sizes(self) -> Mapping:
-        """Numbers that rows and batches follow from, by name."""
+        """Parameters of rows and batches, by name."""
         return self.about["sizes"]
 
     @property
     def spec(self) -> dict[str, tf.TensorSpec]:
-        """Of a stored row, by name."""
+        """Specs of a stored row, by name."""
         return description.spec_from_json(self.about["spec"])
 
     def decode(self, data: bytes | str | os.PathLike) -> np.ndarray:
@@ -73,8 +73,8 @@ class Encoder:
             data: path of the file, or its bytes.
 
         Raises:
-            Unreadable: the file cannot be read.
-            ValueError: the size of stored rows is not known, see
+            Unreadable: if the file cannot be read.
+            ValueError: if the size of stored rows is unknown, see
                 `load_encoder`, or there are no such files.
         """
         if self.sizes.get("image_size") == 0:
@@ -82,7 +82,7 @@ class Encoder:
         return self.modality.decode_row(data, self.sizes)
 
     def batch(self, rows: Sequence) -> Batch:
-        """Stacks stored rows as `preprocessor` takes them; see `batch_of`."""
+        """Stacks stored rows for `preprocessor`; see `batch_of`."""
         if isinstance(rows, np.ndarray) and self.sizes.get("whole"):
             return self.modality.as_wanted(rows, self.sizes)
         if isinstance(rows, np.ndarray):
@@ -91,20 +91,20 @@ class Encoder:
 
     @property
     def cut(self) -> Callable | None:
-        """How a file becomes several rows, see `Decoder.cut`; or None."""
+        """Returns how a file becomes several rows, see `Decoder.cut`."""
         cut = getattr(self.modality, "cut", None)
         return cut and cut(self.sizes)
 
     def origin(self, data: bytes | str | os.PathLike):
-        """What results are turned back by, by name; of an image its `size`."""
+        """Returns facts to map results back; for an image its `size`."""
         return self.modality.origin(data)
 
     def inputs(self, form: str) -> Mapping[str, Signature]:
-        """Ways to feed an export, see `modalities.signature.Source`."""
+        """Returns signatures of exports, see `modalities.signature.Source`."""
         return self.modality.inputs(self.preprocessor, self.sizes, form)
 
     def check_rows(self, shape: Sequence[int | None], name: str) -> None:
-        """Raises a ValueError unless rows `[..., channels]` of a set fit."""
+        """Raises a ValueError if rows `[..., channels]` do not fit."""
         channels = self.sizes.get("channels")
         if channels not in (None, *shape[-1:]):
             raise ValueError(
@@ -115,7 +115,7 @@ class Encoder:
 
     @functools.cached_property
     def level_layers(self) -> dict[str, tuple[str, int]]:
-        """Name of the layer and stride of each level, by the level's name."""
+        """Returns name of the layer and stride, by level."""
         if "levels" not in self.about:
             return self.modality.levels(self.model)
         return {
@@ -131,31 +131,31 @@ class Encoder:
     def outputs_of(
         self, *names: str, input_shape: Sequence[int | None] | None = None
     ) -> keras.Model:
-        """A model from prepared batches to a dict of levels by name.
+        """Makes a model from prepared batches to a dict of levels by name.
 
         Args:
-            *names: of the levels, at least one.
-            input_shape: of a prepared row, or None for the encoder's own.
+            *names: names of the levels, at least one.
+            input_shape: shape of a prepared row; None: the encoder's own.
 
         Raises:
-            ValueError: a level is missing, or the shape does not fit.
+            ValueError: if a level is missing, or the shape does not fit.
         """
         return outputs_of(self.model, self.level_layers, names, input_shape)
 
     @property
     def features(self) -> int | None:
-        """Length of a vector; None of a model with outputs by name."""
+        """Length of a vector; None for a model with outputs by name."""
         shape = self.model.output_shape
         return shape[-1] if isinstance(shape, tuple) else None
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the outputs, if the model tells them apart."""
+        """Names of the classes, if the model has any."""
         return self.task.columns if self.task else ()
 
     @property
     def identity(self) -> dict | None:
-        """What vectors follow from besides rows; None of an unsaved model."""
+        """Returns what vectors depend on besides rows; None if unsaved."""
         if "sha256" not in self.about:
             return None
         return {
@@ -166,7 +166,7 @@ class Encoder:
 
     @property
     def origin_of_vectors(self) -> dict:
-        """What files of embeddings are known by."""
+        """Returns what identifies files of embeddings."""
         return {
             "encoder": self.about["sha256"],
             "image_size": self.sizes.get("image_size"),
@@ -176,7 +176,7 @@ class Encoder:
         }
 
     def fresh(self, seed: int) -> "Encoder":
-        """Makes it anew with random weights; seeds Python, NumPy and Keras."""
+        """Makes it again with random weights; seeds Python, NumPy and Keras."""
         keras.utils.set_random_seed(seed)
         model = random_twin(self.model, self.about.get("architecture"))
         if model.input_shape != self.model.input_shape:  # see `whole`
@@ -184,14 +184,14 @@ class Encoder:
         return dataclasses.replace(self, model=model)
 
     def whole(self, side: int = 0) -> "Encoder":
-        """Takes whole images of another size, with the same weights.
+        """Returns an encoder of whole images, with the same weights.
 
         Args:
-            side: pixels of a side of the squares that images are letterboxed
-                to; 0 for that of the encoder.
+            side: side in pixels of the letterboxed squares; 0: that of the
+                encoder.
 
         Raises:
-            ValueError: the model cannot take images of that size.
+            ValueError: if the model cannot take images of that size.
         """
         if not hasattr(self.modality, "whole"):
             raise ValueError(
@@ -214,11 +214,11 @@ class Encoder:
         return made.resized(**self.modality.sizes(shape, preprocessor=layer))
 
     def sequence(self) -> "Encoder":
-        """Takes whole rows of any length, with the same weights.
+        """Returns an encoder of whole rows of any length, same weights.
 
         Raises:
-            ValueError: rows have no steps in time, or the model cannot take
-                more of them than it was trained on.
+            ValueError: if rows have no time steps, or the model cannot take
+                more steps than it was trained on.
         """
         if not hasattr(self.modality, "sequence"):
             raise ValueError(
@@ -230,46 +230,46 @@ class Encoder:
         return dataclasses.replace(self, model=model, preprocessor=layer)
 
     def giving(self, output: str) -> "Encoder":
-        """With one of its outputs by name as the only one."""
+        """Returns it with a single one of its named outputs."""
         model = keras.Model(self.model.input, self.model.output[output])
         return dataclasses.replace(self, model=model)
 
     def of_rows(
         self, shape: Sequence[int | None], model: keras.Model, task: Task
     ) -> "Encoder":
-        """A `model` fine-tuned for `task`, on rows `[..., channels]`."""
+        """Returns a `model` fine-tuned for `task` on rows `[..., channels]`."""
         name, *_ = self.about["spec"]
         spec = {**self.about["spec"][name], "shape": list(shape)}
         sizes = self.modality.sizes(shape, preprocessor=self.preprocessor)
         sizes = {**self.sizes, **sizes}
         about = {**self.about, "spec": {name: spec}, "sizes": sizes}
-        about.pop("architecture", None)  # of the encoder alone
+        about.pop("architecture", None)  # only for the encoder
         made = Encoder(model, self.preprocessor, about, task)
         kept = {key: self.sizes.get(key) for key in ("max_pixels", "column")}
         return made.resized(**kept)
 
     def resized(self, **sizes) -> "Encoder":
-        """With other sizes, such as `max_pixels`; 0 keeps what there is."""
+        """Returns it with other sizes, such as `max_pixels`; 0: keep."""
         given = {key: value for key, value in sizes.items() if value}
         return self.with_sizes(**given)
 
     def with_sizes(self, **sizes) -> "Encoder":
-        """With these sizes, whatever they were."""
+        """Returns it with these sizes."""
         about = {**self.about, "sizes": {**self.sizes, **sizes}}
         return dataclasses.replace(self, about=about)
 
     def save(
         self, workdir: str | os.PathLike, name: str = "encoder", **about
     ) -> "Encoder":
-        """Writes model and description, each whole or not at all.
+        """Writes model and description, each atomically.
 
         Args:
             workdir: the run folder.
-            name: of the model's file, without `.keras`.
+            name: name of the model's file, without `.keras`.
             **about: further JSON values.
 
         Returns:
-            The encoder with what was written as `about`.
+            The encoder with the written `about`.
         """
         path = pathlib.Path(workdir) / f"{name}.keras"
         about = {**description.architecture_of(self.model), **about}

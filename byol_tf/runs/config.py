@@ -1,4 +1,4 @@
-"""The configuration that a run folder keeps."""
+"""The configuration stored in a run folder."""
 
 import pathlib
 import shlex
@@ -16,11 +16,11 @@ from byol_tf.runs.identity import FLAG, changes, listed, matters
 
 
 class Retired(NamedTuple):
-    """A field, or one of its values, that an earlier release had.
+    """A field, or one of its values, of an earlier release.
 
     Attributes:
-        mattered: whether a run with this value would go on in another way.
-        instead: what replaces it.
+        mattered: whether a run with this value would continue differently.
+        instead: its replacement.
     """
 
     mattered: Callable[[object], bool]
@@ -51,16 +51,16 @@ def config_of_run(
     accept: Sequence[str] = (),
     advice: str = GO_ON,
 ) -> ml_collections.ConfigDict:
-    """The configuration of a run folder, kept there from its first start.
+    """Returns the configuration of a run folder, stored at its first start.
 
     Args:
-        config: what the command line gave, or None to take the folder's.
+        config: configuration from the command line; None: use the folder's.
         workdir: the run folder.
-        defaults: a configuration with every field, for those that a folder
-            of an earlier version lacks.
+        defaults: a configuration with every field, for those that a folder of
+            an earlier release lacks.
         trusted: name of a modality outside the package that may be imported.
-        accept: patterns of the fields in which the two may differ.
-        advice: what to do where they differ.
+        accept: patterns of fields in which the two may differ.
+        advice: what to do if they differ.
 
     Raises:
         ValueError: if there is neither, or if the two differ.
@@ -89,10 +89,10 @@ def config_of_run(
 
 
 def read_values(workdir) -> dict:
-    """The values of a run's `config.yaml` as they stand; {} without one.
+    """Reads the values of a run's `config.yaml`; {} if there is none.
 
     Raises:
-        ValueError: the file is no configuration.
+        ValueError: if the file is not a configuration.
     """
     path = pathlib.Path(workdir) / "config.yaml"
     if not path.is_file():
@@ -114,14 +114,14 @@ def save_config(config, workdir) -> None:
 
 
 def config_text(config) -> str:
-    """The configuration as YAML."""
+    """Returns the configuration as YAML."""
     return yaml.safe_dump(_plain(config.to_dict()), sort_keys=False)
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses aliases of what holds mappings or lists.
+    """Refuses aliases of mappings or lists.
 
-    Each level of such aliases may be ten times as large as the one before.
+    Each level of such aliases could be ten times as large as the one before.
     """
 
     def compose_node(self, parent, index):
@@ -145,7 +145,7 @@ def _load(path):
 
 
 def _read_config(path, defaults):
-    config = defaults.copy_and_resolve_references()  # its sections, too
+    config = defaults.copy_and_resolve_references()  # including its sections
     try:
         values = _without_retired(flatten(_load(path)), defaults)
         for key, value in values.items():
@@ -167,7 +167,7 @@ def _read_config(path, defaults):
 
 
 def _without_retired(values, defaults):
-    """The fields without those retired; a value that mattered is refused."""
+    """Drops retired fields; refuses values that mattered."""
     for key in RETIRED.keys() & values:
         mattered, instead = RETIRED[key]
         if mattered(values[key]):
@@ -193,12 +193,12 @@ def _plain(value):
 
 
 def as_tuple(value):
-    """A list as the tuple that a field of a configuration holds."""
+    """Converts a list to the tuple that a configuration field holds."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def flatten(values: Mapping, prefix: str = "") -> dict[str, object]:
-    """The fields of all sections by their names with dots."""
+    """Returns the fields of all sections by dotted name."""
     flat = {}
     for key, value in values.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The JSON file beside a saved model: where it lies, and what it must say."""
+"""The JSON file beside a saved model, and checks of it."""
 
 import hashlib
 import json
@@ -12,29 +12,29 @@ from byol_tf.files import loading, read_json, sha256
 from byol_tf.modalities.registry import load_named
 
 ENCODER, PREPROCESSOR = "encoder.keras", "preprocessor.json"
-SCHEMA = 1  # a later one may not be understood
+SCHEMA = 1  # later schemas may not be readable
 _NEEDED = ("modality", "spec", "preparation", "sizes", "sha256")
 
 
 def description_of(path: pathlib.Path) -> pathlib.Path:
-    """The JSON file beside a model's."""
+    """Returns the path of the JSON file beside a model."""
     if path.name == ENCODER:
         return path.with_name(PREPROCESSOR)
     return path.with_suffix(".json")
 
 
 def read_description(path: pathlib.Path, trusted: str = "") -> dict:
-    """Reads the JSON file beside a model's.
+    """Reads the JSON file beside a model.
 
-    A modality of one's own is imported, since it registers its layers.
+    Imports a user's own modality, since it registers its layers.
 
     Args:
-        path: of the model.
-        trusted: name of such a modality that may be imported.
+        path: path of the model.
+        trusted: name of a user's own modality that may be imported.
 
     Raises:
-        ValueError: in one line; it is damaged or of a later release, or its
-            modality is another one that would have to be imported.
+        ValueError: if it is damaged or of a later release, or another modality
+            would have to be imported. One line.
     """
     file = description_of(path)
     with loading(file):
@@ -52,11 +52,11 @@ def read_description(path: pathlib.Path, trusted: str = "") -> dict:
 
 
 def preparation(path: pathlib.Path, about: Mapping) -> keras.layers.Layer:
-    """The preparation that a description names, in Keras's safe mode.
+    """Makes the preprocessor of a description, in Keras' safe mode.
 
     Raises:
-        ValueError: the description lacks something, or is of another model
-            than that in the file.
+        ValueError: if the description is incomplete, or of another model than
+            that in the file.
     """
     missing = [key for key in _NEEDED if key not in about]
     if missing:
@@ -73,13 +73,13 @@ def preparation(path: pathlib.Path, about: Mapping) -> keras.layers.Layer:
 
 
 def architecture_of(model: keras.Model) -> dict:
-    """What a plain file does not keep of a model of our own class.
+    """Returns what a plain file does not store of a model of our own class.
 
-    Such a class draws its first weights layer by layer in an order of its own,
-    and a random encoder of the same seed is to have the same ones.
+    Such a class draws its initial weights layer by layer in its own order, and
+    a random encoder with the same seed must have the same ones.
 
     Returns:
-        `{"architecture": ...}` as `keras.saving` has it, or {}.
+        `{"architecture": ...}` as in `keras.saving`, or {}.
     """
     own = keras.saving.get_registered_name(type(model)).startswith("byol_tf>")
     serialize = keras.saving.serialize_keras_object
@@ -87,7 +87,7 @@ def architecture_of(model: keras.Model) -> dict:
 
 
 def spec_to_json(spec: Mapping[str, tf.TensorSpec]) -> dict:
-    """Shapes and types by name, as JSON values."""
+    """Converts shapes and types by name to JSON values."""
     return {
         name: {"shape": one.shape.as_list(), "dtype": one.dtype.name}
         for name, one in spec.items()
@@ -103,20 +103,20 @@ def spec_from_json(spec: Mapping) -> dict[str, tf.TensorSpec]:
 
 
 def options_of(layer: keras.layers.Layer) -> dict:
-    """A layer's configuration as JSON values, without its name."""
+    """Returns a layer's configuration as JSON values, without its name."""
     config = layer.get_config()
     config.pop("name", None)
     return json.loads(json.dumps(config))
 
 
 def precision_of(model: keras.Model) -> str:
-    """Name of the policy of the last layer with weights."""
+    """Returns the policy name of the last layer with weights."""
     policies = [x.dtype_policy.name for x in model.layers if x.weights]
     return policies[-1] if policies else "float32"
 
 
 def weights_digest(model: keras.Model) -> str:
-    """SHA-256 of the weights' values, in hex digits."""
+    """Returns the SHA-256 of the weights' values, in hex digits."""
     digest = hashlib.sha256()
     for weight in model.weights:
         value = weight.value.numpy()

@@ -1,7 +1,7 @@
-"""What is known of the models in run folders of releases 0.1 and 0.2.
+"""Describes the models in run folders of releases 0.1 and 0.2.
 
-They hold no `preprocessor.json`. What it would say follows from the model's
-own shape and the fields of `config.yaml`.
+They have no `preprocessor.json`. Its contents follow from the model's shape and
+the fields of `config.yaml`.
 """
 
 import os
@@ -26,16 +26,16 @@ NO_IMAGE_SIZE = (
 def describe(
     path: str | os.PathLike, model: keras.Model, size: int = 0
 ) -> dict:
-    """What `preprocessor.json` would hold of an encoder.
+    """Returns what `preprocessor.json` would hold for an encoder.
 
     Args:
-        path: of its file.
+        path: path of its file.
         model: the encoder, of square images.
-        size: pixels of a side that images are brought to; 0 for the model's
-            own, or the configuration's.
+        size: side in pixels of its input; 0: the model's own, or the
+            configuration's.
 
     Raises:
-        ValueError: neither of them says a size, or images are not square.
+        ValueError: if neither gives a size, or images are not square.
     """
     config = read_values(pathlib.Path(path).parent)
     augment, data = config.get("augment", {}), config.get("data", {})
@@ -47,7 +47,7 @@ def describe(
             f"encoder of {height}x{width}; if it takes any, give one by "
             "--config.size=PIXELS"
         )
-    # Without a size of its own, a view has that of the images.
+    # By default, views have the size of the images.
     image_size = data.get("image_size") or (
         0 if augment.get("size") else height or 0
     )
@@ -74,7 +74,7 @@ def describe(
 def describe_classifier(
     path: str | os.PathLike, described: Mapping, model: keras.Model
 ) -> dict:
-    """The same of a classifier, whose JSON file says most of it."""
+    """Returns the same for a classifier, whose JSON file has most of it."""
     size, channels = described["image_size"], model.input_shape[-1]
     return {
         **described,

@@ -1,4 +1,4 @@
-"""What a run was made of, so that it goes on as the same run."""
+"""Identifies a run, so that it continues only as the same run."""
 
 import fnmatch
 import json
@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from absl import logging
 
 FLAG = "--accept_changes"
-# Fields by which a run may go on as the same one. The data may have moved:
-# their fingerprint says whether they are the same.
+# Fields that may change when a run continues. The data may have moved; their
+# fingerprint identifies them.
 FREE = (
     *("epochs", "log_every", "peak_tflops", "strategy", "jit_compile"),
     *("data.dir", "data.cache*", "data.store*", "checkpoint.*", "faults.*"),
@@ -18,11 +18,11 @@ FREE = (
 
 
 def changes(kept: Mapping, given: Mapping) -> dict[str, str]:
-    """Fields that differ, each with both values: "100, now 200".
+    """Returns fields that differ, each with both values: "100, now 200".
 
     Args:
-        kept: values by the names of fields with dots.
-        given: the same of another configuration.
+        kept: values by dotted field name.
+        given: the same for another configuration.
     """
     kept, given = (json.loads(json.dumps(dict(v))) for v in (kept, given))
     return {
@@ -33,12 +33,12 @@ def changes(kept: Mapping, given: Mapping) -> dict[str, str]:
 
 
 def matters(field: str, free: Sequence[str] = FREE) -> bool:
-    """Whether a run with another value of the field is another run."""
+    """Returns whether another value of the field makes another run."""
     return not any(fnmatch.fnmatchcase(field, pattern) for pattern in free)
 
 
 def listed(changed: Mapping[str, str]) -> str:
-    """Changes in one line."""
+    """Formats changes in one line."""
     return "; ".join(f"{key} ({values})" for key, values in changed.items())
 
 
@@ -46,9 +46,9 @@ class RunIdentity:
     """A part of every checkpoint: settings that matter, and the data.
 
     Args:
-        settings: values by the names of fields with dots.
-        fingerprint: gives that of the training data, when it is needed.
-        accept: go on with another one, and say so in a line.
+        settings: values by dotted field name.
+        fingerprint: returns that of the training data, when needed.
+        accept: whether to continue despite differences, with a warning.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class RunIdentity:
         self.accept = accept
 
     def state(self) -> dict:
-        """What a checkpoint keeps."""
+        """Returns the state to save."""
         return {"settings": self.settings, "data": self.fingerprint()}
 
     def set_state(self, state: dict) -> None:
-        """Compares with what a checkpoint kept; {} of earlier releases.
+        """Compares with a saved state; {} for earlier releases.
 
         Raises:
-            ValueError: naming what differs.
+            ValueError: if something differs; names it.
         """
         if not state:
             return

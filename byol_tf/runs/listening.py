@@ -1,4 +1,4 @@
-"""What a classifier hears in a sound that goes on: events, as they end."""
+"""Detects events in a continuous sound with a classifier."""
 
 import dataclasses
 import functools
@@ -10,19 +10,18 @@ import tensorflow as tf
 from byol_tf.checks import check_number
 from byol_tf.runs.encoder import Encoder
 
-_SCALE = 32_768.0  # int16 of a sample of 1.0
+_SCALE = 32_768.0  # int16 value of 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Listening:
-    """How a sound that goes on is heard.
+    """Settings for a continuous sound.
 
     Attributes:
-        window: seconds that are classified at once.
-        hop: seconds from one window to the next.
-        confidence: least probability of an event.
-        silence: decibels below full scale; a window that is not louder is no
-            event.
+        window: seconds classified at once.
+        hop: seconds between two windows.
+        confidence: lowest probability of an event.
+        silence: decibels below full scale; quieter windows are no events.
     """
 
     window: float
@@ -39,17 +38,17 @@ class Listening:
     def events(
         self, classifier: Encoder, blocks: Iterable[np.ndarray]
     ) -> Iterator[dict]:
-        """Gives an event when it has ended.
+        """Yields an event when it has ended.
 
-        Windows that follow each other with the same label are one event.
+        Consecutive windows with the same label are one event.
 
         Args:
-            classifier: of fixed windows, with classes.
-            blocks: int16 `[samples]` each, one after another.
+            classifier: classifier of fixed windows.
+            blocks: consecutive int16 `[samples]`.
 
         Yields:
-            `start` and `end` in seconds, `label`, and the largest
-            `probability` of it.
+            `start` and `end` in seconds, `label`, and its largest
+            `probability`.
         """
         rate = classifier.sizes["rate"]
         size, hop = (round(x * rate) for x in (self.window, self.hop))
@@ -95,14 +94,14 @@ class Listening:
 def windows_of(
     blocks: Iterable[np.ndarray], size: int, hop: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts blocks that follow each other into windows, as they come.
+    """Cuts consecutive blocks into windows, as they come.
 
-    What is left at the end is filled up with zeros.
+    The rest at the end is padded with zeros.
 
     Args:
         blocks: `[samples]` each.
-        size: samples of a window.
-        hop: from one window to the next, at most `size`.
+        size: samples per window.
+        hop: samples between two windows, at most `size`.
 
     Yields:
         The first sample of the first window, and windows `[n, size]`.
@@ -115,7 +114,7 @@ def windows_of(
             continue
         windows = np.lib.stride_tricks.sliding_window_view(rest, size)
         yield first, np.array(windows[::hop][:count])
-        # What no window has heard yet.
+        # Samples that are in no window yet.
         new = len(rest) - ((count - 1) * hop + size)
         rest, first = rest[count * hop :], first + count * hop
     if new:

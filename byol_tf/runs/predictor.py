@@ -1,4 +1,4 @@
-"""What a fine-tuned model says of the files of a folder."""
+"""Predicts the files of a folder with a fine-tuned model."""
 
 import functools
 import os
@@ -24,16 +24,16 @@ from byol_tf.tasks.drawn import draw_marks, whole_image
 from byol_tf.tasks.task import WRITTEN
 from byol_tf.tasks.tiled import cut_tiles
 
-OK = "ok"  # status of an image that was predicted
+OK = "ok"  # status of a predicted image
 
 
 class Predicted(NamedTuple):
-    """What was written."""
+    """The result of a prediction."""
 
-    path: pathlib.Path  # of the CSV file
+    path: pathlib.Path  # path of the CSV file
     images: int  # found
     unread: list[tuple[str, str]]  # path and reason
-    noun: str = "image"  # what a file holds
+    noun: str = "image"  # word for a file
 
 
 def predict_folder(
@@ -46,31 +46,30 @@ def predict_folder(
 ) -> Predicted:
     """Predicts all files of a folder and writes a CSV file.
 
-    A row for each file, or for each of its predictions: `path` within the
-    folder, `status` ("ok", or why it could not be read), and the columns of
-    the task. Of a sound that is cut, at its pauses or as the encoder was
-    trained, a row for each part, with its `start` and `end` in seconds.
+    It has a row per file, or per prediction: `path` within the folder, `status`
+    ("ok", or why it could not be read), and the task's columns. Sounds that are
+    cut, at pauses or into windows, have a row per part, with `start` and `end`
+    in seconds.
 
     Args:
         classifier: a model with a task, see `load_classifier`.
-        directory: with files in it or below, or a CSV or `.npz` file, see
-            `find_items`; or a JSON file of COCO, whose images are meant, or
+        directory: folder with files at any depth, or a CSV or `.npz` file, see
+            `find_items`; or a COCO JSON file, whose images are predicted, or
             the boxes in them, if the task is one of single objects.
-        target: the CSV file; written whole or not at all. With the ending
-            `.json` it holds COCO's results, as `COCO.loadRes` takes them: the
-            ids of images are those of a JSON file, else 1, 2, ... in the order
-            of the paths, which stand beside them as `file_name`. With the
-            ending `.srt` it holds texts of sounds as subtitles.
-        batch_size: files at once.
-        drawings: folder for a PNG file of each image with what was found
-            drawn into it, `<path>.png`; None for none.
-        tiles: columns and rows of overlapping parts that an image is cut
-            into, for small objects in large images; what is found in them
-            and in the whole is joined. None for the whole alone.
+        target: the CSV file, written atomically. With the extension `.json` it
+            holds COCO results for `COCO.loadRes`: ids of images are those of a
+            COCO file, else 1, 2, ... in the order of the paths, given as
+            `file_name`. With the extension `.srt` it holds subtitles.
+        batch_size: files per batch.
+        drawings: folder for a PNG file of each image with its predictions,
+            `<path>.png`; None: none.
+        tiles: columns and rows of overlapping tiles of an image, for small
+            objects in large images; predictions of the tiles and the whole are
+            merged. None: only the whole image.
 
     Raises:
-        ValueError: there is no such folder, no file in it, none that can be
-            read, the model takes other than gray or coloured images, or the
+        ValueError: if there is no such folder, no file in it, none that can be
+            read, if the model takes other than gray or colour images, or the
             task has no predictions of this form.
     """
     suffix = pathlib.Path(target).suffix.lower()
@@ -139,7 +138,7 @@ def predict_folder(
 
 
 def _items(data, classifier, as_results):
-    """What is predicted, COCO's ids by name, and the objects or None."""
+    """Returns the files to predict, COCO's ids by name, and objects or None."""
     path = pathlib.Path(data)
     if path.suffix.lower() == ".json":
         listed = read_coco(path)
@@ -157,7 +156,7 @@ def _items(data, classifier, as_results):
 
 
 def _predictions(classifier, rows, origin):
-    """What `Task.decode` gives, of a batch of stored rows."""
+    """Returns the output of `Task.decode` for a batch of stored rows."""
     prepared = classifier.preprocessor(rows)
     outputs = classifier.model(prepared, training=False)
     if not isinstance(outputs, Mapping):  # of release 0.2
@@ -166,14 +165,14 @@ def _predictions(classifier, rows, origin):
 
 
 def _parts(classifier, row):
-    """What is predicted one by one, and what is said of each besides."""
+    """Yields inputs to predict one by one, with facts about each."""
     if classifier.task.sequences and hasattr(classifier.modality, "parts"):
         return classifier.modality.parts(row, classifier.sizes)
     return [({}, row)]
 
 
 def _rows(classifier, predict, pairs, describe, batch_size):
-    """`(path, status, columns)` of each file, or of each of its rows."""
+    """Yields `(path, status, columns)` of each file, or of each of its rows."""
     good = [(p, d) for p, d in pairs if not isinstance(d, Unreadable)]
     tiled = {p: found for p, found in good if isinstance(found, tuple)}
     parts = [(p, *part) for p, d in good if p not in tiled for part in d]
@@ -195,7 +194,7 @@ def _rows(classifier, predict, pairs, describe, batch_size):
 
 
 def _predicted(classifier, predict, inputs, origins):
-    """What is predicted of a batch, as arrays by name."""
+    """Predicts a batch; returns arrays by name."""
     batch = classifier.batch(inputs)
     origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
     decoded = predict(*tf.nest.map_structure(tf.constant, (batch, origin)))
@@ -203,21 +202,21 @@ def _predicted(classifier, predict, inputs, origins):
 
 
 def _tiles(classifier, file, tiles):
-    """Inputs and origins of an image and its tiles, and their places."""
+    """Returns inputs and origins of an image and its tiles, and places."""
     files, places = cut_tiles(file, tiles)
     inputs = [classifier.decode(part) for part in files]
     return inputs, [classifier.origin(part) for part in files], places
 
 
 def _joined(classifier, predict, inputs, origins, places):
-    """What is predicted of one image in parts, as a batch of one."""
+    """Predicts an image in parts; returns a batch of one."""
     parts = _predicted(classifier, predict, inputs, origins)
     whole = classifier.task.joined(parts, places)
     return {name: np.asarray(value)[None] for name, value in whole.items()}
 
 
 def _draw(task, items, rows, folder):
-    """A picture of each image that was predicted."""
+    """Draws a picture of each predicted image."""
     found = {}
     for path, status, row in rows:
         if status == OK:
@@ -225,7 +224,7 @@ def _draw(task, items, rows, folder):
     for path, own in found.items():
         pixels = whole_image(items.read(path))
         marks = task.marks(own, *pixels.shape[1::-1])
-        # A file of COCO may name images outside of its folder.
+        # A COCO file may name images outside of its folder.
         parts = [p for p in pathlib.PurePath(path).parts if p.strip("./\\")]
         target = folder.joinpath(*parts)
         with whole_file(target.with_name(f"{target.name}.png")) as temporary:
@@ -233,12 +232,12 @@ def _draw(task, items, rows, folder):
 
 
 def _several(rows):
-    """The rows of an image: one, several, or an empty one for none."""
+    """Returns the rows of an image: one, several, or an empty one for none."""
     return rows if isinstance(rows, list) and rows else [rows or {}]
 
 
 def _write(target, rows):
-    # The longest: of sounds that are cut, short ones have no times.
+    # The longest row, since short sounds have no times.
     columns = max((list(row) for *_, row in rows), key=len, default=[])
     lines = (
         (part_of(path)[0], status, *(row.get(key, "") for key in columns))

@@ -1,4 +1,4 @@
-"""Rows that a run folder keeps, on which exports are compared and judged."""
+"""Rows stored in a run folder, to verify and evaluate exports on."""
 
 import contextlib
 import os
@@ -15,13 +15,13 @@ from byol_tf.files import loading, whole_file
 FILE = "samples.npz"
 KEPT = 256  # rows, at most
 TESTED = 64  # rows with targets, at most
-_LARGEST = 2**25  # bytes of these
+_LARGEST = 2**25  # largest size of these in bytes
 
 
 class Samples(NamedTuple):
-    """Some rows as stored, and int labels `[n]`, -1 where none.
+    """Some rows as stored, and int labels `[n]`, -1 for none.
 
-    Rows are an array `[n, ...]`, or `Ragged` where they differ in length.
+    Rows are an array `[n, ...]`, or `Ragged` if they differ in length.
     """
 
     rows: np.ndarray | Ragged
@@ -34,14 +34,13 @@ def draw_samples(
     count: int = KEPT,
     decode: Callable | None = None,
 ) -> Samples:
-    """Draws rows without replacement, in the order of the set.
+    """Draws rows without replacement, in the order of the dataset.
 
     Args:
-        examples: the set.
-        seed: of the draw.
-        count: rows, at most.
-        decode: from an encoded row to an array; rows that it cannot read are
-            left out.
+        examples: the dataset.
+        seed: seed of the draw.
+        count: largest number of rows.
+        decode: from an encoded row to an array; unreadable rows are left out.
     """
     rng = np.random.default_rng((seed, 3))
     count = min(count, examples.num_examples)
@@ -50,7 +49,7 @@ def draw_samples(
 
 
 def stored(part: Examples, decode: Callable | None) -> Samples:
-    """All rows of a set as stored, see `draw_samples`."""
+    """Returns all rows of a dataset as stored, see `draw_samples`."""
     if not part.encoded:
         rows = np.asarray(part.rows) if part.dense else part.rows
         return Samples(rows, np.asarray(part.labels))
@@ -66,17 +65,17 @@ def stored(part: Examples, decode: Callable | None) -> Samples:
 
 
 def save_samples(samples: Samples, workdir: str | os.PathLike) -> None:
-    """Writes `samples.npz` into a run folder, whole or not at all."""
+    """Writes `samples.npz` into a run folder, atomically."""
     parts = {**_packed(samples.rows), "labels": samples.labels}
     with whole_file(pathlib.Path(workdir) / FILE) as temporary:
         np.savez(temporary, **parts)
 
 
 def load_samples(workdir: str | os.PathLike) -> Samples | None:
-    """The rows that pretraining kept; None in a folder without them.
+    """Loads the rows stored by pretraining; None if there are none.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: if the file cannot be read.
     """
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
@@ -92,7 +91,7 @@ def load_samples(workdir: str | os.PathLike) -> Samples | None:
 
 
 class Tested(NamedTuple):
-    """Some test rows as stored, and their targets, see `Task.targets`."""
+    """Some test rows as stored, with their targets, see `Task.targets`."""
 
     rows: np.ndarray | Ragged
     targets: np.ndarray | Mapping[str, np.ndarray]
@@ -105,13 +104,12 @@ def save_tested(
 ) -> None:
     """Writes the first test rows beside a fine-tuned model.
 
-    Of rows that are decoded anew every time nothing is kept, and an earlier
-    file is removed.
+    Stores nothing for encoded rows, and removes an earlier file.
 
     Args:
-        examples: that the model was tested on.
-        targets: of these.
-        path: of the file, `classifier.npz`.
+        examples: the test examples.
+        targets: their targets.
+        path: path of the file, `classifier.npz`.
     """
     path = pathlib.Path(path)
     path.unlink(missing_ok=True)
@@ -134,10 +132,10 @@ def save_tested(
 
 
 def load_tested(path: str | os.PathLike) -> Tested | None:
-    """What `save_tested` wrote; None if there is no such file.
+    """Loads the file of `save_tested`; None if there is none.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: if the file cannot be read.
     """
     path = pathlib.Path(path)
     if not path.is_file():

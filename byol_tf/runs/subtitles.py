@@ -1,4 +1,4 @@
-"""Texts with times as SRT, the subtitles that players take."""
+"""Writes subtitles in SRT format."""
 
 import os
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ SUFFIX = ".srt"
 def write_subtitles(
     path: str | os.PathLike, rows: Sequence[tuple[str, dict]]
 ) -> None:
-    """Writes an SRT file, whole or not at all.
+    """Writes an SRT file, atomically.
 
     Args:
-        path: of the file.
+        path: path of the file.
         rows: path of the sound, and its `text`, `start` and `end` in seconds;
-            those without a text are left out. Where there are several sounds,
-            each text begins with its path, since all begin at 0.
+            rows without text are left out. With several sounds, each text
+            begins with its path, since all begin at 0.
     """
     several = len({name for name, _ in rows}) > 1
     said = [(name, row) for name, row in rows if row["text"]]
@@ -31,7 +31,7 @@ def write_subtitles(
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes, seconds and thousandths: 00:01:02,500."""
+    """Formats seconds as 00:01:02,500."""
     thousandths = round(1000 * seconds)
     minutes, rest = divmod(thousandths, 60_000)
     hours, minutes = divmod(minutes, 60)

@@ -16,22 +16,22 @@ from byol_tf.search.index import IndexSettings, neighbours_of_all
 from byol_tf.search.table import ROWS, Embeddings
 
 _STRIP = 1024  # rows compared with a block at a time
-_GROUPS = 4096  # whose first images are in memory at once
-# Distance up to which unit vectors are equal but for rounding.
+_GROUPS = 4096  # groups whose first images are in memory at once
+# Distance below which unit vectors are equal up to rounding.
 _SAME = 2e-3
-_CHANCE = 0.01  # groups that chance alone may make in a whole set
+_CHANCE = 0.01  # expected number of groups by chance in a whole set
 _LEAST_GAP = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class DuplicateSettings:
-    """What counts as a duplicate.
+    """Rules for near-duplicates.
 
     Attributes:
-        threshold: cosine from which on two images are near-duplicates; 0: by
-            gaps, see `duplicate_groups`.
-        neighbours: of each image that are looked at, by gaps or where an
-            approximate index finds them.
+        threshold: lowest cosine of near-duplicates; 0: by gaps, see
+            `duplicate_groups`.
+        neighbours: neighbours checked per image, by gaps or with an approximate
+            index.
     """
 
     threshold: float
@@ -43,7 +43,7 @@ class DuplicateSettings:
 
 
 class Group(NamedTuple):
-    """Near-duplicates of each other, directly or by others.
+    """Near-duplicates of each other, directly or through others.
 
     Attributes:
         rows: int `[n]` of the embeddings, ascending.
@@ -66,17 +66,16 @@ def duplicate_groups(
     settings: DuplicateSettings,
     index: IndexSettings,
 ) -> Found:
-    """Connected components of the pairs that are near-duplicates.
+    """Returns the connected components of near-duplicate pairs.
 
-    With a threshold, those at or above that cosine. Without, those of which
-    each is, in the other's list of neighbours, before a gap too wide to be
-    chance in this set, see `widest_by_chance`; vectors that are the same are
-    duplicates anyhow.
+    With a threshold, these are pairs at or above that cosine. Without, a pair
+    counts if each comes, in the other's list of neighbours, before a gap that
+    is too wide to be chance in this dataset, see `widest_by_chance`; equal
+    vectors always count.
 
-    Every pair is compared up to `index.exact_below` images; above, every
-    image with the nearest that an approximate index finds. A few blocks of
-    representations are in memory at once, and without a threshold the
-    neighbours of all.
+    Up to `index.exact_below` images, every pair is compared; above, every image
+    with its nearest ones by an approximate index. Memory holds a few blocks of
+    representations, and without a threshold the neighbours of all images.
     """
     rule = f"cosine of at least {settings.threshold:g}"
     if not settings.threshold:
@@ -95,13 +94,13 @@ def duplicate_groups(
 
 
 def widest_by_chance(distances: np.ndarray) -> float:
-    """By what factor the next neighbour must be farther to show a duplicate.
+    """Returns the factor between two neighbour distances that is not chance.
 
-    Where vectors lie evenly in m dimensions, the k-th neighbour is nearer
-    than the next by a factor r with probability r ** -(m k), and half of all
-    have their 2k-th neighbour farther than the k-th by 2 ** (1 / m), from
-    which m follows (as in Facco et al. 2017, "Estimating the intrinsic
-    dimension of datasets by a minimal neighborhood information").
+    If vectors are spread evenly in m dimensions, the k-th neighbour is nearer
+    than the next by a factor r with probability r ** -(m k), and for half of
+    all vectors the 2k-th neighbour is farther than the k-th by 2 ** (1 / m).
+    This gives m, as in Facco et al. 2017, "Estimating the intrinsic dimension
+    of datasets by a minimal neighborhood information".
 
     Args:
         distances: float `[n, k]` of the neighbours of each vector, ascending.
@@ -109,14 +108,14 @@ def widest_by_chance(distances: np.ndarray) -> float:
     count, columns = distances.shape
     if columns < 2:
         return _LEAST_GAP
-    near = max(1, min(columns // 2, count // 20))  # near enough to lie evenly
+    near = max(1, min(columns // 2, count // 20))  # near: evenly spread
     far = np.maximum(distances[:, [near - 1, 2 * near - 1]], _SAME)
     growth = np.nanmedian(np.log2(far[:, 1] / far[:, 0]))  # 1 / m
     return max(_LEAST_GAP, float((count / _CHANCE) ** growth))
 
 
 def _neighbours(embeddings, settings, index):
-    """Rows and distances `[n, k]` of the others nearest to each vector."""
+    """Returns rows and distances `[n, k]` of each vector's nearest others."""
     rows, distances = [], []
     found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
     with progress_bar("compare", total=len(embeddings), unit="image") as bar:
@@ -176,7 +175,7 @@ def _pairs_of_index(embeddings, settings, index) -> Iterator:
 
 
 def _merged(members, left, right):
-    """Numbers of components, after some pairs have been joined."""
+    """Returns numbers of components after joining some pairs."""
     if not len(left):
         return members
     edges = (np.ones(len(left), bool), (members[left], members[right]))
@@ -186,7 +185,7 @@ def _merged(members, left, right):
 
 
 def _groups(members):
-    """Rows of each component of at least two, the largest first."""
+    """Returns rows of each component of at least two, largest first."""
     order = np.argsort(members, kind="stable")
     cuts = np.flatnonzero(np.diff(members[order])) + 1
     groups = [rows for rows in np.split(order, cuts) if len(rows) > 1]

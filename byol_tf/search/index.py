@@ -1,4 +1,4 @@
-"""The nearest representations: exact, or by an approximate index on disk."""
+"""Nearest representations, exactly or by an approximate index on disk."""
 
 import dataclasses
 import glob
@@ -20,10 +20,10 @@ class IndexSettings:
     """When and how to search approximately.
 
     Attributes:
-        exact_below: images up to which every representation is compared.
-        connectivity: edges of an image in the graph.
-        expansion_add: candidates while the graph is built.
-        expansion_search: candidates of a search, at least.
+        exact_below: up to this many images the search is exact.
+        connectivity: edges per image in the graph.
+        expansion_add: candidates while building the graph.
+        expansion_search: smallest number of candidates of a search.
 
     Reference: Malkov and Yashunin 2016, "Efficient and robust approximate
     nearest neighbor search using Hierarchical Navigable Small World graphs".
@@ -47,20 +47,20 @@ def nearest(
     k: int,
     settings: IndexSettings,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images whose representations are most similar to some vectors.
+    """Finds the images whose representations are most similar to vectors.
 
     Args:
-        embeddings: to search in; read in blocks.
+        embeddings: embeddings to search; read in blocks.
         queries: float `[n, features]`, finite.
-        k: images for each query, at most.
+        k: largest number of images per query.
         settings: when and how to search approximately.
 
     Returns:
-        int64 `[n, k]`, rows of the embeddings, the nearest first, and
-        float32 `[n, k]`, their cosines to the query.
+        int64 `[n, k]`, rows of the embeddings, nearest first, and float32 `[n,
+        k]`, their cosines to the query.
 
     Raises:
-        ValueError: the shapes do not fit, or `k` is less than 1.
+        ValueError: if shapes are invalid, or `k` is less than 1.
     """
     queries = np.asarray(queries, np.float32)
     if queries.ndim != 2 or queries.shape[1] != embeddings.features:
@@ -94,7 +94,7 @@ def _exact(embeddings, queries, k):
 
 
 def _matches(index, queries, k):
-    """Found by an index, with a cosine of -inf where it found fewer than k."""
+    """Returns matches of an index; cosine -inf if it found fewer than k."""
     found = index.search(queries, k)
     rows, cosines = _arrays(found, len(queries))
     counts = np.reshape(getattr(found, "counts", len(found)), (-1, 1))
@@ -103,7 +103,7 @@ def _matches(index, queries, k):
 
 
 def _arrays(found, count):
-    """Rows and cosines `[count, k]`; one query alone comes without an axis."""
+    """Returns rows and cosines `[count, k]`, also for a single query."""
     rows = np.asarray(found.keys).reshape(count, -1).astype(np.int64)
     return rows, 1 - np.asarray(found.distances).reshape(count, -1)
 
@@ -111,11 +111,11 @@ def _arrays(found, count):
 def neighbours_of_all(
     embeddings: Embeddings, k: int, settings: IndexSettings
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """The `k` nearest images of every image, itself among them.
+    """Finds the `k` nearest images of every image, including itself.
 
     Yields:
-        The first row of a block, then rows and cosines as of `nearest`; where
-        an approximate index found fewer, row 0 with a cosine of -inf.
+        The first row of a block, then rows and cosines as in `nearest`; if an
+        approximate index found fewer, row 0 with a cosine of -inf.
     """
     exact = len(embeddings) <= settings.exact_below
     index = None if exact else load_index(embeddings, settings)
@@ -128,10 +128,10 @@ def neighbours_of_all(
 
 
 def load_index(embeddings: Embeddings, settings: IndexSettings):
-    """The graph of the embeddings, from its file if there is one.
+    """Loads the graph of the embeddings from its file, or builds it.
 
-    The file lies beside the embeddings and has the digest of their content
-    in its name; a stale one is removed when another is written.
+    The file is beside the embeddings and has a checksum of their content in its
+    name. A stale file is removed when a new one is written.
     """
     search = require("usearch.index", "search")
     path = index_path(embeddings.path, settings)
@@ -151,7 +151,7 @@ def load_index(embeddings: Embeddings, settings: IndexSettings):
 
 
 def index_path(path: pathlib.Path, settings: IndexSettings) -> pathlib.Path:
-    """The file of the graph of some embeddings, whether there or not."""
+    """Returns the file of the graph, which may not exist."""
     key = f"{sha256(path)} {settings.connectivity, settings.expansion_add}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return path.with_name(f"{path.name}.{digest}.usearch")

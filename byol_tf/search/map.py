@@ -28,8 +28,8 @@ from byol_tf.lines import printable
 from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
-LEAST = 5  # images, for a map to mean anything
-_QUALITY = 80  # of the JPEG that holds the thumbnails
+LEAST = 5  # smallest number of images for a map
+_QUALITY = 80  # quality of the JPEG of thumbnails
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +64,23 @@ def chosen_rows(total: int, wanted: int) -> np.ndarray:
 
 
 def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
-    """Places on a map, by principal components and t-SNE.
+    """Computes places on a map, by principal components and t-SNE.
 
     Args:
         vectors: float32 `[n, features]` of length 1.
-        settings: what is drawn.
+        settings: settings of the map.
 
     Returns:
         float64 `[n, 2]` in [0, 1], both axes on the same scale.
 
     Raises:
-        ValueError: fewer than five vectors, or all of them are the same.
+        ValueError: if there are fewer than five vectors, or all are equal.
     """
     if len(vectors) < LEAST:
         raise ValueError(
             f"a map needs at least {LEAST} images. Received: {len(vectors)}"
         )
-    # Imported here: it takes a second, and nothing else needs it.
+    # Imported here since it takes a second.
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -98,7 +98,7 @@ def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
         init="pca",
         random_state=settings.seed,
     )
-    # One thread: t-SNE's many short parallel loops wait for each other.
+    # One thread, since t-SNE's many short parallel loops wait for each other.
     with threadpool_limits(1):
         places = tsne.fit_transform(pca.fit_transform(centred))
     places = places.astype(np.float64) - places.min(axis=0)
@@ -114,29 +114,27 @@ def write_map(
     progress: Callable | None = None,
     audible: bool = False,
 ) -> int:
-    """Draws some images on a map, coloured by their labels.
+    """Draws images on a map, coloured by their labels.
 
-    Those are the column `label` of a `labels.csv` in the folder, as in
-    training, or else the sub-folders.
-
-    Thumbnails, data and script are in the file.
+    Labels are the column `label` of a `labels.csv` in the folder, as in
+    training, or else the sub-folders. Thumbnails, data and script are in the
+    file.
 
     Args:
-        embeddings: of the images.
-        items: where they are now. Images that are gone are drawn without a
-            thumbnail.
+        embeddings: embeddings of the images.
+        items: the present files. Deleted images are drawn without a thumbnail.
         target: the HTML file.
-        settings: what is drawn.
-        thumbnail: `thumbnail(file, side)` gives a picture of a file, uint8
+        settings: settings of the map.
+        thumbnail: `thumbnail(file, side)` returns a picture of a file, uint8
             `[height, width, 3]` of at most `side` pixels, or None.
         progress: None, or a wrapper of an iterable of images.
-        audible: whether files are sounds, which are played where they lie.
+        audible: whether files are sounds, to be played from where they are.
 
     Returns:
         Number of images drawn.
 
     Raises:
-        ValueError: see `plane`.
+        ValueError: as `plane`.
     """
     rows = chosen_rows(len(embeddings), settings.images)
     places = plane(embeddings.rows(rows), settings)
@@ -161,7 +159,7 @@ def write_map(
 
 
 def _addresses(files) -> list[str]:
-    """Addresses of files for a browser on this machine, "" of other rows."""
+    """Returns URLs of files for a browser on this machine, "" for others."""
     return [
         pathlib.Path(file).resolve().as_uri() + _seconds(file)
         if isinstance(file, str | os.PathLike)
@@ -171,7 +169,7 @@ def _addresses(files) -> list[str]:
 
 
 def _seconds(file):
-    """What of a file is played."""
+    """Returns the part of a file to play."""
     if not isinstance(file, Piece):
         return ""
     return f"#t={file.start:g},{file.start + file.seconds:g}"
@@ -187,7 +185,7 @@ def _render(**values):
 
 
 def _classes(paths: Sequence[str], folder: pathlib.Path) -> dict:
-    """Labels by table or sub-folder, and name, colour and count of each."""
+    """Returns labels by table or sub-folder, and name, colour and count."""
     rest = "without a label"
     labels, names = _labels_of_table(paths, folder / FILE)
     if not names:
@@ -207,7 +205,7 @@ def _classes(paths: Sequence[str], folder: pathlib.Path) -> dict:
 
 
 def _labels_of_table(paths, file):
-    """Label of each path, -1 without one, and their names; none without."""
+    """Returns the label of each path, -1 for none, and their names."""
     try:
         table = read_label_table(file) if file.is_file() else None
     except ValueError as error:
@@ -216,7 +214,7 @@ def _labels_of_table(paths, file):
     if table is None or LABEL_COLUMN not in table.columns:
         return [], ()
     files = [part_of(path)[0] for path in paths]
-    cells = (*table.columns[LABEL_COLUMN], "")  # the last is that of row -1
+    cells = (*table.columns[LABEL_COLUMN], "")  # the last one is for row -1
     known = [cells[row] for row in table.rows_of(files)]
     names = tuple(sorted(set(known) - {""}))
     number = {name: place for place, name in enumerate(names)}
@@ -226,13 +224,13 @@ def _labels_of_table(paths, file):
 def _colour(label):
     if label < len(COLOURS):
         return COLOURS[label]
-    # The golden angle: hues that stay apart however many there are.
+    # The golden angle gives distinct hues for any number of labels.
     hue = (label * 137.508) % 360
     return f"hsl({hue:.0f} 55% {38 + 12 * (label % 3)}%)"
 
 
 def _sprite(files, thumbnail, side) -> dict:
-    """All thumbnails in one JPEG, row by row, as a data URI."""
+    """Returns all thumbnails in one JPEG, row by row, as a data URI."""
     tiles = []
     for file in files:
         pixels = thumbnail(file)

@@ -1,4 +1,4 @@
-"""Writing embeddings in parts, so that an interruption costs little."""
+"""Writes embeddings in parts, so that an interruption costs little."""
 
 import os
 import pathlib
@@ -22,27 +22,27 @@ Files = dict[str, tuple[int, int]]  # (size, modified) by path
 
 
 def parts_folder(target: str | os.PathLike) -> pathlib.Path:
-    """Where the parts of an unfinished file lie."""
+    """Returns the folder for parts of an unfinished file."""
     target = pathlib.Path(target)
     return target.with_name(target.name + ".parts")
 
 
 def part_paths(target: str | os.PathLike) -> list[pathlib.Path]:
-    """The finished parts, in the order they were written."""
+    """Returns the finished parts, in the order they were written."""
     return sorted(parts_folder(target).glob("part-*.parquet"))
 
 
 class PartWriter:
     """Collects rows, and writes them in parts.
 
-    Leaving its `with` block writes what is left, also by an exception.
+    Leaving its `with` block writes the rest, even after an exception.
 
     Args:
-        target: file that the parts become in the end.
+        target: file that the parts will become.
         features: length of a representation.
         about: metadata.
-        rows: of a part, at most.
-        seconds: after which a part is written, however small.
+        rows: largest number of rows of a part.
+        seconds: seconds after which a part is written, however small.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class PartWriter:
         self._write()
 
     def add(self, row: Row) -> None:
-        """Takes a row; writes a part if it is full or due."""
+        """Adds a row; writes a part if it is full or due."""
         self._waiting.append(row)
         late = time.monotonic() - self._since > self._seconds
         if late or len(self._waiting) >= self._rows:
@@ -73,7 +73,7 @@ class PartWriter:
 
     @property
     def waiting(self) -> int:
-        """Rows that are not yet in a file."""
+        """Number of rows not yet written."""
         return len(self._waiting)
 
     def _write(self):
@@ -90,13 +90,13 @@ class PartWriter:
 
 
 def sources(target: str | os.PathLike) -> list[pathlib.Path]:
-    """The finished file, if there is one, and the parts after it."""
+    """Returns the finished file, if it exists, and the parts after it."""
     target = pathlib.Path(target)
     return [target] * target.is_file() + part_paths(target)
 
 
 def check_origin(target: str | os.PathLike, about: Mapping) -> None:
-    """Raises a ValueError if what is there has another `origin` in `about`."""
+    """Raises a ValueError if existing files have another `origin`."""
     wanted = about["origin"]
     for path in sources(target):
         found = open_table(path)[1]["origin"]
@@ -111,7 +111,7 @@ def check_origin(target: str | os.PathLike, about: Mapping) -> None:
 
 
 def known_files(target: str | os.PathLike) -> Files:
-    """Files that have a row, as they were when it was made."""
+    """Returns the files that have a row, with their size and time then."""
     return {
         name: tuple(stat)
         for path in sources(target)
@@ -128,20 +128,20 @@ def _files_of(batch):
 def join(
     target: str | os.PathLike, files: Files, features: int, about: Mapping
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Makes one file of the finished file and its parts, and removes these.
+    """Joins the finished file and its parts in one file, and removes the parts.
 
     Args:
         target: the file.
-        files: those that get a row; other rows are dropped.
+        files: files to keep a row of; other rows are dropped.
         features: length of a representation.
         about: metadata.
 
     Returns:
-        How many images have a representation, and `(path, reason)` of the
+        The number of images with a representation, and `(path, reason)` of the
         others.
 
     Raises:
-        ValueError: a file has no row, or none has a representation.
+        ValueError: if a file has no row, or none has a representation.
     """
     _, pq = arrow()
     missing, unread = dict(files), []
@@ -149,7 +149,7 @@ def join(
     with whole_file(target) as temporary:
         with pq.ParquetWriter(temporary, columns, use_dictionary=False) as file:
             for table in _in_groups(_current(target, missing, unread)):
-                # In one piece: pages must not tell where the parts ended.
+                # In one chunk, so that the file does not depend on the parts.
                 table = table.combine_chunks().cast(columns)
                 file.write_table(table, row_group_size=ROWS)
         _check_complete(target, files, missing, unread)
@@ -174,7 +174,7 @@ def _check_complete(target, files, missing, unread):
 
 
 def _current(target, missing, unread) -> Iterator:
-    """Tables of the first row of each file as it is now."""
+    """Yields tables with the first current row of each file."""
     for path in sources(target):
         for batch in _batches(path):
             keep = []
@@ -190,7 +190,7 @@ def _current(target, missing, unread) -> Iterator:
 
 
 def _in_groups(tables: Iterable) -> Iterator:
-    """The same rows in tables of `ROWS` each, but for the last one."""
+    """Yields the same rows in tables of `ROWS` each, except for the last."""
     pa, _ = arrow()
     rest = []
     for table in tables:

@@ -1,34 +1,33 @@
-"""Which examples to label next: typical ones, each of another kind."""
+"""Chooses examples to label next: typical ones of different kinds."""
 
 import numpy as np
 
 from byol_tf.search.table import Embeddings
 
-EXACT = 20_000  # vectors up to which all are clustered at once
-NEAR = 20  # neighbours that say how typical an example is
+EXACT = 20_000  # up to this many vectors, all are clustered at once
+NEAR = 20  # neighbours that measure how typical an example is
 
 
 def select_rows(
     embeddings: Embeddings, count: int, labelled: np.ndarray, seed: int = 0
 ) -> np.ndarray:
-    """Chooses examples that stand for as many different ones as possible.
+    """Chooses typical examples of as many different kinds as possible.
 
-    All examples are put into as many clusters as there will be labels. Of each
-    cluster without a label, the largest first, the example in the densest
-    place is chosen (TypiClust: Hacohen et al. 2022, section 3).
+    Clusters all examples into as many clusters as there will be labels. Of each
+    cluster without a label, the largest first, it chooses the example in the
+    densest place (TypiClust: Hacohen et al. 2022, section 3).
 
     Args:
-        embeddings: of all examples, labelled ones among them.
-        count: examples to choose.
+        embeddings: embeddings of all examples, including labelled ones.
+        count: number of examples to choose.
         labelled: int `[n]`, rows that have a label.
-        seed: of the clusters.
+        seed: seed of the clustering.
 
     Returns:
-        int64 `[count]`, rows without a label, each once, the most useful
-        first.
+        int64 `[count]`, distinct rows without a label, the most useful first.
 
     Raises:
-        ValueError: fewer are without a label than are to be chosen.
+        ValueError: if there are fewer examples without a label.
     """
     free = len(embeddings) - len(labelled)
     if not 1 <= count <= free:
@@ -57,7 +56,7 @@ def _clusters(vectors, count, seed):
 
 
 def _by_need(members, known):
-    """Rows of clusters without a label, the largest first."""
+    """Returns rows of clusters without a label, the largest first."""
     order = np.argsort(members, kind="stable")
     cuts = np.flatnonzero(np.diff(members[order])) + 1
     groups = [rows for rows in np.split(order, cuts) if not known[rows].any()]
@@ -65,15 +64,15 @@ def _by_need(members, known):
 
 
 def _most_typical(vectors, rows):
-    """The row with the nearest neighbours, on the average, of some."""
+    """Returns the row with the smallest mean distance to its neighbours."""
     cosines = vectors[rows] @ vectors[rows].T
-    near = min(NEAR + 1, len(rows))  # itself among them
+    near = min(NEAR + 1, len(rows))  # including itself
     nearest = np.partition(cosines, -near, axis=1)[:, -near:]
     return rows[np.argmax(nearest.sum(axis=1))]
 
 
 def _rest(known, chosen, count, seed):
-    """Random others, where fewer clusters than wanted have no label."""
+    """Draws random others if too few clusters have no label."""
     taken = known.copy()
     taken[chosen] = True
     rest = np.random.default_rng(seed).permutation(np.flatnonzero(~taken))

@@ -1,4 +1,4 @@
-"""Embeddings of images in a Parquet file: what it holds, and reading it."""
+"""Embeddings of images in a Parquet file: schema and reading."""
 
 import json
 import os
@@ -12,19 +12,19 @@ from byol_tf.checks import require
 from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.files import is_inside, loading
 
-OK = "ok"  # status of an image that was embedded
-ROWS = 4096  # of a row group, and read at a time
-_KEY, _FEATURES = b"byol_tf", b"byol_tf_features"  # of the metadata
+OK = "ok"  # status of an embedded image
+ROWS = 4096  # rows per row group, and per read
+_KEY, _FEATURES = b"byol_tf", b"byol_tf_features"  # keys of the metadata
 
 
 class Row(NamedTuple):
     """An image of a folder.
 
     Attributes:
-        path: relative to the folder, with slashes.
-        representation: float32 `[features]`, or None if there is none.
+        path: path relative to the folder, with slashes.
+        representation: float32 `[features]`, or None.
         status: "ok", or why there is no representation.
-        size: of the file in bytes.
+        size: size of the file in bytes.
         modified: time of the file's last change, in ns.
     """
 
@@ -36,15 +36,15 @@ class Row(NamedTuple):
 
 
 def arrow():
-    """The library of Parquet files, and its module for them."""
+    """Imports pyarrow and its Parquet module."""
     return require("pyarrow", "search"), require("pyarrow.parquet", "search")
 
 
 def schema(features: int, about: Mapping):
-    """Columns as those of `Row`, and metadata as JSON.
+    """Returns columns as in `Row`, with metadata as JSON.
 
-    Lists of a fixed size would say more, but PyArrow before 26 cannot read
-    them back where one is null.
+    Lists of a fixed size would be more precise, but PyArrow before 26 cannot
+    read them if one is null.
     """
     pa, _ = arrow()
     return pa.schema(
@@ -63,14 +63,14 @@ def schema(features: int, about: Mapping):
 
 
 def to_arrow(rows: Sequence[Row], features: int, about: Mapping):
-    """A table of some rows."""
+    """Makes a table of rows."""
     pa, _ = arrow()
     columns = zip(*rows, strict=True)
     return pa.table(list(columns), schema=schema(features, about))
 
 
 def open_table(path: str | os.PathLike):
-    """Opens the file, and reads its metadata; a ValueError if it cannot."""
+    """Opens the file and reads its metadata, or raises a ValueError."""
     _, pq = arrow()
     if not pathlib.Path(path).is_file():
         raise ValueError(
@@ -95,15 +95,15 @@ def _has_columns(found):
 
 
 class Embeddings:
-    """What `embed_folder` wrote; rows are those that have a representation.
+    """Reads the file of `embed_folder`; rows are those with a representation.
 
-    A ValueError if the Parquet file is not there or damaged.
+    Raises a ValueError if the Parquet file is missing or damaged.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         about: its metadata.
         features: length of a representation.
-        paths: of the images with a representation, relative to their folder.
+        paths: paths of images with a representation, relative to their folder.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -116,7 +116,7 @@ class Embeddings:
         return len(self.paths)
 
     def _paths(self):
-        # An Arrow array: a tenth of the memory of a list.
+        # An Arrow array takes a tenth of the memory of a list.
         pa, _ = arrow()
         compute = require("pyarrow.compute", "search")
         with loading(self.path):
@@ -133,19 +133,19 @@ class Embeddings:
         return paths
 
     def path_of(self, row: int) -> str:
-        """Path of an image, relative to its folder."""
+        """Returns the path of an image, relative to its folder."""
         return self.paths[int(row)].as_py()
 
     def blocks(self, first: int = 0) -> Iterator[tuple[int, np.ndarray]]:
         """Reads representations, `ROWS` at a time, scaled to length 1.
 
         Yields:
-            The number of the first row, and float32 `[n, features]`, of the
-            blocks that do not end before row `first`.
+            The number of the first row, and float32 `[n, features]`, for blocks
+            that do not end before row `first`.
         """
         start = 0
         for group in range(self._file.num_row_groups):
-            # The number of rows is known only once they are read.
+            # The number of rows is known only after reading them.
             with loading(self.path):
                 column = self._file.read_row_group(group, ["representation"])
                 vectors = column["representation"].drop_null().combine_chunks()
@@ -156,7 +156,7 @@ class Embeddings:
             start += len(values)
 
     def rows(self, wanted: Sequence[int]) -> np.ndarray:
-        """Float32 `[n, features]` of rows int `[n]`, scaled to length 1."""
+        """Returns float32 `[n, features]` of some rows, scaled to length 1."""
         wanted = np.asarray(wanted, np.int64)
         found = np.empty((len(wanted), self.features), np.float32)
         for start, block in self.blocks():

@@ -95,7 +95,7 @@ def _columns(rows, signature):
 
 
 def _by_name(value, signature):
-    """Whether it gives inputs by name, and is not the lone input itself."""
+    """Returns whether it gives inputs by name, or is the only input."""
     if not isinstance(value, dict):
         return False
     return set(value) != {"b64"} or "b64" in signature.inputs
