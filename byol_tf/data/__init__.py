@@ -1,1 +1,1 @@
-"""Examples: where they come from, their order, batches, splits and labels."""
+"""Examples: sources, order, batches, splits and labels."""

@@ -1,4 +1,4 @@
-"""Rows that come as arrays: the embedded set and `.npz` files."""
+"""Rows from arrays: the embedded dataset and `.npz` files."""
 
 import pathlib
 import zipfile
@@ -11,11 +11,11 @@ from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples, Ragged
 
 EMBEDDED = ("fashion_mnist",)
-MOST_CLASSES = 1_000_000  # more are no classes, but say, times or numbers
+MOST_CLASSES = 1_000_000  # more are not classes but times, for example
 
 
 def load_embedded(name: str, split: str, decoder: Decoder) -> Examples:
-    """The rows that the package brings along."""
+    """Loads a dataset that is part of the package."""
     if name not in EMBEDDED:
         raise ValueError(
             f"the embedded data set must be one of {', '.join(EMBEDDED)}. "
@@ -28,15 +28,18 @@ def load_embedded(name: str, split: str, decoder: Decoder) -> Examples:
 
 
 def load_arrays(path, split: str, decoder: Decoder) -> Examples:
-    """Reads one split of an `.npz` file; a ValueError if it is not like this.
+    """Reads one split of an `.npz` file.
 
     Rows, of images for instance, are `<split>_images` or `x_<split>`, with
     labels in `<split>_labels` or `y_<split>`; in a file with `images` and
-    `labels` all are training rows. `class_names` is optional.
+    `labels`, all are training rows. `class_names` is optional.
 
-    Rows are `[N, ...]`, as `decoder.conform` takes them. Rows of free length
-    lie one after another, with `Ragged`'s offsets in `<array>_offsets`. Labels
-    are integers `[N]`, -1 for none.
+    Rows are `[N, ...]`, for `decoder.conform`. Rows of varying length are
+    concatenated, with `Ragged`'s offsets in `<array>_offsets`. Labels are
+    integers `[N]`, -1 for none.
+
+    Raises:
+        ValueError: if the file has another form.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -64,11 +67,11 @@ def array_splits(path, noun: str) -> list[str]:
     """Returns which of the usual splits an `.npz` file has.
 
     Args:
-        path: of the file.
-        noun: what a row is, such as "image".
+        path: path of the file.
+        noun: word for a row, such as "image".
 
     Raises:
-        ValueError: it has none, or it is no such file.
+        ValueError: if it has none, or is no such file.
     """
     found, reason = [], None
     with _open(path) as file:
@@ -96,7 +99,7 @@ def _open(path):
 def _read(file, key, path):
     try:
         return file[key]
-    except Exception as error:  # damaged zip members raise nearly anything
+    except Exception as error:  # damaged zip members can raise anything
         raise ValueError(f"{path}: cannot read {key!r}: {error}") from error
 
 

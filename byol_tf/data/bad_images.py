@@ -1,4 +1,4 @@
-"""Rows that cannot be read: listed in a file, and limited in number."""
+"""Lists unreadable rows in a file, and limits their number."""
 
 import os
 import pathlib
@@ -11,13 +11,12 @@ HEADER = ("path", "reason")
 
 
 class BadImages:
-    """Lists the rows of all splits of a data set that cannot be read.
+    """Lists the unreadable rows of all splits of a dataset.
 
     Args:
-        path: of a CSV file with the columns `HEADER`, removed where there is
-            none to list; None for no file.
-        max_bad_share: of the images of a split, in [0, 1], above which `add`
-            raises.
+        path: path of a CSV file with the columns `HEADER`, removed if there are
+            no rows to list; None: no file.
+        max_bad_share: largest share of unreadable images of a split, in [0, 1].
     """
 
     def __init__(
@@ -28,10 +27,10 @@ class BadImages:
         self._rows = []
 
     def add(self, examples: Examples) -> None:
-        """Lists what was skipped of a split, and what its batches will skip.
+        """Lists skipped rows of a split, and those that its batches will skip.
 
         Raises:
-            ValueError: none of its rows can be read, or too few.
+            ValueError: if no row can be read, or too few.
         """
         skipped, folder = examples.skipped, examples.folder
         self._rows += [(os.path.join(folder, p), why) for p, why in skipped]

@@ -19,11 +19,11 @@ from byol_tf.distribute.strategy import WHOLE, Shard
 from byol_tf.runtime import cores
 
 FOREVER = np.iinfo(np.int64).max
-READERS = 4  # batches that are made at a time
-AHEAD = 4  # batches that are kept ready
+READERS = 4  # batches made at a time
+AHEAD = 4  # batches kept ready
 
-# `tf.data` rewrites functions for graphs, with all that they make: cutting
-# views, which is Python, took six times longer.
+# `tf.data` rewrites functions and everything they call for graphs, which made
+# cutting views in Python six times slower.
 as_written = tf.autograph.experimental.do_not_convert
 
 
@@ -38,33 +38,33 @@ def training_batches(
     views=None,
     view_seed: Callable | None = None,
 ) -> tf.data.Dataset:
-    """Shuffled full batches from a step on.
+    """Makes shuffled full batches from a step on.
 
-    Which examples a step gets is a pure function of `(seed, step)`: a run
-    that continues at `start_step` gets the same, and reads nothing to come
-    to that place. Every epoch has an order of its own and holds an example at
-    most once. Where an encoded row cannot be read, the next readable one of
-    the epoch's order takes its place.
+    The examples of a step are a pure function of `(seed, step)`: a run that
+    continues at `start_step` gets the same ones, without reading earlier ones.
+    Every epoch has its own order and holds an example at most once. If an
+    encoded row is unreadable, the next readable one in the epoch's order
+    replaces it.
 
     Args:
         examples: the training set.
-        batch_size: examples of a batch.
-        seed: of the order, 0 or more.
+        batch_size: examples per batch.
+        seed: seed of the order, 0 or more.
         start_step: first step, counted from the beginning of training.
-        num_steps: number of batches; None for no end.
-        shard: which parts of every batch are read, one after another.
-        views: the `Views` of a modality, to cut every row here; None to
-            leave rows whole.
+        num_steps: number of batches; None: without end.
+        shard: which parts of every batch to read, one after another.
+        views: the `Views` of a modality, to cut every row here; None: leave
+            rows whole.
         view_seed: with `views`: see `with_views`.
 
     Returns:
-        Dataset of `(batch, labels)`, `part` being `batch_size` over the
-        replicas: arrays `[part, ...]` by name of `examples.spec`, or the only
-        one, padded as `Examples.take` says; with `views` the tuple of what
-        `cut` gives, each `[part, ...]`. Labels are int32 `[part]`.
+        Dataset of `(batch, labels)`, where `part` is `batch_size` / replicas:
+        arrays `[part, ...]` by name of `examples.spec`, or the only one, padded
+        as in `Examples.take`; with `views` the tuple of `cut`'s outputs, each
+        `[part, ...]`. Labels are int32 `[part]`.
 
     Raises:
-        ValueError: there is not one full batch, or see `part_size`.
+        ValueError: if there is not one full batch, or as `part_size`.
     """
     count = examples.num_examples
     per_epoch = steps_per_epoch(count, batch_size)
@@ -98,7 +98,7 @@ def training_batches(
         batches = _gather(steps, examples, part)
     else:
         batches = _padded(steps, _Reader(examples, seed), part)
-    # The thread that tunes holds up the end of an iteration by up to a minute.
+    # The autotuning thread delays the end of an iteration by up to a minute.
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.prefetch(AHEAD).with_options(options)
@@ -106,7 +106,7 @@ def training_batches(
 
 @contextlib.contextmanager
 def plain_errors(examples: Examples) -> Iterator[None]:
-    """Within the block, what ends the reading of rows is a ValueError."""
+    """Turns what stops the reading of rows into a ValueError."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -124,16 +124,16 @@ def with_views(
     start_step: int = 0,
     shard: Shard = WHOLE,
 ) -> tf.data.Dataset:
-    """Draws the two views in the pipeline instead of inside the step.
+    """Draws the two views in the pipeline instead of in the step.
 
     Args:
-        dataset: batches of `(images, labels)`; of the views it becomes one of
-            `((view1, view2), labels)`.
+        dataset: batches of `(images, labels)`; becomes one of `((view1, view2),
+            labels)`.
         views: `views(images, seed=int32 [2]) -> (view1, view2)`.
         view_seed: the model's, from `(step, replica)`, int64 scalars, so that
-            the draws are the same in either place.
+            views are the same in either place.
         start_step: step of the first batch.
-        shard: whose parts of the batches they are.
+        shard: shard of the batches.
     """
     seed_of = _seed_of(view_seed, start_step, shard)
 
@@ -152,11 +152,11 @@ def with_views(
 def rows_for_views(
     examples: Examples, index: np.ndarray, views, seed: tf.Tensor
 ):
-    """Makes what `views(..., seed)` takes of examples `[n]`, outside a step.
+    """Makes the input of `views(..., seed)` from examples, outside a step.
 
     Returns:
-        The rows `[n, ...]` of a dense set; else the tuple of what
-        `views.cut` gives of each, `[n, ...]`.
+        The rows `[n, ...]` of a dense set; else the tuple of `views.cut`'s
+        outputs, `[n, ...]`.
     """
     if examples.dense:
         return tf.constant(examples.rows[index])
@@ -172,15 +172,15 @@ def rows_for_views(
 
 
 def _read_to_cut(examples, views, row, numbers):
-    """A row, no larger than its cuts need if the views say so."""
+    """Reads a row, no larger than its cuts need if the views support it."""
     least = getattr(views, "least_side", None)
     return examples.read(row, least and functools.partial(least, numbers))
 
 
 def _cutter(examples, views, shape):
-    """From a decoded row and its numbers of a shape to views; their specs.
+    """Returns a function from a row and its numbers to views; their specs.
 
-    Calls of a graph for each row would cost more than cutting bytes does.
+    Graph calls per row would cost more than cutting bytes does.
     """
     graph = tf.function(views.cut, autograph=False).get_concrete_function(
         bare(dict(examples.spec)), tf.TensorSpec(shape, tf.float32)
@@ -201,7 +201,7 @@ def _cutter(examples, views, shape):
 
 
 def _seed_of(view_seed, start_step, shard):
-    """From the number of a part of the batches to the seed of its views."""
+    """Returns a function from the number of a part to the seed of its views."""
 
     def seed_of(number):
         step = start_step + number // shard.count
@@ -211,7 +211,7 @@ def _seed_of(view_seed, start_step, shard):
 
 
 def _gather(steps, examples, part):
-    """Batches of dense rows, copied in NumPy: nothing is held twice."""
+    """Makes batches of dense rows, copied in NumPy without duplicates."""
     stored, labels = examples.rows, examples.labels.astype(np.int32)
     on_disk = isinstance(stored, np.memmap | Rows)
 
@@ -232,7 +232,7 @@ def _gather(steps, examples, part):
 
 
 def _padded(steps, reader, part):
-    """Batches of ragged or encoded rows, whole."""
+    """Makes batches of whole ragged or encoded rows."""
     examples = reader.examples
     padded = power_of_two if examples.encoded else examples.rows.padded
 
@@ -252,7 +252,7 @@ def _padded(steps, reader, part):
 
 
 def _cut(steps, reader, views, seed_of, part):
-    """Batches of views, each row cut by itself, in threads."""
+    """Makes batches of views, cutting each row in a thread."""
     examples = reader.examples
 
     def read(cut_row, epoch, place, row, drawn):
@@ -297,7 +297,7 @@ def _call(read, arguments, spec, label_spec):
 
 
 class _Reader:
-    """Reads one row of a set, or the next in an epoch's order that it can."""
+    """Reads one row of a set, or the next readable one in an epoch's order."""
 
     def __init__(self, examples, seed, views=None):
         self.examples = examples
@@ -307,7 +307,7 @@ class _Reader:
         )
 
     def __call__(self, epoch, place, row, numbers=None):
-        """`(row that was read, arrays by name)`."""
+        """Returns `(row that was read, arrays by name)`."""
         count = self.examples.num_examples
         for further in range(count):
             if further:

@@ -1,4 +1,4 @@
-"""Rows of tables: CSV, TSV, JSON lines, Parquet, and lines of plain text."""
+"""Reads rows of tables: CSV, TSV, JSON lines, Parquet and plain lines."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from byol_tf.checks import require
 from byol_tf.lines import printable, some
 
-LINE = "text"  # the one column of a file of lines
+LINE = "text"  # the only column of a file of lines
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
 
 
@@ -17,10 +17,9 @@ class Cells(NamedTuple):
     """Some columns of a table.
 
     Attributes:
-        columns: names of all columns that the table has.
-        rows: number of each row as an editor counts, and its cells of the
-            columns that were asked for: bytes, of UTF-8 unless the file is
-            not; b"" where there is nothing.
+        columns: names of all columns of the table.
+        rows: number of each row as in an editor, and its requested cells:
+            bytes, in UTF-8 unless the file is not; b"" for empty cells.
     """
 
     columns: list[str]
@@ -31,11 +30,12 @@ def read_cells(path: pathlib.Path, wanted: Sequence[str] = ()) -> Cells:
     """Reads columns of a table, row by row.
 
     Args:
-        path: of a file with an ending of `TABLES`.
-        wanted: names of columns; those that are not there are empty.
+        path: path of a file with an extension in `TABLES`.
+        wanted: names of columns; missing ones are empty.
 
     Raises:
-        ValueError: now or at a row: it cannot be opened, or is no such table.
+        ValueError: at once or at a row, if it cannot be opened or is no such
+            table.
     """
     try:
         return _READERS[path.suffix.lower()](path, wanted)
@@ -44,7 +44,7 @@ def read_cells(path: pathlib.Path, wanted: Sequence[str] = ()) -> Cells:
 
 
 def check_column(path, columns: Sequence[str], name: str, field: str) -> None:
-    """Raises a ValueError that names the columns there are, unless it is."""
+    """Raises a ValueError, listing the columns, if one is missing."""
     if name not in columns:
         raise ValueError(
             f"{path} has no column {name!r}, but {some(list(columns), 9)}; "
@@ -67,7 +67,7 @@ def _read_csv(path, wanted):
 
 
 def _open(path):
-    # Bytes that are no UTF-8 come back as they were, and spoil their row.
+    # Bytes that are not UTF-8 are kept, and only affect their row.
     options = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
     return open(path, newline="", **options)
 
@@ -76,7 +76,7 @@ def _csv_rows(path, options, columns, wanted):
     places = [columns.index(n) if n in columns else -1 for n in wanted]
     with _open(path) as file:
         rows = csv.reader(file, **options)
-        next(rows)  # the names
+        next(rows)  # the header
         number = 1
         while True:
             number += 1
@@ -135,7 +135,7 @@ def _read_parquet(path, wanted):
     parquet = require("pyarrow.parquet", "search")
     try:
         file = parquet.ParquetFile(path)
-    except ValueError as error:  # pyarrow's own are ValueErrors
+    except ValueError as error:  # pyarrow's errors are ValueErrors
         raise ValueError(f"{path} is no Parquet file: {error}") from error
     columns = list(file.schema_arrow.names)
     return Cells(columns, _parquet_rows(file, columns, wanted))

@@ -1,4 +1,4 @@
-"""What a modality hands in so that its rows can be read."""
+"""The interface of a modality for reading its rows."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ def _as_it_is(array, where):
 
 
 class Columns(NamedTuple):
-    """Columns of tables whose cells are rows; "" for the usual names.
+    """Columns of tables whose cells are rows; "": the usual names.
 
     Attributes:
-        text: of the rows.
-        pair: of what belongs to them; "" for none.
-        between: the two cells in a row, a character that no cell has.
+        text: column of the rows.
+        pair: column of the second text; "": none.
+        between: a character that no cell has, between both cells of a row.
     """
 
     text: str = ""
@@ -30,28 +30,28 @@ class Columns(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Decoder:
-    """How one kind of row is read from files and arrays.
+    """How to read rows of one kind from files and arrays.
 
     Attributes:
-        spec: `{name: tf.TensorSpec}` of a decoded row. Files whose rows have
-            a known shape are decoded once, into a store; others, and strings,
+        spec: `{name: tf.TensorSpec}` of a decoded row. Files whose rows have a
+            known shape are decoded once, into a store; others, and strings,
             when a batch needs them.
-        decode: from the path or the bytes of a file to an array, or to one
-            for each name of the spec; raises `Unreadable`.
-        extensions: of the files in a folder, in lower case: ".png".
-        conform: `conform(array, where)`: the rows of one array as they are
-            wanted, or a ValueError about `where`.
-        of_stored: `of_stored(name, shape, dtype)`: the decoder of a set with
-            such rows, None for axes that differ; None for this decoder.
+        decode: from the path or the bytes of a file to an array, or to one per
+            name of the spec; raises `Unreadable`.
+        extensions: extensions of its files, in lower case: ".png".
+        conform: `conform(array, where)`: converts the rows of an array, or
+            raises a ValueError about `where`.
+        of_stored: `of_stored(name, shape, dtype)`: the decoder of a dataset
+            with such rows, None for axes that differ; None: this decoder.
         of_files: `of_files(files)`: the decoder of a folder's files, from a
-            look at some of them; None for this decoder.
-        table: reads a folder whose rows lie together in its file
-            `table.file`: `table(folder, split)` gives `Examples`; None where
-            each row is a file.
-        cut: `cut(file)`: items in place of a file of which only parts are
-            rows, which `decode` takes; None where a file is a row.
+            look at some of them; None: this decoder.
+        table: reads a folder whose rows are together in the file `table.file`:
+            `table(folder, split)` returns `Examples`; None if each row is a
+            file.
+        cut: `cut(file)`: items of a file with several rows, for `decode`; None
+            if a file is a row.
         feature: name of the class in `tfds.features` of such rows.
-        columns: of tables whose cells may be rows; None for files alone.
+        columns: columns of tables whose cells may be rows; None: only files.
         key: what the rows depend on besides their spec.
     """
 
@@ -69,17 +69,17 @@ class Decoder:
 
     @property
     def name(self) -> str:
-        """Of a row, such as "image": the first name of the spec."""
+        """Name of a row, such as "image": the first name of the spec."""
         return next(iter(self.spec))
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Of a row; None unless it is known and the only one, of numbers."""
+        """Shape of a row of numbers; None unless known and the only one."""
         shape, dtype = self.spec[self.name].shape, self.spec[self.name].dtype
         known = len(self.spec) == 1 and shape.is_fully_defined()
         return tuple(shape) if known and dtype != tf.string else None
 
     @property
     def dtype(self) -> np.dtype:
-        """NumPy's, of a row."""
+        """NumPy dtype of a row."""
         return np.dtype(self.spec[self.name].dtype.as_numpy_dtype)

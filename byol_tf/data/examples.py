@@ -1,4 +1,4 @@
-"""A set of examples, as everything downstream takes it."""
+"""A dataset, as the rest of the package uses it."""
 
 import dataclasses
 import hashlib
@@ -23,33 +23,33 @@ from byol_tf.data.rows import (
 
 __all__ = ["Encoded", "Examples", "Ragged", "Rows", "Unreadable"]
 
-FINGERPRINT_ROWS = 4096  # rows that enter a fingerprint
+FINGERPRINT_ROWS = 4096  # rows used for a fingerprint
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Rows with their labels.
 
-    Rows are *dense*, of one shape and decoded; *ragged*, decoded and of free
+    Rows are *dense*, of one shape and decoded; *ragged*, decoded and of varying
     length; or *encoded*, and decoded when a batch needs them.
 
     Attributes:
         rows: `[N, ...]`: an array of any type, a memory map, `Rows` of one,
             `Ragged` or `Encoded`.
-        labels: int32 `[N]`, -1 where there is none.
+        labels: int32 `[N]`, -1 for none.
         class_names: names of the labels, or ().
-        name: for messages and reports.
-        skipped: `(path, reason)` of the rows that could not be read.
-        paths: of the rows, relative to `folder`, or ().
-        folder: that the rows come from, or "".
-        decode: of encoded rows: see `Decoder`. None for strings that are
-            taken as they are.
-        spec: `{name: tf.TensorSpec}` of a decoded row; None for that of
-            `rows`, under the name "row".
-        taken: of a folder what was taken and left out, see `Layout.about`.
+        name: name for messages and reports.
+        skipped: `(path, reason)` of unreadable rows.
+        paths: paths of the rows, relative to `folder`, or ().
+        folder: folder of the rows, or "".
+        decode: decodes encoded rows, see `Decoder`. None for strings that are
+            used as they are.
+        spec: `{name: tf.TensorSpec}` of a decoded row; None: that of `rows`,
+            under the name "row".
+        taken: how a folder was read, see `Layout.about`.
     """
 
-    # Rows and paths may be gigabytes: a traceback must not write them out.
+    # Rows and paths may be gigabytes, so keep them out of tracebacks.
     rows: np.ndarray | Rows | Ragged | Encoded = dataclasses.field(repr=False)
     labels: np.ndarray
     class_names: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Examples:
 
     @property
     def row_shape(self) -> tuple[int | None, ...]:
-        """Of one row, None where rows differ: `(height, width, channels)`."""
+        """Shape of a row, None for free axes: `(height, width, channels)`."""
         return tuple(next(iter(self.spec.values())).shape)
 
     @property
@@ -114,12 +114,12 @@ class Examples:
 
     @property
     def labelled(self) -> bool:
-        """Whether any image has a label."""
+        """Whether any example has a label."""
         return bool((self.labels >= 0).any())
 
     @property
     def by_blocks(self) -> bool:
-        """Whether an epoch reads neighbouring rows soon after each other."""
+        """Whether an epoch reads neighbouring rows close together."""
         kept = self.rows.kept if self.encoded else None
         return kept is not None and kept.codec.of_files
 
@@ -129,10 +129,10 @@ class Examples:
         return order(self.num_examples, seed, epoch)
 
     def fingerprint(self) -> str:
-        """16 hex digits of shape, labels and contents of 4,096 rows.
+        """Returns 16 hex digits of shape, labels and contents of 4,096 rows.
 
-        Rows at equal distances; of encoded ones the bytes of the items, and
-        what they are kept as where views then have other pixels.
+        Uses evenly spaced rows; for encoded ones the bytes of the items, and
+        their stored form if it changes the pixels of views.
         """
         count = self.num_examples
         chosen = np.unique(
@@ -151,7 +151,7 @@ class Examples:
         return digest.hexdigest()[:16]
 
     def _contents(self, index):
-        """Bytes that are the same where the rows are."""
+        """Returns bytes that are equal if the rows are."""
         if self.dense:
             yield np.ascontiguousarray(self.rows[index]).tobytes()
             return
@@ -169,13 +169,13 @@ class Examples:
     def read(
         self, row: int, cuts: Callable[[int, int], int] | None = None
     ) -> dict[str, np.ndarray]:
-        """Decodes one row, by name of the spec; raises `Unreadable`.
+        """Decodes one row, by name of the spec; or raises `Unreadable`.
 
         Args:
             row: its position.
-            cuts: what is going to be cut out of it, for a `decode` with a
-                method `to_be_cut(item, cuts)`, which may then do less, or give
-                a list of what is cut from.
+            cuts: what will be cut out of it, for a `decode` with a method
+                `to_be_cut(item, cuts)`, which may then do less, or return a
+                list to cut from.
         """
         value = self._decoded(row, cuts) if self.encoded else self.rows[row]
         if not isinstance(value, dict):
@@ -209,15 +209,15 @@ class Examples:
     def take(self, index: np.ndarray) -> Batch:
         """Decodes the rows at these positions, as one batch.
 
-        Axes that differ are padded with zeros to the lengths of
+        Axes that differ are padded with zeros to the lengths in
         `Ragged.padded_lengths`, or for encoded rows to powers of two, and the
-        batch has `length`.
+        batch gets `length`.
 
         Returns:
-            Arrays by name of the spec; the array where there is one name.
+            Arrays by name of the spec; a single array for a single name.
 
         Raises:
-            Unreadable: one of them cannot be decoded, see `readable`.
+            Unreadable: if one of them cannot be decoded, see `readable`.
         """
         index = np.asarray(index)
         if self.dense:
@@ -230,10 +230,10 @@ class Examples:
         return bare(pack(rows, self.spec, self.rows.padded))
 
     def readable(self) -> "Examples":
-        """Tries every encoded row; leaves out and lists those that fail.
+        """Tries every encoded row; leaves out and lists unreadable ones.
 
-        For sets that results are measured on, where no row may take the place
-        of another. A ValueError if no row can be read.
+        For sets to measure on, where no row may replace another. Raises a
+        ValueError if no row can be read.
         """
         if not self.encoded:
             return self
@@ -254,7 +254,7 @@ class Examples:
         return dataclasses.replace(self.subset(good), skipped=skipped)
 
     def readable_rows(self, index: np.ndarray) -> np.ndarray:
-        """Those of some positions whose rows can be read; lists the others."""
+        """Returns the readable ones of some positions; lists the others."""
         if not self.encoded:
             return index
         with ThreadPoolExecutor() as pool:
@@ -270,12 +270,12 @@ class Examples:
         return True
 
     def numbered(self) -> "Examples":
-        """The same images with their positions in place of labels."""
+        """Returns the same examples with their positions as labels."""
         positions = np.arange(self.num_examples, dtype=np.int32)
         return dataclasses.replace(self, labels=positions)
 
     def subset(self, index: np.ndarray) -> "Examples":
-        """The examples at these positions; rows on disk are not copied."""
+        """Selects examples by position; rows on disk are not copied."""
         index = np.arange(self.num_examples)[np.asarray(index)]
         if isinstance(self.rows, np.memmap):
             rows = Rows(self.rows, index)

@@ -1,4 +1,4 @@
-"""Rows in the files of a folder."""
+"""Rows from the files of a folder."""
 
 import dataclasses
 import os
@@ -26,22 +26,21 @@ def load_folder(
     layout: str = "auto",
     label_column: str = "",
 ) -> Examples:
-    """Takes the files of a split below a folder, in the order of their paths.
+    """Loads the files of a split below a folder, sorted by path.
 
-    Says in one line what was taken, see `find_split`. Rows whose shape is
-    known are decoded here, once, and files that cannot be read, or are gone
-    when their turn comes, are skipped. Other rows stay encoded, and are
-    decoded when a batch needs them.
+    Logs one line about it, see `find_split`. Rows of a known shape are decoded
+    here, once; unreadable or deleted files are skipped. Other rows stay
+    encoded, and are decoded when a batch needs them.
 
     Args:
         directory: the folder, or a CSV file of labels.
         split: name of the split.
-        decoder: of the files.
-        store: where decoded rows go.
+        decoder: decoder of the files.
+        store: where decoded rows are stored.
         layout, label_column: see `find_split`.
 
     Raises:
-        ValueError: there is no such folder or split, or no file is in it.
+        ValueError: if there is no such folder or split, or it has no files.
     """
     kind = decoder.extensions, decoder.name
     found = find_split(directory, split, *kind, layout, label_column)
@@ -54,7 +53,7 @@ def load_folder(
     examples = _read(
         *(found.root, found.paths, found.labels), decoder, store, name
     )
-    if label_column:  # others are other data, whose results are kept apart
+    if label_column:  # other labels are other data, with separate results
         name = f"{name} ({printable(label_column)})"
     return dataclasses.replace(
         examples,
@@ -71,17 +70,17 @@ def load_listed(
     store: Store,
     name: str,
 ) -> Examples:
-    """Takes the files of a list, in its order, as `load_folder` does.
+    """Loads the files of a list, in its order, as `load_folder` does.
 
     Args:
-        root: that the paths are relative to.
-        paths: of the files.
-        decoder: of the files.
-        store: where decoded rows go.
-        name: of the set.
+        root: folder that the paths are relative to.
+        paths: paths of the files.
+        decoder: decoder of the files.
+        store: where decoded rows are stored.
+        name: name of the dataset.
 
     Raises:
-        ValueError: the list is empty.
+        ValueError: if the list is empty.
     """
     if not paths:
         raise ValueError(f"the annotations of {name} list no {decoder.name}")
@@ -89,7 +88,7 @@ def load_listed(
 
 
 def _read(root, paths, labels, decoder, store, name):
-    """Examples of some files, which stay encoded where shapes differ."""
+    """Returns examples of files, encoded if shapes differ."""
     files = Files(root, paths)
     if decoder.of_files is not None:
         decoder = decoder.of_files(files)
@@ -113,9 +112,9 @@ def _read(root, paths, labels, decoder, store, name):
 
 
 def cut_files(files: Files, decoder: Decoder) -> tuple[Files, list[int]]:
-    """Parts of files as rows, and the position of the file of each.
+    """Returns parts of files as rows, and the file's position for each.
 
-    Says in one line how many there are.
+    Logs their number in one line.
     """
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(decoder.cut, files))

@@ -1,4 +1,4 @@
-"""Parts of the labels as they are written: 1%, 25-per-class, 100."""
+"""Parses parts of the labels: 1%, 25-per-class, 100."""
 
 import dataclasses
 import re
@@ -11,13 +11,13 @@ _PER_CLASS = re.compile(r"(\d+)-per-class")
 
 @dataclasses.dataclass(frozen=True)
 class Fraction:
-    """A part of the labelled examples; one of the three numbers is given.
+    """A part of the labelled examples; one of the three numbers is set.
 
     Attributes:
         name: as in `--labels=`, such as "1%" or "25-per-class".
-        share: of all examples, in (0, 1].
-        per_class: examples of every class.
-        count: examples of all classes together.
+        share: share of all examples, in (0, 1].
+        per_class: examples per class.
+        count: number of examples of all classes together.
     """
 
     name: str
@@ -27,9 +27,9 @@ class Fraction:
 
 
 def parse_fractions(texts: Sequence[str]) -> tuple[Fraction, ...]:
-    """Reads "1%", "25-per-class", "100" and "all", separated by commas.
+    """Parses "1%", "25-per-class", "100" and "all", separated by commas.
 
-    Gives each once; a ValueError if there is none, or one cannot be read.
+    Returns each once. Raises a ValueError if there is none, or one is invalid.
     """
     words = [w.strip() for text in texts for w in text.split(",")]
     words = [word for word in words if word]

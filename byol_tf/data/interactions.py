@@ -1,7 +1,7 @@
 """Reads a shop: `items.csv` and `interactions.csv` of a folder.
 
-Nothing is left out in silence: what is unusual is counted, and `Shop.lines`
-says what was made of it.
+Nothing is left out silently: unusual lines are counted, and `Shop.lines` says
+how they were treated.
 """
 
 import array
@@ -19,26 +19,26 @@ from byol_tf.data import times
 from byol_tf.lines import nfc, printable, some
 
 ITEMS, EVENTS = "items.csv", "interactions.csv"
-# How much an event says, by its kind; other kinds count like a purchase.
+# Weight of an event by its kind; other kinds count like a purchase.
 KINDS = {"view": 0.2, "click": 0.3, "comment": 0.7, "purchase": 1.0}
-_LARGE = 0.5  # share of all events from which one user is named
+_LARGE = 0.5  # share of all events above which a user is reported
 _MISSING, _RETURNED = "missing", "returned"
 
 
 @dataclasses.dataclass(frozen=True)
 class Shop:
-    """Items, users, and what users did, sorted by time.
+    """Items, users, and events sorted by time.
 
     Attributes:
         items: ids; those of `items.csv` come first.
-        texts: of the items, "" for none.
+        texts: texts of the items, "" for none.
         users: ids.
-        user, item: int32 `[events]`, places in `users` and `items`.
+        user, item: int32 `[events]`, indices into `users` and `items`.
         time: float64 `[events]`, seconds since 1970.
-        weight: float32 `[events]`, above 0: how much an event says.
-        lines: what was unusual, a sentence each.
-        kind: int8 `[events]`, place of an event's kind in `kinds`.
-        kinds: weights that `weight` has been multiplied by, by kind as met.
+        weight: float32 `[events]`, above 0: importance of an event.
+        lines: sentences about unusual data.
+        kind: int8 `[events]`, index of an event's kind in `kinds`.
+        kinds: weights that are included in `weight`, by kind.
     """
 
     items: Sequence[str]
@@ -53,14 +53,14 @@ class Shop:
     kinds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def weighted(self, kinds: Mapping[str, float]) -> "Shop":
-        """The same shop with other weights of the kinds, above 0."""
+        """Returns the same shop with other weights of the kinds, above 0."""
         ratio = [kinds[name] / old for name, old in self.kinds.items()]
         weight = self.weight * np.float32(ratio)[self.kind]
         return dataclasses.replace(self, weight=weight, kinds=kinds)
 
     @property
     def events(self) -> tuple[np.ndarray, ...]:
-        """Users, items, times and weights."""
+        """Returns users, items, times and weights."""
         return self.user, self.item, self.time, self.weight
 
 
@@ -72,14 +72,14 @@ def read_shop(
     """Reads the two files of a folder.
 
     Args:
-        folder: with `items.csv` (item,text and more columns, whose words are
-            added to the text) and `interactions.csv` (user,item and, where
-            there are such, timestamp, quantity, rating, event).
+        folder: folder with `items.csv` (item,text and more columns, whose words
+            are added to the text) and `interactions.csv` (user,item and
+            optionally timestamp, quantity, rating, event).
         known: ids that come first in `items`, in this order.
         kinds: weights of the kinds in the column `event`.
 
     Raises:
-        ValueError: a file or a column is missing, or there are no events.
+        ValueError: if a file or a column is missing, or there are no events.
     """
     texts = dict.fromkeys(known, "")
     lines = _read_items(pathlib.Path(folder) / ITEMS, texts)
@@ -100,12 +100,12 @@ def read_shop(
 
 
 def _counted(*pairs) -> list[str]:
-    """Sentences of what occurred at all."""
+    """Returns sentences about what occurred at all."""
     return [f"{count:,} {line}" for count, line in pairs if count]
 
 
 def _read_items(path, texts) -> list[str]:
-    """Adds ids and texts to a dictionary; returns what was unusual."""
+    """Adds ids and texts to a dictionary; returns notes on unusual lines."""
     repeated, seen = 0, set()
     for row in _rows(path, ("item", "text")):
         item = clean_id(row.pop("item"))
@@ -120,7 +120,7 @@ def _read_items(path, texts) -> list[str]:
 
 
 def _rows(path, wanted) -> Iterator[dict[str, str]]:
-    """Cells by column of the lines of a CSV file, in UTF-8."""
+    """Yields cells by column, for the lines of a UTF-8 CSV file."""
     if not path.is_file():
         raise ValueError(
             f"{printable(path)} is missing; it must have the columns "
@@ -151,7 +151,7 @@ def _check_columns(path, names, wanted):
 
 
 def clean_id(cell: str | None) -> str:
-    """The id in a cell, as ids are compared."""
+    """Returns the id in a cell, in a form to compare."""
     return nfc((cell or "").strip())
 
 
@@ -191,7 +191,7 @@ class _Events:
             column.append(number)
 
     def _weight(self, row):
-        """How much a line says; 0 leaves it out."""
+        """Returns the weight of a line; 0 leaves it out."""
         weight = 1.0
         if "quantity" in row:
             quantity = _number(row["quantity"])
@@ -260,7 +260,7 @@ class _Events:
         )
 
     def _dated(self, time, lines):
-        """Times without gaps, none of them in the future."""
+        """Returns times without gaps, none of them in the future."""
         good = ~np.isnan(time)
         if len(np.unique(time[good])) < 3:
             lines.append(
@@ -301,10 +301,10 @@ def _number(text):
 
 @functools.lru_cache(4096)
 def _seconds(text: str) -> float:
-    """Seconds since 1970 of a number (s, ms, µs) or a date; NaN for others."""
+    """Returns seconds since 1970 of a number (s, ms, µs) or a date, or NaN."""
     seconds = _number(text)
     if math.isfinite(seconds):
-        while abs(seconds) > 1e11:  # year 5138: milliseconds, or finer
+        while abs(seconds) > 1e11:  # year 5138, so milliseconds or finer
             seconds /= 1000
         return seconds
     try:

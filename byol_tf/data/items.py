@@ -1,4 +1,4 @@
-"""What is embedded or predicted: files, or rows of arrays, each by a name."""
+"""Items to embed or predict: files, or rows of arrays, each with a name."""
 
 import io
 import os
@@ -24,8 +24,8 @@ class Items:
     """Files of a folder, or parts of them, see `names_of_parts`.
 
     Attributes:
-        folder: that the names are relative to.
-        names: of the files, sorted paths with slashes.
+        folder: folder that the names are relative to.
+        names: sorted paths with slashes.
     """
 
     def __init__(self, folder: str | os.PathLike, names: Sequence[str] = ()):
@@ -33,7 +33,7 @@ class Items:
         self.names = names
 
     def read(self, name: str) -> os.PathLike | bytes:
-        """Gives the path or the bytes of a file, as modalities decode it."""
+        """Returns the path or the bytes of a file, for a modality to decode."""
         file, seconds = part_of(name)
         if not seconds:
             return self.folder / name
@@ -41,11 +41,11 @@ class Items:
         return Piece(str(self.folder / file), start, end - start)
 
     def said(self, name: str) -> str:
-        """The name, with what a person knows it by."""
+        """Returns the name, with a description for the user."""
         return name
 
     def stat(self, name: str) -> tuple[int, int]:
-        """Gives size and time of the last change, see `size_and_time`."""
+        """Returns size and time of the last change, see `size_and_time`."""
         return size_and_time(self.folder / part_of(name)[0])
 
 
@@ -53,8 +53,8 @@ class ArrayItems(Items):
     """Rows of an `.npz` file, named by split and number: "train/0".
 
     Args:
-        file: see `load_arrays`; all its splits are taken.
-        noun: what a row is, such as "image".
+        file: see `load_arrays`; all its splits are used.
+        noun: word for a row, such as "image".
     """
 
     def __init__(self, file: str | os.PathLike, noun: str):
@@ -71,7 +71,7 @@ class ArrayItems(Items):
         super().__init__(file, names)
 
     def read(self, name: str) -> bytes:
-        """Gives a row as the bytes of an `.npy` file."""
+        """Returns a row as the bytes of an `.npy` file."""
         split, number = name.split("/")
         file = io.BytesIO()
         np.save(file, self._rows[split][int(number)])
@@ -86,10 +86,10 @@ class CellItems(Items):
 
     Args:
         data: the folder or the file.
-        column: of the cells; "" for "text".
+        column: column of the cells; "": "text".
 
     Raises:
-        ValueError: no table has such a column.
+        ValueError: if no table has such a column.
     """
 
     def __init__(self, data: str | os.PathLike, column: str = ""):
@@ -114,15 +114,15 @@ class CellItems(Items):
         super().__init__(data, list(self._cells))
 
     def read(self, name: str) -> bytes:
-        """Gives the bytes of a cell."""
+        """Returns the bytes of a cell."""
         return self._cells[name]
 
     def stat(self, name: str) -> tuple[int, int]:
-        """Size and time of the last change of the table."""
+        """Returns size and time of the last change of the table."""
         return self._stats[name.rpartition(":")[0]]
 
     def said(self, name: str) -> str:
-        """The name and the beginning of the text."""
+        """Returns the name and the beginning of the text."""
         text = printable(self._cells[name].decode("utf-8", "replace"))
         return f"{name} {text if len(text) < 80 else text[:77] + '...'}"
 
@@ -134,19 +134,18 @@ def find_items(
     column: str | None = None,
     cut: Callable | None = None,
 ) -> Items:
-    """Finds all that there is to embed or predict.
+    """Finds everything to embed or predict.
 
     Args:
-        data: a folder, a file, a CSV file that names files, or an `.npz`
-            file.
-        extensions: of the files, in lower case, with the dot.
-        noun: what an item is, such as "image".
-        column: of tables whose cells are items, "" for the usual one; None
-            for files alone.
+        data: a folder, a file, a CSV file that names files, or an `.npz` file.
+        extensions: extensions of the files, in lower case, with the dot.
+        noun: word for an item, such as "image".
+        column: column of tables whose cells are items, "": the usual one; None:
+            only files.
         cut: how a file becomes several items, see `Decoder.cut`.
 
     Raises:
-        ValueError: there is no such thing, or nothing in it.
+        ValueError: if it does not exist, or is empty.
     """
     if is_arrays(data):
         return ArrayItems(data, noun)
@@ -159,16 +158,16 @@ def find_items(
 def items_of(
     origin: str | os.PathLike, noun: str, column: str | None = None
 ) -> Items:
-    """Gives access by name to what was found in a folder or a file before."""
+    """Gives access by name to items found before in a folder or file."""
     if column is not None and _in_tables(origin):
         return CellItems(origin, column)
     return ArrayItems(origin, noun) if is_arrays(origin) else Items(origin)
 
 
 def _in_tables(data):
-    """Whether it is a table, or a folder with one that is no list of lines.
+    """Returns whether it is a table, or a folder with one (not of lines).
 
-    A folder of `.txt` files alone has a text in each, unless they are splits.
+    A folder with only `.txt` files has a text in each, unless they are splits.
     """
     _, files = root_and_tables(data)
     lone = [name for name in files if not name.lower().endswith(".txt")]
@@ -176,6 +175,6 @@ def _in_tables(data):
 
 
 def is_arrays(data: str | os.PathLike) -> bool:
-    """Whether data are an `.npz` file."""
+    """Returns whether data are an `.npz` file."""
     path = pathlib.Path(data)
     return path.suffix.lower() == ".npz" and path.is_file()

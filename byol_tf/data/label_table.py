@@ -21,10 +21,10 @@ class LabelTable:
     """A row of named values for each image.
 
     Attributes:
-        paths: of the images, relative to their folder, with `/`.
-        columns: values as they were written, as many as paths, by the name of
-            the column; "" where a cell is empty.
-        name: of the file, for messages.
+        paths: paths of the images, relative to their folder, with `/`.
+        columns: values as written, one per path, by column name; "" for an
+            empty cell.
+        name: name of the file, for messages.
     """
 
     paths: Sequence[str]
@@ -46,7 +46,7 @@ class LabelTable:
         return len(self.paths)
 
     def subset(self, index: np.ndarray) -> "LabelTable":
-        """The rows at these positions, in the given order."""
+        """Selects the rows at these positions, in the given order."""
 
         def chosen(values):
             return tuple(np.array(values, object)[index])
@@ -57,12 +57,12 @@ class LabelTable:
         )
 
     def with_columns(self, names: Collection[str]) -> "LabelTable":
-        """The table with these columns alone, in its own order."""
+        """Selects these columns, in the table's order."""
         kept = {k: cells for k, cells in self.columns.items() if k in names}
         return dataclasses.replace(self, columns=kept)
 
     def rows_of(self, paths: Sequence[str]) -> list[int]:
-        """The row of each path, compared as in `aligned`; -1 for none."""
+        """Returns the row of each path, compared as in `aligned`, or -1."""
         row_of = self._row_of()
         return [row_of.get(_plain(path), -1) for path in paths]
 
@@ -72,19 +72,19 @@ class LabelTable:
     def aligned(
         self, paths: Sequence[str], folders: Sequence[pathlib.Path] = ()
     ) -> "LabelTable":
-        """One row for each image, in the order of the images.
+        """Returns one row per image, in the order of the images.
 
-        Rows without an image are left out, with a warning if there is no such
+        Leaves out rows without an image, with a warning if there is no such
         file. Paths are compared in Unicode's form NFC.
 
         Args:
-            paths: of the images, as in `Examples.paths`.
-            folders: that of the images, whose name may stand in front of the
-                paths in the table; then others with files of the table.
+            paths: paths of the images, as in `Examples.paths`.
+            folders: folder of the images, whose name may precede the paths in
+                the table; then others with files of the table.
 
         Raises:
-            ValueError: an image has no row. A row may be empty: that is an
-                image of which nothing is known.
+            ValueError: if an image has no row. A row may be empty, for an image
+                without labels.
         """
         if not len(paths):
             raise ValueError(
@@ -126,12 +126,12 @@ class LabelTable:
 def read_label_table(path: str | os.PathLike) -> LabelTable:
     """Reads a CSV file of labels: UTF-8, with a header, `,` or `;` between.
 
-    The column `path` names the images; without one the first column does.
-    Blank lines are left out, spaces around values are removed.
+    The column `path` names the images; without it the first column does. Blank
+    lines are skipped, and spaces around values are removed.
 
     Raises:
-        ValueError: there is no such file, or it is not like that; the line is
-            named.
+        ValueError: if there is no such file, or a line is invalid; names the
+            line.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -172,7 +172,7 @@ def read_label_table(path: str | os.PathLike) -> LabelTable:
 
 
 def _lines(path):
-    """`(line number, cells)` of the lines that are not blank."""
+    """Yields `(line number, cells)` of lines that are not blank."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -195,7 +195,7 @@ def _lines(path):
 
 
 def _header(path, header):
-    """The position of the column of paths, and all headings."""
+    """Returns the position of the column of paths, and all headings."""
     if len(header) < 2:
         raise ValueError(
             f"{path} needs a column of paths and one of labels at least, "

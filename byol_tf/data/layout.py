@@ -1,4 +1,4 @@
-"""Which files of a folder are rows, of which split and of which class."""
+"""Finds the files of a folder's split, and their classes."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ from byol_tf.data.walk import (
 from byol_tf.lines import nfc, printable, some
 
 LAYOUTS = ("auto", "table", "splits", "classes", "flat")
-SPLIT = "train"  # what a folder without sub-folders for splits holds
+SPLIT = "train"  # split of a folder without sub-folders for splits
 SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
@@ -34,19 +34,18 @@ OTHER_SPLITS = "rows of other splits"  # left out, as they should be
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What was taken of a folder.
+    """How a folder was read.
 
     Attributes:
-        root: that the paths are relative to.
-        paths: of the files, sorted, with slashes.
-        labels: by sub-folder of the first level, or by a table; -1 where
-            there are none.
-        class_names: of the labels, in NFC and printable, or ().
+        root: folder that the paths are relative to.
+        paths: paths of the files, sorted, with slashes.
+        labels: by sub-folder of the first level, or by a table; -1 for none.
+        class_names: names of the labels, in NFC and printable, or ().
         split: as requested.
         kind: "table", "splits", "classes" or "flat".
-        left_out: numbers by reason.
-        table: name of the file of a table, in `root`; or "".
-        note: what it says of labels, for `line`.
+        left_out: numbers of files left out, by reason.
+        table: name of the file of a table in `root`; or "".
+        note: note on labels, for `line`.
     """
 
     root: pathlib.Path | RemotePath
@@ -61,7 +60,7 @@ class Layout:
 
     @property
     def doubtful(self) -> bool:
-        """Whether rows may be left out, or labels be others than expected."""
+        """Whether rows may be missing, or labels may be unexpected."""
         fine = (OTHERS, OTHER_SPLITS)
         left_out = any(not key.startswith(fine) for key in self.left_out)
         return left_out or OVERRIDE in self.note
@@ -71,7 +70,7 @@ class Layout:
         return self.doubtful and not self.table
 
     def about(self) -> dict[str, object]:
-        """As JSON: folder, split, layout, images by class, what is left out."""
+        """Returns JSON: folder, split, layout, classes, what is left out."""
         counts = Counter(self.labels)
         return {
             "folder": printable(str(self.root)),
@@ -83,7 +82,7 @@ class Layout:
         } | ({"table": printable(self.table)} if self.table else {})
 
     def line(self) -> str:
-        """The same in one line for a person."""
+        """Returns the same in one line."""
         about = self.about()
         classes = listed(about["classes"]) or "no classes"
         left_out = listed(about["left_out"])
@@ -105,17 +104,17 @@ def find_layout(
     """Finds the files of one split of a folder, and their classes.
 
     Args:
-        directory: the folder, or its address, see `path_of`.
-        split: its name, or another of `SPLITS` for the same, in any case.
-        extensions: of the files, in lower case, with the dot.
-        name: of such a file, for messages.
-        layout: "splits": sub-folders are splits; "classes": they are classes
-            of the training set; "flat": all is the training set, without
-            classes. "auto" takes sub-folders for splits if all of them look
-            like splits, else for classes.
+        directory: the folder, or its URL, see `path_of`.
+        split: its name, or another of `SPLITS` for the same; upper or lower
+            case.
+        extensions: extensions of the files, in lower case, with the dot.
+        name: word for such a file, for messages.
+        layout: "splits": sub-folders are splits; "classes": they are classes of
+            the training set; "flat": all is the training set, without classes.
+            "auto": splits if all sub-folders look like splits, else classes.
 
     Raises:
-        ValueError: there is no such folder or split, or no file is in it.
+        ValueError: if there is no such folder or split, or it has no files.
     """
     check_choice("layout", layout, LAYOUTS)
     if not directory:
@@ -152,15 +151,15 @@ def find_layout(
 def labels_of(
     paths: Sequence[str], known: Sequence[str] = ()
 ) -> tuple[list[int], tuple[str, ...]]:
-    """Labels by sub-folder of the first level, and the class names.
+    """Returns labels by sub-folder of the first level, and class names.
 
-    Files beside the sub-folders have the label -1. If they are as many as an
-    average class, if no file is in a sub-folder, or if there is only one
-    class, there are no labels.
+    Files beside the sub-folders have the label -1. There are no labels if these
+    are as many as an average class, if no file is in a sub-folder, or if there
+    is only one class.
 
     Args:
-        paths: of the files.
-        known: classes that come first, whether or not they have files.
+        paths: paths of the files.
+        known: classes that come first, with or without files.
     """
     tops = [
         nfc(printable(p.split("/")[0])) if "/" in p else None for p in paths
@@ -176,7 +175,7 @@ def labels_of(
 
 
 def _split_folders(directory, split, extensions, layout):
-    """The sub-folders that are splits; None where they are not."""
+    """Returns the sub-folders that are splits; None if they are not."""
     folders = sorted(
         entry.name
         for entry in entries(directory)
@@ -202,12 +201,12 @@ def _split_folders(directory, split, extensions, layout):
     if split_of(split) == SPLIT:
         return None
     if layout == "auto" and split_of(split) not in SPLITS and split in folders:
-        return [split]  # no class is asked for as a split by chance
+        return [split]  # a class is not requested as a split by chance
     raise ValueError(_no_split(directory, split, folders))
 
 
 def _count_beside(directory, extensions, left_out):
-    """Counts the files that lie beside the folders of splits."""
+    """Counts the files beside the folders of splits."""
     loose = [
         entry
         for entry in entries(directory)
@@ -219,7 +218,7 @@ def _count_beside(directory, extensions, left_out):
 
 
 def _folder_of(directory, split, folders):
-    """The sub-folder of a split: of its name, or of another name for it."""
+    """Returns the sub-folder of a split, by its name or another one for it."""
     same = [f for f in folders if nfc(f).casefold() == nfc(split).casefold()]
     alike = [f for f in folders if split_of(f) == split_of(split)]
     for found in ([f for f in folders if f == split], same, alike):
@@ -259,6 +258,6 @@ def _known_classes(directory, root, folders, extensions):
 
 
 def split_of(name: str) -> str:
-    """Returns the key of `SPLITS` that a name stands for, else the name."""
+    """Returns the key of `SPLITS` for a name, else the name."""
     word = nfc(name).casefold()
     return next((key for key, words in SPLITS.items() if word in words), name)

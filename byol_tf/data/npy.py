@@ -1,8 +1,8 @@
-"""Reading `.npy` files in threads. Knows numpy alone.
+"""Reads `.npy` files, safely in threads. Uses only NumPy.
 
-`np.load` gives the header to Python's parser, which CPython 3.11 does not
-protect from threads: now and then it raises SystemError. So the header, which
-is always three fields, is read by patterns here.
+`np.load` passes the header to Python's parser, which is not thread-safe in
+CPython 3.11 and sometimes raises SystemError. So the header, always three
+fields, is read by patterns here.
 """
 
 import io
@@ -16,7 +16,7 @@ import numpy as np
 from byol_tf.data.rows import Unreadable
 
 MAGIC = b"\x93NUMPY"
-_MOST_HEADER = 10_000  # bytes, as numpy's
+_MOST_HEADER = 10_000  # bytes, as in NumPy
 _FIELDS = (
     re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[a-zA-Z]\d*)['"]"""),
     re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)\b"""),
@@ -25,7 +25,7 @@ _FIELDS = (
 
 
 class Header(NamedTuple):
-    """What a `.npy` file says of its array."""
+    """The header of a `.npy` file."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -33,13 +33,13 @@ class Header(NamedTuple):
 
 
 def read_npy_header(file) -> Header:
-    """Reads the header of a `.npy` file, up to where its values begin.
+    """Reads the header of a `.npy` file, up to its values.
 
     Args:
         file: binary and seekable, at its start.
 
     Raises:
-        Unreadable: it is no such file, or its rows are records or objects.
+        Unreadable: if it is no such file, or its rows are records or objects.
     """
     start = file.read(len(MAGIC) + 2)
     if len(start) < len(MAGIC) + 2 or not start.startswith(MAGIC):
@@ -67,15 +67,15 @@ def read_npy_header(file) -> Header:
 
 
 def read_npy_values(file, header: Header) -> np.ndarray:
-    """Reads the values after the header `read_npy_header` gave.
+    """Reads the values after the header of `read_npy_header`.
 
     Raises:
-        Unreadable: there are fewer.
+        Unreadable: if there are fewer.
     """
     size = math.prod(header.shape) * header.dtype.itemsize
     start = file.tell()
     there = file.seek(0, io.SEEK_END) - start
-    if there < size:  # asked first, as reading would allocate what it names
+    if there < size:  # check first, since reading would allocate this much
         raise Unreadable(f"damaged: {there} bytes of values instead of {size}")
     file.seek(start)
     order = "F" if header.fortran else "C"
@@ -90,7 +90,7 @@ def load_npy(data: bytes | str | os.PathLike) -> np.ndarray:
         The array, read-only.
 
     Raises:
-        Unreadable: it cannot be read.
+        Unreadable: if it cannot be read.
     """
     is_path = isinstance(data, str | os.PathLike)
     try:

@@ -1,4 +1,4 @@
-"""Which examples a step of training gets."""
+"""The order of examples in training."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ GROUP = 64  # blocks that are shuffled together
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Full batches of one epoch; a ValueError if there is none."""
+    """Returns full batches per epoch; a ValueError if there is none."""
     if not 1 <= batch_size <= num_examples:
         raise ValueError(
             "`batch_size` must be at least 1 and at most the number of "
@@ -20,21 +20,21 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 def epoch_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    """A permutation int64 `[num_examples]`, a pure function of its arguments.
+    """Returns a permutation int64 `[num_examples]`, a pure function.
 
-    Sorts the raw output of the Philox counter generator, whose stream is
-    fixed for all versions of NumPy.
+    Sorts the raw output of the Philox counter generator, which is the same in
+    all versions of NumPy.
     """
     draws = np.random.Philox(key=[seed, epoch]).random_raw(num_examples)
     return np.argsort(draws, kind="stable")
 
 
 def block_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
-    """A permutation for rows that should be read nearly in their order.
+    """Returns a permutation that reads rows nearly in order.
 
-    Permutes blocks of 1,024 rows, then the rows within groups of 64 blocks:
-    a group's files lie in few places of a disk. Up to 65,536 rows it is that
-    of `epoch_order`, whose arguments these are.
+    Permutes blocks of 1,024 rows, then the rows within groups of 64 blocks, so
+    that a group's files are close together on disk. Up to 65,536 rows it equals
+    `epoch_order`, with the same arguments.
     """
     group = BLOCK * GROUP
     if num_examples <= group:
@@ -53,9 +53,9 @@ def block_order(num_examples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def part_size(batch_size: int, shard: Shard) -> int:
-    """Examples of a batch that one replica gets.
+    """Returns the examples of a batch for one replica.
 
-    A ValueError if the batch cannot be divided by the replicas.
+    Raises a ValueError if the replicas do not divide the batch.
     """
     part, rest = divmod(batch_size, shard.replicas)
     if rest:
@@ -67,10 +67,10 @@ def part_size(batch_size: int, shard: Shard) -> int:
 
 
 def places(num_examples: int, batch_size: int, shard: Shard) -> np.ndarray:
-    """Where the examples of a shard's steps stand in the order of an epoch.
+    """Returns the positions of a shard's examples in an epoch's order.
 
-    int64 `[steps, replicas of the shard, part]`; those of all shards, put
-    together in order, are the batches of one device.
+    int64 `[steps, replicas of the shard, part]`. All shards together, in order,
+    are the batches of one device.
     """
     steps = steps_per_epoch(num_examples, batch_size)
     part = part_size(batch_size, shard)

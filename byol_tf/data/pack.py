@@ -1,4 +1,4 @@
-"""Encoded rows brought once into a form that is quick to cut views from."""
+"""Stores encoded rows once in a form that is fast to cut views from."""
 
 import dataclasses
 import hashlib
@@ -16,18 +16,18 @@ from byol_tf.files import whole_file
 from byol_tf.lines import progress_bar
 
 STORES = ("auto", "pixels", "shards", "files")
-ROWS = 8192  # of a file; where packing was interrupted, it goes on with a file
-SAMPLE = 64  # rows whose sizes stand for all
+ROWS = 8192  # rows per file; interrupted, it continues with a file
+SAMPLE = 64  # rows to estimate the total size from
 
 
 class Codec(Protocol):
-    """The form that rows are kept in, of one modality.
+    """The stored form of a modality's rows.
 
     Attributes:
         key: everything that the form of a row depends on.
-        of_files: whether a row is kept as the bytes of a file: its own, if
-            those need no change.
-        about: what it changes, in words.
+        of_files: whether a row is stored as the bytes of a file, its own if
+            that needs no change.
+        about: description of the changes.
     """
 
     key: object
@@ -35,16 +35,16 @@ class Codec(Protocol):
     about: str
 
     def encode(self, item) -> bytes:
-        """Packs one item; raises `Unreadable`."""
+        """Encodes one item, or raises `Unreadable`."""
 
     def size(self, item) -> int:
-        """Estimates the bytes of it, from its head; raises `Unreadable`."""
+        """Estimates its bytes from its header, or raises `Unreadable`."""
 
     def __call__(self, data: bytes):
-        """Decodes what `encode` gave, as a `Decoder` does an item."""
+        """Decodes the output of `encode`, as a `Decoder` does an item."""
 
     def to_be_cut(self, data: bytes, cuts: Callable[[int, int], int]):
-        """The same for views; see `Examples.read`."""
+        """Decodes it for views; see `Examples.read`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,9 +52,9 @@ class Kept:
     """Rows in the form of a codec.
 
     Attributes:
-        data: bytes by place, b"" of rows that could not be read.
+        data: bytes by place, b"" for unreadable rows.
         places: int `[items]`, the place of each item; -1 for none.
-        codec: that made and reads them.
+        codec: codec that makes and reads them.
     """
 
     data: Sequence[bytes] = dataclasses.field(repr=False)
@@ -70,7 +70,7 @@ class Pack(Sequence):
     """Bytes of rows in a few large files.
 
     Args:
-        paths: of files with `ROWS` rows each, but for the last.
+        paths: paths of files with `ROWS` rows each, except for the last.
     """
 
     def __init__(self, paths: Sequence[pathlib.Path]):
@@ -89,12 +89,12 @@ class Pack(Sequence):
 
 
 def estimated_bytes(examples: Examples, codec: Codec) -> int:
-    """Bytes that a set would take, from some rows at equal distances."""
+    """Estimates the bytes of a dataset from evenly spaced rows."""
     count, sizes = examples.num_examples, []
     for row in np.unique(np.linspace(0, count - 1, SAMPLE).astype(int)):
         try:
             sizes.append(codec.size(examples.rows[row]))
-        except Unreadable:  # said when it is packed or read
+        except Unreadable:  # reported when it is packed or read
             continue
     return math.ceil(count * np.mean(sizes)) if sizes else 0
 
@@ -102,18 +102,19 @@ def estimated_bytes(examples: Examples, codec: Codec) -> int:
 def packed(
     examples: Examples, codec: Codec, store: Store, on_disk: bool
 ) -> Examples:
-    """Packs all rows of a set, unless they are.
+    """Packs all rows of a dataset, unless they are packed.
 
-    Rows that cannot be read are listed as when a batch would need them.
+    Unreadable rows are listed as when a batch needs them.
 
     Args:
-        examples: encoded.
-        codec: of its modality.
-        store: whose folder takes the files.
-        on_disk: into files, which later runs use again; else in memory.
+        examples: encoded examples.
+        codec: codec of their modality.
+        store: its folder keeps the files.
+        on_disk: whether to write files, which later runs use again, or to keep
+            the rows in memory.
 
     Raises:
-        ValueError: too many rows cannot be read, or there is no folder.
+        ValueError: if too many rows are unreadable, or there is no folder.
     """
     rows = examples.rows
     if rows.kept is not None:
@@ -134,7 +135,7 @@ def packed(
 
 
 def _encoded(rows, codec, chosen, bar) -> Iterator[bytes]:
-    """Bytes of some rows, b"" of those that cannot be read."""
+    """Yields bytes of rows, b"" for unreadable ones."""
     chunks = decoded_chunks(
         chosen, lambda row: codec.encode(rows[row]), min(CHUNK, len(chosen))
     )

@@ -1,4 +1,4 @@
-"""Rows in TFRecord files, read one by one where they lie."""
+"""Rows in TFRecord files, read individually in place."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ GZIP = b"\x1f\x8b"
 
 
 class Part(NamedTuple):
-    """Records of a file: `take` of them, -1 for all, after `skip`."""
+    """Records of a file: `take` of them (-1: all) after `skip`."""
 
     path: str
     skip: int = 0
@@ -31,12 +31,11 @@ class Part(NamedTuple):
 
 
 class Records(Sequence):
-    """The bytes of one feature of each record, b"" where it has not one value.
+    """The bytes of one feature of each record, b"" unless it has one value.
 
     Args:
-        paths: of the files.
-        table: int64 `[N, 3]`: number of the file, where a record begins, its
-            length.
+        paths: paths of the files.
+        table: int64 `[N, 3]`: number of the file, start and length of a record.
         feature: name of the feature.
     """
 
@@ -53,7 +52,7 @@ class Records(Sequence):
             return self._value(opened.read(length))
 
     def identity(self) -> list:
-        """What changes with the files or with the choice of records."""
+        """Returns what changes with the files or the choice of records."""
         return [*map(size_and_time, self.paths), self.table.tobytes()]
 
     def _value(self, record):
@@ -68,22 +67,22 @@ def load_tfrecords(
     store: Store,
     features: str,
 ) -> Examples:
-    """Takes the records of a split, as they lie in their files.
+    """Loads the records of a split, in place.
 
     Files are those whose names begin with the split ("train-00000-of-00002"),
-    with an extension of `EXTENSIONS` or "-of-" in them. They are read once for
-    a table of the records, which `store` keeps if it has a folder.
+    with an extension of `EXTENSIONS` or "-of-" in them. They are read once to
+    index the records; `store` keeps the index if it has a folder.
 
     Args:
         directory: the folder.
-        split: beginning of the files' names.
-        decoder: of the rows.
-        store: whose folder takes the table.
-        features: names of the row's feature and, behind a comma, of the
-            label's, an int64; "image" or "image," for none.
+        split: prefix of the files' names.
+        decoder: decoder of the rows.
+        store: its folder keeps the index.
+        features: names of the row's feature and, after a comma, of the label's,
+            an int64; "image" or "image," for none.
 
     Raises:
-        ValueError: there is no such file or feature, or a file is damaged.
+        ValueError: if there is no such file or feature, or a file is damaged.
     """
     folder = pathlib.Path(directory)
     if not folder.is_dir():
@@ -113,10 +112,10 @@ def streamed(
     name: str,
     class_names: tuple[str, ...] = (),
 ) -> Examples:
-    """Makes examples of records that stay where they are.
+    """Makes examples of records that stay in their files.
 
-    Arguments as of `load_tfrecords`; `parts` are the files in their order, and
-    `features` a pair of names.
+    Arguments are as for `load_tfrecords`; `parts` are the files in order, and
+    `features` is a pair of names.
     """
     table, labels = _kept_table(parts, features, store, name)
     if not len(table):
@@ -164,7 +163,7 @@ def _decoded(rows, labels, decoder, store, name):
 
 
 def _kept_table(parts, features, store, name):
-    """The table of `Records` and int32 labels, read once."""
+    """Returns the index of `Records` and int32 labels, read once."""
     if not store.cache_dir:
         return _table(parts, features, name)
     key = features, [(part, *size_and_time(part.path)) for part in parts]
@@ -190,7 +189,7 @@ def _table(parts, features, name):
 
 
 def _records(part) -> Iterator[tuple[int, bytes]]:
-    """Where each record of a part begins, and its bytes."""
+    """Yields where each record of a part begins, and its bytes."""
     size, last = os.path.getsize(part.path), part.skip + part.take
     with open(part.path, "rb") as file:
         if file.read(2) == GZIP:

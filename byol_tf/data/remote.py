@@ -1,4 +1,4 @@
-"""Folders behind an address, such as `s3://photos`, through fsspec."""
+"""Folders behind a URL, such as `s3://photos`, through fsspec."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ class RemotePath:
 
     Args:
         system: an `fsspec.AbstractFileSystem`.
-        path: as that system names it.
+        path: path in that system.
     """
 
     def __init__(self, system, path: str):
@@ -36,7 +36,7 @@ class RemotePath:
         return self.system.isdir(self.path)
 
     def entries(self) -> list["RemoteEntry"]:
-        """What lies in the folder."""
+        """Lists the folder."""
         return [
             RemoteEntry(
                 one["name"].rstrip("/").rpartition("/")[2],
@@ -47,7 +47,7 @@ class RemotePath:
         ]
 
     def read(self) -> bytes:
-        """The bytes of the file; `Unreadable` if they do not come."""
+        """Returns the bytes of the file, or raises `Unreadable`."""
         try:
             return self.system.cat_file(self.path)
         except Exception as error:  # of any library
@@ -55,14 +55,14 @@ class RemotePath:
             raise Unreadable(reason) from error
 
     def size_and_time(self) -> tuple:
-        """What changes when the file does, as far as the system says."""
+        """Returns what changes with the file, as far as the system knows."""
         about = self.system.info(self.path)
         known = ("mtime", "LastModified", "updated", "last_modified", "ETag")
         return about["size"], *(str(about[k]) for k in known if k in about)
 
 
 class RemoteEntry(NamedTuple):
-    """What `os.DirEntry` says of an entry; there are no links."""
+    """The parts of `os.DirEntry` for an entry; there are no links."""
 
     name: str
     path: str
@@ -76,10 +76,10 @@ class RemoteEntry(NamedTuple):
 
 
 def path_of(directory: str | os.PathLike) -> pathlib.Path | RemotePath:
-    """A path on this machine, or, of a text with "://", behind an address.
+    """Returns a local path, or a remote one for a text with "://".
 
     Raises:
-        ValueError: fsspec, or its library for that address, is missing.
+        ValueError: if fsspec, or its library for that protocol, is missing.
     """
     if MARK not in str(directory):
         return pathlib.Path(directory)
@@ -91,7 +91,7 @@ def path_of(directory: str | os.PathLike) -> pathlib.Path | RemotePath:
 
 
 def entries(folder: pathlib.Path | RemotePath) -> list:
-    """`os.DirEntry` of what lies in a folder, or the same of a remote one."""
+    """Lists `os.DirEntry` of a folder, or the same of a remote one."""
     if isinstance(folder, RemotePath):
         return folder.entries()
     with os.scandir(folder) as found:

@@ -1,4 +1,4 @@
-"""Rows that are not one array in memory: part of one, ragged, or encoded."""
+"""Rows that are not one array in memory: subsets, ragged, or encoded."""
 
 import functools
 import os
@@ -12,14 +12,14 @@ from absl import logging
 
 from byol_tf.lines import printable, some
 
-MOST_LENGTHS = 8  # that batches of ragged rows are padded to
-LENGTH = "length"  # of the rows of a padded batch, beside the names of a spec
+MOST_LENGTHS = 8  # number of lengths that ragged batches are padded to
+LENGTH = "length"  # key of the lengths in a padded batch
 Spec = Mapping[str, tf.TensorSpec]
 Batch = np.ndarray | dict[str, np.ndarray]
 
 
 class Unreadable(ValueError):
-    """A row that cannot be used; the message is the reason."""
+    """Raised for a row that cannot be used; the message is the reason."""
 
 
 class Rows:
@@ -50,7 +50,7 @@ class Rows:
 
 
 class _Separate:
-    """Rows that come one by one, or as a list of those of an index."""
+    """Rows that are read singly, or as a list by an index."""
 
     index: np.ndarray
 
@@ -63,15 +63,15 @@ class _Separate:
 
 
 class Ragged(_Separate):
-    """Rows of free length, one after another in one array.
+    """Rows of varying length, concatenated in one array.
 
     Args:
         values: `[total, ...]`, an array or a memory map.
         offsets: int `[N + 1]`; row `i` is `values[offsets[i]:offsets[i + 1]]`.
-        index: int `[M]`, the rows that are meant; None for all.
+        index: int `[M]`, the selected rows; None: all.
 
     Raises:
-        ValueError: the offsets do not cut the values into rows.
+        ValueError: if the offsets are invalid.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Ragged(_Separate):
 
     @classmethod
     def of(cls, rows: Sequence[np.ndarray]) -> "Ragged":
-        """Copies arrays `[length, ...]` that differ in length alone."""
+        """Copies arrays `[length, ...]` that differ only in length."""
         offsets = np.cumsum([0, *map(len, rows)])
         return cls(np.concatenate(rows), offsets)
 
@@ -113,12 +113,12 @@ class Ragged(_Separate):
 
     @functools.cached_property
     def padded_lengths(self) -> np.ndarray:
-        """Lengths that batches are padded to, a graph each: 8 quantiles."""
+        """Returns the lengths that batches are padded to: 8 quantiles."""
         shares = np.arange(1, MOST_LENGTHS + 1) / MOST_LENGTHS
         return np.unique(np.quantile(self.lengths, shares, method="higher"))
 
     def padded(self, length: int) -> int:
-        """The length that rows of this length at most are padded to."""
+        """Returns the padded length for rows up to this length."""
         lengths = self.padded_lengths
         return int(lengths[np.searchsorted(lengths, length)])
 
@@ -127,22 +127,22 @@ GONE = (-1, -1)  # in place of size and time
 
 
 def size_and_time(path) -> tuple:
-    """Bytes of a file and time of its last change in ns, or `GONE`.
+    """Returns bytes and time of change in ns of a file, or `GONE`.
 
     Args:
-        path: of a file, or a `RemotePath`.
+        path: path of a file, or a `RemotePath`.
     """
     if hasattr(path, "size_and_time"):
         return path.size_and_time()
     try:
         found = os.stat(path)
-    except OSError:  # a link to nowhere: decoding it tells why
+    except OSError:  # a dead link; decoding reports it
         return GONE
     return found.st_size, found.st_mtime_ns
 
 
 class Files(Sequence):
-    """Files below a folder: a million paths are small as long as unjoined.
+    """Files below a folder; joins paths only when needed, to save memory.
 
     Args:
         root: a `pathlib.Path`, or a `RemotePath`.
@@ -156,16 +156,16 @@ class Files(Sequence):
         return len(self.paths)
 
     def __getitem__(self, number) -> pathlib.Path | bytes:
-        """The path of a file; of a remote one its bytes, or `Unreadable`."""
+        """Returns the path of a file; for a remote one its bytes."""
         found = self.root / self.paths[number]
         return found if isinstance(found, pathlib.Path) else found.read()
 
     def name_of(self, number: int) -> str:
-        """The path of a file, or its address, as text."""
+        """Returns the path of a file, or its URL, as text."""
         return str(self.root / self.paths[number])
 
     def identity(self) -> Iterator[tuple]:
-        """Path, size and time of change of each file."""
+        """Yields path, size and time of change of each file."""
         for path in self.paths:
             yield path, *size_and_time(self.root / path)
 
@@ -175,7 +175,7 @@ class Parts(Files):
 
     Args:
         root: see `Files`.
-        paths: of the file of each part.
+        paths: path of the file of each part.
         items: what a part is decoded from.
     """
 
@@ -192,20 +192,20 @@ class Parts(Files):
 
 
 class Encoded(_Separate):
-    """Rows as they are stored, decoded when a batch needs them.
+    """Rows as stored, decoded when a batch needs them.
 
     Args:
-        items: one a row: `pathlib.Path` of a file, bytes, or a text; `Files`.
-        index: int `[M]`, the rows that are meant; None for all.
+        items: one per row: `pathlib.Path` of a file, bytes, or a text; `Files`.
+        index: int `[M]`, the selected rows; None: all.
 
     Attributes:
         unreadable: reasons by position in `items`, shared with all subsets.
-        listen: called once with the item and the reason of each unreadable
-            row; a ValueError of it ends the reading.
-        kept: the same rows in a form that is quicker to read, bytes by
-            position in `items`, see `pack.Kept`; None for none.
-        failure: the ValueError that ended the reading in a pipeline, which
-            can raise errors of TensorFlow alone; else None.
+        listen: called once with item and reason of each unreadable row; if it
+            raises a ValueError, reading stops.
+        kept: the same rows in a form that is faster to read, bytes by position
+            in `items`, see `pack.Kept`; None: none.
+        failure: the ValueError that stopped reading in a pipeline, which can
+            only raise TensorFlow's errors; else None.
     """
 
     dtype = np.dtype(object)
@@ -235,11 +235,11 @@ class Encoded(_Separate):
         return part
 
     def reason(self, row: int) -> str | None:
-        """Why a row was found to be unreadable; None if it was not."""
+        """Returns why a row was unreadable; None if it was not."""
         return self.unreadable.get(int(self.index[row]))
 
     def list_unreadable(self, row: int, reason: str) -> None:
-        """Remembers and reports a row, the first time."""
+        """Remembers and reports an unreadable row, the first time."""
         number = int(self.index[row])
         with self._lock:
             if number in self.unreadable:
@@ -259,18 +259,18 @@ class Encoded(_Separate):
         return f"row {number}" if isinstance(item, bytes) else item
 
     def fail(self, error: ValueError | str):
-        """Raises a ValueError, and keeps it as `failure`."""
+        """Raises a ValueError, and stores it as `failure`."""
         self.failure = ValueError(error) if isinstance(error, str) else error
         raise self.failure
 
     def kept_data(self, row: int) -> bytes:
-        """What `kept` has of a row; b"" for nothing."""
+        """Returns the bytes of a row in `kept`; b"" for none."""
         if self.kept is None:
             return b""
         return self.kept[int(self.index[row])]
 
     def data(self, row: int) -> bytes:
-        """The bytes of a row; b"" for a file that cannot be opened."""
+        """Returns the bytes of a row; b"" if a file cannot be opened."""
         try:
             item = self[row]
             if isinstance(item, os.PathLike):
@@ -282,14 +282,14 @@ class Encoded(_Separate):
 
 
 def free_axes(spec: tf.TensorSpec) -> list[int]:
-    """Axes of a row that differ from row to row."""
+    """Returns axes of a row that differ from row to row."""
     return [i for i, size in enumerate(spec.shape) if size is None]
 
 
 def batch_spec(spec: Spec, count: int | None) -> dict[str, tf.TensorSpec]:
-    """Spec of a batch, with the `length` of padded axes, int32 `[batch]`.
+    """Returns the spec of a batch, with `length` of padded axes.
 
-    `[batch, axes]` where there are several.
+    It is int32 `[batch]`, or `[batch, axes]` if there are several.
     """
     batch = {
         name: tf.TensorSpec((count, *one.shape), one.dtype)
@@ -303,7 +303,7 @@ def batch_spec(spec: Spec, count: int | None) -> dict[str, tf.TensorSpec]:
 
 
 def bare(batch: dict) -> object:
-    """The only value of a dictionary, or else the dictionary."""
+    """Returns the only value of a dictionary, or the dictionary."""
     return next(iter(batch.values())) if len(batch) == 1 else batch
 
 
@@ -312,12 +312,12 @@ def pack(
     spec: Spec,
     padded: Callable[[int], int],
 ) -> dict[str, np.ndarray]:
-    """Stacks decoded rows, with zeros where an axis is shorter.
+    """Stacks decoded rows, padding shorter axes with zeros.
 
     Args:
-        rows: by name of the spec.
-        spec: of a row; its free axes must not differ from name to name.
-        padded: from the longest of a free axis to the length of the batch.
+        rows: rows by name of the spec.
+        spec: spec of a row; all names must have the same free axes.
+        padded: from the longest free axis to the length of the batch.
 
     Returns:
         Arrays as in `batch_spec`.
@@ -343,7 +343,7 @@ def pack(
 def batch_of(rows: Sequence, spec: Spec) -> Batch:
     """Packs decoded rows, padded to powers of two.
 
-    Takes and gives dictionaries of arrays by name, or the only array.
+    Takes and returns dictionaries of arrays by name, or the only array.
     """
     name = next(iter(spec))
     named = [row if isinstance(row, dict) else {name: row} for row in rows]
@@ -351,7 +351,7 @@ def batch_of(rows: Sequence, spec: Spec) -> Batch:
 
 
 def power_of_two(length: int) -> int:
-    """The next power of two, so that few lengths of batches occur."""
+    """Returns the next power of two, to limit the lengths of batches."""
     return 1 << max(int(length) - 1, 0).bit_length()
 
 

@@ -1,4 +1,4 @@
-"""Where examples come from: one function, `load`, for every source."""
+"""Loads examples from every source by one function, `load`."""
 
 import dataclasses
 import pathlib
@@ -43,32 +43,32 @@ def load(
     download: bool = False,
     bad_images: BadImages | None = None,
 ) -> Examples:
-    """Loads one split of a data set.
+    """Loads one split of a dataset.
 
-    Rows whose shape is known are decoded here, once; files and records of
-    others stay encoded.
+    Rows of a known shape are decoded here, once; other files and records stay
+    encoded.
 
     Args:
-        source: "embedded" (Fashion-MNIST, part of the package), "tfds" (a set
-            of TensorFlow Datasets), "folder" (files), "arrays" (an `.npz`
-            file), "tfrecord" (a folder of TFRecord files) or "listed" (files
-            that annotations name, see `find_boxes`).
-        name: of the set, for "embedded" and "tfds".
-        split: "train", "test", or what the source knows besides.
-        directory: the `data_dir` of "tfds", "" for its default; the folder,
-            or a CSV file of labels in it; or the file of "arrays".
-        decoder: of the rows.
-        layout, label_column: of a folder, see `find_split`, and for rows that
-            are cells of tables `load_cells`.
-        features: of "tfrecord", see `load_tfrecords`.
-        labels: "auto" (used where there are any), "required" or "ignore".
+        source: "embedded" (Fashion-MNIST, part of the package), "tfds"
+            (TensorFlow Datasets), "folder" (files), "arrays" (an `.npz` file),
+            "tfrecord" (a folder of TFRecord files) or "listed" (files that
+            annotations name, see `find_boxes`).
+        name: name of the dataset, for "embedded" and "tfds".
+        split: "train", "test", or any other of the source.
+        directory: the `data_dir` of "tfds", "" for its default; the folder, or
+            a CSV file of labels in it; or the file of "arrays".
+        decoder: decoder of the rows.
+        layout, label_column: for folders, see `find_split`, and for cells of
+            tables `load_cells`.
+        features: for "tfrecord", see `load_tfrecords`.
+        labels: "auto" (use them if there are any), "required" or "ignore".
         cache, cache_bytes, cache_dir: see `Store`.
-        download: let "tfds" fetch the set if it is not there.
-        bad_images: lists what cannot be read, now or later, and limits it.
+        download: whether "tfds" may fetch a missing dataset.
+        bad_images: lists unreadable rows, now or later, and limits them.
 
     Raises:
-        ValueError: there is no such source, set, split or label, no row that
-            can be read, or too many that cannot.
+        ValueError: if there is no such source, dataset, split or label, no
+            readable row, or too many unreadable ones.
     """
     check_source(source, labels, layout)
     check_split("split", split)
@@ -105,14 +105,14 @@ def load(
 
 
 def check_source(source: str, labels: str, layout: str) -> None:
-    """Raises a ValueError for one that is none of the choices."""
+    """Raises a ValueError for an unknown choice."""
     check_choice("source", source, SOURCES)
     check_choice("labels", labels, LABELS)
     check_choice("layout", layout, LAYOUTS)
 
 
 def check_split(name: str, split: str) -> None:
-    """Raises a ValueError, naming the argument, unless it names a split."""
+    """Raises a ValueError that names the argument, if a split is empty."""
     if not split:
         raise ValueError(f"`{name}` must not be empty. Received: {split!r}")
 
@@ -120,7 +120,7 @@ def check_split(name: str, split: str) -> None:
 def check_folder(
     directory: str, split: str, decoder: Decoder, labels: str, *layout: str
 ) -> None:
-    """Raises a ValueError, before any file is read, for what `load` would.
+    """Raises the ValueErrors of `load` before any file is read.
 
     Args:
         directory, split, decoder, labels: see `load`, with source "folder".
@@ -137,12 +137,12 @@ def check_folder(
 
 
 def _in_tables(directory, decoder):
-    """Whether rows are cells of tables, not files."""
+    """Returns whether rows are cells of tables, not files."""
     return decoder.columns is not None and bool(find_tables(directory))
 
 
 def _has_table(directory, decoder):
-    """Whether the rows lie together in one file of a folder."""
+    """Returns whether the rows are together in one file of a folder."""
     table = decoder.table
     return bool(table) and (pathlib.Path(directory) / table.file).is_file()
 

@@ -1,4 +1,4 @@
-"""Decodes files once, into memory or into a file that is mapped."""
+"""Decodes files once, into memory or a memory-mapped file."""
 
 import dataclasses
 import hashlib
@@ -19,13 +19,13 @@ from byol_tf.lines import printable, progress_bar
 
 UINT8 = np.dtype(np.uint8)
 CACHES = ("auto", "memory", "disk")
-CHUNK = 256  # images handed to the threads at a time
+CHUNK = 256  # images given to the threads at a time
 Pairs = list[tuple[str, str]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """Where decoded rows are kept.
+    """Where decoded rows are stored.
 
     Attributes:
         cache: "memory", "disk" (a memory-mapped file that later runs use
@@ -51,16 +51,16 @@ class Store:
         key: object,
         dtype: np.dtype = UINT8,
     ) -> tuple[np.ndarray, np.ndarray, Pairs]:
-        """Gives an array to write to, unless an earlier run has written it.
+        """Returns rows, filled by `write` unless an earlier run did it.
 
         Args:
-            count: most rows there can be.
-            shape: of one row.
-            write: gets an array `[count, *shape]`, fills its first `k` rows
-                and returns `k` labels and the skipped rows.
-            name: for the file.
+            count: largest number of rows.
+            shape: shape of one row.
+            write: gets an array `[count, *shape]`, fills its first `k` rows and
+                returns `k` labels and the skipped rows.
+            name: name for the file.
             key: everything the rows depend on; its `repr` is hashed.
-            dtype: of the rows.
+            dtype: dtype of the rows.
 
         Returns:
             Rows `[k, *shape]`, labels int32 `[k]`, `(path, reason)` of the
@@ -75,7 +75,7 @@ class Store:
             array = np.empty(shape, dtype)
             labels, skipped = write(array)
             return array[: len(labels)], labels, skipped
-        if dtype != UINT8:  # whose files have names without it
+        if dtype != UINT8:  # file names for uint8 do not contain it
             key = key, dtype.name
         digest = hashlib.sha256(repr((shape, key)).encode()).hexdigest()
         path = self.folder() / f"{name}-{digest[:16]}.npy"
@@ -84,7 +84,7 @@ class Store:
                 found = _read_files(path, shape, dtype)
                 logging.info("Using the decoded rows in %s.", path)
                 return found
-            except Exception as error:  # damaged files raise nearly anything
+            except Exception as error:  # damaged files can raise anything
                 logging.warning(
                     "%s is damaged (%s); the rows are decoded again.",
                     *(path, " ".join(str(error).split())),
@@ -93,7 +93,7 @@ class Store:
         return _read_files(path, shape, dtype)
 
     def folder(self) -> pathlib.Path:
-        """The folder of the files; a ValueError if none is named."""
+        """Returns the folder of the files, or raises a ValueError."""
         if not self.cache_dir:
             raise ValueError(
                 "these rows need a disk cache, so `cache_dir` must name a "
@@ -114,7 +114,7 @@ def _read_files(path, shape, dtype):
 
 
 def _write_files(path, shape, dtype, write):
-    # The pixels come to their place last, so where they are, all is.
+    # Pixels are renamed last, so if they exist, everything does.
     with whole_file(path) as pixels:
         array = np.lib.format.open_memmap(pixels, "w+", dtype, shape)
         labels, skipped = write(array)
@@ -135,14 +135,14 @@ def decode_into(
     description: str,
     unit: str = "row",
 ) -> tuple[np.ndarray, Pairs]:
-    """Decodes in threads, with a progress bar, and skips what is damaged.
+    """Decodes in threads with a progress bar, and skips damaged items.
 
     Args:
         array: `[count, ...]`, filled from the top.
         items: at most `count` of `(name, source, label)`.
         prepare: from a source to the row, or an `Unreadable`.
-        description: for the progress bar.
-        unit: of the progress bar.
+        description: text of the progress bar.
+        unit: unit of the progress bar.
 
     Returns:
         int32 labels of the decoded rows, and `(name, reason)` of the others.
@@ -165,7 +165,7 @@ def decode_into(
 
 
 def _check_row(name, row, array):
-    """NumPy would cast and repeat without a word."""
+    """Checks a row, which NumPy would silently cast and broadcast."""
     shape, dtype = np.shape(row), np.asarray(row).dtype
     if (shape, dtype) != (array.shape[1:], array.dtype):
         raise ValueError(
@@ -179,10 +179,10 @@ def decoded_chunks(
     prepare: Callable[[object], np.ndarray],
     size: int = CHUNK,
 ) -> Iterator[list[tuple[object, np.ndarray | Unreadable]]]:
-    """Decodes in threads, some items at a time, and the next ones meanwhile.
+    """Decodes in threads, some items at a time, with read-ahead.
 
     Args:
-        items: whatever `prepare` takes.
+        items: inputs of `prepare`.
         prepare: from an item to the row, or an `Unreadable`.
         size: items at a time.
 
@@ -208,5 +208,5 @@ def decoded_chunks(
         while begun[0]:
             (chunk, results), begun = begun, begin()
             yield list(zip(chunk, results, strict=True))
-    finally:  # also where nobody wants the rest
+    finally:  # also if the rest is not needed
         pool.shutdown(cancel_futures=True)

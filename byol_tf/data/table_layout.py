@@ -1,4 +1,4 @@
-"""Which files are rows by `labels.csv`, which wins over names of folders."""
+"""Finds rows by `labels.csv`, which takes precedence over folder names."""
 
 import os
 import pathlib
@@ -39,21 +39,21 @@ def find_split(
 ) -> Layout:
     """Finds the files of one split, and their classes.
 
-    A column `split` of the table says of which split a row is; without one,
-    the folders train, test and so on that all its paths begin with. Files
-    without a row have no label; they are left out where the column decides.
+    A column `split` of the table gives the split of a row. Without it, the
+    folders train, test and so on do, if all its paths begin with them. Files
+    without a row have no label; they are left out if the column is used.
 
     Args:
-        directory: a folder, with `labels.csv` or without; or such a CSV file,
-            whose paths are relative to its folder, for its rows alone.
+        directory: a folder, with or without `labels.csv`; or such a CSV file
+            with paths relative to its folder, to use only its rows.
         split, extensions, name: see `find_layout`.
-        layout: "table": by `labels.csv`; "auto": by it if it is there; others
-            pass over it, see `find_layout`.
-        label_column: of the table; "" is "label", if there is one.
+        layout: "table": by `labels.csv`; "auto": by it if it exists; others
+            ignore it, see `find_layout`.
+        label_column: column of the table; "": "label", if it exists.
 
     Raises:
-        ValueError: there is no such folder, table, column or split, or no
-            file is in it.
+        ValueError: if there is no such folder, table, column or split, or it
+            has no files.
     """
     check_choice("layout", layout, LAYOUTS)
     file = _table_file(directory, layout)
@@ -76,14 +76,14 @@ def listed_files(
 
     Args:
         data: the folder, one such file, or a table as in `find_split`.
-        extensions: of the files, in lower case, with the dot.
-        name: of such a file, for messages.
+        extensions: extensions of the files, in lower case, with the dot.
+        name: word for such a file, for messages.
 
     Returns:
         The folder, and sorted paths relative to it.
 
     Raises:
-        ValueError: there is no such folder, table or file.
+        ValueError: if there is no such folder, table or file.
     """
     path = pathlib.Path(data)
     if path.suffix.lower() in extensions and path.is_file():
@@ -103,19 +103,19 @@ def listed_files(
 
 
 def is_table(data: str | os.PathLike) -> bool:
-    """Whether data are a CSV file."""
+    """Returns whether data are a CSV file."""
     path = pathlib.Path(data)
     return path.suffix.lower() == ".csv" and path.is_file()
 
 
 def without_splits(table: LabelTable, column: str = "") -> LabelTable:
-    """The table with one column, or with all that are no splits."""
+    """Returns the table with one column, or with all that are no splits."""
     kept = [column] if column else set(table.columns) - {SPLIT_COLUMN}
     return table.with_columns(kept)
 
 
 def _table_file(directory, layout):
-    """The table that decides; None where names of folders do."""
+    """Returns the table to use; None if folder names are used."""
     if not directory or is_table(directory):
         return pathlib.Path(directory) if directory else None
     file = pathlib.Path(directory) / FILE
@@ -161,9 +161,9 @@ def _by_table(file, by_name, split, extensions, name, label_column):
 
 
 def _files(file, table, by_name, extensions, name, left_out):
-    """Sorted files below the table's folder, and the row of each or -1.
+    """Returns sorted files below the table's folder, and the row of each or -1.
 
-    By name: those alone that have a row, where the rows lead to.
+    By name: only files with a row, at the places that the rows name.
     """
     tops = {path.split("/")[0] for path in table.paths} if by_name else None
     paths = sorted(files_below(file.parent, extensions, left_out, tops))
@@ -189,7 +189,7 @@ def _no_file(file, table, paths, by_name):
 
 
 def _of_split(table, paths, rows, split, left_out):
-    """Numbers of the files of a split; counts what is left out."""
+    """Returns numbers of the files of a split; counts what is left out."""
     of_rows, of_files = _splits(table, paths, rows)
     name = _name_of(split, {*of_rows, *of_files} - {""}, table)
     by_column = SPLIT_COLUMN in table.columns
@@ -206,7 +206,7 @@ def _of_split(table, paths, rows, split, left_out):
 
 
 def _splits(table, paths, rows):
-    """Splits of all rows and of all files, in lower case; "" for none."""
+    """Returns lower-case splits of all rows and files; "" for none."""
     cells = table.columns.get(SPLIT_COLUMN)
     if cells is not None:
         of_rows = [cell.casefold() for cell in cells]
@@ -221,7 +221,7 @@ def _splits(table, paths, rows):
 
 
 def _name_of(split, names, table):
-    """That of the names of splits which is meant."""
+    """Returns the one of the splits' names that is meant."""
     if split.casefold() in names:
         return split.casefold()
     alike = sorted(n for n in names if split_of(n) == split_of(split))
@@ -241,7 +241,7 @@ def _name_of(split, names, table):
 
 
 def _labels(table, rows, column):
-    """Labels of the rows, names of the classes, and where they are from."""
+    """Returns labels of the rows, class names, and their origin."""
     others = sorted(table.columns.keys() - {SPLIT_COLUMN})
     if column not in ("", *table.columns):
         raise ValueError(

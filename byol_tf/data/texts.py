@@ -1,4 +1,4 @@
-"""Examples that are cells of tables, such as texts with their labels."""
+"""Examples from cells of tables, such as texts with labels."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ EMPTY = "an empty cell"
 
 
 class CellFiles(Files):
-    """Cells of tables, each with its name: `train.csv:17`."""
+    """Cells of tables, each with a name such as `train.csv:17`."""
 
     def __init__(self, root, paths, cells: Sequence[bytes]):
         super().__init__(root, paths)
@@ -39,8 +39,8 @@ def find_tables(directory: str | os.PathLike) -> dict[str, pathlib.Path]:
             with a single table; or a table.
 
     Returns:
-        Paths by the name of the split, "train" of a single table; empty where
-        there are none.
+        Paths by name of the split, "train" for a single table; empty without
+        tables.
     """
     path = pathlib.Path(directory)
     if path.is_file():
@@ -62,20 +62,19 @@ def load_cells(
     decoder: Decoder,
     label_column: str = "",
 ) -> Examples:
-    """Takes the rows of a split's table, and says in one line what was taken.
+    """Loads the rows of a split's table, and logs a line about it.
 
-    Rows stay encoded; those without a text are skipped. Classes are numbered
-    as those of the training table, and others come after them.
+    Rows stay encoded; rows without text are skipped. Classes are numbered as in
+    the training table, with others after them.
 
     Args:
         directory: see `find_tables`.
         split: its name.
-        decoder: of the texts, with its `columns`.
-        label_column: name of the column of labels; "" is "label", if there
-            is one.
+        decoder: decoder of the texts, with its `columns`.
+        label_column: name of the column of labels; "": "label", if it exists.
 
     Raises:
-        ValueError: there is no such table or column, or no row in it.
+        ValueError: if there is no such table or column, or it has no rows.
     """
     tables = find_tables(directory)
     path = _table_of(directory, tables, split)
@@ -115,7 +114,7 @@ def load_cells(
 def root_and_tables(
     data: str | os.PathLike,
 ) -> tuple[pathlib.Path, list[str]]:
-    """A folder with the names of its tables, or that of a lone table."""
+    """Returns a folder and the names of its tables, also for a single table."""
     path = pathlib.Path(data)
     if path.is_file():
         return path.parent, [path.name]
@@ -130,7 +129,7 @@ class _Rows(NamedTuple):
 
 
 def _read(path, columns: Columns, label_column):
-    """Texts, labels and names of all rows of a table."""
+    """Reads texts, labels and names of all rows of a table."""
     text, label = columns.text or TEXT, label_column or LABEL
     found = read_cells(path, [text, label, columns.pair])
     check_column(path, found.columns, text, "text_column")
@@ -156,7 +155,7 @@ def _read(path, columns: Columns, label_column):
 
 
 def _class_names(path, tables, labels, label_column):
-    """Names of the classes, those of the training table first."""
+    """Returns names of the classes, those of the training table first."""
     train = next((p for n, p in tables.items() if split_of(n) == SPLIT), path)
     first = set(labels)
     if train != path:

@@ -1,4 +1,4 @@
-"""Sets of TensorFlow Datasets."""
+"""Datasets of TensorFlow Datasets."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ from byol_tf.data.records import Part, streamed
 from byol_tf.data.store import Store, decode_into
 from byol_tf.lines import first_line
 
-PATTERNS = "*?["  # signs that TensorFlow Datasets takes for patterns
+PATTERNS = "*?["  # signs that TensorFlow Datasets reads as patterns
 BATCH = 1024  # examples read at a time
 NOT_TFRECORD = (
     "{} is prepared in a format that cannot be read here; prepare it again as "
@@ -28,20 +28,20 @@ def load_tfds(
     store: Store,
     download: bool = False,
 ) -> Examples:
-    """Takes one split of a data set that is prepared on disk.
+    """Loads one split of a dataset that is prepared on disk.
 
     Rows of a known shape are decoded here, once; others stay in their records.
 
     Args:
-        name: as `tfds.load` takes it, such as "imagenet2012_subset/10pct".
-        split: as `tfds.load` takes it, such as "train" or "train[:10%]".
-        directory: the `data_dir`; "" for the default of TensorFlow Datasets.
-        decoder: of the rows, unless they are as wanted already.
-        store: where the rows go.
-        download: fetch and prepare the set if it is not there.
+        name: name as for `tfds.load`, such as "imagenet2012_subset/10pct".
+        split: split as for `tfds.load`, such as "train" or "train[:10%]".
+        directory: the `data_dir`; "": the default of TensorFlow Datasets.
+        decoder: decoder of rows, unless they already have the right form.
+        store: where the rows are stored.
+        download: whether to fetch and prepare a missing dataset.
 
     Raises:
-        ValueError: there is no such set, split or kind of rows.
+        ValueError: if there is no such dataset, split or kind of rows.
     """
     builder = _builder(name, directory, download)
     count = _count(builder, split)
@@ -80,7 +80,7 @@ def _class_names(builder, label_key):
 
 
 def _parts(builder, split):
-    """The files of a split, and which of their records are in it."""
+    """Returns the files of a split, and which of their records are in it."""
     if builder.info.file_format.file_suffix != "tfrecord":
         raise ValueError(NOT_TFRECORD.format(builder.name))
     return [
@@ -154,7 +154,7 @@ def _count(builder, split):
 
 
 def _feature_keys(builder, decoder):
-    """Keys of the row and of the label, None where there is no label."""
+    """Returns keys of the row and of the label, None without a label."""
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features.items())
@@ -186,7 +186,7 @@ def _feature_keys(builder, decoder):
 
 
 def _read_plain(builder, split, row_key, label_key, array, decoder):
-    """Copies rows that already are as wanted; TensorFlow decodes them."""
+    """Copies rows in the right form; TensorFlow decodes them."""
     labels = np.full(len(array), -1, np.int32)
     start = 0
     for batch in _examples(builder, split, row_key, label_key, None):
@@ -199,7 +199,7 @@ def _read_plain(builder, split, row_key, label_key, array, decoder):
 
 
 def _read_encoded(builder, split, row_key, label_key, array, decoder):
-    """Decodes rows that differ in shape or type from what is wanted."""
+    """Decodes rows of another shape or type."""
     import tensorflow_datasets as tfds
 
     skip = {row_key: tfds.decode.SkipDecoding()}
@@ -222,7 +222,7 @@ def _read_encoded(builder, split, row_key, label_key, array, decoder):
 
 
 def _examples(builder, split, row_key, label_key, decoders):
-    """Batches of the two features as NumPy arrays, always in one order."""
+    """Yields batches of the two features as NumPy arrays, in fixed order."""
     import tensorflow_datasets as tfds
 
     wanted = {key: True for key in (row_key, label_key) if key}

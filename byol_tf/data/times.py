@@ -1,19 +1,19 @@
-"""Moments as people write them, in seconds since 1970."""
+"""Parses dates and times to seconds since 1970."""
 
 import datetime
 
 
 def of_date(moment: datetime.datetime) -> float:
-    """Seconds since 1970 of a date; without a zone it is UTC's."""
+    """Returns seconds since 1970 of a date; without a zone, of UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.timezone.utc)
     return moment.timestamp()
 
 
 def of_iso(text: str) -> float:
-    """Seconds since 1970 of a date such as 2024-05-01T12:30:00Z.
+    """Returns seconds since 1970 of a date such as 2024-05-01T12:30:00Z.
 
     Raises:
-        ValueError: it is another form.
+        ValueError: if it has another form.
     """
     return of_date(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")))

@@ -1,4 +1,4 @@
-"""Files below a folder, and what of them is left out."""
+"""Finds files below a folder, and counts what is left out."""
 
 import os
 import pathlib
@@ -10,29 +10,29 @@ from absl import logging
 from byol_tf.data.remote import RemotePath, entries
 from byol_tf.lines import nfc, printable
 
-# Left behind by Synology, QNAP, Windows, Linux and macOS.
+# Made by Synology, QNAP, Windows, Linux and macOS.
 SYSTEM = (
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@tmp", "@sharebin"),
     *("$recycle.bin", "recycler", "system volume information", "found.000"),
     *("lost+found", "__macosx"),
 )
-# Companions of images: labels and notes, whose number says nothing.
+# Companions of images, such as labels and notes.
 NOTES = (
     *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
     *(".txt", ".md", ".html", ".db", ".ini"),
 )
-RUN = {"config.yaml", "metrics.jsonl"}  # what tells a run folder
-MOST_SHOWN = 10  # classes, or kinds of what was left out, in a line
+RUN = {"config.yaml", "metrics.jsonl"}  # files that identify a run folder
+MOST_SHOWN = 10  # classes, or reasons for leaving out, in a line
 OTHERS = "files with "  # and their extension: of another kind
 
 
 def find_files(
     root: pathlib.Path, extensions: Collection[str], name: str
 ) -> list[str]:
-    """Relative paths of the files of one kind below a folder, sorted.
+    """Returns relative paths of the files of one kind below a folder, sorted.
 
-    Hidden files, and hidden folders and those of a system, are left out. A
-    ValueError if there is none. Arguments as of `find_layout`.
+    Leaves out hidden files, and hidden and system folders. Raises a ValueError
+    if there is none. Arguments are as for `find_layout`.
     """
     left_out = Counter()
     paths = sorted(files_below(root, extensions, left_out))
@@ -48,10 +48,10 @@ def files_below(
     left_out: Counter,
     tops: Collection[str] | None = None,
 ) -> Iterator[str]:
-    """Relative paths of files; counts what is left out.
+    """Yields relative paths of files; counts what is left out.
 
-    Links are followed, but for those to a folder above. With `tops`, names in
-    NFC, nothing else is looked at directly below the root.
+    Follows links, except those to a folder above. With `tops`, names in NFC,
+    looks at nothing else directly below the root.
     """
     is_remote = isinstance(root, RemotePath)
     waiting = [("", (str(root) if is_remote else os.path.realpath(root),))]
@@ -59,7 +59,7 @@ def files_below(
         folder, above = waiting.pop()
         found = _entries(root / folder if folder else root, left_out)
         if folder and {entry.name for entry in found} >= RUN:
-            left_out["run folders"] += 1  # with pictures and caches of ours
+            left_out["run folders"] += 1  # with our pictures and caches
             continue
         for entry in found:
             if not (folder or tops is None or nfc(entry.name) in tops):
@@ -97,13 +97,13 @@ def _is_wanted(entry, extensions, left_out):
         left_out[OTHERS + printable(extension or "no extension")] += 1
     elif entry.name[0] == ".":
         left_out["hidden files"] += 1
-    else:  # pipes and links to nowhere, too: decoding them tells why
+    else:  # also pipes and dead links; decoding reports them
         return True
     return False
 
 
 def is_folder(entry: os.DirEntry) -> bool:
-    """Whether it is a folder, or a link to one."""
+    """Returns whether it is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
@@ -117,19 +117,19 @@ def _real(entry, above):
 
 
 def is_system(name: str) -> bool:
-    """Whether a folder is hidden, or one that systems make for themselves."""
+    """Returns whether a folder is hidden, or made by a system."""
     return name[0] == "." or nfc(name).casefold() in SYSTEM
 
 
 def said(left_out: Counter) -> dict[str, int]:
-    """What may have been meant to be taken, the commonest first."""
+    """Returns what may have been meant to be included, most frequent first."""
     notes = {OTHERS + extension for extension in NOTES}
     counts = left_out.most_common()
     return {key: count for key, count in counts if key not in notes}
 
 
 def listed(counts: Mapping[str, int]) -> str:
-    """Numbers and what they count, in one line."""
+    """Formats numbers and what they count in one line."""
     shown = [f"{n} {key}" for key, n in list(counts.items())[:MOST_SHOWN]]
     more = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -1,1 +1,1 @@
-"""Files that say where objects are in images, of several formats."""
+"""Annotations of objects in images, in several formats."""

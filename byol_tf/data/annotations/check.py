@@ -1,4 +1,4 @@
-"""What is wrong with boxes: bad ones are left out, their images stay."""
+"""Checks boxes: bad ones are left out, but not their images."""
 
 import dataclasses
 import pathlib
@@ -9,9 +9,9 @@ import numpy as np
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.lines import printable, some
 
-LEAST = 1.0  # pixels of a side of a box
-BEYOND = 0.1  # of a box outside of its image is more than rounding
-SUSPECT = 0.5  # share of bad boxes from which their format must be another
+LEAST = 1.0  # smallest side of a box in pixels
+BEYOND = 0.1  # share of a box outside its image that is more than rounding
+SUSPECT = 0.5  # share of bad boxes that indicates another format
 TURNED = "lie in images that EXIF turns, whose labels are not turned"
 EMPTY = "are smaller than a pixel or turned inside out"
 OUTSIDE = "lie outside of their images"
@@ -25,16 +25,17 @@ class Boxes:
     """Checked objects of some images, in the order of the images.
 
     Attributes:
-        names: of the classes.
-        ids: of the classes of the file: COCO's `category_id`; or ().
+        names: names of the classes.
+        ids: the classes' ids in the file: COCO's `category_id`; or ().
         sizes: width and height of the upright images, int `[n, 2]`.
-        known: bool `[n]`: False where the boxes of an image cannot be used.
-        images: int `[k]`: place of the image of each box.
+        known: bool `[n]`: False if the boxes of an image cannot be used.
+        images: int `[k]`: index of the image of each box.
         corners: float64 `[k, 4]`: left, top, right, bottom in pixels.
-        labels: int `[k]`: of the classes.
-        crowd: bool `[k]`: regions of many, neither learned nor judged.
+        labels: int `[k]`: class of each box.
+        crowd: bool `[k]`: regions of many objects, ignored in training and
+            evaluation.
         areas: float64 `[k]`, pixels.
-        lines: what was found, for a person.
+        lines: findings, for the user.
     """
 
     names: tuple[str, ...]
@@ -49,7 +50,7 @@ class Boxes:
     lines: tuple[str, ...] = ()
 
     def subset(self, index: np.ndarray) -> "Boxes":
-        """The boxes of the images at these positions, in the given order."""
+        """Selects the boxes of the images at these positions, in that order."""
         index = np.asarray(index)
         place = np.full(len(self.sizes), -1)
         place[index] = np.arange(len(index))
@@ -73,17 +74,17 @@ def check_boxes(
     size_of: Callable[[pathlib.Path], tuple[int, int]],
     names: Sequence[str] = (),
 ) -> Boxes:
-    """Leaves out what cannot be used, cuts boxes at the border, and counts.
+    """Leaves out invalid boxes, clips boxes at the border, and counts.
 
     Args:
-        listed: of the files.
-        paths: of the images that can be read, of those listed.
-        size_of: gives width and height of an upright image file.
-        names: of the classes of the training images; () for the file's own.
+        listed: contents of the files.
+        paths: paths of the listed images that can be read.
+        size_of: returns width and height of an upright image file.
+        names: classes of the training images; (): those of the file.
 
     Raises:
-        ValueError: most boxes are bad, so that they must be in another format,
-            or there is none of the classes of the training images.
+        ValueError: if most boxes are bad, which indicates another format, or
+            there is none of the classes of the training images.
     """
     place = {path: i for i, path in enumerate(paths)}
     sizes = [size_of(listed.root / path) for path in paths]
@@ -126,7 +127,7 @@ def check_boxes(
 
 
 def _other_classes(listed, names):
-    """Says how the classes of a file differ from those of the training."""
+    """Describes how the classes of a file differ from those of training."""
     own, known = set(listed.names), set(names)
     if not known or not own:
         return
@@ -170,12 +171,12 @@ class _Table:
         self.areas = np.where(given > 0, given, area)
 
     def reasons(self, turned):
-        """Why each box cannot be used; "" where it can."""
+        """Returns why each box cannot be used; "" if it can."""
         whole, left = (c[:, 2:] - c[:, :2] for c in (self.corners, self.cut))
         with np.errstate(invalid="ignore"):
             empty = (whole < LEAST).any(axis=1)
             outside = (left < LEAST).any(axis=1)
-        # The first that holds.
+        # The first reason that applies.
         return np.select(
             [
                 turned[self.images],
@@ -197,7 +198,7 @@ class _Table:
         return repeated
 
     def reach_beyond(self):
-        """Share of each box that is outside of its image."""
+        """Returns the share of each box that is outside of its image."""
         whole, left = (
             np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1)
             for c in (self.corners, self.cut)

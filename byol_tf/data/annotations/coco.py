@@ -1,4 +1,4 @@
-"""Boxes in COCO's JSON."""
+"""Reads boxes in COCO's JSON."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ FOLDERS = ("", "images", "../images", "..", "train", "test", "val")
 
 
 def find_coco(directory: pathlib.Path, words: Sequence[str]):
-    """The file of a split: `train.json`, or as COCO and Roboflow name it."""
+    """Finds the file of a split: `train.json`, or COCO's or Roboflow's name."""
     for word in words:
         patterns = (
             f"{word}.json",
@@ -28,22 +28,22 @@ def find_coco(directory: pathlib.Path, words: Sequence[str]):
 def read_coco(file: pathlib.Path) -> Listed:
     """Reads images, categories and boxes of a COCO file.
 
-    Category ids may have gaps; `file_name` is relative to the file, to
-    `images` beside it, or to the folder above.
+    Category ids may have gaps; `file_name` is relative to the file, to `images`
+    beside it, or to the parent folder.
 
     Raises:
-        ValueError: it is not such a file, naming what is wrong.
+        ValueError: if the file is invalid; says what is wrong.
     """
     with loading(file):
         return listed_in(file, read_json(file))
 
 
 def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
-    """What a COCO file lists, of its JSON; see `read_coco`.
+    """Returns the contents of a COCO file from its JSON; see `read_coco`.
 
     Raises:
-        KeyError, TypeError, ValueError: it is another JSON; within `loading`
-            that is an error which names the file.
+        KeyError, TypeError, ValueError: if the JSON is invalid; within
+            `loading` this becomes an error that names the file.
     """
     images, categories = value["images"], value["categories"]
     categories = sorted(categories, key=lambda entry: entry["id"])
@@ -88,7 +88,7 @@ def _box(entry, places, labels):
 
 
 def _root(folder, paths):
-    """The folder in which most of some paths are files."""
+    """Returns the folder in which most of some paths exist."""
     some = paths[:: max(len(paths) // 16, 1)]
     found = [folder / name for name in FOLDERS]
     return max(found, key=lambda root: sum((root / p).is_file() for p in some))

@@ -1,4 +1,4 @@
-"""Objects with named points in COCO's JSON."""
+"""Reads objects with named keypoints in COCO's JSON."""
 
 import os
 import pathlib
@@ -40,12 +40,12 @@ def crop_around(
 
 
 class PointedObject(NamedTuple):
-    """One object with points, of any kind.
+    """One object with keypoints.
 
     Attributes:
-        path: of its image, relative to `PointedObjects.root`.
-        image_id: COCO's.
-        annotation_id: COCO's.
+        path: path of its image, relative to `PointedObjects.root`.
+        image_id: COCO's id.
+        annotation_id: COCO's id.
         corners: left, top, right, bottom in pixels.
         area: in pixels.
         points: float64 `[points, 3]`: x and y in pixels, and visibility.
@@ -60,7 +60,7 @@ class PointedObject(NamedTuple):
 
 
 class PointedObjects(NamedTuple):
-    """The objects of a file, those without a labelled point left out."""
+    """The objects of a file, without those that have no labelled point."""
 
     root: pathlib.Path
     names: tuple[str, ...]
@@ -68,7 +68,7 @@ class PointedObjects(NamedTuple):
 
 
 def has_points(file: str | os.PathLike) -> bool:
-    """Whether a COCO file names points of objects."""
+    """Returns whether a COCO file has keypoints."""
     with loading(file):
         categories = read_json(file)["categories"]
         return any(entry.get("keypoints") for entry in categories)
@@ -77,10 +77,10 @@ def has_points(file: str | os.PathLike) -> bool:
 def read_coco_points(file: str | os.PathLike) -> PointedObjects:
     """Reads the objects of a file that have labelled points.
 
-    Crowds are left out.
+    Leaves out crowds.
 
     Raises:
-        ValueError: it is no such file, or its categories differ in points.
+        ValueError: if it is no such file, or its categories differ in points.
     """
     file = pathlib.Path(file)
     with loading(file):

@@ -1,4 +1,4 @@
-"""Which files of a folder say what is in the images of a split."""
+"""Finds the annotations of a split in a folder."""
 
 import os
 import pathlib
@@ -13,18 +13,18 @@ from byol_tf.data.label_table import read_label_table
 from byol_tf.data.layout import SPLITS
 
 LISTED = "listed"  # name of the source
-TESTS = ("test", "validation")  # splits to test on, in the order of choice
+TESTS = ("test", "validation")  # splits to test on, in order of preference
 
 
 def find_boxes(
     directory: str | os.PathLike, split: str, extensions: Collection[str]
 ) -> Callable[[], Listed] | None:
-    """Returns what reads the boxes of a split; None if there are none.
+    """Returns a function that reads the boxes of a split; None without any.
 
     Args:
-        directory: with `train.json`, or in the layouts of YOLO and VOC.
+        directory: folder with `train.json`, or in the layouts of YOLO or VOC.
         split: its name, or another of `SPLITS` for the same.
-        extensions: of images, in lower case.
+        extensions: extensions of images, in lower case.
     """
     directory, words = pathlib.Path(directory), _words(split)
     if file := find_coco(directory, words):
@@ -61,7 +61,7 @@ def listed_images(
     """Returns a folder, and the images in it that a split lists.
 
     Raises:
-        ValueError: no file of annotations says what belongs to the split.
+        ValueError: if there are no annotations of the split.
     """
     if read := find_boxes(directory, split, extensions):
         listed = read()

@@ -1,4 +1,4 @@
-"""What files of annotations say, before anything is checked."""
+"""The contents of annotation files, unchecked."""
 
 import dataclasses
 import pathlib
@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """One object as its file has it.
+    """One object, as in its file.
 
     Attributes:
-        image: place of its image in `Listed.paths`.
-        corners: left, top, right, bottom, in pixels, or in fractions of width
+        image: index of its image in `Listed.paths`.
+        corners: left, top, right, bottom, in pixels, or as fractions of width
             and height if `Listed.relative`.
-        label: place of its class in `Listed.names`; -1 if there is none.
-        crowd: whether it is a region of many, or too hard to be judged.
-        area: in pixels; None for that of the box.
+        label: index of its class in `Listed.names`; -1 for none.
+        crowd: whether it is a region of many objects, or too hard to evaluate.
+        area: in pixels; None: that of the box.
     """
 
     image: int
@@ -30,16 +30,17 @@ class Listed:
     """The images of one split, and their objects.
 
     Attributes:
-        name: of the file or folder that says so, for messages.
-        root: that the paths are relative to.
-        paths: of the images, with slashes; those without a box are negatives.
-        names: of the classes.
+        name: name of the annotation file or folder, for messages.
+        root: folder that the paths are relative to.
+        paths: paths of the images, with slashes; those without a box are
+            negatives.
+        names: names of the classes.
         boxes: in any order.
-        ids: of the classes in the file: COCO's `category_id`.
+        ids: the classes' ids in the file: COCO's `category_id`.
         image_ids: COCO's `id` by path.
-        sizes: width and height of images as the file has them, by path.
+        sizes: width and height of images in the file, by path.
         relative: whether corners are fractions.
-        notes: lines for a person.
+        notes: lines for the user.
     """
 
     name: str

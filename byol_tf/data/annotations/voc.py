@@ -1,4 +1,4 @@
-"""Boxes in the XML files of Pascal VOC."""
+"""Reads boxes in the XML files of Pascal VOC."""
 
 import pathlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ LABELS, IMAGES = "Annotations", "JPEGImages"
 
 
 def find_voc(directory: pathlib.Path, words: Sequence[str]):
-    """The file that lists the images of a split.
+    """Finds the file that lists the images of a split.
 
     Without any such file all images are for training: the folder of labels.
     """
@@ -34,12 +34,12 @@ def find_voc(directory: pathlib.Path, words: Sequence[str]):
 def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     """Reads the XML files of the images that a file lists.
 
-    Classes are in the order of their names; difficult objects are as crowds.
-    Where no coordinate is below 1 and some are those of the last pixel, they
-    count pixels from 1, and a line says so.
+    Classes are sorted by name; difficult objects count as crowds. If no
+    coordinate is below 1 and some equal the last pixel, they are counted from
+    1, and a line says so.
 
     Raises:
-        ValueError: an XML file is damaged, or lacks something.
+        ValueError: if an XML file is damaged or incomplete.
     """
     found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
     if file.is_dir():

@@ -1,4 +1,4 @@
-"""Boxes in YOLO's text files."""
+"""Reads boxes in YOLO's text files."""
 
 import os
 import pathlib
@@ -16,9 +16,9 @@ FILES = ("data.yaml", "data.yml", "dataset.yaml")
 
 
 def find_yolo(directory: pathlib.Path, words: Sequence[str]):
-    """The folder of the images of a split, beside one of labels.
+    """Finds the folder of the images of a split, beside one of labels.
 
-    Or the text file that lists them, where `data.yaml` names one.
+    Or the text file that lists them, if `data.yaml` names one.
     """
     about = _about(directory)
     for word in words:
@@ -42,18 +42,18 @@ def read_yolo(
 ) -> Listed:
     """Reads the label files of all images below a folder.
 
-    An image whose label file is empty or missing is a negative. A line is a
-    class and the box's centre and size, in fractions of width and height; of
-    the polygon of a segmentation the box around it is taken.
+    An image with an empty or missing label file is a negative. A line is a
+    class and the box's centre and size, as fractions of width and height; for
+    the polygon of a segmentation, the box around it is used.
 
     Args:
-        directory: with `data.yaml` or `classes.txt`.
-        folder: of the images, or a text file with a path a line, from where
-            that file lies.
-        extensions: of the images, in lower case.
+        directory: folder with `data.yaml` or `classes.txt`.
+        folder: folder of the images, or a text file with a path per line,
+            relative to that file.
+        extensions: extensions of the images, in lower case.
 
     Raises:
-        ValueError: there are no names of classes, or a line cannot be read.
+        ValueError: if there are no class names, or a line is invalid.
     """
     names = _names(directory)
     name = os.path.relpath(folder, directory)
@@ -111,7 +111,7 @@ def _box(image, line, classes, where):
 
 
 def _labels_of(image):
-    """The label file of an image: `labels` in place of the last `images`."""
+    """Returns the label file of an image: its last `images` is `labels`."""
     parts = list(image.parts)
     if "images" not in parts:
         return None

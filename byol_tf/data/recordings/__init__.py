@@ -1,1 +1,1 @@
-"""Files of sounds: from bytes, long recordings and streams to samples."""
+"""Sound files: from bytes, long recordings and streams to samples."""

@@ -1,4 +1,4 @@
-"""Long recordings as many rows: windows of some seconds."""
+"""Cuts long recordings into rows of some seconds."""
 
 import dataclasses
 import os
@@ -10,29 +10,31 @@ import numpy as np
 
 from byol_tf.data.recordings.decode import Piece
 
-# Of a part's name: "long.wav@10-20", seconds.
+# A part's name, such as "long.wav@10-20", in seconds.
 _PART = re.compile(r"(.+)@([0-9.]+)-([0-9.]+)", re.DOTALL)
-_QUIET = 1e-3  # of the power of the loud windows: 30 dB below
-_BLOCK = 2**20  # samples that are read at once
+_QUIET = 1e-3  # relative to the power of loud windows: -30 dB
+_BLOCK = 2**20  # samples read at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Cutting:
-    """Cuts files into windows that follow each other.
+    """Cuts files into consecutive windows.
 
     Attributes:
-        seconds: of a window; the rest of a file is one if it is half as long.
-        loud: whether windows without anything loud are left out, 30 dB below
-            the loud windows of the file. It takes one reading of each file.
+        seconds: length of a window; the rest of a file is one if it is at least
+            half as long.
+        loud: whether to leave out silent windows, 30 dB below the loud windows
+            of the file. This reads each file once.
     """
 
     seconds: float
     loud: bool = False
 
     def __call__(self, file) -> list:
-        """Gives the `Piece`s of a file; the file itself if it is shorter.
+        """Returns the `Piece`s of a file; the file itself if it is shorter.
 
-        What cannot be opened stays one row, which says why when it is decoded.
+        A file that cannot be opened stays one row, which reports the reason
+        when it is decoded.
         """
         if not isinstance(file, str | os.PathLike):
             return [file]
@@ -56,7 +58,7 @@ class Cutting:
         ]
 
     def _loud(self, opened, count):
-        """Whether there is something in each window, bool `[count]`."""
+        """Returns whether each window is loud, bool `[count]`."""
         size = int(self.seconds * opened.samplerate)
         power, place = np.zeros(count + 1), 0
         for block in opened.blocks(_BLOCK, dtype="float32", always_2d=True):
@@ -72,14 +74,14 @@ class Cutting:
 def names_of_parts(
     folder: str | os.PathLike, names: Sequence[str], cut: Callable
 ) -> list[str]:
-    """Names of the parts of files, such as "long.wav@10-20", in seconds.
+    """Returns names of the parts of files, such as "long.wav@10-20".
 
-    A file that is one row keeps its name; one of silence alone has all its
-    parts.
+    Times are in seconds. A file that is one row keeps its name; an entirely
+    silent one has all its parts.
 
     Args:
-        folder: that the names of the files are relative to.
-        names: of the files.
+        folder: folder that the names are relative to.
+        names: names of the files.
         cut: see `Cutting`.
     """
 
@@ -93,7 +95,7 @@ def names_of_parts(
 
 
 def part_of(name: str) -> tuple[str, dict[str, float]]:
-    """The file of a part by its name, and `start` and `end` if it is one."""
+    """Returns the file of a part by its name, and `start` and `end` if any."""
     found = _PART.fullmatch(name)
     if found is None:
         return name, {}

@@ -1,4 +1,4 @@
-"""From the bytes of a sound file to samples, in Python."""
+"""Decodes sound files to samples, in Python."""
 
 import dataclasses
 import io
@@ -18,10 +18,10 @@ EXTENSIONS = (
 )
 RATES = (1_000, 384_000)  # Hz
 MOST_CHANNELS = 32
-MOST_BYTES = 2**30  # of a file
+MOST_BYTES = 2**30  # largest file
 LEAST_SECONDS = 0.01
 MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
-# Without these the reason would be that the format is unknown.
+# For these the error would otherwise be an unknown format.
 _OTHERS = {
     b"ftyp": "MPEG-4 (m4a, mp4)",
     b"\x30\x26\xb2\x75": "Windows Media",
@@ -44,7 +44,7 @@ class Piece(os.PathLike):
 
 
 class SoundError(Unreadable):
-    """A file that cannot be decoded; the message is the reason."""
+    """Raised if a sound cannot be decoded; the message is the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Reading:
     """How sound files become rows.
 
     Attributes:
-        rate: samples a second of a row; files of others are resampled.
-        max_seconds: longer files are refused before they are decoded.
-        channel: that is taken, from 0; -1 for the mean of all.
-        skip_silence: whether pauses are taken out.
+        rate: samples per second of a row; other files are resampled.
+        max_seconds: longer files are refused before decoding.
+        channel: channel to use, from 0; -1: the mean of all.
+        skip_silence: whether to remove pauses.
     """
 
     rate: int
@@ -66,15 +66,15 @@ class Reading:
     def __call__(self, data: bytes | str | os.PathLike) -> np.ndarray:
         """Decodes the bytes or the path of a file, or a `Piece` of one.
 
-        WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF, AU and CAF; or NumPy's `.npy`,
-        `[samples]` or `[samples, channels]` at `rate`, int16 or float in
-        [-1, 1].
+        Reads WAV, FLAC, OGG Vorbis, Opus, MP3, AIFF, AU and CAF; or NumPy's
+        `.npy`, `[samples]` or `[samples, channels]` at `rate`, int16 or float
+        in [-1, 1].
 
         Returns:
             int16 `[samples]`, one channel at `rate`.
 
         Raises:
-            SoundError: it cannot be decoded, is too long, too short, cut off
+            SoundError: if it cannot be decoded, is too long, too short, cut off
                 or no sound.
         """
         if isinstance(data, Piece):
@@ -87,7 +87,7 @@ class Reading:
         return without_silence(sound, self.rate) if self.skip_silence else sound
 
     def _read(self, data):
-        """Samples `[length, channels]` and their rate."""
+        """Returns samples `[length, channels]` and their rate."""
         if data.startswith(MAGIC):
             return _floats(load_npy(data)), self.rate
         _check_head(data)
@@ -105,7 +105,7 @@ class Reading:
                     file.seek(round(piece.start * rate))
                     frames = round(piece.seconds * rate)
                 self._check(rate, file.channels, frames)
-                # A header may promise less than there is to decode.
+                # A header may declare less than the file holds.
                 most = frames if piece else int(self.max_seconds * rate) + 1
                 samples = file.read(most, dtype="float32", always_2d=True)
                 return samples, file.samplerate
@@ -131,9 +131,9 @@ class Reading:
 
 
 class _Bytes(io.BytesIO):
-    """Bytes in which a seek to nowhere fails, in place of raising.
+    """Bytes in which an invalid seek fails instead of raising.
 
-    libsndfile calls it, which cannot catch: Python would print every one.
+    libsndfile calls it and cannot catch errors, so Python would print each one.
     """
 
     def seek(self, offset, whence=0):
@@ -144,10 +144,10 @@ class _Bytes(io.BytesIO):
 
 
 def as_bytes(data: bytes | str | os.PathLike) -> bytes:
-    """The bytes of a file, or what is given if it is bytes.
+    """Returns the bytes of a file; returns bytes unchanged.
 
     Raises:
-        SoundError: it cannot be opened, or is too large.
+        SoundError: if it cannot be opened, or is too large.
     """
     if isinstance(data, bytes):
         return data
@@ -163,10 +163,10 @@ def as_bytes(data: bytes | str | os.PathLike) -> bytes:
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
-    """int16 from floats in [-1, 1]; what is beyond is clipped.
+    """Converts floats in [-1, 1] to int16; clips values outside.
 
     Raises:
-        SoundError: a sample is NaN or infinite.
+        SoundError: if a sample is NaN or infinite.
     """
     if not np.isfinite(samples).all():
         raise SoundError("it has NaN or infinite samples")
@@ -176,7 +176,7 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 
 
 def _floats(array):
-    """float32 `[length, channels]` of an array in a `.npy` file."""
+    """Returns float32 `[length, channels]` from a `.npy` array."""
     if array.ndim not in (1, 2) or array.size == 0:
         raise SoundError(f"shape {array.shape}, not [samples, channels]")
     if array.dtype == np.int16:
@@ -190,7 +190,7 @@ def _floats(array):
 
 
 def _check_head(data):
-    """Raises a `SoundError` for what soundfile would read wrongly or not."""
+    """Raises a `SoundError` for what soundfile would misread or not read."""
     if not data:
         raise SoundError("empty file")
     for magic, name in _OTHERS.items():
@@ -201,7 +201,7 @@ def _check_head(data):
 
 
 def _check_wav(data):
-    """Walks the chunks: libsndfile gives what there is of a cut file."""
+    """Checks the chunks, since libsndfile accepts files that are cut off."""
     place = 12
     while place + 8 <= len(data):
         size = int.from_bytes(data[place + 4 : place + 8], "little")

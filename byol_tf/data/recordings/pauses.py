@@ -1,26 +1,26 @@
-"""Pauses in sounds: where long recordings are cut, and what is silence."""
+"""Finds pauses in sounds, to cut long recordings and remove silence."""
 
 import numpy as np
 
-SCALE = 32_768  # int16 of a sample of 1.0
-STEP = 0.01  # seconds in which loudness is measured
-PAUSE = 0.3  # seconds of silence that are a pause
-AROUND = 0.15  # seconds that are kept before and after what is loud
-LONGEST = 12.0  # seconds of a part
-QUIET = 1e-3  # of the power of the loud steps: 30 dB below
-LOUD = 0.95  # of the steps, from the quietest: where the loud ones begin
-LEAST = 1e-8  # of the power of a full scale: what is below is no sound
+SCALE = 32_768  # int16 value of 1.0
+STEP = 0.01  # seconds per measurement of loudness
+PAUSE = 0.3  # shortest pause in seconds
+AROUND = 0.15  # seconds kept before and after loud parts
+LONGEST = 12.0  # longest part in seconds
+QUIET = 1e-3  # relative to the power of loud steps: -30 dB
+LOUD = 0.95  # quantile of the steps where the loud ones begin
+LEAST = 1e-8  # relative to full-scale power; quieter is no sound
 
 
 def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
-    """Whether each hundredth of a second is loud, bool `[steps]`.
+    """Returns whether each hundredth of a second is loud, bool `[steps]`.
 
-    Not 30 dB below the loud steps of the same sound, which are its loudest
-    tenth. Pauses of less than `PAUSE` count as loud.
+    Loud means less than 30 dB below the loudest tenth of the same sound. Pauses
+    shorter than `PAUSE` count as loud.
 
     Args:
         sound: int16 `[samples]`.
-        rate: samples a second.
+        rate: samples per second.
     """
     power = _power(sound, rate)
     limit = max(QUIET * np.quantile(power, LOUD), LEAST)
@@ -35,16 +35,16 @@ def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
 def parts_of(sound: np.ndarray, rate: int) -> list[tuple[float, float]]:
     """Cuts a recording at its pauses.
 
-    A sound of at most `LONGEST` is one part. In a longer one parts join over
-    pauses as long as they stay below it; what goes on for longer is cut where
-    it is least loud.
+    A sound of at most `LONGEST` is one part. In a longer one, parts are joined
+    over pauses while they stay below it; longer parts are cut where they are
+    quietest.
 
     Args:
         sound: int16 `[samples]`.
-        rate: samples a second.
+        rate: samples per second.
 
     Returns:
-        First and last second of each part, ascending; none of silence.
+        First and last second of each part, ascending; none for silence.
     """
     seconds = len(sound) / rate
     if seconds <= LONGEST:
@@ -63,7 +63,7 @@ def parts_of(sound: np.ndarray, rate: int) -> list[tuple[float, float]]:
 
 
 def without_silence(sound: np.ndarray, rate: int) -> np.ndarray:
-    """A sound without its pauses; all of it if nothing is loud."""
+    """Returns a sound without its pauses; all of it if nothing is loud."""
     around = int(AROUND / STEP)
     loud = loud_steps(sound, rate)
     for start, stop in _runs(loud):
@@ -74,7 +74,7 @@ def without_silence(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _power(sound, rate):
-    """Mean power of each step, float64; the last one may be shorter."""
+    """Returns the mean power of each step, float64; the last may be shorter."""
     size = int(rate * STEP)
     squares = np.square(sound.astype(np.float32) / SCALE, dtype=np.float32)
     starts = np.arange(0, len(sound), size)
@@ -83,14 +83,14 @@ def _power(sound, rate):
 
 
 def _runs(marks):
-    """First and behind the last of each run of True."""
+    """Returns start and end of each run of True."""
     edges = np.diff(np.concatenate([[0], marks.astype(np.int8), [0]]))
     starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 def _cut(start, stop, power, most):
-    """Parts of at most `most` steps, cut where they are least loud."""
+    """Cuts into parts of at most `most` steps, where they are quietest."""
     parts = []
     while stop - start > most:
         half = start + most // 2

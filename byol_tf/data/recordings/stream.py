@@ -1,4 +1,4 @@
-"""Samples that come one after another, such as those of a microphone."""
+"""Reads a stream of samples, such as those of a microphone."""
 
 from collections.abc import Iterator
 
@@ -7,24 +7,24 @@ import numpy as np
 from byol_tf.checks import check_number
 from byol_tf.data.recordings.decode import MISSING, RATES
 
-_SECONDS = 0.1  # of a block
-_FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM")  # how they begin
+_SECONDS = 0.1  # seconds per block
+_FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM")  # first bytes of files
 
 
 def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
-    """Reads 16-bit little-endian samples of one channel until they end.
+    """Reads 16-bit little-endian mono samples until they end.
 
     Args:
         source: binary file, such as `sys.stdin.buffer`.
-        rate: samples a second that come.
-        wanted: samples a second of the result.
+        rate: samples per second of the source.
+        wanted: samples per second of the result.
 
     Yields:
         int16 `[samples]`, about a tenth of a second each.
 
     Raises:
-        ValueError: a rate is impossible, soxr is missing, nothing comes, or
-            a file in place of samples.
+        ValueError: if a rate is invalid, soxr is missing, nothing arrives, or a
+            file arrives instead of samples.
     """
     check_number("rate", rate, *RATES)
     change = _changer(rate, wanted)
