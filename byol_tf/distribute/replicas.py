@@ -1,16 +1,16 @@
-"""Looking beyond one replica of `tf.distribute`.
+"""Operations over all replicas of `tf.distribute`.
 
-On one replica every function here gives back what it got.
+With one replica, every function here returns its argument.
 """
 
 import tensorflow as tf
 
 
 def gather_replicas(vectors: tf.Tensor) -> tf.Tensor:
-    """The vectors of all replicas, in the same order on each of them.
+    """Returns the vectors of all replicas, in the same order on each.
 
-    Gradients flow back to the replica that a vector came from, summed over
-    all that looked at it.
+    Gradients flow back to the replica a vector came from, summed over all
+    replicas that used it.
 
     Args:
         vectors: float `[batch, dim]`, of this replica.
@@ -26,7 +26,7 @@ def gather_replicas(vectors: tf.Tensor) -> tf.Tensor:
 
 
 def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    """The mean of a float tensor over the replicas, with gradients."""
+    """Returns the mean of a float tensor over the replicas, with gradients."""
     context = replica_context()
     if context is None:
         return value
@@ -34,7 +34,7 @@ def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
 
 
 def on_all_replicas(condition: tf.Tensor) -> tf.Tensor:
-    """Whether a condition, a bool scalar, holds on every replica."""
+    """Returns whether a bool scalar is true on every replica."""
     if replica_context() is None:
         return condition
     share = mean_over_replicas(tf.cast(tf.logical_not(condition), tf.float32))
@@ -42,7 +42,7 @@ def on_all_replicas(condition: tf.Tensor) -> tf.Tensor:
 
 
 def replica_context() -> tf.distribute.ReplicaContext | None:
-    """The context of this replica where there are others, else None."""
+    """Returns this replica's context if there are several, else None."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return None

@@ -1,9 +1,8 @@
-"""Many devices: which strategy, which part of a batch, who writes.
+"""Several devices: strategy, parts of a batch, and the writing worker.
 
-The engine is TensorFlow's own `tf.distribute`. Every replica makes the same
-step on its part of the batch; sums over replicas are in the step itself. A
-worker is a process; the first one, the chief, is the only one that measures
-and writes.
+Uses TensorFlow's `tf.distribute`. Every replica makes the same step on its part
+of the batch; sums over replicas are in the step itself. A worker is a process;
+the first one, the chief, is the only one that measures and writes.
 """
 
 import contextlib
@@ -19,9 +18,9 @@ from byol_tf.checks import check_choice
 from byol_tf.lines import first_line
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
-JOBS = ("chief", "worker")  # of TF_CONFIG
+JOBS = ("chief", "worker")  # in TF_CONFIG
 
-# What TensorFlow raises in the other workers when one of them is gone.
+# Errors of TensorFlow in the other workers when one is gone.
 _GONE = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -33,14 +32,14 @@ _GONE = (
 
 
 class WorkerLostError(OSError):
-    """Another worker of the run died, or cannot be reached any more."""
+    """Raised if another worker of the run died, or cannot be reached."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Which parts of a batch, one a replica, are made in this process."""
+    """The parts of a batch, one per replica, that this process makes."""
 
-    first: int = 0  # replica that the first part is for
+    first: int = 0  # replica of the first part
     count: int = 1  # replicas of this process
     replicas: int = 1  # of all processes
 
@@ -60,7 +59,7 @@ class Distribution:
 
     @property
     def replicas(self) -> int:
-        """Devices of all workers."""
+        """Number of devices of all workers."""
         return self.strategy.num_replicas_in_sync
 
     @property
@@ -100,22 +99,22 @@ class Distribution:
         return all_steps
 
     def batches(self, make: Callable[[Shard], Iterable]) -> Iterable:
-        """The batches of a run, each with a part for every replica here.
+        """Returns the batches of a run, each with a part per local replica.
 
         Args:
-            make: gives the parts of a shard, those of a step in the order of
-                the replicas: `(inputs, labels)`.
+            make: returns the parts of a shard, `(inputs, labels)`, those of a
+                step in the order of the replicas.
         """
         parts = make(self.shard)
         return parts if self.replicas == 1 else self._grouped(parts)
 
     def gather(self, number: float) -> list[float]:
-        """The number of every worker; waits for all of them."""
+        """Returns the number of every worker; waits for all of them."""
         if self.workers == 1:
             return [number]
         own = tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
         numbers = (self._sum(own) / self.shard.count).numpy().tolist()
-        # A worker that has the sum may still be asked for its part; after a
+        # Others may still need the part of a worker that has the sum; after a
         # second sum each of them may end.
         with contextlib.suppress(*_GONE):
             self._sum(own)
@@ -127,7 +126,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Within the block, the loss of a worker is a `WorkerLostError`."""
+        """Turns the loss of a worker into a `WorkerLostError`."""
         try:
             yield
         except _GONE as error:
@@ -153,7 +152,7 @@ class Distribution:
     def _sum(self):
         @tf.function(autograph=False)
         def total(number):
-            # Made inside the replica, so that it has the replica's device.
+            # Made inside the replica, on the replica's device.
             return self._first(
                 self.strategy.run(
                     lambda: self._reduced("SUM", tf.identity(number))
@@ -172,25 +171,25 @@ class Distribution:
 
 
 def make_distribution(name: str) -> Distribution:
-    """The devices by the name of a strategy.
+    """Makes the devices of a strategy.
 
-    To be called before TensorFlow computes anything: several workers cannot
-    be joined later.
+    Call it before TensorFlow computes anything, since several workers cannot be
+    joined later.
 
     Args:
         name: "one" (the first device), "mirrored" (all GPUs of this machine),
-            "multi_worker" (all GPUs, or the CPU, of the processes that
-            `TF_CONFIG` lists), "tpu" (all chips of this TPU VM), or "auto":
-            the one of these that is there.
+            "multi_worker" (all GPUs, or the CPU, of the processes in
+            `TF_CONFIG`), "tpu" (all chips of this TPU VM), or "auto": whichever
+            is available.
 
     Raises:
-        ValueError: there is no such strategy, or not what it needs.
+        ValueError: if there is no such strategy, or its devices are missing.
     """
     check_choice("strategy", name, STRATEGIES)
     if name == "auto":
         name = _found()
     if name != "one":
-        tf.get_logger().setLevel("WARNING")  # it tells of every sum
+        tf.get_logger().setLevel("WARNING")  # it logs every sum
     make = {
         "one": Distribution,
         "mirrored": _mirrored,
@@ -201,7 +200,7 @@ def make_distribution(name: str) -> Distribution:
 
 
 def is_chief(name: str) -> bool:
-    """Whether this process will measure and write; touches no device."""
+    """Returns whether this process will measure and write; uses no device."""
     _, job, index = _cluster()
     if name not in ("auto", "multi_worker") or index is None:
         return True
@@ -209,7 +208,7 @@ def is_chief(name: str) -> bool:
 
 
 def several_workers(name: str) -> bool:
-    """Whether other processes will train along; touches no device."""
+    """Returns whether other processes will train too; uses no device."""
     workers = sum(_cluster()[0].values())
     return name in ("auto", "multi_worker") and workers > 1
 
@@ -251,9 +250,9 @@ def _multi_worker():
 
 
 def _cluster():
-    """Processes by job, and the job and number of this one, of TF_CONFIG.
+    """Returns processes by job, and this one's job and number, from TF_CONFIG.
 
-    ({}, None, None) where it is not set.
+    ({}, None, None) if it is not set.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     try:

@@ -16,22 +16,21 @@ class FusedBatchNormalization(keras.layers.Layer):
     BYOL step on a CPU up to 2.3 times slower.
 
     The moving statistics are debiased exponential averages of the batch mean
-    and of the biased batch variance: before step `t` has been averaged in, the
-    average of the earlier ones weighs `decay * (1 - decay^(t-1)) /
-    (1 - decay^t)`. They are right from the first step on, whatever they
-    started from.
+    and of the biased batch variance: when step `t` is averaged in, the average
+    of earlier steps has the weight `decay * (1 - decay^(t-1)) / (1 - decay^t)`.
+    So they are correct from the first step on, whatever their initial values.
 
-    Under a `tf.distribute` strategy with several replicas the batch is that
-    of all of them together: mean and variance are averaged over the replicas,
-    with gradients, and nothing is fused.
+    With several replicas of a `tf.distribute` strategy, the batch is that of
+    all replicas: mean and variance are averaged over them, with gradients, and
+    no fused kernel is used.
 
     Args:
         decay: weight of the old moving statistics, in [0, 1).
         epsilon: added to the variance.
 
     Attributes:
-        synchronized: False lets each replica use the statistics of its own
-            part of the batch.
+        synchronized: whether to use statistics of all replicas; if False, each
+            replica uses its own part of the batch.
 
     Input: float `[batch, ..., channels]`, any rank from 2 on.
 
@@ -98,7 +97,8 @@ class FusedBatchNormalization(keras.layers.Layer):
     def _over_replicas(self, inputs):
         x = tf.cast(inputs, tf.float32)
         mean, variance = tf.nn.moments(x, list(range(len(x.shape) - 1)))
-        # One sum over replicas for both: of squares, hence of what is small.
+        # One sum over replicas for both; subtracting an offset keeps squares
+        # small.
         offset = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))
         shift = mean - offset
         shift, square = tf.unstack(
@@ -134,9 +134,9 @@ class FusedBatchNormalization(keras.layers.Layer):
 
 
 def _biased(variance, flat):
-    """The kernel's variance without the correction after Bessel.
+    """Returns the kernel's variance without Bessel's correction.
 
-    Inference in some frameworks wants it corrected; the official code averages
+    Some frameworks want it corrected for inference; the official code averages
     the biased one.
     """
     shape = tf.shape(flat)
@@ -145,7 +145,7 @@ def _biased(variance, flat):
 
 
 def synchronize(model: keras.Model, choice: bool) -> None:
-    """Sets whether batch norms look at all replicas, also those of Keras."""
+    """Sets whether batch norms use all replicas, including Keras's own."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             synchronize(layer, choice)
@@ -154,6 +154,6 @@ def synchronize(model: keras.Model, choice: bool) -> None:
 
 
 def is_batch_norm(layer: keras.Layer) -> bool:
-    """Says whether a layer is one of these, or of Keras."""
+    """Returns whether a layer is one of these, or Keras's own."""
     ours, keras_own = FusedBatchNormalization, keras.layers.BatchNormalization
     return isinstance(layer, ours | keras_own)

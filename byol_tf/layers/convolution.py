@@ -8,17 +8,17 @@ import tensorflow as tf
 
 from byol_tf.layers import winograd
 
-# Up to this side of the output, the kernel gradient as a convolution is the
-# faster one on a CPU; beyond it, and for kernels of one pixel, the library's
-# own (see docs/performance.md).
+# Up to this side of the output, computing the kernel gradient as a convolution
+# is faster on a CPU; beyond it, and for 1x1 kernels, the library's own is (see
+# docs/performance.md).
 SMALL_MAP = {"float32": 3, "bfloat16": 8}
-# Up to this side a kernel of 3 pixels lies mostly on the padding, and a
-# product with its taps that meet pixels is the faster one.
+# Up to this side most taps of a 3x3 kernel hit padding, so a dense matmul with
+# the other taps is faster.
 TINY_MAP = 2
 # TensorFlow 2.21 writes past the end of memory, on some CPUs, in the kernel
 # gradient of a strided 1x1 convolution of fewer channels and some 50 pixels of
-# a side or more. There the pixels are picked out first; with more channels
-# that would be slower, and nothing is amiss.
+# a side or more. There the pixels are sliced first; with more channels that
+# would be slower, and the bug does not occur.
 FEW_CHANNELS = 16
 
 
@@ -102,7 +102,7 @@ def _accelerated():
 
 
 def _convolve(images, kernel, stride):
-    """`tf.nn.conv2d` with SAME padding and another gradient of the kernel."""
+    """Computes `tf.nn.conv2d` (SAME) with another gradient of the kernel."""
 
     @tf.custom_gradient
     def convolve(images, kernel):
@@ -120,10 +120,10 @@ def _convolve(images, kernel, stride):
 
 
 def _kernel_gradient(images, outputs, size, stride):
-    """Gradient of the kernel: images convolved by the outputs' gradient.
+    """Computes the kernel's gradient: images convolved by output gradients.
 
-    A tap of the kernel meets the pixels that lie `stride` apart, hence the
-    dilation; the batch is summed over as channels are elsewhere.
+    A tap of the kernel meets pixels that are `stride` apart, hence the
+    dilation; the batch takes the role of the channels.
     """
     padding = [
         _same_padding(*sides, stride)
@@ -140,10 +140,10 @@ def _kernel_gradient(images, outputs, size, stride):
 
 
 def _multiply(images, kernel, stride):
-    """`tf.nn.conv2d` with SAME padding as one matrix product a pixel.
+    """Computes `tf.nn.conv2d` (SAME) as one matrix product.
 
-    The matrix of an output pixel holds, for every input pixel, the tap of the
-    kernel that this input meets, or zeros.
+    For every output pixel, the matrix holds the tap that each input pixel
+    meets, or zeros.
     """
     (*sides, channels), size = images.shape[1:], kernel.shape[0]
     outputs = [-(-length // stride) for length in sides]
@@ -168,7 +168,7 @@ def _multiply(images, kernel, stride):
 
 
 def _taps(length, size, stride):
-    """1 where an output meets an input by a tap: `[outputs, inputs, taps]`."""
+    """Returns 1 where an output meets an input: `[outputs, inputs, taps]`."""
     outputs = np.arange(-(-length // stride))[:, None, None]
     inputs = np.arange(length)[:, None]
     before, _ = _same_padding(length, size, stride)
@@ -176,7 +176,7 @@ def _taps(length, size, stride):
 
 
 def _same_padding(length, size, stride):
-    """Pixels that SAME padding adds before and after."""
+    """Returns the pixels that SAME padding adds before and after."""
     outputs = -(-length // stride)
     total = max((outputs - 1) * stride + size - length, 0)
     return [total // 2, total - total // 2]

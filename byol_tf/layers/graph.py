@@ -1,4 +1,4 @@
-"""Functional models rebuilt layer by layer, as one flat graph."""
+"""Rebuilds functional models layer by layer, as one flat graph."""
 
 import contextlib
 import functools
@@ -9,12 +9,12 @@ import keras
 
 from byol_tf.layers.parameters import copy_tables
 
-# Class, configuration and weights of the layer that takes a layer's place.
+# Class, configuration and weights of the replacement of a layer.
 Recipe = tuple[type, dict, list]
 
 
 def same(layer: keras.Operation) -> Recipe:
-    """The recipe of a copy."""
+    """Returns the recipe of a copy."""
     weights = layer.get_weights() if hasattr(layer, "get_weights") else []
     return type(layer), layer.get_config(), weights
 
@@ -24,38 +24,42 @@ def rebuild(
     recipe: Callable[[keras.Operation], Recipe] = same,
     input_shape: Sequence[int | None] | None = None,
 ) -> keras.Model:
-    """Copies a functional model, with functional models inside it spliced in.
+    """Copies a functional model, flattening functional models inside it.
 
     Layers keep their names, except for those of inner models whose name is
-    taken: they get the inner model's name in front. Draws no random number.
+    taken: these get the inner model's name as a prefix. Draws no random
+    numbers.
 
     Args:
         model: functional or sequential, built.
-        recipe: of the layer that takes a layer's place.
-        input_shape: of one example, in place of the model's own. The number
-            of axes and the channels (last axis) must be the model's.
+        recipe: returns the recipe of a layer's replacement.
+        input_shape: shape of one example, in place of the model's own. The
+            number of axes and the channels (last axis) must be the model's.
 
     Returns:
-        A functional `keras.Model` of the same name with weights of its own.
+        A functional `keras.Model` of the same name with its own weights.
 
     Raises:
-        ValueError: the model is no graph of layers, or the shape does not fit.
+        ValueError: if the model is no graph of layers, or the shape does not
+            fit.
     """
     return _retrace(model, functools.partial(_Copies, recipe), input_shape)
 
 
 def sharing(model: keras.Model, input_shape: Sequence[int]) -> keras.Model:
-    """Takes inputs of another shape by the same layers and their weights.
+    """Makes a model for another input shape that shares the layers.
 
     Args:
         model: functional or sequential, built.
-        input_shape: of one example; axes and channels must be the model's.
+        input_shape: shape of one example; axes and channels must be the
+            model's.
 
     Returns:
-        A functional `keras.Model` whose layers are those of `model`.
+        A functional `keras.Model` with the layers of `model`.
 
     Raises:
-        ValueError: the model is no graph of layers, or the shape does not fit.
+        ValueError: if the model is no graph of layers, or the shape does not
+            fit.
     """
     return _retrace(model, _SameLayers, input_shape)
 
@@ -86,9 +90,9 @@ def _retrace(model, make_layers, input_shape):
 
 
 def functional_graph(layer: keras.Operation):
-    """The graph of a functional or built sequential model, None of others.
+    """Returns the graph of a functional or built sequential model, or None.
 
-    A subclass with a `call` of its own computes something else than its graph.
+    A subclass with its own `call` computes something else than its graph.
     """
     if isinstance(layer, keras.Sequential):
         own, layer = type(layer).call, getattr(layer, "_functional", None)
@@ -120,8 +124,8 @@ class _Copies:
         def call(layer, *args, **kwargs):
             inner = functional_graph(layer)
             if inner is None:
-                # Layers of Keras write down masks that there are not; layers
-                # in their place need not take any.
+                # Keras layers record masks of None; their replacements may not
+                # take masks.
                 given = {k: v for k, v in kwargs.items() if v is not None}
                 return layer(*args, **given)
             return self.run(inner, *args, prefix=layer.name)
@@ -144,7 +148,7 @@ class _Copies:
             vars(layer).update(initializers)
             if weights:
                 layer.set_weights(weights)
-            if hasattr(layer, "finalize_state"):  # of preprocessing layers
+            if hasattr(layer, "finalize_state"):  # for preprocessing layers
                 layer.finalize_state()
 
 
@@ -159,9 +163,9 @@ class _SameLayers(_Copies):
 
 
 def _postponed_draws(layer):
-    """Lets a layer begin with zeros; returns its initializers by name.
+    """Makes a layer start with zeros; returns its initializers by name.
 
-    Its weights are set anyhow, and to draw them took half of the time.
+    Its weights are set afterwards, and drawing them took half of the time.
     """
     initializers = {
         name: value

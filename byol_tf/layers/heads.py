@@ -1,20 +1,20 @@
-"""Projector and predictor, and the linear heads of other tasks."""
+"""Projector and predictor, and linear heads of other tasks."""
 
 import keras
 
 from byol_tf.checks import check_integer
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 
-# Variance of the standard normal truncated at two deviations: with it the
-# Keras initialiser has the deviation 1/sqrt(fan_in) before truncation, which
-# is what the official code's layers start from.
+# Variance of a standard normal truncated at two deviations. Dividing by it
+# gives the Keras initialiser a deviation of 1/sqrt(fan_in) before truncation,
+# as in the official code.
 _TRUNCATED_VARIANCE = 0.87962566103423978**2
 
 
 def kernel_initializer() -> keras.initializers.Initializer:
-    """Truncated normal of deviation 1/sqrt(fan_in), as in the official code.
+    """Makes a truncated normal with deviation 1/sqrt(fan_in).
 
-    Reference: defaults of `hk.Linear` and `hk.Conv2D`.
+    Reference: defaults of `hk.Linear` and `hk.Conv2D`, as in the official code.
     """
     return keras.initializers.VarianceScaling(
         scale=_TRUNCATED_VARIANCE,
@@ -61,7 +61,7 @@ def mlp(
     dense = {"kernel_initializer": kernel_initializer(), "dtype": dtype}
     stack = [keras.Input((input_size,))]
     for index in range(1, layers):
-        # The first block has the names of a head of two layers.
+        # The first block keeps the names of a head with two layers.
         suffix = "" if index == 1 else f"_{index}"
         stack += [
             keras.layers.Dense(hidden_size, name=f"hidden{suffix}", **dense),
@@ -88,10 +88,10 @@ def _output_norm(dtype):
 
 
 def vector_length(encoder: keras.Model) -> int:
-    """Length of the vectors that an encoder gives.
+    """Returns the length of an encoder's vectors.
 
     Raises:
-        ValueError: if it is not built, or gives anything but `[batch, n]`.
+        ValueError: if it is not built, or returns anything but `[batch, n]`.
     """
     if not encoder.built:
         raise ValueError(
@@ -110,7 +110,7 @@ def vector_length(encoder: keras.Model) -> int:
 
 
 def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
-    """A layer from representations to `outputs` float32 numbers."""
+    """Makes a layer from representations to `outputs` float32 numbers."""
     return keras.layers.Dense(
         outputs,
         kernel_initializer=kernel_initializer(),
@@ -120,7 +120,7 @@ def linear_head(outputs: int, *, name: str) -> keras.layers.Layer:
 
 
 def scaled_head(outputs: int, scale, offset, *, name: str) -> keras.Sequential:
-    """A linear head times `scale` plus `offset`, one for all or for each."""
+    """Makes a linear head times `scale` plus `offset`, one for all or each."""
     units = keras.layers.Rescaling(
         scale, offset, dtype="float32", name=f"{name}_in_units"
     )

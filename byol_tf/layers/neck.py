@@ -1,19 +1,19 @@
-"""From the levels of an encoder to one fine feature map, for dense tasks."""
+"""Merges the levels of an encoder into one fine feature map."""
 
 from collections.abc import Mapping
 
 import keras
 
 WIDTH = 64  # channels
-_GROUPS = 8  # of a norm: batches of large images are too small for batch norm
+_GROUPS = 8  # of group norm, since batches of large images are small
 
 
 def neck(levels: Mapping[str, keras.KerasTensor], width: int = WIDTH):
-    """Adds coarse levels, upsampled, to finer ones: a feature pyramid.
+    """Adds upsampled coarse levels to finer ones: a feature pyramid.
 
     Args:
-        levels: feature maps `[batch, height, width, channels]` by name, whose
-            sides are whole multiples of each other.
+        levels: feature maps `[batch, height, width, channels]` by name, with
+            sides that are multiples of each other.
         width: channels of the result.
 
     Returns:
@@ -40,7 +40,7 @@ def neck(levels: Mapping[str, keras.KerasTensor], width: int = WIDTH):
 
 
 def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:
-    """A 3x3 convolution, group norm and ReLU, in float32."""
+    """Applies a 3x3 convolution, group norm and ReLU, in float32."""
     convolved = keras.layers.Conv2D(
         width,
         3,
@@ -56,10 +56,10 @@ def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:
 def peaks_head(
     maps: keras.KerasTensor, count: int, name: str, prior: float = 0.01
 ) -> keras.KerasTensor:
-    """Logits of `count` heatmaps, which start at a prior probability.
+    """Returns logits of `count` heatmaps, starting at a prior probability.
 
-    Without a prior the first steps would be spent on learning that nearly
-    all of a heatmap is background.
+    Without a prior, the first steps would only learn that nearly all of a
+    heatmap is background.
 
     Reference: Lin et al. 2017, "Focal loss", section 3.3.
     """
@@ -77,15 +77,15 @@ def peaks_head(
 def dense_levels(
     levels: Mapping[str, int], finest: int = 4, coarsest: int = 8
 ) -> tuple[str, ...]:
-    """Names of the levels for a neck, from fine to coarse.
+    """Names the levels for a neck, from fine to coarse.
 
     Args:
         levels: strides by name.
-        finest: stride from which on levels are taken, if there are such.
-        coarsest: the largest stride that the first one may have.
+        finest: smallest stride to use, if there is such a level.
+        coarsest: largest allowed stride of the first level.
 
     Raises:
-        ValueError: there is no level that is fine enough.
+        ValueError: if there is no level that is fine enough.
     """
     strides = sorted((stride, name) for name, stride in levels.items())
     chosen = [pair for pair in strides if pair[0] >= finest] or strides

@@ -1,4 +1,4 @@
-"""Pixels brought to a mean of 0 and a deviation of 1."""
+"""Normalises pixels to mean 0 and deviation 1."""
 
 import keras
 import tensorflow as tf
@@ -8,15 +8,15 @@ import tensorflow as tf
 class Normalization(keras.layers.Normalization):
     """`keras.layers.Normalization` of images, three to four times as fast.
 
-    On a CPU, TensorFlow takes long to subtract and divide by as few numbers as
-    there are channels; here they are as many as a row of pixels has. The
-    results are the same. It has the name of Keras's layer for the reason that
-    `Conv2D` has.
+    On a CPU, TensorFlow is slow at subtracting and dividing by only as many
+    numbers as there are channels; here they are repeated for a row of pixels.
+    The results are the same. It has the name of Keras's layer for the same
+    reason as `Conv2D`.
 
     Args:
-        mean: of each channel, in the units of the images.
-        variance: of each channel.
-        **kwargs: of `keras.layers.Normalization`.
+        mean: mean of each channel, in the units of the images.
+        variance: variance of each channel.
+        **kwargs: arguments of `keras.layers.Normalization`.
 
     Input: float `[batch, height, width, channels]`.
     """

@@ -1,9 +1,8 @@
-"""Which weights of a network training changes, and copies of the others.
+"""Selects the weights of a network that training changes; copies others.
 
-A weight is one of three things: a parameter, which gradients change; a moving
-statistic of a batch norm, which belongs to the parameters before it; or a
-constant of the data, such as the mean of a `Normalization` layer. Which one
-does not depend on what is frozen at the moment.
+A weight is one of three kinds: a parameter, which gradients change; a moving
+statistic of a batch norm; or a constant of the data, such as the mean of a
+`Normalization` layer. The kind does not depend on what is frozen.
 """
 
 import contextlib
@@ -22,12 +21,12 @@ def parameters(network: keras.Layer) -> list[keras.Variable]:
 def random_twin(
     network: keras.Model, architecture: dict | None = None
 ) -> keras.Model:
-    """Makes a network anew: random parameters, the same constants.
+    """Makes a network again: random parameters, the same constants.
 
     Args:
         network: functional, sequential or of a class with `get_config`.
-        architecture: None, or the serialized object that is made instead of
-            the class and configuration of `network`.
+        architecture: None, or a serialized object to make instead of the class
+            and configuration of `network`.
     """
     if architecture:
         twin = keras.saving.deserialize_keras_object(architecture)
@@ -47,7 +46,7 @@ def copy_state(source: keras.Layer, twin: keras.Layer) -> None:
 
 
 def copy_frozen(source: keras.Layer, twin: keras.Layer) -> None:
-    """Copies what is frozen, with the moving statistics of its layers."""
+    """Copies frozen weights, with the moving statistics of their layers."""
     for layer, other in _pairs(source, twin):
         if not layer.trainable:
             copy_state(layer, other)
@@ -59,13 +58,13 @@ def copy_frozen(source: keras.Layer, twin: keras.Layer) -> None:
 def unfreeze(network: keras.Layer) -> None:
     """Makes every layer trainable."""
     for layer in network._flatten_layers():
-        # Keras ignores an assignment of the value that is there.
+        # Keras ignores an assignment of the same value.
         layer.trainable = False
         layer.trainable = True
 
 
 def follow_freezing(source: keras.Layer, twin: keras.Layer) -> None:
-    """Freezes the layers of `twin` that are frozen in `source`, no others."""
+    """Freezes exactly the layers of `twin` that are frozen in `source`."""
     for layer, other in _pairs(source, twin):
         other.trainable = layer.trainable
 
@@ -105,7 +104,7 @@ def _is_statistic(weight):
 
 
 def _pairs(source, twin):
-    """Layers of both by their place, outer ones first."""
+    """Returns layers of both by position, outer ones first."""
     if isinstance(source, keras.Layer):
         source, twin = source._flatten_layers(), twin._flatten_layers()
     return zip(source, twin, strict=True)

@@ -1,4 +1,4 @@
-"""Encoders as plain Keras for files, and with our faster layers in memory."""
+"""Converts encoders to plain Keras for files, and to our faster layers."""
 
 import functools
 import math
@@ -11,22 +11,21 @@ from byol_tf.layers.convolution import Conv2D
 from byol_tf.layers.graph import Recipe, rebuild, same
 from byol_tf.layers.normalization import Normalization
 
-_SHARED = ("name", "trainable", "dtype")  # in the configuration of any layer
+_SHARED = ("name", "trainable", "dtype")  # in the configuration of every layer
 
 
 def to_plain(model: keras.Model) -> keras.Model:
-    """Rebuilds a model from `keras.layers` alone, without classes of ours.
+    """Rebuilds a model from `keras.layers` alone.
 
-    Once saved, it loads by `keras.saving.load_model` where neither this
-    package nor keras-cv is installed. Models inside the model become part of
-    one graph. Names, weights and dtype policies stay. Outputs differ by
-    rounding.
+    Once saved, `keras.saving.load_model` loads it without this package or
+    keras-cv. Nested models become part of one graph. Names, weights and dtype
+    policies stay. Outputs differ by rounding.
 
     Args:
         model: functional or sequential, built, of one graph.
 
     Raises:
-        ValueError: the model is neither.
+        ValueError: if the model is neither.
     """
     return rebuild(model, _plain)
 
@@ -34,14 +33,14 @@ def to_plain(model: keras.Model) -> keras.Model:
 def to_fast(model: keras.Model) -> keras.Model:
     """Rebuilds a model with our layers wherever one computes the same.
 
-    The moving statistics of the batch norms count as averaged over many
-    steps, so that training goes on from them.
+    Moving statistics of batch norms count as averaged over many steps, so that
+    training continues from them.
 
     Args:
         model: functional or sequential, built; usually one of `to_plain`.
 
     Raises:
-        ValueError: the model is neither.
+        ValueError: if the model is neither.
     """
     return rebuild(model, _fast)
 
@@ -82,7 +81,7 @@ def _fast(layer) -> Recipe:
 
 
 def _is_usual(layer, rank):
-    """Whether all options are as in the layers that our twins stand for."""
+    """Returns whether all options are those that our layers support."""
     usual, free = _usual(type(layer))
     config = layer.get_config()
     if config.get("axis") == rank - 1:
@@ -92,7 +91,7 @@ def _is_usual(layer, rank):
 
 @functools.cache
 def _usual(kind):
-    """Configuration of such a layer, and the options that may differ."""
+    """Returns the configuration of such a layer, and the free options."""
     if kind is keras.layers.BatchNormalization:
         return kind().get_config(), {*_SHARED, "momentum", "epsilon"}
     free = {"filters", "kernel_size", "strides", "kernel_initializer"}
@@ -101,10 +100,10 @@ def _usual(kind):
 
 
 def many_updates(decay: float) -> np.float32:
-    """Updates of a batch norm after which its debiased rate is 1 - decay.
+    """Returns updates of a batch norm until its debiased rate is 1 - decay.
 
     Args:
-        decay: of its moving statistics, in [0, 1).
+        decay: decay of its moving statistics, in [0, 1).
     """
     count = math.ceil(math.log(2.0**-26) / math.log(decay)) if decay else 1
     return np.float32(count)

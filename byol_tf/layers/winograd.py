@@ -1,10 +1,10 @@
-"""Convolutions of 3x3 pixels with a quarter of the multiplications.
+"""3x3 convolutions with a quarter of the multiplications.
 
-Winograd's: a tile of 4x4 outputs needs 6x6 inputs, and 36 products of
-transformed inputs and transformed kernels in place of 144. The transforms are
-those of Toom and Cook: values of polynomials at some points, and back. With
-the usual points 0, 1, -1, 2, -2 outputs would lose a digit; with these they are
-rounded twice as much as by the library, and kernel gradients four times.
+Winograd's method: a tile of 4x4 outputs needs 6x6 inputs, and 36 products of
+transformed inputs and kernels instead of 144. The transforms are those of Toom
+and Cook: values of polynomials at some points, and back. With the usual points
+0, 1, -1, 2, -2 outputs would lose a digit. With these, rounding errors are
+twice those of the library, and four times for kernel gradients.
 
 Reference: Lavin and Gray 2016, Fast Algorithms for Convolutional Neural
 Networks; Barabasz et al. 2020 for the points.
@@ -16,26 +16,26 @@ import numpy as np
 import tensorflow as tf
 
 _TILE, _TAPS = 4, 3
-_SMALLEST, _LARGEST = 3, 16  # pixels of a side
-# Where tiles fit; more where they reach beyond the pixels. Gradients gain more
-# than outputs do.
+_SMALLEST, _LARGEST = 3, 16  # sides in pixels
+# If tiles fit; more if they reach beyond the map. Gradients gain more than
+# outputs.
 _CHANNELS = {"training": 128, "inference": 256}
-MANY = 16  # images at inference, which pay for the kernel's transform
+MANY = 16  # images at inference that amortise the kernel's transform
 _POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 _VALUES = len(_POINTS) + 1  # the last one at infinity
 
 
 def pays(images: tf.Tensor, kernel: tf.Tensor, training: bool) -> bool:
-    """Whether `convolve` is the faster one on a CPU (docs/performance.md).
+    """Returns whether `convolve` is faster on a CPU (docs/performance.md).
 
-    The transforms take as long for an output of few channels as for one of
-    many, and lose what few digits bfloat16 has.
+    The transforms take as long for few output channels as for many, and
+    bfloat16 has too few digits for them.
 
     Args:
-        images: as of `convolve`.
-        kernel: as of `convolve`.
-        training: whether gradients follow; without them it pays for `MANY`
-            images or more.
+        images: as for `convolve`.
+        kernel: as for `convolve`.
+        training: whether gradients follow; without them it is faster from
+            `MANY` images on.
     """
     height, width = images.shape[1:3]
     if (
@@ -51,11 +51,11 @@ def pays(images: tf.Tensor, kernel: tf.Tensor, training: bool) -> bool:
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`tf.nn.conv2d(images, kernel, 1, "SAME")` for kernels of 3x3 pixels.
+    """Computes `tf.nn.conv2d(images, kernel, 1, "SAME")` for 3x3 kernels.
 
     Args:
-        images: float `[batch, height, width, channels]`, all but the batch
-            known in advance.
+        images: float `[batch, height, width, channels]`, static except for the
+            batch.
         kernel: float `[3, 3, channels, filters]`.
 
     Returns:
@@ -83,12 +83,12 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _product(matrix, x):
-    """The matrix by the first axis of a tensor, all others as one."""
+    """Multiplies the matrix by the first axis of a tensor."""
     return tf.matmul(matrix, tf.reshape(x, [matrix.shape[1], -1]))
 
 
 def _of_kernel(kernel):
-    """Values of the kernels, `[values ** 2, channels, filters]`."""
+    """Returns values of the kernels, `[values ** 2, channels, filters]`."""
     values = np.float32(np.kron(_values(_TAPS), _values(_TAPS)))
     return tf.reshape(_product(values, kernel), [-1, *kernel.shape[2:]])
 
@@ -98,9 +98,9 @@ def _tiles(length):
 
 
 def _into(length):
-    """Matrix from the pixels of an axis to values of tiles, tiles inside.
+    """Returns the matrix from pixels of an axis to values of tiles.
 
-    A tile begins one pixel before its outputs; what lies outside is zero.
+    A tile begins one pixel before its outputs; values outside the map are zero.
     """
     # Of tile inputs d and taps g the outputs are A^T (G g * B^T d) for
     # A = values(4), G = values(3), and B the inverse of values(6).
@@ -113,13 +113,13 @@ def _into(length):
 
 
 def _out_of(length):
-    """Matrix from values of tiles to the pixels of an axis."""
+    """Returns the matrix from values of tiles to the pixels of an axis."""
     tiles = _tiles(length)
     matrix = np.einsum("av,st->savt", _values(_TILE).T, np.eye(tiles))
     return np.float32(matrix.reshape(tiles * _TILE, -1)[:length])
 
 
 def _values(count):
-    """Matrix from so many coefficients to a polynomial's values."""
+    """Returns the matrix from `count` coefficients to a polynomial's values."""
     powers = np.vander(_POINTS, count, increasing=True)
     return np.vstack([powers, np.eye(count)[-1]])

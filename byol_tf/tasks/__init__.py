@@ -1,1 +1,1 @@
-"""What is learned with labels, one file each."""
+"""Tasks of fine-tuning, one file each."""

@@ -1,24 +1,24 @@
-"""Heatmaps of centres: what they should be, and losses against it."""
+"""Heatmaps of box centres: targets and losses."""
 
 import tensorflow as tf
 
-_SPREAD = 0.54  # of a box: the part around its centre that learns the box
+_SPREAD = 0.54  # share of a box around its centre that is trained to predict it
 
 
 def gaussians(
     boxes: tf.Tensor, valid: tf.Tensor, rows: int, columns: int
 ) -> tf.Tensor:
-    """A bell around the centre of every box, as wide and high as the box.
+    """Makes a Gaussian around the centre of every box, as wide and high as it.
 
     Args:
-        boxes: float32 `[batch, boxes, 4]`, finite, in fractions.
-        valid: bool `[batch, boxes]`: which there are.
-        rows: of the map.
-        columns: of the map.
+        boxes: float32 `[batch, boxes, 4]`, finite, as fractions.
+        valid: bool `[batch, boxes]`: whether a box exists.
+        rows: rows of the map.
+        columns: columns of the map.
 
     Returns:
-        float32 `[batch, boxes, rows, columns]`: 1 in the cell of the centre,
-        0 outside of the middle of the box, and wherever there is none.
+        float32 `[batch, boxes, rows, columns]`: 1 in the cell of the centre, 0
+        outside the middle of the box, and 0 for boxes that do not exist.
 
     Reference: Liu et al. 2020, "Training-time-friendly network".
     """
@@ -29,7 +29,7 @@ def gaussians(
 
 
 def _bell(low, high, cells):
-    """Along one axis, `[batch, boxes, cells]`."""
+    """Makes it along one axis, `[batch, boxes, cells]`."""
     centre = tf.floor((low + high) / 2 * cells)[..., None]
     centre = tf.clip_by_value(centre, 0.0, cells - 1.0)
     radius = tf.floor((high - low) * (cells * _SPREAD / 2))[..., None]
@@ -40,12 +40,15 @@ def _bell(low, high, cells):
 
 
 def of_classes(near: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
-    """The largest bell of every class, `[batch, rows, columns, classes]`.
+    """Returns the maximum over the boxes of each class.
 
     Args:
-        near: of `gaussians`.
-        labels: int32 `[batch, boxes]`, -1 where there is none.
+        near: result of `gaussians`.
+        labels: int32 `[batch, boxes]`, -1 for none.
         classes: number of classes.
+
+    Returns:
+        float32 `[batch, rows, columns, classes]`.
     """
     batch, count = tf.shape(near)[0], tf.shape(near)[1]
     rows, columns = near.shape[2:]
@@ -61,11 +64,14 @@ def of_classes(near: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
 
 
 def focal_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Sum over a heatmap, float32 `[batch]`; cells near a peak weigh less.
+    """Computes the focal loss of a heatmap; cells near a peak weigh less.
 
     Args:
         wanted: `[batch, ...]` in [0, 1], 1 at the peaks.
         logits: of the same shape.
+
+    Returns:
+        float32 `[batch]`, summed over the heatmap.
 
     Reference: Law and Deng 2018, "CornerNet", equation 1.
     """
@@ -79,14 +85,14 @@ def focal_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def box_loss(
     boxes: tf.Tensor, near: tf.Tensor, predicted: tf.Tensor
 ) -> tf.Tensor:
-    """1 - GIoU of the cells around centres, summed over boxes, `[batch]`.
+    """Computes 1 - GIoU at cells near centres, summed over boxes, `[batch]`.
 
     A cell in the middle of several boxes belongs to the smallest.
 
     Args:
         boxes: float32 `[batch, boxes, 4]`, finite.
-        near: of `gaussians`.
-        predicted: of every cell, `[batch, rows, columns, 4]`.
+        near: result of `gaussians`.
+        predicted: boxes of every cell, `[batch, rows, columns, 4]`.
 
     Reference: Rezatofighi et al. 2019, "Generalized IoU".
     """
@@ -102,7 +108,7 @@ def box_loss(
 
 
 def giou(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """Generalised intersection over union of boxes `[..., 4]`."""
+    """Computes the generalised intersection over union of boxes `[..., 4]`."""
 
     def area(low, high):
         return tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)

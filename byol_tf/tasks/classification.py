@@ -1,4 +1,4 @@
-"""One class of several for each image."""
+"""Classification: one class per image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,18 +19,18 @@ TOP = 5
 
 
 class Classification(VectorTask):
-    """Which of several classes an image shows.
+    """Predicts one of several classes.
 
-    Labels are those of the images, or a column of text in the table: `label`,
-    or the only one. Targets are one-hot `[n, classes]`; predictions are
+    Labels are those of the images, or a text column of the table: `label`, or
+    the only one. Targets are one-hot `[n, classes]`; predictions are
     probabilities.
 
     Args:
         columns: names of the classes.
         label_smoothing: share of a target that is spread evenly over all
             classes, in [0, 1).
-        class_weights: of the loss, one positive number per class, or () for
-            equal ones; taken as they are.
+        class_weights: weights in the loss, one positive number per class, used
+            as they are; (): equal weights.
     """
 
     name = "classification"
@@ -70,17 +70,17 @@ class Classification(VectorTask):
         label_smoothing: float = 0.0,
         class_weights: str | Sequence[float] = "none",
     ) -> "Classification":
-        """The classes of the training images.
+        """Makes the task from the classes of the training images.
 
         Args:
             labelled: training images.
             label_smoothing: see the class.
-            class_weights: "none", "balanced" (images / (classes * images of
-                the class)), or a number per class; scaled to a mean of 1 over
-                the training images, so that the loss keeps its scale.
+            class_weights: "none", "balanced" (images / (classes * images of the
+                class)), or a number per class; scaled to a mean of 1 over the
+                training images.
 
         Raises:
-            ValueError: there are no labels, or those of one class only.
+            ValueError: if there are no labels, or only one class.
         """
         task = cls(_class_names(labelled), label_smoothing)
         targets = task.targets(labelled)
@@ -102,7 +102,7 @@ class Classification(VectorTask):
         return cls(task.columns, label_smoothing, weights)
 
     def targets(self, labelled: Labelled) -> np.ndarray:
-        """One-hot float32 `[n, classes]`; NaN where there is no label."""
+        """Returns one-hot float32 `[n, classes]`; NaN for no label."""
         names = _names(labelled)
         index = {name: i for i, name in enumerate(self.columns)}
         unknown = sorted(set(names) - set(index) - {""})
@@ -127,16 +127,15 @@ class Classification(VectorTask):
         )
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
-        """Cross entropy with mixed targets, smoothing and class weights.
+        """Computes cross entropy with smoothing and class weights.
 
-        Mixed targets weigh as the mean of their classes. Without a label the
-        loss is 0.
+        Mixed targets are weighted by the mean of their classes. Without a label
+        the loss is 0.
         """
         targets = tf.where(tf.math.is_nan(targets), 0.0, targets)
         if self.class_weights:
             targets *= tf.constant(self.class_weights, tf.float32)
-        # Smoothed after weighting: otherwise rare classes' weights would
-        # outweigh the true class.
+        # Smooth after weighting, or rare classes would outweigh the true one.
         spread = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
         targets += self.label_smoothing * (spread - targets)
         log_probabilities = tf.nn.log_softmax(outputs["logits"])
@@ -145,10 +144,10 @@ class Classification(VectorTask):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """Accuracies in [0, 1] of the images that have a label.
+        """Computes accuracies in [0, 1] over the labelled images.
 
-        `accuracy`; `top5_accuracy` of more than five classes;
-        `balanced_accuracy`, the mean over the classes that occur.
+        `accuracy`; `top5_accuracy` with more than five classes;
+        `balanced_accuracy`, the mean over the occurring classes.
         """
         labels = self.strata(targets)
         known = labels >= 0
@@ -170,12 +169,12 @@ class Classification(VectorTask):
         return {key: float(value) for key, value in result.items()}
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
-        """The class of each image; -1 where there is no label."""
+        """Returns the class of each image; -1 for no label."""
         known = ~np.isnan(targets).any(axis=1)
         return np.where(known, np.nan_to_num(targets).argmax(axis=1), -1)
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """`label`, its `probability`, and the probability of every class."""
+        """Returns `label`, its `probability`, and that of every class."""
         predictions = decoded[self.prediction]
         best = predictions.argmax(axis=1)
         columns = headings(self.columns, COLUMN, PROBABILITY)
@@ -196,7 +195,7 @@ class Classification(VectorTask):
 
 
 def _names(labelled: Labelled) -> Sequence[str]:
-    """The name of the class of each image; "" where there is none."""
+    """Returns the class name of each image; "" for none."""
     if labelled.table is not None:
         return labelled.table.columns[_label_column(labelled.table)]
     names = ("", *_names_of_labels(labelled.examples))
@@ -226,7 +225,7 @@ def _label_column(table: LabelTable) -> str:
 
 
 def _weights(given, counts):
-    """Weights with a mean of 1 over the training images; () for equal ones."""
+    """Returns weights with mean 1 over the training images; (): equal."""
     if isinstance(given, str):
         if given not in ("none", "balanced"):
             raise ValueError(
@@ -238,5 +237,5 @@ def _weights(given, counts):
         given = counts.sum() / (len(counts) * np.maximum(counts, 1))
     given = np.asarray(given, np.float64)
     if given.shape != counts.shape:
-        return tuple(given.ravel())  # which the constructor refuses
+        return tuple(given.ravel())  # the constructor refuses it
     return tuple(given * counts.sum() / (given * counts).sum())

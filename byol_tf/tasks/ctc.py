@@ -1,6 +1,6 @@
 """Connectionist temporal classification: head, loss and decoding.
 
-Label 0 stands for no letter, "blank"; letters begin at 1.
+Label 0 is the "blank", no letter; letters begin at 1.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ import tensorflow as tf
 
 from byol_tf.tasks.task import head_inputs
 
-UNKNOWN = 2**30  # a letter that the alphabet lacks
+UNKNOWN = 2**30  # label of a letter outside the alphabet
 WIDTH = 128  # channels of the head
 _DILATIONS = (1, 2, 4)
 
 
 def ctc_head(specs: Mapping[str, tf.TensorSpec], labels: int) -> keras.Model:
-    """A head from frames to `logits`, float32 `[batch, frames, labels]`.
+    """Makes a head from frames to `logits`, float32 `[batch, frames, labels]`.
 
-    Dilated convolutions over seven frames to either side: a letter is heard
-    in what surrounds it.
+    Dilated convolutions over seven frames to either side give each letter its
+    context.
     """
     inputs = head_inputs(specs)
     (frames,) = inputs.values()
@@ -47,10 +47,10 @@ def _residual(x, dilation, options):
 
 
 def frames_needed(targets: np.ndarray) -> np.ndarray:
-    """Frames that texts take at least, int `[n]`.
+    """Returns the fewest frames for each text, int `[n]`.
 
     Args:
-        targets: int `[n, longest]`, 0 behind the end.
+        targets: int `[n, longest]`, 0 after the end.
     """
     repeats = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] != 0)
     return (targets != 0).sum(axis=1) + repeats.sum(axis=1)
@@ -60,22 +60,22 @@ def frames_needed(targets: np.ndarray) -> np.ndarray:
 def ctc_loss(
     targets: tf.Tensor, logits: tf.Tensor, lengths: tf.Tensor
 ) -> tf.Tensor:
-    """CTC loss by the number of letters, float32 `[batch]`.
+    """Computes the CTC loss per letter, float32 `[batch]`.
 
-    Texts that are empty, have unknown letters, or take more frames than there
-    are, have the loss 0: a finite one would be the largest of all.
+    Texts that are empty, have unknown letters, or need more frames than there
+    are have loss 0, since a finite loss would be the largest of all.
 
     Args:
-        targets: int32 `[batch, longest]`, 0 behind the end.
+        targets: int32 `[batch, longest]`, 0 after the end.
         logits: float32 `[batch, frames, labels]`.
-        lengths: int32 `[batch]`, frames that count.
+        lengths: int32 `[batch]`, valid frames.
     """
     known = tf.reduce_all(targets < tf.shape(logits)[2], axis=1)
     letters = tf.math.count_nonzero(targets, axis=1, dtype=tf.int32)
     repeats = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
     needed = letters + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)
     good = known & (letters > 0) & (needed <= lengths)
-    # What is not used is replaced, lest its gradient be NaN.
+    # Replace unused targets, whose gradient would be NaN.
     targets = tf.where(good[:, None], targets, 1)
     letters = tf.where(good, letters, 1)
     losses = tf.nn.ctc_loss(
@@ -92,12 +92,12 @@ def ctc_loss(
 def best_labels(
     logits: tf.Tensor, lengths: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The best label of each frame, 0 behind the end, and how sure it is.
+    """Returns the best label of each frame, 0 after the end, and confidences.
 
     Returns:
         int32 `[batch, frames]`; its probability, float32 of the same shape;
-        float32 `[batch]`, the mean probability of the letters in the frames
-        where they begin, or without any that of no letter in all frames.
+        float32 `[batch]`, the mean probability in the frames where letters
+        begin, or without letters that of blank over all frames.
     """
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     inside = tf.range(tf.shape(logits)[1]) < lengths[:, None]
@@ -114,18 +114,18 @@ def best_labels(
 
 
 def collapse(frames: tf.Tensor) -> tf.Tensor:
-    """Labels of the frames `[frames]` of one row, each once, without 0."""
+    """Merges repeated labels of `[frames]` and drops 0."""
     before = tf.concat([[0], frames[:-1]], axis=0)
     return tf.boolean_mask(frames, (frames > 0) & (frames != before))
 
 
 def beam_search(logits: tf.Tensor, lengths: tf.Tensor, width: int) -> tf.Tensor:
-    """Labels of the likeliest text among `width` prefixes.
+    """Returns labels of the most likely text among `width` prefixes.
 
     Returns:
-        int32 `[batch, letters]`, 0 behind the end.
+        int32 `[batch, letters]`, 0 after the end.
     """
-    # TensorFlow has blank last, and time first.
+    # TensorFlow expects blank last, and time first.
     turned = tf.concat([logits[..., 1:], logits[..., :1]], axis=-1)
     (found,), _ = tf.nn.ctc_beam_search_decoder(
         tf.transpose(turned, [1, 0, 2]), lengths, width, top_paths=1

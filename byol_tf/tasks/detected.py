@@ -1,4 +1,4 @@
-"""How well objects are detected, image by image."""
+"""Metrics of detection."""
 
 import io
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ from byol_tf.evaluation.detection.confidence import (
     match_any_class,
 )
 
-_WORST = 8  # images that are named
-_LEAST = 0.05  # score of a prediction that may be confused
+_WORST = 8  # images to list
+_LEAST = 0.05  # lowest score in the confusion matrix
 
 
 class Detected:
-    """COCO's average precision of predictions that come batch by batch.
+    """Computes COCO's average precision of predictions batch by batch.
 
     Args:
-        names: of the classes.
-        confidence: from which on predictions are shown.
+        names: names of the classes.
+        confidence: lowest score of shown predictions.
     """
 
     def __init__(self, names: Sequence[str], confidence: float = 0.3):
         self._matches = {name: [] for name in names}
         self._confidence = confidence
-        self._confused = []  # true class, predicted one, score; by image
+        self._confused = []  # true class, predicted class, score; per image
 
     def update(self, targets, decoded) -> None:
         for image, side in enumerate(np.float64(targets["side"])):
@@ -78,11 +78,11 @@ class Detected:
         return matches.objects[0] - right, wrong
 
     def best_confidence(self) -> float | None:
-        """That of the highest F1 of all classes; None if nothing is found."""
+        """Returns the one with the highest F1 over all classes, or None."""
         return best_confidence(self._pooled())
 
     def at_confidence(self, confidence: float) -> dict[str, float]:
-        """`precision`, `recall` and `f1` of what is shown from there on."""
+        """Returns `precision`, `recall` and `f1` at a confidence threshold."""
         return at_confidence(self._pooled(), confidence)
 
     def _pooled(self):
@@ -90,11 +90,11 @@ class Detected:
         return confidence_curve(every)
 
     def confusion(self, confidence: float) -> np.ndarray:
-        """Counts of true classes (rows) and predictions; background last."""
+        """Counts true classes (rows) and predictions; background is last."""
         size = len(self._matches)
         matrix = np.zeros((size + 1, size + 1), np.int64)
         for true, found, scores in self._confused:
-            # An object whose prediction is not shown is missed.
+            # An object whose prediction is below the threshold is missed.
             shown = scores >= confidence
             np.add.at(matrix, (true[shown], found[shown]), 1)
             missed = ~shown & (true < size)
@@ -102,7 +102,7 @@ class Detected:
         return matrix
 
     def pictures(self, confidence: float) -> dict[str, bytes]:
-        """PNG files by heading: curves over confidence, and confusion."""
+        """Draws PNG files by heading: curves over confidence, and confusion."""
         curves = {n: confidence_curve(m) for n, m in self._matches.items()}
         drawn = io.BytesIO()
         draw_confidence(curves, self._pooled(), confidence, drawn)
@@ -117,10 +117,10 @@ class Detected:
 
 
 def _confused(true, found, classes):
-    """True class, predicted class and score; `classes` for the background.
+    """Returns true class, predicted class and score; `classes`: background.
 
-    Of every object and of every prediction that counts; an object that none
-    finds has the score infinity, so that it is missed at any confidence.
+    One per object and per counted prediction. An object that is not found has
+    score infinity, so that it is missed at any confidence.
     """
     there = (true["classes"] >= 0) & ~np.isnan(true["boxes"][:, 0])
     crowd = true["crowd"][there] > 0
@@ -140,7 +140,7 @@ def _confused(true, found, classes):
 
 
 def _matched(true, found, label, side):
-    """Of one class in one image, in pixels."""
+    """Matches one class in one image, in pixels."""
     own = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
     crowd = true["crowd"][own] > 0
     given = (found["classes"] == label) & (found["scores"] > 0)

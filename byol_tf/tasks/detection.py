@@ -1,4 +1,4 @@
-"""Which objects are in an image, and where."""
+"""Detection: objects in an image, and their boxes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,32 +16,32 @@ from byol_tf.tasks.task import Labelled, Task, head_inputs
 from byol_tf.tasks.tiled import join_boxes
 
 CORNERS = ("x0", "y0", "x1", "y1")  # columns of a CSV file
-MOST = 100  # objects of an image, as in COCO's AP
-_SCALE = 0.125  # of the frame: distances start at 0.09
+MOST = 100  # largest number of objects per image, as in COCO's AP
+_SCALE = 0.125  # of the frame, so that distances start at 0.09
 _BOX_WEIGHT = 2.0
 
 
 class Detection(Task):
-    """Boxes of objects of several classes.
+    """Predicts boxes of objects of several classes.
 
-    For each cell of a fine feature map the head says of every class whether
-    an object of it has its centre there, and how far the four sides are. A
-    peak of the first is an object: no anchors, and no suppression of
-    overlapping boxes. Two objects of a class with their centres in
-    neighbouring cells become one.
+    For each cell of a fine feature map, the head predicts for every class
+    whether an object has its centre there, and the distances to its four sides.
+    A peak of the first is an object, without anchors or non-maximum
+    suppression. Two objects of a class with centres in neighbouring cells
+    become one.
 
-    Targets and outputs are in fractions of the letterboxed square. Targets
-    are `boxes`, float32 `[n, most, 4]` (left, top, right, bottom; NaN where
-    there is none), `classes`, int32 `[n, most]`, -1 as well, `crowd`, int32,
-    and `areas`, float32, in pixels, of the same shape; `side`, float32 `[n]`,
-    the longer side in pixels; `known`, int32 `[n]`.
+    Targets and outputs are fractions of the letterboxed square. Targets are
+    `boxes`, float32 `[n, most, 4]` (left, top, right, bottom; NaN for none),
+    `classes`, int32 `[n, most]`, -1 for none, `crowd`, int32, and `areas`,
+    float32, in pixels, of the same shape; `side`, float32 `[n]`, the longer
+    side in pixels; `known`, int32 `[n]`.
 
     Args:
         columns: names of the classes.
-        ids: of the classes in COCO's JSON; () for 1, 2, ...
-        confidence: score from which on predictions are shown.
-        most: objects of an image that are predicted.
-        only: names of the classes that are predicted; () for all.
+        ids: ids of the classes in COCO's JSON; (): 1, 2, ...
+        confidence: lowest score of shown predictions.
+        most: largest number of predicted objects per image.
+        only: names of the classes to predict; (): all.
 
     References: Zhou et al. 2019, "Objects as points"; Liu et al. 2020,
     "Training-time-friendly network" (TTFNet).
@@ -72,7 +72,7 @@ class Detection(Task):
         only: Sequence[str] = (),
     ):
         super().__init__(columns)
-        self._crowded = 0, 0  # images of more than `most`, and the most
+        self._crowded = 0, 0  # images above `most`, largest number
         self.most = check_integer("most", most, 1)
         self.only = tuple(only)
         for name in self.only:
@@ -89,10 +89,10 @@ class Detection(Task):
 
     @classmethod
     def of(cls, labelled: Labelled, confidence: float = 0.3) -> "Detection":
-        """The classes of the training images' boxes.
+        """Makes the task from the classes of the training boxes.
 
         Raises:
-            ValueError: there are no boxes.
+            ValueError: if there are no boxes.
         """
         boxes = labelled.boxes
         if boxes is None or not len(boxes.labels):
@@ -166,7 +166,7 @@ class Detection(Task):
         return keras.Model(inputs, outputs, name="head")
 
     def loss(self, targets: Mapping, outputs: Mapping) -> tf.Tensor:
-        """Focal loss of centres and GIoU of boxes, by the objects."""
+        """Computes focal loss of centres and GIoU loss of boxes, per object."""
         rows, columns, classes = outputs["heat"].shape[1:]
         labels = tf.where(targets["crowd"] > 0, -1, targets["classes"])
         valid = (labels >= 0) & ~tf.math.is_nan(targets["boxes"][..., 0])
@@ -189,10 +189,10 @@ class Detection(Task):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`boxes` `[batch, 100, 4]`, `scores` descending, `classes`, `count`.
+        """Returns `boxes` `[batch, 100, 4]`, `scores`, `classes`, `count`.
 
-        `count` is that of the scores of at least `confidence`. With `origin`
-        boxes are in pixels of the whole image.
+        Scores are descending; `count` is the number of scores of at least
+        `confidence`. With `origin`, boxes are in pixels of the whole image.
         """
         heat = tf.sigmoid(outputs["heat"])
         _, rows, columns, classes = heat.shape
@@ -247,12 +247,12 @@ class Detection(Task):
         return whole
 
     def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """`names`, string `[batch, 100]`, of the classes."""
+        """Returns `names`, string `[batch, 100]`, of the classes."""
         names = tf.constant(list(self.columns))
         return {"names": tf.gather(names, decoded["classes"])}
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
-        """For each image a row for each object of enough confidence."""
+        """Returns a row per confident object, for each image."""
         keys = ("boxes", "scores", "classes", "count")
         images = zip(*(decoded[key] for key in keys), strict=True)
         return [
@@ -276,12 +276,12 @@ class Detection(Task):
     def marks(
         self, rows: Sequence[Mapping], width: int, height: int
     ) -> list[Mark]:
-        """A box of every row with its class and, of a prediction, score."""
+        """Returns a box per row with class and, for a prediction, score."""
         return [
             Mark(
                 tuple(row[key] for key in CORNERS),
                 row["label"]
-                if row["score"] == 1.0  # of a true box
+                if row["score"] == 1.0  # a true box
                 else f"{row['label']} {row['score']:.2f}",
                 self.columns.index(row["label"]),
             )
@@ -289,7 +289,7 @@ class Detection(Task):
         ]
 
     def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
-        """All objects, of little confidence too: AP needs them."""
+        """Returns all objects, including low scores, which AP needs."""
         keys = ("boxes", "scores", "classes")
         return [
             [
@@ -307,7 +307,7 @@ class Detection(Task):
         ]
 
     def guesses(self) -> list[str]:
-        """Says so if images have more objects than can be predicted."""
+        """Warns if images have more objects than can be predicted."""
         more, largest = self._crowded
         if not more:
             return []
@@ -331,7 +331,7 @@ class Detection(Task):
 
 
 def _corners(distances):
-    """Boxes `[batch, rows, columns, 4]` in fractions of the square."""
+    """Returns boxes `[batch, rows, columns, 4]` as fractions of the square."""
     _, rows, columns, _ = distances.shape
     y = (tf.range(rows, dtype=tf.float32)[:, None] + 0.5) / rows
     x = (tf.range(columns, dtype=tf.float32)[None] + 0.5) / columns

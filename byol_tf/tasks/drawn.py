@@ -1,4 +1,4 @@
-"""Boxes and points drawn into the images that they are of."""
+"""Draws boxes and points into images."""
 
 import os
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from PIL import Image, ImageDraw, ImageFont
 from byol_tf.modalities.image.decode import decode_image
 from byol_tf.modalities.image.modality import visible
 
-# Those of reports, distinct to colour-blind eyes.
+# Colours of reports, distinct for colour-blind people.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7")
-_SURE = 0.3  # confidence below which a point is only a ring
+_SURE = 0.3  # below this confidence, a point is drawn as a ring
 
 
 class Mark(NamedTuple):
-    """What is drawn of one prediction.
+    """How to draw one prediction.
 
     Attributes:
         place: left, top, right and bottom of a box, or x and y of a point.
-        text: beside it.
-        kind: number of its class or point, which decides the colour.
-        confidence: in [0, 1]; a point of little is a ring.
+        text: text beside it.
+        kind: number of its class or point, which selects the colour.
+        confidence: in [0, 1]; a point with low confidence is a ring.
     """
 
     place: tuple[float, ...]
@@ -32,10 +32,10 @@ class Mark(NamedTuple):
 
 
 def whole_image(data: bytes | str | os.PathLike) -> np.ndarray:
-    """Decodes a file as it is shown, uint8 `[height, width, 3]`.
+    """Decodes a file for display, uint8 `[height, width, 3]`.
 
     Raises:
-        ImageError: it cannot be decoded.
+        ImageError: if it cannot be decoded.
     """
     return visible(decode_image(data))
 
@@ -44,8 +44,8 @@ def draw_marks(pixels: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
     """Draws marks over an image, the first ones on top.
 
     Args:
-        pixels: uint8 `[height, width, 3]`; it stays as it is.
-        marks: in pixels.
+        pixels: uint8 `[height, width, 3]`; not changed.
+        marks: marks, in pixels.
 
     Returns:
         A new image of the same size.
@@ -74,7 +74,7 @@ def _draw(draw, mark, colour, unit):
 
 
 def _write(draw, mark, colour, font, size):
-    """Above the place, or at the border where it would be outside."""
+    """Writes above the place, or at the border if it would be outside."""
     if not mark.text:
         return
     left, top, right, bottom = draw.textbbox((0, 0), mark.text, font=font)

@@ -1,18 +1,18 @@
-"""Heatmaps of named points, one a point: what they should be, and decoding."""
+"""Heatmaps of named points: targets, loss and decoding."""
 
 import tensorflow as tf
 
-SIGMA = 2.0  # cells, of the bell around a point
-_WINDOW = 4  # cells to each side of a peak that its place is the mean of
+SIGMA = 2.0  # width in cells of the Gaussian around a point
+_WINDOW = 4  # cells on each side of a peak to average its place over
 
 
 def bells(points: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
-    """A bell around each point, zero everywhere where it cannot be seen.
+    """Makes a Gaussian around each point; all zero if it is hidden.
 
     Args:
-        points: float32 `[batch, points, 2]` in fractions; NaN where hidden.
-        rows: of the map.
-        columns: of the map.
+        points: float32 `[batch, points, 2]` as fractions; NaN if hidden.
+        rows: rows of the map.
+        columns: columns of the map.
 
     Returns:
         float32 `[batch, rows, columns, points]` in [0, 1].
@@ -25,7 +25,7 @@ def bells(points: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
 
 
 def _bell(place, cells):
-    """Along one axis, `[batch, cells, points]`."""
+    """Makes it along one axis, `[batch, cells, points]`."""
     centre = (tf.range(cells, dtype=tf.float32) + 0.5)[:, None]
     return tf.exp(-0.5 * ((centre - place[:, None] * cells) / SIGMA) ** 2)
 
@@ -33,11 +33,11 @@ def _bell(place, cells):
 def heatmap_loss(
     wanted: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Cross entropy above its least value, summed over cells, `[batch]`.
+    """Computes cross entropy minus its minimum, summed over cells, `[batch]`.
 
-    The mean over points. Its minimum is the bell itself, whose mean is the
-    place of the point between cells. `weights`, `[batch, points]`, is 0 for
-    points of which nothing is known.
+    It is the mean over points. Its minimum is the Gaussian itself, whose mean
+    is the exact place of the point. `weights`, `[batch, points]`, is 0 for
+    unlabelled points.
     """
     each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
     safe = tf.clip_by_value(wanted, 1e-6, 1 - 1e-6)
@@ -50,14 +50,14 @@ def heatmap_loss(
 
 
 def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The mean place around the peak of each map, and its height.
+    """Returns the mean place around the peak of each map, and its height.
 
     Args:
         logits: `[batch, rows, columns, points]`.
 
     Returns:
-        float32 `[batch, points, 2]` in fractions, and `[batch, points]` in
-        [0, 1].
+        float32 `[batch, points, 2]` as fractions, and `[batch, points]` in [0,
+        1].
     """
     heat = tf.sigmoid(logits)
     _, rows, columns, count = heat.shape
@@ -68,7 +68,7 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     inside = (tf.abs(y - peak // columns) <= _WINDOW) & (
         tf.abs(x - peak % columns) <= _WINDOW
     )
-    # Squared, a bell is narrow enough to lie within the window.
+    # A squared Gaussian is narrow enough to fit the window.
     near = tf.where(inside, heat**2, 0.0)
     total = tf.maximum(tf.reduce_sum(near, axis=[1, 2]), 1e-9)
     found = [

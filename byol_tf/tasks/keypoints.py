@@ -1,4 +1,4 @@
-"""Positions of named points in an image."""
+"""Keypoints: positions of named points in an image."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -32,10 +32,10 @@ from byol_tf.tasks.task import (
 )
 
 AXES = ("_x", "_y")
-SPREAD = 0.25  # of the side: one unit of the loss, about a deviation
-_WORST = 8  # images that are named
+SPREAD = 0.25  # share of the side that is one unit of the loss
+_WORST = 8  # images to list
 HEADS = ("heatmap", "vector")
-# Of the views that heatmaps learn from.
+# Options of views for heatmaps.
 _VIEW = {
     "area": (0.5, 1.0),
     "aspect": (0.8, 1.25),
@@ -46,36 +46,35 @@ _VIEW = {
 
 
 class Keypoints(VectorTask):
-    """Where the points of a pose or of a face are.
+    """Predicts the points of a pose or of a face.
 
-    The table has columns `<name>_x` and `<name>_y` for each point, in
-    fractions of the width and the height of the image, from the top left;
-    both are empty where the point cannot be seen. Other columns are ignored.
+    The table has columns `<name>_x` and `<name>_y` for each point, as fractions
+    of width and height of the image from the top left; both are empty if the
+    point is hidden. Other columns are ignored.
 
-    A heatmap for each point, from a fine feature map, has the likeliest place
-    and how sure that is; a linear head on the vector has the places alone.
+    A heatmap per point, from a fine feature map, gives the most likely place
+    and its confidence. A linear head on the vector gives only the places.
 
-    Targets and predictions are in fractions of the side of the square that is
-    shown of an image; targets of whole images have the image's width and
-    height, in pixels, behind them. With `crops` the points move along, and
-    points of the left and the right change places in a mirrored view, see
-    `mirrored`; without such points no view is mirrored. Of objects that were
-    cut out of images, see `oks.COLUMNS`, those columns follow, and for each
-    point whether anything is known of it: `<name>_v` is COCO's visibility, 0
-    for unknown.
+    Targets and predictions are fractions of the side of the square shown of an
+    image. Targets of whole images are followed by the image's width and height
+    in pixels. With `crops` the points move along, and left and right points are
+    swapped in a mirrored view, see `mirrored`; without such points views are
+    not mirrored. For objects cropped out of images, see `oks.COLUMNS`, those
+    columns follow, and for each point whether it is labelled: `<name>_v` is
+    COCO's visibility, 0 for unlabelled.
 
     Args:
         columns: names of the columns, `<name>_x` followed by `<name>_y`.
-        pck_alpha: distance up to which a point is right: in extents of the
-            object, the longer side of the box around its points; in sides of
-            the square where `whole` is False.
-        crops: train on random crops and flips.
-        whole: images are shown whole, as `letterbox` makes them square.
-            False, as in releases before 0.3: their centre squares, outside
-            of which a point counts as not seen.
+        pck_alpha: largest distance of a correct point: in extents of the
+            object, the longer side of the box around its points; if `whole` is
+            False, in sides of the square.
+        crops: whether to train on random crops and flips.
+        whole: whether images are shown whole, made square by `letterbox`.
+            False, as in releases before 0.3: centre crops, outside of which a
+            point counts as hidden.
         head: "heatmap" or "vector".
-        pose: None, or what `RigidModel` takes: rows then have the pose of the
-            object that the points are of.
+        pose: None, or the arguments of `RigidModel`: rows then have the pose of
+            the object with these points.
     """
 
     name = "keypoints"
@@ -135,16 +134,16 @@ class Keypoints(VectorTask):
         crops: bool | None = None,
         head: str = "heatmap",
     ) -> "Keypoints":
-        """The points of the training images' table.
+        """Makes the task from the points of the training table.
 
         Args:
             labelled: training images.
             pck_alpha: see the class.
-            crops: see the class; None for heatmaps alone.
+            crops: see the class; None: only for heatmaps.
             head: see the class.
 
         Raises:
-            ValueError: there are none, or one that is never to be seen.
+            ValueError: if there are no points, or one is always hidden.
         """
         table = _table(labelled)
         columns = _columns(_names(table.columns))
@@ -168,10 +167,10 @@ class Keypoints(VectorTask):
         return task
 
     def targets(self, labelled: Labelled) -> np.ndarray:
-        """float32 `[n, 2 * points]` in [0, 1]; NaN where not to be seen.
+        """Returns float32 `[n, 2 * points]` in [0, 1]; NaN for hidden points.
 
-        Of whole images `[n, 2 * points + 2]`, see the class. Sizes of images
-        are read from their files; others are taken as square.
+        For whole images `[n, 2 * points + 2]`, see the class. Sizes of images
+        are read from their files; others are assumed square.
         """
         table = _table(labelled)
         values = read_numbers(table, self.columns, low=0, high=1)
@@ -198,7 +197,7 @@ class Keypoints(VectorTask):
         return points
 
     def _of_objects(self, table):
-        """Where objects were cut out, and 1 for points that are known."""
+        """Returns where objects were cropped, and 1 for labelled points."""
         visible = [f"{name}_v" for name in self.names]
         if not {*oks.COLUMNS, *visible} <= {*table.columns}:
             return []
@@ -208,7 +207,7 @@ class Keypoints(VectorTask):
         ]
 
     def known(self, targets: np.ndarray) -> np.ndarray:
-        """Whether any point is to be seen."""
+        """Returns whether any point is visible."""
         return super().known(targets[:, : len(self.columns)])
 
     def constant(self, targets: np.ndarray) -> dict[str, np.ndarray]:
@@ -223,9 +222,10 @@ class Keypoints(VectorTask):
         return self.head_name == "heatmap"
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
-        """Gives `points`, `[batch, columns]`, which start near the centre.
+        """Makes a head that returns `points`, `[batch, columns]`.
 
-        Or `heat`, logits `[batch, rows, columns, points]`.
+        They start near the centre. With heatmaps it returns `heat`, logits
+        `[batch, rows, columns, points]`.
         """
         if self._by_heatmaps:
             inputs = head_inputs(specs)
@@ -235,11 +235,11 @@ class Keypoints(VectorTask):
         return vector_head(specs, layer, {self.prediction: "linear"})
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
-        """Huber's loss of both coordinates, the mean over visible points.
+        """Computes Huber's loss of both coordinates, mean over visible points.
 
-        Squared up to a quarter of the side; linear beyond, so that a left
-        hand taken for a right one does not outweigh the rest. Of heatmaps
-        `heatmap_loss`: a point that is not to be seen has an empty one.
+        It is quadratic up to a quarter of the side and linear beyond, so that a
+        left hand mistaken for a right one does not dominate. For heatmaps it is
+        `heatmap_loss`, where a hidden point has an empty heatmap.
         """
         weights = None
         if targets.shape[1] > len(self.columns) + 2:
@@ -314,7 +314,7 @@ class Keypoints(VectorTask):
         return Placed(self.metrics, self.prediction)
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """The coordinates of every point; of heatmaps how sure they are.
+        """Returns the coordinates of every point, with heatmaps confidences.
 
         With a 3-D model also the pose, see `pose.COLUMNS`.
         """
@@ -344,7 +344,7 @@ class Keypoints(VectorTask):
         ]
 
     def _pose(self, row, size):
-        """The columns of the pose, empty where there is none."""
+        """Returns the columns of the pose, empty if there is none."""
         found = {
             name: (row[f"{name}_x"] * size[0], row[f"{name}_y"] * size[1])
             for name in self.names
@@ -356,7 +356,7 @@ class Keypoints(VectorTask):
     def marks(
         self, rows: Sequence[Mapping], width: int, height: int
     ) -> list[Mark]:
-        """Every point with its name."""
+        """Returns every point with its name."""
         return [
             Mark(
                 (row[f"{name}_x"] * width, row[f"{name}_y"] * height),
@@ -371,14 +371,14 @@ class Keypoints(VectorTask):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """`pck`, `mean_error`, and `pck/<name>` of every point.
+        """Computes `pck`, `mean_error`, and `pck/<name>` of every point.
 
-        `pck` is the share of the visible points predicted within `pck_alpha`;
-        `mean_error` their mean distance in sides. NaN for a point that is
-        never visible. Of whole images also `median_error_px`, in pixels.
+        `pck` is the share of visible points predicted within `pck_alpha`;
+        `mean_error` is their mean distance in sides. NaN for a point that is
+        never visible. For whole images also `median_error_px`, in pixels.
 
         Raises:
-            ValueError: no point is visible.
+            ValueError: if no point is visible.
         """
         points, sizes = np.split(targets, [len(self.columns)], axis=1)
         distances = keypoint_distances(points, predictions)
@@ -416,7 +416,7 @@ class Keypoints(VectorTask):
 
 
 class Placed(Collected):
-    """Points that come batch by batch, and those that are worst."""
+    """Collects points batch by batch, and finds the worst images."""
 
     def __init__(self, metrics, prediction):
         super().__init__(metrics, prediction)
@@ -465,7 +465,7 @@ def _table(labelled: Labelled) -> LabelTable:
 
 
 def _names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Names of the points, in the order of their first column."""
+    """Returns names of the points, in the order of their first column."""
     names = [column[:-2] for column in columns if column.endswith(AXES)]
     return tuple(dict.fromkeys(names))
 

@@ -1,4 +1,4 @@
-"""Values of which some are unknown: read from a table, averaged in a loss."""
+"""Partly unknown values: reading from a table, averages in a loss."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,10 @@ def read_numbers(
     """Reads columns of numbers in [low, high].
 
     Returns:
-        float64 `[n, columns]`; NaN where a cell is empty.
+        float64 `[n, columns]`; NaN for empty cells.
 
     Raises:
-        ValueError: a column is missing, or a cell is not such a number.
+        ValueError: if a column is missing, or a cell is not such a number.
     """
     missing = [column for column in columns if column not in table.columns]
     if missing:
@@ -47,10 +47,10 @@ def read_numbers(
 
 
 def mean_of_known(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """Mean over the last axis of what is known, 0 where nothing is.
+    """Returns the mean of known values over the last axis, 0 without any.
 
     Args:
-        values: `[batch, n]`, finite everywhere, or its gradient is NaN.
+        values: `[batch, n]`, finite everywhere, or the gradient is NaN.
         known: bool `[batch, n]`.
     """
     known = tf.cast(known, values.dtype)
@@ -59,7 +59,7 @@ def mean_of_known(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
 
 
 def huber(errors: tf.Tensor, delta: float) -> tf.Tensor:
-    """`e^2 / 2`, from `delta` on a straight line of slope `delta`.
+    """Computes `e^2 / 2`, linear with slope `delta` beyond `delta`.
 
     Reference: Huber 1964, "Robust estimation of a location parameter".
     """

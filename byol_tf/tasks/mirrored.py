@@ -1,12 +1,12 @@
-"""Which named points change places in a mirrored image."""
+"""Finds which named points are swapped in a mirrored image."""
 
 import re
 from collections.abc import Sequence
 
 _OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "L": "R", "l": "r"}
 _OTHER |= {right: left for left, right in _OTHER.items()}
-# The words; L or R as the first capital before no small letter, as in `pawLH`
-# and `eyeL`; l or r that stands alone, as in `eye_l`.
+# The words left and right; L or R as a capital without a following small
+# letter, as in `pawLH` and `eyeL`; a separate l or r, as in `eye_l`.
 _SIDE = re.compile(
     "[Ll]eft|LEFT|[Rr]ight|RIGHT|(?<![A-Z])[LR](?![a-z])"
     "|(?<![A-Za-z])[lr](?![A-Za-z])"
@@ -14,14 +14,14 @@ _SIDE = re.compile(
 
 
 def mirrored(names: Sequence[str]) -> list[int]:
-    """Finds for each point the one that takes its place in a mirrored image.
+    """Finds for each point its counterpart in a mirrored image.
 
-    A point of the left is paired with the one whose name says right and is
-    the same otherwise, or the same but for digits, such as `paw1L`, `paw2R`.
-    Points without such a pair keep their places.
+    A left point is paired with the one whose name has right instead and is
+    otherwise the same, or the same except for digits, such as `paw1L`, `paw2R`.
+    Other points keep their places.
 
     Args:
-        names: of the points.
+        names: names of the points.
 
     Returns:
         An index for each of them.
@@ -41,7 +41,7 @@ def mirrored(names: Sequence[str]) -> list[int]:
 
 
 def described(names: Sequence[str]) -> str:
-    """Says in one line which points change places."""
+    """Says in one line which points are swapped."""
     pairs = [
         f"{name} and {names[other]}"
         for place, (name, other) in enumerate(

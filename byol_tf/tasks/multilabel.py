@@ -1,4 +1,4 @@
-"""Several tags for each image, each of which applies or not."""
+"""Multi-label classification: several tags per image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,20 +13,19 @@ from byol_tf.tasks.known import mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, VectorTask, headings, vector_head
 
 COLUMN = "labels"
-SEPARATOR = ";"  # of the tags in the column `labels`
-FOLDER_SEPARATOR = "+"  # of the tags in the name of a sub-folder
-THRESHOLD = 0.5  # of the probability from which on a tag is given
+SEPARATOR = ";"  # separates tags in the column `labels`
+FOLDER_SEPARATOR = "+"  # separates tags in the name of a sub-folder
+THRESHOLD = 0.5  # lowest probability of a predicted tag
 
 
 class MultiLabel(VectorTask):
-    """Which of several tags apply to an image.
+    """Predicts which of several tags apply to an image.
 
-    Tags come from a table with a column of 0 and 1 for each, empty where it
-    is not known; from a table with a column `labels` of names joined by `;`,
-    empty where none applies; or, without a table, from the names of
-    sub-folders joined by `+`, as in `red+round/1.png` (a folder `+` has the
-    images without a tag). Targets are 0 or 1 `[n, tags]`, predictions are
-    probabilities.
+    Tags come from a table with a column of 0 and 1 for each, empty if unknown;
+    from a table with a column `labels` of names joined by `;`, empty if none
+    applies; or, without a table, from the names of sub-folders joined by `+`,
+    as in `red+round/1.png` (a folder `+` holds images without a tag). Targets
+    are 0 or 1 `[n, tags]`, predictions are probabilities.
 
     Args:
         columns: names of the tags.
@@ -39,10 +38,10 @@ class MultiLabel(VectorTask):
 
     @classmethod
     def of(cls, labelled: Labelled) -> "MultiLabel":
-        """The tags of the training images.
+        """Makes the task from the tags of the training images.
 
         Raises:
-            ValueError: there is no tag, or none that is ever given.
+            ValueError: if there is no tag, or no image has any.
         """
         names = _names(labelled)
         if names is None:
@@ -61,7 +60,7 @@ class MultiLabel(VectorTask):
         return task
 
     def targets(self, labelled: Labelled) -> np.ndarray:
-        """float32 `[n, tags]`, 0 or 1, NaN where unknown."""
+        """Returns float32 `[n, tags]`, 0 or 1, NaN if unknown."""
         names = _names(labelled)
         if names is None:
             return self._from_columns(labelled.table)
@@ -101,7 +100,7 @@ class MultiLabel(VectorTask):
         )
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
-        """Sigmoid cross entropy, the mean over the tags that are known."""
+        """Computes sigmoid cross entropy, mean over the known tags."""
         known = ~tf.math.is_nan(targets)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(
             labels=tf.where(known, targets, 0.0),
@@ -112,14 +111,14 @@ class MultiLabel(VectorTask):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """`mean_average_precision`, `micro_f1`, and one value per tag.
+        """Computes `mean_average_precision`, `micro_f1`, and one value per tag.
 
-        `average_precision/<tag>` is over the images for which it is known;
-        NaN, and left out of the mean, where no image has it. `micro_f1` is of
-        all known values together, with tags given from 0.5 on.
+        `average_precision/<tag>` is over the images for which it is known; NaN,
+        and left out of the mean, if no image has it. `micro_f1` is over all
+        known values, with a threshold of 0.5.
 
         Raises:
-            ValueError: no image has a tag.
+            ValueError: if no image has a tag.
         """
         finite = np.isfinite(predictions)
         predictions = np.where(finite, predictions, 0.0)
@@ -143,7 +142,7 @@ class MultiLabel(VectorTask):
         }
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """`labels`, joined by `;`, and the probability of every tag."""
+        """Returns `labels`, joined by `;`, and the probability of every tag."""
         result, columns = [], headings(self.columns, COLUMN)
         for row in decoded[self.prediction]:
             given = [
@@ -157,9 +156,9 @@ class MultiLabel(VectorTask):
 
 
 def _names(labelled):
-    """The tags of each image, None where unknown.
+    """Returns the tags of each image, None if unknown.
 
-    None instead of the list if the table has a column for each tag.
+    Returns None instead of the list if the table has a column for each tag.
     """
     if labelled.table is None:
         folders = labelled.examples.class_names

@@ -1,4 +1,4 @@
-"""COCO's average precision of points (OKS-AP), of objects cut out by boxes."""
+"""COCO's average precision of keypoints (OKS-AP), on true boxes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,9 +11,9 @@ from byol_tf.evaluation.detection.average_precision import (
 )
 from byol_tf.evaluation.detection.keypoints import SIGMA, keypoint_similarity
 
-# Of a table of objects: where they were cut out, and their area in pixels.
+# Columns for objects: where they were cropped, and their area in pixels.
 COLUMNS = ("object_image", "object_left", "object_top", "object_area")
-_MOST = 20  # objects of an image that count, as in COCO
+_MOST = 20  # largest number of objects per image, as in COCO
 
 
 def oks_average_precision(
@@ -23,14 +23,14 @@ def oks_average_precision(
     origins: np.ndarray,
     sigmas: Sequence[float] | None = None,
 ) -> Mapping[str, float]:
-    """`oks_ap`, `oks_ap50`, `oks_ap75` and `oks_ar`, as of pycocotools.
+    """Computes `oks_ap`, `oks_ap50`, `oks_ap75` and `oks_ar`, as pycocotools.
 
     Args:
-        places: predicted, `[n, points, 2]`, pixels of each crop.
-        true: the same, NaN where not labelled.
-        scores: how sure each prediction is, `[n]`.
+        places: predicted points, `[n, points, 2]`, pixels of each crop.
+        true: true points, NaN if unlabelled.
+        scores: confidence of each prediction, `[n]`.
         origins: `COLUMNS` of each object, `[n, 4]`.
-        sigmas: of the points, see `keypoint_similarity`; None for 0.05.
+        sigmas: deviations of the points, see `keypoint_similarity`; None: 0.05.
     """
     if sigmas is None:
         sigmas = np.full(true.shape[1], SIGMA)
@@ -44,7 +44,7 @@ def oks_average_precision(
             places[own],
             true[own],
             ~np.isnan(true[own]).any(axis=-1),
-            np.zeros((own.sum(), 4)),  # of objects without points alone
+            np.zeros((own.sum(), 4)),  # only for objects without points
             areas,
             np.asarray(sigmas),
         )

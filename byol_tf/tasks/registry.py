@@ -1,4 +1,4 @@
-"""Tasks by name, built-in ones and a user's own, and as JSON."""
+"""Finds tasks by name, built-in or the user's own; converts them to JSON."""
 
 import importlib
 import inspect
@@ -23,11 +23,14 @@ TASKS: Mapping[str, type[Task]] = {
 
 
 def task_class(name: str) -> type[Task]:
-    """The class of a task.
+    """Returns the class of a task.
 
     Args:
-        name: of a built-in task, or "package.module:Class", which is imported;
-            a ValueError if that is not a `Task`.
+        name: name of a built-in task, or "package.module:Class", which is
+            imported.
+
+    Raises:
+        ValueError: if it is not a `Task`.
     """
     if name in TASKS:
         return TASKS[name]
@@ -54,7 +57,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def to_json(task: Task) -> dict[str, object]:
-    """What `from_json` makes an equal task of, as JSON values."""
+    """Describes a task as JSON values for `from_json`."""
     return {
         "task": _name_of(type(task)),
         "columns": list(task.columns),
@@ -63,7 +66,7 @@ def to_json(task: Task) -> dict[str, object]:
 
 
 def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
-    """The task that `to_json` described.
+    """Makes the task that `to_json` described.
 
     Args:
         value: see `to_json`.
@@ -71,7 +74,7 @@ def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
             imports nothing.
 
     Raises:
-        ValueError: it does not describe a task, or one that is not trusted.
+        ValueError: if it does not describe a task, or one that is not trusted.
     """
     if missing := {"task", "columns", "options"} - set(value):
         raise ValueError(

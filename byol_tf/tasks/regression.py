@@ -1,4 +1,4 @@
-"""Numbers that belong to an image."""
+"""Regression: numbers of an image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,19 +10,19 @@ from byol_tf.layers.heads import scaled_head
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
 from byol_tf.tasks.task import Labelled, VectorTask, vector_head
 
-DELTA = 3.0  # deviations from which on an error counts linearly
+DELTA = 3.0  # standard deviations beyond which errors count linearly
 
 
 class Regression(VectorTask):
-    """Numbers that belong to an image, such as a weight and a height.
+    """Predicts numbers of an image, such as weight and height.
 
-    The table has a column for each, empty where it is not known. Targets and
-    outputs are `[n, columns]` in the units of the table; the loss is in
-    deviations, so that columns of all scales weigh alike.
+    The table has a column for each, empty if unknown. Targets and outputs are
+    `[n, columns]` in the units of the table. The loss is in standard
+    deviations, so that all columns weigh the same.
 
     Args:
         columns: names of the columns.
-        mean: of each column in the training images.
+        mean: mean of each column over the training images.
         deviation: standard deviation of each column there, above 0.
     """
 
@@ -49,11 +49,11 @@ class Regression(VectorTask):
 
     @classmethod
     def of(cls, labelled: Labelled) -> "Regression":
-        """The columns of the training images' table.
+        """Makes the task from the columns of the training table.
 
         Raises:
-            ValueError: there is no table, or a column that is not of
-                numbers, or that has fewer than two different ones.
+            ValueError: if there is no table, or a column is not numeric, or has
+                fewer than two different numbers.
         """
         columns = tuple(_table(labelled).columns)
         values = read_numbers(labelled.table, columns)
@@ -71,7 +71,7 @@ class Regression(VectorTask):
         )
 
     def targets(self, labelled: Labelled) -> np.ndarray:
-        """float32 `[n, columns]`, NaN where unknown."""
+        """Returns float32 `[n, columns]`, NaN if unknown."""
         return read_numbers(_table(labelled), self.columns).astype(np.float32)
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
@@ -81,9 +81,9 @@ class Regression(VectorTask):
         return vector_head(specs, layer, {self.prediction: "linear"})
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
-        """Half the squared error in deviations, the mean over known columns.
+        """Computes half the squared error in deviations, mean of known columns.
 
-        Linear from 3 deviations on, against mistyped numbers.
+        It is linear beyond 3 deviations, against mistyped numbers.
         """
         known = ~tf.math.is_nan(targets)
         errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
@@ -93,11 +93,11 @@ class Regression(VectorTask):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """`r2` and `mean_absolute_error`, also of each of several columns.
+        """Computes `r2` and `mean_absolute_error`, also per column.
 
-        Over the values that are known; a ValueError where a column has none.
-        `r2` is the mean of the columns; of a column with one number only it
-        is 1 if that is predicted exactly, else 0.
+        They are over the known values; a column without any is a ValueError.
+        `r2` is the mean of the columns; for a column with a single value it is
+        1 if predicted exactly, else 0.
         """
         scores = {}
         for i, column in enumerate(self.columns):
@@ -130,7 +130,7 @@ def _table(labelled):
 
 
 def _scores(targets, predictions):
-    """Coefficient of determination, mean absolute error."""
+    """Returns coefficient of determination and mean absolute error."""
     if not np.isfinite(predictions).all():
         return -np.inf, np.inf
     targets = targets.astype(np.float64)

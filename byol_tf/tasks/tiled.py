@@ -1,4 +1,4 @@
-"""Objects of a large image, found in its parts and joined."""
+"""Detection in tiles of a large image, with merged results."""
 
 import os
 import re
@@ -8,17 +8,17 @@ import numpy as np
 from byol_tf.modalities.image.inputs import png
 from byol_tf.tasks.drawn import whole_image
 
-OVERLAP = 0.2  # of a tile, with the next one
-_SAME = 0.5  # overlap of two boxes of one object
-_BORDER = 0.02  # of a tile: a box that ends so near to its border is cut
+OVERLAP = 0.2  # overlap of neighbouring tiles, as a share of a tile
+_SAME = 0.5  # overlap of two boxes that are one object
+_BORDER = 0.02  # share of a tile; a box ending this near its border is cut
 _LEFT, _TOP, _RIGHT, _BOTTOM = range(4)
 
 
 def parse_tiles(text: str) -> tuple[int, int]:
-    """Columns and rows of "2x3".
+    """Parses columns and rows of "2x3".
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: if the text is invalid.
     """
     found = re.fullmatch(r"([1-9]\d?)x([1-9]\d?)", text)
     if not found:
@@ -30,7 +30,7 @@ def parse_tiles(text: str) -> tuple[int, int]:
 
 
 def tile_places(width: int, height: int, grid: tuple[int, int]) -> np.ndarray:
-    """The whole image, then its tiles, which overlap.
+    """Returns places of the whole image and of its overlapping tiles.
 
     Returns:
         int `[1 + columns * rows, 4]`: left, top, right, bottom; `[1, 4]` for
@@ -55,10 +55,10 @@ def _spans(length, count):
 def cut_tiles(
     data: bytes | str | os.PathLike, grid: tuple[int, int]
 ) -> tuple[list[bytes], np.ndarray]:
-    """PNG files of an image and its tiles, and `tile_places`.
+    """Returns PNG files of an image and its tiles, and `tile_places`.
 
     Raises:
-        ImageError: it cannot be decoded.
+        ImageError: if it cannot be decoded.
     """
     pixels = whole_image(data)
     places = tile_places(*pixels.shape[1::-1], grid)
@@ -68,20 +68,21 @@ def cut_tiles(
 def join_boxes(
     boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, places
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes of all tiles as boxes of the image, each object once.
+    """Merges boxes of all tiles to boxes of the image, one per object.
 
-    Of an object that several tiles show whole, the surest box stays; pieces
-    that tiles cut off give way to it, or become the box around them.
+    If several tiles show a whole object, the most confident box stays. Pieces
+    cut off by tiles are dropped in favour of it, or replaced by the box around
+    them.
 
     Args:
         boxes: float `[tiles, k, 4]`, in pixels of each tile.
-        scores: `[tiles, k]`; boxes of score 0 are none.
+        scores: `[tiles, k]`; boxes with score 0 do not exist.
         classes: int `[tiles, k]`.
-        places: of the tiles, see `tile_places`.
+        places: places of the tiles, see `tile_places`.
 
     Returns:
-        Boxes `[n, 4]` in pixels of the image, scores and classes, by
-        descending score.
+        Boxes `[n, 4]` in pixels of the image, scores and classes, by descending
+        score.
     """
     tile, rank = np.nonzero(scores > 0)
     places = np.float64(places)
@@ -103,7 +104,7 @@ def join_boxes(
 
 
 def _cut(boxes, places, limits):
-    """Which sides end at a border of the tile that is none of the image."""
+    """Returns which sides end at an inner border of the tile."""
     size = places[:, 2:] - places[:, :2]
     near = np.abs(boxes - places) <= np.tile(_BORDER * size, 2)
     inner = np.column_stack([places[:, :2] > 0, places[:, 2:] < limits[2:]])
@@ -138,7 +139,7 @@ def _facing(boxes, cut, i, j, side):
 
 
 def _absorb(boxes, cut, i, j):
-    """Widens the box j by i if both are pieces."""
+    """Extends the box j by i if both are pieces."""
     if not cut[j].any():
         return
     boxes[j, :2] = np.minimum(boxes[i, :2], boxes[j, :2])

@@ -1,4 +1,4 @@
-"""What is said in a sound, letter by letter."""
+"""Transcription: the text of a sound, letter by letter."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,23 +22,22 @@ from byol_tf.tasks.ctc import (
 from byol_tf.tasks.task import Labelled, Task
 
 COLUMN = "text"
-WORST = 20  # transcripts that are listed
+WORST = 20  # transcripts to list
 
 
 class Transcription(Task):
-    """The text of a sound, by connectionist temporal classification (CTC).
+    """Predicts the text of a sound by CTC.
 
-    The letters are those of the training texts, of whatever language, and of
-    the space. Texts are in Unicode's form NFC, with single spaces.
+    The alphabet is the letters of the training texts, in any language, and the
+    space. Texts are in Unicode's form NFC, with single spaces.
 
-    Targets are int32 `[n, longest]`: 1 for the first letter, 0 behind the end,
-    `ctc.UNKNOWN` for a letter that no training text has. Where an axis of time
-    is padded, outputs have its `length`: what lies beyond counts for nothing.
+    Targets are int32 `[n, longest]`: 1 for the first letter, 0 after the end,
+    `ctc.UNKNOWN` for a letter that no training text has. If the time axis is
+    padded, outputs have its `length`, and frames beyond are ignored.
 
     Args:
         columns: the letters.
-        beam: prefixes that decoding follows; 1 takes the best label of each
-            frame.
+        beam: prefixes kept in decoding; 1: the best label of each frame.
 
     Reference: Graves et al. 2006, "Connectionist temporal classification".
     """
@@ -59,10 +58,10 @@ class Transcription(Task):
 
     @classmethod
     def of(cls, labelled: Labelled, beam: int = 1) -> "Transcription":
-        """The letters of the training texts.
+        """Makes the task from the letters of the training texts.
 
         Raises:
-            ValueError: there is no column of texts, or nothing in it.
+            ValueError: if there is no column of texts, or it is empty.
         """
         letters = sorted(set("".join(_texts(labelled))))
         if not letters:
@@ -87,19 +86,19 @@ class Transcription(Task):
         return targets
 
     def known(self, targets: np.ndarray) -> np.ndarray:
-        """Whether an example has a text that is not empty."""
+        """Returns whether an example has a text that is not empty."""
         return (targets != 0).any(axis=1)
 
     def fits(self, targets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Whether a text can be said in so many frames, bool `[n]`.
+        """Returns whether a text fits into its frames, bool `[n]`.
 
-        Every letter takes a frame, and one that is said twice in a row
-        another one between.
+        Every letter needs a frame, and a repeated letter another one in
+        between.
         """
         return frames_needed(targets) <= lengths
 
     def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
-        """The finest level."""
+        """Names the finest level."""
         return tuple(sorted(levels, key=levels.get)[:1])
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
@@ -107,18 +106,18 @@ class Transcription(Task):
         return ctc_head(specs, len(self.columns) + 1)
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
-        """CTC loss by the letters of a text; 0 where it cannot be said."""
+        """Computes the CTC loss per letter; 0 if a text does not fit."""
         return ctc_loss(targets, outputs["logits"], _lengths(outputs))
 
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`frames`, `probabilities`, `confidence`, and `labels` of a beam.
+        """Returns `frames`, `probabilities`, `confidence`, `labels` of a beam.
 
         `frames`: the best label of each frame, int32 `[batch, frames]`, 0 for
-        no letter; `collapse` makes a text of them. `probabilities`: of these
-        labels. `confidence`: float32 `[batch]`, the mean of those where
-        letters begin. `labels`: int32 `[batch, letters]`, 0 behind the end.
+        blank; `collapse` turns them into labels of the text. `probabilities`:
+        of these labels. `confidence`: float32 `[batch]`, their mean where
+        letters begin. `labels`: int32 `[batch, letters]`, 0 after the end.
         """
         logits, lengths = outputs["logits"], _lengths(outputs)
         names = ("frames", "probabilities", "confidence")
@@ -129,7 +128,7 @@ class Transcription(Task):
         return decoded
 
     def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """`text`, string `[batch]`."""
+        """Returns `text`, string `[batch]`."""
         labels = decoded.get("labels")
         if labels is None:
             labels = tf.map_fn(
@@ -143,7 +142,7 @@ class Transcription(Task):
         return {"text": tf.strings.strip(single)}
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
-        """`text` and its `confidence`."""
+        """Returns `text` and its `confidence`."""
         return [
             {"text": text, "confidence": float(sure)}
             for text, sure in zip(
@@ -152,7 +151,7 @@ class Transcription(Task):
         ]
 
     def texts(self, decoded: Mapping[str, np.ndarray]) -> list[str]:
-        """The text of each example, with single spaces."""
+        """Returns the text of each example, with single spaces."""
         if "labels" in decoded:
             labels = decoded["labels"]
         else:
@@ -160,7 +159,7 @@ class Transcription(Task):
         return [self.spell(row) for row in labels]
 
     def spell(self, labels: np.ndarray) -> str:
-        """The text of some labels; unknown letters become U+FFFD."""
+        """Returns the text of labels; unknown letters become U+FFFD."""
         letters = (
             self.columns[i - 1] if i <= len(self.columns) else "\ufffd"
             for i in labels
@@ -182,7 +181,7 @@ class Transcription(Task):
 
 
 class Transcripts:
-    """Word and character error rates of predictions that come in batches."""
+    """Computes word and character error rates batch by batch."""
 
     def __init__(self, task: Transcription):
         self._task, self._rates = task, ErrorRates()
@@ -193,22 +192,22 @@ class Transcripts:
             self._rates.add(self._task.spell(row), text)
 
     def result(self) -> dict[str, float]:
-        """`wer`, `cer`, and `character_accuracy`, 1 - cer."""
+        """Returns `wer`, `cer`, and `character_accuracy`, 1 - cer."""
         wer, cer = self._rates.rates()
         return {"character_accuracy": 1 - cer, "wer": wer, "cer": cer}
 
     def worst(self) -> list[tuple[int, dict]]:
-        """Positions and texts of those with the most errors."""
+        """Returns positions and texts of those with the most errors."""
         return self._rates.worst(WORST)
 
 
 def plain_text(text: str) -> str:
-    """In the form NFC, with single spaces between words."""
+    """Normalises a text to NFC with single spaces between words."""
     return " ".join(nfc(text).split())
 
 
 def collapse_row(frames: np.ndarray) -> np.ndarray:
-    """Labels of a row of frames: each once, those of no letter left out."""
+    """Merges repeated labels of a row of frames and drops blanks."""
     changes = np.diff(frames, prepend=0) != 0
     return frames[changes & (frames != 0)]
 
