@@ -133,7 +133,7 @@ def _by_flags(arguments, positional):
     for word in words:
         if _takes_next(word) and (value := next(words, None)) is not None:
             word = f"{word}={value}"
-        if not word.startswith("-"):
+        if word == "-" or not word.startswith("-"):  # "-": standard input
             by_place.append(word)
         elif word.startswith(("--config=", "-config=")):
             path = find(word.partition("=")[2])

@@ -93,6 +93,7 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["pretrain", "photos", "run", "more"], "unexpected argument 'more'"),
         (["pretrain"], "--workdir"),
         (["predict", "run"], "--images"),
+        (["predict", "none", "-"], "no classifier.keras in none"),
         (["predict", "run", "no.csv"], "there is no file 'no.csv'"),
         (["embed", "run", "tfds:mnist"], "a folder, a .csv or an .npz file"),
         (["finetune", "run", "--data", "no.csv"], "no.csv: there is no such"),

@@ -32,23 +32,24 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
     while data := source.read(2 * int(_SECONDS * rate)):
         data = odd + data
         if not begun:
-            _check_raw(data)
+            _check_raw(data, rate)
         begun = True
         whole = len(data) // 2 * 2
         odd = data[whole:]
         yield change(np.frombuffer(data[:whole], "<i2"), False)
     if not begun:
-        raise ValueError("nothing came: 16-bit samples of one channel do")
+        raise ValueError("the stream is empty; send 16-bit mono samples")
     yield change(np.zeros(0, np.int16), True)
 
 
-def _check_raw(data):
+def _check_raw(data, rate):
     """Raises a ValueError for a file where samples should come."""
     for magic in _FILES:
         if data.startswith(magic):
             raise ValueError(
-                f"a file came ({magic.decode()}), not 16-bit samples; name its "
-                "path, or send samples: ffmpeg -i FILE -f s16le -ac 1 -"
+                f"the stream is a file ({magic.decode()}), not samples; name "
+                "its path, or send 16-bit samples: "
+                f"ffmpeg -i FILE -f s16le -ac 1 -ar {rate} -"
             )
 
 
