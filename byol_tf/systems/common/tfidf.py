@@ -46,6 +46,11 @@ class Tfidf:
                 ) from error
         return self
 
+    @property
+    def size(self) -> int:
+        """Number of features."""
+        return sum(len(part.idf_) for part in self._parts)
+
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Float32 `[n, features]`, of length 1 or, of unknown words, less."""
         found = [part.transform(texts) for part in self._parts]

@@ -32,9 +32,12 @@ def fit(config, data: str, run: str) -> None:
         texts, labels = _table(data, name, "train.csv")
         parts = heads.split(texts, labels, config.held_out, config.seed)
         options = {"shapes": config.shapes, "strengths": config.strengths}
+        ratios = {"ratios": config.ratios}
         print(f"{name}: {len(texts)} texts")
-        head, strength = heads.choose_head(*parts, **options, encode=encode)
-        head = heads.fit_again(head, strength, *parts)
+        head, strength = heads.choose_head(
+            *parts, **options, **ratios, encode=encode
+        )
+        head = heads.fit_again(head, strength, *parts, **ratios)
         if name == "sentiment":
             _check_negative(config, head)
         found = head.arrays().items()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.svm import LinearSVC
 
 from byol_tf.systems.common import heads
 from byol_tf.systems.common.heads import Head, Held
@@ -62,6 +63,35 @@ def test_an_encoder_is_taken_where_it_helps():
     head, _ = choose(parts, encode=encode)
     assert head.encode is encode
     assert head.predict(rows[10:])[0].tolist() == names[10:]
+
+
+def test_ratios_add_a_classifier_of_weighted_features(parts):
+    plain, strength = choose(parts)
+    found = heads.fit_again(plain, strength, *parts, ratios=True)
+    again = heads.fit_again(plain, strength, *parts)
+    rows = found.tfidf.rows(part_texts := parts[0].texts + parts[1].texts)
+    own = np.array(parts[0].labels + parts[1].labels) == "pet"
+    dense = rows.toarray().astype(np.float64)
+    shares = [dense[chosen].sum(0) + 0.1 for chosen in (own, ~own)]
+    shares = [share / share.sum() for share in shares]
+    factors = np.abs(np.log(shares[0]) - np.log(shares[1]))
+    model = LinearSVC(C=strength, class_weight="balanced", tol=1e-6)
+    model.fit(dense * factors, own)
+    expected = again.weights[:, 1] + factors * model.coef_[0]
+    np.testing.assert_allclose(found.weights[:, 1], expected, atol=0.02)
+    assert (
+        found.predict(part_texts)[0].tolist()
+        == np.where(own, "pet", "colour").tolist()
+    )
+
+
+def test_ratios_leave_rows_of_an_encoder_as_they_are(parts):
+    def encode(texts):
+        return np.array([[-1.0 if "i" in text else 1.0] for text in texts])
+
+    head = choose(parts, encode=encode)[0]._replace(encode=encode)
+    found = heads.fit_again(head, 1.0, *parts, ratios=True)
+    assert np.isfinite(found.weights).all()
 
 
 def test_a_head_without_its_encoder_is_refused(parts):
