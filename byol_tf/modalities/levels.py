@@ -1,4 +1,4 @@
-"""Feature maps inside an encoder, named by their stride."""
+"""Finds feature maps inside an encoder, named by their stride."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ import keras
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 from byol_tf.layers.graph import functional_graph, rebuild
 
-# Pixels of a side at which strides are read off: padding hardly shows there.
+# Side in pixels at which strides are measured: padding hardly matters there.
 _SIDE = 1024
-_ROUNDING = 0.2  # of log2 of a stride, for padding other than SAME
+_ROUNDING = 0.2  # tolerance of log2 of a stride, for padding other than SAME
 _BORDERS = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 _NORMS = (
     FusedBatchNormalization,
@@ -22,20 +22,20 @@ _POINTWISE = (*_NORMS, keras.layers.Activation, keras.layers.ReLU)
 
 
 def find_levels(model: keras.Model) -> dict[str, tuple[str, int]]:
-    """The last feature map of every stride, found from the graph.
+    """Finds the last feature map of every stride in the graph of a model.
 
-    "P3" is the last map whose sides are 1/8 of the input's. Where branches
-    run in parallel, it is the last map that all of them meet in. The sum that
-    ends a pre-activated stage counts as its last map, since the norm behind it
+    "P3" is the last map whose sides are 1/8 of the input's. Where branches run
+    in parallel, it is the last map at which all of them meet. The sum that ends
+    a pre-activated stage counts as its last map, since the norm after it
     belongs to the next stage.
 
     Args:
-        model: functional, of one input `[batch, height, width, channels]` (or
-            with another number of axes between).
+        model: functional model with one input `[batch, height, width,
+            channels]`, or with another number of axes between.
 
     Returns:
-        `{"P1": (name of the layer, 2), "P2": (name, 4), ...}`, by stride;
-        empty where there are no such maps.
+        `{"P1": (name of the layer, 2), "P2": (name, 4), ...}`, by stride; empty
+        if there are no such maps.
     """
     if functional_graph(model) is None or len(model.inputs) != 1:
         return {}
@@ -60,23 +60,22 @@ def outputs_of(
     names: Sequence[str],
     input_shape: Sequence[int | None] | None = None,
 ) -> keras.Model:
-    """A model from the encoder's input to some of its levels.
+    """Makes a model from the encoder's input to some of its levels.
 
     Args:
-        model: functional.
-        levels: of the model, see `find_levels`.
-        names: of the levels wanted, at least one.
-        input_shape: of one example, such as `(height, width, channels)`, or
-            None for the encoder's own.
+        model: functional model.
+        levels: levels of the model, see `find_levels`.
+        names: names of the wanted levels, at least one.
+        input_shape: shape of one example, such as `(height, width, channels)`;
+            None: the encoder's own.
 
     Returns:
         A model whose output is a dict from names to feature maps, in the
-        layers' dtype. It shares its layers with `model`, but has copies of
-        their weights if it is of another input shape, or if `model` holds
-        models in its turn.
+        layers' dtype. It shares its layers with `model`. It has copies of the
+        weights if the input shape differs, or if `model` contains other models.
 
     Raises:
-        ValueError: a level is missing, or the shape does not fit.
+        ValueError: if a level is missing, or the shape does not fit.
     """
     missing = [name for name in names if name not in levels]
     if missing or not names:
@@ -94,10 +93,10 @@ def outputs_of(
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """The model with those inside it spliced in, as `to_plain` has them.
+    """Splices nested models into their parent, as `to_plain` needs it.
 
     Returns:
-        A copy with weights of its own; the model itself if it holds none.
+        A copy with weights of its own; the model itself if none are nested.
     """
     graph = functional_graph(model)
     nested = any(functional_graph(layer) for layer in graph.operations)
@@ -105,11 +104,11 @@ def flat(model: keras.Model) -> keras.Model:
 
 
 class _Step(NamedTuple):
-    """A layer of a graph, in the order in which they run."""
+    """One layer of a graph, in the order of execution."""
 
     layer: keras.Operation
-    reads: list[int]  # steps whose outputs it takes
-    level: int  # log2 of the stride; 0 where its output is no such map
+    reads: list[int]  # steps whose outputs are its inputs
+    level: int  # log2 of the stride; 0 if its output is no such map
     meets: bool  # whether every path from input to output passes here
 
     @property
@@ -120,7 +119,7 @@ class _Step(NamedTuple):
 def _steps(model):
     try:
         traced = _trace(model, _SIDE)
-    except ValueError:  # raised by layers that take one size alone
+    except ValueError:  # raised by layers that take only one size
         traced = _trace(model, None)
     last_read = {}
     for index, (_, reads, _) in enumerate(traced):
@@ -134,13 +133,13 @@ def _steps(model):
 
 
 def _trace(model, side):
-    """Layer, steps that it reads (-1 is the input) and level of every step."""
+    """Returns layer, inputs (step numbers; -1: input) and level per step."""
     image = model.inputs[0]
     _, *sides, channels = image.shape
     probe = keras.KerasTensor(
         (None, *([side] * len(sides) if side else sides), channels), image.dtype
     )
-    # Tensors are kept, since a lost one's id may be another's.
+    # Tensors are kept, since the id of a deleted one may be used again.
     steps, origin = [], {id(probe): (-1, probe)}
 
     def run(layer, *args, **kwargs):
@@ -157,9 +156,9 @@ def _trace(model, side):
 
 
 def _level(layer, outputs, probe):
-    """log2 of the stride of a map that a level may be, or 0."""
+    """Returns log2 of the stride of a map that may be a level, or 0."""
     shape = getattr(outputs, "shape", ())
-    # What is run twice has no one output.
+    # A layer that runs twice has no single output.
     if isinstance(layer, _BORDERS) or not hasattr(layer, "output"):
         return 0
     sides = list(zip(probe.shape[1:-1], shape[1:-1], strict=False))
@@ -173,7 +172,7 @@ def _level(layer, outputs, probe):
 
 
 def _end(steps, index, last):
-    """The sum before a norm and activation that open the next stage."""
+    """Finds the sum before a norm and activation that open the next stage."""
     before, normed = index, False
     while before >= 0 and isinstance(steps[before].layer, _POINTWISE):
         normed |= isinstance(steps[before].layer, _NORMS)

@@ -1,4 +1,4 @@
-"""Modalities by name: the only place that imports one."""
+"""Modalities by name. Only this module imports them."""
 
 import importlib
 import operator
@@ -15,14 +15,14 @@ MEMBERS = {
 
 
 def load_modality(name: str) -> Modality:
-    """Imports the modality of a name when it is asked for.
+    """Imports a modality by its name.
 
     Args:
         name: "image", "audio", "text", or "package.module:object" for one of
             your own.
 
     Raises:
-        ValueError: there is none of that name, or it lacks a part of the
+        ValueError: if there is none of that name, or it lacks a part of the
             contract.
     """
     module, _, attribute = MEMBERS.get(name, name).partition(":")
@@ -54,16 +54,16 @@ def load_modality(name: str) -> Modality:
 
 
 def load_named(name: str, trusted: str = "") -> Modality:
-    """Gives the modality that a file of a run names.
+    """Returns the modality that a file of a run names.
 
-    A file alone imports nothing: that would run what it names.
+    A file alone never causes an import, which would run the code that it names.
 
     Args:
-        name: as in the file.
+        name: name in the file.
         trusted: name of a modality that may be imported.
 
     Raises:
-        ValueError: it would have to be imported and is not trusted.
+        ValueError: if it would have to be imported and is not trusted.
     """
     module = str(name).partition(":")[0]
     if name in MEMBERS or name == trusted or module in sys.modules:

@@ -1,4 +1,4 @@
-"""How an exported model is fed: the part of the contract that exports use."""
+"""Inputs of an exported model: the part of the contract that exports use."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
@@ -7,25 +7,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-OK = "ok"  # status of an input that was read
-FILES = "bytes"  # name of an input of files, as one string each
+OK = "ok"  # status of an input that could be read
+FILES = "bytes"  # name of an input of files, one string each
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
 class Signature(NamedTuple):
-    """One way to feed an exported model.
+    """One way to call an exported model.
 
     Attributes:
-        specs: of the inputs, by name; the first axis is the batch.
-        read: graph function from those tensors, in their order, to the batch
-            that the model takes and a string `[batch]`, `OK` or why a row
-            could not be read (in a form without strings a bool, whether it
-            could); None in its place where every row can. A third result, if
-            any, is the `origin` that `Task.decode` takes.
-        words: what each input is, by name, for descriptions.
-        of_rows: from stored rows `[n, ...]` to the one input, for the
-            comparison with the Keras model; None leaves that out.
-        has_status: whether `read` says which rows could be read.
+        specs: specs of the inputs by name; the first axis is the batch.
+        read: graph function of those tensors, in order. It returns the batch
+            for the model, and a string `[batch]`: `OK`, or why a row could not
+            be read (a bool in a form without strings; None if every row can be
+            read). A third result, if any, is the `origin` for `Task.decode`.
+        words: description of each input, by name.
+        of_rows: converts stored rows `[n, ...]` to the single input, to compare
+            with the Keras model; None: no comparison.
+        has_status: whether `read` returns which rows could be read.
     """
 
     specs: Mapping[str, tf.TensorSpec]
@@ -40,10 +39,10 @@ class Source(Protocol):
 
     Attributes:
         model: Keras model from prepared batches to `[n, d]`.
-        preprocessor: from stored rows to what `model` takes.
+        preprocessor: converts stored rows to inputs of `model`.
         classes: names of the model's outputs if they are probabilities, else
             empty.
-        noun: what one row is, for texts.
+        noun: word for one row, in messages.
     """
 
     model: keras.Model
@@ -52,15 +51,15 @@ class Source(Protocol):
     noun: str
 
     def batch(self, rows) -> object:
-        """Stacks stored rows to a batch as `preprocessor` takes it."""
+        """Stacks stored rows to a batch for `preprocessor`."""
 
     def inputs(self, form: str) -> Mapping[str, Signature]:
-        """Signatures of an export.
+        """Returns the signatures of an export.
 
         Args:
-            form: "saved_model", or "graph" for formats that hold no strings,
-                which have one signature.
+            form: "saved_model", or "graph" for formats without strings, which
+                have one signature.
         """
 
     def save(self, workdir: str, name: str) -> object:
-        """Writes `name.keras` and what it takes, for `load_encoder`."""
+        """Writes `name.keras` and what it needs, for `load_encoder`."""

@@ -1,1 +1,1 @@
-"""Histories: what one user did with items, and when."""
+"""Histories: the items that one user interacted with, and when."""

@@ -1,4 +1,4 @@
-"""From rows of histories to vectors of items: preparation and views."""
+"""Preprocessing and views: converts rows of histories to vectors of items."""
 
 import keras
 import numpy as np
@@ -13,11 +13,11 @@ _DAY = 1440.0  # minutes
 
 @keras.saving.register_keras_serializable("byol_tf")
 class Histories(keras.layers.Layer):
-    """Histories as vectors of length 1 with a number for each known item.
+    """Converts histories to vectors of length 1, a number per known item.
 
     Args:
-        keys: of the known items, see `rows.key_of`, ascending.
-        half_life: days after which an event counts half; 0 for never.
+        keys: keys of the known items, see `rows.key_of`, ascending.
+        half_life: days after which an event counts half; 0: never.
     """
 
     def __init__(self, keys=(), half_life: float = 0.0, **kwargs):
@@ -26,7 +26,7 @@ class Histories(keras.layers.Layer):
         self.half_life = float(half_life)
 
     def call(self, batch):
-        """int32 `[batch, length, 3]` to float32 `[batch, items]`."""
+        """Converts int32 `[batch, length, 3]` to float32 `[batch, items]`."""
         rows = tf.cast(batch, tf.int32)
         keys, minutes = rows[..., 0], tf.cast(rows[..., 1], tf.float32)
         weight = tf.cast(rows[..., 2], tf.float32) / 1000
@@ -59,10 +59,10 @@ class Histories(keras.layers.Layer):
 
 
 def _places(table, keys, count):
-    """Places of the last entries of an ascending table that are no larger.
+    """Finds the last entry of an ascending table that is not larger, per key.
 
     `tf.searchsorted` compares with every entry once XLA has compiled it: on a
-    processor views of 3,600 items took 17 times as long.
+    CPU, views of 3,600 items took 17 times as long.
     """
     place = tf.zeros_like(keys)
     for bit in reversed(range(count.bit_length())):
@@ -73,19 +73,19 @@ def _places(table, keys, count):
 
 
 def unit(vectors: tf.Tensor) -> tf.Tensor:
-    """Rows of length 1; rows of zeros stay."""
+    """Scales rows to length 1; rows of zeros stay zero."""
     square = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
     return vectors * tf.math.rsqrt(tf.maximum(square, 1e-12))
 
 
 class HistoryViews:
-    """Two random parts of each history, or windows of its time.
+    """Draws two random parts of each history, or windows of its time.
 
     Args:
-        prepare: from rows to what the encoder takes.
+        prepare: converts rows to inputs of the encoder.
+        length: events per row.
         keep: share of the items that a view keeps.
-        window: probability that those are neighbours in time.
-        length: places of a row.
+        window: probability that these are neighbours in time.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class HistoryViews:
         )
 
     def _part(self, rows, numbers):
-        """Rows of which one part is kept, at least one item of each."""
+        """Keeps one part of each row, with at least one item."""
         drawn, coin, start = tf.split(numbers, [self.length, 1, 1], axis=1)
         there = tf.not_equal(rows[..., 0], NONE)
         count = tf.reduce_sum(tf.cast(there, tf.float32), 1, keepdims=True)

@@ -1,6 +1,6 @@
-"""Histories as a modality: from a configuration to what the engine takes.
+"""The modality of histories.
 
-Arguments and results of the methods are those of `modalities.contract`.
+See `modalities.contract` for the methods' arguments and results.
 """
 
 import keras
@@ -36,7 +36,7 @@ _WORDS = (
 
 
 class HistoryModality:
-    """All that is special to histories; see `modalities.contract.Modality`."""
+    """Implements `modalities.contract.Modality` for histories."""
 
     name = NAME
     extensions = EXTENSIONS
@@ -164,7 +164,7 @@ class HistoryModality:
 
 
 def _frequencies(examples):
-    """Keys of all items of histories, and how often each occurs."""
+    """Returns the keys of all items of histories, and how often each occurs."""
     keys, counts = [], []
     for start in range(0, examples.num_examples, _AT_A_TIME):
         stop = min(start + _AT_A_TIME, examples.num_examples)
@@ -177,7 +177,7 @@ def _frequencies(examples):
 
 
 def _of_vectors(preprocessor):
-    """A signature of weights by item, which formats without search take."""
+    """Makes a signature of weights by item, for formats without search."""
     count = len(preprocessor.keys)
     return Signature(
         {VECTORS: tf.TensorSpec([None, count], tf.float32, VECTORS)},
@@ -188,11 +188,11 @@ def _of_vectors(preprocessor):
 
 
 def picture(row: np.ndarray, side: int) -> np.ndarray:
-    """Draws a history: from left to right in time, an item by its height.
+    """Draws a history: time runs from left to right, the height shows the item.
 
     Args:
         row: int32 `[length, 3]`.
-        side: in pixels.
+        side: side of the picture in pixels.
 
     Returns:
         uint8 `[side, side, 3]`.
@@ -205,7 +205,7 @@ def picture(row: np.ndarray, side: int) -> np.ndarray:
 
 
 def _squared(view):
-    """A view, whose items are the pixels of a square."""
+    """Reshapes a view so that its items become the pixels of a square."""
     side = int(np.ceil(np.sqrt(len(view))))
     shown = np.zeros(side * side)
     shown[: len(view)] = view / max(view.max(), 1e-9)

@@ -1,4 +1,4 @@
-"""Rows of histories, from files of one and from a shop of many."""
+"""Reads rows of histories, from single files or from a shop with many users."""
 
 import json
 import math
@@ -13,18 +13,18 @@ from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.interactions import EVENTS, clean_id, read_shop
 from byol_tf.lines import printable
 
-NAME = "history"  # of a row
+NAME = "history"  # word for a row
 EXTENSIONS = (".history",)
-NONE = -1  # key of a place without an event
+NONE = -1  # key where there is no event
 SPLITS = ("train", "all")
 _MOST = 2**31 - 1
 
 
 def key_of(item: str) -> int:
-    """The number of an item's id: CRC-32 without its highest bit.
+    """Returns the key of an item's id: its CRC-32 without the highest bit.
 
-    It is the same in every shop and language; two of 10,000 items share one
-    with a chance of 2 %, and then count as one.
+    It is the same in every shop and language. Two of 10,000 items share a key
+    with a probability of 2 %, and then count as one.
     """
     return zlib.crc32(clean_id(item).encode()) & _MOST
 
@@ -33,11 +33,11 @@ def row_of(keys, times, weights, length: int) -> np.ndarray:
     """Makes a row: the newest items, newest first, each once.
 
     Args:
-        keys, times, weights: of the events; times in seconds since 1970.
-        length: places of a row.
+        keys, times, weights: values per event; times in seconds since 1970.
+        length: events per row.
 
     Returns:
-        int32 `[length, 3]`: key, minutes since 1970, thousandths of weight.
+        int32 `[length, 3]`: key, minutes since 1970, weight in thousandths.
     """
     columns = np.stack(
         [
@@ -57,10 +57,10 @@ def row_of(keys, times, weights, length: int) -> np.ndarray:
 
 
 class Reading:
-    """Reads the path or bytes of a file: JSON with items, times, weights.
+    """Reads the path or bytes of a JSON file with items, times and weights.
 
-    `{"items": ["a", "b"], "times": [1322697600, 1322784000]}`; times are
-    seconds since 1970, and may be missing as weights may.
+    For example `{"items": ["a", "b"], "times": [1322697600, 1322784000]}`.
+    Times are seconds since 1970. Times and weights are optional.
     """
 
     def __init__(self, length: int):
@@ -90,10 +90,10 @@ class Reading:
 
 
 class Shops:
-    """Reads a folder with `interactions.csv`: a row for each user.
+    """Reads a folder with `interactions.csv`, as one row per user.
 
     Args:
-        length: places of a row.
+        length: events per row.
         held_out: share of the events, the newest, that "train" leaves out.
     """
 
@@ -130,12 +130,12 @@ class Shops:
 def histories(
     keys: Sequence[int], user, item, time, weight, length: int
 ) -> np.ndarray:
-    """Rows of all users with an event, by their place in the shop.
+    """Makes the rows of all users with an event, in the order of the shop.
 
     Args:
-        keys: of the items, see `key_of`.
+        keys: keys of the items, see `key_of`.
         user, item, time, weight: `[events]`, see `data.interactions.Shop`.
-        length: places of a row.
+        length: events per row.
 
     Returns:
         int32 `[users, length, 3]`, see `row_of`.

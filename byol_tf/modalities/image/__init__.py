@@ -1,1 +1,1 @@
-"""Images: all that is special to them, and nothing else."""
+"""Images: everything that is specific to them."""

@@ -1,4 +1,4 @@
-"""Pixels of any number of channels and any depth, as arrays."""
+"""Converts pixels with any number of channels and any depth, as arrays."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ LUMA = np.float32((0.299, 0.587, 0.114))  # ITU-R 601, as Pillow's
 
 
 class ImageError(Unreadable):
-    """An image that cannot be used; the message is the reason."""
+    """An image that cannot be used; the message gives the reason."""
 
 
 class Stored(NamedTuple):
-    """What a file says of its pixels: size, bands, and the dtype they need."""
+    """What a file says about its pixels: size, bands and needed dtype."""
 
     height: int
     width: int
@@ -26,7 +26,7 @@ class Stored(NamedTuple):
 
 
 def fitting(dtype: np.dtype) -> str:
-    """The one of "uint8", "uint16" and "float32" that holds such values."""
+    """Returns which of "uint8", "uint16" and "float32" holds such values."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "buif":
         raise ImageError(f"pixels of type {dtype} are not numbers")
@@ -39,10 +39,10 @@ def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
 
     Args:
         pixels: `[..., channels]`.
-        channels: wanted; None for what there are.
+        channels: wanted number; None: unchanged.
 
     Raises:
-        ValueError: other numbers cannot be changed.
+        ValueError: for other numbers that differ.
     """
     now = pixels.shape[-1]
     if channels in (None, now):
@@ -61,16 +61,16 @@ def converted(
     dtype: str | None,
     window: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Pixels as another dtype, black and white staying what they are.
+    """Converts pixels to another dtype, in which black and white stay the same.
 
     Args:
         pixels: uint8, uint16 or float32.
-        dtype: one of those; None for what they have.
-        window: black and white of the wanted dtype, for pixels of 8 bits;
-            None for its whole range.
+        dtype: one of those; None: unchanged.
+        window: black and white values of the wanted dtype, for 8-bit pixels;
+            None: its whole range.
 
     Raises:
-        ImageError: floats cannot become whole numbers, having no white.
+        ImageError: if floats would become integers, since they have no white.
     """
     if dtype in (None, pixels.dtype.name):
         return pixels
@@ -95,11 +95,11 @@ def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
 
     Args:
         file: binary and seekable, at its start.
-        check: called with the `Stored` before pixels are read; whether to
-            read them.
+        check: called with the `Stored` before pixels are read; returns whether
+            to read them.
 
     Raises:
-        Unreadable: it is no such array.
+        Unreadable: if it is no such array.
     """
     header = read_npy_header(file)
     shape, _, dtype = header
@@ -122,12 +122,12 @@ def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
 
 
 def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
-    """Reads the first page of a TIFF whose bands Pillow does not know.
+    """Reads the first page of a TIFF whose bands Pillow cannot read.
 
-    Arguments and results as of `read_npy`.
+    Arguments and results are those of `read_npy`.
 
     Raises:
-        ImageError: tifffile is missing, or it is no such image.
+        ImageError: if tifffile is missing, or it is no such image.
     """
     try:
         import tifffile
@@ -155,7 +155,7 @@ def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels `[height, width, channels]` upright, by the tag `ORIENTATION`."""
+    """Turns pixels `[height, width, channels]` upright by `ORIENTATION`."""
     if orientation in range(5, 9):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

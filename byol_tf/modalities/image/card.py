@@ -1,4 +1,4 @@
-"""How each format of an exported encoder of images is called."""
+"""Describes how to call each format of an exported encoder of images."""
 
 from collections.abc import Mapping
 
@@ -60,10 +60,10 @@ _PYTHON = {
 
 
 def card(about: Mapping) -> Card:
-    """Says how an exported encoder of images is called, and its limits.
+    """Describes how to call an exported encoder of images, and its limits.
 
     Args:
-        about: what `export.json` holds, see `jobs.export.build.export`.
+        about: contents of `export.json`, see `jobs.export.build.export`.
     """
     default = about["signatures"].get(DEFAULT, {"inputs": ()})
     saved = about["format"] == "saved_model"
@@ -75,7 +75,7 @@ def card(about: Mapping) -> Card:
 
 
 def python_example(about: Mapping) -> str:
-    """Python that encodes `a.jpg`, or `a.npy`, with the first of the files."""
+    """Returns Python code that encodes `a.jpg` or `a.npy` with one file."""
     if about["format"] == "keras":
         return _KERAS
     file, described = next(iter(about["signatures"].items()))

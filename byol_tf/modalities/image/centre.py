@@ -1,4 +1,4 @@
-"""The preprocessing that every evaluation and export shares, without draws."""
+"""The deterministic preprocessing that evaluation and export share."""
 
 import keras
 import tensorflow as tf
@@ -16,25 +16,25 @@ from byol_tf.modalities.image.layer import (
 
 @keras.saving.register_keras_serializable("byol_tf")
 class CentreView(ImageLayer):
-    """Cuts the centre of every image and resizes it to the encoder's size.
+    """Cuts out the centre of every image and resizes it for the encoder.
 
-    The largest centred box of the size's proportions is cut out and resized,
-    which comes to scaling the shorter side and cutting out the centre. Images
-    that have the size already are only converted.
+    It cuts out the largest centred box with the proportions of `size`, which
+    equals scaling the shorter side and cropping the centre. Images of that size
+    are only converted.
 
     Args:
         size: height and width of the result, or one number for both.
         crop_fraction: share of that box's sides that is kept, in (0, 1]; the
             official ImageNet evaluation has 224 / 256.
         resize: "bicubic" or "bilinear".
-        window: values of black and white of images that are not uint8, see
-            `to_float`; None for the whole range.
+        window: black and white values of images that are not uint8, see
+            `to_float`; None: the whole range.
         stored: dtype of the rows it was made for, one of `DTYPES`.
 
     Input: uint8, uint16, or float in [0, 1], `[batch, height, width,
-    channels]`; only the channels need be known in advance. Or a dict of images
-    of several sizes, `image` on a canvas and `length`, int32 `[batch, 2]`,
-    their own heights and widths.
+    channels]`; only the channels must be known in advance. Or a dict for images
+    of several sizes: `image`, padded to one size, and `length`, int32 `[batch,
+    2]`, the height and width of each.
 
     Output: float32 `[batch, *size, channels]` in [0, 1].
     """

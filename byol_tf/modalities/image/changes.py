@@ -1,7 +1,7 @@
-"""What a view does to its crops: turns, colours, blurs.
+"""Operations of a view on its crops: turns, colours, blur.
 
-Each function takes the view, which has the options, the crops, float32
-`[batch, height, width, channels]` in [0, 1], and the draws by name of
+Each function takes the view, which has the options, the crops, float32 `[batch,
+height, width, channels]` in [0, 1], and random numbers by name, see
 `sampling.by_name`.
 """
 
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def change(view: ImageLayer, images: tf.Tensor, draws: dict) -> tf.Tensor:
-    """Does all of it, in the order that `View` says."""
+    """Applies all operations, in the order given by `View`."""
     for one in (_turn, _rotate, _jitter, _grayscale, _blur, _solarize):
         images = one(view, images, draws)
     return tf.clip_by_value(images, 0.0, 1.0)
@@ -49,7 +49,7 @@ def _rotate(view, images, draws):
 
 
 def angle(view, draws: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """Degrees, counter-clockwise, by which a view turns, `[batch]`."""
+    """Returns each view's rotation, degrees counter-clockwise, `[batch]`."""
     return sampling.between(draws["angle"], -view.rotate, view.rotate)
 
 
@@ -94,13 +94,13 @@ def _solarize(view, images, draws):
     if not view.solarize:
         return images
     done = draws["solarize"] < view.solarize
-    # No pixel reaches 2.
+    # Pixels never reach 2.
     threshold = tf.where(done, view.solarize_threshold, 2.0)
     return ops.solarize(images, threshold)
 
 
 def warn_of_channels(layer: ImageLayer, views: list, images: tf.Tensor):
-    """Says once for the layer what its views leave out of such images."""
+    """Warns once per layer which operations its views skip for such images."""
     channels = images.shape[-1]
     if channels in (3, None) or layer.warned:
         return

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to pixels, in Python."""
+"""Decodes the bytes of an image file to pixels, in Python."""
 
 import contextlib
 import functools
@@ -41,7 +41,7 @@ EXTENSIONS = (
     *(".tif", ".tiff", ".npy", ".avif", ".heic", ".heif"),
 )
 MAX_PIXELS = 100_000_000  # decoded to 300 MB of RGB
-OVERSAMPLING = 2  # sides of a reduced JPEG, at least, by those it becomes
+OVERSAMPLING = 2  # a reduced JPEG is at least this many times as large
 _T = Image.Transpose
 TURNS = dict(  # by orientation, what makes an image upright
     enumerate(
@@ -75,26 +75,27 @@ def decode_image(
 ) -> np.ndarray:
     """Decodes JPEG, PNG, GIF, BMP, WebP, TIFF or NumPy's `.npy`.
 
-    AVIF and HEIC where Pillow has a plug-in for them, see `PLUG_INS`.
+    AVIF and HEIC need a plug-in for Pillow, see `PLUG_INS`.
 
-    Upright by EXIF (of PNG: the chunk eXIf), transparency laid over white (of
-    a GIF over black), a palette looked up, CMYK made RGB whether or not its
-    values are inverted as Adobe writes them, the first frame or page.
+    The image is turned upright by EXIF (PNG: the chunk eXIf). Transparency is
+    laid over white (GIF: black), palettes are looked up, CMYK becomes RGB,
+    whether or not its values are inverted as Adobe writes them. Of several
+    frames or pages the first is taken.
 
     Args:
-        data: the bytes, or the path of a file.
-        channels: 1 (luma of ITU-R 601), 3 (gray is repeated), or another
-            number that the file must have: its bands as they are. None for 1
-            where the file is gray, 3 where it has colours, and for what a
-            TIFF of other bands or a `.npy` file has.
-        max_pixels: refuse a larger image by what its header says, before
-            decoding it. Pillow itself refuses 178,956,971 and more.
+        data: bytes or path of the file.
+        channels: 1 (luma of ITU-R 601), 3 (gray is repeated), or another number
+            that the file must have: its bands unchanged. None: 1 for gray
+            files, 3 for colour files, and all bands of other TIFF or `.npy`
+            files.
+        max_pixels: larger images are refused by their header, before decoding.
+            Pillow itself refuses 178,956,971 and more.
         least_side: lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
-            long as both sides keep so many pixels; of a photo that is going
-            to be resized anyhow, in a third of the time. Or a function that
-            says so of the upright height and width.
-        dtype: "uint8", "uint16" or "float32", see `bands.converted`; None for
-            the one that holds the file's values.
+            long as both sides keep so many pixels. A photo that is resized
+            afterwards takes a third of the time. Or a function that returns it
+            for the upright height and width.
+        dtype: "uint8", "uint16" or "float32", see `bands.converted`; None: the
+            one that holds the file's values.
         window: black and white of that dtype, see `bands.converted`.
 
     Returns:
@@ -116,11 +117,11 @@ def decode_to_cut(
     dtype: str,
     window: Window | None = None,
 ) -> np.ndarray | Levels:
-    """Does what `decode_image` does for an image that is only cut from.
+    """Does what `decode_image` does, for an image that is only cut from.
 
     Returns:
-        Pillow's own image, which nothing has copied, where its pixels are those
-        of the array; else the array.
+        Pillow's own image, without a copy, if it has the same pixels as the
+        array; else the array.
     """
     shrink, depth = _uncopied if dtype == "uint8" else None, (dtype, window)
     return _decoded(data, channels, max_pixels, least_side, depth, shrink)
@@ -131,14 +132,14 @@ def _uncopied(image, shape):
 
 
 def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
-    """Pixels as of `decode_image`.
+    """Returns pixels as `decode_image` does.
 
     Args:
         depth: dtype and window.
-        shrink: what a Pillow image becomes before it is copied to an array, if
-            that gives the same pixels as afterwards; `Levels` are not copied.
-            Takes the image, upright, and height and width before a reduction,
-            or None.
+        shrink: changes a Pillow image before it is copied to an array, if that
+            gives the same pixels as afterwards; `Levels` are not copied. It
+            takes the upright image, and height and width before a reduction, or
+            None.
     """
     check_channels(channels)
 
@@ -177,7 +178,7 @@ def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
 
 
 def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
-    """Width and height of an image as `decode_image` gives it.
+    """Returns width and height of an image as `decode_image` decodes it.
 
     Raises:
         ImageError: if they cannot be read.
@@ -187,7 +188,7 @@ def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
 
 
 def look(data: bytes | str | os.PathLike) -> Stored:
-    """What the head of an image file says, `bands` 3 for all colours.
+    """Reads the head of an image file; `bands` is 3 for all colour images.
 
     Raises:
         ImageError: if it cannot be read.
@@ -218,7 +219,8 @@ def decode_square(
     Other arguments and errors are those of `decode_image`.
 
     Args:
-        whole: take the whole image instead, made a square by `letterbox`.
+        size: side in pixels.
+        whole: letterbox the whole image instead, see `letterbox`.
     """
 
     def shorter_side(height, width):
@@ -247,13 +249,13 @@ def check_channels(channels: int | None) -> None:
 
 
 def _opened(data, use, check, channels=None):
-    """`Stored` and pixels, or an `ImageError`.
+    """Returns `Stored` and pixels, or raises an `ImageError`.
 
     Args:
-        data: the bytes, or the path of a file.
-        use: gives both of a Pillow image.
-        check: see `read_npy`, for what Pillow does not read.
-        channels: that are wanted.
+        data: bytes or path of the file.
+        use: returns both for a Pillow image.
+        check: see `read_npy`, for files that Pillow cannot read.
+        channels: wanted number.
     """
     try:
         with _file(data) as file:
@@ -279,7 +281,7 @@ def _opened(data, use, check, channels=None):
 
 @functools.cache
 def _formats():
-    """What Pillow reads, with the plug-ins that are installed."""
+    """Returns the formats that Pillow reads with the installed plug-ins."""
     with contextlib.suppress(ImportError):
         importlib.import_module("pillow_heif").register_heif_opener()
     with contextlib.suppress(ImportError):
@@ -290,7 +292,7 @@ def _formats():
 
 
 def _unidentified(head):
-    """Why Pillow cannot read a file with such a head."""
+    """Returns why Pillow cannot read a file with such a head."""
     for name, (brands, package) in PLUG_INS.items():
         if head[4:8] == b"ftyp" and head[8:12] in brands:
             return f"{name} files need the package {package}"
@@ -300,14 +302,14 @@ def _unidentified(head):
 def _file(data):
     if isinstance(data, bytes):
         return io.BytesIO(data)
-    # Opening a pipe or a device could take for ever.
+    # Opening a pipe or a device could block for ever.
     if not stat.S_ISREG(os.stat(data).st_mode):
         raise ImageError("not a file, but a folder, pipe or device")
     return open(data, "rb")
 
 
 def _has_bands(file, channels):
-    """Whether Pillow does not read all bands of a TIFF, or all their bits."""
+    """Returns whether Pillow misses bands of a TIFF, or some of their bits."""
     try:
         with Image.open(file, formats=["TIFF"]) as image:
             bits = max(image.tag_v2.get(_BITS, (1,)))
@@ -318,14 +320,14 @@ def _has_bands(file, channels):
 
 
 def _is_deep(image):
-    """Whether it has 16 bits a channel; known until it is loaded."""
+    """Returns whether it has 16 bits per channel; known until it is loaded."""
     raw = str(image.tile[0].args) if image.tile else ""
     deep = image.format == "PNG" and "16B" in raw
     return deep or image.mode.startswith("I;16")
 
 
 def _pixels(image, data, channels, shrink):
-    """None, and upright and opaque pixels `[height, width, channels]`."""
+    """Returns None, and upright, opaque pixels `[height, width, channels]`."""
     deep, gif = _is_deep(image), image.format == "GIF"
     covered = image.tile[0].extents if gif and image.tile else None
     image.load()
@@ -357,7 +359,7 @@ def _pixels(image, data, channels, shrink):
 
 
 def _sixteen_bits(data):
-    """Pixels of a 16-bit PNG over white, which Pillow cuts to 8 bits."""
+    """Returns a 16-bit PNG's pixels over white; Pillow cuts them to 8 bits."""
     if not isinstance(data, bytes):
         data = pathlib.Path(data).read_bytes()
     pixels = tf.io.decode_png(data, 4, tf.uint16).numpy()
@@ -371,9 +373,10 @@ def _sixteen_bits(data):
 
 
 def _orientation(image):
-    """EXIF's, 1 to 8; 1, upright, where there is none or it is damaged.
+    """Returns EXIF's orientation, 1 to 8; 1, upright, if missing or damaged.
 
-    Neither XMP nor EXIF in the texts of a PNG count: graphs read neither.
+    XMP, and EXIF in the texts of a PNG, do not count, since graphs cannot read
+    them.
     """
     try:
         if image.format in ("PNG", "TIFF"):
@@ -388,10 +391,10 @@ def _orientation(image):
 
 
 def _flat(image, background, channels):
-    """An opaque Pillow image of mode L or RGB, of the wanted one if any."""
+    """Returns an opaque Pillow image of mode L or RGB, as wanted if given."""
     if image.mode == "LAB":
         raise ImageError("colours of mode LAB cannot be read; save it as RGB")
-    # Pillow takes every CMYK JPEG for inverted; only Adobe's are.
+    # Pillow assumes that every CMYK JPEG is inverted; only Adobe's are.
     jpeg = image.format in ("JPEG", "MPO")
     if jpeg and image.mode == "CMYK" and "adobe" not in image.info:
         image = ImageChops.invert(image)

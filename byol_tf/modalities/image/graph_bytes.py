@@ -1,4 +1,4 @@
-"""Numbers and EXIF in the bytes of files, inside a TensorFlow graph."""
+"""Reads numbers and EXIF from bytes of files, inside a TensorFlow graph."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from byol_tf.modalities.image.bands import ORIENTATION
 
 
 def orientation(values, mark):
-    """EXIF's orientation, behind its mark; 1, upright, if there is none."""
+    """Returns EXIF's orientation after its mark; 1, upright, if missing."""
     start = find(values, mark)
     tiff = tf.concat([values, tf.zeros([16], tf.uint8)], 0)[
         tf.maximum(start, 0) + len(mark) :
@@ -15,7 +15,7 @@ def orientation(values, mark):
 
 
 def find(values, mark):
-    """Where some bytes begin the first time, or -1."""
+    """Returns where some bytes first occur, or -1."""
     last = tf.shape(values)[0]
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
     found = tf.fill([last], True)
@@ -26,13 +26,13 @@ def find(values, mark):
 
 
 def _of_tiff(tiff):
-    """The orientation in the first directory of a TIFF header."""
+    """Returns the orientation in the first directory of a TIFF header."""
     number = lambda values, width: tf.where(  # noqa: E731
         tiff[0] == ord("M"),
         number_of(values, width, big=True),
         number_of(values, width),
     )
-    # Zeros behind the end, so that a wrong offset finds nothing.
+    # Zeros after the end, so that a wrong offset finds nothing.
     end = tf.shape(tiff, tf.int64)[0]
     tiff = tf.concat([tiff, tf.zeros([16], tf.uint8)], 0)
     start = tf.minimum(number(tiff[4:8], 4)[0], end)
@@ -48,7 +48,7 @@ def _of_tiff(tiff):
 
 
 def bytes_of(data, start, length):
-    """uint8 of some bytes, fewer if the file ends before."""
+    """Returns some bytes as uint8, fewer if the file ends before."""
     return tf.io.decode_raw(tf.strings.substr(data, start, length), tf.uint8)
 
 

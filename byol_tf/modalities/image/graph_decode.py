@@ -1,7 +1,7 @@
-"""From the bytes of image files to pixels, inside a TensorFlow graph.
+"""Decodes the bytes of image files to pixels, inside a TensorFlow graph.
 
-The counterpart of `decode.decode_square` for exported models,
-which have neither Python nor Pillow.
+It replaces `decode.decode_square` in exported models, which have neither Python
+nor Pillow.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ STATUSES = (
 )
 
 _HEAD = 2**20  # bytes at the start that are searched for EXIF
-_REDUCTIONS = (8, 4, 2, 1)  # that JPEG decoders do while decoding
-_GIF_BLOCKS = 100_000  # that are looked at; a file of more is too large
+_REDUCTIONS = (8, 4, 2, 1)  # that JPEG decoders can apply
+_GIF_BLOCKS = 100_000  # limit; a file with more is too large
 _LUMA = (19595, 38470, 7471)  # of ITU-R 601 in 1 / 65536, as in Pillow
 
 
@@ -37,28 +37,28 @@ def decode_squares(
     max_pixels: int = MAX_PIXELS,
     dtype: str = "uint8",
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes image files to squares; a bad one does not fail the others.
+    """Decodes image files to squares; a bad one does not affect the others.
 
-    As `decode_square` does: centre square, bicubic with antialiasing, upright
-    by the EXIF of a JPEG or PNG, transparent PNG over white, of a GIF the
-    first frame. Other than there: WebP, TIFF, `.npy`, and BMP with a palette
-    or compression, and CMYK JPEG without Adobe's mark, are refused; EXIF
-    behind a MiB of a JPEG is not seen.
+    Like `decode_square`: centre square, bicubic with antialiasing, upright by
+    the EXIF of a JPEG or PNG, transparent PNG over white, first frame of a GIF.
+    Unlike it: refuses WebP, TIFF, `.npy`, BMP with a palette or compression,
+    and CMYK JPEG without Adobe's mark; ignores EXIF beyond the first MiB of a
+    JPEG.
 
     Args:
         files: string `[n]`, the contents of the files; n may be 0.
-        size: pixels of a side.
+        size: side in pixels.
         channels: 1 or 3.
-        max_pixels: refuse a larger image before decoding it; all frames of a
+        max_pixels: larger images are refused before decoding; all frames of a
             GIF count.
-        dtype: "uint8" or "uint16"; white of either stays white.
+        dtype: "uint8" or "uint16"; white stays white in either.
 
     Returns:
-        `[n, size, size, channels]` of that dtype, zero where there is no
-        image, and string `[n]`, one of `STATUSES`.
+        `[n, size, size, channels]` of that dtype, zero where there is no image,
+        and string `[n]`, each one of `STATUSES`.
 
     Raises:
-        ValueError: `channels` is neither 1 nor 3.
+        ValueError: if `channels` is neither 1 nor 3.
     """
     return decode_files(files, size, channels, max_pixels, dtype)[:2]
 
@@ -72,15 +72,14 @@ def decode_files(
     whole: bool = False,
     window: Sequence[float] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Does `decode_squares`, and gives sizes too: int32 `[n, 2]`.
+    """Does what `decode_squares` does, and returns sizes too: int32 `[n, 2]`.
 
-    Width and height are those of the upright image; 1 where there is none.
+    Sizes are width and height of the upright image; 1 where there is none.
 
     Args:
-        whole: take whole images instead, made squares as by
-            `resize.letterbox`.
-        window: values of black and white that files of 8 bits are brought
-            into; None for the whole range of `dtype`.
+        whole: letterbox whole images to squares, see `resize.letterbox`.
+        window: black and white values to which 8-bit files are scaled; None:
+            the whole range of `dtype`.
     """
     if channels not in (1, 3):
         raise ValueError(
@@ -97,12 +96,12 @@ def decode_files(
             pixels = tf.where(_is_deep(data), pixels, shallow)
         return index, pixels, status, shape
 
-    # A graph cannot catch the error of an op, but a data set can leave out
-    # the elements that fail. Of those the status remains "damaged".
+    # A graph cannot catch the error of an op, but a dataset can skip the
+    # elements that fail. Of those the status remains "damaged".
     images = tf.data.Dataset.from_tensor_slices((tf.range(count), files))
     images = images.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     images = images.ignore_errors()
-    # One more, so that there is one even if none can be read.
+    # One extra image, so that there is one even if none can be read.
     blank = tf.zeros([size, size, channels], dtype)
     last = tf.data.Dataset.from_tensors((count, blank, 0, [1, 1]))
     images = images.concatenate(last).batch(count + 1)
@@ -120,7 +119,7 @@ def decode_files(
 
 
 def _decode(data, size, channels, max_pixels, dtype, whole):
-    """Pixels, status and size of one file, or an error if it is damaged."""
+    """Returns pixels, status and size of one file; fails if it is damaged."""
     kinds = [
         _starts(data, b"\xff\xd8\xff"),
         _starts(data, PNG),
@@ -132,7 +131,7 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
     blank, none = tf.zeros([size, size, channels], dtype), tf.constant([1, 1])
 
     def limited(lengths, decode, orientation=1, stored=None):
-        """With the file's height and width if it is decoded to others."""
+        """Checks sizes; `stored` is the file's if it is decoded to others."""
 
         def read():
             image = decode()
@@ -157,7 +156,7 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
             graph_bytes.orientation(head, b"Exif\0\0"),
             shape[:2],
         )
-        # TensorFlow takes every CMYK for inverted, as only Adobe's are.
+        # TensorFlow assumes that all CMYK is inverted; only Adobe's is.
         odd = (
             (status == 0)
             & (shape[2] == 4)
@@ -211,13 +210,13 @@ def _starts(data, magic):
 
 
 def _is_deep(data):
-    """Whether a file has 16 bits a channel, as only PNG has here."""
+    """Returns whether a file has 16 bits per channel, as only PNG has here."""
     bits = graph_bytes.number_of(graph_bytes.bytes_of(data, 24, 1), 1)[0]
     return _starts(data, PNG) & (bits > 8)
 
 
 def _into(pixels, window):
-    """Pixels of the whole range, brought into a window, of the same dtype."""
+    """Scales pixels of the whole range into a window, in the same dtype."""
     low, high = window
     share = tf.cast(pixels, tf.float32) / pixels.dtype.max
     moved = tf.round(low + share * (high - low))
@@ -226,7 +225,7 @@ def _into(pixels, window):
 
 
 def _decode_jpeg(data, lengths, size, whole):
-    """RGB, at the reduction that Pillow takes for `decode_square`."""
+    """Decodes to RGB, at the reduction that Pillow uses for `decode_square`."""
     side = tf.reduce_max(lengths) if whole else tf.reduce_min(lengths)
     scale = side // (OVERSAMPLING * size)
     fits = tf.cast(scale >= tf.constant(_REDUCTIONS[:-1]), tf.int32)
@@ -241,10 +240,10 @@ def _decode_jpeg(data, lengths, size, whole):
 
 
 def _decode_png(data, dtype):
-    """RGB over white."""
+    """Decodes to RGB over white."""
     image, white = tf.io.decode_png(data, 4, dtype), tf.as_dtype(dtype).max
     colours, alpha = image[..., :3], image[..., 3:]
-    # The alpha that TensorFlow makes up where the file has none.
+    # The alpha that TensorFlow adds if the file has none.
     opaque = (
         2
         ** tf.minimum(
@@ -272,14 +271,14 @@ def _decode_any(data):
 
 
 def _gif_pixels(data):
-    """Pixels of the screen or of all frames together, if these are more.
+    """Returns the pixels of the screen, or of all frames if these are more.
 
-    To give the first frame, TensorFlow decodes all of them, and their sizes
-    need not be that of the screen.
+    To return the first frame, TensorFlow decodes all of them, and their sizes
+    may differ from the screen's.
 
     Returns:
-        The pixels, and whether a frame is as large as the screen: TensorFlow
-        takes the largest frame for the screen.
+        The number of pixels, and whether a frame is as large as the screen,
+        since TensorFlow uses the largest frame as the screen.
     """
     values = tf.io.decode_raw(data, tf.uint8)
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
@@ -300,7 +299,7 @@ def _gif_pixels(data):
         ahead = tf.where(inside, 1 + first, ahead)
         pixels += tf.where(frame, tf.reduce_prod(lengths), 0)
         largest = tf.maximum(largest, tf.where(frame, lengths, 0))
-        # A frame and an extension begin a list of blocks, which 0 ends.
+        # Frames and extensions begin a list of blocks, ended by 0.
         inside = ~inside | (first > 0)
         return place + ahead, inside, pixels, largest, steps + 1
 
@@ -318,7 +317,7 @@ def _gif_pixels(data):
 
 
 def _letterbox(image, orientation):
-    """A square with black where it is to the right or below once upright."""
+    """Pads to a square with black at the right or bottom, once upright."""
     lengths = tf.shape(image)[:2]
     spare = tf.reduce_max(lengths) - lengths
     mirrored = tf.stack(
@@ -335,7 +334,7 @@ def _among(orientation, *values):
 
 
 def _square(image, size, channels, dtype):
-    """The centre square of RGB, resized; see `resize_and_centre_crop`."""
+    """Resizes the centre square of RGB; see `resize_and_centre_crop`."""
     white = tf.as_dtype(dtype).max
     if channels == 1:
         wide = tf.int32 if image.dtype == tf.uint8 else tf.int64
@@ -361,7 +360,7 @@ def _square(image, size, channels, dtype):
 
 
 def _upright(square, orientation):
-    """Turns a square as EXIF's orientation, 1 to 8, asks for."""
+    """Turns a square upright by EXIF's orientation, 1 to 8."""
     turned = tf.transpose(square, [1, 0, 2])
     square = tf.where(orientation >= 5, turned, square)
     mirrored = _among(orientation, 2, 3, 6, 7)

@@ -1,4 +1,4 @@
-"""What image encoders are fed: files and arrays, in Python and in graphs."""
+"""Inputs of image encoders: files and arrays, in Python and in graphs."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,11 @@ _FILES = "string [n], the bytes of JPEG, PNG, GIF or BMP files of any size"
 
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
-    """Sizes of stored images `[height, width, channels]`.
+    """Returns the sizes of stored images `[height, width, channels]`.
 
-    Images of several sizes are taken to be squares of twice the views' side
-    by what needs a size. `dtype` stands there unless it is uint8, then also
-    `window` if there is one, and `whole` where images are letterboxed.
+    Images of several sizes count as squares of twice the views' side. `dtype`
+    is given unless it is uint8, then also `window` if there is one, and `whole`
+    for letterboxed images.
     """
     known = {"max_pixels": MAX_PIXELS}
     if preprocessor is not None:
@@ -61,16 +61,16 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
     """Decodes a file to a stored row.
 
     Args:
-        data: path of the file, or its bytes.
-        sizes: `image_size`, `channels`, `max_pixels`, and `dtype` if it is
-            not uint8; `whole` for whole images; `window` that files of 8 bits
-            are brought into.
+        data: path or bytes of the file.
+        sizes: `image_size`, `channels`, `max_pixels`, and `dtype` if it is not
+            uint8; `whole` for whole images; `window` to which 8-bit files are
+            scaled.
 
     Returns:
         `[image_size, image_size, channels]`.
 
     Raises:
-        ImageError: it cannot be decoded or is too large.
+        ImageError: if it cannot be decoded or is too large.
     """
     keys = "image_size", "channels", "max_pixels"
     dtype, whole = sizes.get("dtype", "uint8"), sizes.get("whole", False)
@@ -81,22 +81,22 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
 
 
 def origin(data) -> dict[str, tuple[int, int]]:
-    """`size`: width and height of a file's image as it is shown."""
+    """Returns `size`: width and height of a file's image, upright."""
     return {"size": upright_size(data)}
 
 
 def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
-    """Signatures of an exported encoder of images.
+    """Returns the signatures of an exported encoder of images.
+
+    A graph decodes only files of 1 or 3 channels and integers; models of other
+    images take arrays by the default signature.
 
     Args:
-        preprocessor: from stored images, or floats in [0, 1], to what the
-            model takes.
+        preprocessor: converts stored images, or floats in [0, 1], to inputs of
+            the model.
         sizes: see `decode_row`; also `image_shape`, of a stored row.
-        form: "saved_model": files, stored and float images; "graph": float
-            images alone.
-
-    A graph decodes files of 1 or 3 channels and whole numbers alone; models
-    of other images take arrays by the default signature.
+        form: "saved_model": files, stored and float images; "graph": only float
+            images.
     """
     channels, dtype = sizes["channels"], sizes.get("dtype", "uint8")
     window = getattr(preprocessor, "window", None)
@@ -147,7 +147,7 @@ def _arrays(dtype, channels, prepare, window, whole):
 
 
 def _origin(images, whole):
-    """Nothing, or of whole images the widths and heights, as `origin`."""
+    """Returns nothing, or for whole images their widths and heights."""
     if not whole:
         return ()
     count, height, width, _ = tf.unstack(tf.shape(images))
@@ -155,7 +155,7 @@ def _origin(images, whole):
 
 
 def _checked(images, prepare, window):
-    """The batch, NaN where values are no pixels, and bool `[n]`: all are."""
+    """Returns the batch, NaN for invalid values, and bool `[n]`: all valid."""
     low, high = (-SLACK, 1.0 + SLACK) if window is None else (-3e38, 3e38)
     good = tf.reduce_all((images >= low) & (images <= high), [1, 2, 3])
     batch = prepare(images)
@@ -173,7 +173,7 @@ def _files(prepare, sizes, dtype):
         return (prepare(images), status, *origin)
 
     spec = tf.TensorSpec([None], tf.string, FILES)
-    # Files are cut to squares of the size of the data; other rows are not.
+    # Files are cut to squares of the data's size; other rows are not.
     square = (sizes["image_size"],) * 2
     as_stored = tuple(sizes.get("image_shape", square)[:2]) == square
     return Signature(
@@ -188,7 +188,7 @@ def _files(prepare, sizes, dtype):
 
 
 def as_wanted(rows: np.ndarray, sizes: Mapping) -> np.ndarray:
-    """Rows of another preparation as squares of whole images, where wanted."""
+    """Converts rows of another preprocessing to squares of whole images."""
     side = sizes["image_size"]
     if not sizes.get("whole") or rows.shape[1:3] == (side, side):
         return rows
@@ -196,7 +196,7 @@ def as_wanted(rows: np.ndarray, sizes: Mapping) -> np.ndarray:
 
 
 def png(image: np.ndarray) -> bytes:
-    """The PNG file of uint8 or uint16 `[height, width, 1 or 3]`."""
+    """Encodes uint8 or uint16 `[height, width, 1 or 3]` as a PNG file."""
     if image.dtype == np.uint16:
         return tf.io.encode_png(image).numpy()
     plain = image[..., 0] if image.shape[-1] == 1 else image
@@ -206,14 +206,14 @@ def png(image: np.ndarray) -> bytes:
 
 
 def _as_floats(rows, window):
-    """Rows as floats that the model takes: as stored where it has a window."""
+    """Converts rows to floats for the model; unchanged if it has a window."""
     rows = np.asarray(rows)
     top = {"uint8": 255.0, "uint16": 1.0 if window else 65535.0}
     return np.float32(rows) / np.float32(top.get(rows.dtype.name, 1.0))
 
 
 def _prepare(prepare, images):
-    """What `prepare` makes, without a resize of images that have the size."""
+    """Applies `prepare`, but does not resize images that have the size."""
     if (
         None not in images.shape[1:3]  # then it sees for itself
         or not isinstance(prepare, CentreView)

@@ -1,4 +1,4 @@
-"""Photos of several sizes in the forms that views are cut from quickly."""
+"""Stores photos of several sizes so that views are cut from them quickly."""
 
 import dataclasses
 import io
@@ -15,19 +15,19 @@ from byol_tf.modalities.image.resize import Levels, resize_whole
 from byol_tf.modalities.image.views import TwoViews
 
 HEAD = 20  # bytes: height, width, channels; height and width of the original
-QUALITY = 95  # of JPEG files that are made smaller
+QUALITY = 95  # JPEG quality of reduced files
 JPEG = b"\xff\xd8"
 
 
 @dataclasses.dataclass(frozen=True)
 class Pixels:
-    """Decoded pixels, with halves, quarters and so on of images of bytes.
+    """Stores decoded pixels, and for uint8 also halves, quarters and so on.
 
     Attributes:
-        decode: of the files.
-        dtype: of the pixels.
-        side: pixels; larger images are reduced to this shorter side.
-        view: pixels of a view's side; no reduction is smaller.
+        decode: decoder of the files.
+        dtype: dtype of the pixels.
+        side: larger images are reduced to this shorter side, in pixels.
+        view: side of a view in pixels; no reduction is smaller.
     """
 
     decode: Callable
@@ -77,7 +77,7 @@ class Pixels:
         return Levels(levels, (height, width))
 
     def _sizes(self, shape):
-        """Heights and widths of an image and its reductions."""
+        """Returns heights and widths of an image and its reductions."""
         sizes = [tuple(shape[:2])]
         while self.dtype == "uint8" and min(sizes[-1]) >= 2 * self.view:
             sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
@@ -86,12 +86,12 @@ class Pixels:
 
 @dataclasses.dataclass(frozen=True)
 class Shards:
-    """Files one after another, the large ones of bytes made smaller.
+    """Stores files one after another; large ones of uint8 are reduced.
 
     Attributes:
-        decode: of the files.
-        dtype: of the pixels.
-        side: pixels; files with a shorter side of more are made smaller.
+        decode: decoder of the files.
+        dtype: dtype of the pixels.
+        side: files with a longer shorter side, in pixels, are reduced to it.
     """
 
     decode: Callable
@@ -113,7 +113,7 @@ class Shards:
     def encode(self, item) -> bytes:
         data = item
         if isinstance(item, os.PathLike):
-            look(item)  # whether it is a file, and an image
+            look(item)  # raises unless it is a file and an image
             data = pathlib.Path(item).read_bytes()
         stored, plain = look(data), self.decode.shape[-1] in (1, 3)
         small = min(stored.height, stored.width) <= self.side
@@ -135,14 +135,14 @@ class Shards:
 def codec(
     store: str, examples: Examples, views: TwoViews, side: int = 0
 ) -> Pixels | Shards:
-    """Makes the form that photos are kept in.
+    """Makes the format in which photos are stored.
 
     Args:
         store: "pixels" or "shards".
-        examples: encoded.
-        views: that are cut from them.
-        side: pixels of the shorter side of reduced images; 0: chosen so that
-            the smallest crop is as large as its view.
+        examples: encoded examples.
+        views: views that are cut from them.
+        side: shorter side of reduced images in pixels; 0: chosen so that the
+            smallest crop is as large as its view.
     """
     pair = views.view1, views.view2
     side = side or max(view.kept_side() for view in pair)
@@ -154,17 +154,17 @@ def codec(
 
 
 def limited(shape, side: int) -> tuple[int, int]:
-    """Height and width of an image whose shorter side has `side` at most."""
+    """Returns height and width, reduced to a shorter side of at most `side`."""
     scale = min(1.0, side / min(shape[:2]))
     height, width = (max(1, round(scale * length)) for length in shape[:2])
     return height, width
 
 
 def _reduced(decode, item, side):
-    """An image, made smaller; height and width in its file."""
+    """Returns an image, reduced, and the height and width in its file."""
     seen = []
 
-    def least_side(*size):  # of JPEG files alone
+    def least_side(*size):  # only for JPEG files
         seen.append(size)
         return OVERSAMPLING * side
 
@@ -174,7 +174,7 @@ def _reduced(decode, item, side):
 
 
 def _file(pixels, lossy):
-    """The bytes of an image, lossless where its file may have been."""
+    """Encodes an image, lossless if its file may have been."""
     file = io.BytesIO()
     plain = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     image = Image.fromarray(np.ascontiguousarray(plain))

@@ -1,4 +1,4 @@
-"""What the image layers share: their input, their dtype, their arguments."""
+"""Shared parts of the image layers: checks of inputs, dtypes and arguments."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from byol_tf.checks import check_number
 
-# Beyond [0, 1] by so much floats are clipped: resizing overshoots.
+# Floats beyond [0, 1] by at most this are clipped: resizing overshoots.
 SLACK = 0.25
 DTYPES = ("uint8", "uint16", "float32")  # of stored images
 Window = tuple[float, float]
@@ -27,16 +27,19 @@ class ImageLayer(keras.layers.Layer):
 
 
 def check_images(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
-    """The images as a tensor, if they are a batch of uint8, uint16 or floats.
+    """Checks that images are a batch of uint8, uint16 or floats in [0, 1].
 
-    The range of floats is checked where they have values: not in a graph.
+    The range of floats is checked only if they have values, not in a graph.
 
     Args:
         images: `[batch, height, width, channels]`.
         window: see `to_float`.
 
+    Returns:
+        The images as a tensor.
+
     Raises:
-        ValueError: they are not such a batch, or floats outside of [0, 1].
+        ValueError: if they are no such batch, or floats outside [0, 1].
     """
     images = tf.convert_to_tensor(images)
     if images.shape.rank != 4 or images.shape[-1] is None:
@@ -56,11 +59,11 @@ def check_images(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
 
 
 def check_floats(images, window: Window | None = None) -> None:
-    """Raises a ValueError for floats outside of [0, 1], or NaN.
+    """Raises a ValueError for floats outside [0, 1], or NaN.
 
     Args:
-        images: floats of any shape that have values.
-        window: see `to_float`; then only NaN and infinity are refused.
+        images: floats of any shape, with values.
+        window: see `to_float`; if given, only NaN and infinity are refused.
     """
     low, high = float(np.min(images)), float(np.max(images))
     limits = (-SLACK, 1.0 + SLACK)
@@ -83,13 +86,13 @@ def check_floats(images, window: Window | None = None) -> None:
 
 
 def to_float(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
-    """float32 in [0, 1] from uint8 or uint16, or from floats in [0, 1].
+    """Converts uint8, uint16, or floats in [0, 1] to float32 in [0, 1].
 
     Args:
         images: `[batch, height, width, channels]`.
-        window: stored values of black and white, for all but uint8; what is
-            outside is clipped. None: the whole range of uint16, floats as
-            they are.
+        window: black and white values of images that are not uint8; values
+            outside are clipped. None: the whole range of uint16, and floats
+            unchanged.
 
     Raises:
         ValueError: see `check_images`.
@@ -98,7 +101,7 @@ def to_float(images: tf.Tensor, window: Window | None = None) -> tf.Tensor:
 
 
 def unit_values(pixels: tf.Tensor, window: Window | None = None) -> tf.Tensor:
-    """The same of any shape, without checks."""
+    """Does what `to_float` does for any shape, without checks."""
     values = tf.cast(pixels, tf.float32)
     if pixels.dtype == tf.uint8:
         return values / 255.0
@@ -109,7 +112,7 @@ def unit_values(pixels: tf.Tensor, window: Window | None = None) -> tf.Tensor:
 
 
 def check_window(window) -> Window | None:
-    """A pair of numbers, the first below the second, or None."""
+    """Returns two ascending numbers, or None; else raises a ValueError."""
     if window is None:
         return None
     low, high = (check_number("window", float(v), -np.inf) for v in window)
@@ -122,7 +125,7 @@ def check_window(window) -> Window | None:
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width of an image; a ValueError if they are none."""
+    """Returns height and width of an image, or raises a ValueError."""
     pair = (size, size) if isinstance(size, int) else size
     try:
         height, width = map(int, pair)

@@ -1,4 +1,4 @@
-"""The preprocessing of tasks that need whole images, without draws."""
+"""The deterministic preprocessing of tasks that need whole images."""
 
 import keras
 import tensorflow as tf
@@ -10,9 +10,9 @@ from byol_tf.modalities.image.layer import to_float
 
 @keras.saving.register_keras_serializable("byol_tf")
 class WholeView(CentreView):
-    """Every whole image, letterboxed to the size of the encoder's input.
+    """Letterboxes every whole image to the size of the encoder's input.
 
-    Arguments, input and output are those of `CentreView`; `size` must be
+    Arguments, input and output are those of `CentreView`, but `size` must be
     square, and nothing is cut off.
     """
 

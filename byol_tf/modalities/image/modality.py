@@ -1,6 +1,6 @@
-"""Images as a modality: from a configuration to what the engine takes.
+"""The modality of images.
 
-Arguments and results of the methods are those of `modalities.contract`.
+See `modalities.contract` for the methods' arguments and results.
 """
 
 import keras
@@ -36,11 +36,11 @@ from byol_tf.reports.grids import displayable, on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
 
 CROPS = ("area", "aspect", "resize", "flip")  # options of `train_view`
-MOST_PIXELS = 32  # of a side of what `raw` gives
+MOST_PIXELS = 32  # largest side of images for `raw`
 
 
 class ImageModality:
-    """All that is special to images; see `modalities.contract.Modality`."""
+    """Implements `modalities.contract.Modality` for images."""
 
     name = "image"
     extensions = EXTENSIONS
@@ -69,10 +69,10 @@ class ImageModality:
         )
 
     def fit(self, examples, section) -> CentreView:
-        """Takes the centre square at the size of the views.
+        """Makes the preprocessor: the centre square at the size of the views.
 
         Raises:
-            ValueError: the size of the views follows from nothing.
+            ValueError: if the size of the views cannot be determined.
         """
         dtype = next(iter(examples.spec.values())).dtype.name
         window = fit_window(examples, section.data.window)
@@ -98,7 +98,7 @@ class ImageModality:
         """Makes BYOL's two views at the preprocessor's size.
 
         Raises:
-            ValueError: an option that has one value a view has not two.
+            ValueError: if an option per view does not have two values.
         """
         options = section.augment.to_dict()
         del options["place"], options["preset"]

@@ -1,8 +1,8 @@
-"""Image operations for batches in which every image has its own parameters.
+"""Image operations for batches, with parameters of their own for each image.
 
-No randomness here, and nothing that XLA cannot compile. Unless said otherwise,
-`images` is float32 `[batch, height, width, channels]` in [0, 1] with any
-number of channels, a parameter is float32 `[batch]`, and the result is like
+They use no randomness, and compile under XLA. Unless stated otherwise, `images`
+is float32 `[batch, height, width, channels]` in [0, 1] with any number of
+channels, a parameter is float32 `[batch]`, and the result has the form of
 `images`. The colour operations are those of the official BYOL code.
 """
 
@@ -20,22 +20,22 @@ _HEXAGON = ((3.0, 2.0, 4.0), (-1.0, 1.0, 1.0), (2.0, -1.0, -1.0))
 
 
 def adjust_brightness(images: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
-    """Adds `delta`."""
+    """Adds `delta` to all pixels."""
     return _pixels(_affine(_planes(images), 1.0, delta))
 
 
 def adjust_contrast(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Scales the distance from the mean of the image's channel."""
+    """Scales the distance of pixels from the mean of their channel."""
     return _pixels(_affine(_planes(images), factor, 0.0))
 
 
 def adjust_saturation(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Scales the saturation in HSV, at most to 1. RGB only."""
+    """Scales the saturation in HSV, up to 1. Only for RGB."""
     return _pixels(_hue_saturation(_planes(images), 0.0, factor))
 
 
 def adjust_hue(images: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
-    """Adds `delta` turns to the hue in HSV. RGB only."""
+    """Adds `delta` turns to the hue in HSV. Only for RGB."""
     return _pixels(_hue_saturation(_planes(images), delta, 1.0))
 
 
@@ -47,27 +47,26 @@ def color_jitter(
     hue: tf.Tensor | None,
     order: tf.Tensor,
 ) -> tf.Tensor:
-    """The four adjustments above, in an order of its own for every image.
+    """Applies the four adjustments above, in an order of its own per image.
 
-    Hue and saturation commute. So an order says no more than which of
-    brightness and contrast comes first, and whether hue and saturation come
-    before, between or after the two. HSV, affine, HSV, affine, HSV serves all
-    24 orders, with neutral parameters in the passes where an image has
-    nothing to do.
+    Hue and saturation commute. So an order only says which of brightness and
+    contrast comes first, and whether hue and saturation come before, between or
+    after the two. HSV, affine, HSV, affine, HSV covers all 24 orders, with
+    neutral parameters in the passes that an image does not use.
 
     Args:
-        images: the images, RGB unless saturation and hue are None.
+        images: as above, RGB unless saturation and hue are None.
         brightness: `delta` of `adjust_brightness`.
         contrast: `factor` of `adjust_contrast`.
-        saturation: `factor` of `adjust_saturation`, or None for none.
-        hue: `delta` of `adjust_hue`, or None for none.
-        order: int32 `[batch, 4]`, in each row a permutation of 0 brightness,
-            1 contrast, 2 saturation, 3 hue: the first entry is done first.
+        saturation: `factor` of `adjust_saturation`, or None.
+        hue: `delta` of `adjust_hue`, or None.
+        order: int32 `[batch, 4]`, in each row a permutation of 0 brightness, 1
+            contrast, 2 saturation, 3 hue; the first entry is applied first.
     """
     place = [_place(order, operation) for operation in range(4)]
 
     def after(one, *others):
-        """How many of the others an image has done before this one."""
+        """Returns how many of the others come before this one, per image."""
         return sum(tf.cast(place[o] < place[one], tf.int32) for o in others)
 
     # Numbers of the passes; affine ones share theirs with the HSV after them.
@@ -101,7 +100,7 @@ def color_jitter(
             now(turn, BRIGHTNESS, brightness, 0.0),
         )
 
-    # A loop, because XLA would fuse straight code so that it computes
+    # A loop, because XLA would fuse unrolled code so that it computes
     # everything again for every mean: three times slower on a CPU.
     _, planes = tf.while_loop(
         lambda turn, _: turn < 3,
@@ -112,7 +111,7 @@ def color_jitter(
 
 
 def _place(order, operation):
-    """When the operation's turn comes, int32 `[batch]`."""
+    """Returns the position of an operation in each order, int32 `[batch]`."""
     found = tf.cast(order == operation, tf.int32)
     return tf.reduce_sum(found * tf.range(4), axis=-1)
 
@@ -124,11 +123,11 @@ def _affine(planes, factor, delta):
 
 
 def _hue_saturation(planes, delta, factor):
-    """HSV and back with h + delta and s * factor.
+    """Converts to HSV and back with h + delta and s * factor.
 
-    In units of a sixth of a turn, with value v and chroma c, red is
-    v - c * clip(2 - |h - 3|, 0, 1), green v - c * clip(|h - 2| - 1, 0, 1) and
-    blue v - c * clip(|h - 4| - 1, 0, 1).
+    In units of a sixth of a turn, with value v and chroma c, red is v - c *
+    clip(2 - |h - 3|, 0, 1), green v - c * clip(|h - 2| - 1, 0, 1) and blue v -
+    c * clip(|h - 4| - 1, 0, 1).
     """
     delta, factor = _per_image(delta), _per_image(factor)
     red, green, blue = (planes[:, i : i + 1] for i in range(3))
@@ -151,7 +150,7 @@ def _hue_saturation(planes, delta, factor):
 
 
 def to_grayscale(images: tf.Tensor) -> tf.Tensor:
-    """Luminance in all three channels. RGB only."""
+    """Replaces all three channels by the luminance. Only for RGB."""
     planes = _planes(images)
     red, green, blue = (planes[:, i : i + 1] for i in range(3))
     gray = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
@@ -161,7 +160,7 @@ def to_grayscale(images: tf.Tensor) -> tf.Tensor:
 def solarize(
     images: tf.Tensor, threshold: tf.Tensor | float = 0.5
 ) -> tf.Tensor:
-    """Inverts the pixels that are not below the threshold."""
+    """Inverts pixels at or above the threshold."""
     threshold = _per_image(threshold)
     return tf.where(images < threshold, images, 1.0 - images)
 
@@ -170,7 +169,7 @@ def solarize(
 
 
 def turn(images: tf.Tensor, quarters: tf.Tensor) -> tf.Tensor:
-    """Turns square images by quarters of a turn, counterclockwise.
+    """Turns square images by quarter turns, counter-clockwise.
 
     Args:
         images: `[batch, side, side, channels]`.
@@ -193,15 +192,15 @@ def turn(images: tf.Tensor, quarters: tf.Tensor) -> tf.Tensor:
 def gaussian_blur(
     images: tf.Tensor, sigma: tf.Tensor, kernel_size: float
 ) -> tf.Tensor:
-    """Gaussian blur, dark at the border as in the official code.
+    """Blurs with a Gaussian; the border gets dark as in the official code.
 
-    The kernel sums to 1 and what lies outside the image counts as zero.
+    The kernel sums to 1, and pixels outside the image count as zero.
 
     Args:
-        images: the images.
-        sigma: standard deviation in pixels; 0 leaves the image as it is.
-        kernel_size: the kernel reaches `int(kernel_size / 2)` pixels to
-            either side.
+        images: as above.
+        sigma: standard deviation in pixels; 0: unchanged.
+        kernel_size: the kernel reaches `int(kernel_size / 2)` pixels to either
+            side.
     """
     radius = int(kernel_size / 2)
     offsets = tf.range(-radius, radius + 1, dtype=tf.float32)
@@ -214,7 +213,7 @@ def gaussian_blur(
     planes = apart(
         lambda: tf.pad(planes, [[0, 0], [0, 0], around, around]), sigma
     )
-    # From one border to the other, counted from both ends.
+    # Offsets from one border to the other, counted from both ends.
     slices = [slice(i, i - 2 * radius or None) for i in range(len(taps))]
     pairs = list(zip(taps, slices, strict=True))
     planes = tf.add_n([w * planes[:, :, s] for w, s in pairs])
@@ -230,17 +229,17 @@ def apply_where(
     operation: Callable[[tf.Tensor], tf.Tensor],
     images: tf.Tensor,
 ) -> tf.Tensor:
-    """The operation's result for some images, the others as they are.
+    """Applies an operation to some images, and leaves the others unchanged.
 
-    Where the condition holds for no image, the operation is not computed.
+    If the condition holds for no image, the operation is not computed.
 
     Args:
         condition: bool `[batch]`.
-        operation: from images to images of the same shape.
-        images: the images.
+        operation: function of images that returns images of the same shape.
+        images: as above.
     """
 
-    # The planes go in and out, since the branches keep the order of the axes.
+    # Planes are passed, so that both branches have the same order of axes.
     def some(planes):
         changed = _planes(operation(_pixels(planes)))
         return tf.where(condition[:, None, None, None], changed, planes)
@@ -250,7 +249,7 @@ def apply_where(
 
 
 def _if_any(condition, changed, planes):
-    """What `changed` gives, if the condition holds for any image."""
+    """Returns `changed`'s result if the condition holds for any image."""
     return tf.cond(tf.reduce_any(condition), changed, lambda: planes)
 
 
@@ -258,14 +257,14 @@ def _if_any(condition, changed, planes):
 
 
 def apart(compute: Callable[[], tf.Tensor], positive: tf.Tensor) -> tf.Tensor:
-    """Computes in a branch that is always taken, as XLA cannot know.
+    """Computes in a branch that is always taken, which XLA cannot know.
 
-    For each use of gathered, turned or padded pixels it would otherwise make
-    them again: on a CPU that can take three times as long.
+    Otherwise XLA would compute gathered, turned or padded pixels again for each
+    use, which can take three times as long on a CPU.
 
     Args:
-        compute: what is computed.
-        positive: numbers, all of them above 0.
+        compute: the computation.
+        positive: numbers that are all above 0.
     """
     return tf.cond(
         tf.reduce_all(positive > 0.0),

@@ -1,4 +1,4 @@
-"""What a recipe leaves open for images, decided from them and the machine."""
+"""Chooses settings of images that a recipe leaves open, by data and machine."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from byol_tf.data.rows import bare
 from byol_tf.modalities.image.layer import unit_values
 from byol_tf.modalities.image.window import fit_window
 
-AUTO = "auto"  # of `encoder.name`
-LOOKED_AT = 256  # images that sizes, means and deviations are taken from
-# By whether there is an accelerator: pixels of a view, images of a batch.
+AUTO = "auto"  # value of `encoder.name`
+LOOKED_AT = 256  # images for statistics of sizes and pixels
+# By whether there is an accelerator: side of a view in pixels, batch size.
 VIEWS = {False: 64, True: 224}
-FEW = 10_000  # images; of fewer, short runs learn more
-LARGER = 3  # halves of the views' size that the finished encoder takes
+FEW = 10_000  # images; with fewer, short runs learn more
+LARGER = 3  # input size of the finished encoder, in halves of the views'
 BATCHES = {False: 64, True: 256}
 ENCODERS = {
     False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "strided"},
@@ -26,16 +26,16 @@ ENCODERS = {
 def plan(
     section, examples: Examples, accelerator: bool
 ) -> tuple[dict, list[str]]:
-    """Decides sizes, batch, encoder and normalisation that are left open.
+    """Chooses sizes, batch size, encoder and normalisation that are left open.
 
     Args:
-        section: configuration of a run. Open are `augment.size=0` where images
-            have several sizes, `batch_size=0`, `encoder.name=auto`.
+        section: configuration of a run. Open are `augment.size=0` for images of
+            several sizes, `batch_size=0` and `encoder.name=auto`.
         examples: the training images.
         accelerator: whether there is a GPU or TPU.
 
     Returns:
-        Values by field, and a line for each decision that says why.
+        Values by field, and a line per choice that gives the reason.
     """
     fields, lines = {}, []
     machine = "an accelerator" if accelerator else "a CPU"
@@ -91,7 +91,7 @@ def plan(
 
 
 def _some(examples) -> Iterator[np.ndarray]:
-    """Readable rows at equal distances, one in memory at a time."""
+    """Yields readable rows at equal distances, one in memory at a time."""
     count = min(LOOKED_AT, examples.num_examples)
     index = np.linspace(0, examples.num_examples - 1, count).astype(int)
     for row in np.unique(index):
@@ -102,7 +102,7 @@ def _some(examples) -> Iterator[np.ndarray]:
 
 
 def _statistics(examples, window):
-    """Shorter sides of images; mean and deviation of pixels, by channel."""
+    """Returns shorter sides of images, and mean and deviation by channel."""
     sides, count, sums, squares = [], 0, 0.0, 0.0
     for row in _some(examples):
         sides.append(min(row.shape[:2]))
@@ -122,7 +122,7 @@ def _statistics(examples, window):
 
 
 def _batch(count, accelerator):
-    """A power of two, of at most a quarter of the images."""
+    """Returns a power of two that is at most a quarter of the images."""
     most = BATCHES[accelerator]
     return max(2, min(most, 2 ** int(np.log2(max(count // 4, 2)))))
 

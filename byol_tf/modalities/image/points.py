@@ -1,4 +1,4 @@
-"""Points in images, in what is shown of them, and in random views."""
+"""Maps points and boxes between images, squares and random views."""
 
 import math
 import os
@@ -14,17 +14,17 @@ from byol_tf.modalities.image.decode import ImageError, upright_size
 def upright_sizes(
     folder: str | os.PathLike, paths: Sequence[str]
 ) -> np.ndarray:
-    """Sizes of image files as they are shown, after EXIF's orientation.
+    """Reads the sizes of image files, after EXIF's orientation.
 
     Args:
-        folder: of the images.
-        paths: relative to the folder.
+        folder: folder of the images.
+        paths: paths relative to the folder.
 
     Returns:
         int `[n, 2]`, widths and heights.
 
     Raises:
-        ValueError: a file cannot be read.
+        ValueError: if a file cannot be read.
     """
     sizes = []
     for path in paths:
@@ -38,15 +38,15 @@ def upright_sizes(
 
 
 def into_square(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Points of whole images as points of their centre squares.
+    """Maps points of whole images to their centre squares.
 
     Args:
-        points: `[n, points, 2]`, x and y in fractions of width and height.
+        points: `[n, points, 2]`, x and y as fractions of width and height.
         sizes: `[n, 2]`, widths and heights.
 
     Returns:
-        `[n, points, 2]` in fractions of the side of the square, which is the
-        shorter side of the image; NaN outside of the square.
+        `[n, points, 2]` as fractions of the side of the square, which is the
+        shorter side of the image; NaN outside the square.
     """
     stretch = _sides(sizes).numpy()
     points = (points - 0.5) * stretch + 0.5
@@ -58,21 +58,21 @@ def out_of_square(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
     """Inverts `into_square`, in TensorFlow.
 
     Returns:
-        float64 `[n, points, 2]`: float32 would be off by a pixel's tenth in a
-        panorama.
+        float64 `[n, points, 2]`; float32 would be off by a tenth of a pixel in
+        a panorama.
     """
     return (tf.cast(points, tf.float64) - 0.5) / _sides(sizes) + 0.5
 
 
 def into_whole(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Points of images as points of the squares that `letterbox` makes.
+    """Maps points of images to the squares that `letterbox` makes.
 
     Args:
-        points: `[n, points, 2]`, x and y in fractions of width and height.
+        points: `[n, points, 2]`, x and y as fractions of width and height.
         sizes: `[n, 2]`, widths and heights.
 
     Returns:
-        `[n, points, 2]` in fractions of the longer side.
+        `[n, points, 2]` as fractions of the longer side.
     """
     return points * _sides(sizes, tf.reduce_max).numpy()
 
@@ -80,7 +80,7 @@ def into_whole(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def out_of_whole(points: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
     """Inverts `into_whole`, in TensorFlow; float32.
 
-    A quotient alone: exact to a five hundredth of a pixel of 20,000.
+    It only divides, so it is exact to 1/500 of a pixel at 20,000 pixels.
     """
     sizes = tf.cast(sizes, tf.float32)
     stretch = tf.reduce_max(sizes, 1, keepdims=True) / sizes
@@ -91,12 +91,12 @@ def move_points(points: tf.Tensor, where: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Moves points along with random views of their images.
 
     Args:
-        points: float32 `[batch, points, 2]`, x and y in fractions of width
-            and height.
+        points: float32 `[batch, points, 2]`, x and y as fractions of width and
+            height.
         where: place of each view, see `View.draw_with_where`.
 
     Returns:
-        The points in fractions of the view; NaN outside of it.
+        The points as fractions of the view; NaN outside it.
     """
     moved = _moved(points, where)
     inside = tf.reduce_all((moved >= 0) & (moved <= 1), -1, keepdims=True)
@@ -106,17 +106,17 @@ def move_points(points: tf.Tensor, where: Mapping[str, tf.Tensor]) -> tf.Tensor:
 def move_boxes(
     boxes: tf.Tensor, where: Mapping[str, tf.Tensor], least: float = 0.3
 ) -> tf.Tensor:
-    """Moves boxes along with random views, and cuts them at the border.
+    """Moves boxes along with random views, and clips them at the border.
 
     Args:
-        boxes: float32 `[batch, boxes, 4]`: left, top, right, bottom in
+        boxes: float32 `[batch, boxes, 4]`: left, top, right, bottom as
             fractions of width and height; NaN where there is none.
-        where: place of each view, see `View.draw_with_where`. Of a turned
-            view a box is the one around the turned corners.
+        where: place of each view, see `View.draw_with_where`. In a rotated view
+            a box becomes the bounding box of its rotated corners.
         least: share of a box that must remain in the view.
 
     Returns:
-        The boxes in fractions of the view; NaN where too little is left.
+        The boxes as fractions of the view; NaN where too little remains.
     """
     x0, y0, x1, y1 = tf.unstack(boxes, axis=-1)
     corners = tf.stack([x0, y0, x1, y0, x0, y1, x1, y1], axis=-1)
@@ -135,7 +135,7 @@ def move_boxes(
 
 
 def _moved(points, where):
-    """Points in fractions of the view, inside of it or not."""
+    """Returns points as fractions of the view, inside it or not."""
     top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
     x, y = (points[..., 0] - left) / width, (points[..., 1] - top) / height
     x = tf.where(where["flip"][:, None], 1.0 - x, x)
@@ -148,6 +148,6 @@ def _moved(points, where):
 
 
 def _sides(sizes, unit=tf.reduce_min):
-    """Width and height in shorter (or longer) sides, float64 `[n, 1, 2]`."""
+    """Returns width and height in shorter or longer sides, `[n, 1, 2]`."""
     sizes = tf.cast(sizes, tf.float64)
     return (sizes / unit(sizes, 1, keepdims=True))[:, None]

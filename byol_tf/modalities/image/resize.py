@@ -1,4 +1,4 @@
-"""Resizing of single images by Pillow, of any depth and channels."""
+"""Resizes single images of any depth and channels with Pillow."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +8,9 @@ from PIL import Image
 
 
 class Levels(list):
-    """An image and smaller ones of it, uint8 arrays or Pillow's, to cut from.
+    """An image and smaller versions of it, to cut from.
+
+    The versions are uint8 arrays or Pillow images.
 
     Args:
         images: the largest first.
@@ -45,11 +47,11 @@ class Levels(list):
 def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     """Resizes the shorter side to `size` and cuts out the centre square.
 
-    Bicubic, with antialiasing where the image shrinks.
+    Bicubic, with antialiasing when shrinking.
 
     Args:
         image: `[height, width, channels]`, any number of channels.
-        size: pixels of a side.
+        size: side in pixels.
 
     Returns:
         `[size, size, channels]` of the same dtype.
@@ -60,9 +62,9 @@ def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:
-    """Resizes the centre square of a Pillow image to `size` pixels a side.
+    """Resizes the centre square of a Pillow image to `size` x `size` pixels.
 
-    As `resize_and_centre_crop`.
+    See `resize_and_centre_crop`.
     """
     width, height = image.size
     if (width, height) == (size, size):
@@ -74,10 +76,10 @@ def centre_square(image: Image.Image, size: int) -> Image.Image:
 
 
 def letterbox(image: np.ndarray) -> np.ndarray:
-    """Adds black to `[height, width, channels]` until it is square.
+    """Pads `[height, width, channels]` with black to a square.
 
-    To the right or at the bottom: the image lies at the top left, and pixels
-    become fractions of the square by the longer side alone.
+    The padding is at the right or at the bottom, so that pixels divided by the
+    longer side are fractions of the square.
     """
     side = max(image.shape[:2])
     after = [(0, side - length) for length in image.shape[:2]]
@@ -100,11 +102,13 @@ def resize_box(
     size: tuple[int, int],
     method: str,
 ) -> np.ndarray:
-    """Resizes a part of one image, averaging where it shrinks.
+    """Resizes a part of one image, with averaging when shrinking.
 
     Args:
-        image: uint8 `[height, width, channels]`, or Pillow's of L or RGB.
-        box: top, left, height and width of the part, pixels or parts of them.
+        image: uint8 `[height, width, channels]`, or a Pillow image of mode L or
+            RGB.
+        box: top, left, height and width of the part, in pixels or fractions of
+            pixels.
         size: height and width of the result.
         method: "bicubic" or "bilinear".
     """
@@ -128,7 +132,7 @@ def resize_box(
 
 
 def _by_planes(image, change):
-    """What a function makes of Pillow images of RGB, or of each channel."""
+    """Applies a function to an image as Pillow images: RGB, or each channel."""
     deep = image.dtype != np.uint8
     whole = image.shape[-1] == 3 and not deep
     planes = [image] if whole else np.moveaxis(image, -1, 0)

@@ -1,8 +1,8 @@
-"""Stateless random draws that are the same compiled or not.
+"""Stateless random draws that are the same whether compiled or not.
 
-What depends on a seed, `seeds.fractions`, is kept apart from what a draw
-means, because many small draws are slow to compile: `View` makes all of a
-batch in one.
+Drawing from a seed (`seeds.fractions`) is separate from using the numbers,
+because many small draws are slow to compile: `View` draws all numbers of a
+batch at once.
 """
 
 import math
@@ -13,25 +13,25 @@ import tensorflow as tf
 from byol_tf.seeds import fractions
 
 _ALG = "philox"
-# How many random numbers a view of one image takes.
+# Number of random numbers for a view of one image.
 _DRAWS = {
     **{"box": 4, "flip": 1, "angle": 1, "jitter": 1, "strengths": 4},
     **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
 }
-# Of a seed of their own: those above are as in earlier releases.
+# Drawn with a seed of their own, so that those above stay as they were.
 _LATER = {"turn": 1, "quarters": 1, "flip_vertical": 1}
 
 
 def split(seed: tf.Tensor, num: int) -> tf.Tensor:
-    """`num` independent seeds, int32 `[num, 2]`, made from one of `[2]`."""
+    """Makes `num` independent seeds, int32 `[num, 2]`, from one of `[2]`."""
     return tf.random.split(seed, num, alg=_ALG)
 
 
 def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """All that a view of each image can need, float32 `[count, n]` in [0, 1).
+    """Draws all numbers that a view may need, float32 `[count, n]` in [0, 1).
 
-    Needed or not: switching an operation off leaves the draws of the others
-    as they are.
+    Unused ones are drawn as well: disabling an operation does not change the
+    draws of the others.
     """
     parts = zip(
         (_DRAWS, _LATER), (seed, *tf.unstack(split(seed, 1))), strict=True
@@ -41,7 +41,7 @@ def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def by_name(numbers):
-    """Draws of `random_numbers` by name, each `[batch]` or `[batch, n]`."""
+    """Returns `random_numbers` by name, each `[batch]` or `[batch, n]`."""
     draws = _DRAWS | _LATER
     parts = tf.split(numbers, list(draws.values()), axis=1)
     parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
@@ -49,12 +49,12 @@ def by_name(numbers):
 
 
 def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:
-    """Moves draws in [0, 1) to [low, high), up to float32 rounding."""
+    """Scales draws in [0, 1) to [low, high), up to float32 rounding."""
     return tf.cast(_between64(fraction, low, high), tf.float32)
 
 
 def ranking(fraction: tf.Tensor) -> tf.Tensor:
-    """Permutations, int32 `[batch, n]`, from draws `[batch, n]`."""
+    """Makes permutations, int32 `[batch, n]`, from draws `[batch, n]`."""
     return tf.argsort(fraction, axis=-1, stable=True)
 
 
@@ -65,24 +65,24 @@ def boxes(
     area: tuple[float, float] = (0.08, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Random crops of whole pixels, one per image.
+    """Draws random crops of whole pixels, one per image.
 
-    The area is uniform and the aspect ratio log-uniform; a side longer than
-    the image's is cut to it; the position is uniform over all that fit.
-    BYOL, appendix B, as in the official code.
+    The area is uniform and the aspect ratio log-uniform; a side longer than the
+    image is cut to it; the position is uniform. BYOL, appendix B, as in the
+    official code.
 
     Args:
         fraction: draws in [0, 1), float32 `[batch, 4]`.
-        height: pixels of the images.
-        width: pixels of the images.
+        height: height of the images in pixels.
+        width: width of the images in pixels.
         area: range of the crop's share of the image, in (0, 1].
-        aspect: range of width by height, positive.
+        aspect: range of width / height, positive.
 
     Returns:
         `(top, left, height, width)`, each float32 `[batch]` of whole numbers.
     """
-    # In float64, because a last bit that depends on the compiler would here
-    # decide, once in some ten thousand draws, about a whole pixel.
+    # In float64, because a last bit that depends on the compiler would decide,
+    # once in some ten thousand draws, about a whole pixel.
     rows, columns = tf.cast(height, tf.float64), tf.cast(width, tf.float64)
     pixels = _between64(fraction[:, 0], *area) * rows * columns
     low, high = (math.log(bound) for bound in aspect)
@@ -103,7 +103,7 @@ def box(
     area: tuple[float, float],
     aspect: tuple[float, float],
 ) -> tuple[int, int, int, int]:
-    """One of `boxes` without TensorFlow, for an image that is cut by itself.
+    """Draws one of `boxes` without TensorFlow, for a single image.
 
     Args:
         fraction: float32 `[4]`; the others as in `boxes`.

@@ -11,23 +11,23 @@ Augment = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class SupervisedAugment:
-    """What keras-cv does to images, and to their targets with them.
+    """Augments images and their targets with keras-cv.
 
-    keras-cv draws from a state of its own, which nothing but a new layer sets
-    back: `start(seed)` makes new layers, whose draws follow from the seed and
-    the number of batches that they have seen. They stay out of XLA, which
-    has no kernel for some of their operations.
+    keras-cv draws from an internal state that only a new layer resets. So
+    `start(seed)` makes new layers, whose draws depend on the seed and on the
+    number of batches so far. They are not compiled with XLA, which lacks
+    kernels for some of their operations.
 
     Args:
         name: "none" or "randaugment".
         magnitude: strength of RandAugment's operations, in [0, 1].
-        operations: of RandAugment, one after the other.
-        mixup: alpha of MixUp's beta distribution; 0 for none.
-        cutmix: alpha of CutMix's beta distribution; 0 for none. If both are
-            given, each batch gets one of the two, with equal probability.
+        operations: number of RandAugment's operations per image.
+        mixup: alpha of MixUp's beta distribution; 0: off.
+        cutmix: alpha of CutMix's beta distribution; 0: off. If both are given,
+            each batch gets one of the two, with equal probability.
 
     Raises:
-        ValueError: an argument is not one of the above.
+        ValueError: if an argument is invalid.
 
     References: Cubuk et al. 2020; Zhang et al. 2018; Yun et al. 2019.
     """
@@ -48,29 +48,29 @@ class SupervisedAugment:
 
     @property
     def mixes(self) -> bool:
-        """Whether an image becomes the mixture of two."""
+        """Whether two images are mixed."""
         return self.mixup > 0 or self.cutmix > 0
 
     @property
     def changes(self) -> bool:
-        """Whether it does anything at all."""
+        """Whether it has any effect."""
         return self.mixes or self.name != "none"
 
     def start(self, seed: int) -> Augment:
-        """The augmentation from its first batch on.
+        """Returns the augmentation, beginning at its first batch.
 
         Args:
-            seed: 0 or more. Sets TensorFlow's global seed as well, which
-                MixUp and CutMix draw by.
+            seed: 0 or more. Also sets TensorFlow's global seed, which MixUp and
+                CutMix use.
 
         Returns:
-            A function of images, float32 `[batch, height, width, channels]`
-            in [0, 1], and targets, float32 `[batch, n]`, to the same of both.
-            MixUp and CutMix mix a target as they mix the image; an unknown
-            value (NaN) makes the mixture's unknown.
+            A function of images, float32 `[batch, height, width, channels]` in
+            [0, 1], and targets, float32 `[batch, n]`, that returns both,
+            changed. MixUp and CutMix mix targets as they mix images; the
+            mixture with an unknown value (NaN) is unknown.
 
         Raises:
-            ValueError: RandAugment is given other than 1 or 3 channels.
+            ValueError: if RandAugment is given other than 1 or 3 channels.
         """
         tf.random.set_seed(seed)
         change = self._rand_augment(seed) if self.name != "none" else None
@@ -85,7 +85,7 @@ class SupervisedAugment:
         return tf.function(augment)
 
     def _rand_augment(self, seed):
-        # Imported where it is used: most trainings do without it.
+        # Imported here, since most trainings do not need it.
         from keras_cv.layers import RandAugment
 
         layer = RandAugment(
@@ -104,8 +104,8 @@ class SupervisedAugment:
                 )
             # Its operations want red, green and blue, and keep gray gray.
             coloured = images if channels == 3 else tf.repeat(images, 3, -1)
-            # One after the other: images in parallel, as the layer takes a
-            # batch, would race for the draws of one state.
+            # One image at a time: in parallel, as in the layer's own batches,
+            # they would race for the draws of one state.
             changed = tf.map_fn(layer, coloured, parallel_iterations=1)
             changed = tf.ensure_shape(changed, coloured.shape)
             return changed[..., :channels]

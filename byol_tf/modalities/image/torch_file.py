@@ -1,8 +1,8 @@
 """Reads the arrays of a PyTorch state dictionary, without PyTorch.
 
-Such a file is a pickle beside raw numbers. Of the pickle, only three names are
-known here, each built by code of this file; any other is refused, so nothing
-of the file is ever run.
+Such a file is a pickle next to raw numbers. Only three names are accepted in
+the pickle, each built by code of this file. All others are refused, so no code
+of the file ever runs.
 """
 
 import io
@@ -63,15 +63,15 @@ def load_state(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads a state dictionary that `torch.save` wrote, in either format.
 
     Args:
-        path: of the file, usually `.pth` or `.pt`.
+        path: path of the file, usually `.pth` or `.pt`.
 
     Returns:
         Arrays by name, such as "_conv_stem.weight".
 
     Raises:
-        ValueError: in one line; it is damaged, or holds anything but tensors
-            by name.
-        OSError: it cannot be opened.
+        ValueError: if it is damaged, or holds anything but tensors by name. One
+            line.
+        OSError: if it cannot be opened.
     """
     with open(path, "rb") as file:
         try:
@@ -138,7 +138,7 @@ def _arrays(tensors, numbers):
 
 
 class _State(dict):
-    """An OrderedDict of the file; its metadata are passed over."""
+    """An OrderedDict of the file; its metadata are ignored."""
 
     def __setstate__(self, _state):
         pass
@@ -149,7 +149,7 @@ def _rebuild_tensor(storage, offset, shape, strides, *_):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names that a state dictionary needs, and no other."""
+    """Accepts only the names that a state dictionary needs."""
 
     def find_class(self, module, name):
         known = {

@@ -1,4 +1,4 @@
-"""Which stored values are black and white, of images deeper than 8 bits."""
+"""Finds the black and white values of images deeper than 8 bits."""
 
 import numpy as np
 from absl import logging
@@ -6,19 +6,19 @@ from absl import logging
 from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.modalities.image.layer import Window, check_window
 
-SAMPLE = 64  # images of a set that are looked at
-LITTLE = 1 / 16  # of the range: a set that uses less gets a warning
+SAMPLE = 64  # images of a dataset that are examined
+LITTLE = 1 / 16  # of the range; datasets that use less get a warning
 CHOICES = ("auto", "full")
 
 
 def parse_window(setting) -> str | Window:
-    """The setting `data.window`: "auto", "full" or a pair of numbers.
+    """Parses the setting `data.window`: "auto", "full" or a pair of numbers.
 
     Args:
-        setting: also "low,high", as on a command line.
+        setting: may also be "low,high", as on a command line.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: if it is none of them.
     """
     if setting in CHOICES:
         return setting
@@ -34,17 +34,17 @@ def parse_window(setting) -> str | Window:
 
 
 def fit_window(examples: Examples, setting) -> Window | None:
-    """Finds the window of a training set, and says so in one line.
+    """Finds the window of a training set, and logs it in one line.
 
-    "auto" takes, of uint16, 0 to the least 2 ** bits - 1 that no value of some
-    64 images exceeds: 4095 for images of 12 bits.
+    "auto" takes, for uint16, 0 to the smallest 2 ** bits - 1 that no value of
+    some 64 images exceeds: 4095 for images of 12 bits.
 
     Args:
-        examples: the set.
+        examples: the training set.
         setting: see `parse_window`.
 
     Returns:
-        Values of black and white; None for the whole range, and for uint8.
+        Black and white values; None for the whole range, and for uint8.
     """
     dtype = next(iter(examples.spec.values())).dtype.as_numpy_dtype
     chosen = parse_window(setting)
@@ -55,7 +55,7 @@ def fit_window(examples: Examples, setting) -> Window | None:
     low, high = _range(examples)
     full = 65535.0 if dtype == np.uint16 else 1.0
     if chosen == "auto" and dtype == np.uint16:
-        # 8 bits at least: darker sets are dark, not deep.
+        # 8 bits at least: a set with lower values is dark, not deep.
         white = float(2 ** max(int(high).bit_length(), 8) - 1)
         if white < full:
             logging.warning(
@@ -74,14 +74,14 @@ def fit_window(examples: Examples, setting) -> Window | None:
 
 
 def _range(examples):
-    """Lowest and highest value of some images of a set."""
+    """Returns the lowest and highest value of some images of a dataset."""
     count = examples.num_examples
     rows = np.unique(np.linspace(0, count - 1, min(count, SAMPLE), dtype=int))
     low, high = np.inf, -np.inf
     for row in rows:
         try:
             (pixels,) = examples.read(row).values()
-        except Unreadable:  # said when a batch needs it
+        except Unreadable:  # reported when a batch needs it
             continue
         low, high = min(low, pixels.min()), max(high, pixels.max())
     return (low, high) if low <= high else (0, 0)
