@@ -1,1 +1,1 @@
-"""All that is special to sounds."""
+"""Sounds: everything that is specific to them."""

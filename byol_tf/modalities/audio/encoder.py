@@ -1,7 +1,8 @@
-"""Encoders of log-mel frames: convolutions, a network a frame, mean and max.
+"""Encoders of log-mel frames: convolutions, a network per frame, pooling.
 
-`byol_a` is that of BYOL-A's second version (arXiv:2204.07402, section IV):
-2,048 numbers a frame from the network beside the 1,024 of the convolutions.
+The pooling adds mean and maximum over time. `byol_a` is the encoder of BYOL-A's
+second version (arXiv:2204.07402, section IV): 2,048 features per frame from the
+network, and 1,024 from the convolutions.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from byol_tf.layers.convolution import Conv2D
 from byol_tf.layers.heads import kernel_initializer
 
 FRAMES = "frames"  # name of the level, in the order of time
-# Channels of each block; by how much each shortens time, and all the bands by
-# two; units of the network of a frame, and its dropout.
+# Channels of each block; stride of each in time, while all have a stride of two
+# in bands; units of the network per frame, and its dropout.
 ENCODERS = {
     "byol_a": ((64, 64), (2, 2), 2048, 0.3),
     "sound_small": ((16, 32, 64), (2, 2, 1), 512, 0.0),
@@ -35,17 +36,17 @@ def make_encoder(
 
     Args:
         name: a key of `ENCODERS`.
-        frames, bands: of the input.
-        widths: channels of each block, in place of the name's own.
-        dtype: policy of the layers.
+        frames, bands: size of the input.
+        widths: channels of each block, instead of the name's own.
+        dtype: dtype policy of the layers.
 
     Returns:
         Model from float32 `[batch, frames, bands]` to float32 `[batch,
-        features]`; `graph.rebuild` makes one of more frames. Its layer "frames"
-        gives the features of each frame, see `levels`.
+        features]`; `graph.rebuild` makes one for more frames. Its layer
+        "frames" returns the features of each frame, see `levels`.
 
     Raises:
-        ValueError: for an unknown name, or other than one width a block.
+        ValueError: for an unknown name, or unless there is one width per block.
     """
     check_choice("encoder.name", name, sorted(ENCODERS))
     own, strides, units, dropout = ENCODERS[name]
@@ -74,7 +75,7 @@ def make_encoder(
 
 
 def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
-    """The frames, with their stride in those of the input."""
+    """Returns the frames as a level, with their stride in input frames."""
     if FRAMES not in {layer.name for layer in model.layers}:
         return {}
     stride = 1

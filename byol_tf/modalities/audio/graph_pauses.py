@@ -1,4 +1,4 @@
-"""Pauses taken out of sounds in a graph, as `data.recordings.pauses` does."""
+"""Removes pauses from sounds in a graph, as `data.recordings.pauses` does."""
 
 import tensorflow as tf
 
@@ -11,15 +11,15 @@ from byol_tf.data.recordings.pauses import (
     STEP,
 )
 
-_FAR = 2**40  # steps: there is nothing loud on that side
+_FAR = 2**40  # steps, if nothing is loud on that side
 
 
 def without_pauses(sound: tf.Tensor, rate: int) -> tf.Tensor:
-    """A sound without its pauses; all of it if nothing is loud.
+    """Removes the pauses of a sound; keeps all of it if nothing is loud.
 
     Args:
         sound: float32 `[samples]` in [-1, 1].
-        rate: samples a second.
+        rate: samples per second.
 
     Returns:
         float32 `[kept]`, see `pauses.without_silence`.
@@ -36,7 +36,7 @@ def without_pauses(sound: tf.Tensor, rate: int) -> tf.Tensor:
 
 
 def _power(sound, size):
-    """Mean power of each step, float64; the last one may be shorter."""
+    """Returns the mean power of each step, float64; the last may be shorter."""
     count = tf.size(sound)
     steps = -(-count // size)
     padded = tf.pad(sound, [[0, steps * size - count]])
@@ -47,7 +47,7 @@ def _power(sound, size):
 
 
 def _quantile(power):
-    """That of `LOUD`, between the two nearest values."""
+    """Returns the quantile `LOUD`, interpolated between the nearest values."""
     ordered = tf.sort(power)
     last = tf.size(power) - 1
     place = LOUD * tf.cast(last, tf.float64)

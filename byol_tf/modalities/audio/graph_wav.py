@@ -1,6 +1,6 @@
-"""WAV files in a graph: for models that are served without Python.
+"""Decodes WAV files in a graph, for models that are served without Python.
 
-`tf.audio.decode_wav` reads 16 bits alone, refuses usual chunks, and fails a
+`tf.audio.decode_wav` reads only 16 bits, refuses usual chunks, and fails a
 whole batch for one bad file.
 """
 
@@ -13,22 +13,22 @@ from byol_tf.modalities.audio.graph_pauses import without_pauses
 from byol_tf.modalities.signature import OK
 
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE  # codes of formats
-_UNKNOWN_SIZE = 0x7FFF_F000  # as of files written to a pipe
+_UNKNOWN_SIZE = 0x7FFF_F000  # in files written to a pipe
 _TAPS = 16  # zero crossings on either side of a resampling filter
-_ROLL_OFF = 0.94  # of half the lower rate: above it the filter falls
+_ROLL_OFF = 0.94  # cutoff of the filter, as a fraction of half the lower rate
 _BETA = 9.0  # of its Kaiser window
-_PART = 16_384  # samples of a whole sound that are resampled at once
+_PART = 16_384  # samples of a whole sound resampled at a time
 
 
 class _Head(NamedTuple):
-    """What the chunks of a file say; -1 for what none has said."""
+    """What the chunks of a file say; -1 where they say nothing."""
 
     code: tf.Tensor
     channels: tf.Tensor
     rate: tf.Tensor
     bits: tf.Tensor
-    first: tf.Tensor  # byte of the samples
-    size: tf.Tensor  # bytes of the samples
+    first: tf.Tensor  # first byte of the samples
+    size: tf.Tensor  # size of the samples in bytes
 
 
 def decode_wav(
@@ -43,15 +43,15 @@ def decode_wav(
 
     Args:
         files: string `[n]`.
-        rate: samples a second of the result.
-        samples: of each window, see `logmel.windows`; None for whole sounds.
+        rate: samples per second of the result.
+        samples: samples per window, see `logmel.windows`; None: whole sounds.
         max_seconds: longer files are refused.
-        channel: that is taken; -1 for the mean of all.
-        skip_silence: whether pauses are taken out before.
+        channel: index of the channel; -1: the mean of all.
+        skip_silence: whether to remove pauses first.
 
     Returns:
-        float32 `[n, samples]`, zeros where a file cannot be read, ragged if
-        they are whole; and string `[n]`, `OK` or the reason.
+        float32 `[n, samples]`, zeros where a file cannot be read, ragged for
+        whole sounds; and string `[n]`, `OK` or the reason.
     """
     shape, silence = [samples], tf.zeros([samples or 1])
 
@@ -71,7 +71,7 @@ def decode_wav(
 
 
 def _number(data, place, count):
-    """An unsigned little-endian number of some bytes; -1 beyond the end."""
+    """Reads an unsigned little-endian number; -1 beyond the end."""
 
     def read():
         found = tf.io.decode_raw(tf.strings.substr(data, place, count), "uint8")
@@ -83,7 +83,7 @@ def _number(data, place, count):
 
 
 def _walk(data):
-    """Goes from chunk to chunk until the samples are found."""
+    """Reads chunk after chunk until it finds the samples."""
     total = tf.cast(tf.strings.length(data), tf.int64)
     head = tf.strings.join([tf.strings.substr(data, 0, 12), b"\0" * 12])
     wave = tf.strings.substr(head, 0, 4) == b"RIFF"
@@ -106,14 +106,14 @@ def _walk(data):
         )
         return body + size + size % 2, head
 
-    # Nothing is looked for in what is no WAV.
+    # Not searched unless it is a WAV file.
     start = tf.where(wave & (total >= 12), tf.constant(12, tf.int64), total)
     return tf.while_loop(goes_on, step, (start, _Head(*[none] * 6)))[1]
 
 
 def _format(data, body, head):
     code = _number(data, body, 2)
-    # Of the extensible form the code stands behind all else.
+    # In the extensible form the code comes last.
     code = tf.where(
         tf.equal(code, EXTENSIBLE), _number(data, body + 24, 2), code
     )
@@ -123,7 +123,7 @@ def _format(data, body, head):
 
 
 def _status(data, head, max_seconds, channel):
-    """`OK`, or the first reason against a file."""
+    """Returns `OK`, or the first reason to refuse a file."""
     total = tf.cast(tf.strings.length(data), tf.int64)
     there = total - head.first
     promised = tf.where(head.size >= _UNKNOWN_SIZE, there, head.size)
@@ -151,7 +151,7 @@ def _status(data, head, max_seconds, channel):
 
 
 def _window(data, head, rate, samples, channel, skip_silence):
-    """The middle window at `rate`, and a status."""
+    """Returns the middle window at `rate`, and a status."""
     whole = skip_silence or not samples
     width = head.bits // 8
     frame = width * head.channels
@@ -184,7 +184,7 @@ def _window(data, head, rate, samples, channel, skip_silence):
 
 
 def _values(raw, head):
-    """float32 of raw samples of any of the formats."""
+    """Converts raw samples of any of the formats to float32."""
 
     def of(dtype, scale):
         def read():
@@ -216,7 +216,7 @@ def _values(raw, head):
 
 
 def _places(length, samples):
-    """Places in a sound of the samples of its middle window, -1 for none.
+    """Returns positions of the middle window's samples; -1 for none.
 
     As `logmel.windows`, from the start of the middle.
     """
@@ -237,7 +237,7 @@ def _middle(values, length, samples):
 
 
 def _resampled_whole(values, ratio, out):
-    """All samples at another rate, some at a time."""
+    """Resamples a whole sound, part by part."""
     parts = tf.reshape(
         tf.range(-(-out // _PART) * _PART, dtype=tf.int64), [-1, _PART]
     )
@@ -251,14 +251,14 @@ def _resampled_whole(values, ratio, out):
 
 
 def _resampled(values, ratio, out, samples):
-    """The middle window at another rate."""
+    """Resamples the middle window."""
     return _sinc(values, ratio, _places(out, samples))
 
 
 def _sinc(values, ratio, place):
-    """Samples at some places by a windowed sinc, zero where those are -1.
+    """Computes samples at some positions by a windowed sinc, zero for -1.
 
-    For any ratio of rates; only these samples are computed.
+    Works for any ratio of rates, and computes only these samples.
     """
     at = tf.cast(tf.maximum(place, 0), tf.float64) * ratio
     cutoff = tf.cast(_ROLL_OFF / tf.maximum(ratio, 1.0), tf.float32)

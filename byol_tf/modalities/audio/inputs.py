@@ -1,4 +1,4 @@
-"""What encoders of sounds are fed: files, waveforms; and words on exports."""
+"""Inputs of sound encoders, files and waveforms, and the text of exports."""
 
 import io
 import wave
@@ -16,7 +16,7 @@ from byol_tf.modalities.contract import Card
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 
 SOUNDS, FILES = "sounds", "bytes"
-# Of sizes: whether pauses are taken out, and seconds of a row of a file.
+# Keys of sizes: whether to remove pauses, and seconds per row of a file.
 SKIPS, WINDOW = "skip_silence", "window_seconds"
 FORMS = ("saved_model", "graph")
 _PAUSES = (
@@ -28,7 +28,7 @@ _FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
 
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
-    """Numbers that decoding and preparation follow from."""
+    """Returns the sizes for decoding and preprocessing."""
     known = {}
     if preprocessor is not None:
         known |= {"rate": preprocessor.rate, "samples": preprocessor.samples}
@@ -51,14 +51,14 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
 
 
 def origin(data) -> dict[str, int]:
-    """Nothing: what is predicted of a sound is said of all of it."""
+    """Returns nothing: predictions are for the whole sound."""
     return {}
 
 
 def inputs(
     preprocessor: LogMel, sizes: Mapping, form: str
 ) -> dict[str, Signature]:
-    """Signatures of an exported encoder of sounds.
+    """Returns the signatures of an exported encoder of sounds.
 
     Args:
         preprocessor: makes the frames that the model takes.
@@ -82,7 +82,7 @@ def inputs(
 
 
 def card(about: Mapping) -> Card:
-    """Says how an exported encoder of sounds is called, and its limits."""
+    """Describes how to call an exported encoder of sounds, and its limits."""
     rate, samples = (about["sizes"][key] for key in ("rate", "samples"))
     seconds = f"{samples / rate:g} seconds"
     return Card(
@@ -124,11 +124,11 @@ def _example(about, rate, samples):
 
 
 def _waveforms(prepare, length, window):
-    """A signature of float waveforms."""
+    """Makes a signature of float waveforms."""
     words = f"float32 [n, {length or 'length'}] in [-1, 1], at {prepare.rate}"
 
     def read(sounds):
-        good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false of NaN
+        good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false for NaN
         batch = prepare(tf.where(good[:, None], sounds, 0.0))
         batch = tf.where(good[:, None, None], batch, float("nan"))
         if length is not None:
@@ -166,7 +166,7 @@ def _of_files(preprocessor, sizes):
 
 
 def _of_whole(preprocessor, sizes, form):
-    """The one signature of models that hear whole sounds."""
+    """Makes the only signature of models that take whole sounds."""
     rate = preprocessor.rate
     limits = float(sizes["max_seconds"]), int(sizes["channel"])
 
@@ -192,7 +192,7 @@ def _of_whole(preprocessor, sizes, form):
         behind = tf.math.is_nan(sounds)
         lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
         lengths = tf.maximum(lengths, 1)
-        # Zero comes first: the other way round ONNX would multiply with NaN.
+        # Zero comes first; in the other order ONNX would multiply with NaN.
         return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), None
 
     return {
@@ -209,7 +209,7 @@ def _of_whole(preprocessor, sizes, form):
 
 
 def _until_nan(rows):
-    """float32 `[n, longest]` of int16 rows, NaN behind their ends."""
+    """Pads int16 rows with NaN to float32 `[n, longest]`."""
     found = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for place, row in zip(found, rows, strict=True):
         place[: len(row)] = np.float32(row) / np.float32(SCALE)
@@ -217,10 +217,11 @@ def _until_nan(rows):
 
 
 def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
-    """The middle windows of sounds, as the preprocessor takes them.
+    """Cuts the middle windows of sounds, for the preprocessor.
 
     Args:
         rows: int16 `[length]` each.
+        samples: samples per window.
 
     Returns:
         float32 `[n, samples]` in [-1, 1].
@@ -235,7 +236,7 @@ def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
 
 
 def wav(row: np.ndarray, rate: int) -> bytes:
-    """The WAV file of int16 `[length]`."""
+    """Encodes int16 `[length]` as a WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams((1, 2, rate, 0, "NONE", ""))
@@ -250,6 +251,6 @@ def _reading(sizes):
 
 
 def cut(sizes: Mapping) -> Cutting | None:
-    """How files become rows of some seconds; None where a file is one."""
+    """Returns how files become rows of some seconds; None for one per file."""
     seconds = sizes.get(WINDOW)
     return Cutting(seconds, sizes.get(SKIPS, False)) if seconds else None

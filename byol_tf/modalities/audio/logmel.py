@@ -1,4 +1,4 @@
-"""Log-mel spectrograms as a layer, in two forms that are equal."""
+"""Log-mel spectrograms as a layer, in two equivalent forms."""
 
 import keras
 import numpy as np
@@ -8,32 +8,33 @@ from byol_tf.checks import check_choice, check_integer, check_positive
 
 FORMS = ("fft", "dft")
 FLOOR = 1e-6  # added to the power before its logarithm
-_SCALE = 32_768.0  # int16 of a sample of 1.0
+_SCALE = 32_768.0  # int16 value of 1.0
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class LogMel(keras.layers.Layer):
-    """Normalised log-mel frames of the middle of every sound.
+    """Computes normalised log-mel frames of the middle of every sound.
 
-    log(power + 1e-6) of a periodic Hann window without padding at the ends,
-    with the mel scale of HTK and triangles of height 1, as
+    log(power + 1e-6) with a periodic Hann window and no padding at the ends, on
+    the HTK mel scale with triangles of height 1, as
     `librosa.feature.melspectrogram(htk=True, norm=None, center=False)`.
 
     Args:
-        rate: samples a second.
-        window: samples of a frame, a power of two.
+        rate: samples per second.
+        window: samples per frame, a power of two.
         hop: samples from one frame to the next.
-        bands: mel bands.
-        low, high: Hz, the range of the bands; a `high` of 0 is half the rate.
-        frames: of what is given out.
-        mean, deviation: of the logarithms, taken from all of them.
-        form: "fft"; or "dft", two matrix products for formats without a
-            Fourier transform, such as ONNX.
+        bands: number of mel bands.
+        low, high: range of the bands in Hz; a `high` of 0 is half the rate.
+        frames: number of frames in the output.
+        mean, deviation: mean and standard deviation of the logarithms, used to
+            normalise.
+        form: "fft"; or "dft", two matrix products for formats without a Fourier
+            transform, such as ONNX.
 
     Input: int16, or float in [-1, 1], `[batch, samples]`; or a dict with them
     and the `length` of each, int32 `[batch]`. Output: float32 `[batch, frames,
-    bands]`. Of a longer sound the middle is taken; a shorter one lies in the
-    middle of silence, one shorter than half as often as fills half.
+    bands]`. Of a longer sound the middle is used. A shorter one is centred in
+    silence; one shorter than half is repeated until it fills half.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class LogMel(keras.layers.Layer):
 
     @property
     def samples(self) -> int:
-        """That the frames are made of."""
+        """Number of samples that the frames are computed from."""
         return self.window + (self.frames - 1) * self.hop
 
     def call(self, batch):
@@ -95,13 +96,13 @@ class LogMel(keras.layers.Layer):
         return self.of_windows(sounds)
 
     def of_windows(self, sounds: tf.Tensor) -> tf.Tensor:
-        """The frames of sounds `[batch, self.samples]`."""
+        """Computes the frames of sounds `[batch, self.samples]`."""
         power = tf.matmul(self._power(to_floats(sounds)), self._mel)
         logarithm = tf.math.log(power + FLOOR)
         return (logarithm - self.mean) / self.deviation
 
     def _power(self, sounds):
-        """float32 `[batch, frames, window / 2 + 1]`."""
+        """Returns float32 `[batch, frames, window / 2 + 1]`."""
         if self.form == "dft":
             frames = tf.signal.frame(sounds, self.window, self.hop)
             parts = (tf.matmul(frames, m) for m in dft_matrices(self.window))
@@ -116,7 +117,7 @@ class LogMel(keras.layers.Layer):
         return (batch_shape[0], self.frames, self.bands)
 
     def changed(self, **options) -> "LogMel":
-        """A layer with other options."""
+        """Returns a layer with other options."""
         return type(self)(**{**self.get_config(), **options})
 
     def get_config(self):
@@ -126,7 +127,7 @@ class LogMel(keras.layers.Layer):
 
 
 def to_floats(sounds: tf.Tensor) -> tf.Tensor:
-    """float32 in [-1, 1] from int16 or floats."""
+    """Converts int16 or floats to float32 in [-1, 1]."""
     values = tf.cast(sounds, tf.float32)
     return values / _SCALE if sounds.dtype == tf.int16 else values
 
@@ -136,18 +137,18 @@ def windows(
 ) -> tf.Tensor:
     """Cuts a window out of every sound.
 
-    Sounds that are shorter lie in the middle of zeros, and those shorter than
-    half a window as often as fills half of it.
+    Shorter sounds are centred in zeros; those shorter than half a window are
+    repeated until they fill half of it.
 
     Args:
         sounds: `[batch, longest]`.
         lengths: int32 `[batch]`, at least 1.
         start: int32 `[batch]`, first sample of the window; 0 for sounds that
             are shorter than the window.
-        samples: of the window.
+        samples: samples per window.
 
     Returns:
-        `[batch, samples]` of the same type.
+        `[batch, samples]` of the same dtype.
     """
     half = (samples + 1) // 2
     copies = tf.maximum((half + lengths - 1) // lengths, 1)
@@ -163,7 +164,7 @@ def windows(
 def mel_matrix(
     rate: int, window: int, bands: int, low: float, high: float
 ) -> np.ndarray:
-    """Triangles of height 1 over equal steps of HTK's mel scale.
+    """Makes triangles of height 1 at equal steps of the HTK mel scale.
 
     Returns:
         float32 `[window / 2 + 1, bands]`.
@@ -179,7 +180,7 @@ def mel_matrix(
 
 
 def dft_matrices(window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines under a periodic Hann window.
+    """Makes cosines and sines with a periodic Hann window.
 
     Returns:
         Two float32 `[window, window / 2 + 1]`.

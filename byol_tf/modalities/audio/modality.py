@@ -1,6 +1,6 @@
-"""Sounds as a modality: from a configuration to what the engine takes.
+"""The modality of sounds.
 
-Arguments and results of the methods are those of `modalities.contract`.
+See `modalities.contract` for the methods' arguments and results.
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ from byol_tf.modalities.contract import Raw, refuse_augment
 from byol_tf.reports.grids import on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
 
-NAME = "sound"  # of a row
-FITTED = 1000  # sounds that mean and deviation are taken of
+NAME = "sound"  # word for a row
+FITTED = 1000  # sounds used for mean and deviation
 _AT_A_TIME = 50
-# Of training with labels, which must know a sound for what it is.
+# For training with labels, where a sound must stay recognisable.
 _TRAIN = {
     "time_crop": (0.8, 1.25),
     "band_crop": (0.9, 1.0),
@@ -48,7 +48,7 @@ _TRAIN = {
 
 
 class AudioModality:
-    """All that is special to sounds; see `modalities.contract.Modality`."""
+    """Implements `modalities.contract.Modality` for sounds."""
 
     name = NAME
     extensions = EXTENSIONS
@@ -88,7 +88,7 @@ class AudioModality:
         return {}, []
 
     def fit(self, examples, section) -> LogMel:
-        """Takes mean and deviation of log-mel frames from training sounds."""
+        """Fits mean and deviation of log-mel frames to training sounds."""
         options = section.audio
         keys = ("rate", "window", "hop", "bands", "low", "high")
         frames = max(1, round(options.seconds * options.rate / options.hop))
@@ -121,7 +121,7 @@ class AudioModality:
         ]
 
     def stream(self, source, rate: int, sizes) -> Iterator[np.ndarray]:
-        """Blocks of samples as they come, see `stream.blocks_of`."""
+        """Yields blocks of samples as they arrive, see `stream.blocks_of`."""
         return blocks_of(source, rate or sizes["rate"], sizes["rate"])
 
     def train_view(self, preprocessor, crops):
@@ -161,7 +161,7 @@ class AudioModality:
             return None
 
     def player(self, row, preprocessor) -> bytes:
-        """The WAV file of the first ten seconds of a row."""
+        """Encodes the first ten seconds of a row as a WAV file."""
         rate = preprocessor.rate
         return wav(np.asarray(row)[: 10 * rate], rate)
 
@@ -174,7 +174,7 @@ class AudioModality:
 
 
 def _statistics(layer, examples):
-    """Mean and deviation of the logarithms of some training sounds."""
+    """Returns mean and deviation of the logarithms of some training sounds."""
     few = np.linspace(0, examples.num_examples - 1, FITTED, dtype=int)
     few = examples.readable_rows(np.unique(few))
     if not len(few):
@@ -193,7 +193,7 @@ def _statistics(layer, examples):
 
 
 def _conform(sounds, where):
-    """int16 rows of an array: `[n, samples]`, or `[samples]` of all of them."""
+    """Converts an array to int16 rows: `[n, samples]`, or `[samples]` each."""
     sounds = np.asarray(sounds)
     if sounds.ndim not in (1, 2) or not sounds.size:
         raise ValueError(

@@ -1,11 +1,11 @@
-"""Spectrograms as pictures, for reports, neighbours and maps."""
+"""Draws spectrograms as pictures, for reports, neighbours and maps."""
 
 import numpy as np
 
 from byol_tf.modalities.audio.logmel import FLOOR, mel_matrix
 
-_WINDOW, _RATE = 512, 16_000  # of pictures: the axes have no numbers
-_SIDE = 96  # pixels of a picture's sides, at most
+_WINDOW, _RATE = 512, 16_000  # any rate will do, as axes have no numbers
+_SIDE = 96  # largest side of a picture in pixels
 # From quiet to loud, RGB.
 _COLOURS = np.array(
     [(0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)]
@@ -17,7 +17,7 @@ def spectrogram(samples: np.ndarray, side: int = _SIDE) -> np.ndarray:
 
     Args:
         samples: int16 `[length]`, at least 1.
-        side: pixels of both sides at most.
+        side: largest side in pixels.
     """
     length = max(len(samples), _WINDOW)
     hop = max(_WINDOW // 4, -(-(length - _WINDOW) // max(side - 1, 1)))

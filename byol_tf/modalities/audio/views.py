@@ -12,29 +12,30 @@ from byol_tf.checks import check_number, check_positive
 from byol_tf.modalities.audio.logmel import LogMel, to_floats, windows
 from byol_tf.seeds import fractions
 
-_PLACES = 4  # of a window that are tried until one is no silence
-_SILENT = 1e-3  # of the power of the loudest of them: 30 dB
-# Random numbers of a view.
+_PLACES = 4  # positions of a window to try until one is not silent
+_SILENT = 1e-3  # relative to the loudest of them: 30 dB below
+# Random numbers for a view.
 _DRAWS = ("partner", "share", "height", "width", "top", "left", "begin", "end")
 
 
 class SoundViews:
-    """Two views of one window of every sound.
+    """Draws two views of one window of every sound.
 
-    Both start from the log-mel frames of the same window, at a random place
+    Both start from the log-mel frames of the same window, at a random position
     of a longer sound that is not silent. Each is mixed with another sound of
     its batch, cropped on a canvas that is longer than the window, resized and
-    faded, each with draws of its own; then both are normalised together.
+    faded, with random numbers of its own. Then both are normalised together.
 
     Args:
-        log_mel: makes the frames.
+        log_mel: computes the frames.
         mixup: largest share of the other sound's power; 0: off.
-        time_crop: range of the crop's length, of the frames.
-        band_crop: range of the crop's height, of the bands; what is above 1
-            is cut to 1.
-        canvas: length of the canvas, of the frames, from 1 on.
-        fader: largest change of level at both ends; 0: off.
-        normalize: to mean 0 and deviation 1 over both views of a batch.
+        time_crop: range of the crop's length, as a fraction of the frames.
+        band_crop: range of the crop's height, as a fraction of the bands;
+            values above 1 are clipped to 1.
+        canvas: length of the canvas as a multiple of the frames, at least 1.
+        fader: largest change of level at either end; 0: off.
+        normalize: whether to normalise both views of a batch to mean 0 and
+            standard deviation 1.
     """
 
     def __init__(
@@ -129,10 +130,10 @@ class SoundViews:
 
 
 class TrainView:
-    """The milder view of training with labels: place, crop and level.
+    """The milder view for training with labels: position, crop and level.
 
     Args:
-        log_mel: makes the frames.
+        log_mel: computes the frames.
         options: arguments of `SoundViews`.
     """
 
@@ -161,10 +162,10 @@ def log_mix(frames, other, share) -> tf.Tensor:
 
     Args:
         frames, other: float32 `[batch, frames, bands]`.
-        share: of the other, float32 `[batch]` in [0, 1].
+        share: share of the other, float32 `[batch]` in [0, 1].
     """
     share = share[:, None, None]
-    # The larger one is taken out, so that no power overflows.
+    # The larger one is subtracted, so that no power overflows.
     most = tf.maximum(frames, other)
     own, its = tf.exp(frames - most), tf.exp(other - most)
     mixed = (1 - share) * own + share * its
@@ -172,10 +173,12 @@ def log_mix(frames, other, share) -> tf.Tensor:
 
 
 def fade(ends, frames: int, most: float) -> tf.Tensor:
-    """A line over time, float32 `[batch, frames, 1]`.
+    """Makes a linear change of level over time, float32 `[batch, frames, 1]`.
 
     Args:
-        ends: two float32 `[batch]` in [0, 1), that become -most to most.
+        ends: two float32 `[batch]` in [0, 1), scaled to -most to most.
+        frames: number of frames.
+        most: largest change of level.
     """
     begin, end = (most * (2 * each - 1)[:, None] for each in ends)
     time = tf.linspace(0.0, 1.0, frames)
@@ -185,15 +188,15 @@ def fade(ends, frames: int, most: float) -> tf.Tensor:
 def crop_matrix(start, length, size: int) -> tf.Tensor:
     """Resizes a crop to the whole size, by bicubic interpolation.
 
-    The first and the last value come to lie on the ends of the crop. What
-    lies beyond 0 and `size` is zero.
+    The first and the last value lie on the ends of the crop. Values outside 0
+    to `size` are zero.
 
     Args:
-        start, length: float32 `[batch]`, of the crop.
-        size: of what is cropped, and of the result.
+        start, length: the crop, float32 `[batch]` each.
+        size: size of the cropped axis, and of the result.
 
     Returns:
-        float32 `[batch, size, size]`, for a product from the left.
+        float32 `[batch, size, size]`, to be multiplied from the left.
     """
     step = (length - 1) / max(size - 1, 1)
     at = start[:, None] + step[:, None] * tf.range(size, dtype=tf.float32)
@@ -201,7 +204,7 @@ def crop_matrix(start, length, size: int) -> tf.Tensor:
 
 
 def _bicubic(distance, a=-0.75):
-    """Keys' kernel, with the constant that PyTorch's resizing has."""
+    """Computes Keys' kernel, with the constant of PyTorch's resizing."""
     x = tf.abs(distance)
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
@@ -209,7 +212,7 @@ def _bicubic(distance, a=-0.75):
 
 
 def _partners(drawn):
-    """Numbers of other rows of the batch; a lone row is its own."""
+    """Returns the index of another row per row; a lone row gets its own."""
     count = tf.shape(drawn)[0]
     others = tf.maximum(count - 1, 1)
     ahead = tf.cast(drawn * tf.cast(others, tf.float32), tf.int32)

@@ -1,4 +1,4 @@
-"""Whole sounds as log-mel frames, for tasks that label each frame."""
+"""Log-mel frames of whole sounds, for tasks with an output per frame."""
 
 from collections.abc import Mapping
 
@@ -10,28 +10,29 @@ from byol_tf.modalities.audio.views import crop_matrix, fade
 from byol_tf.seeds import fractions
 
 FRAMES, LENGTH = "log_mel", "length"
-# Frames of zeros behind the longest sound: convolutions reach less far, so
-# that what they make of a sound does not depend on the length of its batch.
+# Frames of zeros after the longest sound: convolutions reach less far, so that
+# what they make of a sound does not depend on the length of its batch.
 MARGIN = 64
-SPEED = (0.85, 1.15)  # of training
+SPEED = (0.85, 1.15)  # range in training
 _DRAWS = ("speed", "height", "top", "begin", "end")
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class WholeLogMel(LogMel):
-    """Normalised log-mel frames of whole sounds, see `LogMel`.
+    """Computes normalised log-mel frames of whole sounds, see `LogMel`.
 
-    Output: a dict of `log_mel`, float32 `[batch, longest, bands]`, zero behind
-    the end of each sound, and `length`, int32 `[batch]`, a frame for each
-    `hop` samples that are begun.
+    Output: a dict of `log_mel`, float32 `[batch, longest, bands]`, zero after
+        the
+    end of each sound, and `length`, int32 `[batch]`, one frame per `hop`
+    samples, rounded up.
     """
 
     def call(self, batch):
         return self.of_sounds(*_parts(batch))
 
     def of_sounds(self, sounds: tf.Tensor, lengths: tf.Tensor) -> dict:
-        """The frames of sounds `[batch, longest]` of these lengths."""
-        # Batches are padded to few lengths; none of that need be heard.
+        """Computes the frames of sounds `[batch, longest]` of these lengths."""
+        # Batches are padded to few lengths; the padding is not needed here.
         longest = tf.reduce_max(lengths)
         sounds = sounds[:, :longest]
         frames = self.steps(longest) + MARGIN
@@ -42,13 +43,13 @@ class WholeLogMel(LogMel):
         )
         count = self.steps(lengths)
         inside = tf.sequence_mask(count, tf.shape(found)[1])
-        # LiteRT has no `[..., None]` of what is true or false.
+        # LiteRT does not support `[..., None]` of bools.
         inside = tf.expand_dims(inside, -1)
         return {FRAMES: tf.where(inside, found, 0.0), LENGTH: count}
 
     def steps(self, lengths):
-        """Frames of sounds, from their numbers of samples, ints."""
-        # Not by negative numbers, which ONNX rounds the other way.
+        """Returns numbers of frames from numbers of samples, ints."""
+        # Without negative numbers, which ONNX rounds the other way.
         return (lengths + self.hop - 1) // self.hop
 
     def compute_output_shape(self, batch_shape):
@@ -57,12 +58,12 @@ class WholeLogMel(LogMel):
 
 
 class WholeTrainView:
-    """Another speed, another height of the voice, another level.
+    """Changes the speed, the pitch of the voice and the level.
 
     Args:
-        log_mel: makes the frames.
-        options: `band_crop` and `fader` of `views.SoundViews`; of others
-            nothing is taken, since they would cut words off.
+        log_mel: computes the frames.
+        options: `band_crop` and `fader` of `views.SoundViews`; others are
+            ignored, since they would cut words off.
     """
 
     def __init__(self, log_mel: WholeLogMel, options: Mapping):
@@ -103,7 +104,7 @@ def change_speed(
         speed: float32 `[batch]`, at least `SPEED[0]`.
 
     Returns:
-        Sounds of an axis that is longer by 1 / `SPEED[0]`, and their lengths.
+        Sounds, padded to 1 / `SPEED[0]` times the length, and their lengths.
     """
     longest = tf.shape(sounds)[1]
     room = longest * 100 // round(100 * SPEED[0]) + 1

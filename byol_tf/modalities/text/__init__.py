@@ -1,1 +1,1 @@
-"""Texts: how they are read, prepared, changed and encoded."""
+"""Texts: reading, preprocessing, views and encoders."""

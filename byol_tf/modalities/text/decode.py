@@ -1,4 +1,4 @@
-"""From files and cells of tables to the rows of texts."""
+"""Converts files and cells of tables to rows of texts."""
 
 import os
 import pathlib
@@ -16,37 +16,37 @@ _MOST_BYTES = 2**20
 
 
 class TextError(Unreadable):
-    """A text that cannot be used; the message is the reason."""
+    """A text that cannot be used; the message gives the reason."""
 
 
 class Reading:
     """Reads texts to rows.
 
     Args:
-        mask: keys of `tokens.MASKS`, what is masked.
+        mask: keys of `tokens.MASKS` to mask.
     """
 
     def __init__(self, mask: Sequence[str] = ()):
         self.mask = tuple(mask)
 
     def __call__(self, data) -> np.ndarray:
-        """Bytes in UTF-8, an array without axes.
+        """Returns UTF-8 bytes, as an array without axes.
 
         Args:
             data: path of a file, bytes, or a text.
 
         Raises:
-            TextError: it is empty, or not UTF-8.
+            TextError: if it is empty, or not UTF-8.
         """
         text = masked(text_of(data), self.mask)
         return np.array(text.encode())
 
 
 def text_of(data) -> str:
-    """The text of a path, of bytes, or of a string that is no path.
+    """Returns the text of a path, of bytes, or of a string that is no path.
 
     Raises:
-        TextError: it is empty, not UTF-8, or cannot be opened.
+        TextError: if it is empty, not UTF-8, or cannot be opened.
     """
     if isinstance(data, str) and not _is_file(data):
         data = data.encode("utf-8", "surrogateescape")

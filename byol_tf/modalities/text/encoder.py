@@ -1,9 +1,8 @@
 """Encoders of texts: a bag of features, and a small transformer.
 
-`bag` projects TF-IDF vectors by a matrix of random directions, or of those of
-`lsa`, so that the cosines of its vectors begin as nearly those of TF-IDF, and
-training improves them. `text_small` and `text_base` are transformers over
-words.
+`bag` projects TF-IDF vectors by a random matrix, or by the directions of `lsa`.
+Its cosines start close to those of TF-IDF, and training improves them.
+`text_small` and `text_base` are transformers over words.
 """
 
 from collections.abc import Sequence
@@ -17,13 +16,13 @@ from byol_tf.modalities.text.layer import unit_length
 
 BAG = "bag"
 WORDS = "words"  # name of the level of transformers
-# Width, blocks and heads of a transformer; of the bag, its width alone.
+# Width, blocks and heads of a transformer; for the bag only the width.
 ENCODERS = {
     BAG: (256, 0, 0),
     "text_small": (128, 2, 4),
     "text_base": (256, 4, 4),
 }
-_DROPOUT = 0.1  # of transformers, which alone may make the two views differ
+_DROPOUT = 0.1  # of transformers; may be all that makes the views differ
 
 
 def make_encoder(
@@ -37,17 +36,17 @@ def make_encoder(
 
     Args:
         name: a key of `ENCODERS`.
-        row_shape: of a prepared row, see `layer.Tokens`.
+        row_shape: shape of a prepared row, see `layer.Tokens`.
         size: number of ids.
-        widths: one width in place of the name's own; (): the name's own.
-        dtype: policy of the layers.
+        widths: one width instead of the name's own; (): the name's own.
+        dtype: dtype policy of the layers.
 
     Returns:
-        Model from float32 `[batch, *row_shape]` to float32 `[batch, width]`,
-        of the bag of length `sqrt(width)`.
+        Model from float32 `[batch, *row_shape]` to float32 `[batch, width]`;
+        for the bag, vectors of length `sqrt(width)`.
 
     Raises:
-        ValueError: for an unknown name, or a width that does not fit.
+        ValueError: for an unknown name, or an invalid width.
     """
     check_choice("encoder.name", name, sorted(ENCODERS))
     width, blocks, heads = ENCODERS[name]
@@ -66,7 +65,7 @@ def make_encoder(
 
 
 def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
-    """The vectors of words; a bag has none."""
+    """Returns the vectors of words as a level; a bag has none."""
     there = WORDS in {layer.name for layer in model.layers}
     return {WORDS: (WORDS, 1)} if there else {}
 
@@ -79,7 +78,7 @@ def _bag(inputs, width, dtype):
         name="projection",
         dtype=dtype,
     )(inputs)
-    # Numbers of a deviation near 1, as heads that are trained on them expect.
+    # A standard deviation near 1, as heads trained on the vectors expect.
     scale = width**0.5
     return UnitLength(scale, name="unit", dtype="float32")(projected)
 
@@ -106,10 +105,10 @@ def _transformer(inputs, size, width, blocks, heads, dtype):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class UnitLength(layers.Layer):
-    """Vectors divided by their lengths.
+    """Divides vectors by their lengths.
 
     Args:
-        scale: what they are multiplied by then.
+        scale: length of the results.
     """
 
     def __init__(self, scale=1.0, **kwargs):
@@ -128,20 +127,20 @@ class UnitLength(layers.Layer):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class WordVectors(layers.Layer):
-    """Vectors of words, the sum of those of their features and their place.
+    """Embeds words: the sum of the vectors of their features and position.
 
     Args:
         size: number of ids.
-        width: of a vector.
+        width: width of a vector.
 
     Input: float32 ids `[batch, words, 18]`. Output: `[batch, words, width]`,
-    and bool `[batch, 1, words]`, where there is a word.
+    and bool `[batch, 1, words]`, true where there is a word.
     """
 
     def __init__(self, size, width, **kwargs):
         super().__init__(**kwargs)
         self.size, self.width = size, width
-        # Ids above 256 are not to be had in bfloat16.
+        # bfloat16 cannot represent ids above 256.
         self.autocast = False
 
     def build(self, ids_shape):
@@ -181,14 +180,14 @@ class WordVectors(layers.Layer):
 
 @keras.saving.register_keras_serializable("byol_tf")
 class MeanOfWords(layers.Layer):
-    """The mean of `[batch, words, width]` over the words that there are.
+    """Averages `[batch, words, width]` over the words that exist.
 
     Input: the vectors, and the ids `[batch, words, 18]`.
     """
 
     def call(self, inputs):
         vectors, ids = inputs
-        there = tf.reduce_any(ids != 0, axis=2)  # true of NaN
+        there = tf.reduce_any(ids != 0, axis=2)  # true for NaN
         there = tf.cast(there, tf.float32)[..., None]
         total = tf.reduce_sum(tf.cast(vectors, tf.float32) * there, axis=1)
         return total / tf.maximum(tf.reduce_sum(there, axis=1), 1.0)

@@ -1,4 +1,4 @@
-"""Latent semantic analysis: the directions that TF-IDF vectors lie along."""
+"""Latent semantic analysis: the main directions of TF-IDF vectors."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from byol_tf.modalities.text.layer import Tokens
 from byol_tf.modalities.text.tokens import PAIR
 
 _BATCH = 256  # texts
-_ROUNDS = 4  # of power iteration; more changed no accuracy
+_ROUNDS = 4  # of power iteration; more did not change accuracies
 
 
 def directions(
@@ -20,15 +20,14 @@ def directions(
     """Finds the directions that hold most of the TF-IDF vectors of texts.
 
     Args:
-        tokens: preprocessor of `form="tf_idf"`.
-        texts: rows; both texts of a row with two are used.
+        tokens: preprocessor with `form="tf_idf"`.
+        texts: rows; both texts of a pair are used.
         width: number of directions.
-        seed: of the randomised decomposition.
+        seed: seed of the randomised decomposition.
 
     Returns:
-        float32 `[tokens.size, width]`, columns of length 1 and orthogonal to
-        each other, the most important first. Columns that the texts are too
-        few for are 0.
+        float32 `[tokens.size, width]`: orthogonal columns of length 1, the most
+        important first. If there are too few texts, the last columns are 0.
     """
     rows = _vectors(tokens, texts)
     _, _, found = randomized_svd(
@@ -40,7 +39,7 @@ def directions(
 
 
 def _vectors(tokens, texts):
-    """TF-IDF of each text, sparse float32 `[n, tokens.size]`."""
+    """Returns TF-IDF vectors, sparse float32 `[n, tokens.size]`."""
     parts = [part for row in texts for part in row.split(PAIR)]
     batches = [
         parts[start : start + _BATCH] for start in range(0, len(parts), _BATCH)

@@ -1,12 +1,12 @@
-"""Texts as pictures, for reports, neighbours and maps."""
+"""Draws texts as pictures, for reports, neighbours and maps."""
 
 import textwrap
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = 128  # pixels of a picture's sides
-_LETTER = 9  # pixels of its height
+SIDE = 128  # side of a picture in pixels
+_LETTER = 9  # height in pixels
 _MARGIN = 2
 
 
@@ -23,10 +23,11 @@ def written(text: str, side: int = SIDE) -> np.ndarray:
 
 
 def stripes(view: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Draws a prepared text, uint8 `[side, side, 3]`: dark is what it has.
+    """Draws a prepared text, uint8 `[side, side, 3]`: larger values are darker.
 
     Args:
         view: TF-IDF vector `[ids]`, or ids `[words, 18]`.
+        side: side of the picture in pixels.
     """
     flat = np.abs(np.ravel(view))
     rows = int(np.ceil(np.sqrt(len(flat))))

@@ -1,9 +1,9 @@
-"""From a text to the numbers of its features, in Python alone.
+"""Converts a text to the ids of its features, without TensorFlow.
 
-The layer of `layer.py` does the same with TensorFlow's operations. Programs
-that call an exported ONNX or LiteRT model have no strings in the model: they
-can copy this file, which imports nothing besides the standard library, and
-take the vocabulary from the model's folder.
+The layer in `layer.py` does the same with TensorFlow's operations. ONNX and
+LiteRT models cannot take strings. Programs that call them can copy this file,
+which imports only the standard library, and take the vocabulary from the
+model's folder.
 
 Kinds of characters are recognised by ranges, not by Unicode's categories:
 Python and TensorFlow know different versions of Unicode.
@@ -12,18 +12,18 @@ Python and TensorFlow know different versions of Unicode.
 import re
 from collections.abc import Iterable, Sequence
 
-PAIR = "\x1e"  # between the two texts of a row that has two
-LETTERS = 16  # of a word; a longer one becomes several
-SLOTS = LETTERS + 2  # of a word: itself, the pair with the next, its trigrams
+PAIR = "\x1e"  # separates the two texts of a pair
+LETTERS = 16  # per word; longer words are split
+SLOTS = LETTERS + 2  # per word: itself, the pair with the next, its trigrams
 NOTHING, UNKNOWN, FIRST = 0, 1, 2  # ids; the vocabulary begins at FIRST
 
-# What separates words: controls, spaces, marks of direction, damaged bytes.
+# Separators of words: controls, spaces, direction marks, damaged bytes.
 _SPACES = (
     *((0x00, 0x20), (0x7F, 0xA0), (0xAD, 0xAD), (0x1680, 0x1680)),
     *((0x2000, 0x200F), (0x2028, 0x202F), (0x205F, 0x206F)),
     *((0x3000, 0x3000), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFF0, 0xFFFD)),
 )
-# What is a word by itself: signs, and letters of scripts without spaces.
+# Characters that are words: signs, and letters of scripts without spaces.
 _SIGNS = (
     *((0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E)),
     *((0xA1, 0xA9), (0xAB, 0xAC), (0xAE, 0xB4), (0xB6, 0xB9), (0xBB, 0xBF)),
@@ -40,7 +40,7 @@ _WITHOUT_SPACES = (
     (0x20000, 0x3FFFF),
 )
 _DIGIT = "0-9\u0660-\u0669\u06f0-\u06f9\uff10-\uff19"
-# What is masked, before anything else is done, and by which word.
+# Patterns to mask, before anything else, and the words that replace them.
 MASKS = {
     "emails": (
         r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+",
@@ -55,7 +55,7 @@ MASKS = {
 
 
 def _characters(ranges):
-    """A class of a regular expression, for Python's `re` and for RE2."""
+    """Makes a class of a regular expression, for Python's `re` and for RE2."""
     parts = (f"{_escaped(a)}-{_escaped(b)}" for a, b in ranges)
     return f"[{''.join(parts)}]"
 
@@ -78,7 +78,7 @@ AFTER_LOWER = (
 
 
 def masked(text: str, mask: Iterable[str]) -> str:
-    """The text without what `MASKS` names."""
+    """Returns the text with everything masked that `mask` names."""
     for name in mask:
         pattern, word = MASKS[name]
         text = re.sub(pattern, word, text)
@@ -86,7 +86,7 @@ def masked(text: str, mask: Iterable[str]) -> str:
 
 
 def words_of(text: str, mask: Sequence[str] = ()) -> list[str]:
-    """The words of a text, in lower case."""
+    """Splits a text into words, in lower case."""
     text = masked(text, mask)
     for pattern, new in BEFORE_LOWER:
         text = re.sub(pattern, new, text)
@@ -111,12 +111,12 @@ def _trigrams(word):
 
 
 class Tokenizer:
-    """Gives ids as the layer `Tokens` does.
+    """Converts texts to the same ids as the layer `Tokens`.
 
     Args:
         vocabulary: features; the first has the id 2.
-        words: that are taken of a text, the first ones.
-        mask: what is masked, keys of `MASKS`.
+        words: number of words to read from the start of a text.
+        mask: keys of `MASKS` to mask.
     """
 
     def __init__(
@@ -129,9 +129,9 @@ class Tokenizer:
         self.words, self.mask = words, tuple(mask)
 
     def __call__(self, text: str | bytes) -> list[list[int]]:
-        """Ids `[words, SLOTS]` of a text; 0 is nothing, 1 an unknown word.
+        """Returns ids `[words, SLOTS]` of a text; 0: nothing, 1: unknown word.
 
-        Of a row of two texts, the first is taken.
+        Of a pair of texts, the first is used.
         """
         if isinstance(text, bytes):
             text = text.decode("utf-8", "replace")

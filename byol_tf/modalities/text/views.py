@@ -1,4 +1,4 @@
-"""Two views of texts: words dropped, spans, swaps, pairs of the data."""
+"""Draws two views of texts: dropped words, spans, swaps, pairs of the data."""
 
 import tensorflow as tf
 
@@ -8,28 +8,28 @@ from byol_tf.modalities.text.tokens import NOTHING
 from byol_tf.seeds import fractions
 
 _PAIR = 1  # place of the pair with the next word among the features of one
-_PLACES = 2  # numbers of `cut`, the place in a long text of each view
+_PLACES = 2  # numbers for `cut`: the position in a long text, per view
 _SPAN, _FIRST, _OFFSET = range(3)  # further numbers of a view
 _OTHERS = 3
 
 
 class TextViews:
-    """Two views of every text.
+    """Draws two views of every text.
 
-    Each begins with the same words of the text, or with the two texts of a
-    row that has two. Of a text that is longer than the encoder reads, they
-    are those at a random place.
+    Both start from the same words of the text, or from the two texts of a pair.
+    If a text is longer than the encoder reads, the words are taken at a random
+    position.
+
+    With `drop=0`, `span=1` and `swap=0` both views are the unchanged text, and
+    only the encoder's dropout makes them differ.
 
     Args:
         tokens: the preprocessor.
-        drop: probability of each word to be left out; at least one is kept.
-        span: least share of a text's words that a view has, neighbours of
-            each other; 1: all.
-        swap: probability of a word to change places with the next.
-        paired: whether the data have two texts a row.
-
-    With `drop=0`, `span=1` and `swap=0` both are the text as it is, and the
-    encoder's dropout is the only difference.
+        drop: probability that a word is left out; at least one is kept.
+        span: smallest share of a text's words in a view, taken contiguously; 1:
+            all.
+        swap: probability that a word is swapped with the next.
+        paired: whether the data have two texts per row.
     """
 
     def __init__(
@@ -47,19 +47,19 @@ class TextViews:
         self.paired = bool(paired)
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
-        # Draws of each word to be left out and to be swapped.
+        # Two draws per word: whether it is left out, whether it is swapped.
         of_view = 2 * self.tokens.words + _OTHERS
         return fractions(seed, [count, _PLACES + 2 * of_view])
 
     def cut(self, row: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Gives int32 ids `[words, 18]` of a string, or of both its texts."""
+        """Converts a string, or both its texts, to int32 ids `[words, 18]`."""
         first, second = parts(row[None])
         if not self.paired:
             return (self._ids(first, numbers[0]),)
         return self._ids(first, numbers[0]), self._ids(second, numbers[1])
 
     def _ids(self, text, drawn):
-        """Ids of the words at a place of a text `[1]`."""
+        """Returns ids of the words at a position of a text `[1]`."""
         words = self.tokens.split(text).values
         room = tf.maximum(tf.size(words) - self.tokens.words + 1, 1)
         start = tf.cast(drawn * tf.cast(room, tf.float32), tf.int32)
@@ -70,7 +70,7 @@ class TextViews:
         return self.tokens.ids(row)[0]
 
     def __call__(self, batch, seed: tf.Tensor):
-        """Makes the views of ids `[batch, words, 18]` of `cut`."""
+        """Makes the views from the ids `[batch, words, 18]` of `cut`."""
         first, second = batch[0], batch[-1]
         numbers = self.numbers(seed, tf.shape(first)[0])
         own = tf.split(numbers[:, _PLACES:], 2, axis=1)
@@ -96,7 +96,7 @@ class TextViews:
         if self.drop > 0:
             kept = _dropped(kept, drops, self.drop)
         ids = tf.where(kept[..., None], ids, NOTHING)
-        broken = kept & ~_next(kept)  # pairs with a word that is gone
+        broken = kept & ~_next(kept)  # pairs with a word that was dropped
         if self.swap > 0:
             order, moved = _swaps(kept, swaps, rest[_OFFSET], self.swap)
             ids = tf.gather(ids, order, batch_dims=1)
@@ -106,19 +106,19 @@ class TextViews:
 
 
 def _next(flags):
-    """Of each word the flag of the next one; False at the end."""
+    """Returns the flag of the next word for each word; False at the end."""
     return tf.concat([flags[:, 1:], tf.zeros_like(flags[:, :1])], axis=1)
 
 
 def _dropped(kept, drawn, probability):
-    """Which words stay; of each text the one that was drawn highest does."""
+    """Returns which words stay; the word with the highest draw always does."""
     drawn = tf.where(kept, drawn, -1.0)
     highest = tf.reduce_max(drawn, axis=1, keepdims=True)
     return kept & ((drawn >= probability) | (drawn == highest))
 
 
 def _span(there, least, length, first):
-    """Neighbouring words, at least a share of those that there are."""
+    """Returns contiguous words, at least a share of those that exist."""
     count = tf.reduce_sum(tf.cast(there, tf.float32), axis=1)
     size = tf.math.ceil(count * (least + (1 - least) * length))
     size = tf.maximum(size, 1.0)
@@ -129,9 +129,9 @@ def _span(there, least, length, first):
 
 
 def _swaps(kept, drawn, offset, probability):
-    """The order of words after swaps, and whose pairs no longer hold.
+    """Returns the order of words after swaps, and whose pairs are broken.
 
-    Couples of neighbours begin at even places or at odd ones.
+    Pairs of neighbours begin at even positions or at odd ones.
     """
     length = kept.shape[1]
     place = tf.range(length)
@@ -145,14 +145,14 @@ def _swaps(kept, drawn, offset, probability):
 
 
 class TrainView:
-    """The milder view of training with labels: some words are left out.
+    """The milder view for training with labels: drops some words.
 
     Args:
         tokens: the preprocessor.
-        drop: probability of each word to be left out.
+        drop: probability that a word is left out.
     """
 
-    compiles = False  # XLA has no strings
+    compiles = False  # XLA does not support strings
 
     def __init__(self, tokens: Tokens, drop: float = 0.1):
         self._views = TextViews(tokens, drop)

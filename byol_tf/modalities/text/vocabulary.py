@@ -1,4 +1,4 @@
-"""The features that a vocabulary of some texts has, and what they weigh."""
+"""Learns the vocabulary of texts, and the weights of its features."""
 
 import itertools
 import math
@@ -8,23 +8,23 @@ from typing import NamedTuple
 
 from byol_tf.modalities.text.tokens import PAIR, features_of, words_of
 
-LEAST_TEXTS = 2  # that a feature must be in
-WORDS = (8, 256)  # fewest and most words that are taken of a text, by default
+LEAST_TEXTS = 2  # in which a feature must occur
+WORDS = (8, 256)  # fewest and most words read of a text, by default
 # What words and their pairs weigh beside trigrams, which say much of the same
 # and forgive slips. Pairs of letters are the words of scripts without spaces.
 SHARE = 0.5
-_USUAL = 0.99  # of the texts that are taken whole, by default
+_USUAL = 0.99  # share of the texts that are read whole, by default
 
 
 class Vocabulary(NamedTuple):
-    """What is learned of texts before step 0.
+    """The vocabulary of some texts.
 
     Attributes:
         features: the most frequent first.
-        idf: `log((1 + texts) / (1 + texts with it)) + 1` of each; of words
-            and pairs of words `SHARE` of that.
-        words: length that nearly all texts keep within.
-        texts: that were counted.
+        idf: `log((1 + texts) / (1 + texts with it)) + 1` of each; for words and
+            pairs of words `SHARE` of that.
+        words: length that nearly all texts do not exceed.
+        texts: number of texts counted.
     """
 
     features: list[str]
@@ -36,15 +36,15 @@ class Vocabulary(NamedTuple):
 def learn(
     texts: Iterable[str], most: int, mask: Sequence[str] = ()
 ) -> Vocabulary:
-    """Counts in how many texts each feature is, and keeps the most frequent.
+    """Counts the texts that contain each feature; keeps the most frequent.
 
     Args:
-        texts: rows; both texts of a row with two are counted.
-        most: features that are kept, at most; those of two texts or more.
+        texts: rows; both texts of a pair are counted.
+        most: largest number of features; each occurs in two texts or more.
         mask: see `tokens.masked`.
 
     Raises:
-        ValueError: no feature is in two texts.
+        ValueError: if no feature occurs in two texts.
     """
     counts, lengths, features = Counter(), Counter(), {}
     for row in texts:
@@ -88,7 +88,7 @@ def _features(words, known):
 
 
 def _usual_length(lengths):
-    """Words that are enough for nearly all texts, within `WORDS`."""
+    """Returns a number of words that suffices for nearly all texts."""
     wanted, seen = _USUAL * lengths.total(), 0
     for length in sorted(lengths):
         seen += lengths[length]
