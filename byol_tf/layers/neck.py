@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 
 WIDTH = 64  # channels
 _GROUPS = 8  # of group norm, since batches of large images are small
@@ -51,6 +52,29 @@ def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:
     )(maps)
     norm = keras.layers.GroupNormalization(_GROUPS, dtype="float32")
     return keras.layers.ReLU(dtype="float32")(norm(convolved))
+
+
+def with_coordinates(maps: keras.KerasTensor) -> keras.KerasTensor:
+    """Appends to each cell how far right and down it lies, from -1 to 1.
+
+    Convolutions cannot tell places apart otherwise: what looks alike, such as
+    two paws or a mirror's image, can then differ by where it is.
+
+    Args:
+        maps: `[batch, height, width, channels]`, of a fixed size.
+
+    Returns:
+        float32 `[batch, height, width, channels + 2]`.
+
+    Reference: Liu et al. 2018, "CoordConv".
+    """
+    _, height, width, _ = maps.shape
+    down, across = (
+        np.linspace(-1, 1, n, dtype="float32") for n in (height, width)
+    )
+    grid = np.stack(np.meshgrid(across, down), axis=-1)[None]
+    ones = keras.ops.ones_like(maps[..., :2])
+    return keras.ops.concatenate([maps, ones * grid], axis=-1)
 
 
 def peaks_head(

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 _OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "L": "R", "l": "r"}
 _OTHER |= {right: left for left, right in _OTHER.items()}
+_FEW, _MOST = 5, 200  # poses that are compared
+_FAR = 2.0
 # The words left and right; L or R as a capital without a following small
 # letter, as in `pawLH` and `eyeL`; a separate l or r, as in `eye_l`.
 _SIDE = re.compile(
@@ -40,8 +44,47 @@ def mirrored(names: Sequence[str]) -> list[int]:
     return places
 
 
-def described(names: Sequence[str]) -> str:
-    """Says in one line which points are swapped."""
+def is_one_sided(points: np.ndarray, partners: Sequence[int]) -> bool:
+    """Says whether poses never come near the mirror image of another.
+
+    It is so where a camera always sees the same side. Mirrored views then
+    teach what does not occur.
+
+    Args:
+        points: places `[n, points, 2]`, NaN for hidden points.
+        partners: of each point, see `mirrored`.
+
+    Returns:
+        Whether the nearest mirror image of a pose is farther than twice the
+        usual distance of two poses; both medians, of poses that are centred
+        and scaled. False for less than `_FEW` poses.
+    """
+    seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 2
+    chosen = np.flatnonzero(seen)
+    chosen = chosen[:: max(len(chosen) // _MOST, 1)]
+    if len(chosen) < _FEW:
+        return False
+    poses = points[chosen] - np.nanmean(points[chosen], axis=1, keepdims=True)
+    low, high = np.nanmin(poses, axis=1), np.nanmax(poses, axis=1)
+    poses = poses / np.maximum((high - low).max(axis=1), 1e-6)[:, None, None]
+    between = _distances(poses, poses)
+    usual = np.nanmedian(between[~np.eye(len(poses), dtype=bool)])
+    turned = (poses * (-1, 1))[:, list(partners)]
+    nearest = np.nanmin(_distances(poses, turned), axis=1)
+    return bool(np.nanmedian(nearest) > _FAR * usual)
+
+
+def _distances(poses, others):
+    """Mean distances of the points that both have; infinite for none."""
+    apart = np.linalg.norm(poses[:, None] - others[None], axis=-1)
+    both = np.isfinite(apart)
+    total = np.where(both, apart, 0.0).sum(axis=-1)
+    count = both.sum(axis=-1)
+    return np.where(count, total / np.maximum(count, 1), np.inf)
+
+
+def described(names: Sequence[str], one_sided: bool = False) -> str:
+    """Says in one line which points are swapped, or why no view is mirrored."""
     pairs = [
         f"{name} and {names[other]}"
         for place, (name, other) in enumerate(
@@ -53,6 +96,11 @@ def described(names: Sequence[str]) -> str:
         return (
             "No view is mirrored: no names of points differ in left and "
             "right, such as left_eye and right_eye."
+        )
+    if one_sided:
+        return (
+            "No view is mirrored: no labelled pose is near the mirror image of "
+            "another (--config.view.flip=0.5 mirrors nevertheless)."
         )
     return f"In mirrored views change places: {', '.join(pairs)}."
 

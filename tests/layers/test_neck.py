@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from byol_tf.layers.neck import dense_levels, neck, peaks_head
+from byol_tf.layers.neck import (
+    dense_levels,
+    neck,
+    peaks_head,
+    with_coordinates,
+)
 
 
 def test_the_result_is_as_fine_as_the_finest_level():
@@ -27,6 +32,14 @@ def test_the_result_is_as_fine_as_the_finest_level():
     levels["P4"][:, 0, 0] = 50
     changed = np.abs(model(levels) - before).max(axis=(0, 3))
     assert changed[:4, :4].min() > 0
+
+
+def test_each_cell_is_given_its_place():
+    maps = np.ones((2, 3, 5, 4), np.float32)
+    found = np.asarray(with_coordinates(maps))
+    np.testing.assert_array_equal(found[..., :4], maps)
+    np.testing.assert_allclose(found[1, 0, :, 4], [-1, -0.5, 0, 0.5, 1])
+    np.testing.assert_allclose(found[0, :, 2, 5], [-1, 0, 1])
 
 
 @pytest.mark.parametrize(

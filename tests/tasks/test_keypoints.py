@@ -213,6 +213,25 @@ def test_points_move_with_crops_and_sides_change_in_a_mirror():
     )
 
 
+def test_one_sided_poses_are_not_mirrored_and_heatmaps_know_places():
+    columns = [
+        f"{n}_{a}" for n in ("left_ear", "right_ear", "nose") for a in "xy"
+    ]
+    rng = np.random.default_rng(0)
+    pose = np.array([(0.4, 0.4), (0.4, 0.6), (0.7, 0.5)])
+    points = pose + rng.normal(scale=0.02, size=(12, 3, 2))
+    specs = {"P2": tf.TensorSpec([None, 8, 8, 4], tf.float32)}
+    sizes = []
+    for given in (points, np.abs((rng.random((12, 1, 1)) < 0.5) - points)):
+        task = Keypoints(columns, crops=True, whole=True, head="heatmap")
+        task.look_at(given)
+        sizes.append(task.head(specs).count_params())
+        one_sided = given is points
+        assert task.view["flip"] == (0.0 if one_sided else 0.5)
+        assert ("No view is mirrored" in task.guesses()[0]) == one_sided
+    assert sizes[0] - sizes[1] == 2 * 9 * 64  # two more maps to convolve
+
+
 MAPS = Keypoints(POINTS, whole=True, head="heatmap")
 
 

@@ -1,8 +1,9 @@
 """Which points change places in a mirrored image."""
 
+import numpy as np
 import pytest
 
-from byol_tf.tasks.mirrored import described, mirrored
+from byol_tf.tasks.mirrored import described, is_one_sided, mirrored
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,27 @@ def test_the_pairs_are_said_in_one_line():
         "In mirrored views change places: left_eye and right_eye."
     )
     assert described(["nose", "tail"]).startswith("No view is mirrored")
+    assert "nevertheless" in described(["eye_l", "eye_r"], one_sided=True)
+
+
+def poses(count, facing, seed=0):
+    """Left ear, right ear, nose and tail, that look to one side or both."""
+    rng = np.random.default_rng(seed)
+    pose = np.array([(0.1, -0.1), (0.1, 0.1), (0.3, 0.0), (-0.3, 0.05)])
+    points = pose + rng.normal(scale=0.03, size=(count, 4, 2))
+    points[:, :, 0] *= rng.choice(facing, (count, 1))
+    places = 0.5 + rng.uniform(0.5, 1, (count, 1, 1)) * points
+    places[rng.random((count, 4)) < 0.1] = np.nan
+    return places
+
+
+@pytest.mark.parametrize("count", [8, 500])
+def test_poses_that_all_look_to_one_side_are_one_sided(count):
+    assert is_one_sided(poses(count, [1]), [1, 0, 2, 3])
+    assert is_one_sided(poses(count, [-1]), [1, 0, 2, 3])
+    assert not is_one_sided(poses(count, [-1, 1]), [1, 0, 2, 3])
+
+
+def test_nothing_is_said_of_few_poses():
+    assert not is_one_sided(poses(4, [1]), [1, 0, 2, 3])
+    assert not is_one_sided(np.full((9, 4, 2), np.nan), [1, 0, 2, 3])
