@@ -18,10 +18,10 @@ PATH = "path"
 
 @dataclasses.dataclass(frozen=True)
 class LabelTable:
-    """A row of named values for each image.
+    """A row of named values for each file.
 
     Attributes:
-        paths: paths of the images, relative to their folder, with `/`.
+        paths: paths of the files, relative to their folder, with `/`.
         columns: values as written, one per path, by column name; "" for an
             empty cell.
         name: name of the file, for messages.
@@ -72,23 +72,23 @@ class LabelTable:
     def aligned(
         self, paths: Sequence[str], folders: Sequence[pathlib.Path] = ()
     ) -> "LabelTable":
-        """Returns one row per image, in the order of the images.
+        """Returns one row per file, in the order of the files.
 
-        Leaves out rows without an image, with a warning if there is no such
+        Leaves out rows without an example, with a warning if there is no such
         file. Paths are compared in Unicode's form NFC.
 
         Args:
-            paths: paths of the images, as in `Examples.paths`.
-            folders: folder of the images, whose name may precede the paths in
+            paths: paths of the files, as in `Examples.paths`.
+            folders: folder of the files, whose name may precede the paths in
                 the table; then others with files of the table.
 
         Raises:
-            ValueError: if an image has no row. A row may be empty, for an image
+            ValueError: if a file has no row. A row may be empty, for a file
                 without labels.
         """
         if not len(paths):
             raise ValueError(
-                f"{self.name} names image files, but these images do not come "
+                f"{self.name} names files, but these examples do not come "
                 "from a folder; use data.source='folder'"
             )
         row_of = self._row_of()
@@ -98,15 +98,15 @@ class LabelTable:
         missing = [path for path in wanted if path not in row_of]
         if len(missing) == len(wanted):
             raise ValueError(
-                f"no row of {self.name} belongs to an image: its paths are "
-                f"like {some(self.paths)}, those of the images like "
-                f"{some(wanted)}; paths must be relative to the images' folder"
+                f"no row of {self.name} belongs to a file: its paths are "
+                f"like {some(self.paths)}, those of the files like "
+                f"{some(wanted)}; paths must be relative to the files' folder"
             )
         if missing:
             raise ValueError(
-                f"{len(missing)} of {len(wanted)} images have no row in "
+                f"{len(missing)} of {len(wanted)} files have no row in "
                 f"{self.name}: {some(missing)}; add them, with empty cells "
-                "if nothing is known, or remove the images"
+                "if nothing is known, or remove the files"
             )
         present = set(wanted)
         spare = [
@@ -117,7 +117,7 @@ class LabelTable:
         ]
         if spare:
             logging.warning(
-                "%d of %d rows of %s have no image: %s.",
+                "%d of %d rows of %s have no file: %s.",
                 *(len(spare), len(self), self.name, some(spare)),
             )
         return self.subset(np.array([row_of[path] for path in wanted]))
@@ -126,7 +126,7 @@ class LabelTable:
 def read_label_table(path: str | os.PathLike) -> LabelTable:
     """Reads a CSV file of labels: UTF-8, with a header, `,` or `;` between.
 
-    The column `path` names the images; without it the first column does. Blank
+    The column `path` names the files; without it the first column does. Blank
     lines are skipped, and spaces around values are removed.
 
     Raises:
@@ -152,13 +152,13 @@ def read_label_table(path: str | os.PathLike) -> LabelTable:
             raise ValueError(f"{path}, line {line}: the path is empty")
         if not is_inside(name):
             raise ValueError(
-                f"{path}, line {line}: {name!r} leads out of the images' "
+                f"{path}, line {line}: {name!r} leads out of the files' "
                 "folder; write it relative to that folder"
             )
         if name in rows:
             raise ValueError(
                 f"{path}, line {line}: {name!r} is already in line "
-                f"{rows[name][0]}; an image has one row"
+                f"{rows[name][0]}; a file has one row"
             )
         rows[name] = line, cells
     if not rows:

@@ -48,7 +48,7 @@ class Signature:
         name: its name.
         inputs, outputs: their `Spec` by name.
         batched: whether requests can be batched along the first axis.
-        takes_files: whether it takes the bytes of image files, and returns a
+        takes_files: whether it takes the bytes of files, and returns a
             status of each.
     """
 
@@ -149,23 +149,31 @@ class Version:
     def warm_up(self) -> None:
         """Runs each signature once, since the first call is slow.
 
-        Skips those that take other inputs than images or image files.
+        Skips those that take other inputs than images or files.
         """
         for signature in self.signatures.values():
-            example = _example(signature)
+            example = _example(signature, self.signatures)
             if example is not None:
                 signature(example)
 
 
-def tiny_png(channels: int = 1) -> bytes:
-    """Returns the file of a small gray image."""
-    image = tf.fill([2, 2, channels], tf.constant(128, tf.uint8))
+def tiny_file(signatures: Collection[str]) -> bytes:
+    """Returns a small file that a model takes.
+
+    Args:
+        signatures: names of the model's signatures: with `sounds` it takes WAV
+            files, else image files.
+    """
+    if "sounds" in signatures:
+        samples = tf.zeros([64, 1])
+        return tf.audio.encode_wav(samples, sample_rate=16_000).numpy()
+    image = tf.fill([2, 2, 1], tf.constant(128, tf.uint8))
     return tf.io.encode_png(image).numpy()
 
 
-def _example(signature):
+def _example(signature, signatures):
     if signature.takes_files:
-        return {FILES: np.array([tiny_png()], object)}
+        return {FILES: np.array([tiny_file(signatures)], object)}
     if len(signature.inputs) != 1:
         return None
     (name, spec), *_ = signature.inputs.items()

@@ -12,7 +12,7 @@ from absl import logging
 
 from byol_tf.serving import grpc_service
 from byol_tf.serving.connections import RestServer, most_connections
-from byol_tf.serving.model import DEFAULT, tiny_png
+from byol_tf.serving.model import DEFAULT, tiny_file
 from byol_tf.serving.service import NoVersions, Routes, Service
 from byol_tf.serving.settings import Settings
 from byol_tf.serving.versions import Versions
@@ -209,8 +209,9 @@ def _listing(service, directory, rest, grpc):
     ]
     default = version.signatures.get(DEFAULT)
     if default is not None and default.takes_files:
-        image = base64.b64encode(tiny_png()).decode()
-        data = f'\'{{"instances": [{{"b64": "{image}"}}]}}\''
+        example = tiny_file(version.signatures)
+        example = base64.b64encode(example).decode()
+        data = f'\'{{"instances": [{{"b64": "{example}"}}]}}\''
         lines.append(f"Try:    curl {url}:predict -d {data}")
     else:
         lines.append(f"Try:    curl {url}/metadata")

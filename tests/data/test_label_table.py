@@ -97,7 +97,7 @@ def test_aligned_follows_the_images():
 def test_a_row_without_an_image_is_left_out_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING, "absl"):
         assert TABLE.aligned(("c.png", "a.png")).columns["x"] == ("3", "1")
-    assert "1 of 3 rows of the label table have no image: 'b.png'" in (
+    assert "1 of 3 rows of the label table have no file: 'b.png'" in (
         caplog.text
     )
 
@@ -106,7 +106,7 @@ def test_images_without_a_row_are_counted_and_the_first_named():
     paths = ("a.png", "e.png", "d.png", "f.png", "g.png")
     with pytest.raises(
         ValueError,
-        match=r"4 of 5 images have no row .*'e.png', 'd.png', 'f.png', \.\.\.;",
+        match=r"4 of 5 files have no row .*'e.png', 'd.png', 'f.png', \.\.\.;",
     ):
         TABLE.aligned(paths)
 
@@ -146,7 +146,7 @@ def test_columns_of_different_length_are_an_error():
     ],
 )
 def test_a_path_that_leads_out_of_the_folder_is_refused(tmp_path, path):
-    with pytest.raises(ValueError, match=r"line 3: .* leads out of the images"):
+    with pytest.raises(ValueError, match=r"line 3: .* leads out of the files"):
         read(tmp_path, f"path,label\na/b.png,cat\n{path},cat\n")
 
 
@@ -176,7 +176,7 @@ def test_a_row_without_any_image_is_still_said(tmp_path, caplog):
     (tmp_path / "b.png").touch()
     table = read(tmp_path, "path,x\na.png,1\nb.png,2\ngone.png,3\n")
     table.aligned(["a.png"], [tmp_path])
-    assert "1 of 3 rows of labels.csv have no image: 'gone.png'" in caplog.text
+    assert "1 of 3 rows of labels.csv have no file: 'gone.png'" in caplog.text
 
 
 def test_names_of_a_message_are_printable(tmp_path):

@@ -1,15 +1,19 @@
 """Which versions are served as a folder changes."""
 
 import asyncio
+import io
 import os
 import shutil
 import threading
+import wave
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from byol_tf.serving import versions as served
 from byol_tf.serving.errors import NotFound
+from byol_tf.serving.model import tiny_file
 from byol_tf.serving.versions import Versions, find_versions
 
 
@@ -244,3 +248,11 @@ def test_a_folder_that_does_not_answer_stops_nothing_else(
     assert asyncio.run(steps()) == 1  # and the loop ends beside the thread
     assert hanging.calls == 1
     hanging.may.set()
+
+
+def test_a_model_is_tried_with_a_file_of_its_kind():
+    sound = io.BytesIO(tiny_file({"sounds", "serving_default"}))
+    with wave.open(sound) as file:
+        assert file.getnframes() == 64
+    with Image.open(io.BytesIO(tiny_file({"images"}))) as image:
+        assert image.size == (2, 2)
