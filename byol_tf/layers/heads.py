@@ -33,25 +33,25 @@ def mlp(
     name: str,
     dtype=None,
 ) -> keras.Sequential:
-    """Linear with bias, batch norm, ReLU, ..., linear without bias.
+    """Makes a projector or predictor.
 
-    The projector and the predictor both have this form.
+    Linear with bias, batch norm, ReLU, ..., linear without bias.
 
     Args:
         input_size: length of the input vectors.
         hidden_size: width of the hidden layers (4096 in the paper).
         output_size: length of the output vectors (256 in the paper).
         layers: number of linear layers, at least 2.
-        normalized: a batch norm without scale and offset at the end, as
-            SimSiam and MoCo v3 have it.
-        name: of the model.
+        normalized: whether to end with a batch norm without scale and offset,
+            as in SimSiam and MoCo v3.
+        name: name of the model.
         dtype: Keras dtype policy of the layers.
 
     Returns:
         A built model, `[batch, input_size]` to `[batch, output_size]`.
 
     Raises:
-        ValueError: if a size or a number is too small, or no integer.
+        ValueError: if a size or `layers` is too small, or not an integer.
 
     Reference: BYOL, section 3.3; `networks.MLP` in the official code.
     """

@@ -32,10 +32,10 @@ class Judge:
     def measure(
         self, extractor: FeatureExtractor | None = None
     ) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
-        """Evaluates an encoder; None: that of the run in its current state.
+        """Evaluates an encoder; None: the run's, in its current state.
 
         Returns:
-            Numbers as by `summarize`, and representations `[n, features]` of
+            Numbers from `summarize`, and representations `[n, features]` of
             `examples` and of the test examples.
         """
         job, extractor = self._job, extractor or self.extractor
@@ -51,7 +51,7 @@ class Judge:
         return numbers, (train, test)
 
     def before(self, workdir: pathlib.Path) -> dict:
-        """Numbers before training, kept in `before.json` and `before.npz`."""
+        """Evaluates once before training; keeps `before.json`, `before.npz`."""
         path = workdir / "before.json"
         if not path.exists():
             numbers, features = self.measure()
@@ -61,7 +61,7 @@ class Judge:
         return read_json(path)
 
     def random(self) -> dict:
-        """Returns numbers of a random encoder if the run began with weights."""
+        """Evaluates a random encoder if the run started from weights."""
         job = self._job
         if not job.about.get("start"):
             return {}
@@ -70,7 +70,7 @@ class Judge:
         return self.measure(FeatureExtractor(twin, job.prepare))[0]
 
     def raw(self, after: dict) -> dict:
-        """Returns kNN accuracy of raw inputs if that of the result is known."""
+        """Measures kNN accuracy of raw inputs if `after` has it."""
         job = self._job
         if "knn_accuracy" not in after:
             return {}

@@ -1,4 +1,4 @@
-"""What encoders of texts are fed: strings, ids; and words on exports."""
+"""Inputs of encoders of texts, strings or ids, and the card of an export."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ FORMS = ("saved_model", "graph")
 
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
-    """Numbers and names that decoding and preparation follow from."""
+    """Returns the settings that decode and prepare a text, as JSON."""
     known = {"mask": [], "column": ""}
     if preprocessor is not None:
         known |= {"words": preprocessor.words, "ids": preprocessor.size}
@@ -27,24 +27,24 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
 
 
 def decode_row(data, sizes: Mapping) -> np.ndarray:
-    """Reads a path, bytes or a text to a row, see `Reading`."""
+    """Reads a path, bytes or a text into a row, with `Reading`."""
     return Reading(sizes["mask"])(data)
 
 
 def origin(data) -> dict:
-    """Nothing: what is predicted of a text is said of all of it."""
+    """Returns {}: predictions are about the whole text."""
     return {}
 
 
 def inputs(
     preprocessor: Tokens, sizes: Mapping, form: str
 ) -> dict[str, Signature]:
-    """Signatures of an exported encoder of texts.
+    """Returns the signatures of an exported encoder of texts.
 
     Args:
-        preprocessor: makes what the model takes.
-        sizes: see `sizes`.
-        form: "saved_model": strings; "graph": ids.
+        preprocessor: prepares the model's input.
+        sizes: result of `sizes`.
+        form: "saved_model" takes strings; "graph" takes ids.
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}")
@@ -89,7 +89,7 @@ def _of_ids(tokens):
 
 
 def _checked(batch, ids):
-    """The batch with NaN for texts without a word, and which have some."""
+    """Sets texts without a word to NaN; returns also which have words."""
     good = tf.reduce_any(ids != NOTHING, axis=[1, 2])
     shape = [-1, *[1] * (len(batch.shape) - 1)]
     return tf.where(tf.reshape(good, shape), batch, float("nan")), good
@@ -100,7 +100,7 @@ def _bytes(row):
 
 
 def card(about: Mapping) -> Card:
-    """Says how an exported encoder of texts is called, and its limits."""
+    """Returns the text on calling an exported encoder, and its limits."""
     words = about["sizes"]["words"]
     masks = ", ".join(about["sizes"]["mask"])
     return Card(

@@ -1,4 +1,4 @@
-"""The words of texts as a layer that takes strings."""
+"""A layer that converts strings to features of their words."""
 
 from collections.abc import Sequence
 
@@ -20,27 +20,28 @@ from byol_tf.modalities.text.tokens import (
 )
 
 FORMS = ("ids", "tf_idf")
-# Of unknown words: no more than tells a text of them from an empty one.
+# Small, but enough to tell a text of unknown words from an empty one.
 UNKNOWN_WEIGHT = 1e-3
 
 
 @keras.saving.register_keras_serializable("byol_tf")
 class Tokens(keras.layers.Layer):
-    """Features of words: the word, its trigrams, the pair with the next.
+    """Converts texts to features: words, their trigrams, pairs of words.
 
-    `tokens.Tokenizer` gives the same ids without TensorFlow.
+    `tokens.Tokenizer` computes the same ids without TensorFlow.
 
     Args:
         vocabulary: features, see `tokens.features_of`; the first has id 2.
-        idf: weight of each.
-        words: that are taken of a text, the first ones.
-        mask: keys of `tokens.MASKS`, what is masked before all else.
-        form: "ids"; or "tf_idf", how often each id occurs times its weight,
-            of unit length.
+        idf: weight of each feature.
+        words: number of words to read, from the start of a text.
+        mask: keys of `tokens.MASKS` to mask before anything else.
+        form: "ids"; or "tf_idf", the counts of the ids times their weights,
+            scaled to unit length.
 
-    Input: strings `[batch]` in UTF-8; of two texts the first is taken. Bytes
-    that are no UTF-8 separate words. Output: float32, ids `[batch, words, 18]`
-    with 0 for nothing and 1 for an unknown word; or `[batch, ids]`.
+    Input: strings `[batch]` in UTF-8; of a pair, only the first text is read.
+    Bytes that are not UTF-8 separate words. Output: float32, ids
+    `[batch, words, 18]` with 0 for nothing and 1 for an unknown word; or
+    `[batch, ids]`.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Tokens(keras.layers.Layer):
 
     @property
     def tables(self) -> list[tf.lookup.StaticHashTable]:
-        """That an exported module must hold."""
+        """Tables that an exported module must hold."""
         return [self._table]
 
     @property
@@ -93,12 +94,12 @@ class Tokens(keras.layers.Layer):
         return self.prepared(self.ids(self.split(first)))
 
     def prepared(self, ids: tf.Tensor, merge: bool = False) -> tf.Tensor:
-        """What the encoder takes, of int32 ids `[batch, words, 18]`.
+        """Converts int32 ids `[batch, words, 18]` to the encoder's input.
 
         Args:
-            ids: of `ids`, some of them perhaps set to 0.
-            merge: write every id of a text once, for formats that keep one of
-                several numbers that are written to a place.
+            ids: from `ids`; some may be set to 0.
+            merge: write every id of a text once, for formats whose scatter does
+                not add up repeated indices.
         """
         if self.form == "ids":
             return tf.cast(ids, tf.float32)
@@ -112,7 +113,7 @@ class Tokens(keras.layers.Layer):
         return unit_length(tf.scatter_nd(places, weights, shape))
 
     def split(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """All words of strings `[batch]` in UTF-8, see `parts`."""
+        """Splits strings `[batch]` in UTF-8, from `parts`, into all words."""
         for name in self.mask:
             texts = tf.strings.regex_replace(texts, *MASKS[name])
         for pattern, new in BEFORE_LOWER:
@@ -123,7 +124,7 @@ class Tokens(keras.layers.Layer):
         return tf.strings.split(texts)
 
     def ids(self, words: tf.RaggedTensor) -> tf.Tensor:
-        """Int32 ids `[batch, self.words, 18]` of the first of some words."""
+        """Looks up int32 ids `[batch, self.words, 18]` of the first words."""
         words = words[:, : self.words]
         flat = words.values
         distinct, place = tf.unique(flat)
@@ -138,7 +139,7 @@ class Tokens(keras.layers.Layer):
         return found.to_tensor(NOTHING, shape=[None, self.words, SLOTS])
 
     def _of_words(self, words):
-        """int64 `[n, 17]` of strings `[n]`: the words, and their trigrams."""
+        """Looks up int64 `[n, 17]` of `[n]` words: themselves, trigrams."""
         own = self._table.lookup(tf.strings.join(["=", words]))
         own = tf.where(own == NOTHING, tf.constant(UNKNOWN, tf.int64), own)
         ends = tf.strings.join(["<", words, ">"])
@@ -156,7 +157,7 @@ class Tokens(keras.layers.Layer):
         return (batch_shape[0], self.size)
 
     def changed(self, **options) -> "Tokens":
-        """A layer with other options."""
+        """Returns a copy with other options."""
         return Tokens(**{**self.get_config(), **options})
 
     def get_config(self):
@@ -165,9 +166,9 @@ class Tokens(keras.layers.Layer):
 
 
 def parts(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Both texts of rows that may have two, in UTF-8 whatever the bytes.
+    """Splits rows into their two texts, in valid UTF-8.
 
-    Of a row with one text, the second is that text.
+    A row with one text returns it twice.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
     first = tf.strings.regex_replace(texts, f"(?s){PAIR}.*", "")
@@ -176,7 +177,7 @@ def parts(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _merged(ids, weights):
-    """Each id of a row once, with the sum of its weights; 0 in other places."""
+    """Sums the weights of repeated ids into the first; sets the others to 0."""
     same = tf.cast(ids[:, :, None] == ids[:, None, :], tf.float32)
     count = tf.reduce_sum(same, axis=2)
     length = ids.shape[1]
@@ -187,6 +188,6 @@ def _merged(ids, weights):
 
 
 def unit_length(vectors: tf.Tensor) -> tf.Tensor:
-    """Rows divided by their lengths; zeros stay zeros."""
+    """Divides rows by their lengths; zeros stay zeros."""
     squares = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
     return vectors * tf.math.rsqrt(tf.maximum(squares, 1e-24))

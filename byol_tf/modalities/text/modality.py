@@ -1,6 +1,6 @@
-"""Texts as a modality: from a configuration to what the engine takes.
+"""Texts as a modality.
 
-Arguments and results of the methods are those of `modalities.contract`.
+`modalities.contract` documents the methods' arguments and results.
 """
 
 from collections.abc import Iterator
@@ -29,19 +29,19 @@ from byol_tf.modalities.text.vocabulary import learn
 from byol_tf.reports.grids import views_grid
 from byol_tf.runtime import dtype_policy
 
-NAME = "text"  # of a row
-LSA = "lsa"  # of `encoder.weights`
-COUNTED = 200_000  # texts that a vocabulary is learned of, at most
-DECOMPOSED = 20_000  # texts that LSA is made of, at most
+NAME = "text"  # field of a row
+LSA = "lsa"  # value of `encoder.weights`
+COUNTED = 200_000  # most texts to learn a vocabulary from
+DECOMPOSED = 20_000  # most texts to fit LSA to
 
 
 class TextModality:
-    """All that is special to texts; see `modalities.contract.Modality`."""
+    """Implements `modalities.contract.Modality` for texts."""
 
     name = NAME
     extensions = EXTENSIONS
     milder = "leaving out fewer words (text.drop=0.3)"
-    linear = "logistic"  # few labels of sparse vectors, see the contract
+    linear = "logistic"  # sparse vectors, few labels; see the contract
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)
@@ -111,7 +111,7 @@ class TextModality:
         )
 
     def pretrained(self, section, preprocessor, row_shape, examples=None):
-        """Makes the bag whose projection is that of LSA: `weights=lsa`."""
+        """Makes the bag with the projection of LSA, for `weights=lsa`."""
         name, weights = section.encoder.name, section.encoder.weights
         if weights != LSA or name != encoder.BAG:
             raise ValueError(
@@ -157,7 +157,7 @@ def _mask(section):
 
 
 def _texts(examples, most) -> Iterator[str]:
-    """At most so many texts, at equal distances."""
+    """Yields up to `most` texts, evenly spaced."""
     count = examples.num_examples
     chosen = np.linspace(0, count - 1, min(count, most)).round()
     for row in examples.readable_rows(np.unique(chosen.astype(int))):
