@@ -30,7 +30,7 @@ def test_its_encoder_gives_vectors_of_files_by_the_weights_as_they_came(
     row = encoder.decode(tmp_path / "photo.png")
     found = encoder.model(encoder.preprocessor(encoder.batch([row])))
     config, prepare = base.get_config(), CentreView(SIZE)
-    config.encoder.name = NAME
+    config.encoder.name, config.encoder.weights = NAME, "imagenet"
     model = IMAGE.pretrained(config, prepare, (None, None, 3))
     wanted = model(prepare(encoder.batch([row])))
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
