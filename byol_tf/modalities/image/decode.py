@@ -91,7 +91,7 @@ def decode_image(
         max_pixels: larger images are refused by their header, before decoding.
             Pillow itself refuses 178,956,971 and more.
         least_side: lets a JPEG be decoded at 1/2, 1/4 or 1/8 of its size as
-            long as both sides keep so many pixels. A photo that is resized
+            long as both sides keep this many pixels. A photo that is resized
             afterwards takes a third of the time. Or a function that returns it
             for the upright height and width.
         dtype: "uint8", "uint16" or "float32", see `bands.converted`; None: the

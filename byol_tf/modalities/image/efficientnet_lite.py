@@ -49,7 +49,7 @@ def make_efficientnet_lite(
         input_shape: `(height, width, channels)`.
         dtype: Keras dtype policy.
         mean: mean of pixels in [0, 1]: one number, or one per channel.
-        std: their standard deviation, likewise.
+        std: their standard deviation: one number, or one per channel.
 
     Returns:
         A model from float32 images in [0, 1] to float32 `[batch, 1280]`. Layers

@@ -1,13 +1,12 @@
 """The live page of the monitor in a real browser, from a running server."""
 
-import json
-
 import pytest
 
 from byol_tf.jobs.recipes import configs
 from byol_tf.jobs.serve import build
 from byol_tf.systems.finance_monitor import verbs
 from tests.support.browser import CHROMIUM, new_page
+from tests.support.news import write_news
 from tests.support.served import served
 
 MOODS = {"bearish": "falls sharply", "neutral": "opens"}
@@ -43,21 +42,12 @@ def routes(tmp_path, monkeypatch):
         )
     verbs.fit(config, str(tmp_path), str(tmp_path / "run"))
     stream, found = tmp_path / "news.jsonl", []
-    write(stream, [2, 2, 2, 2, 30, 3])
+    write_news(stream, [2, 2, 2, 2, 30, 3], "<b>{}</b>")
     monkeypatch.setattr(
         build, "serve_routes", lambda _, r, *__: found.append(r)
     )
     verbs.watch(config, None, str(tmp_path / "run"), str(stream), True, 0)
     return found[0]
-
-
-def write(path, counts):
-    with open(path, "w") as file:
-        for hour, count in enumerate(counts):
-            for n in range(count):
-                text = f"crude barrel falls sharply <b>{hour}</b> {n}"
-                row = {"text": text, "time": hour * 3600 + n}
-                file.write(json.dumps(row) + "\n")
 
 
 def wait_for(page, condition):

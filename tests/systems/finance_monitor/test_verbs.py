@@ -8,6 +8,7 @@ import pytest
 from byol_tf.jobs.recipes import configs
 from byol_tf.systems.finance_monitor import judging, sources, verbs
 from byol_tf.systems.finance_monitor.counting import Rule
+from tests.support.news import write_news
 
 MOODS = {
     "bearish": "falls sharply",
@@ -47,15 +48,6 @@ def place(tmp_path_factory, config):
     return folder
 
 
-def news(path, hours):
-    with open(path, "w") as file:
-        for hour, count in enumerate(hours):
-            for n in range(count):
-                text = f"crude barrel falls sharply {hour} {n}"
-                row = {"text": text, "time": hour * 3600 + n}
-                file.write(json.dumps(row) + "\n")
-
-
 def test_both_heads_and_the_alarms_are_judged(config, place):
     verbs.evaluate(config, str(place), str(place / "run"))
     found = json.loads((place / "run" / verbs.RESULT).read_text())
@@ -69,7 +61,7 @@ def test_a_surge_in_a_growing_file_is_told_once_over_a_restart(
 ):
     path = tmp_path / "news.jsonl"
     run = str(place / "run")
-    news(path, [2, 2, 2, 2, 30])
+    write_news(path, [2, 2, 2, 2, 30])
     with open(path, "a") as file:
         file.write("no json\n")
     verbs.watch(config, None, run, str(path), True, None)
