@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from byol_tf.checks import check_positive
 from byol_tf.data import times
 from byol_tf.lines import nfc, printable, some
 
 ITEMS, EVENTS = "items.csv", "interactions.csv"
 # Weight of an event by its kind; other kinds count like a purchase.
 KINDS = {"view": 0.2, "click": 0.3, "comment": 0.7, "purchase": 1.0}
+_MOST = 1e6  # weight of an event
 _LARGE = 0.5  # share of all events above which a user is reported
 _MISSING, _RETURNED = "missing", "returned"
 
@@ -37,7 +39,7 @@ class Shop:
         time: float64 `[events]`, seconds since 1970.
         weight: float32 `[events]`, above 0: importance of an event.
         lines: sentences about unusual data.
-        kind: int8 `[events]`, index of an event's kind in `kinds`.
+        kind: int32 `[events]`, index of an event's kind in `kinds`.
         kinds: weights that are included in `weight`, by kind.
     """
 
@@ -64,29 +66,26 @@ class Shop:
         return self.user, self.item, self.time, self.weight
 
 
-def read_shop(
-    folder: str,
-    known: Sequence[str] = (),
-    kinds: Mapping[str, float] = KINDS,
-) -> Shop:
+def read_shop(folder: str, kinds: Mapping[str, float] = KINDS) -> Shop:
     """Reads the two files of a folder.
 
     Args:
         folder: folder with `items.csv` (item,text and more columns, whose words
             are added to the text) and `interactions.csv` (user,item and
             optionally timestamp, quantity, rating, event).
-        known: ids that come first in `items`, in this order.
         kinds: weights of the kinds in the column `event`.
 
     Raises:
-        ValueError: if a file or a column is missing, or there are no events.
+        ValueError: if a file or a column is missing, a line cannot be read, a
+            weight is not above 0, or there are no events.
     """
-    texts = dict.fromkeys(known, "")
-    lines = _read_items(pathlib.Path(folder) / ITEMS, texts)
+    for kind, weight in kinds.items():
+        check_positive(f"events.{kind}", weight, 1e6)
+    texts, lines = _read_items(pathlib.Path(folder) / ITEMS)
     named = len(texts)
     places = {item: place for place, item in enumerate(texts)}
     events = _Events(pathlib.Path(folder) / EVENTS, places, kinds)
-    without = sum(not text for text in list(texts.values())[:named])
+    without = sum(not text for text in texts.values())
     lines += _counted(
         (without, "items have no text: only what users did speaks for them"),
         (
@@ -104,40 +103,52 @@ def _counted(*pairs) -> list[str]:
     return [f"{count:,} {line}" for count, line in pairs if count]
 
 
-def _read_items(path, texts) -> list[str]:
-    """Adds ids and texts to a dictionary; returns notes on unusual lines."""
-    repeated, seen = 0, set()
+def _read_items(path):
+    """Returns texts by id, and notes on unusual lines."""
+    repeated, unnamed, texts = 0, 0, {}
     for row in _rows(path, ("item", "text")):
         item = clean_id(row.pop("item"))
-        words = [cell.strip() for cell in row.values() if cell and cell.strip()]
-        repeated += item in seen
-        if item and item not in seen:
-            texts[item] = " ".join(words)
-            seen.add(item)
-    return _counted(
-        (repeated, f"lines of {ITEMS} repeat an item: the first one counts")
+        words = [cell.strip() for cell in row.values() if cell.strip()]
+        repeated, unnamed = repeated + (item in texts), unnamed + (not item)
+        if item:
+            texts.setdefault(item, " ".join(words))
+    return texts, _counted(
+        (repeated, f"lines of {ITEMS} repeat an item: the first one counts"),
+        (unnamed, f"lines of {ITEMS} name no item: left out"),
     )
 
 
 def _rows(path, wanted) -> Iterator[dict[str, str]]:
-    """Yields cells by column, for the lines of a UTF-8 CSV file."""
+    """Yields cells by column, for the lines of a UTF-8 CSV file.
+
+    Missing cells are "", and what is beyond the columns is in column "".
+    """
     if not path.is_file():
         raise ValueError(
             f"{printable(path)} is missing; it must have the columns "
             f"{', '.join(wanted)}"
         )
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
         try:
             names = [name.strip().lower() for name in next(reader, [])]
             _check_columns(path, names, wanted)
+            none = [""] * len(names)
             for row in reader:
                 if row:
-                    yield dict(zip(names, row, strict=False))
+                    cells = dict(zip(names, row + none, strict=False))
+                    if len(row) > len(names):
+                        cells[""] = " ".join(row[len(names) :])
+                    yield cells
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{printable(path)} is not UTF-8, after line "
                 f"{reader.line_num}; save it as UTF-8"
+            ) from error
+        except csv.Error as error:
+            raise ValueError(
+                f"{printable(path)}, line {reader.line_num}: {error}; quotes "
+                'around a cell must be closed, and those inside doubled ("")'
             ) from error
 
 
@@ -150,9 +161,9 @@ def _check_columns(path, names, wanted):
         )
 
 
-def clean_id(cell: str | None) -> str:
+def clean_id(cell: str) -> str:
     """Returns the id in a cell, in a form to compare."""
-    return nfc((cell or "").strip())
+    return nfc(cell.strip())
 
 
 class _Events:
@@ -161,19 +172,21 @@ class _Events:
     def __init__(self, path, places, kinds):
         self.path, self.places, self.kinds = path, places, kinds
         self.users: dict[str, int] = {}
-        self.columns = [array.array(code) for code in "iidfb"]
+        self.columns = [array.array(code) for code in "iidfi"]
         self.met: dict[str, int] = {}
         self.bad = dict.fromkeys(
-            ("unnamed", "time", "quantity", _MISSING, _RETURNED, "kind"), 0
+            ("unnamed", "long", "time", _MISSING, _RETURNED, "rating", "kind"),
+            0,
         )
-        self.timed = False
         for row in _rows(path, ("user", "item")):
             self._add(row)
         if not self.users:
-            raise ValueError(f"{printable(path)} has no events")
+            why = "".join(f"; {line}" for line in self._lines())
+            raise ValueError(f"{printable(path)} has no events{why}")
 
     def _add(self, row):
-        user, item = clean_id(row.get("user")), clean_id(row.get("item"))
+        user, item = clean_id(row["user"]), clean_id(row["item"])
+        self.bad["long"] += "" in row
         if not user or not item:
             self.bad["unnamed"] += 1
             return
@@ -204,10 +217,11 @@ class _Events:
                 weight = math.log2(1 + quantity)
         if "rating" in row:
             rating = _number(row["rating"])
+            self.bad["rating"] += math.isnan(rating)
             weight *= 1.0 if math.isnan(rating) else max(rating, 0.1)
         kind = self._kind(row)
         self.bad["kind"] += bool(kind) and kind not in self.kinds
-        return weight * self.kinds.get(kind, 1.0)
+        return min(weight * self.kinds.get(kind, 1.0), _MOST)
 
     def _kind(self, row):
         return row.get("event", "").strip().lower()
@@ -217,37 +231,39 @@ class _Events:
             return math.nan
         seconds = _seconds(row["timestamp"].strip())
         self.bad["time"] += math.isnan(seconds)
-        self.timed = self.timed or not math.isnan(seconds)
         return seconds
 
     def shop(self, items, texts, lines) -> Shop:
         user, item, time, weight, kind = map(np.asarray, self.columns)
         lines = [*lines, *self._lines()]
         time = self._dated(time, lines)
-        order = np.lexsort((item, user, time))
-        user, item, time, weight, kind = (
-            column[order] for column in (user, item, time, weight, kind)
-        )
-        new = np.ones(len(time), bool)
-        new[1:] = (np.diff(user) | np.diff(item)) != 0
-        new[1:] |= np.diff(time) != 0
+        order = np.lexsort((kind, item, user, time))
+        columns = [c[order] for c in (user, item, time, weight, kind)]
+        new = np.zeros(len(time), bool)
+        new[:1] = True
+        for column in (*columns[:3], columns[4]):
+            new[1:] |= np.diff(column) != 0
         lines += _counted(
             ((~new).sum(), "events repeat another: they count once")
         )
-        events = (user[new], item[new], time[new], weight[new])
+        *events, kind = (column[new] for column in columns)
         users = list(self.users)
         lines += _largest(users, events[0])
         kinds = {name: self.kinds.get(name, 1.0) for name in self.met}
-        return Shop(
-            *(items, texts, users, *events, tuple(lines), kind[new], kinds)
-        )
+        return Shop(items, texts, users, *events, tuple(lines), kind, kinds)
 
     def _lines(self):
         bad = self.bad
         return _counted(
             (bad["unnamed"], "lines name no user or no item: left out"),
             (bad["time"], "times cannot be read: such events count as oldest"),
+            (
+                bad["long"],
+                "lines have more cells than the first one: the rest is left "
+                "out; quote names with commas",
+            ),
             (bad[_MISSING], "quantities are missing: they count as 1"),
+            (bad["rating"], "ratings are missing: they count as 1"),
             (
                 bad[_RETURNED],
                 "quantities are 0 or below, as of goods sent back: such "
@@ -269,14 +285,13 @@ class _Events:
             )
             return np.arange(len(time)) * 60.0
         future = time > clock.time() + 86400
-        lines += _counted(
-            (
-                future.sum(),
-                "events lie in the future: they count as the newest of now",
-            )
-        )
         now = time[good & ~future].max(initial=-np.inf)
-        time = np.where(future & np.isfinite(now), now, time)
+        if future.any() and np.isfinite(now):
+            time = np.where(future, now, time)
+            lines.append(
+                f"{future.sum():,} events lie in the future: they count as of "
+                "the newest time that does not"
+            )
         return np.where(good, time, time[good].min())
 
 
@@ -293,17 +308,19 @@ def _largest(users, user):
 
 
 def _number(text):
+    """Returns a finite number, or NaN."""
     try:
-        return float(text)
-    except (TypeError, ValueError):
+        number = float(text)
+    except ValueError:
         return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 @functools.lru_cache(4096)
 def _seconds(text: str) -> float:
     """Returns seconds since 1970 of a number (s, ms, µs) or a date, or NaN."""
     seconds = _number(text)
-    if math.isfinite(seconds):
+    if not math.isnan(seconds):
         while abs(seconds) > 1e11:  # year 5138, so milliseconds or finer
             seconds /= 1000
         return seconds

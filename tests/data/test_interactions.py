@@ -29,13 +29,6 @@ def test_events_come_by_time_with_places_of_items_and_users(tmp_path):
     assert lines(shop).startswith("1 items have no text")
 
 
-def test_known_items_keep_their_places(tmp_path):
-    folder = write_shop(tmp_path, ITEMS, EVENTS)
-    shop = read_shop(folder, known=["b", "gone"])
-    assert shop.items == ["b", "gone", "a", "c"]
-    assert shop.texts == ["blue mug", "", "red mug", ""]
-
-
 @pytest.mark.parametrize(
     ("column", "cells", "said", "count"),
     [
@@ -46,7 +39,8 @@ def test_known_items_keep_their_places(tmp_path):
             3,
         ),
         ("event", ["view", "click", "buy", ""], "1 events are of a kind", 4),
-        ("rating", ["5", "1", "", "x"], "", 4),
+        ("rating", ["5", "1", "", "x"], "2 ratings are missing", 4),
+        ("quantity", ["inf", "1e308", "2,5", "x"], "3 quantities are miss", 4),
     ],
 )
 def test_columns_weigh_events(tmp_path, column, cells, said, count):
@@ -54,6 +48,7 @@ def test_columns_weigh_events(tmp_path, column, cells, said, count):
     shop = read_shop(write_shop(tmp_path, ITEMS, events, f"timestamp {column}"))
     assert re.search(said, lines(shop), re.DOTALL)
     assert len(shop.weight) == count and (shop.weight > 0).all()
+    assert np.isfinite(shop.weight).all()
 
 
 def test_a_view_says_less_than_a_purchase(tmp_path):
@@ -104,6 +99,49 @@ def test_what_is_wrong_with_times_and_names_is_counted(tmp_path):
     assert len(shop.user) == 6 and shop.items[-1] == "d"
 
 
+def test_events_of_two_kinds_at_one_time_are_both_kept(tmp_path):
+    events = [("u", "a", 9, kind) for kind in ("view", "purchase", "view")]
+    events += [("v", "b", time, "purchase") for time in (1, 2)]
+    shop = read_shop(write_shop(tmp_path, ITEMS, events, "timestamp event"))
+    np.testing.assert_allclose(sorted(shop.weight), [0.2, 1, 1, 1])
+    assert "1 events repeat another" in lines(shop)
+
+
+def test_any_number_of_kinds_is_read(tmp_path):
+    events = [("u", "a", n, f"kind {n}") for n in range(300)]
+    shop = read_shop(write_shop(tmp_path, ITEMS, events, "timestamp event"))
+    assert len(shop.kinds) == len(shop.kind) == 300
+
+
+def test_short_and_long_lines_are_counted_and_kept(tmp_path):
+    write_shop(tmp_path, [*ITEMS, ("d", "red", "wide mug")], EVENTS)
+    with open(tmp_path / "interactions.csv", "a") as file:
+        file.write("w,d\nw,a,400,more\n")
+    shop = read_shop(tmp_path)
+    assert shop.texts[3] == "red wide mug" and len(shop.user) == 6
+    assert "1 times cannot be read" in lines(shop)
+    assert "1 lines have more cells" in lines(shop)
+
+
+def test_a_line_without_an_item_is_counted(tmp_path):
+    shop = read_shop(write_shop(tmp_path, [*ITEMS, ("", "mug")], EVENTS))
+    assert "1 lines of items.csv name no item" in lines(shop)
+    assert shop.items == ["a", "b", "c"]
+
+
+def test_a_kind_must_weigh_something(tmp_path):
+    write_shop(tmp_path, ITEMS, EVENTS)
+    with pytest.raises(ValueError, match=r"`events\.view` must be .* above 0"):
+        read_shop(tmp_path, {"view": 0.0})
+
+
+def test_times_that_all_lie_in_the_future_keep_their_order(tmp_path):
+    events = [(user, item, 9e9 + time) for user, item, time in EVENTS]
+    shop = read_shop(write_shop(tmp_path, ITEMS, events))
+    np.testing.assert_array_equal(shop.time - 9e9, [50, 100, 200, 300])
+    assert "future" not in lines(shop)
+
+
 def test_without_times_the_order_of_lines_counts(tmp_path):
     events = [event[:2] for event in EVENTS]
     shop = read_shop(write_shop(tmp_path, ITEMS, events, ""))
@@ -125,6 +163,14 @@ def test_one_user_with_half_of_all_events_is_named(tmp_path):
         ("items.csv", b"id,text\n1,a\n", "no column item.*'id', 'text'"),
         ("interactions.csv", b"user,item\n", "has no events"),
         ("interactions.csv", b"user,item\n\xff,a\n", "not UTF-8"),
+        (
+            "interactions.csv",
+            b"user,item,quantity\nu,a,-1\n",
+            "has no events; 1 quantities are 0 or below",
+        ),
+        ("items.csv", b"", "no column item, text.*names: nothing"),
+        ("items.csv", b'item,text\na,"red mug\nb,c\n', "line 3.*be closed"),
+        ("items.csv", b"item,text\na," + b"x" * 200_000, "line 2: field larg"),
     ],
 )
 def test_errors_name_file_and_columns(tmp_path, name, content, said):

@@ -18,6 +18,9 @@ from byol_tf.optim.ema import update_average
 from byol_tf.systems.explore.rooms import ACTIONS, Rooms
 
 _BATCH = 128  # transitions per training step
+_WIDTH = 32  # of the vectors
+_TAU = 0.98  # decay of the target network
+_RATE = 2e-3  # of learning
 
 
 class Curiosity:
@@ -28,41 +31,21 @@ class Curiosity:
         seed: seed of the weights, and of the transitions to train on.
         lessons: training steps before each reward; 0: keep random weights, a
             control for what learning adds.
-        width: length of the vectors.
-        tau: decay of the target network.
-        rate: learning rate.
     """
 
-    def __init__(
-        self,
-        size: int,
-        seed: int,
-        lessons: int = 8,
-        width: int = 32,
-        tau: float = 0.98,
-        rate: float = 2e-3,
-    ):
-        self.tau, self.lessons = tau, lessons
-        self._rng = np.random.default_rng(seed)
-        self.encoder = _network(size, width, seed)
+    def __init__(self, size: int, seed: int, lessons: int = 8):
+        self.lessons, self._rng = lessons, np.random.default_rng(seed)
+        self.encoder = _network(size, seed)
         self.target = keras.models.clone_model(self.encoder)
         self.target.set_weights(self.encoder.get_weights())
-        self.predictor = _network(width + len(ACTIONS), width, seed + 1)
+        self.predictor = _network(_WIDTH + len(ACTIONS), seed + 1)
         networks = self.encoder, self.predictor
         self._learned = [v for n in networks for v in n.trainable_variables]
-        self._optimizer = keras.optimizers.Adam(rate)
+        self._optimizer = keras.optimizers.Adam(_RATE)
         self._optimizer.build(self._learned)
-        views, places = (
-            tf.TensorSpec([None, size]),
-            tf.TensorSpec([None], "int64"),
-        )
-        self._learn = tf.function(
-            self._learn, input_signature=(views, places, views), autograph=False
-        )
-        self._judge = tf.function(
-            self._judge,
-            input_signature=(views, places, places, places),
-            autograph=False,
+        self._learn, self._judge = (
+            tf.function(step, autograph=False, reduce_retracing=True)
+            for step in (self._learn, self._judge)
         )
 
     def _errors(self, vectors, actions, targets):
@@ -86,7 +69,7 @@ class Curiosity:
         self._optimizer.apply_gradients(
             zip(gradients, self._learned, strict=True)
         )
-        update_average(self.target.variables, self.encoder.variables, self.tau)
+        update_average(self.target.variables, self.encoder.variables, _TAU)
         return loss
 
     def __call__(self, rooms: Rooms, states, actions) -> np.ndarray:
@@ -113,11 +96,13 @@ class Curiosity:
         return np.maximum(errors - mean, 0) / max(scale, 1e-9)
 
 
-def _network(size, width, seed):
-    draw = keras.initializers.GlorotUniform
-    inputs = keras.Input((size,))
-    hidden = keras.layers.Dense(64, "relu", kernel_initializer=draw(seed=seed))(
-        inputs
-    )
-    last = keras.layers.Dense(width, kernel_initializer=draw(seed=seed + 7))
-    return keras.Model(inputs, last(hidden))
+def _network(size, seed):
+    def draw(number):
+        return keras.initializers.GlorotUniform(seed=number)
+
+    layers = [
+        keras.Input((size,)),
+        keras.layers.Dense(64, "relu", kernel_initializer=draw(seed)),
+        keras.layers.Dense(_WIDTH, kernel_initializer=draw(seed + 7)),
+    ]
+    return keras.Sequential(layers)

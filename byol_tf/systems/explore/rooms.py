@@ -6,7 +6,7 @@ from byol_tf.checks import require
 
 # Turn left, turn right, go forward, open or close; others have no effect.
 ACTIONS = (0, 1, 2, 5)
-_MOST = 1024  # initial size of the tables, which double
+_FIRST = 1024  # initial length of the tables
 
 
 class Rooms:
@@ -36,19 +36,13 @@ class Rooms:
         self._world = envs.MultiRoomEnv(
             minNumRooms=rooms, maxNumRooms=rooms, maxRoomSize=side
         )
-        self._sizes = [
-            len(names)
-            for names in (
-                constants.OBJECT_TO_IDX,
-                constants.COLOR_TO_IDX,
-                constants.STATE_TO_IDX,
-            )
-        ]
+        kinds = "OBJECT_TO_IDX", "COLOR_TO_IDX", "STATE_TO_IDX"
+        self._sizes = [len(getattr(constants, kind)) for kind in kinds]
         self._seed, self._states = seed, {}
-        self.views = np.zeros((_MOST, 7 * 7 * sum(self._sizes)), np.float32)
-        self.cells = np.zeros((_MOST, 2), int)
-        self.following = np.full((_MOST, len(ACTIONS)), -1)
-        self.taken = np.zeros((_MOST, len(ACTIONS)), int)
+        self.views = np.zeros((0, 7 * 7 * sum(self._sizes)), np.float32)
+        self.cells = np.zeros((0, 2), int)
+        self.following = np.zeros((0, len(ACTIONS)), int)
+        self.taken = np.zeros((0, len(ACTIONS)), int)
         self.reset()
         self.room_of = self._numbered()
 
@@ -83,32 +77,30 @@ class Rooms:
         if key not in self._states:
             self._states[key] = new = len(self._states)
             if new == len(self.views):
-                self._double()
-            self.views[new] = self._one_hot(image)
+                self._grow()
+            parts = (
+                np.eye(n)[image[..., i]] for i, n in enumerate(self._sizes)
+            )
+            self.views[new] = np.concatenate([*parts], axis=2).ravel()
             self.cells[new] = x, y
         return self._states[key]
 
-    def _one_hot(self, image):
-        parts = [np.eye(n)[image[..., i]] for i, n in enumerate(self._sizes)]
-        return np.concatenate(parts, axis=2).ravel()
-
-    def _double(self):
-        for name, fill in {
-            "views": 0,
-            "cells": 0,
-            "following": -1,
-            "taken": 0,
-        }.items():
-            table = getattr(self, name)
-            more = np.full_like(table, fill)
-            setattr(self, name, np.concatenate([table, more]))
+    def _grow(self):
+        """Doubles the length of all tables."""
+        rows = (0, len(self.views) or _FIRST), (0, 0)
+        self.views = np.pad(self.views, rows)
+        self.cells, self.taken = (
+            np.pad(self.cells, rows),
+            np.pad(self.taken, rows),
+        )
+        self.following = np.pad(self.following, rows, constant_values=-1)
 
     def _numbered(self):
         found = np.full((self._world.height, self._world.width), -1)
-        for number, room in enumerate(self._world.rooms):
+        rooms = self._world.rooms
+        for number, room in enumerate(rooms):
             (x, y), (width, height) = room.top, room.size
             found[y + 1 : y + height - 1, x + 1 : x + width - 1] = number
-        for room in self._world.rooms[1:]:
-            x, y = room.entryDoorPos
-            found[y, x] = len(self._world.rooms)
+        for x, y in (room.entryDoorPos for room in rooms[1:]):
+            found[y, x] = len(rooms)
         return found

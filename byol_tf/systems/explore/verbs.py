@@ -5,16 +5,21 @@ import pathlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from byol_tf.checks import check_integer
+from byol_tf.checks import check_integer, check_list
 from byol_tf.files import to_json, write_text
 from byol_tf.reports.drawing import COLOURS, save_png
 from byol_tf.reports.report import format_table
-from byol_tf.systems.explore.agent import Reward, counted, explore
+from byol_tf.systems.explore.agent import counted, explore
 from byol_tf.systems.explore.curiosity import Curiosity
 from byol_tf.systems.explore.rooms import Rooms
 
-RANDOM, COUNTS, BYOL = "random walk", "counting visits", "BYOL error"
-KINDS = (RANDOM, COUNTS, BYOL)
+# From the size of a view, a seed and the lessons to a reward, by its name.
+KINDS = {
+    "random walk": lambda *_: None,
+    "counting visits": lambda *_: counted,
+    "BYOL error": Curiosity,
+}
+FORMS = {"cells": "{:.0%}", "rooms": "{:.0f}"}  # what is counted
 RESULT, PICTURE = "explore.json", "explore.png"
 _POINTS = 20  # points of a curve
 
@@ -29,17 +34,17 @@ def run(config, data: str | None, run: str) -> None:
     """
     folder = pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
-    check_integer("rooms", config.rooms, 2)
-    check_integer("side", config.side, 4)
-    check_integer("steps", config.steps, _POINTS)
-    check_integer("lessons", config.lessons, 0)
+    least = {"rooms": 2, "side": 4, "steps": _POINTS, "lessons": 0}
+    for name, low in least.items():
+        check_integer(name, config[name], low)
+    check_list("seeds", config.seeds, 0)
     steps = np.linspace(0, config.steps, _POINTS + 1).astype(int)[1:]
     result, pictures = {"steps": steps.tolist()}, {}
-    for kind in KINDS:
+    for kind, make in KINDS.items():
         curves = []
         for seed in config.seeds:
             rooms = Rooms(config.rooms, config.side, seed)
-            reward = _reward(kind, rooms, seed, config.lessons)
+            reward = make(rooms.views.shape[1], seed, config.lessons)
             first = explore(rooms, reward, config.steps, seed)
             curves.append(coverage(first, rooms.room_of, steps))
             pictures.setdefault(kind, (first, rooms.room_of))
@@ -47,18 +52,22 @@ def run(config, data: str | None, run: str) -> None:
         print(f"{kind}: done", flush=True)
     write_text(folder / RESULT, to_json(result, indent=1))
     draw(result, pictures, folder / PICTURE)
-    print(_table(result))
+    rows = [
+        [kind]
+        + [
+            ", ".join(map(FORMS[n].format, row["seeds"]))
+            for n, row in r.items()
+        ]
+        for kind, r in ((kind, result[kind]) for kind in KINDS)
+    ]
+    print(
+        format_table(rows, ("reward", *(f"{name} entered" for name in FORMS)))
+    )
     print(f"Picture: {folder / PICTURE}")
 
 
-def _reward(kind, rooms, seed, lessons) -> Reward | None:
-    if kind == BYOL:
-        return Curiosity(rooms.views.shape[1], seed, lessons)
-    return counted if kind == COUNTS else None
-
-
 def coverage(first: np.ndarray, room_of: np.ndarray, steps) -> np.ndarray:
-    """Returns the share of cells and of rooms entered before given steps.
+    """Returns the share of cells and the number of rooms entered before steps.
 
     Args:
         first: see `agent.explore`.
@@ -68,40 +77,22 @@ def coverage(first: np.ndarray, room_of: np.ndarray, steps) -> np.ndarray:
     Returns:
         float `[2, n]`.
     """
-    found = []
-    for step in steps:
-        seen = (first >= 0) & (first < step)
-        rooms = set(room_of[seen]) - {room_of.max()}  # doors
-        found.append((seen.sum() / (room_of >= 0).sum(), len(rooms)))
-    return np.array(found).T
+    seen = (first >= 0) & (first < np.reshape(steps, (-1, 1, 1)))
+    doors = {room_of.max()}
+    cells = seen.sum(axis=(1, 2)) / (room_of >= 0).sum()
+    return np.array([cells, [len({*room_of[s]} - doors) for s in seen]])
 
 
 def _figures(curves):
     """Returns mean and deviation over seeds, and each last value."""
     return {
         name: {
-            "mean": curves[:, place].mean(axis=0).tolist(),
-            "deviation": curves[:, place].std(axis=0).tolist(),
-            "seeds": curves[:, place, -1].tolist(),
+            "mean": values.mean(axis=0).tolist(),
+            "deviation": values.std(axis=0).tolist(),
+            "seeds": values[:, -1].tolist(),
         }
-        for place, name in enumerate(("cells", "rooms"))
+        for name, values in zip(FORMS, curves.swapaxes(0, 1), strict=True)
     }
-
-
-def _table(result):
-    rows = [
-        [
-            kind,
-            *(
-                ", ".join(
-                    form.format(one) for one in result[kind][name]["seeds"]
-                )
-                for name, form in (("cells", "{:.0%}"), ("rooms", "{:.0f}"))
-            ),
-        ]
-        for kind in KINDS
-    ]
-    return format_table(rows, ("reward", "cells entered", "rooms entered"))
 
 
 def draw(result, pictures, path) -> None:
@@ -114,27 +105,22 @@ def draw(result, pictures, path) -> None:
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     panels = figure.subplot_mosaic([[*KINDS], ["curves"] * len(KINDS)])
-    steps = result["steps"]
-    for kind, (first, room_of) in pictures.items():
-        axes = panels[kind]
-        shown = np.ma.masked_less(first, 0)
+    curves, steps = panels.pop("curves"), result["steps"]
+    for (kind, axes), colour in zip(panels.items(), COLOURS, strict=False):
+        first, room_of = pictures[kind]
         axes.imshow(room_of >= 0, cmap="gray", vmin=-0.5, vmax=1)
+        shown = np.ma.masked_less(first, 0)
         image = axes.imshow(shown, cmap="viridis_r", vmin=0, vmax=steps[-1])
         y, x = np.nonzero(room_of >= 0)
-        edges = {"xlim": (x.min() - 1.5, x.max() + 1.5)}
-        edges |= {"ylim": (y.max() + 1.5, y.min() - 1.5)}
-        axes.set(title=kind, xticks=[], yticks=[], **edges)
-    figure.colorbar(image, ax=[panels[k] for k in KINDS], label="first step")
-    axes = panels["curves"]
-    for kind, colour in zip(KINDS, COLOURS, strict=False):
-        mean, deviation = (
-            np.array(result[kind]["cells"][part])
-            for part in ("mean", "deviation")
-        )
-        axes.plot(steps, mean, color=colour, label=kind)
-        axes.fill_between(
-            steps, mean - deviation, mean + deviation, color=colour, alpha=0.2
-        )
-    axes.set(xlabel="steps", ylabel="share of cells entered", ylim=(0, 1))
-    axes.legend()
+        axes.set(title=kind, xticks=[], yticks=[])
+        axes.set(xlim=(x.min() - 1.5, x.max() + 1.5))
+        axes.set(ylim=(y.max() + 1.5, y.min() - 1.5))
+        cells = result[kind]["cells"]
+        mean, deviation = np.array(cells["mean"]), np.array(cells["deviation"])
+        curves.plot(steps, mean, color=colour, label=kind)
+        band = mean - deviation, mean + deviation
+        curves.fill_between(steps, *band, color=colour, alpha=0.2)
+    figure.colorbar(image, ax=[*panels.values()], label="first step")
+    curves.set(xlabel="steps", ylabel="share of cells entered", ylim=(0, 1))
+    curves.legend()
     save_png(figure, path)

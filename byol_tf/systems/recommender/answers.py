@@ -1,27 +1,50 @@
-"""Ranked lists for a user, for a history, or for all users."""
+"""Ranked lists with reasons, for a user, for a history, or for all users."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
 from byol_tf.checks import require
 from byol_tf.data.interactions import clean_id
 from byol_tf.files import whole_file
 from byol_tf.lines import printable, some
-from byol_tf.systems.recommender.mix import Item, Mix
+from byol_tf.systems.recommender import judging
+from byol_tf.systems.recommender.mix import Mix
+from byol_tf.systems.recommender.past import Rows
 
-_BLOCK = 256  # users per block
+_LEAST = 0.02  # similarity below which an item is no reason
+_NOTHING = (
+    "every item of the shop is in this history; --config.again=True, or "
+    '"again": true in a request, lists them again'
+)
 
 
-class Found(NamedTuple):
-    """A ranked list, best item first, and a note about it."""
+class Item(NamedTuple):
+    """An item of a list.
 
-    listed: list[Item]
-    lines: list[str]
+    Attributes:
+        item: its id.
+        text: its text, "" for none.
+        score: the score it is ranked by.
+        because: names of similar items in the user's own history.
+    """
+
+    item: str
+    text: str
+    score: float
+    because: tuple[str, ...]
+
+    def __str__(self):
+        """Returns a line such as "0042  red mug: since you took blue mug"."""
+        because = " and ".join(map(printable, self.because))
+        why = f"since you took {because}" if because else "popular now"
+        return f"{printable(self.item)}  {printable(self.text)}: {why}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,53 +61,85 @@ class Answers:
     count: int = 10
     again: bool = False
 
-    def for_user(self, user: str, again: bool | None = None) -> Found:
-        """Ranks items for a user; popular items for an unknown user."""
-        users = self.mix.past.shop.users
-        try:
-            place = users.index(clean_id(user))
-        except ValueError:
-            found = self.for_history((), again)
+    def for_user(
+        self, user: str, again: bool | None = None
+    ) -> tuple[list[Item], list[str]]:
+        """Ranks items for a user; popular items for an unknown user.
+
+        Args:
+            user: id of a user.
+            again: whether the list may hold items that the user already has;
+                None: as in the attribute.
+
+        Returns:
+            Items, best first, and notes about them.
+        """
+        past, user = self.mix.past, clean_id(user)
+        if user not in past.shop.users:
             line = (
                 f"user {printable(user)} is not in the shop's events: this is "
                 "what is popular now"
             )
-            return Found(found.listed, [line])
-        (found,) = self.of_users(np.array([place]), again)
-        return Found(found, [])
+            return self.for_history((), again)[0], [line]
+        place = past.shop.users.index(user)
+        return self._one(past.rows(np.array([place])), again, [])
 
     def for_history(
         self, items: Sequence[str], again: bool | None = None
-    ) -> Found:
-        """Ranks items for a list of items; names unknown ones."""
+    ) -> tuple[list[Item], list[str]]:
+        """Ranks items for a list of items; notes name unknown ones."""
         shop = self.mix.past.shop
         places = {item: place for place, item in enumerate(shop.items)}
         names = [clean_id(item) for item in items]
-        known = sorted({places[name] for name in names if name in places})
+        row = np.zeros((1, len(places)), np.float32)
+        row[0, [places[name] for name in names if name in places]] = 1
+        row = sparse.csr_matrix(row)
         unknown = [name for name in names if name not in places]
-        row = sparse.csr_matrix(
-            (np.ones(len(known), np.float32), ([0] * len(known), known)),
-            (1, len(shop.items)),
-        )
         lines = [f"not in the shop: {some(unknown)}"] if unknown else []
-        (found,) = self._lists(lambda half_life: row, again)
-        return Found(found, lines)
+        return self._one(lambda half_life: row, again, lines)
 
-    def of_users(self, users: np.ndarray, again: bool | None = None):
-        """Ranks items for users, given by their index in the shop."""
-        matrix = self.mix.past.matrix
-        return self._lists(lambda half_life: matrix(half_life)[users], again)
+    def _one(self, rows, again, notes):
+        (found,) = self.lists(rows, again)
+        return found, notes if found else [*notes, _NOTHING]
 
-    def _lists(self, rows, again):
+    def lists(self, rows: Rows, again: bool | None = None) -> list[list[Item]]:
+        """Ranks items for each history."""
         again = self.again if again is None else again
-        return self.mix.lists(rows, self.count, again)
+        plain, scores = rows(0.0), self.mix(rows)
+        best = judging.top(scores, None if again else plain, self.count)
+        return [
+            self._items(own, places[np.isfinite(known[places])], known)
+            for own, places, known in zip(
+                np.split(plain.indices, plain.indptr[1:-1]),
+                *(best, scores),
+                strict=True,
+            )
+        ]
 
+    def _items(self, own, places, scores):
+        """Returns items, each with the two most similar ones of the history."""
+        shop = self.mix.past.shop
+        alike = sum(
+            (vectors[places] @ vectors[own].T).toarray()
+            for vectors in (self._users, self.mix.vectors)
+        )
+        alike[np.equal.outer(places, own)] = 0  # the item itself is no reason
+        found = []
+        for place, near in zip(places, alike, strict=True):
+            first = np.argsort(-near, kind="stable")[:2]
+            because = tuple(
+                shop.texts[n] or shop.items[n]
+                for n in own[first[near[first] > _LEAST]]
+            )
+            score = float(scores[place])
+            text = shop.texts[place]
+            found.append(Item(shop.items[place], text, score, because))
+        return found
 
-def as_line(item: Item) -> str:
-    """Formats an item: "0042  red mug: since you took blue mug"."""
-    because = " and ".join(map(printable, item.because))
-    why = f"since you took {because}" if because else "popular now"
-    return f"{printable(item.item)}  {printable(item.text)}: {why}"
+    @functools.cached_property
+    def _users(self):
+        """Returns the users of each item: unit rows `[items, users]`."""
+        return normalize(self.mix.past.matrix().T.tocsr())
 
 
 def write_lists(answers: Answers, path: pathlib.Path) -> int:
@@ -97,31 +152,20 @@ def write_lists(answers: Answers, path: pathlib.Path) -> int:
     """
     arrow = require("pyarrow", "search")
     parquet = require("pyarrow.parquet", "search")
-    users = answers.mix.past.shop.users
-    schema = arrow.schema(
-        [
-            ("user", arrow.string()),
-            ("rank", arrow.int32()),
-            ("item", arrow.string()),
-            ("score", arrow.float32()),
-            ("because", arrow.list_(arrow.string())),
-        ]
-    )
+    past = answers.mix.past
+    users = past.shop.users
+    names = "user", "rank", "item", "score", "because"
+    kinds = "string", "int32", "string", "float32", arrow.list_(arrow.string())
+    schema = arrow.schema([*zip(names, kinds, strict=True)])
     with (
         whole_file(path) as temporary,
         parquet.ParquetWriter(temporary, schema) as writer,
     ):
-        for start in range(0, len(users), _BLOCK):
-            some_users = np.arange(start, min(start + _BLOCK, len(users)))
+        for block in judging.blocks(len(users)):
+            lists = answers.lists(past.rows(block))
             rows = [
-                {
-                    "user": users[user],
-                    "rank": rank,
-                    **item._asdict(),
-                }
-                for user, found in zip(
-                    some_users, answers.of_users(some_users), strict=True
-                )
+                {"user": users[user], "rank": rank, **item._asdict()}
+                for user, found in zip(block, lists, strict=True)
                 for rank, item in enumerate(found, 1)
             ]
             writer.write_table(arrow.Table.from_pylist(rows, schema))

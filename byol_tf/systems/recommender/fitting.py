@@ -2,70 +2,57 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+import itertools
 
 import numpy as np
-from scipy import sparse
 
 from byol_tf.checks import require
 from byol_tf.data.interactions import Shop
-from byol_tf.systems.recommender import judging, mixing
+from byol_tf.systems.recommender import judging
+from byol_tf.systems.recommender.judging import COLD, GOAL
 from byol_tf.systems.recommender.methods import (
     ALS,
     METHODS,
     MOST_SQUARE,
     TEXTS,
-    Method,
 )
-from byol_tf.systems.recommender.mix import Mix, Plan
-from byol_tf.systems.recommender.past import Past, Period, periods
+from byol_tf.systems.recommender.mix import Plan, learn, standard
+from byol_tf.systems.recommender.parts import Parts
+from byol_tf.systems.recommender.past import Period, periods
 
-MIX, COLD = "mix", "cold_recall@20"
-_GOAL = "ndcg@20"
+MIX = "mix"
 _NEAR = (3, 10, 30)
 _SHARES = (0.0, 0.3, 1.0, 3.0)
 _EVENTS = (0.1, 0.3, 1.0)  # candidate weights of a kind of event
+_MOST_KINDS = 10  # whose weights are found, the most frequent ones
 _HIDDEN = 0.1  # share of the items hidden to act as new ones
+_BYTES = 2**30  # of all methods' scores, for the users that choose the weights
+
+Table = dict[str, dict[str, float]]
 
 
-class Fitted(NamedTuple):
-    """A recommender and its test results.
-
-    Attributes:
-        mix: fitted on all events.
-        table: by method `recall@20`, `ndcg@20`, `coverage`, `cold_recall@20` in
-            the test period.
-        lines: the choices made, one sentence each.
-    """
-
-    mix: Mix
-    table: Mapping[str, Mapping[str, float]]
-    lines: Sequence[str]
-
-
-def fit(
-    shop: Shop,
-    vectors: sparse.csr_matrix,
-    methods: Mapping[str, Method],
-    share: float = 0.1,
-    seed: int = 0,
-    say: Callable[[str], None] = print,
-) -> Fitted:
-    """Tunes on a held-out period, tests on the next one, then fits on all.
+def fit(parts: Parts, share: float = 0.1, seed: int = 0) -> tuple[Plan, Table]:
+    """Tunes on a held-out period, then tests on the next one; prints progress.
 
     Args:
-        shop: all events.
-        vectors: unit vectors of the items' texts, `[items, d]`.
-        methods: methods to tune, test and mix, `TEXTS` among them.
+        parts: shop, methods and vectors of texts.
         share: share of the events, for each of the two periods.
         seed: seed of the items hidden to act as new ones.
-        say: called with a line as soon as something is known.
+
+    Returns:
+        Settings and weights, and the results of `judged`.
+
+    Raises:
+        ValueError: if the held-out period has nothing to learn from.
     """
-    lines = []
-    methods = _possible(shop, methods, lines)
+    shop = parts.shop
+    if min(len(shop.items), len(shop.users)) < 2:
+        raise ValueError(
+            f"a shop needs two items and two users. Received: "
+            f"{len(shop.items)} items, {len(shop.users)} users"
+        )
+    parts = parts._replace(methods=_possible(parts))
     first, second = periods(shop, share)
-    hidden = some_items(shop, seed)
     held = Period.of(shop, first, second)
     if not len(held.users):
         raise ValueError(
@@ -74,16 +61,12 @@ def fit(
             "users; more events, or a larger share by --config.share=0.2, "
             "are needed"
         )
-    settings, scores = _tuned(held, methods, say)
-    plan = _weighted(held, settings, scores)
-    cold = Period.of(shop, first, second, hidden)
-    plan = _with_cold(cold, vectors, methods, plan)
+    parts = parts._replace(plan=_planned(held, parts.methods))
+    cold = Period.of(shop, first, second, hidden_items(shop, seed))
+    plan = _with_cold(parts.mix(cold.past), cold)
     shown = ", ".join(f"{n} {w:g}" for n, w in plan.weights.items() if w)
-    lines.append(f"Weights of the mix: {shown}")
-    table, line = judged(shop, second, hidden, vectors, methods, plan)
-    lines.append(line)
-    everything = Past(shop, len(shop.time))
-    return Fitted(Mix(everything, vectors, methods, plan), table, lines)
+    print(f"Weights of the mix: {shown}")
+    return plan, judged(parts._replace(plan=plan), share, seed)
 
 
 def weigh(shop: Shop, share: float) -> Shop:
@@ -96,164 +79,137 @@ def weigh(shop: Shop, share: float) -> Shop:
         share: see `fit`.
     """
     first, second = periods(shop, share)
-    method, setting = METHODS["item-kNN"], {"count": 50}
+    method, setting = METHODS["item-kNN"], {"count": 50, "half_life": 0.0}
 
     def gain(kinds):
         period = Period.of(shop.weighted(kinds), first, second)
-        state = method.fit(period.past, **setting)
-        scorer = _scorer(method, state, period, setting)
-        return judging.judge(scorer, period)[_GOAL]
+        return judging.judge(method.fitted(period.past, setting), period)[GOAL]
 
     kinds, best = dict(shop.kinds), gain(shop.kinds)
-    for name in shop.kinds:
-        for weight in _EVENTS:
-            tried = kinds | {name: weight}
-            found = gain(tried)
-            if found > best:
-                best, kinds = found, tried
+    frequent = np.argsort(-np.bincount(shop.kind), kind="stable")[:_MOST_KINDS]
+    names = [list(kinds)[number] for number in sorted(frequent)]
+    for name, weight in itertools.product(names, _EVENTS):
+        tried = kinds | {name: weight}
+        found = gain(tried)
+        if found > best:
+            best, kinds = found, tried
     return shop.weighted(kinds)
 
 
-def _possible(shop, methods, lines):
+def _possible(parts):
     """Returns the methods that memory and installed packages allow."""
-    left = {}
+    (shop, _, methods, _), left = parts, {}
     square = min(len(shop.items), len(shop.users))
     if square > MOST_SQUARE:
         why = f"{square:,} items or users are more than {MOST_SQUARE:,}"
         left |= {n: why for n, method in methods.items() if method.square}
-    for name in {ALS} & set(methods):
+    if ALS in methods:
         try:
             require("implicit.cpu.als", "recommender")
         except ValueError as error:
-            left[name] = str(error)
-    lines += [f"{name} is left out: {why}" for name, why in left.items()]
+            left[ALS] = error
+    for name, why in left.items():
+        print(f"{name} is left out: {why}")
     return {n: method for n, method in methods.items() if n not in left}
 
 
-def some_items(shop: Shop, seed: int = 0) -> np.ndarray:
-    """Hides a share of the items; more if there are few, for lists of 20."""
+def hidden_items(shop: Shop, seed: int = 0) -> np.ndarray:
+    """Hides a share of the items; more if there are few, for lists of 20.
+
+    Returns:
+        bool `[items]`.
+    """
     count = len(shop.items)
     hide = min(max(round(count * _HIDDEN), 5 * judging.SHOWN), count // 3)
-    hidden = np.zeros(count, bool)
-    hidden[np.random.default_rng(seed).permutation(count)[:hide]] = True
-    return hidden
+    return np.random.default_rng(seed).permutation(count).argsort() < hide
 
 
-def _scorer(
-    method: Method, state: Any, period: Period, setting: Mapping
-) -> judging.Scores:
-    rows = period.rows(setting.get("half_life", 0.0))
-    return lambda part: method.score(state, rows[part], **setting)
-
-
-def _tuned(period, methods, say):
-    """Returns the best setting of each method, and its scores."""
-    settings, scores = {}, {}
+def _planned(period, methods) -> Plan:
+    """Returns the best setting of each method, and weights of their scores."""
+    settings, fitted = {}, {}
     for name, method in methods.items():
-        states, best = {}, -1.0
-        for setting in method.settings:
-            key = tuple(setting[part] for part in method.fitted_by)
-            if key not in states:
-                states[key] = method.fit(period.past, **setting)
-            scorer = _scorer(method, states[key], period, setting)
-            found = judging.judge(scorer, period)[_GOAL]
-            if found > best:
-                best, settings[name], scores[name] = found, setting, scorer
-        say(f"{name}: NDCG {best:.4f} in the held-out period")
-    return settings, scores
-
-
-def _weighted(period, settings, scores) -> Plan:
-    """Finds the weights of the mix on the held-out period."""
-    users = mixing.chosen_users(period, len(scores))
+        best = -1.0
+        for own in method.fits:
+            score = method.fit(period.past, **own)
+            for rest in method.scorings:
+                scores = functools.partial(score, **rest)
+                found = judging.judge(scores, period)[GOAL]
+                if found > best:
+                    best, fitted[name] = found, scores
+                    settings[name] = {**own, **rest}
+        line = f"{name}: NDCG {best:.4f} in the held-out period"
+        print(line, flush=True)
+    users = _choosing(period, len(methods))
     parts = {
         name: np.concatenate(
             [
-                mixing.standard(
-                    np.float32(scorer(users[block])), period.past.warm
-                )
+                standard(scores(period.rows(users[block])), period.past.warm)
                 for block in judging.blocks(len(users))
             ]
         )
-        for name, scorer in scores.items()
+        for name, scores in fitted.items()
     }
-    seen = period.rows()[users]
-    weights, _ = mixing.learn(parts, period.wanted[users], seen)
+    seen = period.past.matrix()[period.users[users]]
+    weights, _ = learn(parts, period.wanted[users], seen)
     return Plan(settings, weights)
 
 
-def _parts_of(mix, period, places):
-    return mix.parts(lambda half_life: period.rows(half_life)[places])
+def _choosing(period, methods):
+    """Returns places of the users that choose the weights, as many as fit."""
+    size = methods * period.past.shape[1] * 4
+    count = len(period.users)
+    most = min(max(50, _BYTES // size), count)
+    return np.unique(np.linspace(0, count - 1, most).astype(int))
 
 
-def _mix_scorer(mix, period) -> judging.Scores:
-    return lambda places: mix.carried(*_parts_of(mix, period, places))
-
-
-def _with_cold(period, vectors, methods, plan) -> Plan:
+def _with_cold(mix, period) -> Plan:
     """Returns the plan that finds most hidden items in the held-out period."""
-    mix = Mix(period.past, vectors, methods, plan)
-    cold = np.flatnonzero(period.wanted[:, period.cold].getnnz(axis=1))
-    if not len(cold):
-        return plan
-    period = dataclasses.replace(
-        period, users=period.users[cold], wanted=period.wanted[cold]
-    )
-    part_of = functools.partial(_parts_of, mix, period)
-    blocks = zip(*map(part_of, judging.blocks(len(cold))), strict=True)
-    parts = [np.concatenate(part) for part in blocks]
-    best, found = -1.0, plan
-    for near in _NEAR:
-        for share in _SHARES:
-            tried = dataclasses.replace(plan, near=near, share=share)
-            mix = Mix(period.past, vectors, methods, tried, mix.states)
-            scores = mix.carried(*parts)
-            recall = judging.judge_cold(scores.__getitem__, period)
-            if recall > best:
-                best, found = recall, tried
+    cold = ~period.past.warm
+    wanted = period.wanted[:, cold]
+    users = np.flatnonzero(wanted.getnnz(axis=1))
+    if not len(users):
+        return mix.plan
+    blocks = (users[block] for block in judging.blocks(len(users)))
+    parts = zip(*(mix.parts(period.rows(some)) for some in blocks), strict=True)
+    parts = [np.concatenate(part) for part in parts]
+    best, found = -1.0, mix.plan
+    for near, share in itertools.product(_NEAR, _SHARES):
+        plan = dataclasses.replace(mix.plan, near=near, share=share)
+        scores = dataclasses.replace(mix, plan=plan).carried(*parts)
+        lists = judging.top(scores[:, cold], None)
+        recall = judging.recall_and_ndcg(lists, wanted[users])[0].mean()
+        if recall > best:
+            best, found = recall, plan
     return found
 
 
-def judged(
-    shop: Shop,
-    second: int,
-    hidden_items: np.ndarray,
-    vectors: sparse.csr_matrix,
-    methods: Mapping[str, Method],
-    plan: Plan,
-) -> tuple[dict[str, dict[str, float]], str]:
-    """Makes the rows of the table, for the test period.
-
-    Args:
-        shop, vectors, methods: see `fit`.
-        second: index of the first event of the test period.
-        hidden_items: bool `[items]`, items hidden to act as new ones.
-        plan: plan of the mix.
+def judged(parts: Parts, share: float, seed: int) -> Table:
+    """Makes the rows of the table, for the test period; see `fit`.
 
     Returns:
-        The table, and a sentence about its data.
+        By method `recall@20`, `ndcg@20`, `coverage`, `cold_recall@20`.
     """
+    shop, plan = parts.shop, parts.plan
+    _, second = periods(shop, share)
+    hidden = hidden_items(shop, seed)
     period = Period.of(shop, second, len(shop.time))
-    hidden = Period.of(shop, second, len(shop.time), hidden_items)
-    table = {}
-    for name, method in methods.items():
-        scorer = _fitted(method, period, plan.settings[name])
-        # Without events there is no score, so such an item is never listed.
-        table[name] = judging.judge(scorer, period) | {COLD: 0.0}
-    texts = _fitted(methods[TEXTS], hidden, plan.settings[TEXTS])
-    table[TEXTS][COLD] = judging.judge_cold(texts, hidden)
-    mix, cold = (
-        _mix_scorer(Mix(some.past, vectors, methods, plan), some)
-        for some in (period, hidden)
-    )
-    cold_recall = {COLD: judging.judge_cold(cold, hidden)}
-    line = (
-        f"Judged on {len(period.users):,} users; {hidden_items.sum():,} items "
+    cold = Period.of(shop, second, len(shop.time), hidden)
+    print(
+        f"Judged on {len(period.users):,} users; {hidden.sum():,} items "
         "were hidden to stand for new ones"
     )
-    return table | {MIX: judging.judge(mix, period) | cold_recall}, line
-
-
-def _fitted(method, period, setting) -> judging.Scores:
-    state = method.fit(period.past, **setting)
-    return _scorer(method, state, period, setting)
+    if not len(period.users):
+        print(
+            "Nobody with a history did anything new in the test period, so "
+            "there are no figures; a larger --config.share takes in more"
+        )
+    table = {}
+    for name, method in parts.methods.items():
+        scores = method.fitted(period.past, plan.settings[name])
+        # Without events there is no score, so such an item is never listed.
+        table[name] = judging.judge(scores, period) | {COLD: 0.0}
+    texts = parts.methods[TEXTS].fitted(cold.past, plan.settings[TEXTS])
+    table[TEXTS][COLD] = judging.judge_cold(texts, cold)
+    table[MIX] = judging.judge(parts.mix(period.past), period)
+    table[MIX][COLD] = judging.judge_cold(parts.mix(cold.past), cold)
+    return table

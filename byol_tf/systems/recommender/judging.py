@@ -1,17 +1,15 @@
 """Recall, NDCG and coverage of ranked lists, equal for every method."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 from scipy import sparse
 
+from byol_tf.systems.recommender.methods import Scores
 from byol_tf.systems.recommender.past import Period
 
 SHOWN = 20  # items per list
+GOAL, COLD = "ndcg@20", "cold_recall@20"
+COLUMNS = ("recall@20", GOAL, "coverage", COLD)
 _BLOCK = 256  # users at a time: 256 x items x 4 bytes of scores
-
-# From indices of a period's users to scores [n, items].
-Scores = Callable[[np.ndarray], np.ndarray]
 
 
 def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
@@ -30,27 +28,25 @@ def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
     return np.take_along_axis(best, order, 1)
 
 
-def blocks(count: int) -> Iterator[np.ndarray]:
-    """Yields blocks of user indices whose scores fit into memory."""
-    for start in range(0, count, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, count))
+def blocks(count: int) -> list[np.ndarray]:
+    """Splits indices of users into blocks whose scores fit into memory."""
+    return np.split(np.arange(count), range(_BLOCK, count, _BLOCK))
 
 
-def hits(best: np.ndarray, wanted: sparse.csr_matrix) -> np.ndarray:
-    """Returns whether each listed item was taken, bool `[n, count]`."""
-    return np.take_along_axis(wanted.toarray() > 0, best, 1)
-
-
-def ndcg(found: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Computes the normalised discounted cumulative gain of each list.
+def recall_and_ndcg(
+    best: np.ndarray, wanted: sparse.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes each list's recall and discounted cumulative gain, normalised.
 
     Args:
-        found: bool `[n, count]`, best item first.
-        total: int `[n]`, number of items to find.
+        best: see `top`.
+        wanted: `[n, items]`, at least one in each row.
     """
+    found = np.take_along_axis(wanted.toarray() > 0, best, 1)
+    total = wanted.getnnz(axis=1)
     gain = 1 / np.log2(np.arange(2, found.shape[1] + 2))
     most = np.cumsum(gain)[np.minimum(total, found.shape[1]) - 1]
-    return found @ gain / most
+    return found.sum(axis=1) / total, found @ gain / most
 
 
 def judge(scores: Scores, period: Period) -> dict[str, float]:
@@ -62,32 +58,32 @@ def judge(scores: Scores, period: Period) -> dict[str, float]:
         without users.
     """
     if not len(period.users):
-        return dict.fromkeys(("recall@20", "ndcg@20", "coverage"), np.nan)
+        return dict.fromkeys(COLUMNS[:3], np.nan)
     seen = period.past.matrix()[period.users]
-    recalls, gains, shown = [], [], set()
+    shown, judged = set(), []
     for part in blocks(len(period.users)):
-        best = top(scores(part), seen[part])
-        found = hits(best, period.wanted[part])
-        total = period.wanted[part].getnnz(axis=1)
-        recalls.append(found.sum(axis=1) / total)
-        gains.append(ndcg(found, total))
+        best = top(scores(period.rows(part)), seen[part])
+        judged.append(recall_and_ndcg(best, period.wanted[part]))
         shown.update(np.unique(best).tolist())
-    return {
-        "recall@20": float(np.concatenate(recalls).mean()),
-        "ndcg@20": float(np.concatenate(gains).mean()),
-        "coverage": len(shown) / seen.shape[1],
-    }
+    recall, ndcg = (float(x.mean()) for x in np.concatenate(judged, axis=1))
+    values = recall, ndcg, len(shown) / seen.shape[1]
+    return dict(zip(COLUMNS, values, strict=False))
 
 
 def judge_cold(scores: Scores, period: Period) -> float:
-    """Computes recall at 20 among only the items that nobody had taken."""
-    cold = np.flatnonzero(period.cold)
+    """Computes recall at 20 among only the items that nobody had taken.
+
+    Returns:
+        The recall; NaN if nobody took one of them later.
+    """
+    cold = np.flatnonzero(~period.past.warm)
     wanted = period.wanted[:, cold]
-    rows = np.flatnonzero(wanted.getnnz(axis=1))
-    recalls = []
-    for part in blocks(len(rows)):
-        some = rows[part]
-        best = top(scores(some)[:, cold], None)
-        found = hits(best, wanted[some]).sum(axis=1)
-        recalls.append(found / wanted[some].getnnz(axis=1))
+    users = np.flatnonzero(wanted.getnnz(axis=1))
+    recalls = [
+        recall_and_ndcg(
+            top(scores(period.rows(some))[:, cold], None), wanted[some]
+        )[0]
+        for some in (users[part] for part in blocks(len(users)))
+        if len(some)
+    ]
     return float(np.concatenate(recalls).mean()) if recalls else np.nan

@@ -1,27 +1,27 @@
-"""Lists for histories: a fitted mix of methods, with reasons."""
+"""A mix of methods: its weights, and scores of all items for histories."""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
-from byol_tf.systems.recommender import judging, mixing, texts
+from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.methods import (
     POPULARITY,
     TEXTS,
-    Method,
-    unit_rows,
+    Scores,
+    nearest,
 )
-from byol_tf.systems.recommender.past import Past
+from byol_tf.systems.recommender.past import Past, Rows
 
+# Candidate weights. None is extreme, since that would overfit one period.
+TRIED = (0.0, 0.25, 0.5, 1.0)
+_ROUNDS = 2
 _LITTLE = 1e-3  # weight of popularity at least, to break ties
-_LEAST = 0.02  # similarity below which an item is no reason
-
-# From a half-life in days to histories [n, items].
-Rows = Callable[[float], sparse.csr_matrix]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,126 +45,118 @@ class Plan:
     events: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
-class Item(NamedTuple):
-    """An item of a list.
-
-    Attributes:
-        item: its id.
-        text: its text, "" for none.
-        score: the score it is ranked by.
-        because: names of similar items in the user's own history.
-    """
-
-    item: str
-    text: str
-    score: float
-    because: tuple[str, ...]
-
-
+@dataclasses.dataclass(frozen=True)
 class Mix:
     """Scores all items of a shop for histories.
 
-    Args:
+    Attributes:
         past: the known events.
         vectors: unit vectors of the items' texts, `[items, d]`.
-        methods: by name, popularity and texts among them.
-        plan: settings and weights.
-        states: states of methods already fitted on `past`; others are fitted
-            now.
+        plan: weights.
+        fitted: scores by method, of those with a weight, popularity and texts.
     """
 
-    def __init__(
-        self,
-        past: Past,
-        vectors: sparse.csr_matrix,
-        methods: Mapping[str, Method],
-        plan: Plan,
-        states: Mapping[str, Any] | None = None,
-    ):
-        self.past, self.vectors, self.plan = past, vectors, plan
-        self.methods = {
-            name: methods[name]
-            for name, weight in plan.weights.items()
-            if weight or name in (POPULARITY, TEXTS)
-        }
-        states = dict(states or {})
-        self.states = {
-            name: states[name]
-            if name in states
-            else method.fit(past, **plan.settings[name])
-            for name, method in self.methods.items()
-        }
+    past: Past
+    vectors: sparse.csr_matrix
+    plan: Plan
+    fitted: Mapping[str, Scores]
 
-    def scores(self, rows: Rows) -> np.ndarray:
+    def __call__(self, rows: Rows) -> np.ndarray:
         """Scores items, float32 `[n, items]`; cold items by their texts."""
         return self.carried(*self.parts(rows))
 
     def parts(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Returns the weighted sum of all scores, and scores by texts alone."""
-        parts = {}
-        for name, method in self.methods.items():
-            setting = self.plan.settings[name]
-            histories = rows(setting.get("half_life", 0.0))
-            found = method.score(self.states[name], histories, **setting)
-            parts[name] = mixing.standard(np.float32(found), self.past.warm)
+        parts = {
+            name: standard(scores(rows), self.past.warm)
+            for name, scores in self.fitted.items()
+        }
         weights = dict(self.plan.weights)
         weights[POPULARITY] = weights[POPULARITY] or _LITTLE
-        return mixing.weighted(parts, weights), parts[TEXTS]
+        return _weighted(parts, weights), parts[TEXTS]
 
     def carried(self, mixed: np.ndarray, by_text: np.ndarray) -> np.ndarray:
         """Fills in scores of cold items from similar items."""
-        warm = self.past.warm
-        return mixed @ self._imputed + self.plan.share * by_text * ~warm
+        cold = ~self.past.warm
+        return mixed @ self._imputed + self.plan.share * by_text * cold
 
     @functools.cached_property
     def _imputed(self):
-        return texts.imputed(self.vectors, self.past.warm, self.plan.near)
+        return imputed(self.vectors, self.past.warm, self.plan.near)
 
-    @functools.cached_property
-    def _columns(self):
-        """Returns the users of each item: unit rows `[items, users]`."""
-        return unit_rows(self.past.matrix().T.tocsr())
 
-    def lists(
-        self, rows: Rows, count: int = judging.SHOWN, again: bool = False
-    ) -> list[list[Item]]:
-        """Ranks items for each history.
+def imputed(
+    vectors: sparse.csr_matrix, warm: np.ndarray, count: int
+) -> sparse.csr_matrix:
+    """Returns weights that carry scores over to items without history.
 
-        Args:
-            rows: histories.
-            count: items per list.
-            again: whether items of the history itself may be listed.
-        """
-        plain, scores = rows(0.0), self.scores(rows)
-        best = judging.top(scores, None if again else plain, count)
-        found = []
-        for number, places in enumerate(best):
-            places = [p for p in places if np.isfinite(scores[number, p])]
-            reasons = self._reasons(plain[number].indices, places)
-            found.append(
-                [
-                    self._item(place, scores[number, place], because)
-                    for place, because in zip(places, reasons, strict=True)
-                ]
-            )
-        return found
+    Args:
+        vectors: unit vectors of the items' texts, `[items, d]`.
+        warm: bool `[items]`, items with their own scores.
+        count: number of most similar warm items.
 
-    def _item(self, place, score, because):
-        shop = self.past.shop
-        names = tuple(shop.texts[own] or shop.items[own] for own in because)
-        return Item(shop.items[place], shop.texts[place], float(score), names)
+    Returns:
+        `[items, items]`: a warm item keeps its score. Another item gets the
+        mean over its neighbours, weighted by similarity, times the similarity
+        of the nearest one, so that an item without a similar text gets little.
+    """
+    known, cold = np.flatnonzero(warm), np.flatnonzero(~warm)
+    turned = sparse.diags_array(np.float32(warm)).tocsr()
+    if len(cold) and len(known):
+        near = nearest(vectors[cold], vectors[known], count)
+        near = normalize(near, "l1").multiply(near.max(axis=1)).tocoo()
+        places = known[near.col], cold[near.row]
+        turned += sparse.csr_matrix((near.data, places), turned.shape)
+    return turned
 
-    def _reasons(self, own, places) -> Sequence[tuple[int, ...]]:
-        """Finds for each item the two most similar items of the history."""
-        if not len(own) or not len(places):
-            return [()] * len(places)
-        alike = sum(
-            (vectors[places] @ vectors[own].T).toarray()
-            for vectors in (self._columns, self.vectors)
-        )
-        alike[np.equal.outer(places, own)] = 0  # the item itself is no reason
-        best = np.argsort(-alike, axis=1, kind="stable")[:, :2]
-        return [
-            tuple(int(own[n]) for n in row if values[n] > _LEAST)
-            for row, values in zip(best, alike, strict=True)
-        ]
+
+def standard(scores: np.ndarray, warm: np.ndarray) -> np.ndarray:
+    """Standardises each user's scores over the warm items, in float32.
+
+    Args:
+        scores: `[n, items]`.
+        warm: bool `[items]`.
+    """
+    scores = np.float32(scores)
+    known = scores[:, warm]
+    deviation = known.std(axis=1, keepdims=True)
+    centred = scores - known.mean(axis=1, keepdims=True)
+    return centred / np.where(deviation > 1e-9, deviation, 1)
+
+
+def _weighted(parts, weights):
+    return sum(
+        np.float32(weight) * parts[name]
+        for name, weight in weights.items()
+        if weight
+    )
+
+
+def learn(
+    parts: Mapping[str, np.ndarray], wanted, seen
+) -> tuple[dict[str, float], float]:
+    """Finds weights that raise NDCG, one method after the other.
+
+    Args:
+        parts: standardised scores, `[n, items]` by method.
+        wanted, seen: sparse `[n, items]`.
+
+    Returns:
+        Weights by method, and the NDCG with them.
+    """
+
+    def gain(weights):
+        best = judging.top(_weighted(parts, weights), seen)
+        return judging.recall_and_ndcg(best, wanted)[1].mean()
+
+    alone = {name: gain({name: 1.0}) for name in parts}
+    names = sorted(alone, key=alone.get, reverse=True)
+    weights = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
+    best = alone[names[0]]
+    for name, weight in itertools.product(names * _ROUNDS, TRIED):
+        tried = weights | {name: weight}
+        if weight != weights[name] and any(tried.values()):
+            found = gain(tried)
+            if found > best:
+                best, weights = found, tried
+    return weights, float(best)

@@ -1,79 +1,144 @@
-"""Assembles the parts of a recommender: texts, methods, encoders."""
+"""What a recommender is made of: vectors of texts, encoders, and methods."""
 
-import dataclasses
+import functools
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
 from byol_tf.data.interactions import Shop
 from byol_tf.systems.common.encoder import encoder_of
-from byol_tf.systems.recommender import byol, texts
+from byol_tf.systems.common.tfidf import Tfidf
 from byol_tf.systems.recommender.methods import (
     METHODS,
+    POPULARITY,
     TEXTS,
     Method,
+    by_users,
     of_texts,
 )
+from byol_tf.systems.recommender.mix import Mix, Plan
+from byol_tf.systems.recommender.past import Past
 
-ENCODED = "text encoder"
+BYOL, ENCODED = "BYOL", "text encoder"
+_BLOCK = 1024  # histories encoded at once
 
 
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """Vectors of texts, and all methods.
+class Parts(NamedTuple):
+    """A shop and all that its recommender is made of.
 
     Attributes:
+        shop: all events.
         vectors: unit vectors of the items' texts, `[items, d]`.
-        methods: by name.
+        methods: methods to tune, test and mix, `TEXTS` among them.
+        plan: settings and weights; None before `fitting.fit`.
     """
 
+    shop: Shop
     vectors: sparse.csr_matrix
     methods: Mapping[str, Method]
+    plan: Plan | None = None
+
+    def mix(self, past: Past) -> Mix:
+        """Fits the methods that the mix needs."""
+        fitted = {
+            name: self.methods[name].fitted(past, self.plan.settings[name])
+            for name, weight in self.plan.weights.items()
+            if weight or name in (POPULARITY, TEXTS)
+        }
+        return Mix(past, self.vectors, self.plan, fitted)
 
 
-def parts_of(
-    shop: Shop,
-    run: pathlib.Path,
-    texts_run: str = "",
-    wanted: Collection[str] | None = None,
-) -> Parts:
-    """Assembles methods for a shop.
+def parts_of(shop: Shop, run: pathlib.Path, texts_run: str = "") -> Parts:
+    """Assembles the parts, without a plan.
 
     Args:
         shop: the shop.
         run: folder that may have an encoder of histories.
         texts_run: folder with an encoder of texts; "": none.
-        wanted: names of the methods needed; None: all.
     """
-    vectors = texts.tfidf(shop.texts)
+    vectors = tfidf(shop.texts)
     methods = {**METHODS, TEXTS: of_texts(vectors)}
-    needed = wanted is None or byol.NAME in wanted
-    if needed and (pathlib.Path(run) / "encoder.keras").is_file():
-        methods[byol.NAME] = byol.of_encoder(_histories(run), shop.items)
+    if (pathlib.Path(run) / "encoder.keras").is_file():
+        load = functools.partial(_encoder, run)
+        methods[BYOL] = of_encoder(load, shop.items)
     if texts_run:
         encoded = _encoded(texts_run, shop.texts)
         methods[ENCODED] = of_texts(encoded)
         both = vectors, sparse.csr_matrix(encoded)
         vectors = sparse.hstack(both, "csr") * np.float32(0.5**0.5)
-    return Parts(vectors, methods)
+    return Parts(shop, vectors, methods)
 
 
-def _histories(run):
-    from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
+def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
+    """Computes unit TF-IDF vectors; zeros for texts without words."""
+    try:
+        return Tfidf().fit(texts).rows(texts)
+    except ValueError:
+        return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
 
-    return load_encoder(run)
 
-
-def _encoded(run, some: Sequence[str]) -> np.ndarray:
-    """Returns unit vectors of texts by a run's encoder; zeros if empty."""
+def _encoded(run, texts):
+    """Computes unit vectors by the encoder of a run; zeros for empty texts."""
     encode = encoder_of(pathlib.Path(run))
     if encode is None:
         raise ValueError(
             f"there is no encoder.keras in {run}; make one of texts by "
             f"byol_tf pretrain TEXTS {run}, or leave out --config.texts"
         )
-    rows = encode(some)
-    rows[[not text for text in some]] = 0
+    rows = encode(texts)
+    rows[[not text for text in texts]] = 0
     return rows
+
+
+def _encoder(run):
+    from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
+
+    return load_encoder(run)
+
+
+def of_encoder(load: Callable[[], Any], items: Sequence[str]) -> Method:
+    """Makes user-kNN with neighbours by the vectors of an encoder by BYOL.
+
+    Args:
+        load: loads the encoder, see `runs.encoder.Encoder`; called if needed.
+        items: ids of the shop's items.
+    """
+
+    @functools.cache
+    def loaded():
+        from byol_tf.modalities.history.rows import key_of  # TensorFlow
+
+        encoder = load()
+        keys = np.asarray(encoder.preprocessor.keys)
+        own = np.array([key_of(item) for item in items])
+        place = np.minimum(np.searchsorted(keys, own), len(keys) - 1)
+        known = np.flatnonzero(keys[place] == own)
+        ones = np.ones(len(known), np.float32)
+        shape = len(items), len(keys)
+        turn = sparse.csr_matrix((ones, (known, place[known])), shape)
+        return encoder.model, turn
+
+    def vectors(rows):
+        (model, turn), parts = loaded(), []
+        for start in range(0, rows.shape[0], _BLOCK):
+            block = normalize(rows[start : start + _BLOCK] @ turn)
+            parts.append(np.asarray(model(block.toarray())))
+        return np.concatenate(parts)
+
+    def fit(past, half_life):
+        histories = past.matrix(half_life)
+        found = vectors(histories)
+        mean = found.mean(axis=0)
+        turned = normalize(found - mean).T
+
+        def score(rows, count, power):
+            alike = normalize(vectors(rows(half_life)) - mean) @ turned
+            return by_users(alike, histories, count, power)
+
+        return score
+
+    return METHODS["user-kNN"]._replace(fit=fit)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
@@ -9,6 +10,10 @@ from scipy import sparse
 from byol_tf.data.interactions import Shop
 
 DAY = 86400.0
+_MOST_USERS = 3000  # of a period, evenly spaced
+
+# From a half-life in days to histories, float32 `[n, items]`.
+Rows = Callable[[float], sparse.csr_matrix]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,11 +31,6 @@ class Past:
     until: int
     hidden: np.ndarray | None = None
 
-    @property
-    def now(self) -> float:
-        """Time of the newest known event, in seconds since 1970."""
-        return float(self.shop.time[self.until - 1])
-
     @functools.lru_cache(4)  # noqa: B019 as long-lived as its shop
     def matrix(self, half_life: float = 0.0) -> sparse.csr_matrix:
         """Returns histories, float32 `[users, items]`, each pair once.
@@ -38,29 +38,32 @@ class Past:
         Args:
             half_life: days after which an event counts half; 0: no decay.
         """
-        shop, known = self.shop, self._known
+        user, item, time, weight = self._events
         # Quantities and ratings above 1 do not make a history stronger.
-        weight = np.minimum(shop.weight[known], 1)
+        weight = np.minimum(weight, 1)
         if half_life:
-            age = (self.now - shop.time[known]) / DAY
+            age = (self.shop.time[self.until - 1] - time) / DAY
             weight = weight * np.float32(0.5 ** (age / half_life))
-        return strongest(shop.user[known], shop.item[known], weight, self.shape)
+        return strongest(user, item, weight, self.shape)
+
+    def rows(self, users: np.ndarray) -> Rows:
+        """Returns the histories of users, given by their index in the shop."""
+        return lambda half_life: self.matrix(half_life)[users]
 
     @functools.cached_property
     def confidence(self) -> sparse.csr_matrix:
         """Returns summed weights of the pairs in `matrix`: their confidence."""
-        shop, known = self.shop, self._known
-        pairs = shop.user[known], shop.item[known]
-        return sparse.csr_matrix(
-            (shop.weight[known], pairs), self.shape, np.float32
-        )
+        user, item, _, weight = self._events
+        return sparse.csr_matrix((weight, (user, item)), self.shape, np.float32)
 
     @functools.cached_property
-    def _known(self):
-        places = np.arange(self.until)
+    def _events(self):
+        """Returns users, items, times and weights of the known events."""
+        known = [column[: self.until] for column in self.shop.events]
         if self.hidden is None:
-            return places
-        return places[~self.hidden[self.shop.item[: self.until]]]
+            return known
+        kept = ~self.hidden[known[1]]
+        return [column[kept] for column in known]
 
     @functools.cached_property
     def warm(self) -> np.ndarray:
@@ -110,42 +113,34 @@ class Period:
         past: the known events.
         users: int `[n]`, users with a history who took something new.
         wanted: bool-like `[n, items]`, the new items they took.
-        cold: bool `[items]`, items that nobody had taken before.
     """
 
     past: Past
     users: np.ndarray
     wanted: sparse.csr_matrix
-    cold: np.ndarray
 
     @classmethod
     def of(
-        cls,
-        shop: Shop,
-        start: int,
-        end: int,
-        hidden: np.ndarray | None = None,
-        most: int = 3000,
+        cls, shop: Shop, start: int, end: int, hidden: np.ndarray | None = None
     ) -> "Period":
         """Makes a period: events `start` to `end`, predicted from those before.
 
         Args:
             hidden: see `Past`.
-            most: largest number of users, evenly spaced.
         """
         past = Past(shop, start, hidden)
         seen = past.matrix()
         pairs = shop.user[start:end], shop.item[start:end]
-        ones = np.ones(end - start, np.float32)
-        new = strongest(*pairs, ones, past.shape)
+        new = strongest(*pairs, np.ones(end - start, np.float32), past.shape)
         new = sparse.csr_matrix(new - new.multiply(seen > 0))
         new.eliminate_zeros()
-        known = np.diff(seen.indptr) > 0
-        users = np.flatnonzero(known & (np.diff(new.indptr) > 0))
-        if len(users) > most:
-            users = users[np.linspace(0, len(users) - 1, most).astype(int)]
-        return cls(past, users, new[users], ~past.warm)
+        taken, asked = (rows.getnnz(axis=1) > 0 for rows in (seen, new))
+        users = np.flatnonzero(taken & asked)
+        if len(users) > _MOST_USERS:
+            some = np.linspace(0, len(users) - 1, _MOST_USERS).astype(int)
+            users = users[some]
+        return cls(past, users, new[users])
 
-    def rows(self, half_life: float = 0.0) -> sparse.csr_matrix:
-        """Returns histories of the users, see `Past.matrix`."""
-        return self.past.matrix(half_life)[self.users]
+    def rows(self, places: np.ndarray) -> Rows:
+        """Returns the histories of some of `users`."""
+        return self.past.rows(self.users[places])

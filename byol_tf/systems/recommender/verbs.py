@@ -4,23 +4,26 @@ import dataclasses
 import functools
 import pathlib
 
+from byol_tf.checks import check_integer, check_positive
 from byol_tf.data.interactions import read_shop
 from byol_tf.files import to_json, write_text
 from byol_tf.lines import printable
 from byol_tf.reports.report import format_table
 from byol_tf.systems.recommender import answers, fitting, store, web
-from byol_tf.systems.recommender.parts import parts_of
-from byol_tf.systems.recommender.past import periods
+from byol_tf.systems.recommender.judging import COLUMNS
+from byol_tf.systems.recommender.parts import BYOL, parts_of
+from byol_tf.systems.recommender.past import Past
 
+_SHOWN = 20  # kinds of events in a line
 RESULT, LISTS = "recommender.json", "lists.parquet"
-_COLUMNS = ("recall@20", "ndcg@20", "coverage", fitting.COLD)
 
 
 def fit(config, data: str, run: str) -> None:
     """Tunes, tests and fits on a shop; writes the results into a run folder."""
+    check_positive("share", config.share, 0.4)
     folder = pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
-    shop = read_shop(data, kinds=dict(config.events))
+    shop = read_shop(data, dict(config.events))
     for line in shop.lines:
         print(f"Data: {line}")
     print(
@@ -29,40 +32,28 @@ def fit(config, data: str, run: str) -> None:
     )
     if len(shop.kinds) > 1:
         shop = fitting.weigh(shop, config.share)
-        shown = ", ".join(
-            f"{printable(n)} {w:g}" for n, w in shop.kinds.items()
-        )
-        print(f"Weights of the events: {shown}")
+        shown = [
+            f"{printable(n) or 'other'} {w:g}" for n, w in shop.kinds.items()
+        ]
+        print(f"Weights of the events: {', '.join(shown[:_SHOWN])}")
     parts = parts_of(shop, folder, config.texts)
-    if not (folder / "encoder.keras").is_file():
+    if BYOL not in parts.methods:
         print(
             f"No encoder in {run}: BYOL of histories is left out; byol_tf "
             f"pretrain {data} {run} makes one"
         )
-    found = fitting.fit(
-        shop, parts.vectors, parts.methods, config.share, config.seed
-    )
+    plan, table = fitting.fit(parts, config.share, config.seed)
     plan = dataclasses.replace(
-        found.mix.plan, texts=config.texts, events=dict(shop.kinds)
+        plan, texts=config.texts, events={**config.events, **shop.kinds}
     )
     store.save(plan, folder)
-    for line in found.lines:
-        print(line)
-    _write(found.table, folder)
+    _write(table, folder)
 
 
 def evaluate(config, data: str, run: str) -> None:
     """Tests again on the newest events, with the saved settings."""
-    mix = store.load(data, run, dict(config.events))
-    plan, shop = mix.plan, mix.past.shop
-    parts = parts_of(shop, run, plan.texts)
-    methods = {n: m for n, m in parts.methods.items() if n in plan.settings}
-    hidden = fitting.some_items(shop, config.seed)
-    _, second = periods(shop, config.share)
-    table, line = fitting.judged(
-        shop, second, hidden, parts.vectors, methods, plan
-    )
-    print(line)
+    check_positive("share", config.share, 0.4)
+    table = fitting.judged(store.load(data, run), config.share, config.seed)
     _write(table, pathlib.Path(run))
 
 
@@ -79,6 +70,11 @@ def recommend(
         history: ids of items, separated by commas; None: none.
         out: Parquet file for all users' lists; None: in the run folder.
     """
+    if text is not None and history is not None:
+        raise ValueError(
+            f"give a user or --history, not both. Received: {text!r} and "
+            f"{history!r}"
+        )
     asked = _asked(config, data, run)
     if text is None and history is None:
         path = pathlib.Path(out or pathlib.Path(run) / LISTS)
@@ -86,8 +82,8 @@ def recommend(
         print(f"Lists of {count:,} users: {path}")
         return
     items = history.split(",") if history else ()
-    found = asked.for_user(text) if text else asked.for_history(items)
-    for line in (*found.lines, *map(answers.as_line, found.listed)):
+    found, notes = asked.for_user(text) if text else asked.for_history(items)
+    for line in (*notes, *found):
         print(line)
 
 
@@ -103,15 +99,17 @@ def _asked(config, data, run):
             "the shop's files are needed, for its histories; name their "
             "folder by --data=DIR"
         )
-    mix = store.load(data, run, dict(config.events))
+    check_integer("count", config.count, 1)
+    parts = store.load(data, run)
+    mix = parts.mix(Past(parts.shop, len(parts.shop.time)))
     return answers.Answers(mix, config.count, config.again)
 
 
 def _write(table, run):
     write_text(run / RESULT, to_json(table, indent=2))
     cells = [
-        [name, *(f"{row[column]:.4f}" for column in _COLUMNS)]
+        [name, *(f"{row[column]:.4f}" for column in COLUMNS)]
         for name, row in table.items()
     ]
-    print(format_table(cells, ("method", *_COLUMNS)))
+    print(format_table(cells, ("method", *COLUMNS)))
     print(f"Table: {run / RESULT}")

@@ -25,22 +25,19 @@ class Desk(desk.Desk):
         """
         try:
             asked = json.loads(body)
-            user, history = asked.get("user"), asked.get("history")
-            again = asked.get("again")
+            user, history, again = map(asked.get, ("user", "history", "again"))
         except (ValueError, AttributeError) as error:
             raise ValueError(_BODY) from error
-        if again not in (None, True, False) or (user is None) == (
-            history is None
-        ):
+        listed = isinstance(history, list) and user is None
+        named = user is not None and history is None
+        if again not in (None, True, False) or not (listed or named):
             raise ValueError(_BODY)
-        if user is not None:
-            found = self.held.for_user(str(user), again)
-        elif isinstance(history, list):
-            found = self.held.for_history([*map(str, history)], again)
+        if named:
+            items, notes = self.held.for_user(str(user), again)
         else:
-            raise ValueError(_BODY)
-        items = [item._asdict() for item in found.listed]
-        return desk.as_reply({"items": items, "notes": found.lines})
+            items, notes = self.held.for_history([*map(str, history)], again)
+        items = [item._asdict() for item in items]
+        return desk.as_reply({"items": items, "notes": notes})
 
     def counts(self):
         shop = self.held.mix.past.shop

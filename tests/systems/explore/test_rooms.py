@@ -42,7 +42,7 @@ def test_every_step_is_noted(rooms):
 
 
 def test_tables_grow_with_the_states(rooms, monkeypatch):
-    monkeypatch.setattr("byol_tf.systems.explore.rooms._MOST", 2)
+    monkeypatch.setattr("byol_tf.systems.explore.rooms._FIRST", 2)
     small = Rooms(3, 5, 0)
     pairs = zip(walk(small, 100), walk(rooms, 100), strict=True)
     assert all(one == other for one, other in pairs)

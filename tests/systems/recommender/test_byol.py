@@ -8,7 +8,7 @@ import numpy as np
 from byol_tf.data.interactions import read_shop
 from byol_tf.modalities.history.layer import Histories
 from byol_tf.modalities.history.rows import key_of
-from byol_tf.systems.recommender import byol
+from byol_tf.systems.recommender import parts
 from byol_tf.systems.recommender.past import Past
 from tests.support.shops import shop_rows, write_shop
 
@@ -21,10 +21,9 @@ def test_scores_are_those_of_neighbours_by_centred_cosine(tmp_path):
     model = keras.Model(inputs, keras.layers.Dense(8, "gelu")(inputs))
     encoder = types.SimpleNamespace(model=model, preprocessor=Histories(known))
     past = Past(shop, len(shop.time))
-    method = byol.of_encoder(encoder, shop.items)
+    method = parts.of_encoder(lambda: encoder, shop.items)
     setting = {"count": 30, "power": 2.0, "half_life": 0.0}
-    state = method.fit(past, **setting)
-    found = method.score(state, past.matrix()[:5], **setting)
+    found = method.fitted(past, setting)(past.rows(np.arange(5)))
 
     histories = past.matrix().toarray()
     rows = np.zeros((30, len(known)))

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from byol_tf.data.interactions import read_shop
-from byol_tf.systems.recommender import fitting, methods, store, texts
+from byol_tf.systems.recommender import fitting, methods, parts, store
+from byol_tf.systems.recommender.answers import Answers
+from byol_tf.systems.recommender.past import Past
 from tests.support.shops import shop_rows, write_shop
 
 NAMES = ("popularity", "item-kNN", "EASE")
@@ -27,27 +28,32 @@ def fitted(folder):
 @pytest.fixture(scope="module")
 def run(fitted, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
-    store.save(fitted.mix.plan, run)
+    store.save(fitted[0], run)
     return run
 
 
+@pytest.fixture(scope="module")
+def answers(folder, run):
+    return load(folder, run)
+
+
 def fit(shop):
-    vectors = texts.tfidf(shop.texts)
-    some = {name: methods.METHODS[name] for name in NAMES}
-    some[methods.TEXTS] = methods.of_texts(vectors)
-    return fitting.fit(shop, vectors, some, say=lambda line: None)
+    found = parts.parts_of(shop, "none")
+    some = {name: found.methods[name] for name in (*NAMES, methods.TEXTS)}
+    return fitting.fit(found._replace(methods=some))
 
 
-def ids(mix, places):
-    return {mix.past.shop.items[place] for place in places}
+def load(folder, run, count=20):
+    found = store.load(folder, run)
+    return Answers(found.mix(Past(found.shop, len(found.shop.time))), count)
 
 
-def of_users(mix, users):
-    return lambda half_life: mix.past.matrix(half_life)[users]
+def ids(past, places):
+    return {past.shop.items[place] for place in places}
 
 
 def test_the_table_has_every_method_and_the_mix(fitted):
-    table = fitted.table
+    _, table = fitted
     assert set(table) == {*NAMES, "texts", "mix"}
     for row in table.values():
         assert set(row) == {
@@ -58,37 +64,29 @@ def test_the_table_has_every_method_and_the_mix(fitted):
     assert table["mix"]["cold_recall@20"] > 20 / 80  # that of chance
 
 
-def test_nothing_is_listed_twice_or_again_unless_asked(fitted):
-    mix, users = fitted.mix, np.arange(20)
-    histories = mix.past.matrix()
-    for user, found in zip(users, mix.lists(of_users(mix, users)), strict=True):
+def test_nothing_is_listed_twice_or_again_unless_asked(answers):
+    past, users = answers.mix.past, np.arange(20)
+    histories, rows = past.matrix(), past.rows(users)
+    for user, found in zip(users, answers.lists(rows), strict=True):
         items = [listed.item for listed in found]
         assert len(set(items)) == 20
-        assert not set(items) & ids(mix, histories[user].indices)
-    again = mix.lists(of_users(mix, users), again=True)
+        assert not set(items) & ids(past, histories[user].indices)
+    again = answers.lists(rows, again=True)
     shown = [{listed.item for listed in found} for found in again]
-    assert any(ids(mix, histories[u].indices) & shown[u] for u in users)
+    assert any(ids(past, histories[u].indices) & shown[u] for u in users)
 
 
-def test_reasons_come_from_the_users_own_history_alone(fitted):
-    mix = fitted.mix
-    for user, found in enumerate(mix.lists(of_users(mix, np.arange(30)))):
-        places = mix.past.matrix()[user].indices
-        own = {mix.past.shop.texts[place] for place in places}
+def test_reasons_come_from_the_users_own_history_alone(answers):
+    past = answers.mix.past
+    for user, found in enumerate(answers.lists(past.rows(np.arange(30)))):
+        places = past.matrix()[user].indices
+        own = {past.shop.texts[place] for place in places}
         assert all(set(listed.because) <= own for listed in found)
     assert any(listed.because for listed in found)
 
 
-def test_a_saved_recommender_lists_the_same(fitted, folder, run):
-    again = store.load(folder, run)
-    users = np.arange(10)
-    for one, other in zip(
-        *(mix.lists(of_users(mix, users)) for mix in (fitted.mix, again)),
-        strict=True,
-    ):
-        assert [listed.item for listed in one] == [
-            listed.item for listed in other
-        ]
+def test_a_saved_plan_is_read_as_it_was(fitted, folder, run):
+    assert store.load(folder, run).plan == fitted[0]
 
 
 def test_new_items_and_users_get_answers_between_trainings(
@@ -98,30 +96,49 @@ def test_new_items_and_users_get_answers_between_trainings(
     mugs = [item for item, text in items if "mug" in text][:3]
     new = [("new", f"{mugs[n]}", int(4e7)) for n in range(3)]
     items = [("!", "golden mug"), *items]
-    mix = store.load(write_shop(tmp_path, items, [*events, *new]), run)
-    shop = mix.past.shop
-    place = shop.users.index("new")
-    (found,) = mix.lists(of_users(mix, [place]), 60)
+    folder = write_shop(tmp_path, items, [*events, *new])
+    found, notes = load(folder, run, 81).for_user("new", again=True)
     (golden,) = (one for one in found if one.item == "!")
     assert golden.because and all("mug" in text for text in golden.because)
-    half = np.median(mix.scores(of_users(mix, [place])))
-    assert golden.score > half
+    assert golden.score > np.median([one.score for one in found])
+    assert not notes
 
 
-def test_without_a_history_the_list_is_what_is_popular(fitted):
-    mix = fitted.mix
-    empty = sparse.csr_matrix((1, len(mix.past.shop.items)), dtype=np.float32)
-    (found,) = mix.lists(lambda half_life: empty, 5)
+def test_without_a_history_the_list_is_what_is_popular(answers):
+    mix = answers.mix
+    found, _ = answers.for_history(())
     half_life = mix.plan.settings["popularity"]["half_life"]
     counts = mix.past.matrix(half_life).toarray().sum(axis=0)
-    best = np.argsort(-counts)[:5]
+    best = np.argsort(-counts)[:20]
     assert [one.item for one in found] == [mix.past.shop.items[n] for n in best]
     assert not any(one.because for one in found)
+
+
+def test_a_history_of_all_items_is_told_why_nothing_is_listed(answers):
+    found, notes = answers.for_history(answers.mix.past.shop.items)
+    assert not found and "every item of the shop" in notes[0]
+
+
+def test_a_test_period_without_known_users_is_told(fitted, tmp_path, capsys):
+    items, events = shop_rows(users=60)
+    new = [(f"new{n}", "000", 40_000_000 + n) for n in range(200)]
+    write_shop(tmp_path, items, [*events, *new])
+    store.save(fitted[0], tmp_path)
+    table = fitting.judged(store.load(tmp_path, tmp_path), 0.1, 0)
+    assert np.isnan(table["mix"]["recall@20"])
+    assert "Nobody with a history did anything new" in capsys.readouterr().out
 
 
 def test_a_run_without_a_recommender_says_how_to_fit_one(folder, tmp_path):
     with pytest.raises(ValueError, match="recommender fit --data="):
         store.load(folder, tmp_path)
+
+
+def test_a_shop_of_one_item_is_refused(tmp_path):
+    events = [(f"u{n}", "000", n) for n in range(50)]
+    shop = read_shop(write_shop(tmp_path, [("000", "red mug")], events))
+    with pytest.raises(ValueError, match=r"two items.*1 items, 50 users"):
+        fit(shop)
 
 
 def test_a_shop_where_nobody_comes_back_is_refused(tmp_path):
@@ -154,8 +171,16 @@ def test_events_that_say_nothing_get_little_weight(tmp_path):
 
 
 def test_an_encoder_that_is_gone_is_named(fitted, folder, tmp_path):
-    plan = fitted.mix.plan
+    plan, _ = fitted
     weights = {**plan.weights, "BYOL": 1.0}
     store.save(dataclasses.replace(plan, weights=weights), tmp_path)
     with pytest.raises(ValueError, match=r"BYOL is part of the mix.*encoder"):
+        store.load(folder, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"weights": {}}'])
+def test_a_damaged_plan_is_named(folder, tmp_path, content):
+    (tmp_path / "recommender").mkdir()
+    (tmp_path / "recommender" / "plan.json").write_text(content)
+    with pytest.raises(ValueError, match=r"plan\.json is damaged"):
         store.load(folder, tmp_path)

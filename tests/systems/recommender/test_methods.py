@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from byol_tf.data.interactions import Shop
-from byol_tf.systems.recommender import judging, methods, mixing, texts
+from byol_tf.systems.recommender import judging, methods, mix, parts
 from byol_tf.systems.recommender.past import DAY, Past, Period, periods
 
 USERS, ITEMS = 12, 9
@@ -42,10 +42,8 @@ def cosines(rows):
 
 
 def scores(name, past, **setting):
-    method = methods.METHODS[name]
-    state = method.fit(past, **setting)
-    rows = past.matrix(setting.get("half_life", 0.0))
-    return method.score(state, rows, **setting)
+    fitted = methods.METHODS[name].fitted(past, {"half_life": 0.0, **setting})
+    return fitted(past.rows(slice(None)))
 
 
 def test_an_old_event_counts_less(shop, past):
@@ -57,7 +55,7 @@ def test_an_old_event_counts_less(shop, past):
 
 
 def test_popularity_counts_users(past, dense):
-    found = scores("popularity", past, half_life=0.0)
+    found = scores("popularity", past)
     np.testing.assert_allclose(found[3], np.log1p(dense.sum(0)), rtol=1e-5)
 
 
@@ -72,14 +70,14 @@ def test_neighbours_of_items_are_those_of_largest_cosine(past, dense):
 
 def test_users_are_scored_by_their_neighbours(past, dense):
     expected = cosines(dense) ** 2 @ dense
-    found = scores("user-kNN", past, count=USERS, power=2.0, half_life=0.0)
+    found = scores("user-kNN", past, count=USERS, power=2.0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_svd_projects_on_the_largest_directions(past, dense):
     *_, turned = np.linalg.svd(dense)
     expected = dense @ turned[:3].T @ turned[:3]
-    found = scores("SVD", past, size=3, half_life=0.0)
+    found = scores("SVD", past, size=3)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -97,19 +95,24 @@ def test_ease_is_a_ridge_regression_without_the_item_itself(past, dense):
 def test_ease_inverts_users_where_there_are_fewer(past, dense):
     rows = past.matrix()
     few = types.SimpleNamespace(matrix=lambda: rows[:5])
-    method, dense = methods.METHODS["EASE"], dense[:5]
-    state = method.fit(few, strength=5.0)
+    dense = dense[:5]
+    score = methods.METHODS["EASE"].fit(few, strength=5.0)
     inverse = np.linalg.inv(dense.T @ dense + 5.0 * np.eye(ITEMS))
     weights = np.eye(ITEMS) - inverse / np.diag(inverse)
-    found = method.score(state, rows[3:8])
+    found = score(lambda half_life: rows[3:8], 0.0)
     wanted = rows[3:8].toarray() @ weights
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_als_is_at_rest(past):
     pytest.importorskip("implicit")
-    found = scores("ALS", past, size=4, strength=1.0, alpha=1.0)
-    model = methods.METHODS["ALS"].fit(past, size=4, strength=1.0, alpha=1.0)
+    score = methods.METHODS["ALS"].fit(past, size=4, strength=1.0, alpha=1.0)
+    found = score(past.rows(slice(None)), 0.0)
+    (model,) = (
+        cell.cell_contents
+        for cell in score.__closure__
+        if hasattr(cell.cell_contents, "item_factors")
+    )
     users, sure = model.user_factors, past.confidence.toarray()
     sure = np.where(sure > 0, 1 + np.log1p(sure), 0)
     for item, factors in enumerate(model.item_factors):
@@ -121,17 +124,17 @@ def test_als_is_at_rest(past):
 
 
 def test_texts_that_are_alike_score_high():
-    vectors = texts.tfidf(["red mug", "blue mug", "garden chair", ""])
+    vectors = parts.tfidf(["red mug", "blue mug", "garden chair", ""])
     rows = sparse.csr_matrix(np.float32([[1, 0, 0, 0]]))
-    (found,) = methods.of_texts(vectors).score(vectors, rows)
+    (found,) = methods.of_texts(vectors).fit(None)(lambda half_life: rows, 0.0)
     assert found[0] == pytest.approx(1) and found[1] > found[2] >= 0
     assert found[3] == 0
 
 
 def test_cold_items_get_the_scores_of_near_texts():
-    vectors = texts.tfidf(["red mug", "chair", "red mug", "unheard of"])
+    vectors = parts.tfidf(["red mug", "chair", "red mug", "unheard of"])
     warm = np.array([True, True, False, False])
-    turned = texts.imputed(vectors, warm, count=1)
+    turned = mix.imputed(vectors, warm, count=1)
     found = np.float32([[5, -1, 9, 9]]) @ turned
     np.testing.assert_allclose(found, [[5, -1, 5, 0]], atol=1e-5)
 
@@ -164,7 +167,8 @@ def test_a_period_asks_for_what_is_new_to_users_with_a_history(shop):
     rows, items = period.wanted.nonzero()
     assert set(zip(period.users[rows], items, strict=True)) == expected
     np.testing.assert_array_equal(
-        period.cold, [i not in {i for _, i in before} for i in range(ITEMS)]
+        ~period.past.warm,
+        [i not in {i for _, i in before} for i in range(ITEMS)],
     )
 
 
@@ -187,7 +191,7 @@ def test_recall_ndcg_and_coverage_by_hand(shop, monkeypatch):
             1 / np.log2(n + 2) for n in range(min(20, wanted[row].sum()))
         )
         gains.append(gain / most)
-    found = judging.judge(lambda part: table[part].copy(), period)
+    found = judging.judge(lambda rows: table.copy(), period)
     assert found["recall@20"] == pytest.approx(np.mean(recalls))
     assert found["ndcg@20"] == pytest.approx(np.mean(gains))
 
@@ -199,8 +203,8 @@ def test_a_mix_takes_what_helps_and_leaves_noise():
     good = np.float32(wanted + rng.normal(size=wanted.shape))
     also = np.float32(wanted + rng.normal(size=wanted.shape))
     noise = np.float32(rng.normal(size=wanted.shape))
-    parts = {"good": good, "also": also, "noise": noise}
-    weights, gain = mixing.learn(parts, sparse.csr_matrix(wanted), None)
+    found = {"good": good, "also": also, "noise": noise}
+    weights, gain = mix.learn(found, sparse.csr_matrix(wanted), None)
     assert weights["good"] > 0 and weights["also"] > 0
-    alone, _ = mixing.learn({"good": good}, sparse.csr_matrix(wanted), None), 0
+    alone, _ = mix.learn({"good": good}, sparse.csr_matrix(wanted), None), 0
     assert gain > alone[1] and weights["noise"] <= 0.25

@@ -27,10 +27,11 @@ def shop(tmp_path_factory, config):
     write_shop(folder / "data", *shop_rows(users=60))
     with pytest.MonkeyPatch.context() as patch:
         few = {
-            name: methods.METHODS[name]._replace(
-                settings=methods.METHODS[name].settings[:1]
+            name: method._replace(
+                fits=method.fits[:1], scorings=method.scorings[:1]
             )
-            for name in FEW
+            for name, method in methods.METHODS.items()
+            if name in FEW
         }
         patch.setattr("byol_tf.systems.recommender.parts.METHODS", few)
         verbs.fit(config, str(folder / "data"), str(folder / "run"))
@@ -128,3 +129,19 @@ def test_new_events_are_known_after_a_reload(shop, desk):
 def test_a_list_needs_the_shop(shop, config):
     with pytest.raises(ValueError, match="--data=DIR"):
         verbs.recommend(config, None, str(shop / "run"), "u3", None, None)
+
+
+def test_a_user_and_a_history_at_once_are_refused(shop, config):
+    places = str(shop / "data"), str(shop / "run")
+    with pytest.raises(ValueError, match="not both"):
+        verbs.recommend(config, *places, "u3", "000", None)
+
+
+@pytest.mark.parametrize(("name", "value"), [("share", 0.9), ("count", 0)])
+def test_settings_out_of_range_are_named(shop, config, name, value):
+    wrong = config.copy_and_resolve_references()
+    wrong[name] = value
+    places = str(shop / "data"), str(shop / "run")
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        verbs.evaluate(wrong, *places)
+        verbs.recommend(wrong, *places, "u3", None, None)
