@@ -149,7 +149,7 @@ def get_config() -> ml_collections.ConfigDict:
     # by the machine; efficientnet_lite0, which uses only `mean` and `std`;
     # applications/<name> (keras.applications) and keras_cv/<name>, which use
     # none of the fields below. Sounds: byol_a, sound_base, sound_small, with
-    # `widths`. Texts: bag, text_small, text_base, with one width.
+    # `widths`. Texts: bag, text_small, text_base, with one width; keras_hub.
     encoder.name = "resnet18"
     encoder.blocks = ()  # blocks per stage; (): the default of `name`
     encoder.widths = ()  # channels per stage; (): the default of `name`
@@ -164,7 +164,8 @@ def get_config() -> ml_collections.ConfigDict:
     # no download) or applications/<name> (downloaded by Keras). A .keras file,
     # run folder, checkpoint folder or official checkpoint: its encoder replaces
     # the fields above. lsa: for bag, the main directions of the TF-IDF vectors
-    # of the training texts. "": random.
+    # of the training texts. For keras_hub, the folder of a preset, with its
+    # backbone and tokenizer. "": random.
     encoder.weights = ""
     # Layers to freeze, by name or prefix: stem,stage1. batch_norms: keep the
     # batch statistics of encoder.weights.

@@ -1,5 +1,6 @@
 """A served version of a model."""
 
+import contextlib
 import pathlib
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -125,7 +126,7 @@ class Version:
         self.definitions = saved.meta_graphs[0].signature_def
         # Keep a reference: its variables live as long as it does.
         with plain_path(folder) as path:
-            self._loaded = tf.saved_model.load(path)
+            self._loaded = _load(path)
         self.signatures = {
             name: Signature(name, self.definitions[name], function)
             for name, function in self._loaded.signatures.items()
@@ -181,6 +182,17 @@ def _example(signature, signatures):
         return None
     sides = (_SIDE if side == -1 else side for side in spec.shape[1:])
     return {name: np.zeros((1, *sides), spec.dtype.as_numpy_dtype)}
+
+
+def _load(path):
+    try:
+        return tf.saved_model.load(path)
+    except Exception as error:  # of several types
+        if "not registered" not in str(error):
+            raise
+    with contextlib.suppress(ImportError):
+        import tensorflow_text  # noqa: F401  the operations of tokenizers
+    return tf.saved_model.load(path)
 
 
 def _specs(tensors):

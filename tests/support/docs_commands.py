@@ -50,6 +50,9 @@ NOT_RUN = {
     "byol_tf pretrain $HOME/photos runs/warm": (
         "test_start.py starts from these weights"
     ),
+    "byol_tf pretrain $HOME/texts runs/language": (
+        "test_hub.py starts from a folder of Keras Hub"
+    ),
     "byol_tf pretrain $HOME/shop": "test_jobs.py of histories pretrains one",
     "byol_tf system recommender": "test_verbs.py calls what it calls",
     "byol_tf system explore": "tests/systems/explore runs a shorter one",

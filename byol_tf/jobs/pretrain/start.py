@@ -23,6 +23,7 @@ from byol_tf.training.checkpoints import (
 BATCH_NORMS = "batch_norms"  # value of `encoder.freeze`: all batch norms
 # Of `encoder.weights`: those of the modality, see `Modality.pretrained`.
 NAMED = ("imagenet", "lsa")
+FOLDERS = ("keras_hub",)  # of `encoder.name`: whose folder the modality reads
 KEPT = "start.keras"  # copy in the run folder, to continue without the file
 
 
@@ -42,7 +43,7 @@ def starting_encoder(
             configuration.
         official: reads an official checkpoint; None where that is not known.
         named: makes the encoder with the weights that one of `NAMED` stands
-            for, see `Modality.pretrained`; functional.
+            for, or of `FOLDERS`, see `Modality.pretrained`; functional.
 
     Raises:
         ValueError: in one line, if the weights cannot be read, do not fit the
@@ -52,7 +53,8 @@ def starting_encoder(
     if section.weights:
         kept = pathlib.Path(workdir) / KEPT
         given = pathlib.Path(os.path.expanduser(section.weights))
-        if section.weights in NAMED and named and not kept.is_file():
+        of_modality = section.weights in NAMED or section.name in FOLDERS
+        if of_modality and named and not kept.is_file():
             model = to_fast(named(config))
         else:
             source = kept if kept.is_file() else given

@@ -158,14 +158,13 @@ class WordVectors(layers.Layer):
         )
 
     def call(self, ids):
-        broken = tf.reduce_sum(ids * 0.0, axis=2, keepdims=True)  # or NaN
         ids = tf.cast(tf.where(tf.math.is_finite(ids), ids, 0.0), tf.int32)
         there = tf.cast(ids > 0, tf.float32)
         vectors = tf.gather(tf.cast(self.table, tf.float32), ids)
         found = tf.einsum("bwgd,bwg->bwd", vectors, there)
         count = tf.reduce_sum(there, axis=2, keepdims=True)
         found = found * tf.math.rsqrt(tf.maximum(count, 1.0))
-        found += tf.cast(self.places, tf.float32) + broken
+        found += tf.cast(self.places, tf.float32)
         mask = tf.reduce_any(ids > 0, axis=2)[:, None]
         return tf.cast(found, self.compute_dtype), mask
 
@@ -190,6 +189,7 @@ class MeanOfWords(layers.Layer):
         there = tf.reduce_any(ids != 0, axis=2)  # true for NaN
         there = tf.cast(there, tf.float32)[..., None]
         total = tf.reduce_sum(tf.cast(vectors, tf.float32) * there, axis=1)
+        total += tf.reduce_sum(ids * 0.0, axis=[1, 2])[:, None]  # or NaN
         return total / tf.maximum(tf.reduce_sum(there, axis=1), 1.0)
 
     def compute_output_shape(self, inputs_shape):

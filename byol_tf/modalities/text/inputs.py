@@ -8,8 +8,8 @@ import tensorflow as tf
 from byol_tf.modalities.contract import Card
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
 from byol_tf.modalities.text.decode import EMPTY, Reading
-from byol_tf.modalities.text.layer import Tokens, parts
-from byol_tf.modalities.text.tokens import NOTHING, SLOTS
+from byol_tf.modalities.text.layer import Tokens
+from byol_tf.modalities.text.tokens import NOTHING
 
 TEXTS, IDS = "texts", "ids"
 FORMS = ("saved_model", "graph")
@@ -21,6 +21,7 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     if preprocessor is not None:
         known |= {"words": preprocessor.words, "ids": preprocessor.size}
         known |= {"mask": list(preprocessor.mask)}
+        known["library"] = preprocessor.library
     if section is not None:
         known["column"] = section.data.text_column
     return known
@@ -55,7 +56,7 @@ def inputs(
 
 def _of_texts(tokens):
     def read(texts):
-        ids = tokens.ids(tokens.split(parts(texts)[0]))
+        ids = tokens.read(texts)
         batch, good = _checked(tokens.prepared(ids), ids)
         return batch, tf.where(good, OK, EMPTY)
 
@@ -69,20 +70,19 @@ def _of_texts(tokens):
 
 
 def _of_ids(tokens):
-    shape = [None, tokens.words, SLOTS]
-    as_ids = tokens.changed(form="ids")
+    shape = [None, tokens.words, tokens.slots]
 
     def read(ids):
         return _checked(tokens.prepared(ids, merge=True), ids)
 
     def of_rows(rows):
         texts = tf.constant([_bytes(row) for row in rows])
-        return np.asarray(as_ids(texts), np.int32)
+        return tokens.read(texts).numpy()
 
     return Signature(
         {IDS: tf.TensorSpec(shape, tf.int32, IDS)},
         read,
-        {IDS: f"int32 [n, {shape[1]}, {SLOTS}], as tokens.py gives them"},
+        {IDS: f"int32 [n, {shape[1]}, {shape[2]}], as tokens.py gives them"},
         of_rows=of_rows,
         has_status=True,
     )
@@ -107,18 +107,20 @@ def card(about: Mapping) -> Card:
         "text",
         f"```python\n{_example(about)}\n```",
         f"- It reads the first {words} words of a text, and knows words and "
-        "parts of words of the texts that it was trained on. It does not "
-        "know what a text means beyond that.\n"
+        "parts of words: of the texts that it was trained on, or of its "
+        "tokenizer. It does not know what a text means beyond that.\n"
         + (f"- Masked in every text: {masks}.\n" if masks else "")
         + "- A text without a word fails alone: its row is NaN.",
     )
 
 
 def _example(about):
+    hub = about["sizes"].get("library")
     if about["format"] == "saved_model":
         return (
-            "import tensorflow as tf\n\n"
-            'call = tf.saved_model.load("1").signatures["serving_default"]\n'
+            "import tensorflow as tf\n"
+            + ("import tensorflow_text  # its operations\n\n" if hub else "\n")
+            + 'call = tf.saved_model.load("1").signatures["serving_default"]\n'
             'call(texts=tf.constant(["Where is my card?"]))'
         )
     lines = (
@@ -130,6 +132,12 @@ def _example(about):
         'known["mask"])\n'
         'ids = np.int32([tokens("Where is my card?")])\n'
     )
+    if hub:
+        lines = (
+            "from byol_tf import load_encoder\n\n"
+            'tokens = load_encoder("RUN").preprocessor\n'
+            'ids = tokens.read(["Where is my card?"]).numpy()\n'
+        )
     file = next(iter(about["signatures"]), "encoder.onnx")
     if about["format"] == "litert":
         return (

@@ -44,6 +44,9 @@ class Tokens(keras.layers.Layer):
     `[batch, ids]`.
     """
 
+    slots = SLOTS  # ids of a word
+    library = ""  # that its tokenizer belongs to
+
     def __init__(
         self,
         vocabulary: Sequence[str],
@@ -90,8 +93,12 @@ class Tokens(keras.layers.Layer):
         return len(self._weights)
 
     def call(self, texts):
+        return self.prepared(self.read(texts))
+
+    def read(self, texts) -> tf.Tensor:
+        """Reads the ids of strings `[batch]`; of a pair, of its first text."""
         first, _ = parts(tf.convert_to_tensor(texts, tf.string))
-        return self.prepared(self.ids(self.split(first)))
+        return self.ids(self.split(first))
 
     def prepared(self, ids: tf.Tensor, merge: bool = False) -> tf.Tensor:
         """Converts int32 ids `[batch, words, 18]` to the encoder's input.
@@ -114,14 +121,19 @@ class Tokens(keras.layers.Layer):
 
     def split(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Splits strings `[batch]` in UTF-8, from `parts`, into all words."""
-        for name in self.mask:
-            texts = tf.strings.regex_replace(texts, *MASKS[name])
+        texts = self.masked(texts)
         for pattern, new in BEFORE_LOWER:
             texts = tf.strings.regex_replace(texts, pattern, new)
         texts = tf.strings.lower(texts, encoding="utf-8")
         for pattern, new in AFTER_LOWER:
             texts = tf.strings.regex_replace(texts, pattern, new)
         return tf.strings.split(texts)
+
+    def masked(self, texts: tf.Tensor) -> tf.Tensor:
+        """Masks what `mask` names in strings `[batch]`."""
+        for name in self.mask:
+            texts = tf.strings.regex_replace(texts, *MASKS[name])
+        return texts
 
     def ids(self, words: tf.RaggedTensor) -> tf.Tensor:
         """Looks up int32 ids `[batch, self.words, 18]` of the first words."""
@@ -153,12 +165,12 @@ class Tokens(keras.layers.Layer):
 
     def compute_output_shape(self, batch_shape):
         if self.form == "ids":
-            return (batch_shape[0], self.words, SLOTS)
+            return (batch_shape[0], self.words, self.slots)
         return (batch_shape[0], self.size)
 
     def changed(self, **options) -> "Tokens":
-        """Returns a copy with other options."""
-        return Tokens(**{**self.get_config(), **options})
+        """Returns a copy with other options, of this class itself."""
+        return Tokens(**{**Tokens.get_config(self), **options})
 
     def get_config(self):
         keys = ("vocabulary", "idf", "words", "mask", "form")

@@ -13,7 +13,7 @@ from absl import logging
 from byol_tf.checks import check_choice, check_integer, in_section
 from byol_tf.data.decoder import Columns, Decoder
 from byol_tf.modalities.contract import Raw, refuse_augment
-from byol_tf.modalities.text import encoder, inputs
+from byol_tf.modalities.text import encoder, hub, inputs
 from byol_tf.modalities.text.decode import (
     EXTENSIONS,
     Reading,
@@ -80,7 +80,10 @@ class TextModality:
         )
         bag = section.encoder.name == encoder.BAG
         form = "tf_idf" if bag else "ids"
-        return Tokens(found.features, found.idf, words, mask, form)
+        tokens = Tokens(found.features, found.idf, words, mask, form)
+        if section.encoder.name != hub.NAME:
+            return tokens
+        return hub.fit(section.encoder.weights, tokens, options.words)
 
     def views(self, section, preprocessor) -> TextViews:
         options = section.text
@@ -102,6 +105,8 @@ class TextModality:
 
     def encoder(self, section, preprocessor, row_shape) -> keras.Model:
         options = section.encoder
+        if options.name == hub.NAME:
+            return hub.make_encoder(section, preprocessor, False)
         return encoder.make_encoder(
             options.name,
             preprocessor.compute_output_shape((None,))[1:],
@@ -111,8 +116,10 @@ class TextModality:
         )
 
     def pretrained(self, section, preprocessor, row_shape, examples=None):
-        """Makes the bag with the projection of LSA, for `weights=lsa`."""
+        """Makes the bag with the projection of LSA, or a model of Keras Hub."""
         name, weights = section.encoder.name, section.encoder.weights
+        if name == hub.NAME:
+            return hub.make_encoder(section, preprocessor, True)
         if weights != LSA or name != encoder.BAG:
             raise ValueError(
                 f"there are no weights {weights!r} of the encoder {name!r} of "

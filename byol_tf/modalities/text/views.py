@@ -159,8 +159,7 @@ class TrainView:
 
     def __call__(self, rows, seed):
         tokens = self._views.tokens
-        first, _ = parts(rows)
-        ids = tokens.ids(tokens.split(first))
+        ids = tokens.read(rows)
         numbers = self._views.numbers(seed, tf.shape(ids)[0])
         drawn = tf.split(numbers[:, _PLACES:], 2, axis=1)[0]
         words = tf.reduce_sum(tf.cast(ids[:, :, 0] != NOTHING, tf.int32), 1)

@@ -1,5 +1,7 @@
 """The encoder of texts that begins with the directions of their TF-IDF."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -94,4 +96,11 @@ def test_a_run_begins_with_them_and_keeps_them(tmp_path):
 def test_other_encoders_begin_with_random_weights():
     config = configured(**{"encoder.name": "text_small"})
     with pytest.raises(ValueError, match=r"set --config\.encoder\.weights="):
+        TEXT.pretrained(config, tokens_of(TEXTS), (), None)
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    config = configured(**{"encoder.name": "keras_hub"})
+    with pytest.raises(ValueError, match=r"pip install 'byol-tf\[hub\]'"):
         TEXT.pretrained(config, tokens_of(TEXTS), (), None)
