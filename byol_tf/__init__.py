@@ -4,10 +4,18 @@ This module has every public name, see `api`; modules below may move.
 """
 
 import importlib
+import os
 import pathlib
+import platform
 import sys
 
 __version__ = "0.2.0"
+
+# TensorFlow leaves oneDNN off on x86 processors without AVX-512 VNNI, where a
+# step takes nearly twice as long without it (docs/performance.md). TensorFlow
+# reads this when it is imported; a value that is set already is kept.
+if platform.machine().lower() in ("x86_64", "amd64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _is_command() -> bool:

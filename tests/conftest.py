@@ -14,6 +14,8 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0 "
     "--xla_llvm_disable_expensive_passes=true",
 )
+# As `import byol_tf` does; some tests import TensorFlow first.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 TESTS = pathlib.Path(__file__).parent
 # Files whose tests train, export or compile, one after the other. Single tests

@@ -1,8 +1,13 @@
 """What is told of the machine, and what follows from it."""
 
+import importlib
+import os
+import platform
+
 import pytest
 import tensorflow as tf
 
+import byol_tf
 from byol_tf import runtime
 from byol_tf.jobs.pretrain import build as builders
 from configs import quickstart
@@ -111,3 +116,24 @@ def test_an_accelerator_keeps_tensorflow_s_threads(monkeypatch, threads):
     )
     runtime.share_cores()
     assert not threads
+
+
+@pytest.mark.parametrize(
+    "machine,given,found",
+    [
+        ("x86_64", None, "1"),
+        ("AMD64", None, "1"),
+        ("x86_64", "0", "0"),
+        ("arm64", None, None),
+    ],
+)
+def test_onednn_is_on_for_x86_unless_it_is_set(
+    monkeypatch, machine, given, found
+):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    # So that it is as before afterwards, whatever is set in between.
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
+    if given is None:
+        del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    importlib.reload(byol_tf)
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == found

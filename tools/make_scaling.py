@@ -49,6 +49,16 @@ ASSUMED = 0.3  # of the bandwidths
 EPOCHS = 1000
 STORED_SIDE = 256  # pixels
 JPEG_BYTES = 147_897_477_120 / lengths.IMAGENET  # of the training archive
+# Processor time of a photo of 500x375 to two crops of 224 pixels, in seconds on
+# one core of an AMD EPYC without AVX-512 (python -m benchmarks.reading), and
+# what its source stores of ImageNet.
+SOURCES = {
+    "files": (7.3e-3, JPEG_BYTES),
+    "shards": (6.9e-3, JPEG_BYTES),
+    "pixels": (6.2e-3, 3 * 500 * 375),
+}
+FED = (1, 8, 64)  # H100
+MEASURED = 0.14  # utilisation of ResNet-50 on an H100
 
 # What others published: passes, epochs, hours, devices, peak of a device.
 PUBLISHED = (
@@ -192,12 +202,25 @@ def bandwidths():
         )
 
 
+def sources():
+    """Cores that feed some H100, and bytes of the stored photos."""
+    machines = [_machine(scaling.H100, devices) for devices in FED]
+    yield _row("", "stored, GB", *(f"{name}, cores" for name in machines))
+    rates = [_rate(scaling.H100, devices, MEASURED) for devices in FED]
+    yield _row("photos/s", "", *map(_count, rates))
+    for name, (seconds, stored) in SOURCES.items():
+        total = stored * lengths.IMAGENET / scaling.GIGA
+        cores = [_count(scaling.cores(rate, seconds)) for rate in rates]
+        yield _row(f"data.store={name}", _count(total), *cores)
+
+
 TABLES = {
     "encoders": lambda: _table(encoders()),
     "accelerators": lambda: _table(accelerators()),
     "published": lambda: _table(published()),
     "days": lambda: _table(days()),
     "bandwidths": lambda: _table(bandwidths()),
+    "sources": lambda: _table(sources()),
 }
 
 

@@ -96,6 +96,16 @@ def input_bandwidth(rate: float, bytes_per_image: float) -> float:
     return rate * bytes_per_image
 
 
+def cores(rate: float, seconds: float) -> float:
+    """Cores that prepare so many images a second.
+
+    Args:
+        rate: images a second, at least 0.
+        seconds: processor time of one image.
+    """
+    return rate * seconds
+
+
 def pixel_bytes(size: int, channels: int = 3) -> int:
     """Bytes of a square image stored as uint8 pixels."""
     return size * size * channels

@@ -26,6 +26,10 @@ def test_the_input_delivers_rate_times_bytes():
     assert scaling.input_bandwidth(1000, scaling.pixel_bytes(256)) == 196.608e6
 
 
+def test_cores_are_images_a_second_by_seconds_of_an_image():
+    assert scaling.cores(4000, 0.002) == 8
+
+
 @pytest.mark.parametrize("devices,sent", [(1, 0), (2, 400), (4, 600), (8, 700)])
 def test_a_ring_sends_every_gradient_round_twice_but_the_own_share(
     devices, sent

@@ -144,7 +144,7 @@ class TwoViews(ImageLayer):
         self, image: np.ndarray | Levels, numbers: np.ndarray
     ) -> tuple:
         """Does the same as `cut` without TensorFlow; see `View.cut_array`."""
-        first, second = np.split(numbers, 2)
+        first, second = numbers.reshape(2, -1)
         return (
             self.view1.cut_array(image, first),
             self.view2.cut_array(image, second),
@@ -161,7 +161,9 @@ class TwoViews(ImageLayer):
             height: height of the image in pixels.
             width: width of the image in pixels.
         """
-        pairs = zip((self.view1, self.view2), np.split(numbers, 2), strict=True)
+        pairs = zip(
+            (self.view1, self.view2), numbers.reshape(2, -1), strict=True
+        )
         scale = min(view.shrinks(own, height, width) for view, own in pairs)
         return max(1, math.ceil(min(height, width) / max(scale, 1.0)))
 
