@@ -133,12 +133,14 @@ def _rows(path, wanted) -> Iterator[dict[str, str]]:
         try:
             names = [name.strip().lower() for name in next(reader, [])]
             _check_columns(path, names, wanted)
-            none = [""] * len(names)
+            count = len(names)
             for row in reader:
+                cells = dict(zip(names, row, strict=False))
+                if len(row) > count:
+                    cells[""] = " ".join(row[count:])
+                if len(row) < count:
+                    cells |= dict.fromkeys(names[len(row) :], "")
                 if row:
-                    cells = dict(zip(names, row + none, strict=False))
-                    if len(row) > len(names):
-                        cells[""] = " ".join(row[len(names) :])
                     yield cells
         except UnicodeDecodeError as error:
             raise ValueError(
@@ -190,7 +192,8 @@ class _Events:
         if not user or not item:
             self.bad["unnamed"] += 1
             return
-        weight = self._weight(row)
+        kind = row.get("event", "").strip().lower()
+        weight = self._weight(row, kind)
         if weight <= 0:
             return
         numbers = (
@@ -198,12 +201,12 @@ class _Events:
             self.places.setdefault(item, len(self.places)),
             self._time(row),
             weight,
-            self.met.setdefault(self._kind(row), len(self.met)),
+            self.met.setdefault(kind, len(self.met)),
         )
         for column, number in zip(self.columns, numbers, strict=True):
             column.append(number)
 
-    def _weight(self, row):
+    def _weight(self, row, kind):
         """Returns the weight of a line; 0 leaves it out."""
         weight = 1.0
         if "quantity" in row:
@@ -219,12 +222,8 @@ class _Events:
             rating = _number(row["rating"])
             self.bad["rating"] += math.isnan(rating)
             weight *= 1.0 if math.isnan(rating) else max(rating, 0.1)
-        kind = self._kind(row)
-        self.bad["kind"] += bool(kind) and kind not in self.kinds
+        self.bad["kind"] += kind != "" and kind not in self.kinds
         return min(weight * self.kinds.get(kind, 1.0), _MOST)
-
-    def _kind(self, row):
-        return row.get("event", "").strip().lower()
 
     def _time(self, row):
         if "timestamp" not in row:

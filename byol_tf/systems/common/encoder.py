@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from byol_tf.evaluation.vectors import unit_rows
+from byol_tf.runs.artifact import Encoder
+from byol_tf.runs.encoder import load_encoder
 from byol_tf.systems.common.heads import Encode
 
 _BATCH = 256  # texts
@@ -23,15 +25,27 @@ def encoder_of(run: pathlib.Path) -> Encode | None:
     """
     if not (run / "encoder.keras").is_file():
         return None
-    from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
+    return functools.partial(_encode, load_kind(run, "text"))
 
+
+def load_kind(run: pathlib.Path, kind: str) -> Encoder:
+    """Loads the encoder of a run.
+
+    Args:
+        run: folder of the run.
+        kind: name of the modality that is needed, such as "text".
+
+    Raises:
+        ValueError: if it cannot be loaded, or takes something else.
+    """
     loaded = load_encoder(run)
-    if loaded.modality.name != "text":
+    if loaded.modality.name != kind:
         raise ValueError(
-            f"the encoder in {run} takes {loaded.modality.name}s, not texts; "
-            "give another folder by --run=RUN"
+            f"the encoder in {run} takes inputs of the kind "
+            f"{loaded.modality.name}, not {kind}; give another folder by "
+            "--run=RUN"
         )
-    return functools.partial(_encode, loaded)
+    return loaded
 
 
 def _encode(loaded, texts: Sequence[str]) -> np.ndarray:

@@ -10,12 +10,7 @@ from byol_tf.checks import require
 from byol_tf.data.interactions import Shop
 from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.judging import COLD, GOAL
-from byol_tf.systems.recommender.methods import (
-    ALS,
-    METHODS,
-    MOST_SQUARE,
-    TEXTS,
-)
+from byol_tf.systems.recommender.methods import ALS, METHODS, MOST_SQUARE, TEXTS
 from byol_tf.systems.recommender.mix import Plan, learn, standard
 from byol_tf.systems.recommender.parts import Parts
 from byol_tf.systems.recommender.past import Period, periods

@@ -9,13 +9,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from byol_tf.systems.recommender import judging
-from byol_tf.systems.recommender.methods import (
-    POPULARITY,
-    TEXTS,
-    Scores,
-    nearest,
-)
+from byol_tf.systems.recommender import judging, methods
+from byol_tf.systems.recommender.methods import POPULARITY, TEXTS, Scores
 from byol_tf.systems.recommender.past import Past, Rows
 
 # Candidate weights. None is extreme, since that would overfit one period.
@@ -103,7 +98,7 @@ def imputed(
     known, cold = np.flatnonzero(warm), np.flatnonzero(~warm)
     turned = sparse.diags_array(np.float32(warm)).tocsr()
     if len(cold) and len(known):
-        near = nearest(vectors[cold], vectors[known], count)
+        near = methods.nearest(vectors[cold], vectors[known], count)
         near = normalize(near, "l1").multiply(near.max(axis=1)).tocoo()
         places = known[near.col], cold[near.row]
         turned += sparse.csr_matrix((near.data, places), turned.shape)

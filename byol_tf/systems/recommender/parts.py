@@ -1,6 +1,12 @@
-"""What a recommender is made of: vectors of texts, encoders, and methods."""
+"""What a recommender is made of: texts, encoders, methods, and a saved plan.
 
+A run folder holds the plan, without anybody's history. Methods are fitted again
+on the shop's current files each time, so that they know new items and users.
+"""
+
+import dataclasses
 import functools
+import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,21 +15,18 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from byol_tf.data.interactions import Shop
-from byol_tf.systems.common.encoder import encoder_of
+from byol_tf.data.interactions import Shop, read_shop
+from byol_tf.files import to_json, write_text
+from byol_tf.modalities.history.rows import NAME, key_of
+from byol_tf.systems.common.encoder import encoder_of, load_kind
 from byol_tf.systems.common.tfidf import Tfidf
-from byol_tf.systems.recommender.methods import (
-    METHODS,
-    POPULARITY,
-    TEXTS,
-    Method,
-    by_users,
-    of_texts,
-)
+from byol_tf.systems.recommender import methods
+from byol_tf.systems.recommender.methods import POPULARITY, TEXTS, Method
 from byol_tf.systems.recommender.mix import Mix, Plan
 from byol_tf.systems.recommender.past import Past
 
 BYOL, ENCODED = "BYOL", "text encoder"
+_PLAN = "recommender/plan.json"
 _BLOCK = 1024  # histories encoded at once
 
 
@@ -42,8 +45,9 @@ class Parts(NamedTuple):
     methods: Mapping[str, Method]
     plan: Plan | None = None
 
-    def mix(self, past: Past) -> Mix:
-        """Fits the methods that the mix needs."""
+    def mix(self, past: Past | None = None) -> Mix:
+        """Fits the methods that the mix needs; None: on all events."""
+        past = past or Past(self.shop, len(self.shop.time))
         fitted = {
             name: self.methods[name].fitted(past, self.plan.settings[name])
             for name, weight in self.plan.weights.items()
@@ -61,16 +65,58 @@ def parts_of(shop: Shop, run: pathlib.Path, texts_run: str = "") -> Parts:
         texts_run: folder with an encoder of texts; "": none.
     """
     vectors = tfidf(shop.texts)
-    methods = {**METHODS, TEXTS: of_texts(vectors)}
+    found = {**methods.METHODS, TEXTS: methods.of_texts(vectors)}
     if (pathlib.Path(run) / "encoder.keras").is_file():
-        load = functools.partial(_encoder, run)
-        methods[BYOL] = of_encoder(load, shop.items)
+        load = functools.partial(load_kind, run, NAME)
+        found[BYOL] = of_encoder(load, shop.items)
     if texts_run:
         encoded = _encoded(texts_run, shop.texts)
-        methods[ENCODED] = of_texts(encoded)
+        found[ENCODED] = methods.of_texts(encoded)
         both = vectors, sparse.csr_matrix(encoded)
         vectors = sparse.hstack(both, "csr") * np.float32(0.5**0.5)
-    return Parts(shop, vectors, methods)
+    return Parts(shop, vectors, found)
+
+
+def save(plan: Plan, run: pathlib.Path) -> None:
+    """Writes the plan."""
+    path = pathlib.Path(run) / _PLAN
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, to_json(dataclasses.asdict(plan)))
+
+
+def load(data: str, run: pathlib.Path) -> Parts:
+    """Reads a plan and the current files of its shop.
+
+    Args:
+        data: folder of the shop.
+        run: folder that `save` wrote to.
+
+    Raises:
+        ValueError: if there is no plan, or the shop cannot be read.
+    """
+    path = pathlib.Path(run) / _PLAN
+    again = f"byol_tf system recommender fit --data={data} --run={run}"
+    if not path.is_file():
+        raise ValueError(
+            f"no recommender in {run} (looked for {_PLAN}); fit one with "
+            f"{again}"
+        )
+    try:
+        plan = Plan(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged or of another version; make it anew by {again}"
+        ) from error
+    parts = parts_of(read_shop(data, plan.events), run, plan.texts)
+    used = (name for name, weight in plan.weights.items() if weight)
+    missing = [name for name in used if name not in parts.methods]
+    if missing:
+        raise ValueError(
+            f"{', '.join(missing)} is part of the mix, but {run} has no "
+            "encoder.keras any more; fit again without it, or pretrain again"
+        )
+    tuned = {n: m for n, m in parts.methods.items() if n in plan.settings}
+    return parts._replace(plan=plan, methods=tuned)
 
 
 def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
@@ -94,12 +140,6 @@ def _encoded(run, texts):
     return rows
 
 
-def _encoder(run):
-    from byol_tf.runs.encoder import load_encoder  # imports TensorFlow
-
-    return load_encoder(run)
-
-
 def of_encoder(load: Callable[[], Any], items: Sequence[str]) -> Method:
     """Makes user-kNN with neighbours by the vectors of an encoder by BYOL.
 
@@ -110,8 +150,6 @@ def of_encoder(load: Callable[[], Any], items: Sequence[str]) -> Method:
 
     @functools.cache
     def loaded():
-        from byol_tf.modalities.history.rows import key_of  # TensorFlow
-
         encoder = load()
         keys = np.asarray(encoder.preprocessor.keys)
         own = np.array([key_of(item) for item in items])
@@ -137,8 +175,8 @@ def of_encoder(load: Callable[[], Any], items: Sequence[str]) -> Method:
 
         def score(rows, count, power):
             alike = normalize(vectors(rows(half_life)) - mean) @ turned
-            return by_users(alike, histories, count, power)
+            return methods.by_users(alike, histories, count, power)
 
         return score
 
-    return METHODS["user-kNN"]._replace(fit=fit)
+    return methods.METHODS["user-kNN"]._replace(fit=fit)

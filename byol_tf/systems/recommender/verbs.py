@@ -9,10 +9,8 @@ from byol_tf.data.interactions import read_shop
 from byol_tf.files import to_json, write_text
 from byol_tf.lines import printable
 from byol_tf.reports.report import format_table
-from byol_tf.systems.recommender import answers, fitting, store, web
+from byol_tf.systems.recommender import answers, fitting, parts, web
 from byol_tf.systems.recommender.judging import COLUMNS
-from byol_tf.systems.recommender.parts import BYOL, parts_of
-from byol_tf.systems.recommender.past import Past
 
 _SHOWN = 20  # kinds of events in a line
 RESULT, LISTS = "recommender.json", "lists.parquet"
@@ -36,24 +34,24 @@ def fit(config, data: str, run: str) -> None:
             f"{printable(n) or 'other'} {w:g}" for n, w in shop.kinds.items()
         ]
         print(f"Weights of the events: {', '.join(shown[:_SHOWN])}")
-    parts = parts_of(shop, folder, config.texts)
-    if BYOL not in parts.methods:
+    made = parts.parts_of(shop, folder, config.texts)
+    if parts.BYOL not in made.methods:
         print(
             f"No encoder in {run}: BYOL of histories is left out; byol_tf "
             f"pretrain {data} {run} makes one"
         )
-    plan, table = fitting.fit(parts, config.share, config.seed)
+    plan, table = fitting.fit(made, config.share, config.seed)
     plan = dataclasses.replace(
         plan, texts=config.texts, events={**config.events, **shop.kinds}
     )
-    store.save(plan, folder)
+    parts.save(plan, folder)
     _write(table, folder)
 
 
 def evaluate(config, data: str, run: str) -> None:
     """Tests again on the newest events, with the saved settings."""
     check_positive("share", config.share, 0.4)
-    table = fitting.judged(store.load(data, run), config.share, config.seed)
+    table = fitting.judged(parts.load(data, run), config.share, config.seed)
     _write(table, pathlib.Path(run))
 
 
@@ -100,8 +98,7 @@ def _asked(config, data, run):
             "folder by --data=DIR"
         )
     check_integer("count", config.count, 1)
-    parts = store.load(data, run)
-    mix = parts.mix(Past(parts.shop, len(parts.shop.time)))
+    mix = parts.load(data, run).mix()
     return answers.Answers(mix, config.count, config.again)
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from byol_tf.data.interactions import read_shop
-from byol_tf.systems.recommender import fitting, methods, parts, store
+from byol_tf.systems.recommender import fitting, methods, parts
 from byol_tf.systems.recommender.answers import Answers
-from byol_tf.systems.recommender.past import Past
 from tests.support.shops import shop_rows, write_shop
 
 NAMES = ("popularity", "item-kNN", "EASE")
@@ -28,7 +27,7 @@ def fitted(folder):
 @pytest.fixture(scope="module")
 def run(fitted, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
-    store.save(fitted[0], run)
+    parts.save(fitted[0], run)
     return run
 
 
@@ -44,8 +43,7 @@ def fit(shop):
 
 
 def load(folder, run, count=20):
-    found = store.load(folder, run)
-    return Answers(found.mix(Past(found.shop, len(found.shop.time))), count)
+    return Answers(parts.load(folder, run).mix(), count)
 
 
 def ids(past, places):
@@ -86,7 +84,7 @@ def test_reasons_come_from_the_users_own_history_alone(answers):
 
 
 def test_a_saved_plan_is_read_as_it_was(fitted, folder, run):
-    assert store.load(folder, run).plan == fitted[0]
+    assert parts.load(folder, run).plan == fitted[0]
 
 
 def test_new_items_and_users_get_answers_between_trainings(
@@ -123,15 +121,15 @@ def test_a_test_period_without_known_users_is_told(fitted, tmp_path, capsys):
     items, events = shop_rows(users=60)
     new = [(f"new{n}", "000", 40_000_000 + n) for n in range(200)]
     write_shop(tmp_path, items, [*events, *new])
-    store.save(fitted[0], tmp_path)
-    table = fitting.judged(store.load(tmp_path, tmp_path), 0.1, 0)
+    parts.save(fitted[0], tmp_path)
+    table = fitting.judged(parts.load(tmp_path, tmp_path), 0.1, 0)
     assert np.isnan(table["mix"]["recall@20"])
     assert "Nobody with a history did anything new" in capsys.readouterr().out
 
 
 def test_a_run_without_a_recommender_says_how_to_fit_one(folder, tmp_path):
     with pytest.raises(ValueError, match="recommender fit --data="):
-        store.load(folder, tmp_path)
+        parts.load(folder, tmp_path)
 
 
 def test_a_shop_of_one_item_is_refused(tmp_path):
@@ -173,9 +171,9 @@ def test_events_that_say_nothing_get_little_weight(tmp_path):
 def test_an_encoder_that_is_gone_is_named(fitted, folder, tmp_path):
     plan, _ = fitted
     weights = {**plan.weights, "BYOL": 1.0}
-    store.save(dataclasses.replace(plan, weights=weights), tmp_path)
+    parts.save(dataclasses.replace(plan, weights=weights), tmp_path)
     with pytest.raises(ValueError, match=r"BYOL is part of the mix.*encoder"):
-        store.load(folder, tmp_path)
+        parts.load(folder, tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"weights": {}}'])
@@ -183,4 +181,4 @@ def test_a_damaged_plan_is_named(folder, tmp_path, content):
     (tmp_path / "recommender").mkdir()
     (tmp_path / "recommender" / "plan.json").write_text(content)
     with pytest.raises(ValueError, match=r"plan\.json is damaged"):
-        store.load(folder, tmp_path)
+        parts.load(folder, tmp_path)

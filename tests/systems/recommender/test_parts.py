@@ -10,7 +10,9 @@ from byol_tf.modalities.text.encoder import BAG, make_encoder
 from byol_tf.modalities.text.layer import Tokens
 from byol_tf.modalities.text.vocabulary import learn
 from byol_tf.runs.encoder import save_encoder
-from byol_tf.systems.recommender.parts import ENCODED, parts_of
+from byol_tf.systems.recommender.parts import BYOL, ENCODED, parts_of
+from byol_tf.systems.recommender.past import Past
+from tests.support.runs import make_run
 from tests.support.shops import shop_rows, write_shop
 
 
@@ -43,3 +45,10 @@ def test_an_encoder_of_texts_stands_beside_tf_idf(shop, tmp_path):
 def test_a_folder_without_an_encoder_of_texts_is_named(shop, tmp_path):
     with pytest.raises(ValueError, match=r"encoder\.keras.*byol_tf pretrain"):
         parts_of(shop, tmp_path, str(tmp_path / "none"))
+
+
+def test_an_encoder_of_another_kind_is_refused(shop, tmp_path):
+    make_run(tmp_path)
+    method = parts_of(shop, tmp_path / "run").methods[BYOL]
+    with pytest.raises(ValueError, match="kind image, not history"):
+        method.fit(Past(shop, len(shop.time)), half_life=0.0)

@@ -33,7 +33,7 @@ def shop(tmp_path_factory, config):
             for name, method in methods.METHODS.items()
             if name in FEW
         }
-        patch.setattr("byol_tf.systems.recommender.parts.METHODS", few)
+        patch.setattr(methods, "METHODS", few)
         verbs.fit(config, str(folder / "data"), str(folder / "run"))
     return folder
 
