@@ -285,7 +285,7 @@ def _cut(steps, reader, views, seed_of, part):
 
 
 def _call(read, arguments, spec, label_spec):
-    """`(arrays by name or the only one, labels)` of a NumPy function."""
+    """Calls a NumPy function; returns `(array or arrays by name, labels)`."""
     specs = [*spec.values(), label_spec]
     tensors = tf.numpy_function(
         read, arguments, [one.dtype for one in specs], stateful=False

@@ -108,7 +108,7 @@ class Ragged(_Separate):
 
     @functools.cached_property
     def lengths(self) -> np.ndarray:
-        """int64 `[M]`."""
+        """Length of each row, int64 `[M]`."""
         return np.diff(self.offsets)[self.index]
 
     @functools.cached_property

@@ -34,8 +34,10 @@ def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
 
     Returns:
         int32 `[batch, rows * columns]`, counted along rows, and bool of the
-        same
-        shape: whether the position lies inside the other view.
+        same shape: whether the position lies inside the other view.
+
+    Raises:
+        ValueError: if a view is rotated.
     """
     if "angle" in where or "angle" in other:
         raise ValueError("dense_byol needs upright views; set augment.rotate=0")

@@ -161,6 +161,7 @@ class BYOL(Pretrainer):
         return [v for network in networks for v in parameters(network)]
 
     def make_train_function(self, force=False):
+        """Compiles the step; the target freezes what the encoder has frozen."""
         follow_freezing(self.encoder, self.target_encoder)
         return super().make_train_function(force)
 

@@ -77,7 +77,11 @@ class DenseBYOL(BYOL):
         self._draws = [traced(view.draw_with_where) for view in pair]
 
     def make_views(self, inputs):
-        """Returns two pairs: a view, and its place in the image."""
+        """Returns two pairs: a view, and its place in the image.
+
+        Raises:
+            ValueError: if the images have several sizes.
+        """
         if isinstance(inputs, (tuple, list)):
             raise ValueError(
                 "dense_byol needs images of one size; set data.image_size to "

@@ -53,9 +53,11 @@ class OnlineModel(keras.Model):
     # ---- Keras --------------------------------------------------------
 
     def call(self, inputs, training=False):
+        """Computes representations `[batch, features]`, as the encoder does."""
         return self.encoder(inputs, training=training)
 
     def make_train_function(self, force=False):
+        """Compiles the step, again if other variables were frozen since."""
         # A step that creates the optimizer's variables would be traced twice.
         with self.distribute_strategy.scope():
             self.optimizer.build(self.parameters)
@@ -66,7 +68,11 @@ class OnlineModel(keras.Model):
         return super().make_train_function(force)
 
     def fit(self, x=None, *args, **kwargs):
-        """Trains like any Keras model, after checking the views' inputs."""
+        """Trains like any Keras model, after checking the views' inputs.
+
+        Raises:
+            ValueError: if the views refuse an input.
+        """
         check = getattr(self.views, "check", None)
         try:
             x = watched(x, check) if check else x
@@ -78,10 +84,20 @@ class OnlineModel(keras.Model):
             raise ValueError(text.splitlines()[0]) from error
 
     def train_step(self, data):
+        """Makes one update on a batch, with its labels if there are any.
+
+        Returns:
+            Means of the logs since the epoch began, by name.
+        """
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._track(self.pretrain_step(inputs, labels))
 
     def test_step(self, data):
+        """Computes the loss of two new views of a batch, without an update.
+
+        Returns:
+            Means of the logs so far, by name.
+        """
         inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         view1, view2 = self.make_views(inputs)
         _, logs = self.loss_of_views(view1, view2, labels, training=False)

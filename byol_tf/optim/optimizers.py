@@ -77,6 +77,7 @@ class LARS(keras.optimizers.Optimizer):
         self._excluded.update(id(variable) for variable in variables)
 
     def build(self, variables):
+        """Creates a momentum buffer for each variable, at the first call."""
         if self.built:
             return
         super().build(variables)
@@ -88,6 +89,7 @@ class LARS(keras.optimizers.Optimizer):
         ]
 
     def update_step(self, gradient, variable, learning_rate):
+        """Updates one variable by its gradient, of the same shape."""
         update = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
         if self._adapted[index]:

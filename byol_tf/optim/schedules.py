@@ -61,6 +61,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * tf.where(step < self.warmup_steps, warmup, cosine)
 
     def get_config(self):
+        """Returns the arguments, for `from_config`."""
         return {
             "peak": self.peak,
             "total_steps": self.total_steps,
@@ -94,6 +95,7 @@ class CosineTau(keras.optimizers.schedules.LearningRateSchedule):
         return 1.0 - (1.0 - self.base) * (tf.cos(math.pi * passed) + 1.0) / 2.0
 
     def get_config(self):
+        """Returns the arguments, for `from_config`."""
         return {"base": self.base, "total_steps": self.total_steps}
 
 

@@ -95,7 +95,7 @@ def spec_to_json(spec: Mapping[str, tf.TensorSpec]) -> dict:
 
 
 def spec_from_json(spec: Mapping) -> dict[str, tf.TensorSpec]:
-    """The inverse of `spec_to_json`."""
+    """Reads what `spec_to_json` wrote."""
     return {
         name: tf.TensorSpec(one["shape"], one["dtype"], name)
         for name, one in spec.items()

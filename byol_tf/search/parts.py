@@ -121,7 +121,7 @@ def known_files(target: str | os.PathLike) -> Files:
 
 
 def _files_of(batch):
-    """Path, size and time of each row."""
+    """Yields path, size and time of each row."""
     return zip(*(batch[name].to_pylist() for name in _STAT), strict=True)
 
 

@@ -63,7 +63,7 @@ def to_json(message) -> dict:
 def inputs_of(
     tensors, signature: Signature, most_bytes: int
 ) -> dict[str, np.ndarray]:
-    """The inputs of a request, as arrays of the signature's types.
+    """Reads the inputs of a request, as arrays of the signature's types.
 
     Args:
         tensors: messages by name.

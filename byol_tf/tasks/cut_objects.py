@@ -35,7 +35,7 @@ class CutObjects:
         return cls(boxes, listed, as_results)
 
     def parts(self, path: str, file, decode: Callable) -> list[tuple]:
-        """What is predicted of an image, one by one.
+        """Returns each object of an image, to predict one by one.
 
         Args:
             path: of the image, as the COCO file has it.

@@ -134,11 +134,11 @@ class Detection(Task):
         }
 
     def known(self, targets) -> np.ndarray:
-        """Whether labels can be used; an image without objects is known."""
+        """Returns whether labels can be used; no objects is a label too."""
         return targets["known"] > 0
 
     def strata(self, targets) -> np.ndarray:
-        """The rarest class of each image; one more for those without."""
+        """Returns the rarest class of each image; empty images are a class."""
         classes, count = targets["classes"], len(self.columns)
         counts = np.bincount(classes[classes >= 0], minlength=count)
         rank = np.argsort(np.argsort(counts, kind="stable"))

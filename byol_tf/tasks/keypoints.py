@@ -297,12 +297,11 @@ class Keypoints(VectorTask):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """`points` in fractions of the whole image, if given its `size`.
+        """Returns `points`, as fractions of the whole image if `size` is given.
 
-        Of a crop, with its `place` (left and top) in an image and the size of
-        that, `whole`, in fractions of that image, and `size` as well.
-
-        Of heatmaps `confidence` as well, `[batch, points]` in [0, 1].
+        For a crop, with its `place` (left and top) in an image of size `whole`,
+        fractions are of that image, and its `size` is returned too. Heatmaps
+        also give `confidence`, `[batch, points]` in [0, 1].
         """
         further = {}
         if self._by_heatmaps:
@@ -454,7 +453,7 @@ class Placed(Collected):
         self._sure.append(np.mean(sure, axis=-1))
 
     def result(self):
-        """Also OKS-AP, of objects that were cut out of images."""
+        """Returns the metrics, with OKS-AP for objects cut out of images."""
         targets, predictions = self.arrays()
         count = predictions.shape[1]
         if targets.shape[1] <= count + 2:

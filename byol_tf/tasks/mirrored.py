@@ -75,7 +75,7 @@ def is_one_sided(points: np.ndarray, partners: Sequence[int]) -> bool:
 
 
 def _distances(poses, others):
-    """Mean distances of the points that both have; infinite for none."""
+    """Averages distances of points that both have; infinite without any."""
     apart = np.linalg.norm(poses[:, None] - others[None], axis=-1)
     both = np.isfinite(apart)
     total = np.where(both, apart, 0.0).sum(axis=-1)

@@ -125,7 +125,7 @@ def _one_object(boxes, cut, i, j):
 
 
 def _facing(boxes, cut, i, j, side):
-    """Whether both are cut where they meet, and of one height (or width)."""
+    """Tells if both are cut where they meet, and are equally high or wide."""
     opposite, across = side + 2, 1 - side
     for a, b in ((i, j), (j, i)):
         meet = boxes[a, opposite] >= boxes[b, side]

@@ -78,7 +78,7 @@ def _operations(graph) -> Iterator[tf.Operation]:
 
 
 def _convolution(kernel: str, values: str, axes: int):
-    """Each of `values` is a sum over the kernel's window, or its channels too.
+    """Counts each of `values` as a sum over a part of the kernel's axes.
 
     Args:
         kernel: where the kernel's shape is found, such as "inputs 1".

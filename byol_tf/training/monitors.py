@@ -40,6 +40,7 @@ class _EveryEpochs(keras.callbacks.Callback):
         self.seconds = 0.0
 
     def on_epoch_end(self, epoch, logs=None):
+        """Measures if it is due, and adds the numbers to `logs`."""
         last = epoch + 1 == self.params.get("epochs")
         if (epoch + 1) % self.every and not last:
             return
@@ -50,6 +51,7 @@ class _EveryEpochs(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - start
 
     def measure(self) -> dict[str, float]:
+        """Measures now; returns numbers by the names that they have in logs."""
         raise NotImplementedError
 
 
@@ -156,6 +158,7 @@ class CollapseMonitor(_EveryEpochs):
         self._fell = False
 
     def on_train_begin(self, logs=None):
+        """Measures the rank before the first step."""
         if self.first_rank is None:
             first = collapse_statistics(self.extractor(self.inputs))
             self.first_rank = first["effective_rank"]
@@ -184,6 +187,7 @@ class CollapseMonitor(_EveryEpochs):
         self._fell = True
 
     def on_train_batch_end(self, batch, logs=None):
+        """Warns of a loss that is NaN or infinite; checks every 50 steps."""
         # Not at every step, since reading a number waits for the device.
         if batch % 50 or not logs or np.isfinite(float(logs["loss"])):
             return

@@ -118,12 +118,20 @@ def test_a_short_notebook_is_shipped_with_the_outputs_of_one_run(short):
     test_outputs_name_no_folder_of_the_machine_that_made_them(short)
 
 
+@pytest.mark.parametrize("name", ["byol_colab", *SHORT])
+def test_a_notebook_opened_alone_installs_what_it_imports(name):
+    notebook = nbformat.read(NOTEBOOK.with_name(f"{name}.ipynb"), as_version=4)
+    first, *others = [cell.source for cell in code_cells(notebook)]
+    assert re.search(r'%pip install --quiet "byol-tf(\[\w+\])?"', first)
+    assert not re.search(r"\btools\b", "".join(others))  # of a checkout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name,epochs,said",
     [
         ("own_photos", "EPOCHS = 4", "nearest of the same photo"),
-        ("own_sounds", "EPOCHS = 2", "120 sounds spoken by"),
+        ("own_sounds", "EPOCHS = 2", "120 sounds"),
     ],
 )
 def test_a_notebook_of_own_examples_runs(tmp_path, name, epochs, said):

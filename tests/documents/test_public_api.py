@@ -1,8 +1,10 @@
 """Documents and the notebook need `byol_tf` alone, and name what exists."""
 
+import ast
 import inspect
 import pathlib
 import re
+import textwrap
 
 import pytest
 
@@ -43,6 +45,46 @@ def test_what_is_public_describes_its_arguments(name):
     missing = {p for p in given if not re.search(rf"\b{p}\b", text)}
     missing -= {"self", "name", "args", "kwargs"}
     assert len(given) < 3 or not missing
+
+
+def callables(name):
+    """A public function, or the public methods of a class and its bases."""
+    found = getattr(byol_tf, name)
+    if not inspect.isclass(found):
+        return {name: found}
+    bases = [c for c in found.__mro__ if c.__module__.startswith("byol_tf")]
+    names = {n for base in bases for n in vars(base) if not n.startswith("_")}
+    methods = {f"{name}.{n}": getattr(found, n) for n in names}
+    return {n: m for n, m in methods.items() if inspect.isroutine(m)}
+
+
+@pytest.mark.parametrize("name", byol_tf.__all__)
+def test_methods_of_what_is_public_begin_with_a_verb(name):
+    for title, function in callables(name).items():
+        text = inspect.getdoc(function) or ""  # of a base, if it has none
+        assert re.match(r"[A-Z][a-z]+s\b", text), title
+
+
+def raises(function):
+    """Whether its own lines raise an error, other than for a missing method."""
+    source = inspect.getsource(inspect.unwrap(function))
+    nodes = ast.parse(textwrap.dedent(source)).body[0].body.copy()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.FunctionDef):
+            continue
+        error = isinstance(node, ast.Raise) and node.exc
+        if error and "NotImplementedError" not in ast.unparse(error):
+            return True
+        nodes += ast.iter_child_nodes(node)
+    return False
+
+
+@pytest.mark.parametrize("name", byol_tf.__all__)
+def test_what_is_public_names_its_errors(name):
+    for title, function in callables(name).items():
+        if inspect.isfunction(function) and raises(function):
+            assert re.search(r"\b[Rr]aises?\b", inspect.getdoc(function)), title
 
 
 @pytest.mark.parametrize("name", ["VectorTask", "pretrain"])

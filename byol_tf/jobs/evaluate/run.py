@@ -238,7 +238,7 @@ class LinearEvaluation:
             choice, value=rates[choice.value], accuracies=accuracies
         )
 
-    # ---- what is written besides --------------------------------------
+    # ---- reports ------------------------------------------------------
 
     def _class_names(self):
         names, count = list(self.train.class_names), self.train.num_classes

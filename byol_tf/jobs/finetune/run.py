@@ -177,7 +177,7 @@ class FineTuning:
         return Choice(tried[best] + others, means)
 
     def _split_seeds(self):
-        """The seeds of the whole grid, and those of the best setting alone."""
+        """Returns seeds for the whole grid, and for the best setting alone."""
         count = self.settings.grid_seeds
         return self._seeds[:count], self._seeds[count:]
 
@@ -256,7 +256,7 @@ class FineTuning:
         accumulator.update(test.targets, every)
         return accumulator.result()
 
-    # ---- what is written besides --------------------------------------
+    # ---- reports ------------------------------------------------------
 
     def _best(self, choices):
         """Returns what to save: fraction and variant, and its best training."""

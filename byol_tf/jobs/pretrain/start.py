@@ -21,7 +21,7 @@ from byol_tf.training.checkpoints import (
 )
 
 BATCH_NORMS = "batch_norms"  # value of `encoder.freeze`: all batch norms
-# Of `encoder.weights`: those of the modality, see `Modality.pretrained`.
+# Value of `encoder.weights` for the modality's own, see `Modality.pretrained`.
 NAMED = ("imagenet", "lsa")
 FOLDERS = ("keras_hub",)  # of `encoder.name`: whose folder the modality reads
 KEPT = "start.keras"  # copy in the run folder, to continue without the file

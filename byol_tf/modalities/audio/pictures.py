@@ -30,7 +30,7 @@ def spectrogram(samples: np.ndarray, side: int = _SIDE) -> np.ndarray:
 
 
 def coloured(frames: np.ndarray) -> np.ndarray:
-    """uint8 `[bands, frames, 3]` of log-mel frames `[frames, bands]`."""
+    """Colours log-mel `[frames, bands]`; returns uint8 `[bands, frames, 3]`."""
     values = np.asarray(frames, np.float64).T[::-1]
     values = values - values.min()
     values = values / max(values.max(), 1e-6) * (len(_COLOURS) - 1)

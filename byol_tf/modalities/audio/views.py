@@ -111,7 +111,7 @@ class SoundViews:
         return across @ tf.matmul(frames, down, transpose_b=True)
 
     def _windows(self, sounds, lengths, numbers):
-        """The first place of each sound that is loud, or its only one."""
+        """Picks the first loud one of the windows drawn for each sound."""
         samples = self.log_mel.samples
         room = tf.maximum(lengths - samples + 1, 1)
         drawn = numbers[:, :_PLACES] * tf.cast(room, tf.float32)[:, None]

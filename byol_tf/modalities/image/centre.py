@@ -57,6 +57,14 @@ class CentreView(ImageLayer):
         self.resize = check_choice("resize", resize, geometry.METHODS)
 
     def call(self, images):
+        """Cuts the centre out of images `[batch, height, width, channels]`.
+
+        A dict has images of several sizes: `image`, padded to one, and their
+        `length`, int `[batch, 2]` (height and width).
+
+        Returns:
+            float32 in [0, 1], `[batch, *size, channels]`.
+        """
         if isinstance(images, dict):
             rows, columns = tf.unstack(images["length"], axis=1)
             images = to_float(images["image"], self.window)
@@ -86,6 +94,7 @@ class CentreView(ImageLayer):
         return tf.floor((length - side + 1.0) / 2.0), side
 
     def compute_output_shape(self, images_shape):
+        """Returns the shape of the centres, `(batch, *size, channels)`."""
         return (images_shape[0], *self.size, images_shape[3])
 
     def get_config(self):

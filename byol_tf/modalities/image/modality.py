@@ -199,7 +199,7 @@ class ImageModality:
 
 
 def visible(image):
-    """uint8 RGB; deeper values from the image's darkest to its brightest."""
+    """Returns uint8 RGB; stretches deeper pixels, darkest to brightest."""
     low, high = image.min(), image.max()
     floats = image.dtype.kind == "f"
     if image.dtype != np.uint8 and not (floats and 0 <= low <= high <= 1):

@@ -130,6 +130,7 @@ class View(ImageLayer):
         self.warned = False
 
     def call(self, images, seed=None):
+        """Draws a view of each image by `seed`, int32 `[2]`; None draws one."""
         changes.warn_of_channels(self, [self], images)
         if seed is None:
             seed = next_seed(self.seed_generator)
@@ -292,6 +293,7 @@ class View(ImageLayer):
         return sampling.boxes(draws, height, width, self.area, self.aspect)
 
     def compute_output_shape(self, images_shape, seed_shape=None):
+        """Returns the shape of the view."""
         size = self.size or tuple(images_shape[1:3])
         return (images_shape[0], *size, images_shape[3])
 

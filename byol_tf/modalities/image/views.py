@@ -101,6 +101,16 @@ class TwoViews(ImageLayer):
         return cls(View(size, **first), View(size, **second), **own)
 
     def call(self, images, seed=None):
+        """Draws both views of images `[batch, height, width, channels]`.
+
+        Args:
+            images: uint8, uint16 or float in [0, 1]; or two such batches of
+                crops, of which colour and blur are still to be changed.
+            seed: int32 `[2]`; None draws another one at each call.
+
+        Returns:
+            Two float32 batches `[batch, size, size, channels]` in [0, 1].
+        """
         first = images[0] if isinstance(images, tuple | list) else images
         warn_of_channels(self, [self.view1, self.view2], first)
         if seed is None:
@@ -198,6 +208,7 @@ class TwoViews(ImageLayer):
         return transform[0](images, one), transform[1](images, two)
 
     def compute_output_shape(self, images_shape, seed_shape=None):
+        """Returns the shapes of both views."""
         shape = self.view1.compute_output_shape(images_shape)
         return shape, self.view2.compute_output_shape(images_shape)
 

@@ -65,7 +65,7 @@ def _escaped(code):
 
 
 # One after another: (pattern, replacement), and between the first two and the
-# others the text is put into lower case. "\0" is what was found.
+# others the text is put into lower case. "\0" stands for the match.
 BEFORE_LOWER = (
     (_characters(_SPACES), " "),
     ("[\u03a3\u03c2]", "\u03c3"),  # sigma, which has two small letters
@@ -97,7 +97,7 @@ def words_of(text: str, mask: Sequence[str] = ()) -> list[str]:
 
 
 def features_of(words: Sequence[str]) -> list[list[str]]:
-    """The features of each word: itself, the pair with the next, trigrams."""
+    """Lists features of each word: itself, the pair with the next, trigrams."""
     following = [*words[1:], ""]
     return [
         [f"={word}", f"{word} {after}" if after else "", *_trigrams(word)]

@@ -69,7 +69,7 @@ def learn(
 
 
 def _weight(feature, count, total):
-    """What a feature that is in `count` texts of `total` weighs."""
+    """Weighs a feature that occurs in `count` of `total` texts."""
     idf = math.log((1 + total) / (1 + count)) + 1
     letters = len(feature) == len("a b") and " " in feature
     whole = feature.startswith("=") or (" " in feature and not letters)
@@ -77,7 +77,7 @@ def _weight(feature, count, total):
 
 
 def _features(words, known):
-    """The set of features of a text; those of words are kept in `known`."""
+    """Collects the features of a text; caches those of words in `known`."""
     found = {f"{a} {b}" for a, b in itertools.pairwise(words)}
     for word in set(words):
         if word not in known:

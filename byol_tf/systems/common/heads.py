@@ -215,7 +215,7 @@ def _with_ratios(head, rows, labels, strength):
 
 
 def _ratios(rows, own):
-    """Absolute log ratio of each feature's share in a class and outside."""
+    """Computes |log(share in the class / share outside)| of each feature."""
     shares = []
     for part in (rows[own], rows[~own]):
         total = np.asarray(part.sum(axis=0)).ravel() + _PRIOR

@@ -52,7 +52,7 @@ class Tfidf:
         return sum(len(part.idf_) for part in self._parts)
 
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Float32 `[n, features]`, of length 1 or, of unknown words, less."""
+        """Returns float32 `[n, features]`; known words give unit length."""
         found = [part.transform(texts) for part in self._parts]
         return (sparse.hstack(found) * np.float32(0.5**0.5)).tocsr()
 
