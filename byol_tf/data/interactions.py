@@ -24,7 +24,18 @@ ITEMS, EVENTS = "items.csv", "interactions.csv"
 KINDS = {"view": 0.2, "click": 0.3, "comment": 0.7, "purchase": 1.0}
 _MOST = 1e6  # weight of an event
 _LARGE = 0.5  # share of all events above which a user is reported
-_MISSING, _RETURNED = "missing", "returned"
+# What may be odd about a line of events, and what becomes of it.
+_ODD = {
+    "unnamed": "lines name no user or no item: left out",
+    "long": "lines have more cells than the first one: the rest is left out; "
+    "quote names with commas",
+    "time": "times cannot be read: such events count as oldest",
+    "quantity": "quantities are missing: they count as 1",
+    "returned": "quantities are 0 or below, as of goods sent back: such "
+    "events say nothing of taste and are left out",
+    "rating": "ratings are missing: they count as 1",
+    "kind": "events are of a kind without a weight: they count as 1",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,10 +187,7 @@ class _Events:
         self.users: dict[str, int] = {}
         self.columns = [array.array(code) for code in "iidfi"]
         self.met: dict[str, int] = {}
-        self.bad = dict.fromkeys(
-            ("unnamed", "long", "time", _MISSING, _RETURNED, "rating", "kind"),
-            0,
-        )
+        self.bad = dict.fromkeys(_ODD, 0)
         for row in _rows(path, ("user", "item")):
             self._add(row)
         if not self.users:
@@ -212,9 +220,9 @@ class _Events:
         if "quantity" in row:
             quantity = _number(row["quantity"])
             if math.isnan(quantity):
-                self.bad[_MISSING] += 1
+                self.bad["quantity"] += 1
             elif quantity <= 0:
-                self.bad[_RETURNED] += 1
+                self.bad["returned"] += 1
                 return 0.0
             else:
                 weight = math.log2(1 + quantity)
@@ -252,26 +260,8 @@ class _Events:
         return Shop(items, texts, users, *events, tuple(lines), kind, kinds)
 
     def _lines(self):
-        bad = self.bad
         return _counted(
-            (bad["unnamed"], "lines name no user or no item: left out"),
-            (bad["time"], "times cannot be read: such events count as oldest"),
-            (
-                bad["long"],
-                "lines have more cells than the first one: the rest is left "
-                "out; quote names with commas",
-            ),
-            (bad[_MISSING], "quantities are missing: they count as 1"),
-            (bad["rating"], "ratings are missing: they count as 1"),
-            (
-                bad[_RETURNED],
-                "quantities are 0 or below, as of goods sent back: such "
-                "events say nothing of taste and are left out",
-            ),
-            (
-                bad["kind"],
-                "events are of a kind without a weight: they count as 1",
-            ),
+            *((self.bad[name], line) for name, line in _ODD.items())
         )
 
     def _dated(self, time, lines):
