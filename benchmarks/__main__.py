@@ -73,6 +73,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.stdout.reconfigure(line_buffering=True)  # into a file, too
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of all workers
+    # As `import byol_tf` does; workers may import TensorFlow first.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     options = parser().parse_args()
     if options.benchmark == "results":
         target = ROOT / "benchmarks" / "RESULTS.md"
