@@ -1,11 +1,15 @@
 """The site of the documentation builds, and leaves out no public name."""
 
+import re
+
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 import byol_tf
 from tools import site
+
+DOCUMENTS = [*site.ROOT.glob("*.md"), *site.ROOT.glob("docs/**/*.md")]
 
 
 def test_the_reference_has_every_public_name():
@@ -27,6 +31,22 @@ def test_the_reference_has_every_public_name():
 )
 def test_links_out_of_the_documentation_are_found(page, link, found):
     assert site.outside(page, link) == (found and site.ROOT / found)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_rows_of_a_table_have_as_many_cells_as_its_head(path):
+    text = re.sub(r"`[^`\n]*`", "", path.read_text("utf-8"))
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        rows = table.splitlines()
+        cells = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+        assert len(cells) == 1, rows[0]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_tests_that_exist(path):
+    named = re.findall(r"`(tests/[\w/]+\.py)`", path.read_text("utf-8"))
+    for name in (n for n in named if "NAME" not in n):
+        assert (site.ROOT / name).is_file(), name
 
 
 def test_the_readme_stays_one_page():
