@@ -105,18 +105,18 @@ def summary(
         `mean` and `std` (None for a single seed) of each number; after them
         original weights, if runs began with such.
     """
-    told = [_told(run, workdir, failed.get(run)) for run in runs]
+    described = [_described(run, workdir, failed.get(run)) for run in runs]
     variants = {}
     for name in dict.fromkeys(run.variant for run in runs):
-        mine = [run for run in told if run["variant"] == name]
+        mine = [run for run in described if run["variant"] == name]
         finished = sum(run["status"] != "failed" for run in mine)
         variants[name] = _statistics(mine, finished)
     starts = {}
-    for start in filter(None, (run.get("start") for run in told)):
+    for start in filter(None, (run.get("start") for run in described)):
         starts.setdefault(start["name"], []).append(start)
     for name, same in starts.items():
         variants[name] = _statistics(same, len(same))
-    return {"runs": told, "variants": variants}
+    return {"runs": described, "variants": variants}
 
 
 def _statistics(runs, finished):
@@ -171,7 +171,7 @@ def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
     )
 
 
-def _told(run, workdir, error):
+def _described(run, workdir, error):
     folder = workdir / run.folder
     about = {
         "variant": run.variant,

@@ -157,7 +157,7 @@ def table(result: Mapping) -> str:
             f"Accuracy on {result['test_images']} test examples of "
             f"{result['data']}, with its {100 * level:g} % interval; chosen on "
             f"{result['held_out']} of {result['images']} training examples: "
-            + ", ".join(_told(method, row[method]) for method in row)
+            + ", ".join(_described(method, row[method]) for method in row)
             + ".",
         ]
     )
@@ -229,6 +229,6 @@ def _cell(numbers, key):
     return f"{100 * numbers[key]:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _told(method, numbers):
+def _described(method, numbers):
     setting = SETTINGS[method]
     return f"{setting.replace('_', ' ')} {numbers[setting]:g}"

@@ -40,7 +40,7 @@ def summary(study, objective: str) -> dict:
         to 1, empty for fewer than four trials; `predicts_linear_accuracy`: the
         rank correlation of each of `PREDICTORS` over the finished trials.
     """
-    trials = [_told(trial) for trial in study.trials]
+    trials = [_described(trial) for trial in study.trials]
     done = [trial for trial in trials if trial["state"] == "complete"]
     best = max(done, key=lambda trial: trial["value"], default=None)
     accuracies = [trial["linear_accuracy"] for trial in done]
@@ -168,7 +168,7 @@ def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
 _OBJECTIVES = {"knn": "held-out kNN", "label_free": "label-free score"}
 
 
-def _told(trial):
+def _described(trial):
     attributes = trial.user_attrs
     return {
         "number": trial.number,

@@ -49,13 +49,13 @@ class Trials:
             return None
         return self._start(self.study.ask(), "started")
 
-    def _start(self, trial, told):
+    def _start(self, trial, status):
         overrides = [
             f"{dimension.field}={dimension.suggest(trial)}"
             for dimension in self.search.space
         ]
         trial.set_user_attr("overrides", overrides)
-        self._tell(trial, f"{told}: {' '.join(overrides)}")
+        self._tell(trial, f"{status}: {' '.join(overrides)}")
         folder = self.workdir / f"trial{trial.number:04d}"
         command = self.search.train(overrides, folder)
         child = child_runs.ChildRun(command, folder, (self.lock,))
