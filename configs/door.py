@@ -171,7 +171,7 @@ def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
         raise ValueError("--out and --embeddings name different files")
     if not (out or embeddings or workdir):
         raise ValueError(
-            "--workdir=RUN is needed to embed images, or "
+            "--workdir=RUN is needed to embed a folder, or "
             f"--embeddings={EMBEDDINGS} to search in what was embedded"
         )
     return pathlib.Path(out or embeddings or pathlib.Path(workdir) / EMBEDDINGS)

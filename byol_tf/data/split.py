@@ -214,7 +214,7 @@ def _counts(classes, sizes, fraction, names):
     if total < len(classes):
         empty = _name(classes[total], names)
         raise ValueError(
-            f"{fraction.name} of {sizes.sum()} labelled images are {total}, "
+            f"{fraction.name} of {sizes.sum()} labelled examples are {total}, "
             f"too few for {len(classes)} classes: {empty} would be left "
             f"empty; {_two_of_a_class(np.repeat(classes, sizes))}"
         )

@@ -82,7 +82,7 @@ def duplicate_groups(
         rows, distances = _neighbours(embeddings, settings, index)
         gap = widest_by_chance(distances)
         pairs = _pairs_by_gap(rows, distances, gap)
-        rule = f"next image at least {gap:.1f} times as far"
+        rule = f"next one at least {gap:.1f} times as far"
     elif len(embeddings) <= index.exact_below:
         pairs = _pairs_of_all(embeddings, settings.threshold)
     else:

@@ -78,7 +78,7 @@ def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
     """
     if len(vectors) < LEAST:
         raise ValueError(
-            f"a map needs at least {LEAST} images. Received: {len(vectors)}"
+            f"a map needs at least {LEAST} rows. Received: {len(vectors)}"
         )
     # Imported here since it takes a second.
     from sklearn.decomposition import PCA
@@ -151,9 +151,9 @@ def write_map(
             settings.thumbnail,
         ),
     }
-    title = f"{len(rows):,} images of {items.folder.resolve().name}"
+    title = f"{len(rows):,} files of {items.folder.resolve().name}"
     of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
-    note = f"{len(rows):,}{of} embedded images, t-SNE of their representations"
+    note = f"{len(rows):,}{of} embedded files, t-SNE of their representations"
     write_text(target, _render(title=title, note=note, data=data))
     return len(rows)
 

@@ -160,7 +160,7 @@ def join(
 def _check_complete(target, files, missing, unread):
     if missing:
         raise ValueError(
-            f"{len(missing)} images have no row in {target}, for instance "
+            f"{len(missing)} files have no row in {target}, for instance "
             f"{next(iter(missing))}: was it written twice at the same time? "
             "Run the same command again"
         )
@@ -168,7 +168,7 @@ def _check_complete(target, files, missing, unread):
         shutil.rmtree(parts_folder(target), ignore_errors=True)
         path, reason = unread[0]
         raise ValueError(
-            f"none of the {len(files)} images can be read; the first, {path}: "
+            f"none of the {len(files)} files can be read; the first, {path}: "
             f"{reason}"
         )
 

@@ -94,7 +94,7 @@ class Classification(VectorTask):
             )
             raise ValueError(
                 "classification needs labels of two classes or more, but in "
-                f"{labelled.examples.name} {found}; put the images of a "
+                f"{labelled.examples.name} {found}; put the files of a "
                 "folder into at least two sub-folders, named after the "
                 "classes, or give a file of labels by --config.labels_file"
             )
@@ -109,7 +109,7 @@ class Classification(VectorTask):
         if unknown:
             raise ValueError(
                 f"{labelled.examples.name} has classes that the training "
-                f"images lack: {some(unknown, 5)}; the known ones are "
+                f"examples lack: {some(unknown, 5)}; the known ones are "
                 f"{some(self.columns, 5)}"
             )
         targets = np.full((len(names), len(self.columns)), np.nan, np.float32)

@@ -125,8 +125,8 @@ class MultiLabel(VectorTask):
         precisions = average_precisions(targets, predictions)
         if np.isnan(precisions).all():
             raise ValueError(
-                "average precision needs images with a tag, but none of "
-                f"{len(targets)} has one; label more images"
+                "average precision needs examples with a tag, but none of "
+                f"{len(targets)} has one; label more of them"
             )
         given = predictions >= THRESHOLD
         hits = np.sum(given & (targets == 1))

@@ -104,8 +104,8 @@ class Regression(VectorTask):
             known = ~np.isnan(targets[:, i])
             if not known.any():
                 raise ValueError(
-                    f"none of {len(targets)} images has a number in column "
-                    f"{column!r} to judge by; label more images"
+                    f"none of {len(targets)} examples has a number in column "
+                    f"{column!r} to judge by; label more of them"
                 )
             scores[column] = _scores(targets[known, i], predictions[known, i])
         r2, error = np.mean(list(scores.values()), axis=0)

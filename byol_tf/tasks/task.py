@@ -44,9 +44,9 @@ class Labelled:
         count = self.examples.num_examples
         if self.table is not None and len(self.table) != count:
             raise ValueError(
-                "`table` must have a row for each image, see "
+                "`table` must have a row for each example, see "
                 f"`LabelTable.aligned`. Received: {len(self.table)} rows for "
-                f"{count} images"
+                f"{count} examples"
             )
 
 

@@ -69,7 +69,7 @@ def main():
 def check_paths(embeds, path):
     if embeds:
         if not _WORKDIR.value:
-            raise ValueError("--workdir=RUN is needed to embed images")
+            raise ValueError("--workdir=RUN is needed to embed a folder")
         door.check_encoder(_WORKDIR.value)
     else:
         door.check_embeddings(path)
@@ -81,7 +81,7 @@ def check_paths(embeds, path):
 
 def embed(build, config, path):
     done = build.embed(config, _WORKDIR.value, _IMAGES.value, path)
-    print(f"Read {done.new} new images; {done.images} are in {done.path}")
+    print(f"Read {done.new} new files; {done.images} are in {done.path}")
     for name, reason in done.unread[:_SHOWN]:
         print(f"  not read: {name}: {reason}")
     if len(done.unread) > _SHOWN:
@@ -100,9 +100,8 @@ def search(job):
     if _DUPLICATES.value:
         groups, images, rule, files = job.duplicates()
         print(
-            f"\nGroups of near-duplicates: {groups}, of {images} images "
-            f"({rule})"
+            f"\nGroups of near-duplicates: {groups}, of {images} files ({rule})"
         )
         print(f"Written: {', '.join(map(str, files))}")
     if _MAP.value:
-        print(f"\nImages on the map: {job.map(_MAP.value)}; {_MAP.value}")
+        print(f"\nFiles on the map: {job.map(_MAP.value)}; {_MAP.value}")

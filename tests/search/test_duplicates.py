@@ -103,7 +103,7 @@ def test_copies_are_known_by_the_gap_to_the_next(tmp_path, monkeypatch, index):
     embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
     found, rule = duplicate_groups(embeddings, duplicate_settings(), index)
     assert [group.rows.tolist() for group in found] == wanted
-    assert rule.startswith("next image at least ")
+    assert rule.startswith("next one at least ")
 
 
 def test_images_that_are_all_much_alike_are_no_duplicates(tmp_path):

@@ -258,5 +258,5 @@ def test_a_class_called_like_a_column_keeps_its_own():
 
 def test_a_table_of_another_length_than_the_images_is_an_error():
     table = LabelTable(("a.png",), {"label": ("cat",)})
-    with pytest.raises(ValueError, match="1 rows for 2 images"):
+    with pytest.raises(ValueError, match="1 rows for 2 examples"):
         labelled([0, 1], CLASSES, table)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from absl import logging
 
 from byol_tf.checks import check_number
 from byol_tf.data.recordings.decode import MISSING, RATES
@@ -28,7 +29,7 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
     """
     check_number("rate", rate, *RATES)
     change = _changer(rate, wanted)
-    odd, begun = b"", False
+    odd, begun, samples = b"", False, 0
     while data := source.read(2 * int(_SECONDS * rate)):
         data = odd + data
         if not begun:
@@ -36,9 +37,17 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
         begun = True
         whole = len(data) // 2 * 2
         odd = data[whole:]
+        samples += whole // 2
         yield change(np.frombuffer(data[:whole], "<i2"), False)
-    if not begun:
-        raise ValueError("the stream is empty; send 16-bit mono samples")
+    if not samples:
+        raise ValueError(
+            f"the stream is empty ({len(odd)} bytes); send 16-bit mono samples"
+        )
+    if odd:
+        logging.warning(
+            "The stream ended in the middle of a 16-bit sample; its last byte "
+            "is left out. Check that it is 16-bit mono, not 8 or 24-bit."
+        )
     yield change(np.zeros(0, np.int16), True)
 
 

@@ -177,7 +177,7 @@ class Search:
         if encoder.about["sha256"] != origin["encoder"]:
             raise ValueError(
                 f"{self.embeddings.path} was made with another encoder than "
-                f"{workdir}/{encoders.FILE}; embed the images anew, or name "
+                f"{workdir}/{encoders.FILE}; embed the files anew, or name "
                 "the right --workdir"
             )
         return load_encoder(

@@ -40,7 +40,7 @@ def checked_test(test: Examples, train: Examples) -> Examples:
     """
     known = test.labels >= 0
     if not known.any():
-        raise ValueError(f"{test.name} has no test image with a label")
+        raise ValueError(f"{test.name} has no test example with a label")
     if not known.all():
         test = test.subset(np.flatnonzero(known))
     if test.labels.max() >= train.num_classes:

@@ -418,7 +418,7 @@ def _labelled(images, file, own):
         return Labelled(images, table.aligned(images.paths, folders))
     if not images.folder:
         raise ValueError(
-            f"labels_file={file!r} names images by their paths, but those of "
+            f"labels_file={file!r} names files by their paths, but those of "
             f"{images.name} do not come from a folder (data.source=folder)"
         )
     folders = [pathlib.Path(images.folder)]

@@ -53,9 +53,14 @@ def events(
             f"{modality.name}s; name a folder to predict"
         )
     if not isinstance(classifier.task, Classification):
+        hint = (
+            "add --out=predictions.csv"
+            if is_file
+            else "write the samples to a file, and predict that"
+        )
         raise ValueError(
-            f"events need a classifier, and this model was fine-tuned for "
-            f"{classifier.task.name}; add --out=predictions.csv"
+            "events need a classifier, and this model was fine-tuned for "
+            f"{classifier.task.name}; {hint}"
         )
     own = classifier.sizes["samples"] / classifier.sizes["rate"]
     listening = Listening(window or own, hop or (window or own) / 4, **options)

@@ -342,7 +342,7 @@ def _known(labelled: Labelled, task: Task, kind: str):
     known = np.flatnonzero(task.known(targets))
     if not len(known):
         raise ValueError(
-            f"{labelled.examples.name} has no label for any {kind} image"
+            f"{labelled.examples.name} has no label for any {kind} example"
         )
     found = Targets(labelled.examples, targets)
     if len(known) < labelled.examples.num_examples:

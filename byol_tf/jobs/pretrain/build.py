@@ -126,7 +126,8 @@ def pretraining(
     if train.num_examples < micro_batch:
         raise ValueError(
             f"batch_size={config.batch_size} needs at least {micro_batch} "
-            f"training examples; {train.name} has {train.num_examples}"
+            f"training examples; {train.name} has {train.num_examples}: add "
+            "more, or lower it by --config.batch_size"
         )
     modality = load_modality(config.modality)
     fitted = modality.fit(train, config)
@@ -319,7 +320,7 @@ def _micro_batch(config):
     if steps != 1 and (steps < 1 or batch % steps or batch // steps < 2):
         raise ValueError(
             f"optimizer.accumulate_steps must divide batch_size={batch} into "
-            f"steps of at least 2 images. Received: {steps}"
+            f"steps of at least 2 examples. Received: {steps}"
         )
     return batch // steps
 

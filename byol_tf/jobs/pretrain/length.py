@@ -25,9 +25,10 @@ def updates(config, examples: int, batch_size: int) -> int:
     every = config.optimizer.accumulate_steps
     if steps < every:
         raise ValueError(
-            f"epochs={config.epochs} of {examples} images give {steps} batches "
-            f"of {batch_size}, fewer than optimizer.accumulate_steps={every}, "
-            "those of one update; lower it, or choose more epochs"
+            f"epochs={config.epochs} of {examples} examples give {steps} "
+            f"batches of {batch_size}, fewer than "
+            f"optimizer.accumulate_steps={every}, those of one "
+            "update; lower it, or choose more epochs"
         )
     return steps // every
 

@@ -8,17 +8,19 @@ import pytest
 from byol_tf.data.recordings.stream import blocks_of
 
 
-def test_samples_come_in_order_whatever_the_blocks():
+def test_samples_come_in_order_whatever_the_blocks(caplog):
     samples = np.arange(-2000, 2001, dtype=np.int16)
-    data = samples.astype("<i2").tobytes() + b"\0"  # a half one is left out
+    data = samples.astype("<i2").tobytes() + b"\0"
     found = np.concatenate(list(blocks_of(io.BytesIO(data), 8000, 8000)))
     np.testing.assert_array_equal(found, samples)
+    assert "last byte is left out" in caplog.text
 
 
 @pytest.mark.parametrize(
     "data,match",
     [
         (b"", "stream is empty"),
+        (b"a", r"stream is empty \(1 bytes\)"),
         (b"RIFF\x24\0\0\0WAVEfmt ", r"is a file \(RIFF\).*-ar 16000 -"),
         (b"ID3\x04", r"is a file \(ID3\)"),
     ],

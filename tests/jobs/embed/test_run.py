@@ -203,7 +203,7 @@ def test_folders_without_anything_to_embed_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no image in"):
         embed(empty, target)
     (empty / "bad.png").write_bytes(b"?")
-    with pytest.raises(ValueError, match=r"none of the 1 images.*bad\.png"):
+    with pytest.raises(ValueError, match=r"none of the 1 files.*bad\.png"):
         embed(empty, target)
     assert os.listdir(tmp_path) == ["empty"]
     Image.new("RGB", (SIDE, SIDE)).save(empty / "good.png")

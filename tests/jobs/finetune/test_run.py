@@ -504,5 +504,5 @@ def test_no_known_label_is_refused(run_folder):
     job = build(run_folder)
     images = job.train.examples
     none = dataclasses.replace(images, labels=np.full(120, -1, np.int32))
-    with pytest.raises(ValueError, match="no label for any training image"):
+    with pytest.raises(ValueError, match="no label for any training example"):
         dataclasses.replace(job, train=Labelled(none))
