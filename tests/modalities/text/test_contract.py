@@ -2,41 +2,18 @@
 
 from typing import ClassVar
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.modalities.contract import DRAWN, ModalityContract, assert_close
-
-TEXT = "the card has not come yet and I want a new one now please"
-WORDS = TEXT.split(" ")
+from tests.modalities.contract import ModalityContract
+from tests.modalities.text.contract import TextContract
 
 
-class TestBag(ModalityContract):
-    name, extension = "text", ".txt"
-    readable = ("text", "half")
-    garbage: ClassVar = {"zero": b"a\0b", "blank": b" \n\t"}
+class TestBag(TextContract):
     fields: ClassVar = {"encoder.name": "bag", "encoder.widths": (16,)}
-
-    @staticmethod
-    def write(path, number):
-        rng = np.random.default_rng(number)
-        words = rng.permutation(WORDS)[: 8 + number]
-        path.write_text(" ".join(words))
-
-    def test_the_preprocessor_is_the_same_compiled(self, member):
-        """In a graph, that is: XLA has no strings."""
-        prepare = tf.function(member.preprocessor, autograph=False)
-        batch = member.batch(range(DRAWN))
-        assert_close([prepare(batch)], [member.prepared])
-
-    def test_levels_have_their_strides(self, member):
-        """The bag has none."""
-        assert not member.modality.levels(member.encoder)
 
 
 @pytest.mark.slow
-class TestTransformer(TestBag):
+class TestTransformer(TextContract):
     fields: ClassVar = {"encoder.name": "text_small", "encoder.widths": (8,)}
 
     def test_levels_have_their_strides(self, member):

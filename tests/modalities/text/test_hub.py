@@ -16,8 +16,7 @@ from byol_tf.modalities.text.tokens import MASKS
 from byol_tf.runs.encoder import load_encoder
 from configs import base
 from tests.modalities.contract import Member
-from tests.modalities.text.test_contract import TEXT as SENTENCE
-from tests.modalities.text.test_contract import TestBag as Bag
+from tests.modalities.text.contract import SENTENCE, TextContract
 from tests.support.eager import eagerly
 from tests.support.runs import tiny_config
 
@@ -77,7 +76,7 @@ def bag(words=6, mask=()):
 
 
 @pytest.mark.slow
-class TestHub(Bag):
+class TestHub(TextContract):
     fields = {}  # noqa: RUF012  by the fixture
 
     @pytest.fixture(scope="class", autouse=True)
