@@ -159,6 +159,7 @@ def read_label_table(path: str | os.PathLike) -> LabelTable:
             raise ValueError(
                 f"{path}, line {line}: {name!r} is already in line "
                 f"{rows[name][0]}; a file has one row"
+                + ("" if PATH in header else f"; {_no_path(header)}")
             )
         rows[name] = line, cells
     if not rows:
@@ -208,6 +209,13 @@ def _header(path, header):
             f"{', '.join(repr(name) for name in header)}"
         )
     return (header.index(PATH) if PATH in header else 0), header
+
+
+def _no_path(header):
+    return (
+        f"there is no column {PATH!r}, so the first, {header[0]!r}, names "
+        "the files"
+    )
 
 
 def _plain(path):

@@ -151,7 +151,7 @@ def _check_labelled(name, labels, labelled):
     if labels == "required" and not labelled:
         raise ValueError(
             f"{name} has no labels, but they are required; put the "
-            "images of a folder into at least two sub-folders, named after "
+            "files of a folder into at least two sub-folders, named after "
             "the classes, or name their classes in a labels.csv with the "
             "columns path and label"
         )

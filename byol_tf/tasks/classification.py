@@ -90,7 +90,7 @@ class Classification(VectorTask):
             found = (
                 f"all labels are {task.columns[seen[0]]!r}"
                 if len(seen)
-                else "there are no labels"
+                else "there are no labels, or all are the same"
             )
             raise ValueError(
                 "classification needs labels of two classes or more, but in "

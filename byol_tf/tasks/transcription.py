@@ -66,8 +66,9 @@ class Transcription(Task):
         letters = sorted(set("".join(_texts(labelled))))
         if not letters:
             raise ValueError(
-                f"transcription needs texts, but the column of "
-                f"{labelled.table.name} is empty"
+                f"transcription needs texts, but the column "
+                f"{_column(labelled)!r} of {labelled.table.name} is empty in "
+                "all training rows; write there what is said"
             )
         return cls(letters, beam)
 
@@ -220,6 +221,11 @@ def _lengths(outputs):
 
 
 def _texts(labelled):
+    column = _column(labelled)
+    return [plain_text(text) for text in labelled.table.columns[column]]
+
+
+def _column(labelled):
     table = labelled.table
     if table is None:
         raise ValueError(
@@ -235,4 +241,4 @@ def _texts(labelled):
             f"the path; name one by --config.data.label_column. Received: "
             f"{', '.join(map(repr, table.columns))}"
         )
-    return [plain_text(text) for text in table.columns[column]]
+    return column

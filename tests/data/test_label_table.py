@@ -63,6 +63,7 @@ def test_paths_as_windows_writes_them_fit(tmp_path):
         ("path,a\n1.png,1,2\n", "line 2: 3 values under 2 headings"),
         ("path,a\n,1\n", "line 2: the path is empty"),
         ("path,a\n1.png,1\n2.png,1\n./1.png,2\n", "line 4.*already in line 2"),
+        ("label,a\nyes,1\nyes,2\n", "no column 'path', so the first, 'label'"),
         ('path,a\n"1.png,1\n', "line 2: "),
     ],
 )

@@ -79,7 +79,10 @@ def test_a_class_has_the_same_target_in_another_set_with_other_numbers():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (labelled([-1, -1], ()), "two classes or more.*there are no labels"),
+        (
+            labelled([-1, -1], ()),
+            "two classes or more.*no labels, or all are the same",
+        ),
         (labelled([1, 1]), "all labels are 'bee'"),
         (with_table(label=("cat", "cat")), "all labels are 'cat'"),
         (with_table(label=("", "")), "there are no labels"),

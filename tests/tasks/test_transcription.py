@@ -47,7 +47,7 @@ def test_letters_are_those_of_the_texts_in_any_language(caplog):
     ("given", "match"),
     [
         (labelled(["a"], column="words"), "must have a column 'text'"),
-        (labelled(["", " "]), "is empty"),
+        (labelled(["", " "]), "column 'text' of .* is empty in all"),
     ],
 )
 def test_labels_without_texts_are_refused(given, match):
