@@ -14,6 +14,7 @@ from byol_tf.modalities.text.layer import Tokens
 from byol_tf.modalities.text.modality import TEXT
 from byol_tf.modalities.text.tokens import MASKS
 from byol_tf.runs.encoder import load_encoder
+from byol_tf.training.signals import OutOfTimeError
 from configs import base
 from tests.modalities.contract import Member
 from tests.modalities.text.contract import SENTENCE, TextContract
@@ -221,22 +222,24 @@ def test_a_run_begins_with_it_is_resumed_and_loaded(preset, tmp_path):
     rng = np.random.default_rng(0)
     words = SENTENCE.split(" ")
     lines = [" ".join(rng.permutation(words)[:6]) for _ in range(32)]
-    (tmp_path / "train.txt").write_text("\n".join(lines))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "train.txt").write_text("\n".join(lines))
     fields = section_of(preset[0]).encoder.to_dict()
     config = tiny_config(
-        tmp_path,
+        tmp_path / "texts",
         **{f"encoder.{key}": value for key, value in fields.items()},
-        **{"modality": "text", "data.source": "folder"},
+        **{"modality": "text", "data.source": "folder", "data.test_split": ""},
         **{"text.drop": 0.0, "objective.tau": 0.999, "precision": "float32"},
     )
     run = tmp_path / "run"
     with eagerly():
-        job = pretrain_build.pretraining(config, run, stop_after=0.0)
+        job = pretrain_build.pretraining(config, run, stop_after=1e-9)
         first = job.model.encoder
         batch = job.prepare(tf.constant(lines[:2]))
         start = TEXT.pretrained(config, job.prepare, ())(batch)
         np.testing.assert_allclose(first(batch), start, atol=1e-5)
-        job.run(run)
+        with pytest.raises(OutOfTimeError):
+            job.run(run)
         pretrain_build.pretraining(config, run).run(run)
     encoder = load_encoder(run)
     found = encoder.model(encoder.preprocessor(tf.constant(lines[:2])))
