@@ -34,6 +34,11 @@ def predict(
         pose: JSON file of a 3-D model and a camera, to compute poses.
     """
     door.check_classifier(workdir)
+    if directory == STDIN:
+        raise ValueError(
+            "standard input gives events, which are printed: leave --out "
+            "away, or write the samples to a file and predict that"
+        )
     if not directory.lower().endswith(".json"):
         door.check_files_of(directory)
     else:

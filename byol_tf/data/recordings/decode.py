@@ -205,6 +205,9 @@ def _check_wav(data):
     place = 12
     while place + 8 <= len(data):
         size = int.from_bytes(data[place + 4 : place + 8], "little")
+        is_format = data[place : place + 4] == b"fmt "
+        if is_format and not any(data[place + 12 : place + 16]):
+            raise SoundError("its header says 0 samples a second")
         if data[place : place + 4] == b"data":
             there = len(data) - place - 8
             if there < size < _UNKNOWN_SIZE:

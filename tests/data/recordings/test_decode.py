@@ -80,6 +80,7 @@ BAD = {
     "video": (b"\0\0\0\x20ftypisom" + bytes(99), "MPEG-4"),
     "cut": (GOOD[:-2], "cut off"),
     "head": (GOOD[:30], "cut off"),
+    "no_rate": (GOOD[:24] + bytes(4) + GOOD[28:], "0 samples a second"),
     "no_samples": (file_of(np.zeros(0), form="WAV"), "0 seconds"),
     "nan": (file_of(NAN, form="WAV", subtype="FLOAT"), "NaN"),
     "long": (file_of(np.zeros(RATE * 3), form="FLAC"), "more than"),
