@@ -138,7 +138,8 @@ def diagnose_images(images: np.ndarray) -> Diagnosis | None:
     """Returns why images are useless for training, or None.
 
     Args:
-        images: `[n, ...]`, some hundreds of the training images.
+        images: `[n, ...]`, some hundreds of the training images, or texts,
+            `[n]`.
 
     Returns:
         "identical_images" if all are the same; "constant_images" if half of
@@ -152,7 +153,7 @@ def diagnose_images(images: np.ndarray) -> Diagnosis | None:
             "same. Check data.dir and how the files were written",
         )
     blank = float((flat == flat[:, :1]).all(axis=1).mean())
-    if blank >= BLANK_SHARE:
+    if blank >= BLANK_SHARE and flat.shape[1] > 1:  # a text is one value
         return Diagnosis(
             "constant_images",
             f"{blank:.0%} of the training examples that were looked at have "

@@ -201,6 +201,11 @@ def test_images_that_are_all_the_same_are_named():
     assert diagnose_images(np.zeros((6, 4, 4, 1))).name == "identical_images"
 
 
+def test_texts_are_no_constant_images():
+    assert diagnose_images(np.array([b"a card", b"a letter"])) is None
+    assert diagnose_images(np.array([b"a", b"a"])).name == "identical_images"
+
+
 def test_constant_images_are_named_if_they_are_half_or_more():
     images = noise()
     images[:5] = np.arange(5, dtype=np.uint8)[:, None, None, None]
