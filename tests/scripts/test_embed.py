@@ -103,7 +103,7 @@ def test_duplicates_are_written_with_a_picture(run, folder, threshold):
     search = embed_builders.Search(config(**changes), embedded(run, folder))
     groups, images, rule, files = search.duplicates()
     assert (groups, images) == (1, 2)
-    assert "0.999" in rule if threshold else "next image" in rule
+    assert "0.999" in rule if threshold else "next one" in rule
     with open(run / "duplicates.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == ["a/copy.png", "b/3.png"]

@@ -188,7 +188,7 @@ def test_in_a_browser_the_map_shows_paths_and_thumbnails(drawn, tmp_path):
         drawn_points = "document.querySelector('canvas').dataset.drawn"
         assert page.evaluate(drawn_points) == "30"
         assert text_of(page, "#chosen .path") == paths[3]
-        assert text_of(page, "h1") == "30 images of images <b>"
+        assert text_of(page, "h1") == "30 files of images <b>"
 
         places = screen(page)
         picture = pixels(page)
