@@ -101,11 +101,19 @@ def split(
     """Splits rows into a part to fit and a held-out part.
 
     At least one row of each label stays in the part to fit.
+
+    Raises:
+        ValueError: if nothing is left to hold out.
     """
     order = np.random.default_rng(seed).permutation(len(texts))
     labels_of = np.array(labels)[order]
     first = np.zeros(len(texts), bool)
     first[np.unique(labels_of, return_index=True)[1]] = True
+    if first.all():
+        raise ValueError(
+            f"each of the {len(texts)} labels has one row, so none can be "
+            "held out to judge by; add rows until some label has two"
+        )
     out = order[~first][: max(1, round(share * len(texts)))]
     inside = np.setdiff1d(order, out)
     return tuple(

@@ -27,6 +27,11 @@ def choose(parts, **options):
     )
 
 
+def test_a_split_of_labels_with_one_row_each_is_refused():
+    with pytest.raises(ValueError, match="each of the 2 labels has one row"):
+        heads.split(["a", "b"], ["x", "y"], 0.25, seed=3)
+
+
 def test_a_split_leaves_one_of_each_label_to_fit():
     fit, held = heads.split(list("abcd"), ["x", "x", "x", "rare"], 0.9, seed=3)
     assert set(fit.labels) == {"x", "rare"} and held.labels == ["x", "x"]
