@@ -203,7 +203,7 @@ def bandwidths():
 
 
 def sources():
-    """Cores that feed some H100, and bytes of the stored photos."""
+    """Returns the cores that feed some H100, and the size of the photos."""
     machines = [_machine(scaling.H100, devices) for devices in FED]
     yield _row("", "stored, GB", *(f"{name}, cores" for name in machines))
     rates = [_rate(scaling.H100, devices, MEASURED) for devices in FED]

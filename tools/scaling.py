@@ -97,7 +97,7 @@ def input_bandwidth(rate: float, bytes_per_image: float) -> float:
 
 
 def cores(rate: float, seconds: float) -> float:
-    """Cores that prepare so many images a second.
+    """Returns the cores needed to prepare `rate` images a second.
 
     Args:
         rate: images a second, at least 0.

@@ -5,7 +5,6 @@ because many small draws are slow to compile: `View` draws all numbers of a
 batch at once.
 """
 
-import functools
 import math
 
 import numpy as np
@@ -114,18 +113,12 @@ def box(
     """
     # Python's own numbers: NumPy's scalars would take a tenth of a cut.
     share, log_ratio, down, across = map(float, fraction)
-    least, most, lowest, highest = _bounds(area, aspect)
-    pixels = (least + (most - least) * share) * height * width
-    ratio = math.exp(lowest + (highest - lowest) * log_ratio)
+    pixels = _scaled(share, *area) * height * width
+    ratio = math.exp(_scaled(log_ratio, *map(math.log, aspect)))
     rows = min(max(round(math.sqrt(pixels / ratio)), 1), height)
     columns = min(max(round(math.sqrt(pixels * ratio)), 1), width)
     top, left = down * (height - rows + 1), across * (width - columns + 1)
     return int(top), int(left), rows, columns
-
-
-@functools.cache
-def _bounds(area, aspect):
-    return tuple(float(np.float32(x)) for x in (*area, *map(math.log, aspect)))
 
 
 def _side(length, limit):
