@@ -20,10 +20,12 @@ from byol_tf.data.rows import (
     pack,
     power_of_two,
 )
+from byol_tf.lines import progress_bar
 
 __all__ = ["Encoded", "Examples", "Ragged", "Rows", "Unreadable"]
 
 FINGERPRINT_ROWS = 4096  # rows used for a fingerprint
+MANY = 2000  # rows; reading as many shows a bar
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -258,7 +260,13 @@ class Examples:
         if not self.encoded:
             return index
         with ThreadPoolExecutor() as pool:
-            good = list(pool.map(self._is_readable, index))
+            good = progress_bar(
+                f"reading {self.name}",
+                pool.map(self._is_readable, index),
+                total=len(index),
+                disable=len(index) < MANY,
+            )
+            good = list(good)
         return index[good]
 
     def _is_readable(self, row):

@@ -417,6 +417,13 @@ def test_unreadable_rows_are_listed_once(tmp_path):
     ]
 
 
+def test_reading_many_files_shows_how_far_it_is(tmp_path, monkeypatch, capsys):
+    write_signals(tmp_path)
+    monkeypatch.setattr("byol_tf.data.examples.MANY", 23)
+    assert files(tmp_path).readable().num_examples == 23
+    assert "23.0/23.0" in capsys.readouterr().err
+
+
 def test_a_set_without_a_readable_row_ends_with_the_reason(tmp_path):
     write_signals(tmp_path, damaged=range(23))
     examples = files(tmp_path)

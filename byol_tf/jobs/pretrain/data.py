@@ -24,7 +24,8 @@ from byol_tf.data.store import Store
 from byol_tf.files import write_json
 from byol_tf.modalities.registry import load_modality
 
-HOLDOUT = 0.1  # share of the training images, without a test split
+HOLDOUT = 0.1  # share of the training examples, without a test split
+MOST_HELD_OUT = 10_000  # each is decoded before the first step
 MOST_MEGAPIXELS = 178  # Pillow's limit
 
 
@@ -47,8 +48,9 @@ def check(config) -> None:
 def data(
     config, workdir, bad_images_file: str | None = "bad_images.csv"
 ) -> tuple[Examples, Examples]:
-    """Loads training and test images; holds out a tenth without a test split.
+    """Loads training and test images; holds out some without a test split.
 
+    Without one, a tenth is held out, at most about 10,000 examples.
     Arguments are as in `train_and_later_test`.
     """
     train, load_test = train_and_later_test(
@@ -137,7 +139,8 @@ def train_and_later_test(
         return train, load_test
     if section.labels == "auto":
         train = _without_single_labels(train)
-    train, test = split_holdout(train, HOLDOUT, config.seed)
+    share = min(HOLDOUT, MOST_HELD_OUT / train.num_examples)
+    train, test = split_holdout(train, share, config.seed)
     return train, test.readable
 
 

@@ -257,6 +257,16 @@ def test_without_a_test_split_a_tenth_is_held_out(tmp_path):
     assert (job.train.num_examples, job.test.num_examples) == (90, 10)
 
 
+def test_of_very_many_examples_less_than_a_tenth_is_held_out(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(data_builders, "MOST_HELD_OUT", 4)
+    write_arrays(tmp_path / "data.npz", count=100)
+    config = tiny_config(tmp_path / "data.npz", **{"data.test_split": ""})
+    train, test = data_builders.data(config, tmp_path)
+    assert (train.num_examples, test.num_examples) == (96, 4)
+
+
 def test_accumulation_takes_smaller_steps_and_as_many_images(tmp_path):
     write_arrays(tmp_path / "data.npz")
     config = tiny_config(
