@@ -114,7 +114,10 @@ class BYOL(Pretrainer):
         self.target_projector = self.make_projector("target_projector")
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """Returns representation and projection of the target network."""
+        """Runs the target network, which has no predictor.
+
+        Arguments and shapes are as in `online`.
+        """
         representation = self.target_encoder(view, training=training)
         projection = self.target_projector(representation, training=training)
         return Outputs(representation, projection, None).float32()

@@ -155,7 +155,10 @@ class Pretrainer(OnlineModel):
         """Makes the target network, if the method has one."""
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """Returns what predictions are compared with: online outputs, here."""
+        """Returns what predictions are compared with: online outputs, here.
+
+        Arguments and shapes are as in `online`.
+        """
         return self.online(view, training)
 
     def rates(self, updates: tf.Tensor) -> dict:
@@ -174,7 +177,16 @@ class Pretrainer(OnlineModel):
     # ---- shared by all methods ----------------------------------------
 
     def online(self, view: tf.Tensor, training: bool = True) -> Outputs:
-        """Runs the online network: representation, projection, prediction."""
+        """Runs the online network.
+
+        Args:
+            view: `[batch, ...]`, one view as the encoder takes it.
+            training: whether batch norms use the batch's own statistics.
+
+        Returns:
+            Float32: representation `[batch, features]`, projection and
+            prediction `[batch, projection_size]`.
+        """
         representation = self.encoder(view, training=training)
         projection = self.projector(representation, training=training)
         prediction = self.predictor(projection, training=training)
@@ -214,10 +226,13 @@ class Pretrainer(OnlineModel):
 
         Skips the update if the loss or a gradient is not finite.
 
+        Args:
+            inputs: what `views` takes, or two views `[batch, ...]` without it.
+            labels: int `[batch]` for the probe, -1 if unknown; or None.
+
         Returns:
-            The logs of `loss_of_views`, those of `rates`, and `skipped`: 1 if
-                the
-            update was skipped, else 0.
+            Float32 scalars: the logs of `loss_of_views`, those of `rates`, and
+            `skipped`, 1 if the update was skipped, else 0.
         """
         view1, view2 = self.make_views(inputs)
         updates = tf.identity(self.optimizer.iterations)
@@ -260,7 +275,7 @@ class Pretrainer(OnlineModel):
         return self.views(inputs, seed=self.view_seed())
 
     def view_seed(self) -> tf.Tensor:
-        """Returns the seed of the views for this step and replica."""
+        """Returns the seed of the views of a step and replica, int32 `[2]`."""
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
         return step_seed(self.seed, self.step.value, replica)

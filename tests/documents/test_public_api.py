@@ -87,6 +87,18 @@ def test_what_is_public_names_its_errors(name):
             assert re.search(r"\b[Rr]aises?\b", inspect.getdoc(function)), title
 
 
+@pytest.mark.parametrize("name", byol_tf.__all__)
+def test_what_is_public_gives_shapes(name):
+    whole = inspect.getdoc(getattr(byol_tf, name))
+    for title, function in callables(name).items():
+        if not inspect.isfunction(function):
+            continue
+        annotations = map(str, inspect.get_annotations(function).values())
+        if any(re.search(r"ndarray|Tensor\b", each) for each in annotations):
+            text = f"{whole} {inspect.getdoc(function)}"
+            assert re.search(r"`\[|\[\w*,|scalar|shape", text), title
+
+
 @pytest.mark.parametrize("name", ["VectorTask", "pretrain"])
 def test_what_a_command_imports_finds_the_public_names(name):
     found = byol_tf.__getattr__(name)  # asked for names that are not there

@@ -122,9 +122,10 @@ class TwoViews(ImageLayer):
         return draw(images, seed)
 
     def check(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the images as a tensor, or raises a ValueError.
+        """Returns the images `[batch, height, width, channels]` as a tensor.
 
-        Values cannot be checked inside a graph, so `fit` calls this beforehand.
+        Raises a ValueError for others. Values cannot be checked inside a graph,
+        so `fit` calls this beforehand.
         """
         return check_images(images, self.view1.window)
 
@@ -153,7 +154,7 @@ class TwoViews(ImageLayer):
     def cut_array(
         self, image: np.ndarray | Levels, numbers: np.ndarray
     ) -> tuple:
-        """Does the same as `cut` without TensorFlow; see `View.cut_array`."""
+        """Does the same as `cut` without TensorFlow, with the same shapes."""
         first, second = numbers.reshape(2, -1)
         return (
             self.view1.cut_array(image, first),
