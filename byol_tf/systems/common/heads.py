@@ -2,10 +2,12 @@
 
 import itertools
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
@@ -109,6 +111,14 @@ def split(
     labels_of = np.array(labels)[order]
     first = np.zeros(len(texts), bool)
     first[np.unique(labels_of, return_index=True)[1]] = True
+    counts = Counter(labels)
+    single = [label for label in labels if counts[label] == 1]
+    if single and not first.all():
+        logging.warning(
+            "labels with one row: %d of %d, such as %r; they are learned, but "
+            "not in the held-out rows",
+            *(len(single), len(counts), single[0]),
+        )
     if first.all():
         raise ValueError(
             f"each of the {len(texts)} labels has one row, so none can be "

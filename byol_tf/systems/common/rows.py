@@ -4,7 +4,7 @@ import csv
 import io
 import pathlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from absl import logging
 
@@ -61,25 +61,39 @@ def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
             f"{path}: all {len(rows)} rows have the label "
             f"{next(iter(counts))!r}; at least two labels are needed"
         )
-    single = sorted(label for label, n in counts.items() if n == 1)
-    if single:
-        logging.warning(
-            "%s: %d labels have one row, such as %r: it is learned, but "
-            "cannot be judged on held-out rows",
-            *(path, len(single), single[0]),
-        )
     return [row["text"] for row in rows], [row["label"] for row in rows]
 
 
-def warn_of_strangers(path: pathlib.Path, labels, known) -> None:
-    """Logs labels of a test file that were not learned and count as wrong."""
-    strangers = sorted(set(labels) - set(known))
-    if strangers:
-        logging.warning(
-            "%s: %d labels were not learned, such as %r: their rows count "
-            "as wrong",
-            *(path, len(strangers), strangers[0]),
+def check_known(
+    path: pathlib.Path,
+    found: Sequence[str],
+    known: Collection[str],
+    name: str = "label",
+) -> None:
+    """Checks that the labels of a file were learned; logs those that were not.
+
+    Args:
+        path: the file.
+        found: its labels.
+        known: the labels that were learned.
+        name: word for a label, for messages.
+
+    Raises:
+        ValueError: if none was learned.
+    """
+    all_ = set(found)
+    if not (strangers := sorted(all_ - set(known))):
+        return
+    about = f"of {len(all_)} {name}s, such as {strangers[0]!r}"
+    if len(strangers) == len(all_):
+        raise ValueError(
+            f"{path}: none {about}, is one that was learned, such as "
+            f"{min(known)!r}; take files that belong together"
         )
+    logging.warning(
+        "%s: %d %s, not learned: their rows count as wrong",
+        *(path, len(strangers), about),
+    )
 
 
 def _text(path):

@@ -71,7 +71,9 @@ def evaluate(assistant: Assistant, data: pathlib.Path) -> dict:
 def _fit_intents(config, data, strange, encode):
     texts, labels = rows.read_labelled(data / "train.csv")
     if own := (data / "val.csv").is_file():
-        inside, held = Held(texts, labels), _held(data / "val.csv")
+        inside = Held(texts, labels)
+        held = Held(*rows.read_labelled(data / "val.csv"))
+        rows.check_known(data / "val.csv", held.labels, set(labels))
     else:
         inside, held = split(texts, labels, config.held_out, config.seed)
     options = {"shapes": config.shapes, "strengths": config.strengths}
@@ -94,10 +96,6 @@ def _limit(config, inside, outside):
     )
 
 
-def _held(path):
-    return Held(*rows.read_labelled(path))
-
-
 def _strange(data, *names):
     """Returns out-of-scope texts of those files that exist."""
     return [
@@ -110,7 +108,7 @@ def _strange(data, *names):
 
 def _judge_intents(assistant, data):
     texts, labels = rows.read_labelled(data / "test.csv")
-    rows.warn_of_strangers(data / "test.csv", labels, assistant.head.classes)
+    rows.check_known(data / "test.csv", labels, assistant.head.classes)
     outside = _strange(data, "oos_test.csv")
     baseline = fit_baseline(*rows.read_labelled(data / "train.csv"))
     result, limit, handed = {}, assistant.limits["intents"], 0
@@ -140,8 +138,11 @@ def _judge_answers(answers, path):
         raise ValueError(
             f"{path} names answers by id, and faq.csv has no column 'id'"
         )
-    questions = [row["query"] for row in asked]
-    relevant = np.array([row["id"] for row in asked])[:, None] == np.array(ids)
+    questions, wanted = zip(
+        *((r["query"], r["id"]) for r in asked), strict=True
+    )
+    rows.check_known(path, wanted, set(filter(None, ids)), "id")
+    relevant = np.array(wanted)[:, None] == np.array(ids)
     tfidf = Tfidf().fit([row["question"] for row in answers.rows])
     known = tfidf.rows([row["question"] for row in answers.rows])
     plain = (tfidf.rows(questions) @ known.T).toarray()

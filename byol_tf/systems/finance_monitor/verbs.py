@@ -52,7 +52,7 @@ def evaluate(config, data: str, run: str) -> None:
     fitted = _load(folder)
     for name, head in fitted.items():
         texts, labels = _table(data, name, "test.csv")
-        rows.warn_of_strangers(f"{name}/test.csv", labels, head.classes)
+        rows.check_known(f"{name}/test.csv", labels, head.classes)
         baseline = heads.fit_baseline(*_table(data, name, "train.csv"))
         for prefix, judged in ("", head), ("tfidf_", baseline):
             names = judged.predict(texts)[0]

@@ -32,8 +32,9 @@ def test_a_split_of_labels_with_one_row_each_is_refused():
         heads.split(["a", "b"], ["x", "y"], 0.25, seed=3)
 
 
-def test_a_split_leaves_one_of_each_label_to_fit():
+def test_a_split_leaves_one_of_each_label_to_fit(caplog):
     fit, held = heads.split(list("abcd"), ["x", "x", "x", "rare"], 0.9, seed=3)
+    assert "one row: 1 of 2, such as 'rare'" in caplog.text
     assert set(fit.labels) == {"x", "rare"} and held.labels == ["x", "x"]
     assert sorted(fit.texts + held.texts) == list("abcd")
 

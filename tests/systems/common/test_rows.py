@@ -2,7 +2,11 @@
 
 import pytest
 
-from byol_tf.systems.common.rows import read_labelled, read_rows
+from byol_tf.systems.common.rows import (
+    check_known,
+    read_labelled,
+    read_rows,
+)
 
 
 def write(folder, content):
@@ -34,9 +38,11 @@ def test_a_wrong_table_is_named_with_what_to_do(tmp_path, content, message):
         read_labelled(write(tmp_path, content))
 
 
-def test_a_label_of_one_row_is_said(tmp_path, caplog):
-    read_labelled(write(tmp_path, "text,label\na,x\nb,x\nc,rare\n"))
-    assert "1 labels have one row, such as 'rare'" in caplog.text
+def test_labels_that_were_not_learned_are_said(caplog):
+    check_known("a.csv", ["x", "y", "y"], ["x", "z"])
+    assert "a.csv: 1 of 2 labels, such as 'y', not learned" in caplog.text
+    with pytest.raises(ValueError, match="none of 1 ids, such as '7', is one"):
+        check_known("a.csv", ["7"], {"8"}, "id")
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
