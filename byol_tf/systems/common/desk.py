@@ -1,5 +1,6 @@
 """HTTP routes of a system, which can reload its files."""
 
+import importlib.resources
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -11,6 +12,12 @@ Reply = tuple[str, str]  # body, and content type
 def as_reply(value: Any) -> Reply:
     """Returns a value as a JSON reply."""
     return json.dumps(value), "application/json"
+
+
+def page_of(package: str) -> Reply:
+    """Returns the file `page.html` of a package."""
+    file = importlib.resources.files(package) / "page.html"
+    return file.read_text("utf-8"), "text/html; charset=utf-8"
 
 
 class Desk:

@@ -1,6 +1,5 @@
 """HTTP routes of the assistant, and its web page."""
 
-import importlib.resources
 import json
 from collections.abc import Callable
 
@@ -42,11 +41,6 @@ class Desk(desk.Desk):
         answers = self.held.answers
         return {"answers": len(answers.rows) if answers else 0}
 
-    def page(self, body: bytes) -> desk.Reply:
-        """Returns the web page."""
-        file = importlib.resources.files(__package__) / "page.html"
-        return file.read_text("utf-8"), "text/html; charset=utf-8"
-
 
 def serve(
     load: Callable[[], Assistant], words: Words, settings, host: str, port: int
@@ -56,6 +50,6 @@ def serve(
     routes = {
         ("POST", ASK): own.ask,
         ("POST", RELOAD): own.reload,
-        ("GET", "/"): own.page,
+        ("GET", "/"): lambda _: desk.page_of(__package__),
     }
     desk.serve(routes, settings, host, port)

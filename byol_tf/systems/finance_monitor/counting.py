@@ -1,5 +1,6 @@
 """Counts negative texts by topic and window, and detects surges."""
 
+import contextlib
 import email.utils
 import hashlib
 import json
@@ -11,8 +12,10 @@ from scipy.stats import poisson
 
 from byol_tf.data import times
 
+STATE = "finance_monitor_state.json"
 _MILLISECONDS = 1e11  # as seconds 3,000 years away, so milliseconds
 _AHEAD_S = 86400.0  # tolerated clock difference: a day
+_UNREADABLE = (AttributeError, OverflowError, TypeError, ValueError)
 _MAD = 1.4826  # MAD to standard deviation, for a normal distribution
 TEXTS = 5  # texts listed in an alarm
 
@@ -64,32 +67,38 @@ def parse(line: str | bytes, now: float) -> Item:
         ValueError: if the line is invalid.
     """
     if isinstance(line, bytes):
-        line = line.decode()  # UnicodeDecodeError is a ValueError
+        line = line.decode("utf-8-sig")  # its error is a ValueError
     row = json.loads(line)
     text = row.get("text") if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise ValueError('a line must be JSON such as {"text": "..."}')
-    time = now if row.get("time") in (None, "") else _seconds(row["time"])
+    text.encode()  # half a surrogate pair cannot be written
+    time, key = row.get("time"), row.get("id")
+    time = now if time in (None, "") else _seconds(time)
     if time > now + _AHEAD_S:
         raise ValueError(f"the time {row['time']!r} is more than a day ahead")
-    return Item(text, time, str(row.get("id", "")))
+    return Item(text, time, "" if key is None else str(key))
 
 
 def _seconds(value):
     """Returns seconds since 1970 of a number, an ISO date or a mail's date."""
-    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
-        try:
-            return times.of_iso(value)
-        except ValueError:
-            try:
-                return times.of_date(email.utils.parsedate_to_datetime(value))
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"a time must be a number of seconds, or a date such as "
-                    f"2024-05-01T12:30:00Z. Received: {value!r}"
-                ) from error
+    for read in (_of_number, times.of_iso, _of_mail):
+        with contextlib.suppress(*_UNREADABLE):
+            if (time := read(value)) >= 0:  # NaN is not
+                return time
+    raise ValueError(
+        "a time must be a number of seconds since 1970, or a date such as "
+        f"2024-05-01T12:30:00Z. Received: {value!r}"
+    )
+
+
+def _of_number(value):
     number = float(value)
     return number / 1000 if number > _MILLISECONDS else number
+
+
+def _of_mail(value):
+    return times.of_date(email.utils.parsedate_to_datetime(value))
 
 
 class Monitor:
@@ -101,6 +110,9 @@ class Monitor:
 
     Attributes:
         state: the complete state, as JSON values.
+
+    Raises:
+        ValueError: if the state has windows of another length.
     """
 
     def __init__(self, rule: Rule, state: dict | None = None):
@@ -117,6 +129,13 @@ class Monitor:
             "late": 0,
             "wrong": 0,
         }
+        before = self.state.setdefault("window_s", rule.window_s)
+        if before != rule.window_s:
+            raise ValueError(
+                f"the state has windows of {before:g} s, not of "
+                f"{rule.window_s:g}; give --config.window_s={before:g}, or "
+                f"delete {STATE} in the run folder to begin anew"
+            )
 
     def add(self, item: Item, topic: str, negative: bool) -> dict | None:
         """Counts a text.

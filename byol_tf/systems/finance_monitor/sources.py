@@ -1,5 +1,6 @@
 """Lines from standard input, a growing file, or a folder of files."""
 
+import json
 import pathlib
 import sys
 import time
@@ -9,6 +10,7 @@ from absl import logging
 
 # Largest number of existing lines in one batch.
 MOST = 256
+_PIPE = 2**16  # bytes to read from a pipe at once
 Lines = list[bytes]
 
 
@@ -25,7 +27,7 @@ def batches(
         once: whether to stop at the end of the files.
     """
     if source == "-":
-        yield from ([line] for line in sys.stdin.buffer)
+        yield from _piped(sys.stdin.buffer)
         return
     while True:
         found = False
@@ -44,16 +46,37 @@ def _files(path):
     return sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
 
 
+def _piped(stream):
+    """Yields lines of a pipe, as many as have come."""
+    rest = b""
+    while part := stream.read1(_PIPE):
+        *lines, rest = (rest + part).split(b"\n")
+        yield lines
+    yield [rest]
+
+
 def _more(path, places):
     """Reads the next complete lines of a file."""
     name = str(path)
+    if not path.exists():  # it is being replaced
+        return []
     if path.stat().st_size < places.get(name, 0):
         logging.warning("%s is shorter than before: read from its start", path)
         places[name] = 0
     lines = []
     with open(path, "rb") as file:
         file.seek(places.get(name, 0))
-        while len(lines) < MOST and (line := file.readline()).endswith(b"\n"):
+        while len(lines) < MOST and _is_whole(line := file.readline()):
             lines.append(line)
     places[name] = places.get(name, 0) + sum(map(len, lines))
     return lines
+
+
+def _is_whole(line):
+    """Returns whether a line has an end, or is JSON that needs none."""
+    if line.endswith(b"\n"):
+        return True
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

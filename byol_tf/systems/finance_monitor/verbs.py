@@ -1,7 +1,6 @@
 """The verbs of `byol_tf system finance_monitor`."""
 
 import functools
-import importlib.resources
 import json
 import pathlib
 import threading
@@ -12,14 +11,19 @@ from absl import logging
 
 from byol_tf.files import read_json, whole_file, write_json, write_text
 from byol_tf.systems.common import heads, rows
+from byol_tf.systems.common.desk import page_of
 from byol_tf.systems.common.encoder import encoder_of
 from byol_tf.systems.common.heads import Head
 from byol_tf.systems.finance_monitor import judging, sources
-from byol_tf.systems.finance_monitor.counting import Monitor, Rule, parse
+from byol_tf.systems.finance_monitor.counting import (
+    STATE,
+    Monitor,
+    Rule,
+    parse,
+)
 
 HEADS = ("sentiment", "topic")
-FILE, STATE = "finance_monitor.npz", "finance_monitor_state.json"
-RESULT = "finance_monitor.json"
+FILE, RESULT = "finance_monitor.npz", "finance_monitor.json"
 _PAGE_WINDOWS = 168
 
 
@@ -90,7 +94,7 @@ def watch(
 
     threading.Thread(target=work, daemon=True).start()
     routes = {
-        ("GET", "/"): _page,
+        ("GET", "/"): lambda _: page_of(__package__),
         ("GET", "/state"): lambda _: _curves(monitor),
     }
     build.serve_routes(config.server, routes, "127.0.0.1", page)
@@ -115,10 +119,10 @@ def _watch(config, folder, fitted, monitor, source, once):
 def _take(config, fitted, monitor, lines):
     """Returns the alarms of some lines."""
     items = []
-    for line in lines:
+    for line in filter(bytes.strip, lines):
         try:
             items.append(parse(line, time.time()))
-        except (TypeError, ValueError) as error:
+        except (RecursionError, ValueError) as error:
             monitor.state["wrong"] += 1
             logging.warning("left out %.60r: %s", line, error)
     if not items:
@@ -168,11 +172,6 @@ def _load(folder):
 
 def _rule(config):
     return Rule(**{name: config[name] for name in Rule._fields})
-
-
-def _page(_):
-    file = importlib.resources.files(__package__) / "page.html"
-    return file.read_text("utf-8"), "text/html; charset=utf-8"
 
 
 def _curves(monitor):

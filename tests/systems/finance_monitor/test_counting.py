@@ -76,6 +76,16 @@ def test_a_state_as_json_goes_on_as_the_process_would(monitor):
     assert not send(Monitor(RULE, again.state), 7, 30)
 
 
+def test_an_id_of_null_is_none():
+    assert parse('{"text": "a", "id": null}', now=1.0).key == ""
+    assert parse('{"text": "a", "id": 0}', now=1.0).key == "0"
+
+
+def test_a_state_with_other_windows_is_refused(monitor):
+    with pytest.raises(ValueError, match="of 3600 s, not of 60"):
+        Monitor(RULE._replace(window_s=60.0), monitor.state)
+
+
 @pytest.mark.parametrize(
     "time",
     [
@@ -96,6 +106,11 @@ def test_times_in_many_forms(time):
         ("[]", "a line must be JSON such as"),
         ('{"text": " "}', "a line must be JSON such as"),
         ('{"text": "a", "time": "soon"}', "a time must be a number"),
+        ('{"text": "a", "time": NaN}', "a time must be a number"),
+        ('{"text": "a", "time": -1}', "a time must be a number"),
+        ('{"text": "a", "time": [1]}', "a time must be a number"),
+        ('{"text": "a", "time": 1%s}' % ("0" * 400), "a time must be a"),
+        (r'{"text": "\ud800"}', "surrogates not allowed"),
         ('{"text": "a", "time": 9e9}', "more than a day ahead"),
         ("{", "Expecting"),
         (b"\xff", "decode"),

@@ -1,6 +1,8 @@
 """From tables to alarms of a stream, on written news lines."""
 
+import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -82,6 +84,32 @@ def test_half_a_line_waits_for_the_rest(tmp_path):
     assert list(sources.batches(str(tmp_path), places, 0, True)) == [[b"one\n"]]
     path.write_text("one\ntwo\n")
     assert list(sources.batches(str(path), places, 0, True)) == [[b"two\n"]]
+
+
+def test_a_last_line_without_an_end_is_read_if_it_is_whole(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}')
+    places = {}
+    (lines,) = sources.batches(str(path), places, 0, True)
+    assert lines == [b'{"text": "a"}'] and places == {str(path): 13}
+
+
+def test_lines_of_a_pipe_are_taken_together(monkeypatch):
+    pipe = io.BytesIO(b"one\n\ntwo\nthr")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(pipe))
+    found = list(sources.batches("-", {}, 0, False))
+    assert found == [[b"one", b"", b"two"], [b"thr"]]
+
+
+def test_blank_lines_and_byte_order_marks_are_no_invalid_lines(
+    config, place, tmp_path, capsys
+):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"text": "opens", "id": "new"}\r\n\r\n\n')
+    shutil.copy(place / "run" / verbs.FILE, tmp_path)
+    verbs.watch(config, None, str(tmp_path), str(path), True, None)
+    assert "Counted 1 texts" in (out := capsys.readouterr().out)
+    assert "0 invalid" in out
 
 
 def test_what_lacks_is_named(config, tmp_path, place):
