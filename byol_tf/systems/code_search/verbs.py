@@ -45,7 +45,11 @@ def ask(config, data: str | None, run: str, text: str | None) -> None:
     ranking = ranking_of(found)
     for line in [text] if text is not None else sys.stdin:
         scores = ranking.scores([words(line)])[0]
+        if not scores.any():
+            print("No function has any of these words")
         for place in np.argsort(-scores, kind="stable")[:SHOWN]:
+            if not scores[place]:
+                break
             function = found[place]
             about = " ".join(function.docstring.split())[:60]
             name = f"{function.path}  {function.name}"

@@ -1,6 +1,7 @@
 """The assistant: finds a question's intent and answer, or hands it over."""
 
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -74,13 +75,14 @@ class Assistant(NamedTuple):
         limit = self.limits["answers" if near else "intents"]
         text = words.hand_over
         if score >= limit and near:
-            text = words.template.format(
+            text = _filled(
+                words.template,
                 answer=compose(question, near[:1], words.sentences),
                 question=near[0].question,
                 source=near[0].source,
             )
         elif score >= limit:
-            text = words.intent.format(intent=intent)
+            text = _filled(words.intent, intent=intent)
         return Reply(
             *(text, bool(score < limit), str(intent), float(confidence), near)
         )
@@ -102,7 +104,8 @@ def load(run: pathlib.Path, data: str | None, encode: Encode | None):
         encode: the frozen encoder of the run folder, or None.
 
     Raises:
-        ValueError: if nothing was fitted.
+        ValueError: if nothing was fitted, or `faq.csv` is not where it was, or
+            was not there when it was fitted.
     """
     path = run / FILE
     if not path.is_file():
@@ -114,9 +117,19 @@ def load(run: pathlib.Path, data: str | None, encode: Encode | None):
         about = of_bytes(arrays["about"])
         fitted = "weights" in arrays
         head = Head.of_arrays(arrays, encode) if fitted else None
-    return Assistant(
-        head, read_answers(pathlib.Path(data or about["data"])), about["limits"]
-    )
+    folder, limits = pathlib.Path(data or about["data"]), about["limits"]
+    answers = read_answers(folder)
+    if answers and "answers" not in limits:
+        raise ValueError(
+            f"{folder / FAQ} was not there when it was fitted; fit again, so "
+            "that it is known when to hand over"
+        )
+    if answers is None and (head is None or (not data and "answers" in limits)):
+        raise ValueError(
+            f"there is no {FAQ} in {folder}; give the folder that it is in by "
+            "--data=DIR"
+        )
+    return Assistant(head, answers, limits)
 
 
 def read_answers(data: pathlib.Path) -> Answers | None:
@@ -125,6 +138,11 @@ def read_answers(data: pathlib.Path) -> Answers | None:
     if not path.is_file():
         return None
     return Answers(read_rows(path, ("question", "answer")))
+
+
+def _filled(template, **values):
+    """Replaces names in braces by their values; leaves other braces."""
+    return re.sub(r"{(\w+)}", lambda m: values.get(m[1], m[0]), template)
 
 
 def as_json(reply: Reply) -> Mapping:

@@ -50,6 +50,8 @@ def test_a_description_finds_its_function(place, capsys):
     capsys.readouterr()
     verbs.ask(None, None, run, "first of a queue")
     assert "pop_first" in capsys.readouterr().out.splitlines()[0]
+    verbs.ask(None, None, run, "\u732b")
+    assert capsys.readouterr().out == "No function has any of these words\n"
 
 
 def test_the_ranking_is_judged_beside_tfidf(place):

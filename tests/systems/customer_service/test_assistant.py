@@ -68,6 +68,26 @@ def test_answers_are_added_without_training(config, shop, learned):
         desk.ask(b"[]")
 
 
+def test_answers_that_were_moved_are_asked_for(shop, learned):
+    learned.save(shop, shop)
+    (shop / "new").mkdir()
+    (shop / "faq.csv").rename(shop / "new" / "faq.csv")
+    with pytest.raises(ValueError, match="give the folder that it is in by"):
+        assistant.load(shop, None, None)
+    assert assistant.load(shop, str(shop / "new"), None).answers
+
+
+def test_first_answers_need_a_fit(config, shop, learned):
+    learned._replace(limits={"intents": 0.0}).save(shop, shop)
+    with pytest.raises(ValueError, match="was not there when it was fitted"):
+        assistant.load(shop, None, None)
+
+
+def test_other_braces_of_a_template_stay(config, learned):
+    words = verbs.words_of(config)._replace(template="{source} {x} { {}")
+    assert learned.ask("reset my password", words).text == "pw {x} { {}"
+
+
 def test_intents_are_learned_kept_and_judged(config, shop, capsys):
     (shop / "faq.csv").unlink()
     rows = [("pay by card", "pay"), ("card payment", "pay")]
@@ -93,6 +113,9 @@ def test_the_ranking_of_queries_is_judged(shop, learned):
         "query,id\npassword reset,pw\nmy bill,bill\n"
     )
     assert fitting.evaluate(learned, shop)["map"] == 1
+    (shop / "queries.csv").write_text("query,id\nmy bill,other\n")
+    with pytest.raises(ValueError, match="none of 1 ids, such as 'other'"):
+        fitting.evaluate(learned, shop)
 
 
 def test_a_folder_without_its_files_is_named(config, tmp_path):
