@@ -144,8 +144,8 @@ def check_files_of(path: str) -> None:
     if path.lower().endswith((".csv", ".npz")):
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {path!r}")
-    elif not os.path.isfile(path):
-        check_folder(path)
+    elif not os.path.exists(path):
+        raise ValueError(f"there is no file or folder {path!r}")
 
 
 def check_folder(path: str) -> None:

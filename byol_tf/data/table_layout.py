@@ -89,8 +89,13 @@ def listed_files(
     if path.suffix.lower() in extensions and path.is_file():
         return path.parent, [path.name]
     if not is_table(path):
+        if path.is_file():
+            raise ValueError(
+                f"{str(path)!r} is neither a folder, a table nor a file of "
+                f"{name}s; their names end with {', '.join(extensions)}"
+            )
         if not path.is_dir():
-            raise ValueError(f"there is no folder {str(path)!r}")
+            raise ValueError(f"there is no file or folder {str(path)!r}")
         return path, find_files(path, extensions, name)
     table = read_label_table(path)
     paths, rows = _files(path, table, True, extensions, name, Counter())

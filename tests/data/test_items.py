@@ -42,5 +42,5 @@ def test_a_file_without_rows_is_refused_with_what_it_has(tmp_path):
 
 
 def test_what_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="there is no folder"):
+    with pytest.raises(ValueError, match="there is no file or folder"):
         find(tmp_path / "nowhere")

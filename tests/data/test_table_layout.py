@@ -176,6 +176,12 @@ def test_the_files_of_all_splits_are_listed(flat, caplog):
     assert len(listed_files(flat, (".sig",), "signal")[1]) == 5
 
 
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(ValueError, match=r"a.png' is neither .* end with .sig"):
+        listed_files(tmp_path / "a.png", (".sig",), "signal")
+
+
 # ---- what the command line makes of it --------------------------------------
 
 

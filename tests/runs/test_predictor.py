@@ -206,7 +206,7 @@ def test_a_damaged_classifier_is_refused(tmp_path):
 
 def test_folders_without_anything_to_predict_are_refused(tmp_path):
     target = tmp_path / "out.csv"
-    with pytest.raises(ValueError, match="there is no folder"):
+    with pytest.raises(ValueError, match="there is no file or folder"):
         predict_folder(classifier(), tmp_path / "nowhere", target)
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -25,7 +25,7 @@ NEEDED = {
 }
 FAKES = ("tensorflow", "keras")
 IMPORTED = [f"{name} was imported" for name in FAKES]
-NO_FOLDER = "there is no folder '/nowhere'"
+NO_FOLDER = "there is no file or folder '/nowhere'"
 NO_FILE = "there is no file '/nowhere'"
 NO_CONFIG = "no configuration file /nowhere.py"
 NEW = [f"--config={ROOT}/configs/base.py", "--workdir=new"]

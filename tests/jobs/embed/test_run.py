@@ -196,7 +196,7 @@ def test_images_are_prepared_as_in_evaluation(folder, tmp_path, channels):
 
 def test_folders_without_anything_to_embed_are_refused(tmp_path):
     target = tmp_path / "e.parquet"
-    with pytest.raises(ValueError, match="there is no folder"):
+    with pytest.raises(ValueError, match="there is no file or folder"):
         embed(tmp_path / "nowhere", target)
     empty = tmp_path / "empty"
     empty.mkdir()
