@@ -64,8 +64,9 @@ class Listening:
             for number, (row, heard) in enumerate(
                 zip(found, loud, strict=True)
             ):
-                start = (first + number * hop) / rate
-                new = self._event(start, row, heard, classifier.classes)
+                start = first + number * hop
+                ends = start / rate, (start + windows.shape[1]) / rate
+                new = self._event(ends, row, heard, classifier.classes)
                 if event and new and event["label"] == new["label"]:
                     event = _joined(event, new)
                     continue
@@ -79,13 +80,13 @@ class Listening:
         power = np.square(windows / _SCALE).mean(axis=1)
         return power > 10 ** (-self.silence / 10)
 
-    def _event(self, start, row, loud, names) -> dict | None:
+    def _event(self, ends, row, loud, names) -> dict | None:
         best = int(np.argmax(row))
         if not loud or not row[best] >= self.confidence:
             return None
         return {
-            "start": round(start, 3),
-            "end": round(start + self.window, 3),
+            "start": round(ends[0], 3),
+            "end": round(ends[1], 3),
             "label": names[best],
             "probability": round(float(row[best]), 4),
         }
@@ -96,7 +97,7 @@ def windows_of(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Cuts consecutive blocks into windows, as they come.
 
-    The rest at the end is padded with zeros.
+    The rest at the end is a shorter window.
 
     Args:
         blocks: `[samples]` each.
@@ -104,7 +105,8 @@ def windows_of(
         hop: samples between two windows, at most `size`.
 
     Yields:
-        The first sample of the first window, and windows `[n, size]`.
+        The first sample of the first window, and windows `[n, size]`, at the
+        end `[1, rest]`.
     """
     rest, first, new = np.zeros(0, np.int16), 0, 0
     for block in blocks:
@@ -118,7 +120,7 @@ def windows_of(
         new = len(rest) - ((count - 1) * hop + size)
         rest, first = rest[count * hop :], first + count * hop
     if new:
-        yield first, np.pad(rest, (0, size - len(rest)))[None]
+        yield first, rest[None]
 
 
 def _probabilities(classifier, windows):
