@@ -24,11 +24,6 @@ def data_suffix(config) -> str:
     return f"_{safe}" if safe else ""
 
 
-def bad_images_file(config) -> str:
-    """Returns the name of the list of unreadable images."""
-    return f"bad_images{data_suffix(config)}.csv"
-
-
 def run_with_data(config, workdir, defaults, *, labels: str = ""):
     """Returns the configuration of a run, with other data if given.
 

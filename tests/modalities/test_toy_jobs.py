@@ -87,7 +87,7 @@ def test_the_run_folder_explains_itself(folder):
 
 
 def test_the_damaged_file_is_named(folder):
-    text = (folder / "run" / "bad_images.csv").read_text()
+    text = (folder / "run" / "bad_signals.csv").read_text()
     assert "low/010.npy" in text and "not a .npy file" in text
 
 

@@ -34,7 +34,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
     settings = _linear_settings(config, unit=linear == "logistic")
     run = inputs.run_with_data(config, workdir, defaults, labels="required")
     train, load_test = data_builders.train_and_later_test(
-        run, workdir, bad_images_file=inputs.bad_images_file(config)
+        run, workdir, suffix=inputs.data_suffix(config)
     )
     encoder.check_rows(train.row_shape, train.name)
     labelled = _labelled(train, config.max_train, config.seed)

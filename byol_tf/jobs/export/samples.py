@@ -86,7 +86,7 @@ def _folds(rows, labels, order):
 def _of_data_set(config, workdir, encoder, defaults):
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     train, load_test = data_builders.train_and_later_test(
-        run, workdir, bad_images_file=inputs.bad_images_file(config)
+        run, workdir, suffix=inputs.data_suffix(config)
     )
     encoder.check_rows(train.row_shape, train.name)
     test = load_test()

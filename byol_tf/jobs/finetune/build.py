@@ -93,7 +93,7 @@ def fine_tuning(
         run,
         workdir,
         same_classes=False,
-        bad_images_file=inputs.bad_images_file(config),
+        suffix=inputs.data_suffix(config),
         decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)

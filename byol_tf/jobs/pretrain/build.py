@@ -120,8 +120,8 @@ def pretraining(
     if config.deterministic:
         make_deterministic()
     keras.utils.set_random_seed(config.seed)
-    bad_images_file = "bad_images.csv" if distribution.is_chief else None
-    train, test = examples or data(config, workdir, bad_images_file)
+    suffix = "" if distribution.is_chief else None
+    train, test = examples or data(config, workdir, suffix)
     micro_batch = _micro_batch(config)
     if train.num_examples < micro_batch:
         raise ValueError(

@@ -45,16 +45,14 @@ def check(config) -> None:
         BadImages(max_bad_share=section.max_bad_share)
 
 
-def data(
-    config, workdir, bad_images_file: str | None = "bad_images.csv"
-) -> tuple[Examples, Examples]:
+def data(config, workdir, suffix: str | None = "") -> tuple[Examples, Examples]:
     """Loads training and test images; holds out some without a test split.
 
     Without one, a tenth is held out, at most about 10,000 examples.
     Arguments are as in `train_and_later_test`.
     """
     train, load_test = train_and_later_test(
-        config, workdir, bad_images_file=bad_images_file, whole=False
+        config, workdir, suffix=suffix, whole=False
     )
     test = load_test()
     if test.num_examples < 2:
@@ -69,7 +67,7 @@ def train_and_later_test(
     config,
     workdir,
     same_classes: bool = True,
-    bad_images_file: str | None = "bad_images.csv",
+    suffix: str | None = "",
     whole: bool = True,
     decoder: Decoder | None = None,
 ) -> tuple[Examples, Callable[[], Examples]]:
@@ -80,8 +78,9 @@ def train_and_later_test(
         workdir: the run folder.
         same_classes: whether other classes among the test images are an error;
             if not, compare labels by name.
-        bad_images_file: file in the run folder that lists unreadable images;
-            None: no file. `data.json` beside it says how a folder was read.
+        suffix: of two files in the run folder: `bad_images.csv` lists
+            unreadable rows, with the modality's word for them; `data.json`
+            says how a folder was read. None: no files.
         whole: whether to leave out unreadable training files here; if not,
             others replace them in the batches.
         decoder: decoder of the rows; None: that of the modality.
@@ -89,11 +88,10 @@ def train_and_later_test(
     section, workdir = config.data, pathlib.Path(workdir)
     decoder = decoder or load_modality(config.modality).decoder(config)
     cache_dir = section.cache_dir or str(workdir / "cache")
-    bad_images = BadImages(
-        workdir / bad_images_file if bad_images_file else None,
-        section.max_bad_share,
-    )
-
+    path = None
+    if suffix is not None:
+        path = workdir / f"bad_{decoder.name}s{suffix}.csv"
+    bad_images = BadImages(path, section.max_bad_share)
     taken = {}
 
     def load(split):
@@ -113,10 +111,9 @@ def train_and_later_test(
                 cache_dir=cache_dir,
                 bad_images=bad_images,
             )
-        if examples.taken and bad_images_file:
+        if examples.taken and path:
             taken[split] = examples.taken
-            name = bad_images_file.replace("bad_images", "data")
-            write_json((workdir / name).with_suffix(".json"), taken)
+            write_json(workdir / f"data{suffix}.json", taken)
         return examples
 
     def load_test():

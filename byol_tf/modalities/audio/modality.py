@@ -180,7 +180,7 @@ def _statistics(layer, examples):
     if not len(few):
         raise ValueError(
             f"none of the sounds of {examples.name} that were tried can be "
-            "read; bad_images.csv names them and says why"
+            "read; bad_sounds.csv names them and says why"
         )
     sums = np.zeros(3)
     for start in range(0, len(few), _AT_A_TIME):

@@ -86,7 +86,7 @@ def test_the_run_folder_explains_itself(folder):
         *("encoder.keras", "preprocessor.json", "samples.npz", "train.json"),
         *("report.html", "views.png", "metrics.jsonl"),
     }
-    text = (folder / "run" / "bad_images.csv").read_text()
+    text = (folder / "run" / "bad_sounds.csv").read_text()
     assert "low/010.wav" in text
 
 

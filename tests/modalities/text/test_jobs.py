@@ -83,7 +83,7 @@ def test_the_run_folder_explains_itself(folder):
         *("encoder.keras", "preprocessor.json", "samples.npz", "train.json"),
         *("report.html", "views.png", "metrics.jsonl"),
     }
-    text = (folder / "run" / "bad_images.csv").read_text()
+    text = (folder / "run" / "bad_texts.csv").read_text()
     assert "train.csv:67" in text and "not UTF-8: byte 0xe9 at 3" in text
     assert "train.csv:66,an empty cell" in text
 
