@@ -57,13 +57,13 @@ class Groups(NamedTuple):
             ValueError: if no training rows are left, or there is no such column
                 or group.
         """
-        cells = self._cells(train)
-        unknown = sorted(set(held_out) - set(cells))
-        mask = np.isin(cells, list(held_out))
-        if unknown or mask.all():
+        mask = np.isin(self._cells(train), list(held_out))
+        # Some groups may have test rows alone.
+        known = set(self._table(train).columns[self.column])
+        if not known.issuperset(held_out) or mask.all():
             raise ValueError(
                 f"--groups={self.column}:{','.join(held_out)} must name some "
-                f"of {some(sorted(set(cells)), 20)}, not all"
+                f"of {some(sorted(known - {''}), 20)}, not all"
             )
         others = train.subset(np.flatnonzero(~mask))
 
@@ -91,6 +91,12 @@ class Groups(NamedTuple):
 
     def _cells(self, examples):
         """Returns the group of each row; "" for none."""
+        table = self._table(examples)
+        rows = table.rows_of(examples.paths)
+        cells = table.columns[self.column]
+        return [cells[row] if row >= 0 else "" for row in rows]
+
+    def _table(self, examples):
         table = (examples.taken or {}).get("table")
         if table is None:
             raise ValueError(
@@ -103,9 +109,7 @@ class Groups(NamedTuple):
                 f"{table.name} has no column {self.column!r}, but "
                 f"{some(sorted(table.columns), 9)}; {_SAY}"
             )
-        cells = table.columns[self.column]
-        rows = table.rows_of(examples.paths)
-        return [cells[row] if row >= 0 else "" for row in rows]
+        return table
 
 
 def parse_groups(text: str | None) -> Groups | None:

@@ -52,6 +52,12 @@ def test_without_test_rows_of_a_group_its_training_rows_are_tested(
     assert "No test row is of speaker 'cy'" in capsys.readouterr().out
 
 
+def test_a_group_of_test_rows_alone_may_be_named(sets):
+    train, test = sets
+    others, load = Groups("speaker").split(train, lambda: test, ["dee"])
+    assert numbers(others) == numbers(train) and numbers(load()) == [7]
+
+
 def test_groups_are_held_out_in_turn_or_drawn_by_the_seed(sets):
     train, _ = sets
     assert Groups("speaker").folds(train) == [("ann",), ("bob",), ("cy",)]
