@@ -92,14 +92,9 @@ class _Builder:
         self.dtype = dtype
 
     def block(self, x, width, stride, name):
-        x = Conv2D(
-            width,
-            3,
-            1,
-            kernel_initializer=kernel_initializer(),
-            name=f"{name}_conv",
-            dtype=self.dtype,
-        )(x)
+        options = {"kernel_initializer": kernel_initializer()}
+        options |= {"name": f"{name}_conv", "dtype": self.dtype}
+        x = Conv2D(width, 3, 1, **options)(x)
         x = FusedBatchNormalization(name=f"{name}_norm", dtype=self.dtype)(x)
         x = self.relu(x, name)
         pool = {"padding": "same", "name": f"{name}_pool"}

@@ -2,14 +2,7 @@
 
 import tensorflow as tf
 
-from byol_tf.data.recordings.pauses import (
-    AROUND,
-    LEAST,
-    LOUD,
-    PAUSE,
-    QUIET,
-    STEP,
-)
+from byol_tf.data.recordings import pauses
 
 _FAR = 2**40  # steps, if nothing is loud on that side
 
@@ -24,12 +17,12 @@ def without_pauses(sound: tf.Tensor, rate: int) -> tf.Tensor:
     Returns:
         float32 `[kept]`, see `pauses.without_silence`.
     """
-    size = int(rate * STEP)
+    size = int(rate * pauses.STEP)
     power = _power(sound, size)
-    loud = power >= tf.maximum(QUIET * _quantile(power), LEAST)
+    loud = power >= tf.maximum(pauses.QUIET * _quantile(power), pauses.LEAST)
     before, after = _distances(loud)
-    loud |= before + after <= round(PAUSE / STEP)
-    around = int(AROUND / STEP)
+    loud |= before + after <= round(pauses.PAUSE / pauses.STEP)
+    around = int(pauses.AROUND / pauses.STEP)
     kept = tf.reduce_min(_distances(loud), axis=0) <= around
     kept |= ~tf.reduce_any(kept)
     return tf.boolean_mask(sound, tf.repeat(kept, size)[: tf.size(sound)])
@@ -50,7 +43,7 @@ def _quantile(power):
     """Returns the quantile `LOUD`, interpolated between the nearest values."""
     ordered = tf.sort(power)
     last = tf.size(power) - 1
-    place = LOUD * tf.cast(last, tf.float64)
+    place = pauses.LOUD * tf.cast(last, tf.float64)
     low = tf.cast(place, tf.int32)
     share = place - tf.floor(place)
     high = tf.minimum(low + 1, last)

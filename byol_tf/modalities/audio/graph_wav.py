@@ -10,14 +10,17 @@ import tensorflow as tf
 
 from byol_tf.data.recordings.decode import LEAST_SECONDS, RATES
 from byol_tf.modalities.audio.graph_pauses import without_pauses
+from byol_tf.modalities.audio.logmel import places
 from byol_tf.modalities.signature import OK
 
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE  # codes of formats
+# Code and bits that are read.
+FORMS = (*((PCM, bits) for bits in (8, 16, 24, 32)), (FLOATS, 32), (FLOATS, 64))
 _UNKNOWN_SIZE = 0x7FFF_F000  # in files written to a pipe
 _TAPS = 16  # zero crossings on either side of a resampling filter
 _ROLL_OFF = 0.94  # cutoff of the filter, as a fraction of half the lower rate
 _BETA = 9.0  # of its Kaiser window
-_PART = 16_384  # samples of a whole sound resampled at a time
+_PART = 16_384  # samples resampled at a time
 
 
 class _Head(NamedTuple):
@@ -44,7 +47,7 @@ def decode_wav(
     Args:
         files: string `[n]`.
         rate: samples per second of the result.
-        samples: samples per window, see `logmel.windows`; None: whole sounds.
+        samples: samples per window, see `logmel.places`; None: whole sounds.
         max_seconds: longer files are refused.
         channel: index of the channel; -1: the mean of all.
         skip_silence: whether to remove pauses first.
@@ -129,20 +132,15 @@ def _status(data, head, max_seconds, channel):
     promised = tf.where(head.size >= _UNKNOWN_SIZE, there, head.size)
     width = tf.maximum(head.bits // 8 * head.channels, 1)
     seconds = promised / (width * tf.maximum(head.rate, 1))
-    bits = [
-        tf.equal(head.code, code) & tf.equal(head.bits, bits)
-        for code, bits in (
-            *((PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32)),
-            *((FLOATS, 32), (FLOATS, 64)),
-        )
-    ]
+    form = tf.stack([head.code, head.bits])
+    known = tf.reduce_all(tf.constant(FORMS, tf.int64) == form, axis=1)
     status = tf.constant(OK)
     for fails, reason in (
         (seconds < LEAST_SECONDS, "too short"),
         (seconds > max_seconds, f"longer than {max_seconds:g} seconds"),
         (head.channels <= max(channel, 0), "it lacks the channel"),
         ((head.rate < RATES[0]) | (head.rate > RATES[1]), "its sample rate"),
-        (~tf.reduce_any(bits), "WAV, but not PCM or floats"),
+        (~tf.reduce_any(known), "WAV, but not PCM or floats"),
         (promised > there, "cut off"),
         (head.first < 0, "not a WAV file"),
     ):
@@ -152,7 +150,6 @@ def _status(data, head, max_seconds, channel):
 
 def _window(data, head, rate, samples, channel, skip_silence):
     """Returns the middle window at `rate`, and a status."""
-    whole = skip_silence or not samples
     width = head.bits // 8
     frame = width * head.channels
     there = tf.cast(tf.strings.length(data), tf.int64) - head.first
@@ -166,19 +163,17 @@ def _window(data, head, rate, samples, channel, skip_silence):
     values = tf.reshape(values, [length, head.channels])
     one = tf.reduce_mean(values, axis=1) if channel < 0 else values[:, channel]
     good = tf.reduce_all(tf.math.is_finite(one))
+    whole = skip_silence or not samples
+    place = tf.range(out) if whole else places(out[None], samples)[0]
     window = tf.cond(
         tf.equal(head.rate, rate),
-        lambda: one if whole else _middle(one, length, samples),
-        lambda: (
-            _resampled_whole(one, ratio, out)
-            if whole
-            else _resampled(one, ratio, out, samples)
-        ),
+        lambda: _at(one, place),
+        lambda: _resampled(one, ratio, place),
     )
     window = tf.clip_by_value(window, -1.0, 32_767 / 32_768)
     if skip_silence:
         window = without_pauses(window, rate)
-        window = _middle(window, tf.size(window, tf.int64), samples)
+        window = _at(window, places(tf.shape(window), samples)[0])
     window = tf.where(good, window, 0.0)
     return window, tf.where(good, OK, "it has NaN or infinite samples")
 
@@ -193,66 +188,39 @@ def _values(raw, head):
 
         return read
 
-    def bytes_8():
-        found = tf.io.decode_raw(raw, "uint8")
-        return (tf.cast(found, tf.float32) - 128.0) / 128.0
-
     def bytes_24():
         three = tf.reshape(tf.io.decode_raw(raw, "uint8"), [-1, 3])
-        low, middle, high = tf.unstack(tf.cast(three, tf.int32), axis=1)
-        whole = low + 256 * middle + 65_536 * high
-        signed = whole - tf.where(whole >= 2**23, 2**24, 0)
-        return tf.cast(signed, tf.float32) / 2.0**23
+        upper = tf.bitcast(tf.pad(three, [[0, 0], [1, 0]]), tf.int32)
+        return tf.cast(upper, tf.float32) / 2.0**31
 
     floats = tf.equal(head.code, FLOATS)
     cases = [
         (floats & tf.equal(head.bits, 32), of("float32", 1.0)),
         (floats & tf.equal(head.bits, 64), of("float64", 1.0)),
-        (tf.equal(head.bits, 8), bytes_8),
+        (tf.equal(head.bits, 8), lambda: of("uint8", 128.0)() - 1.0),
         (tf.equal(head.bits, 24), bytes_24),
         (tf.equal(head.bits, 32), of("int32", 2.0**31)),
     ]
     return tf.case(cases, default=of("int16", 2.0**15))
 
 
-def _places(length, samples):
-    """Returns positions of the middle window's samples; -1 for none.
-
-    As `logmel.windows`, from the start of the middle.
-    """
-    half = (samples + 1) // 2
-    copies = tf.maximum((half + length - 1) // length, 1)
-    total = tf.where(length < half, copies * length, length)
-    start = tf.maximum(length - samples, 0) // 2
-    before = tf.maximum(samples - total, 0) // 2
-    place = start - before + tf.range(samples, dtype=tf.int64)
-    inside = (place >= 0) & (place < total)
-    return tf.where(inside, place % length, -1)
-
-
-def _middle(values, length, samples):
-    place = _places(length, samples)
+def _at(values, place):
+    """Returns the samples at some positions, zero for -1."""
     found = tf.gather(values, tf.maximum(place, 0))
     return tf.where(place >= 0, found, 0.0)
 
 
-def _resampled_whole(values, ratio, out):
-    """Resamples a whole sound, part by part."""
-    parts = tf.reshape(
-        tf.range(-(-out // _PART) * _PART, dtype=tf.int64), [-1, _PART]
-    )
+def _resampled(values, ratio, place):
+    """Resamples at some positions, part by part."""
+    count = tf.size(place)
+    padded = tf.pad(place, [[0, -count % _PART]], constant_values=-1)
     found = tf.map_fn(
-        lambda place: _sinc(values, ratio, place),
-        parts,
+        lambda part: _sinc(values, ratio, part),
+        tf.reshape(padded, [-1, _PART]),
         parallel_iterations=1,
         fn_output_signature=tf.TensorSpec([_PART], tf.float32),
     )
-    return tf.reshape(found, [-1])[:out]
-
-
-def _resampled(values, ratio, out, samples):
-    """Resamples the middle window."""
-    return _sinc(values, ratio, _places(out, samples))
+    return tf.reshape(found, [-1])[:count]
 
 
 def _sinc(values, ratio, place):

@@ -10,7 +10,12 @@ import tensorflow as tf
 from byol_tf.data.recordings.cutting import Cutting
 from byol_tf.data.recordings.decode import SCALE, Reading
 from byol_tf.modalities.audio.graph_wav import decode_wav
-from byol_tf.modalities.audio.logmel import LogMel, windows
+from byol_tf.modalities.audio.logmel import (
+    LENGTH,
+    LogMel,
+    windows,
+    with_lengths,
+)
 from byol_tf.modalities.audio.whole import WholeLogMel
 from byol_tf.modalities.contract import Card
 from byol_tf.modalities.signature import DEFAULT, OK, Signature
@@ -47,7 +52,9 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
 
 def decode_row(data, sizes: Mapping) -> np.ndarray:
     """Decodes the path or bytes of a file to int16 `[length]`."""
-    return _reading(sizes)(data)
+    keys = "rate", "max_seconds", "channel"
+    skips = sizes.get(SKIPS, False)
+    return Reading(*(sizes[key] for key in keys), skip_silence=skips)(data)
 
 
 def origin(data) -> dict[str, int]:
@@ -64,21 +71,23 @@ def inputs(
         preprocessor: makes the frames that the model takes.
         sizes: see `sizes`.
         form: "saved_model": WAV files, and waveforms of any length; "graph":
-            waveforms of one window.
+            waveforms of one window. Models of whole sounds take WAV files, or
+            waveforms of any length.
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}")
-    if isinstance(preprocessor, WholeLogMel):
-        return _of_whole(preprocessor, sizes, form)
+    whole = isinstance(preprocessor, WholeLogMel)
     window = preprocessor.samples
     if form == "graph":
         # Fourier transforms are not in ONNX; the other form is equal.
         prepare = preprocessor.changed(form="dft")
+        if whole:
+            return {SOUNDS: _whole_waveforms(prepare)}
         return {SOUNDS: _waveforms(prepare, window, window)}
-    return {
-        DEFAULT: _of_files(preprocessor, sizes),
-        SOUNDS: _waveforms(preprocessor, None, window),
-    }
+    files = {DEFAULT: _of_files(preprocessor, sizes, whole)}
+    if whole:
+        return files
+    return {**files, SOUNDS: _waveforms(preprocessor, None, window)}
 
 
 def card(about: Mapping) -> Card:
@@ -125,7 +134,10 @@ def _example(about, rate, samples):
 
 def _waveforms(prepare, length, window):
     """Makes a signature of float waveforms."""
-    words = f"float32 [n, {length or 'length'}] in [-1, 1], at {prepare.rate}"
+    words = (
+        f"float32 [n, {length or 'length'}] in [-1, 1], at {prepare.rate} "
+        "samples a second"
+    )
 
     def read(sounds):
         good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false for NaN
@@ -138,19 +150,23 @@ def _waveforms(prepare, length, window):
     return Signature(
         {SOUNDS: tf.TensorSpec([None, length], tf.float32, SOUNDS)},
         read,
-        {SOUNDS: f"{words} samples a second"},
+        {SOUNDS: words},
         of_rows=lambda rows: middles(rows, window),
         has_status=True,
     )
 
 
-def _of_files(preprocessor, sizes):
-    rate, window = preprocessor.rate, preprocessor.samples
-    limits = float(sizes["max_seconds"]), int(sizes["channel"])
-    limits += (sizes.get(SKIPS, False),)
+def _of_files(preprocessor, sizes, whole):
+    """Makes a signature of WAV files."""
+    rate, window = preprocessor.rate, None if whole else preprocessor.samples
+    skips = sizes.get(SKIPS, False)
+    limits = float(sizes["max_seconds"]), int(sizes["channel"]), skips
 
     def read(files):
         sounds, status = decode_wav(files, rate, window, *limits)
+        if whole:
+            lengths = tf.cast(sounds.row_lengths(), tf.int32)
+            sounds = {SOUNDS: sounds.to_tensor(), LENGTH: lengths}
         return preprocessor(sounds), status
 
     return Signature(
@@ -158,54 +174,31 @@ def _of_files(preprocessor, sizes):
         read,
         {FILES: _FILES},
         # Of rows without pauses some are taken out again, of quieter ones.
-        of_rows=None
-        if limits[-1]
-        else lambda rows: [wav(row, rate) for row in rows],
+        of_rows=None if skips else lambda rows: [wav(r, rate) for r in rows],
         has_status=True,
     )
 
 
-def _of_whole(preprocessor, sizes, form):
-    """Makes the only signature of models that take whole sounds."""
-    rate = preprocessor.rate
-    limits = float(sizes["max_seconds"]), int(sizes["channel"])
+def _whole_waveforms(prepare):
+    """Makes a signature of float waveforms of several lengths."""
 
-    def files(data):
-        sounds, status = decode_wav(data, rate, None, *limits)
-        lengths = tf.cast(sounds.row_lengths(), tf.int32)
-        return preprocessor.of_sounds(sounds.to_tensor(), lengths), status
-
-    if form == FORMS[0]:
-        return {
-            DEFAULT: Signature(
-                {FILES: tf.TensorSpec([None], tf.string, FILES)},
-                files,
-                {FILES: _FILES},
-                of_rows=lambda rows: [wav(row, rate) for row in rows],
-                has_status=True,
-            )
-        }
-    # Fourier transforms are not in ONNX; the other form is equal.
-    prepare = preprocessor.changed(form="dft")
-
-    def waveforms(sounds):
+    def read(sounds):
         behind = tf.math.is_nan(sounds)
         lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
         lengths = tf.maximum(lengths, 1)
         # Zero comes first; in the other order ONNX would multiply with NaN.
         return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), None
 
-    return {
-        SOUNDS: Signature(
-            {SOUNDS: tf.TensorSpec([None, None], tf.float32, SOUNDS)},
-            waveforms,
-            {
-                SOUNDS: f"float32 [n, length] in [-1, 1], at {rate} samples a "
-                "second, NaN behind the end of shorter sounds"
-            },
-            of_rows=_until_nan,
-        )
-    }
+    words = (
+        f"float32 [n, length] in [-1, 1], at {prepare.rate} samples a second, "
+        "NaN behind the end of shorter sounds"
+    )
+    return Signature(
+        {SOUNDS: tf.TensorSpec([None, None], tf.float32, SOUNDS)},
+        read,
+        {SOUNDS: words},
+        of_rows=_until_nan,
+    )
 
 
 def _until_nan(rows):
@@ -226,12 +219,8 @@ def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
     Returns:
         float32 `[n, samples]` in [-1, 1].
     """
-    found = []
-    for row in rows:
-        start = max(len(row) - samples, 0) // 2
-        numbers = [tf.constant([each]) for each in (len(row), start)]
-        one = tf.constant(np.asarray(row))[None]
-        found.append(windows(one, *numbers, samples)[0])
+    batches = (with_lengths(np.asarray(row)[None]) for row in rows)
+    found = [windows(*batch, samples)[0] for batch in batches]
     return np.float32(np.stack(found)) / np.float32(SCALE)
 
 
@@ -242,12 +231,6 @@ def wav(row: np.ndarray, rate: int) -> bytes:
         writer.setparams((1, 2, rate, 0, "NONE", ""))
         writer.writeframes(np.asarray(row, "<i2").tobytes())
     return file.getvalue()
-
-
-def _reading(sizes):
-    keys = "rate", "max_seconds", "channel"
-    skips = sizes.get(SKIPS, False)
-    return Reading(*(sizes[key] for key in keys), skip_silence=skips)
 
 
 def cut(sizes: Mapping) -> Cutting | None:

@@ -1,14 +1,17 @@
 """Log-mel spectrograms as a layer, in two equivalent forms."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_integer, check_positive
+from byol_tf.data.recordings.pauses import SCALE
 
 FORMS = ("fft", "dft")
+LENGTH = "length"  # name of the lengths of a batch
 FLOOR = 1e-6  # added to the power before its logarithm
-_SCALE = 32_768.0  # int16 value of 1.0
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -52,9 +55,9 @@ class LogMel(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
-        for name, value in (("rate", rate), ("hop", hop), ("frames", frames)):
+        counts = {"rate": rate, "hop": hop, "bands": bands, "frames": frames}
+        for name, value in counts.items():
             check_integer(name, value, 1)
-        check_integer("bands", bands, 1)
         if check_integer("window", window, 16) & (window - 1):
             raise ValueError(
                 "`window` must be a power of two, as Fourier transforms on "
@@ -82,17 +85,9 @@ class LogMel(keras.layers.Layer):
         return self.window + (self.frames - 1) * self.hop
 
     def call(self, batch):
-        sounds, lengths = batch, None
-        if isinstance(batch, dict):
-            lengths = batch["length"]
-            (sounds,) = (v for key, v in batch.items() if key != "length")
-        sounds = tf.convert_to_tensor(sounds)
-        if lengths is not None or sounds.shape[1] != self.samples:
-            count, length = tf.unstack(tf.shape(sounds))
-            if lengths is None:
-                lengths = tf.fill([count], length)
-            start = tf.maximum(lengths - self.samples, 0) // 2
-            sounds = windows(sounds, lengths, start, self.samples)
+        sounds, lengths = with_lengths(batch)
+        if isinstance(batch, Mapping) or sounds.shape[1] != self.samples:
+            sounds = windows(sounds, lengths, self.samples)
         return self.of_windows(sounds)
 
     def of_windows(self, sounds: tf.Tensor) -> tf.Tensor:
@@ -129,36 +124,68 @@ class LogMel(keras.layers.Layer):
 def to_floats(sounds: tf.Tensor) -> tf.Tensor:
     """Converts int16 or floats to float32 in [-1, 1]."""
     values = tf.cast(sounds, tf.float32)
-    return values / _SCALE if sounds.dtype == tf.int16 else values
+    return values / SCALE if sounds.dtype == tf.int16 else values
+
+
+def with_lengths(batch) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns sounds and their lengths.
+
+    Args:
+        batch: sounds `[batch, longest]` that are all as long, or a dict of them
+            and their `length`, int32 `[batch]`.
+    """
+    if isinstance(batch, Mapping):
+        (sounds,) = (v for key, v in batch.items() if key != LENGTH)
+        return tf.convert_to_tensor(sounds), batch[LENGTH]
+    sounds = tf.convert_to_tensor(batch)
+    count, length = tf.unstack(tf.shape(sounds))
+    return sounds, tf.fill([count], length)
 
 
 def windows(
-    sounds: tf.Tensor, lengths: tf.Tensor, start: tf.Tensor, samples: int
+    sounds: tf.Tensor,
+    lengths: tf.Tensor,
+    samples: int,
+    start: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Cuts a window out of every sound.
+    """Cuts a window out of every sound `[batch, longest]`.
+
+    Other arguments are those of `places`.
+
+    Returns:
+        `[batch, samples]` of the same dtype.
+    """
+    index = places(lengths, samples, start)
+    found = tf.gather(sounds, tf.maximum(index, 0), batch_dims=1)
+    return tf.where(index >= 0, found, tf.zeros([], sounds.dtype))
+
+
+def places(
+    lengths: tf.Tensor, samples: int, start: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Returns which samples of every sound make up its window; -1 for zeros.
 
     Shorter sounds are centred in zeros; those shorter than half a window are
     repeated until they fill half of it.
 
     Args:
-        sounds: `[batch, longest]`.
-        lengths: int32 `[batch]`, at least 1.
-        start: int32 `[batch]`, first sample of the window; 0 for sounds that
-            are shorter than the window.
+        lengths: int32 or int64 `[batch]`, at least 1.
         samples: samples per window.
+        start: first sample of the window, of the same dtype and shape; 0 for
+            sounds that are shorter than the window. None: the middle window.
 
     Returns:
         `[batch, samples]` of the same dtype.
     """
+    if start is None:
+        start = tf.maximum(lengths - samples, 0) // 2
     half = (samples + 1) // 2
     copies = tf.maximum((half + lengths - 1) // lengths, 1)
     total = tf.where(lengths < half, copies * lengths, lengths)
     before = tf.maximum(samples - total, 0) // 2
-    place = (start - before)[:, None] + tf.range(samples)
+    place = (start - before)[:, None] + tf.range(samples, dtype=lengths.dtype)
     inside = (place >= 0) & (place < total[:, None])
-    index = tf.where(inside, place % lengths[:, None], 0)
-    found = tf.gather(sounds, index, batch_dims=1)
-    return tf.where(inside, found, tf.zeros([], sounds.dtype))
+    return tf.where(inside, place % lengths[:, None], -1)
 
 
 def mel_matrix(

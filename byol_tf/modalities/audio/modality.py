@@ -26,7 +26,6 @@ from byol_tf.data.recordings.decode import (
 from byol_tf.data.recordings.pauses import parts_of
 from byol_tf.data.recordings.stream import blocks_of
 from byol_tf.modalities.audio import encoder, inputs
-from byol_tf.modalities.audio.inputs import wav
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
@@ -54,7 +53,7 @@ class AudioModality:
     extensions = EXTENSIONS
     milder = (
         "less of other sounds (audio.mixup=0.1) or crops of nearly the whole "
-        "(audio.time_crop=(0.8, 1.2), audio.band_crop=(0.8, 1.2))"
+        "(audio.time_crop=0.9,1.1 and audio.band_crop=0.9,1.1)"
     )
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
@@ -163,7 +162,7 @@ class AudioModality:
     def player(self, row, preprocessor) -> bytes:
         """Encodes the first ten seconds of a row as a WAV file."""
         rate = preprocessor.rate
-        return wav(np.asarray(row)[: 10 * rate], rate)
+        return inputs.wav(np.asarray(row)[: 10 * rate], rate)
 
     def draw_views(self, rows, pair, path) -> None:
         drawn = [

@@ -33,8 +33,7 @@ def coloured(frames: np.ndarray) -> np.ndarray:
     """Colours log-mel `[frames, bands]`; returns uint8 `[bands, frames, 3]`."""
     values = np.asarray(frames, np.float64).T[::-1]
     values = values - values.min()
-    values = values / max(values.max(), 1e-6) * (len(_COLOURS) - 1)
-    low = np.minimum(values.astype(int), len(_COLOURS) - 2)
-    share = (values - low)[..., None]
-    mixed = (1 - share) * _COLOURS[low] + share * _COLOURS[low + 1]
-    return np.round(mixed).astype(np.uint8)
+    values = values / max(values.max(), 1e-6)
+    scale = np.linspace(0, 1, len(_COLOURS))
+    channels = [np.interp(values, scale, colours) for colours in _COLOURS.T]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)

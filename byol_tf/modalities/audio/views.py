@@ -9,7 +9,13 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from byol_tf.checks import check_number, check_positive
-from byol_tf.modalities.audio.logmel import LogMel, to_floats, windows
+from byol_tf.modalities.audio.logmel import (
+    LENGTH,
+    LogMel,
+    to_floats,
+    windows,
+    with_lengths,
+)
 from byol_tf.seeds import fractions
 
 _PLACES = 4  # positions of a window to try until one is not silent
@@ -66,16 +72,15 @@ class SoundViews:
 
     def cut(self, row: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor]:
         """Cuts the window of both views out of int16 `[length]`."""
-        length = tf.shape(row)[:1]
-        return (self._windows(row[None], length, numbers[None])[0],)
+        batch = with_lengths(row[None])
+        return (self._windows(*batch, numbers[None])[0],)
 
     def __call__(self, batch, seed: tf.Tensor):
         """Makes the views of windows, or of whole sounds of one length."""
-        sounds = batch[0] if isinstance(batch, tuple | list) else batch
-        count = tf.shape(sounds)[0]
-        numbers = self.numbers(seed, count)
-        if not isinstance(batch, tuple | list):
-            lengths = tf.fill([count], tf.shape(sounds)[1])
+        cut = isinstance(batch, tuple | list)
+        sounds, lengths = with_lengths(batch[0] if cut else batch)
+        numbers = self.numbers(seed, tf.shape(sounds)[0])
+        if not cut:
             sounds = self._windows(sounds, lengths, numbers)
         frames = self.log_mel.of_windows(sounds)
         own = tf.split(numbers[:, _PLACES:], 2, axis=1)
@@ -100,14 +105,11 @@ class SoundViews:
 
     def _crop(self, frames, drawn):
         length, bands = self.log_mel.frames, self.log_mel.bands
-        width = length * _between(drawn["width"], *self.time_crop)
+        width = length * between(drawn["width"], *self.time_crop)
         left = drawn["left"] * (self.canvas * length - width)
         left -= (self.canvas - 1) / 2 * length
-        height = bands * _between(drawn["height"], *self.band_crop)
-        height = tf.minimum(height, float(bands))
-        top = drawn["top"] * (bands - height)
         across = crop_matrix(left, width, length)
-        down = crop_matrix(top, height, bands)
+        down = band_matrix(drawn, bands, self.band_crop)
         return across @ tf.matmul(frames, down, transpose_b=True)
 
     def _windows(self, sounds, lengths, numbers):
@@ -116,13 +118,9 @@ class SoundViews:
         room = tf.maximum(lengths - samples + 1, 1)
         drawn = numbers[:, :_PLACES] * tf.cast(room, tf.float32)[:, None]
         starts = tf.minimum(tf.cast(drawn, tf.int32), room[:, None] - 1)
-        found = tf.stack(
-            [
-                windows(sounds, lengths, start, samples)
-                for start in tf.unstack(starts, axis=1)
-            ],
-            axis=1,
-        )
+        columns = tf.unstack(starts, axis=1)
+        found = [windows(sounds, lengths, samples, each) for each in columns]
+        found = tf.stack(found, axis=1)
         power = tf.reduce_mean(tf.square(to_floats(found)), axis=2)
         loud = power >= _SILENT * tf.reduce_max(power, axis=1, keepdims=True)
         first = tf.argmax(tf.cast(loud, tf.int32), axis=1)
@@ -143,18 +141,12 @@ class TrainView:
         )
 
     def __call__(self, rows, seed):
-        sounds, lengths = rows, None
-        if isinstance(rows, dict):
-            lengths = rows["length"]
-            (sounds,) = (v for key, v in rows.items() if key != "length")
-        count, longest = tf.unstack(tf.shape(sounds))
-        if lengths is None:
-            lengths = tf.fill([count], longest)
-        numbers = self._views.numbers(seed, count)
+        sounds, lengths = with_lengths(rows)
+        numbers = self._views.numbers(seed, tf.shape(sounds)[0])
         found = self._views._windows(sounds, lengths, numbers)
         frames = self._views.log_mel.of_windows(found)
         drawn = numbers[:, _PLACES : _PLACES + len(_DRAWS)]
-        return self._views.change(frames, drawn), {"length": lengths}
+        return self._views.change(frames, drawn), {LENGTH: lengths}
 
 
 def log_mix(frames, other, share) -> tf.Tensor:
@@ -203,6 +195,19 @@ def crop_matrix(start, length, size: int) -> tf.Tensor:
     return _bicubic(at[..., None] - tf.range(size, dtype=tf.float32))
 
 
+def band_matrix(drawn: Mapping, bands: int, band_crop) -> tf.Tensor:
+    """Resizes a crop of the bands, see `crop_matrix`.
+
+    Args:
+        drawn: `height` and `top` of the crop, float32 `[batch]` in [0, 1).
+        bands: number of bands.
+        band_crop: range of the height, see `SoundViews`.
+    """
+    height = bands * between(drawn["height"], *band_crop)
+    height = tf.minimum(height, float(bands))
+    return crop_matrix(drawn["top"] * (bands - height), height, bands)
+
+
 def _bicubic(distance, a=-0.75):
     """Computes Keys' kernel, with the constant of PyTorch's resizing."""
     x = tf.abs(distance)
@@ -227,7 +232,8 @@ def _normalized(views):
     return [(view - mean) / tf.maximum(deviation, 1e-6) for view in views]
 
 
-def _between(fraction, low, high):
+def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Scales numbers from [0, 1) to a range."""
     return low + (high - low) * fraction
 
 

@@ -5,11 +5,16 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from byol_tf.modalities.audio.logmel import LogMel, to_floats
-from byol_tf.modalities.audio.views import crop_matrix, fade
+from byol_tf.modalities.audio.logmel import (
+    LENGTH,
+    LogMel,
+    to_floats,
+    with_lengths,
+)
+from byol_tf.modalities.audio.views import band_matrix, between, fade
 from byol_tf.seeds import fractions
 
-FRAMES, LENGTH = "log_mel", "length"
+FRAMES = "log_mel"
 # Frames of zeros after the longest sound: convolutions reach less far, so that
 # what they make of a sound does not depend on the length of its batch.
 MARGIN = 64
@@ -22,13 +27,12 @@ class WholeLogMel(LogMel):
     """Computes normalised log-mel frames of whole sounds, see `LogMel`.
 
     Output: a dict of `log_mel`, float32 `[batch, longest, bands]`, zero after
-        the
-    end of each sound, and `length`, int32 `[batch]`, one frame per `hop`
+    the end of each sound, and `length`, int32 `[batch]`, one frame per `hop`
     samples, rounded up.
     """
 
     def call(self, batch):
-        return self.of_sounds(*_parts(batch))
+        return self.of_sounds(*with_lengths(batch))
 
     def of_sounds(self, sounds: tf.Tensor, lengths: tf.Tensor) -> dict:
         """Computes the frames of sounds `[batch, longest]` of these lengths."""
@@ -71,26 +75,19 @@ class WholeTrainView:
         self._band_crop, self._fader = options["band_crop"], options["fader"]
 
     def __call__(self, rows, seed):
-        sounds, lengths = _parts(rows)
+        sounds, lengths = with_lengths(rows)
         drawn = fractions(seed, [tf.shape(sounds)[0], len(_DRAWS)])
         drawn = dict(zip(_DRAWS, tf.unstack(drawn, axis=1), strict=True))
         sounds, lengths = change_speed(
-            to_floats(sounds), lengths, _between(drawn["speed"], *SPEED)
+            to_floats(sounds), lengths, between(drawn["speed"], *SPEED)
         )
         batch = self._log_mel.of_sounds(sounds, lengths)
-        frames = batch[FRAMES]
-        down = self._down(drawn)
-        changed = tf.matmul(frames, down, transpose_b=True)
-        count = tf.shape(frames)[1]
+        down = band_matrix(drawn, self._log_mel.bands, self._band_crop)
+        changed = tf.matmul(batch[FRAMES], down, transpose_b=True)
+        count = tf.shape(changed)[1]
         changed += fade([drawn["begin"], drawn["end"]], count, self._fader)
         inside = tf.sequence_mask(batch[LENGTH], count)[..., None]
         return {**batch, FRAMES: tf.where(inside, changed, 0.0)}, {}
-
-    def _down(self, drawn):
-        bands = self._log_mel.bands
-        height = bands * _between(drawn["height"], *self._band_crop)
-        height = tf.minimum(height, float(bands))
-        return crop_matrix(drawn["top"] * (bands - height), height, bands)
 
 
 def change_speed(
@@ -119,17 +116,3 @@ def change_speed(
     changed = tf.maximum(changed, 1)
     inside = tf.sequence_mask(changed, room)
     return tf.where(inside, found, 0.0), changed
-
-
-def _parts(batch):
-    """Sounds `[batch, longest]`, and the length of each, int32 `[batch]`."""
-    if isinstance(batch, Mapping):
-        (sounds,) = (v for key, v in batch.items() if key != LENGTH)
-        return tf.convert_to_tensor(sounds), batch[LENGTH]
-    sounds = tf.convert_to_tensor(batch)
-    count, length = tf.unstack(tf.shape(sounds))
-    return sounds, tf.fill([count], length)
-
-
-def _between(fraction, low, high):
-    return low + (high - low) * fraction

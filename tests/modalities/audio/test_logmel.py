@@ -64,9 +64,9 @@ def test_mean_and_deviation_are_taken_out():
 
 def window_of(values, samples, start=0):
     sounds = np.array([[*values, 9, 9]], np.int16)  # padded
-    numbers = np.array([len(values)]), np.array([start])
-    numbers = [tf.constant(each, tf.int32) for each in numbers]
-    return list(windows(tf.constant(sounds), *numbers, samples)[0].numpy())
+    length, start = tf.constant([len(values)]), tf.constant([start])
+    found = windows(tf.constant(sounds), length, samples, start)
+    return list(found[0].numpy())
 
 
 def test_a_longer_sound_is_cut_and_a_shorter_one_lies_in_the_middle():
