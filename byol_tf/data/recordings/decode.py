@@ -198,6 +198,20 @@ def _check_head(data):
             raise SoundError(f"{name} is not supported: convert it to FLAC")
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         _check_wav(data)
+    # A byte of padding may be missing.
+    if len(data) + 1 < (size := _promised(data)) < _UNKNOWN_SIZE:
+        raise SoundError(f"cut off: {len(data)} of {size} bytes are there")
+
+
+def _promised(data):
+    """Returns the size that an AIFF, AU or RF64 file says it has; 0: others."""
+    if data[:4] == b"FORM":
+        return 8 + int.from_bytes(data[4:8], "big")
+    if data[:4] == b".snd":
+        return sum(int.from_bytes(data[i : i + 4], "big") for i in (4, 8))
+    if data[:4] == b"RF64":
+        return 8 + int.from_bytes(data[20:28], "little")
+    return 0
 
 
 def _check_wav(data):

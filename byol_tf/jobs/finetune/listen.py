@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from byol_tf.checks import check_number
 from byol_tf.data.rows import Unreadable
 from byol_tf.jobs.finetune.build import LONGEST, classifier_name
 from byol_tf.runs.encoder import load_classifier
@@ -33,7 +34,7 @@ def events(
         source: path of a file; or a binary file of 16-bit samples.
         task: see `classifier_name`.
         rate: samples per second of a binary file; 0: that of the encoder.
-        window: seconds; 0: the encoder's input length.
+        window: seconds, at most the encoder's input length, which 0 means.
         hop: seconds; 0: a quarter of the window.
         **options: `confidence` and `silence` of `Listening`.
 
@@ -63,6 +64,7 @@ def events(
             f"{classifier.task.name}; {hint}"
         )
     own = classifier.sizes["samples"] / classifier.sizes["rate"]
+    check_number("window", window, 0, own)  # of more it hears the middle alone
     listening = Listening(window or own, hop or (window or own) / 4, **options)
     if is_file:
         blocks = _of_file(classifier, source)

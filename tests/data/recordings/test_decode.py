@@ -85,6 +85,10 @@ BAD = {
     "nan": (file_of(NAN, form="WAV", subtype="FLOAT"), "NaN"),
     "long": (file_of(np.zeros(RATE * 3), form="FLAC"), "more than"),
     "flac": (file_of(tone(RATE))[:3000], "no sound can be read"),
+    **{
+        form: (file_of(tone(RATE), form=form)[:3000], "cut off: 3000 of")
+        for form in ("AIFF", "AU", "RF64")
+    },
     "text": (b"not a sound at all", "no sound can be read"),
 }
 

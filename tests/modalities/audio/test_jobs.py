@@ -237,6 +237,8 @@ def test_a_classifier_hears_events_in_files_and_streams(folder, classifier):
     assert [event["label"] for event in stream] == ["low", "high"]
     with pytest.raises(ValueError, match="hop"):
         listen.events(*place, io.BytesIO(), hop=2.0)
+    with pytest.raises(ValueError, match="window"):
+        listen.events(*place, io.BytesIO(), window=2.0)
     (folder / "bad.wav").write_bytes(b"RIFF")
     with pytest.raises(ValueError, match=r"bad\.wav: "):
         listen.events(*place, str(folder / "bad.wav"))
