@@ -37,10 +37,19 @@ class Records(Sequence):
         paths: paths of the files.
         table: int64 `[N, 3]`: number of the file, start and length of a record.
         feature: name of the feature.
+        sound: samples per second and channels, if its numbers are samples:
+            16-bit integers, or floats in [-1, 1]. They become an AU file.
     """
 
-    def __init__(self, paths: Sequence[str], table: np.ndarray, feature: str):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        table: np.ndarray,
+        feature: str,
+        sound: tuple[int, int] | None = None,
+    ):
         self.paths, self.table, self.feature = paths, table, feature
+        self.sound = sound
 
     def __len__(self) -> int:
         return len(self.table)
@@ -56,7 +65,17 @@ class Records(Sequence):
         return [*map(size_and_time, self.paths), self.table.tobytes()]
 
     def _value(self, record):
-        values = _features(record)[self.feature].bytes_list.value
+        feature = _features(record)[self.feature]
+        if self.sound:
+            for code, dtype, numbers in (
+                (3, ">i2", feature.int64_list.value),
+                (6, ">f4", feature.float_list.value),
+            ):
+                if numbers:
+                    samples = np.array(numbers).astype(dtype).tobytes()
+                    head = 24, len(samples), code, *self.sound
+                    return struct.pack(">4s5I", b".snd", *head) + samples
+        values = feature.bytes_list.value
         return values[0] if len(values) == 1 else b""
 
 
@@ -111,17 +130,18 @@ def streamed(
     store: Store,
     name: str,
     class_names: tuple[str, ...] = (),
+    sound: tuple[int, int] | None = None,
 ) -> Examples:
     """Makes examples of records that stay in their files.
 
-    Arguments are as for `load_tfrecords`; `parts` are the files in order, and
-    `features` is a pair of names.
+    Arguments are as for `load_tfrecords` and `Records`; `parts` are the files
+    in order, and `features` is a pair of names.
     """
     table, labels = _kept_table(parts, features, store, name)
     if not len(table):
         raise ValueError(f"the TFRecord files of {name} have no records")
     rows, skipped = (
-        Records([part.path for part in parts], table, features[0]),
+        Records([part.path for part in parts], table, features[0], sound),
         [],
     )
     if decoder.of_files is not None:

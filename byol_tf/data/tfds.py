@@ -54,7 +54,8 @@ def load_tfds(
         parts = _parts(builder, split)
         names = _class_names(builder, label_key)
         keys = row_key, label_key or ""
-        return streamed(parts, keys, decoder, store, name, names)
+        sound = _sound(name, feature) if decoder.feature == "Audio" else None
+        return streamed(parts, keys, decoder, store, name, names, sound)
     plain = (stored, dtype) == (decoder.shape, decoder.dtype)
     read = _read_plain if plain else _read_encoded
     rows, labels, skipped = store.fill(
@@ -72,6 +73,16 @@ def load_tfds(
     return Examples(
         *(rows, labels, names, name, tuple(skipped)), spec=decoder.spec
     )
+
+
+def _sound(name, feature):
+    """Returns samples per second and channels of sounds."""
+    if not feature.sample_rate:
+        raise ValueError(
+            f"{name} does not say how many samples a second its sounds have; "
+            "write them as files, and give their folder"
+        )
+    return (feature.sample_rate, *(feature.shape[1:] or (1,)))
 
 
 def _class_names(builder, label_key):

@@ -12,8 +12,10 @@ from PIL import Image
 
 from byol_tf.data import sources
 from byol_tf.data.rows import Unreadable
+from byol_tf.modalities.audio.modality import AUDIO
 from byol_tf.modalities.image.decode import upright_size
 from byol_tf.modalities.image.reading import image_decoder, load_images
+from configs import base
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -185,6 +187,34 @@ def handed_in(prepared, **changes):
 def test_rows_without_a_feature_of_tfds_are_refused(prepared):
     with pytest.raises(ValueError, match="images come from source 'folder'"):
         handed_in(prepared, feature="")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "shape"),
+    [(np.int64, 1, (None,)), (np.float32, 2**-15, (None, 2))],
+)
+def test_sounds_are_read_at_their_rate(tmp_path, dtype, scale, shape):
+    pytest.importorskip("soundfile")
+    sounds = [np.arange(-n, n) * 9 for n in (200, 700)]
+    twice = [np.stack([x] * 2, axis=1) if shape[1:] else x for x in sounds]
+    examples = [{"speech": (x * scale).astype(dtype)} for x in twice]
+    spec = {"speech": tf.TensorSpec(shape, dtype)}
+    audio = tfds.features.Audio(shape=shape, dtype=dtype, sample_rate=8000)
+    _prepare(
+        *(tmp_path, "spoken", tfds.features.FeaturesDict({"speech": audio})),
+        {
+            "train": tf.data.Dataset.from_generator(
+                lambda: iter(examples), output_signature=spec
+            )
+        },
+    )
+    config = base.get_config()
+    config.audio.rate = 8000
+    found = sources.load(
+        "tfds", "spoken", directory=tmp_path, decoder=AUDIO.decoder(config)
+    )
+    for row, sound in enumerate(sounds):
+        np.testing.assert_array_equal(found.read(row)["sound"], sound)
 
 
 def test_rows_of_free_shape_stay_in_their_records(prepared):

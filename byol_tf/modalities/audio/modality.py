@@ -71,7 +71,6 @@ class AudioModality:
             check_integer("rate", options.rate, 1000)
         seconds = section.data.window_seconds
         check_number("data.window_seconds", seconds, 0)
-        seconds = 0 if whole else seconds
         keys = options.rate, options.max_seconds, options.channel
         keys += (bool(options.skip_silence and not whole),)
         return Decoder(
@@ -79,8 +78,9 @@ class AudioModality:
             decode=Reading(*keys),
             extensions=EXTENSIONS,
             conform=_conform,
-            cut=Cutting(seconds, keys[-1]) if seconds else None,
-            key=(*keys, seconds),
+            cut=Cutting(seconds, keys[-1]) if seconds and not whole else None,
+            feature="Audio",
+            key=(*keys, seconds, whole),
         )
 
     def plan(self, section, examples, accelerator):
