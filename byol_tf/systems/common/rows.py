@@ -1,12 +1,12 @@
 """Reads rows of CSV files with named columns, and reports what is wrong."""
 
-import csv
-import io
 import pathlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from absl import logging
+
+from byol_tf.data.cells import read_cells
 
 
 def read_rows(
@@ -21,15 +21,12 @@ def read_rows(
         columns: required columns; others are read as well.
 
     Raises:
-        ValueError: if the file is not UTF-8, a column is missing, or no row is
-            left.
+        ValueError: if the file is not UTF-8, a row has too many cells, a column
+            is missing, or no row is left.
     """
     path = pathlib.Path(path)
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
-    try:
-        names, rows = reader.fieldnames or [], list(reader)
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    _check_encoding(path)
+    names = read_cells(path).columns
     missing = [name for name in columns if name not in names]
     if missing:
         raise ValueError(
@@ -37,7 +34,11 @@ def read_rows(
             f"{', '.join(map(repr, names)) or 'none'}. Name the first line "
             f"{','.join(columns)}"
         )
-    kept = [r for r in rows if all((r[c] or "").strip() for c in columns)]
+    cells = [
+        [c.decode() for c in row] for _, row in read_cells(path, names).rows
+    ]
+    rows = [dict(zip(names, row, strict=True)) for row in cells]
+    kept = [row for row in rows if all(row[name] for name in columns)]
     if not kept:
         raise ValueError(f"{path} has no row with {' and '.join(columns)}")
     if len(kept) < len(rows):
@@ -96,10 +97,10 @@ def check_known(
     )
 
 
-def _text(path):
+def _check_encoding(path):
     raw = path.read_bytes()
     try:
-        return raw.decode("utf-8-sig")
+        raw.decode()
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ValueError(

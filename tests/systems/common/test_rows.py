@@ -27,7 +27,8 @@ def test_rows_without_text_are_left_out_with_a_line(tmp_path, caplog):
     "content,message",
     [
         ("words,label\na,b\n", "no column 'text'; it has 'words', 'label'"),
-        ("", "no column 'text'; it has none"),
+        ("", "is empty; its first row must name columns"),
+        ("text,label\na,b,c\n", "put texts with commas into quotation marks"),
         ("text,label\n,a\n", "no row with text and label"),
         ("text,label\na,x\nb,x\n", "all 2 rows have the label 'x'"),
         (b"text,label\na,x\n" + b"caf\xe9,y\n", "line 3: not UTF-8"),
@@ -43,6 +44,11 @@ def test_labels_that_were_not_learned_are_said(caplog):
     assert "a.csv: 1 of 2 labels, such as 'y', not learned" in caplog.text
     with pytest.raises(ValueError, match="none of 1 ids, such as '7', is one"):
         check_known("a.csv", ["7"], {"8"}, "id")
+
+
+def test_semicolons_may_separate_columns(tmp_path):
+    path = write(tmp_path, "text;label\na, b;x\nc;y\n")
+    assert read_labelled(path) == (["a, b", "c"], ["x", "y"])
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
