@@ -17,10 +17,12 @@ from byol_tf.data.rows import (
     Spec,
     Unreadable,
     bare,
+    free_axes,
     pack,
     power_of_two,
 )
 from byol_tf.lines import progress_bar
+from byol_tf.runtime import cores
 
 __all__ = ["Encoded", "Examples", "Ragged", "Rows", "Unreadable"]
 
@@ -208,12 +210,13 @@ class Examples:
             return to_be_cut(item, cuts)
         return decode(item)
 
-    def take(self, index: np.ndarray) -> Batch:
+    def take(self, index: np.ndarray, prepare: Callable | None = None) -> Batch:
         """Decodes the rows at these positions, as one batch.
 
         Axes that differ are padded with zeros to the lengths in
         `Ragged.padded_lengths`, or for encoded rows to powers of two, and the
-        batch gets `length`.
+        batch gets `length`. A `prepare` with a function `one` brings each
+        encoded row to one size instead, as large photos take too much memory.
 
         Returns:
             Arrays by name of the spec; a single array for a single name.
@@ -225,7 +228,14 @@ class Examples:
         if self.dense:
             return np.asarray(self.rows[index])
         if self.encoded:
-            with ThreadPoolExecutor() as pool:
+            free = any(map(free_axes, self.spec.values()))
+            one = getattr(prepare, "one", None) if free else None
+            with ThreadPoolExecutor(cores()) as pool:
+                if one:
+                    rows = pool.map(
+                        lambda row: one(bare(self.read(row))), index
+                    )
+                    return np.stack(list(rows))
                 rows = list(pool.map(self.read, index))
             return bare(pack(rows, self.spec, power_of_two))
         rows = list(map(self.read, index))

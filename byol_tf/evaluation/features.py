@@ -73,7 +73,7 @@ class FeatureExtractor:
             ValueError: if there are no inputs, or the encoder does not return
                 one vector per input.
         """
-        read = _reader(inputs)
+        read = _reader(inputs, self.prepare)
         inputs = inputs.rows if isinstance(inputs, Examples) else inputs
         count = len(keras.tree.flatten(inputs)[0])
         if count == 0:
@@ -113,14 +113,14 @@ def _half(batch, number):
     return keras.tree.map_structure(lambda x: tf.split(x, 2)[number], batch)
 
 
-def _reader(inputs):
+def _reader(inputs, prepare):
     """Returns a function from a slice to a batch of rows."""
     if isinstance(inputs, dict):
         return lambda part: {k: rows[part] for k, rows in inputs.items()}
     if not isinstance(inputs, Examples):
         return inputs.__getitem__
     places = np.arange(inputs.num_examples)
-    return lambda part: inputs.take(places[part])
+    return lambda part: inputs.take(places[part], prepare)
 
 
 def _filled(batch, count):

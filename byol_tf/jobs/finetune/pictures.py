@@ -149,7 +149,7 @@ def _notes(confidence):
 def _pairs(tuner, part):
     """Draws truth left and prediction right, for each example."""
     every = np.arange(part.examples.num_examples)
-    images, decoded = tuner.show(part.examples.take(every))
+    images, decoded = tuner.show(part.examples.take(every, tuner.prepare))
     truth = _drawn(tuner.task, images, tuner.task.as_decoded(part.targets))
     given = _drawn(tuner.task, images, decoded)
     return [np.hstack(pair) for pair in zip(truth, given, strict=True)]

@@ -160,7 +160,8 @@ class FineTuner:
     def _squared_norm(self, examples, batch):
         count, norms = min(examples.num_examples, MEASURED), []
         for start in range(0, count, batch):
-            rows = examples.take(np.arange(start, min(start + batch, count)))
+            part = np.arange(start, min(start + batch, count))
+            rows = examples.take(part, self.prepare)
             norms.append(self._squares(_constants(rows)))
         return max(float(tf.reduce_mean(tf.concat(norms, axis=0))), 1e-6)
 
@@ -306,7 +307,8 @@ class FineTuner:
         for start in range(0, len(every), batch_size):
             part = every[start : start + batch_size]
             wanted = take(targets, part)
-            outputs, decoded = self._judged(_constants(examples.take(part)))
+            rows = _constants(examples.take(part, self.prepare))
+            outputs, decoded = self._judged(rows)
             accumulator.update(wanted, {k: decoded[k].numpy() for k in decoded})
             losses.append(self.task.loss(_constants(wanted), outputs))
         return accumulator, float(tf.reduce_mean(tf.concat(losses, axis=0)))

@@ -1,5 +1,7 @@
 """The deterministic preprocessing that evaluation and export share."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -75,6 +77,20 @@ class CentreView(ImageLayer):
         batch, rows, columns, _ = geometry.sizes(images)
         rows, columns = tf.fill([batch], rows), tf.fill([batch], columns)
         return self._cut(images, rows, columns)
+
+    @functools.cached_property
+    def one(self):
+        """A function that prepares one image of any size, in a graph.
+
+        It returns float32 `[*size, channels]` that `call` does not change
+        further, so that large images need not be padded to one batch.
+        """
+        low, high = self.window or (0.0, 1.0)
+
+        def prepare(image):
+            return self(image[tf.newaxis])[0] * (high - low) + low
+
+        return tf.function(prepare, autograph=False, reduce_retracing=True)
 
     def _cut(self, images, rows, columns):
         rows, columns = tf.cast(rows, tf.float32), tf.cast(columns, tf.float32)

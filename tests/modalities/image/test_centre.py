@@ -115,3 +115,13 @@ def test_impossible_argument_is_refused_by_name(arguments, name):
 def test_other_than_a_batch_of_images_is_refused(images, message):
     with pytest.raises(ValueError, match=message):
         CentreView(4)(images)
+
+
+@pytest.mark.parametrize("window", [None, (100.0, 30000.0)])
+def test_one_image_is_prepared_as_in_a_batch_and_no_further(window):
+    stored = "uint16" if window else "uint8"
+    view = CentreView(8, window=window, stored=stored)
+    images = some_images(20, 31).astype(stored) * (200 if window else 1)
+    expected = view(images)
+    once = np.stack([view.one(image) for image in images])
+    np.testing.assert_allclose(view(once), expected, atol=1e-6)

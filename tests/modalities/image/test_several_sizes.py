@@ -3,6 +3,7 @@
 import functools
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +12,9 @@ from PIL import Image
 from byol_tf import View, load_encoder
 from byol_tf.data.batches import rows_for_views, training_batches
 from byol_tf.data.order import epoch_order
+from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.pretrain import build, data
+from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import save_config
 from byol_tf.seeds import step_seed
@@ -139,3 +142,18 @@ def test_a_size_of_the_views_is_asked_for(config, tmp_path):
     without.augment.size = 0
     with pytest.raises(ValueError, match=r"augment.size is needed"):
         build.pretraining(without, tmp_path)
+
+
+def test_photos_are_judged_without_a_padded_batch_of_them(
+    config, tmp_path, monkeypatch
+):
+    photos = examples_of(config, tmp_path)[0]
+    prepare = CentreView(SIZE)
+    expected = prepare(photos.take(np.arange(4)))
+    monkeypatch.setattr("byol_tf.data.examples.pack", None)
+    pixels = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(pixels, keras.layers.Flatten()(pixels))
+    found = FeatureExtractor(model, prepare, batch_size=3)(photos)
+    assert len(found) == photos.num_examples
+    expected = np.reshape(expected, (4, -1))
+    np.testing.assert_allclose(found[:4], expected, atol=1e-6)
