@@ -1,6 +1,7 @@
 """A dataset, as the rest of the package uses it."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -291,6 +292,18 @@ class Examples:
         """Returns the same examples with their positions as labels."""
         positions = np.arange(self.num_examples, dtype=np.int32)
         return dataclasses.replace(self, labels=positions)
+
+    def reduced(self, view: Callable | None) -> "Examples":
+        """Returns the same rows, decoded no larger than a view of them needs.
+
+        Args:
+            view: see `Modality.train_view`; without `reduce`, nothing changes.
+        """
+        reduce = getattr(view, "reduce", None)
+        if not self.encoded or reduce is None:
+            return self
+        decode = functools.partial(reduce, self.decode)
+        return dataclasses.replace(self, decode=decode)
 
     def subset(self, index: np.ndarray) -> "Examples":
         """Selects examples by position; rows on disk are not copied."""

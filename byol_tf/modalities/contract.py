@@ -223,7 +223,9 @@ class Modality(Protocol):
             `view(rows, seed)`, from a batch of rows to inputs of the encoder
             and their place in each row, for example `box` and `flip` of an
             image, by which tasks move their targets. If its attribute
-            `compiles` is False, XLA is not used. None for no augmentation.
+            `compiles` is False, XLA is not used. If it has
+            `reduce(decode, item)`, encoded rows are decoded by that, no larger
+            than its views need. None for no augmentation.
         """
 
     def supervised_augment(self, options: Mapping) -> Augment | None:

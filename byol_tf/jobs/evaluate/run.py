@@ -194,7 +194,7 @@ class LinearEvaluation:
         settings = self.settings.sgd
         # Indices, to know which images are held out.
         batches = training_batches(
-            self.train.numbered(),
+            self.train.reduced(subject.view).numbered(),
             settings.batch_size,
             seed=self.settings.seed,
             num_steps=self._steps,

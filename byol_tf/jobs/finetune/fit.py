@@ -184,7 +184,7 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
     if augment is not None and augment.changes:
         change = augment.start(seed)
     for step, (images, positions) in enumerate(
-        _batches(learn, settings.batch_size, seed, total)
+        _batches(learn, tuner.draw, settings.batch_size, seed, total)
     ):
         wanted = tf.nest.map_structure(
             functools.partial(tf.gather, indices=positions), targets
@@ -202,10 +202,10 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
         yield step + 1, loss
 
 
-def _batches(learn, batch_size, seed, total):
+def _batches(learn, draw, batch_size, seed, total):
     # Indices, to select the targets.
     return training_batches(
-        learn.examples.numbered(),
+        learn.examples.reduced(draw).numbered(),
         min(batch_size, learn.examples.num_examples),
         seed=seed,
         num_steps=total,

@@ -61,6 +61,7 @@ class FineTuner:
     Attributes:
         classifier: functional Keras model from the encoder's inputs to the
             head's outputs by name; shares the weights.
+        draw: as given.
 
     Raises:
         ValueError: if the encoder lacks a level that the task needs.
@@ -94,6 +95,7 @@ class FineTuner:
         compiles = bool(draw) and getattr(draw, "compiles", True)
         # XLA makes the views several times faster on a CPU, but would compile
         # each length of rows anew.
+        self.draw = draw
         self._draw = _traced(
             draw or (lambda rows, seed: (prepare(rows), {})),
             jit_compile=compiles and not task.sequences,

@@ -160,6 +160,11 @@ def limited(shape, side: int) -> tuple[int, int]:
     return height, width
 
 
+def reduced(decode: Callable, item, side: int) -> np.ndarray:
+    """Decodes an image, reduced to a shorter side of at most `side` pixels."""
+    return _reduced(decode, item, side)[0]
+
+
 def _reduced(decode, item, side):
     """Returns an image, reduced, and the height and width in its file."""
     seen = []

@@ -3,6 +3,8 @@
 See `modalities.contract` for the methods' arguments and results.
 """
 
+import functools
+
 import keras
 import numpy as np
 
@@ -21,7 +23,7 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_image,
 )
-from byol_tf.modalities.image.kept import codec
+from byol_tf.modalities.image.kept import codec, reduced
 from byol_tf.modalities.image.letterbox import WholeView
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.image.reading import image_decoder
@@ -119,7 +121,10 @@ class ImageModality:
     def train_view(self, preprocessor, crops):
         options = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, **crops}
         options["window"] = preprocessor.window
-        return View(preprocessor.size, **options).draw_with_where
+        view = View(preprocessor.size, **options)
+        draw = functools.partial(view.draw_with_where)
+        draw.reduce = functools.partial(reduced, side=view.kept_side())
+        return draw
 
     def supervised_augment(self, options) -> SupervisedAugment:
         return SupervisedAugment(**options)

@@ -157,3 +157,16 @@ def test_photos_are_judged_without_a_padded_batch_of_them(
     assert len(found) == photos.num_examples
     expected = np.reshape(expected, (4, -1))
     np.testing.assert_allclose(found[:4], expected, atol=1e-6)
+
+
+def test_photos_are_no_larger_than_views_with_labels_need(config, tmp_path):
+    photos = data.data(config, tmp_path, None)[0]
+    crops = {"area": (0.5, 1.0), "aspect": (1.0, 1.0)}
+    view = IMAGE.train_view(CentreView(SIZE), crops)
+    sides = [min(photos.read(row)["image"].shape[:2]) for row in range(32)]
+    least = [
+        min(photos.reduced(view).read(row)["image"].shape[:2])
+        for row in range(32)
+    ]
+    assert least == [min(side, 23) for side in sides]  # 16 / sqrt(0.5)
+    assert max(sides) > 23
