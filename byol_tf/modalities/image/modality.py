@@ -23,11 +23,14 @@ from byol_tf.modalities.image.decode import (
     ImageError,
     decode_image,
 )
-from byol_tf.modalities.image.kept import codec, reduced
+from byol_tf.modalities.image.kept import codec, limited, reduced
 from byol_tf.modalities.image.letterbox import WholeView
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.image.reading import image_decoder
-from byol_tf.modalities.image.resize import resize_and_centre_crop
+from byol_tf.modalities.image.resize import (
+    resize_and_centre_crop,
+    resize_whole,
+)
 from byol_tf.modalities.image.resnet import make_resnet
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.modalities.image.view import View
@@ -39,6 +42,7 @@ from byol_tf.runtime import dtype_policy
 
 CROPS = ("area", "aspect", "resize", "flip")  # options of `train_view`
 MOST_PIXELS = 32  # largest side of images for `raw`
+PREVIEW = 256  # pixels, largest shorter side of images in pictures
 
 
 class ImageModality:
@@ -188,7 +192,9 @@ class ImageModality:
         return model
 
     def preview(self, row) -> np.ndarray:
-        return visible(np.asarray(row))
+        row = np.asarray(row)
+        small = resize_whole(row, limited(row.shape, PREVIEW))
+        return visible(np.clip(small, row.min(), row.max()))
 
     def thumbnail(self, data, side):
         try:
