@@ -231,13 +231,13 @@ class Examples:
         if self.encoded:
             free = any(map(free_axes, self.spec.values()))
             one = getattr(prepare, "one", None) if free else None
-            with ThreadPoolExecutor(cores()) as pool:
-                if one:
-                    rows = pool.map(
-                        lambda row: one(bare(self.read(row))), index
-                    )
-                    return np.stack(list(rows))
-                rows = list(pool.map(self.read, index))
+            read = (lambda row: one(bare(self.read(row)))) if one else self.read
+            # Files are waited for by more threads than cores; but each that
+            # prepares a photo holds it as floats.
+            with ThreadPoolExecutor(cores() if one else None) as pool:
+                rows = list(pool.map(read, index))
+            if one:
+                return np.stack(rows)
             return bare(pack(rows, self.spec, power_of_two))
         rows = list(map(self.read, index))
         return bare(pack(rows, self.spec, self.rows.padded))
@@ -271,13 +271,14 @@ class Examples:
         if not self.encoded:
             return index
         with ThreadPoolExecutor() as pool:
-            good = progress_bar(
-                f"reading {self.name}",
-                pool.map(self._is_readable, index),
-                total=len(index),
-                disable=len(index) < MANY,
+            good = list(
+                progress_bar(
+                    f"reading {self.name}",
+                    pool.map(self._is_readable, index),
+                    total=len(index),
+                    disable=len(index) < MANY,
+                )
             )
-            good = list(good)
         return index[good]
 
     def _is_readable(self, row):

@@ -111,18 +111,18 @@ def split(
     labels_of = np.array(labels)[order]
     first = np.zeros(len(texts), bool)
     first[np.unique(labels_of, return_index=True)[1]] = True
-    counts = Counter(labels)
-    single = [label for label in labels if counts[label] == 1]
-    if single and not first.all():
-        logging.warning(
-            "labels with one row: %d of %d, such as %r; they are learned, but "
-            "not in the held-out rows",
-            *(len(single), len(counts), single[0]),
-        )
     if first.all():
         raise ValueError(
             f"each of the {len(texts)} labels has one row, so none can be "
             "held out to judge by; add rows until some label has two"
+        )
+    counts = Counter(labels)
+    single = [label for label in labels if counts[label] == 1]
+    if single:
+        logging.warning(
+            "labels with one row: %d of %d, such as %r; they are learned, but "
+            "not in the held-out rows",
+            *(len(single), len(counts), single[0]),
         )
     out = order[~first][: max(1, round(share * len(texts)))]
     inside = np.setdiff1d(order, out)
