@@ -80,10 +80,10 @@ class CentreView(ImageLayer):
 
     @functools.cached_property
     def one(self):
-        """A function that prepares one image of any size, in a graph.
+        """Gives a function that prepares one image of any size, in a graph.
 
-        It returns float32 `[*size, channels]` that `call` does not change
-        further, so that large images need not be padded to one batch.
+        The result is float32 `[*size, channels]`, which `call` leaves as it
+        is: large images need not be padded to one batch.
         """
         low, high = self.window or (0.0, 1.0)
 
