@@ -24,12 +24,13 @@ def get_config() -> ml_collections.ConfigDict:
     # Overrides for all trials. Short trials find settings for short trainings,
     # so compare the best ones again at full length.
     config.common = ("epochs=30", "monitor.every_epochs=3")
-    # (field, log | float | int, low, high) or (field, choice, value, ...)
+    # (field, log | float | int, low, high) or (field, choice, value, ...);
+    # ("views",): the strength of the views, a field of the kind of data
     config.space = (
         ("optimizer.base_lr", "log", 1e-3, 3e-2),
         ("optimizer.weight_decay", "log", 1e-3, 0.3),
         ("objective.tau", "float", 0.95, 0.999),
-        ("augment.area", "choice", (0.2, 1.0), (0.4, 1.0), (0.6, 1.0)),
+        ("views",),
     )
     config.trials = 20  # in total, also when the search is continued
     config.workers = 1  # trainings at a time; each uses every core

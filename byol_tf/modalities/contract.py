@@ -148,11 +148,14 @@ class Modality(Protocol):
         name: such as "image"; also the word for one row.
         extensions: extensions of its files, in lower case: ".png".
         milder: advice for milder views, with the fields to set.
+        strength: field of the strength of its views with a range to search, as
+            an entry of `space` in `configs/tune.py`.
     """
 
     name: str
     extensions: tuple[str, ...]
     milder: str
+    strength: tuple
 
     # ---- rows ---------------------------------------------------------
 

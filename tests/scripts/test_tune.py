@@ -44,6 +44,21 @@ def test_a_wrong_field_is_found_before_anything_runs(tmp_path, changes, match):
 
 
 @pytest.mark.parametrize(
+    "recipe,field",
+    [
+        ("quickstart", "augment.area"),
+        ("speech", "audio.mixup"),
+        ("text", "text.drop"),
+        ("histories", "history.keep"),
+    ],
+)
+def test_the_default_space_has_the_views_of_the_kind_of_data(
+    tmp_path, recipe, field
+):
+    assert built(tmp_path, base=recipe).space[-1].field == field
+
+
+@pytest.mark.parametrize(
     "wrong,advice,right",
     [
         ({"space": ()}, "('optimizer.base_lr', 'log', 1e-3, 1e-1)",

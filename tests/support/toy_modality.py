@@ -95,6 +95,7 @@ class Signals:
 
     name, extensions = "signal", (".npy",)
     milder = "less noise"
+    strength = ("augment.flip", "float", 0.0, 0.5)
 
     def decoder(self, section):
         spec = {"signal": tf.TensorSpec((None,), tf.float32)}

@@ -19,6 +19,7 @@ from byol_tf.jobs.processes import merged, train_command
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
+from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import config_of_run, config_text
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.seeds import step_seed
@@ -42,12 +43,12 @@ def search(
     Raises:
         ValueError: for an unknown field or an impossible value. One line.
     """
-    space = parse_space(config.space)
 
     def together(overrides):
         return merged((*config.common, *overrides))
 
     base = load(config.base, together(()))
+    space = parse_space(config.space, load_modality(base.modality).strength)
     _check(config, base)
     for dimension in space:
         for value in dimension.values:  # each could be written otherwise

@@ -7,6 +7,7 @@ from typing import Any
 
 from byol_tf.checks import check_different
 
+VIEWS = ("views",)
 KINDS = ("log", "float", "int", "choice")
 
 
@@ -36,13 +37,16 @@ class Dimension:
         return trial.suggest_float(self.field, low, high, log=log)
 
 
-def parse_space(entries: Sequence[Sequence]) -> list[Dimension]:
+def parse_space(
+    entries: Sequence[Sequence], strength: Sequence = VIEWS
+) -> list[Dimension]:
     """Parses and checks dimensions.
 
     Args:
         entries: each `(field, "log" | "float" | "int", low, high)` or `(field,
             "choice", value, ...)`. Choices other than numbers, texts or bools,
-            such as tuples, become text.
+            such as tuples, become text. `("views",)` stands for `strength`.
+        strength: entry for the views of the kind of data, see `Modality`.
 
     Raises:
         ValueError: for an invalid entry. One line.
@@ -52,6 +56,8 @@ def parse_space(entries: Sequence[Sequence]) -> list[Dimension]:
             "`space` must name a field to search, such as "
             "('optimizer.base_lr', 'log', 1e-3, 1e-1)"
         )
+    views = VIEWS, list(VIEWS)
+    entries = [strength if entry in views else entry for entry in entries]
     dimensions = [_dimension(entry) for entry in entries]
     check_different("fields of the space", [d.field for d in dimensions])
     return dimensions

@@ -55,6 +55,7 @@ class AudioModality:
         "less of other sounds (audio.mixup=0.1) or crops of nearly the whole "
         "(audio.time_crop=0.9,1.1 and audio.band_crop=0.9,1.1)"
     )
+    strength = ("audio.mixup", "float", 0.0, 0.5)
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)

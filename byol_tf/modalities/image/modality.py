@@ -54,6 +54,7 @@ class ImageModality:
         "milder colours (augment.grayscale=0, augment.hue=0.02) or larger "
         "crops (augment.area=(0.3, 1.0))"
     )
+    strength = ("augment.area", "choice", (0.2, 1.0), (0.4, 1.0), (0.6, 1.0))
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
     origin = staticmethod(inputs.origin)

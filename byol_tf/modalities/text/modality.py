@@ -41,6 +41,7 @@ class TextModality:
     name = NAME
     extensions = EXTENSIONS
     milder = "leaving out fewer words (text.drop=0.3)"
+    strength = ("text.drop", "float", 0.1, 0.7)
     linear = "logistic"  # sparse vectors, few labels; see the contract
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
