@@ -7,7 +7,7 @@ compares them.
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from configs.words import SPLITS
@@ -60,6 +60,8 @@ KINDS = {
         "histories", (".history",), "history file", file="interactions.csv"
     ),
 }
+SECTIONS = {"augment": "image", "audio": "audio", "text": "text"}
+SECTIONS |= {"history": "history"}  # of a configuration, for one kind each
 DEFAULT = "image"  # for arrays, and if no file is recognised
 
 
@@ -97,6 +99,26 @@ def kind_of(data: str) -> tuple[str, str]:
         f"Data: {nouns[name]}s, by {count} files ({', '.join(shown[:3])}){rest}"
     )
     return name, f"{line}; --modality= says otherwise"
+
+
+def check_sections(config, arguments: Sequence[str]) -> None:
+    """Raises a ValueError if a field is set that the kind of data does not use.
+
+    Args:
+        config: configuration of a training.
+        arguments: command line, of which `--config.FIELD=VALUE` is looked at.
+    """
+    used = {section for section, kind in SECTIONS.items()
+            if kind == config.get("modality")}  # fmt: skip
+    for argument in arguments if used else ():
+        field = argument.partition("=")[0].removeprefix("--config.")
+        section = field.partition(".")[0]
+        if argument.startswith("--config.") and section in {*SECTIONS} - used:
+            raise ValueError(
+                f"{field} is for modality={SECTIONS[section]} and has no "
+                f"effect on modality={config.modality}, which has "
+                f"{', '.join(used)}; `--help` lists its fields"
+            )
 
 
 def text_tables(data: str) -> list[str]:

@@ -16,7 +16,15 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from configs import base, command_line, data_argument, door, presets, signals
+from configs import (
+    base,
+    command_line,
+    data_argument,
+    door,
+    kinds,
+    presets,
+    signals,
+)
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
 _CONFIG = config_flags.DEFINE_config_file(
@@ -90,6 +98,7 @@ def train(run, config_of_run):
         config = command_line.changed(kept, _CHANGE.value)
     if config is not None:
         presets.check(config, sys.argv)
+        kinds.check_sections(config, sys.argv)
     job, result = run(config, workdir, base.get_config())
     if not job.distribution.is_chief:
         return

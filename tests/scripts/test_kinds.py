@@ -4,7 +4,7 @@ import pytest
 
 from byol_tf.modalities.registry import MEMBERS, load_modality
 from configs import data_argument, kinds
-from configs.command_line import find
+from configs.command_line import find, load
 
 SIGNAL = "tests.support.toy_modality:SIGNALS"
 
@@ -85,3 +85,18 @@ def test_a_recipe_that_is_given_says_what_its_data_are(two, tmp_path, capsys):
     given = [f"--data={data}", "--config=mine.py"]
     assert set(data_argument.with_recipe(given)) == set(given)
     assert not capsys.readouterr().out
+
+
+def test_a_field_of_another_kind_is_refused():
+    with pytest.raises(ValueError) as caught:
+        load("speech", ("augment.hue=0.0",))
+    assert str(caught.value) == (
+        "augment.hue is for modality=image and has no effect on "
+        "modality=audio, which has audio; `--help` lists its fields"
+    )
+    assert load("speech", ("audio.mixup=0.1",)).audio.mixup == 0.1
+
+
+def test_a_modality_of_ones_own_may_use_every_field():
+    given = (f"modality={SIGNAL}", "augment.hue=0.0", "text.drop=0.1")
+    assert load("quickstart", given).text.drop == 0.1
