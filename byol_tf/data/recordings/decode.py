@@ -204,14 +204,41 @@ def _check_head(data):
 
 
 def _promised(data):
-    """Returns the size that an AIFF, AU or RF64 file says it has; 0: others."""
+    """Returns the size that a file says it has; 0: it says none."""
     if data[:4] == b"FORM":
         return 8 + int.from_bytes(data[4:8], "big")
     if data[:4] == b".snd":
         return sum(int.from_bytes(data[i : i + 4], "big") for i in (4, 8))
     if data[:4] == b"RF64":
         return 8 + int.from_bytes(data[20:28], "little")
-    return 0
+    if data[:4] == b"OggS":
+        return _end_of_last_page(data)
+    return _size_of_mp3(data)
+
+
+def _end_of_last_page(data):
+    """Returns where the last page of an Ogg file ends; RFC 3533, section 6."""
+    page = data.rfind(b"OggS")
+    lengths = page + 27
+    segments = data[page + 26] if len(data) >= lengths else 0
+    return lengths + segments + sum(data[lengths : lengths + segments])
+
+
+def _size_of_mp3(data):
+    """Returns the size in the first frame of an MP3 file, which many have."""
+    start = 0
+    if data[:3] == b"ID3" and len(data) > 10:
+        for byte in data[6:10]:
+            start = start * 128 + byte
+        start += 10
+    frame = data[start : start + 200]
+    tag = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if frame[:1] != b"\xff" or tag < 0 or len(frame) < tag + 16:
+        return 0
+    if not frame[tag + 7] & 2:
+        return 0
+    place = tag + (12 if frame[tag + 7] & 1 else 8)
+    return start + int.from_bytes(frame[place : place + 4], "big")
 
 
 def _check_wav(data):

@@ -86,9 +86,19 @@ BAD = {
     "long": (file_of(np.zeros(RATE * 3), form="FLAC"), "more than"),
     "flac": (file_of(tone(RATE))[:3000], "no sound can be read"),
     **{
-        form: (file_of(tone(RATE), form=form)[:3000], "cut off: 3000 of")
-        for form in ("AIFF", "AU", "RF64")
+        form: (file_of(tone(RATE), form=form)[:1500], "cut off: 1500 of")
+        for form in ("AIFF", "AU", "RF64", "MP3", "OGG")
     },
+    "opus": (
+        file_of(tone(48_000, 1.5), 48_000, "OGG", subtype="OPUS")[:9000],
+        "cut off: 9000 of",
+    ),
+    "tagged": (
+        b"ID3\4\0\0\0\0\2\0"
+        + bytes(256)
+        + file_of(tone(RATE), form="MP3")[:-9],
+        "cut off",
+    ),
     "text": (b"not a sound at all", "no sound can be read"),
 }
 
