@@ -10,6 +10,7 @@ from byol_tf.evaluation.collapse import gentler, rank_fell
 
 LINES = 3  # measurements at least, of a slope over the last third of them
 RISE = 0.01  # smallest rise of kNN or agreement that is called one
+EASY = 0.98  # kNN accuracy that leaves hardly anything to gain
 RANK_RISE = 0.03  # the same of the effective rank, as a share
 
 
@@ -164,6 +165,12 @@ def _next(result, fell, gains, rises, milder):
         return f"Next: {gentler(milder)}."
     if rises and min(gains, default=1) >= 0:
         return f"Next: go on, --config.epochs={2 * result['epochs']}."
+    easy = gains and result["after"]["knn_accuracy"] >= EASY
+    if easy and min(gains) == 0:
+        return (
+            "Next: judge it by labels that are harder to tell apart, since "
+            "these are easy without learning."
+        )
     if gains and min(gains) < 1:
         weights = (
             ""

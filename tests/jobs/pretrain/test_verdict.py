@@ -45,6 +45,11 @@ def test_a_gain_beyond_chance_is_told_from_one_that_may_be_chance():
     assert "augment.grayscale" in text
 
 
+def test_labels_that_are_easy_without_learning_ask_for_harder_ones():
+    text = said(numbers(1.0), numbers(1.0))
+    assert "harder to tell apart" in text and "views.png" not in text
+
+
 def test_a_loss_is_called_one_by_the_name_of_the_start():
     text = said(numbers(0.8), numbers(0.6), start="imagenet")
     assert "20.0 points below the weights as they came" in text
