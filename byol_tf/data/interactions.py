@@ -307,13 +307,8 @@ def _number(text):
 
 @functools.lru_cache(4096)
 def _seconds(text: str) -> float:
-    """Returns seconds since 1970 of a number (s, ms, µs) or a date, or NaN."""
-    seconds = _number(text)
-    if not math.isnan(seconds):
-        while abs(seconds) > 1e11:  # year 5138, so milliseconds or finer
-            seconds /= 1000
-        return seconds
+    """Returns seconds since 1970, or NaN."""
     try:
-        return times.of_iso(text)
+        return times.of_text(text)
     except ValueError:
         return math.nan

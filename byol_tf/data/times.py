@@ -1,6 +1,29 @@
 """Parses dates and times to seconds since 1970."""
 
+import contextlib
 import datetime
+import math
+import re
+
+_DAY = re.compile(r"(19|20)\d{6}")  # as seconds it would be a day of 1970
+_FINER = 1e11  # as seconds the year 5138, so milliseconds or microseconds
+
+
+def of_text(value: str | float) -> float:
+    """Returns seconds since 1970 of a number (s, ms, µs) or an ISO date.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    text = str(value).strip()
+    if not _DAY.fullmatch(text):
+        with contextlib.suppress(ValueError):
+            number = float(text)
+            if math.isfinite(number):
+                while abs(number) > _FINER:
+                    number /= 1000
+                return number
+    return of_iso(text)
 
 
 def of_date(moment: datetime.datetime) -> float:

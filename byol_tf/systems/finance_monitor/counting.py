@@ -13,7 +13,6 @@ from scipy.stats import poisson
 from byol_tf.data import times
 
 STATE = "finance_monitor_state.json"
-_MILLISECONDS = 1e11  # as seconds 3,000 years away, so milliseconds
 _AHEAD_S = 86400.0  # tolerated clock difference: a day
 _UNREADABLE = (AttributeError, OverflowError, TypeError, ValueError)
 _MAD = 1.4826  # MAD to standard deviation, for a normal distribution
@@ -82,7 +81,7 @@ def parse(line: str | bytes, now: float) -> Item:
 
 def _seconds(value):
     """Returns seconds since 1970 of a number, an ISO date or a mail's date."""
-    for read in (_of_number, times.of_iso, _of_mail):
+    for read in (times.of_text, _of_mail):
         with contextlib.suppress(*_UNREADABLE):
             if (time := read(value)) >= 0:  # NaN is not
                 return time
@@ -90,11 +89,6 @@ def _seconds(value):
         "a time must be a number of seconds since 1970, or a date such as "
         f"2024-05-01T12:30:00Z. Received: {value!r}"
     )
-
-
-def _of_number(value):
-    number = float(value)
-    return number / 1000 if number > _MILLISECONDS else number
 
 
 def _of_mail(value):
