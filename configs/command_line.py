@@ -10,7 +10,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from configs.kinds import check_sections
+from configs.kinds import check_fields
 
 FOLDER = pathlib.Path(__file__).parent  # of the recipes
 
@@ -76,7 +76,7 @@ def _parsed(define, name, arguments, overrides):
         raise ValueError(f"{name} has no field {reason}") from error
     except (flags.Error, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
-    check_sections(holder.value, arguments)
+    check_fields(holder.value.get("modality"), arguments)
     return holder.value
 
 

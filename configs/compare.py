@@ -20,6 +20,17 @@ _BYOL = ("byol",)
 _OTHERS = ("moco_v3", "simsiam", "simclr", "triplet")
 _OTHERS += ("barlow_twins", "vicreg")
 _NO_COLOUR = ("augment.jitter=0.0", "augment.grayscale=0.0")
+# Ablations of views that only images have.
+OF_IMAGES = (
+    ("without colour", *_NO_COLOUR),
+    (
+        "crop only",
+        *_NO_COLOUR,
+        "augment.flip=0.0",
+        "augment.blur=(0.0,0.0)",
+        "augment.solarize=(0.0,0.0)",
+    ),
+)
 _PRESETS = {
     "": {"variants": (_BYOL,)},
     "objectives": {
@@ -42,14 +53,7 @@ _PRESETS = {
                 "objective.tau=1.0",
                 "objective.tau_schedule=constant",
             ),
-            ("without colour", *_NO_COLOUR),
-            (
-                "crop only",
-                *_NO_COLOUR,
-                "augment.flip=0.0",
-                "augment.blur=(0.0,0.0)",
-                "augment.solarize=(0.0,0.0)",
-            ),
+            *OF_IMAGES,
         )
     },
     "batch": {"grid": (("batch_size", 32, 64, 128, 256, 512, 1024),)},

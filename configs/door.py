@@ -8,6 +8,7 @@ errors about a flag or path appear at once.
 import difflib
 import functools
 import importlib
+import json
 import os
 import pathlib
 import re
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import yaml
 from absl import app, flags, logging
 
-from configs import fields, signals, silence, words
+from configs import fields, kinds, signals, silence, words
 
 USAGE_ERROR = 2
 GIVE_DATA = "give data, those of the run or others, by --data=DIR"
@@ -49,13 +50,14 @@ def run_script(
 
 
 def check_encoder(workdir: str) -> None:
-    """Raises a ValueError if a run folder has no encoder."""
+    """Raises a ValueError if a run has no encoder, or a field no effect."""
     if not (pathlib.Path(workdir) / ENCODER).is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {ENCODER}); pretrain one "
             f"with byol_tf pretrain DATA {shlex.quote(str(workdir))}, or wait "
             "until its training ends"
         )
+    _check_fields(workdir)
 
 
 def check_classifier(workdir: str) -> None:
@@ -65,6 +67,17 @@ def check_classifier(workdir: str) -> None:
             f"no classifier.keras in {workdir}; fine-tune first: byol_tf "
             f"finetune {shlex.quote(str(workdir))}"
         )
+    _check_fields(workdir)
+
+
+def _check_fields(workdir):
+    """Refuses fields that the run's kind of data does not use."""
+    try:
+        file = pathlib.Path(workdir) / "preprocessor.json"
+        modality = json.loads(file.read_text("utf-8"))["modality"]
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
+        return  # the package reads it again and reports the error
+    kinds.check_fields(modality, sys.argv)
 
 
 def check_start(config, workdir: str, changes: Sequence[str] = ()) -> None:

@@ -60,8 +60,19 @@ KINDS = {
         "histories", (".history",), "history file", file="interactions.csv"
     ),
 }
-SECTIONS = {"augment": "image", "audio": "audio", "text": "text"}
-SECTIONS |= {"history": "history"}  # of a configuration, for one kind each
+# Fields and sections of the commands' configurations that are for one kind.
+OWN = {
+    "image": (
+        *("augment", "view", "size", "image_size", "crop_fraction"),
+        *("max_pixels", "data.image_size", "data.channels", "data.window"),
+        *("data.store_side", "data.max_megapixels", "encoder.blocks"),
+        *("encoder.stem", "encoder.mean", "encoder.std"),
+    ),
+    "audio": ("audio", "data.window_seconds"),
+    "text": ("text", "data.text_column", "data.pair_column", "data.mask"),
+    "history": ("history",),
+}
+SHARED = ("augment.place",)  # in a section of one kind, but for all
 DEFAULT = "image"  # for arrays, and if no file is recognised
 
 
@@ -101,24 +112,32 @@ def kind_of(data: str) -> tuple[str, str]:
     return name, f"{line}; --modality= says otherwise"
 
 
-def check_sections(config, arguments: Sequence[str]) -> None:
+def check_fields(modality: str, arguments: Sequence[str]) -> None:
     """Raises a ValueError if a field is set that the kind of data does not use.
 
     Args:
-        config: configuration of a training.
+        modality: kind of the data; one that is no key of `KINDS` may use all.
         arguments: command line, of which `--config.FIELD=VALUE` is looked at.
     """
-    used = {section for section, kind in SECTIONS.items()
-            if kind == config.get("modality")}  # fmt: skip
-    for argument in arguments if used else ():
-        field = argument.partition("=")[0].removeprefix("--config.")
-        section = field.partition(".")[0]
-        if argument.startswith("--config.") and section in {*SECTIONS} - used:
+    found = (a for a in arguments if a.startswith("--config."))
+    for argument in found if modality in OWN else ():
+        field = argument.removeprefix("--config.").partition("=")[0]
+        kind = kind_of_field(field)
+        if kind not in (None, modality):
             raise ValueError(
-                f"{field} is for modality={SECTIONS[section]} and has no "
-                f"effect on modality={config.modality}, which has "
-                f"{', '.join(used)}; `--help` lists its fields"
+                f"{field} is for modality={kind} and has no effect on "
+                f"modality={modality}; leave it out"
             )
+
+
+def kind_of_field(field: str) -> str | None:
+    """Returns the only kind of data that uses a field; None: all do."""
+    if field in SHARED:
+        return None
+    for kind, names in OWN.items():
+        if any(field == n or field.startswith(f"{n}.") for n in names):
+            return kind
+    return None
 
 
 def text_tables(data: str) -> list[str]:

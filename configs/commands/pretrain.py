@@ -1,6 +1,6 @@
 """Pretrains an encoder on unlabelled data.
 
-    byol_tf pretrain PHOTOS RUN
+    byol_tf pretrain DATA RUN
     byol_tf pretrain RUN --config=quickstart
 
 Writes a run folder with a report, and prints a table that compares the encoder
@@ -98,7 +98,7 @@ def train(run, config_of_run):
         config = command_line.changed(kept, _CHANGE.value)
     if config is not None:
         presets.check(config, sys.argv)
-        kinds.check_sections(config, sys.argv)
+        kinds.check_fields(config.modality, sys.argv)
     job, result = run(config, workdir, base.get_config())
     if not job.distribution.is_chief:
         return

@@ -1,10 +1,24 @@
 """configs.kinds: what kind of data files are, and the recipe for it."""
 
+import json
+import sys
+
 import pytest
 
 from byol_tf.modalities.registry import MEMBERS, load_modality
-from configs import data_argument, kinds
+from configs import (
+    base,
+    compare,
+    data_argument,
+    door,
+    embed,
+    export,
+    finetune,
+    kinds,
+)
 from configs.command_line import find, load
+from configs.commands.compare import leave_out_others
+from configs.fields import flat
 
 SIGNAL = "tests.support.toy_modality:SIGNALS"
 
@@ -87,16 +101,57 @@ def test_a_recipe_that_is_given_says_what_its_data_are(two, tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
-def test_a_field_of_another_kind_is_refused():
+@pytest.mark.parametrize(
+    "recipe,field,kind",
+    [
+        ("speech", "augment.hue=0.0", "image"),
+        ("text", "data.window=full", "image"),
+        ("histories", "encoder.stem=small", "image"),
+        ("photos", "data.window_seconds=1.0", "audio"),
+        ("speech", "data.pair_column=answer", "text"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused(recipe, field, kind):
+    own = load(recipe, ()).modality
     with pytest.raises(ValueError) as caught:
-        load("speech", ("augment.hue=0.0",))
+        load(recipe, (field,))
     assert str(caught.value) == (
-        "augment.hue is for modality=image and has no effect on "
-        "modality=audio, which has audio; `--help` lists its fields"
+        f"{field.partition('=')[0]} is for modality={kind} and has no effect "
+        f"on modality={own}; leave it out"
     )
-    assert load("speech", ("audio.mixup=0.1",)).audio.mixup == 0.1
+
+
+def test_a_field_of_the_own_kind_or_of_all_is_taken():
+    given = ("audio.mixup=0.1", "data.window_seconds=1.0")
+    config = load("speech", (*given, "augment.place=pipeline"))
+    assert config.audio.mixup == 0.1 and config.augment.place == "pipeline"
+
+
+def test_every_field_of_one_kind_exists():
+    commands = (base, finetune, embed, export)
+    fields = [n for m in commands for n, _ in flat(m.get_config())]
+    for names in kinds.OWN.values():
+        for name in names:
+            assert any(f == name or f.startswith(f"{name}.") for f in fields)
+
+
+def test_a_field_without_effect_on_the_run_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "encoder.keras").touch()
+    about = json.dumps({"modality": "text"})
+    (tmp_path / "preprocessor.json").write_text(about)
+    monkeypatch.setattr(sys, "argv", ["byol_tf", "--config.view.flip=0.5"])
+    with pytest.raises(ValueError, match=r"view\.flip is for modality=im"):
+        door.check_encoder(tmp_path)
 
 
 def test_a_modality_of_ones_own_may_use_every_field():
     given = (f"modality={SIGNAL}", "augment.hue=0.0", "text.drop=0.1")
     assert load("quickstart", given).text.drop == 0.1
+
+
+@pytest.mark.parametrize("recipe,count", [("quickstart", 6), ("text", 4)])
+def test_ablations_of_images_are_left_out_for_other_kinds(recipe, count):
+    config = compare.get_config("ablations")
+    config.base = find(recipe)
+    leave_out_others(config)
+    assert len(config.variants) == count
