@@ -85,6 +85,11 @@ def _is_number(text):
     return True
 
 
+def plural(noun: str) -> str:
+    """Returns the plural of a word for rows: "image", "history"."""
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def some(names: Sequence, most: int = SHOWN) -> str:
     """Formats the first of some paths or names, for a message."""
     shown = ", ".join(printable(repr(name)) for name in names[:most])

@@ -188,7 +188,7 @@ def get_config() -> ml_collections.ConfigDict:
     objective.tau = 0.99
     # Batch size that tau is given for. Another batch size uses
     # tau ** (batch_size / tau_batch), so that the target averages over as many
-    # images. 0: use tau as it is.
+    # examples. 0: use tau as it is.
     objective.tau_batch = 0
     objective.tau_schedule = "cosine"  # rises to 1; or constant
     objective.target_init = "independent"  # as the official code; or copy

@@ -13,38 +13,38 @@ def get_config() -> ml_collections.ConfigDict:
     # The run's own modality, module:object, which is then imported; "": the
     # run uses one of the package.
     config.modality = ""
-    # Side in pixels that files are decoded to, by centre crop; 0: as in the
-    # run.
+    # Images: side in pixels that files are decoded to, by centre crop; 0: as
+    # in the run.
     config.image_size = 0
-    config.size = 0  # side of the encoder's input; 0: as it was trained
+    config.size = 0  # images: side of the encoder's input; 0: as it was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
-    config.encode_batch = 256  # images encoded at once
+    config.encode_batch = 256  # rows encoded at once
 
-    # A part is written after this many images or seconds; an interruption
+    # A part is written after this many rows or seconds; an interruption
     # loses one part at most.
     config.part = part = ml_collections.ConfigDict()
     part.images = 4096
     part.seconds = 60.0
 
-    config.neighbours = 10  # nearest images to report for each --query
+    config.neighbours = 10  # nearest rows to report for each --query
 
     config.index = index = ml_collections.ConfigDict()
-    # Up to this many images the search is exact. Above, an approximate index
+    # Up to this many rows the search is exact. Above, an approximate index
     # (HNSW) is built once and stored next to the embeddings.
     index.exact_below = 100_000
-    index.connectivity = 16  # edges per image in the graph
+    index.connectivity = 16  # edges per row in the graph
     index.expansion_add = 128  # candidates while building
     index.expansion_search = 128  # candidates while searching
 
     config.duplicates = duplicates = ml_collections.ConfigDict()
-    # Lowest cosine of near-duplicates (docs/search.md). 0: images that are far
+    # Lowest cosine of near-duplicates (docs/search.md). 0: rows that are far
     # nearer to each other than to the next one, more than chance explains.
     duplicates.threshold = 0.0
-    duplicates.neighbours = 32  # nearest images checked per image
+    duplicates.neighbours = 32  # nearest rows checked per row
 
     config.sheet = sheet = ml_collections.ConfigDict()
     sheet.groups = 8  # largest groups of duplicates shown
-    sheet.images = 10  # images shown per group
+    sheet.images = 10  # rows shown per group
 
     config.map = plane = ml_collections.ConfigDict()
     plane.images = 2000  # at most, evenly spaced in the file of embeddings

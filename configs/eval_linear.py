@@ -24,17 +24,17 @@ def get_config() -> ml_collections.ConfigDict:
     # run uses one of the package.
     config.modality = ""
     config.seed = 0  # held-out part, batches, crops, random encoder, bootstrap
-    # Share of the training images, held out to choose every setting.
+    # Share of the training examples, held out to choose every setting.
     config.holdout = 0.1
-    config.max_train = 0  # labelled training images; 0: all
-    config.encode_batch = 512  # images encoded at once, without gradients
-    config.size = 0  # side in pixels; 0: as the encoder was trained
+    config.max_train = 0  # labelled training examples; 0: all
+    config.encode_batch = 512  # examples encoded at once, without gradients
+    config.size = 0  # images: side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
 
     config.data = sections.data()
 
     # BYOL, appendix D.1: Nesterov SGD, cosine decay, no warm-up, no weight
-    # decay. One pass trains a classifier per rate on all training images.
+    # decay. One pass trains a classifier per rate on all training examples.
     config.sgd = sgd = ml_collections.ConfigDict()
     sgd.epochs = 80  # 0: skip this protocol
     sgd.batch_size = 256  # the paper uses 1024 on ImageNet

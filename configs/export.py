@@ -3,7 +3,7 @@
     byol_tf export runs/quickstart exported/quickstart \
         --format=saved_model,onnx,litert
 
-Exports are verified on the images that pretraining kept in the run folder, or
+Exports are verified on the examples that pretraining kept in the run folder, or
 on a dataset given by `--config.data.*` as in configs/eval_linear.py.
 """
 
@@ -17,27 +17,27 @@ def get_config() -> ml_collections.ConfigDict:
     # The run's own modality, module:object, which is then imported; "": the
     # run uses one of the package.
     config.modality = ""
-    config.size = 0  # side in pixels; 0: as the encoder was trained
+    config.size = 0  # images: side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
     # Fine-tuned model <name>.keras of the run folder to export along: as the
     # signature `predict`, or for classes as `classify` and classifier.onnx.
     # "": classifier, if it exists; none: only the encoder.
     config.classifier = ""
-    config.max_pixels = 100_000_000  # per file; larger ones are not decoded
+    config.max_pixels = 100_000_000  # per image; larger ones are not decoded
 
     config.litert = litert = ml_collections.ConfigDict()
     litert.precisions = "float32,float16,int8"  # one file each
-    litert.calibration_images = 200  # training images to measure int8 ranges
+    litert.calibration_images = 200  # training examples to measure int8 ranges
 
     config.verify = verify = ml_collections.ConfigDict()
-    # For kNN: training and test images of a dataset, this many of each. Without
-    # one, each half of the kept images votes on the other.
+    # For kNN: training and test examples of a dataset, this many of each.
+    # Without one, each half of the kept examples votes on the other.
     verify.images = 1000
-    verify.batch = 64  # images compared one by one, and timed
+    verify.batch = 64  # examples compared one by one, and timed
     verify.repeats = 5  # timings; the median is reported
     verify.neighbours = 20  # for kNN, at most
     verify.temperature = 0.07  # of kNN's votes
-    verify.seed = 0  # of the choice of images, also for int8
+    verify.seed = 0  # of the choice of examples, also for int8
     # Tolerances by precision of the weights; an export beyond them is removed.
     # Differences are relative to the largest value of the representations. With
     # 8 bits a value is off by up to 1 / 254 of its layer's range, and the

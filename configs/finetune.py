@@ -46,9 +46,9 @@ def get_config() -> ml_collections.ConfigDict:
     optimizer.name = "sgd"  # Nesterov; or adamw, with rates near 1e-3; lars
     optimizer.momentum = 0.9  # of sgd and lars
     config.batch_norm = "train"  # or frozen: keep the encoder's statistics
-    config.batch_size = 64  # smaller if there are fewer labelled images
+    config.batch_size = 64  # smaller if there are fewer labelled examples
 
-    # Passes over the labelled images, between min_steps and max_steps.
+    # Passes over the labelled examples, between min_steps and max_steps.
     config.epochs = 30
     config.min_steps = 300  # lowered in proportion if you set --config.epochs
     config.max_steps = 1500
@@ -57,19 +57,19 @@ def get_config() -> ml_collections.ConfigDict:
     # Share of the labels, at least one per class, that chooses the setting and
     # the best step. Of 10-per-class, 8 are learned from and 2 are held out.
     config.validation = 0.2
-    config.choose_by = "auto"  # loss, metric; auto: loss below 200 images
+    config.choose_by = "auto"  # loss, metric; auto: loss below 200 examples
     config.eval_every = 25  # steps between two validations
     config.patience = 8  # validations without improvement before stopping
-    config.encode_batch = 512  # images encoded at once, without gradients
+    config.encode_batch = 512  # examples encoded at once, without gradients
 
-    config.size = 0  # side in pixels; 0: as the encoder was trained
+    config.size = 0  # images: side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
 
-    # Crops and flips during training; None: the run's own. For keypoints only
-    # with task.crops.
+    # Crops and flips of images in training; None: the run's own. For keypoints
+    # only with task.crops.
     config.view = sections.crops()
 
-    config.augment = augment = ml_collections.ConfigDict()  # of keras-cv
+    config.augment = augment = ml_collections.ConfigDict()  # images; keras-cv
     augment.name = "none"  # or randaugment
     augment.magnitude = 0.5  # randaugment, in [0, 1]
     augment.operations = 2  # randaugment, per image
@@ -93,7 +93,7 @@ def get_config() -> ml_collections.ConfigDict:
     # keypoints: heatmap or vector, default heatmap.
     task.head = placeholder(str)
 
-    # CSV file in the folder of the training images; "": the dataset's labels.
+    # CSV file in the folder of the training files; "": the dataset's labels.
     config.labels_file = ""
     config.test_labels_file = ""  # in the test folder; "": same name
 

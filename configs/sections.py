@@ -28,7 +28,7 @@ def data() -> ml_collections.ConfigDict:
 
 
 def crops() -> ml_collections.ConfigDict:
-    """Returns fields for the crops and flips of training, all None."""
+    """Returns fields for crops and flips of images in training, all None."""
     section = ml_collections.ConfigDict()
     section.area = placeholder(tuple)  # range of the crop's share of the image
     section.aspect = placeholder(tuple)  # range of the crop's width / height

@@ -23,7 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.batching = batching = ml_collections.ConfigDict()
     batching.enabled = True
-    # Images per batch; a larger request is computed alone.
+    # Rows per batch; a larger request is computed alone.
     batching.max_batch = 64
     # Milliseconds an idle worker waits for more requests to batch. While all
     # workers are busy, waiting requests are batched anyway.
@@ -39,8 +39,8 @@ def get_config() -> ml_collections.ConfigDict:
     limits.idle_s = 75.0
     limits.requests = 256  # being read, waiting or computed; others get 503
     limits.request_bytes = 32 * 2**20
-    limits.instances = 1024  # images per request
-    limits.image_bytes = 16 * 2**20
+    limits.instances = 1024  # rows per request
+    limits.image_bytes = 16 * 2**20  # per file, sound or text too
     # Per image sent as numbers; for files see max_pixels of `export`.
     limits.pixels = 100_000_000
     return config

@@ -35,7 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.trials = 20  # in total, also when the search is continued
     config.workers = 1  # trainings at a time; each uses every core
     config.seed = 0  # of the sampler
-    # knn: kNN accuracy on held-out training images; or label_free
+    # knn: kNN accuracy on held-out training data; or label_free
     config.objective = "knn"
 
     config.prune = prune = ml_collections.ConfigDict()  # objective knn only
@@ -44,6 +44,6 @@ def get_config() -> ml_collections.ConfigDict:
     prune.warmup_epochs = 0  # epochs before a trial may be stopped
 
     config.label_free = label_free = ml_collections.ConfigDict()
-    label_free.samples = 2000  # largest number of images not trained on
-    label_free.seed = 0  # of the choice of images and of their views
+    label_free.samples = 2000  # largest number of rows not trained on
+    label_free.seed = 0  # of the choice of rows and of their views
     return config

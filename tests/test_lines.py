@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from byol_tf.files import is_inside, write_csv
-from byol_tf.lines import csv_cell, nfc, printable, some
+from byol_tf.lines import csv_cell, nfc, plural, printable, some
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ def test_a_name_is_one_line_of_signs(name, shown):
     assert printable(name) == shown
     assert printable(shown) == shown
     shown.encode()
+
+
+@pytest.mark.parametrize(
+    "one,many", [("text", "texts"), ("history", "histories")]
+)
+def test_a_word_for_rows_has_a_plural(one, many):
+    assert plural(one) == many
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples, Ragged
+from byol_tf.lines import plural
 
 EMBEDDED = ("fashion_mnist",)
 MOST_CLASSES = 1_000_000  # more are not classes but times, for example
@@ -48,7 +49,7 @@ def load_arrays(path, split: str, decoder: Decoder) -> Examples:
             "--config.data.dir=FILE"
         )
     with _open(path) as file:
-        key, labels_key = _keys(file, path, split, f"{decoder.name}s")
+        key, labels_key = _keys(file, path, split, plural(decoder.name))
         rows = decoder.conform(_read(file, key, path), f"{path}: {key!r}")
         if f"{key}_offsets" in file:
             rows = _ragged(rows, _read(file, f"{key}_offsets", path), path)
@@ -77,7 +78,7 @@ def array_splits(path, noun: str) -> list[str]:
     with _open(path) as file:
         for split in ("train", "validation", "test"):
             try:
-                _keys(file, path, split, f"{noun}s")
+                _keys(file, path, split, plural(noun))
                 found.append(split)
             except ValueError as error:
                 reason = reason or error

@@ -6,6 +6,7 @@ import pathlib
 from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
 from byol_tf.files import write_csv
+from byol_tf.lines import plural
 
 HEADER = ("path", "reason")
 
@@ -38,7 +39,7 @@ class BadImages:
             self._write()
         count = len(skipped) + examples.num_examples
         kind = next(iter(examples.spec))
-        where = f"{count} {kind}s in {folder or examples.name!r}"
+        where = f"{count} {plural(kind)} in {folder or examples.name!r}"
         if not examples.num_examples:
             path, reason = skipped[0]
             raise ValueError(

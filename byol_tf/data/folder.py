@@ -15,7 +15,7 @@ from byol_tf.data.remote import path_of
 from byol_tf.data.rows import Files, Parts
 from byol_tf.data.store import Store, decode_into
 from byol_tf.data.table_layout import find_split
-from byol_tf.lines import printable
+from byol_tf.lines import plural, printable
 
 
 def load_folder(
@@ -49,7 +49,7 @@ def load_folder(
     )
     above = found.root if found.table else path_of(directory)
     above = above.resolve() if isinstance(above, pathlib.Path) else above
-    name = printable(above.name) or f"{decoder.name}s"
+    name = printable(above.name) or plural(decoder.name)
     examples = _read(
         *(found.root, found.paths, found.labels), decoder, store, name
     )

@@ -114,8 +114,8 @@ class CellItems(Items):
         super().__init__(data, list(self._cells))
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a cell."""
-        return self._cells[name]
+        """Returns the bytes of a cell, b"" if it is no longer there."""
+        return self._cells.get(name, b"")
 
     def stat(self, name: str) -> tuple[int, int]:
         """Returns size and time of the last change of the table."""
@@ -123,7 +123,7 @@ class CellItems(Items):
 
     def said(self, name: str) -> str:
         """Returns the name and the beginning of the text."""
-        text = printable(self._cells[name].decode("utf-8", "replace"))
+        text = printable(self.read(name).decode("utf-8", "replace"))
         return f"{name} {text if len(text) < 80 else text[:77] + '...'}"
 
 

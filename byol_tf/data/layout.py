@@ -19,7 +19,7 @@ from byol_tf.data.walk import (
     listed,
     said,
 )
-from byol_tf.lines import nfc, printable, some
+from byol_tf.lines import nfc, plural, printable, some
 
 LAYOUTS = ("auto", "table", "splits", "classes", "flat")
 SPLIT = "train"  # split of a folder without sub-folders for splits
@@ -118,7 +118,9 @@ def find_layout(
     """
     check_choice("layout", layout, LAYOUTS)
     if not directory:
-        raise ValueError(f"a folder of {name}s must be named, but none is")
+        raise ValueError(
+            f"a folder of {plural(name)} must be named, but none is"
+        )
     directory = path_of(directory)
     if not directory.is_dir():
         raise ValueError(f"there is no folder {str(directory)!r}")
@@ -135,8 +137,9 @@ def find_layout(
         labels, names = labels_of(paths, known)
     if layout == "classes" and not names:
         raise ValueError(
-            f"data.layout=classes needs at least two sub-folders with {name}s "
-            f"in {str(root)!r}; take data.layout=flat for no classes"
+            "data.layout=classes needs at least two sub-folders with "
+            f"{plural(name)} in {str(root)!r}; take data.layout=flat for no "
+            "classes"
         )
     if names and -1 in labels:
         left_out["files beside the folders of classes"] = labels.count(-1)

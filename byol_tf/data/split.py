@@ -225,7 +225,7 @@ def _two_of_a_class(strata):
     """Returns advice: the smallest fraction with two labels of a class."""
     classes, sizes = np.unique(strata, return_counts=True)
     if sizes.max() < 2:
-        return "label more images of each class"
+        return "label more examples of each class"
     least = 100 * (len(classes) + 1) / len(strata)
     return f"take at least {min(_rounded_up(least), 100):g}%"
 

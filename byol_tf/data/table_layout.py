@@ -21,7 +21,7 @@ from byol_tf.data.layout import (
     split_of,
 )
 from byol_tf.data.walk import check_found, files_below, find_files, listed
-from byol_tf.lines import printable, some
+from byol_tf.lines import plural, printable, some
 
 FILE = "labels.csv"
 LABEL_COLUMN, SPLIT_COLUMN = "label", "split"
@@ -92,7 +92,7 @@ def listed_files(
         if path.is_file():
             raise ValueError(
                 f"{str(path)!r} is neither a folder, a table nor a file of "
-                f"{name}s; their names end with {', '.join(extensions)}"
+                f"{plural(name)}; their names end with {', '.join(extensions)}"
             )
         if not path.is_dir():
             raise ValueError(f"there is no file or folder {str(path)!r}")

@@ -10,7 +10,7 @@ from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.records import Part, streamed
 from byol_tf.data.store import Store, decode_into
-from byol_tf.lines import first_line
+from byol_tf.lines import first_line, plural
 
 PATTERNS = "*?["  # signs that TensorFlow Datasets reads as patterns
 BATCH = 1024  # examples read at a time
@@ -172,7 +172,8 @@ def _feature_keys(builder, decoder):
     wanted = decoder.name
     if not decoder.feature:
         raise ValueError(
-            f"{wanted}s come from source 'folder' or 'arrays', not from 'tfds'"
+            f"{plural(wanted)} come from source 'folder' or 'arrays', not from "
+            "'tfds'"
         )
     kind = getattr(tfds.features, decoder.feature)
     found = [key for key, one in features.items() if type(one) is kind]

@@ -100,6 +100,7 @@ def diagnose(
     max_agreement: float = 0.98,
     min_rank: float = 2.0,
     min_rank_ratio: float = 0.01,
+    stronger: str = "",
 ) -> Diagnosis | None:
     """Detects a collapse, and names settings that help.
 
@@ -124,6 +125,7 @@ def diagnose(
         max_agreement: see `min_projection_std`.
         min_rank: an `effective_rank` below this is a dimensional collapse.
         min_rank_ratio: so is an `effective_rank_ratio` below this.
+        stronger: field of the strength of the views, to be advised.
 
     Returns:
         The most severe finding; None if nothing is wrong.
@@ -148,7 +150,10 @@ def diagnose(
         "effective_rank_ratio", min_rank_ratio
     )
     if shown:
-        return Diagnosis("dimensional_collapse", _DIMENSIONAL.format(shown))
+        return Diagnosis(
+            "dimensional_collapse",
+            _DIMENSIONAL.format(shown, stronger and f" ({stronger})"),
+        )
     return None
 
 
@@ -173,8 +178,8 @@ _COMPLETE = (
 )
 _DIMENSIONAL = (
     "The inputs differ along hardly more than one direction ({}). Strengthen "
-    "the augmentation (augment.area, augment.brightness, ...), so that no "
-    "single property such as brightness solves the task. Raise batch_size. "
+    "the augmentation{}, so that no single property such as brightness, "
+    "loudness or length solves the task. Raise batch_size. "
     "Lower optimizer.weight_decay and optimizer.base_lr. Look at views.png: "
     "do the views still show the input?"
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from byol_tf.lines import plural
 from byol_tf.modalities.contract import Card
 
 _METHODS = {"sgd": "linear (SGD)", "logistic": "logistic regression"}
@@ -33,8 +34,8 @@ def _what(about, card):
         f"An encoder ({about['config']['encoder']['name']}, "
         f"{about['parameters']:,} parameters) that was pretrained without "
         f"labels by {about['method']}. It turns every {card.noun} into "
-        f"a vector of {encoder['features']} numbers; similar {card.noun}s get "
-        "similar vectors (by cosine)."
+        f"a vector of {encoder['features']} numbers; similar "
+        f"{plural(card.noun)} get similar vectors (by cosine)."
     )
     if {"classify", "classifier.onnx"} & set(about["signatures"]):
         names = ", ".join(about["classes"])
@@ -55,7 +56,7 @@ def _recipe(about, card):
         ("Batch size", config["batch_size"]),
         ("Optimizer", config["optimizer"]["name"]),
         ("Seed", config["seed"]),
-        (f"{card.noun}s".capitalize(), train.get("images")),
+        (plural(card.noun).capitalize(), train.get("images")),
         ("Training seconds", train.get("training_seconds")),
     ]
     return _table(("", ""), [row for row in rows if row[1]])
@@ -115,7 +116,7 @@ def _export(verification, card):
     lines = []
     for name, numbers in verification["forms"].items():
         for kind, row in numbers["by_signature"].items():
-            kind = f"{card.noun}s" if kind == "images" else kind
+            kind = plural(card.noun) if kind == "images" else kind
             lines.append(
                 f"- {name}, by {kind}: smallest cosine "
                 f"{row['smallest_cosine']:.7f}, largest difference "
@@ -138,8 +139,8 @@ def _export(verification, card):
 
 def _limits(card):
     return (
-        f"- It knows what {card.noun}s like those of its data look like; on "
-        f"others measure first.\n{card.limits}"
+        f"- It knows {plural(card.noun)} like those of its data; on others "
+        f"measure first.\n{card.limits}"
     )
 
 

@@ -10,8 +10,8 @@ _HEADER = (
     "difference",
     "cosine",
     "kNN %",
-    "1 image",
-    f"{TIMED} images",
+    "1 row",
+    f"{TIMED} rows",
 )
 _WIDTHS = (22, 7, 12, 11, 8, 12, 15, 10)
 

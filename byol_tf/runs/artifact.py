@@ -16,7 +16,7 @@ from byol_tf.files import save_model, sha256, write_json
 from byol_tf.layers.graph import functional_graph, rebuild
 from byol_tf.layers.parameters import random_twin
 from byol_tf.layers.plain import to_plain
-from byol_tf.lines import first_line
+from byol_tf.lines import first_line, plural
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import Signature
@@ -195,7 +195,8 @@ class Encoder:
         """
         if not hasattr(self.modality, "whole"):
             raise ValueError(
-                f"this task needs images, but the encoder takes {self.noun}s"
+                "this task needs images, but the encoder takes "
+                f"{plural(self.noun)}"
             )
         side = side or self.sizes["view_size"]
         layer = self.modality.whole(self.preprocessor, side)
@@ -222,7 +223,8 @@ class Encoder:
         """
         if not hasattr(self.modality, "sequence"):
             raise ValueError(
-                f"this task needs sounds, but the encoder takes {self.noun}s"
+                "this task needs sounds, but the encoder takes "
+                f"{plural(self.noun)}"
             )
         layer = self.modality.sequence(self.preprocessor)
         shape = (None, *self.model.input_shape[2:])

@@ -21,6 +21,7 @@ from byol_tf.files import loading
 from byol_tf.layers.graph import functional_graph
 from byol_tf.layers.parameters import unfreeze
 from byol_tf.layers.plain import to_fast
+from byol_tf.lines import plural
 from byol_tf.runs import description, earlier
 from byol_tf.runs.artifact import Encoder
 from byol_tf.tasks import registry
@@ -173,7 +174,7 @@ def _adapted(loaded, size, crop_fraction):
     if not options.keys() <= config.keys():
         raise ValueError(
             f"{', '.join(options)} cannot be set: the encoder prepares its "
-            f"{loaded.noun}s by {type(loaded.preprocessor).__name__}"
+            f"{plural(loaded.noun)} by {type(loaded.preprocessor).__name__}"
         )
     taken = loaded.model.input_shape[1:3]
     if taken[0] and size not in (0, taken[0]):

@@ -16,12 +16,12 @@ from byol_tf.data.recordings.cutting import part_of
 from byol_tf.data.rows import Unreadable
 from byol_tf.data.store import decoded_chunks
 from byol_tf.files import to_json, whole_file, write_csv, write_text
-from byol_tf.lines import printable, progress_bar
+from byol_tf.lines import plural, printable, progress_bar
 from byol_tf.runs import subtitles
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.cut_objects import CutObjects
 from byol_tf.tasks.drawn import draw_marks, whole_image
-from byol_tf.tasks.task import WRITTEN
+from byol_tf.tasks.task import WRITTEN, Task
 from byol_tf.tasks.tiled import cut_tiles
 
 OK = "ok"  # status of a predicted image
@@ -33,7 +33,7 @@ class Predicted(NamedTuple):
     path: pathlib.Path  # path of the CSV file
     images: int  # found
     unread: list[tuple[str, str]]  # path and reason
-    noun: str = "image"  # word for a file
+    nouns: str = "images"  # word for the files
 
 
 def predict_folder(
@@ -78,6 +78,7 @@ def predict_folder(
             f"predictions of {classifier.task.name} have no times for "
             "subtitles; name a file --out=predictions.csv"
         )
+    _check_places(classifier.task, drawings, tiles)
     is_json = suffix == ".json"
     items, ids, objects = _items(directory, classifier, is_json)
     paths = items.names
@@ -116,7 +117,7 @@ def predict_folder(
     ]
     if len(unread) == len(paths):
         raise ValueError(
-            f"none of the {len(paths)} {classifier.noun}s in "
+            f"none of the {len(paths)} {plural(classifier.noun)} in "
             f"{str(directory)!r} can be "
             f"read; the first, {unread[0][0]}: {unread[0][1]}"
         )
@@ -134,7 +135,7 @@ def predict_folder(
     else:
         _write(target, rows)
     target = pathlib.Path(target)
-    return Predicted(target, len(paths), unread, classifier.noun)
+    return Predicted(target, len(paths), unread, plural(classifier.noun))
 
 
 def _items(data, classifier, as_results):
@@ -191,6 +192,14 @@ def _rows(classifier, predict, pairs, describe, batch_size):
         for path, result in pairs
         for row in _several(columns.get(path))
     ]
+
+
+def _check_places(task, drawings, tiles):
+    """Refuses pictures and tiles before any file is read as an image."""
+    if drawings is not None:
+        task.marks((), 1, 1)
+    if tiles is not None and type(task).joined is Task.joined:
+        task.joined({}, np.zeros(0))
 
 
 def _predicted(classifier, predict, inputs, origins):

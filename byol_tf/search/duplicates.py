@@ -118,7 +118,7 @@ def _neighbours(embeddings, settings, index):
     """Returns rows and distances `[n, k]` of each vector's nearest others."""
     rows, distances = [], []
     found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
-    with progress_bar("compare", total=len(embeddings), unit="image") as bar:
+    with progress_bar("compare", total=len(embeddings), unit="row") as bar:
         for start, near, cosines in found:
             own = near == start + np.arange(len(near))[:, None]
             others = np.argsort(~own, axis=1, kind="stable")[:, 1:]
@@ -151,7 +151,7 @@ def _pairs_by_gap(rows, distances, gap) -> Iterator:
 
 def _pairs_of_all(embeddings, threshold) -> Iterator:
     total = len(embeddings)
-    with progress_bar("compare", total=total, unit="image") as bar:
+    with progress_bar("compare", total=total, unit="row") as bar:
         for start, block in embeddings.blocks():
             for first in range(0, len(block), _STRIP):
                 strip = block[first : first + _STRIP]

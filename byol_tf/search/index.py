@@ -165,7 +165,7 @@ def _build(embeddings, settings, search):
         connectivity=settings.connectivity,
         expansion_add=settings.expansion_add,
     )
-    with progress_bar("index", total=len(embeddings), unit="image") as bar:
+    with progress_bar("index", total=len(embeddings), unit="row") as bar:
         for start, block in embeddings.blocks():
             index.add(np.arange(start, start + len(block)), block)
             bar.update(len(block))

@@ -1,4 +1,4 @@
-"""A map of the embeddings: one HTML file with the images in it."""
+"""A map of the embeddings: one HTML file with pictures of the rows in it."""
 
 import base64
 import dataclasses
@@ -28,7 +28,7 @@ from byol_tf.lines import printable
 from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
-LEAST = 5  # smallest number of images for a map
+LEAST = 5  # smallest number of rows for a map
 _QUALITY = 80  # quality of the JPEG of thumbnails
 
 
@@ -113,25 +113,27 @@ def write_map(
     thumbnail: Callable,
     progress: Callable | None = None,
     audible: bool = False,
+    nouns: str = "files",
 ) -> int:
-    """Draws images on a map, coloured by their labels.
+    """Draws embedded rows on a map, coloured by their labels.
 
     Labels are the column `label` of a `labels.csv` in the folder, as in
     training, or else the sub-folders. Thumbnails, data and script are in the
     file.
 
     Args:
-        embeddings: embeddings of the images.
-        items: the present files. Deleted images are drawn without a thumbnail.
+        embeddings: embeddings of the rows.
+        items: the present files. Deleted ones are drawn without a thumbnail.
         target: the HTML file.
         settings: settings of the map.
         thumbnail: `thumbnail(file, side)` returns a picture of a file, uint8
             `[height, width, 3]` of at most `side` pixels, or None.
-        progress: None, or a wrapper of an iterable of images.
+        progress: None, or a wrapper of an iterable of files.
         audible: whether files are sounds, to be played from where they are.
+        nouns: word for the rows.
 
     Returns:
-        Number of images drawn.
+        Number of rows drawn.
 
     Raises:
         ValueError: as `plane`.
@@ -142,7 +144,7 @@ def write_map(
     files = [items.read(path) for path in paths]
     data = {
         "places": places.round(4).tolist(),
-        "paths": list(map(printable, paths)),
+        "paths": [printable(items.said(path)) for path in paths],
         "sounds": _addresses(files) if audible else [],
         **_classes(paths, items.folder),
         **_sprite(
@@ -151,9 +153,9 @@ def write_map(
             settings.thumbnail,
         ),
     }
-    title = f"{len(rows):,} files of {items.folder.resolve().name}"
+    title = f"{len(rows):,} {nouns} of {items.folder.resolve().name}"
     of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
-    note = f"{len(rows):,}{of} embedded files, t-SNE of their representations"
+    note = f"{len(rows):,}{of} embedded {nouns}, t-SNE of their representations"
     write_text(target, _render(title=title, note=note, data=data))
     return len(rows)
 

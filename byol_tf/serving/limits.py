@@ -16,13 +16,13 @@ def screen(
     inputs: Mapping[str, np.ndarray],
     limits: Limits,
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
-    """Removes image files with too many bytes; the model itself counts pixels.
+    """Removes files with too many bytes; the model itself counts pixels.
 
     Returns:
         The inputs, and reasons by row; see `restore`.
 
     Raises:
-        BadRequest: for too many images, or a too large one without a status
+        BadRequest: for too many rows, or a too large file without a status
             output.
     """
     if signature.batched:
@@ -58,7 +58,7 @@ def restore(
 
 
 def refusals(outputs: Mapping[str, np.ndarray]) -> list[str]:
-    """Returns the status of each image file that was not computed."""
+    """Returns the status of each file that was not computed."""
     return [s.decode() for s in outputs.get(STATUS, ()) if s != OK]
 
 

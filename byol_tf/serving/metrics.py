@@ -27,10 +27,10 @@ class Metrics:
             "Requests by what they asked for and how they ended.",
             ("api", "method", "code"),
         )
-        self.images = count("images_total", "Images answered.")
+        self.images = count("images_total", "Rows answered.")
         self.refused = count(
             "refused_images_total",
-            "Image files that were not computed.",
+            "Files that were not computed.",
             ("reason",),
         )
         self.seconds = histogram(
@@ -40,7 +40,7 @@ class Metrics:
             buckets=_SECONDS,
         )
         self.batch_images = histogram(
-            "batch_images", "Images computed at once.", buckets=_SIZES
+            "batch_images", "Rows computed at once.", buckets=_SIZES
         )
         self.batch_requests = histogram(
             "batch_requests", "Requests computed at once.", buckets=_SIZES

@@ -96,7 +96,9 @@ class Classification(VectorTask):
                 "classification needs labels of two classes or more, but in "
                 f"{labelled.examples.name} {found}; put the files of a "
                 "folder into at least two sub-folders, named after the "
-                "classes, or give a file of labels by --config.labels_file"
+                "classes, name the column of labels of a table by "
+                "--config.data.label_column, or give a file of labels by "
+                "--config.labels_file"
             )
         weights = _weights(class_weights, counts)
         return cls(task.columns, label_smoothing, weights)
@@ -144,7 +146,7 @@ class Classification(VectorTask):
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
     ) -> Mapping[str, float]:
-        """Computes accuracies in [0, 1] over the labelled images.
+        """Computes accuracies in [0, 1] over the labelled examples.
 
         `accuracy`; `top5_accuracy` with more than five classes;
         `balanced_accuracy`, the mean over the occurring classes.
@@ -155,7 +157,7 @@ class Classification(VectorTask):
         finite = np.isfinite(predictions).all(axis=1)
         if not len(labels):
             raise ValueError(
-                "accuracy needs images with a label, but none of "
+                "accuracy needs examples with a label, but none of "
                 f"{len(targets)} has one"
             )
         hits = top_k_hits(predictions, labels, 1) & finite

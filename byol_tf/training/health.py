@@ -12,7 +12,7 @@ from byol_tf.training.monitors import NotFiniteWarning
 
 ACTIONS = ("skip", "stop")
 READ_EVERY = 10  # steps, since reading a number waits for the device
-BLANK_SHARE = 0.5  # share of constant images that gives a warning
+BLANK_SHARE = 0.5  # share of constant examples that gives a warning
 
 
 class TrainingFault(ValueError):
@@ -20,7 +20,7 @@ class TrainingFault(ValueError):
 
 
 class NothingToLearnWarning(UserWarning):
-    """Warns that the images or the learning rate leave nothing to learn."""
+    """Warns that the data or the learning rate leave nothing to learn."""
 
 
 class FaultMonitor(keras.callbacks.Callback):
@@ -134,28 +134,28 @@ class FaultMonitor(keras.callbacks.Callback):
         return advice
 
 
-def diagnose_images(images: np.ndarray) -> Diagnosis | None:
-    """Returns why images are useless for training, or None.
+def diagnose_examples(examples: np.ndarray) -> Diagnosis | None:
+    """Returns why examples are useless for training, or None.
 
     Args:
-        images: `[n, ...]`, some hundreds of the training images, or texts,
+        examples: `[n, ...]`, some hundreds of the training examples; texts are
             `[n]`.
 
     Returns:
-        "identical_images" if all are the same; "constant_images" if half of
+        "identical_examples" if all are the same; "constant_examples" if half of
         them or more have a single value.
     """
-    flat = np.asarray(images).reshape(len(images), -1)
+    flat = np.asarray(examples).reshape(len(examples), -1)
     if len(flat) > 1 and (flat == flat[0]).all():
         return Diagnosis(
-            "identical_images",
+            "identical_examples",
             f"the {len(flat)} training examples that were looked at are the "
             "same. Check data.dir and how the files were written",
         )
     blank = float((flat == flat[:, :1]).all(axis=1).mean())
     if blank >= BLANK_SHARE and flat.shape[1] > 1:  # a text is one value
         return Diagnosis(
-            "constant_images",
+            "constant_examples",
             f"{blank:.0%} of the training examples that were looked at have "
             "one value throughout. Check data.dir and how the files were "
             "written",

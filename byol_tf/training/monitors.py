@@ -129,6 +129,7 @@ class CollapseMonitor(_EveryEpochs):
         keep: None, or a function called with the representations `[n, dim]` at
             each measurement.
         milder: advice on views if the rank falls.
+        stronger: field of the strength of the views, see `diagnose`.
 
     Attributes:
         diagnosis: the last one, or None.
@@ -145,11 +146,12 @@ class CollapseMonitor(_EveryEpochs):
         pair: Callable | None = None,
         keep: Callable | None = None,
         milder: str = "views that change less",
+        stronger: str = "",
     ):
         super().__init__(every)
         self.extractor = extractor
         self.inputs = inputs
-        self.milder = milder
+        self.milder, self.stronger = milder, stronger
         self.stop = stop
         self.pair = pair
         self.keep = keep
@@ -169,7 +171,7 @@ class CollapseMonitor(_EveryEpochs):
             self.keep(representations)
         online, target = self.pair() if self.pair else (None, None)
         statistics = collapse_statistics(representations, online, target)
-        self._react(diagnose(statistics))
+        self._react(diagnose(statistics, stronger=self.stronger))
         self._warn_of_rank(statistics["effective_rank"])
         return statistics
 

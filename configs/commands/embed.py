@@ -1,16 +1,16 @@
-"""Embeds a folder of images, and searches the embeddings.
+"""Embeds a folder, and searches the embeddings.
 
     byol_tf embed RUN DIR --out=embeddings.parquet
 
 Run the same command again to continue after an interruption, or to embed new
 files. Then
 
-    byol_tf embed --embeddings=embeddings.parquet --query=IMAGE
+    byol_tf embed --embeddings=embeddings.parquet --query=FILE
     byol_tf embed --embeddings=embeddings.parquet --duplicates
     byol_tf embed --embeddings=embeddings.parquet --map=map.html
 
-find the images nearest to one (`query.png`), find groups of near-duplicates
-(`duplicates.csv`, `duplicates.png`), and draw a map of the images.
+find the files nearest to one (`query.png`), find groups of near-duplicates
+(`duplicates.csv`, `duplicates.png`), and draw a map. A query may be a text.
 """
 
 from absl import flags
@@ -30,7 +30,7 @@ _WORKDIR = flags.DEFINE_string(
 _IMAGES = flags.DEFINE_string(
     "images",
     None,
-    "Folder of images to embed; with --embeddings, their present folder.",
+    "Folder to embed; with --embeddings, its present place.",
 )
 _OUT = flags.DEFINE_string(
     "out", None, "Parquet file; default: embeddings.parquet in the run folder."
@@ -39,11 +39,11 @@ _EMBEDDINGS = flags.DEFINE_string(
     "embeddings", None, "Parquet file to search in; default: that of --out."
 )
 _QUERY = flags.DEFINE_multi_string(
-    "query", [], "Image whose nearest images to find; may be repeated."
+    "query", [], "File or text whose nearest ones to find; may be repeated."
 )
 _DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
 _MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")
-_SHOWN = 10  # unreadable images to name
+_SHOWN = 10  # unreadable rows to name
 
 
 def main():
@@ -81,7 +81,7 @@ def check_paths(embeds, path):
 
 def embed(build, config, path):
     done = build.embed(config, _WORKDIR.value, _IMAGES.value, path)
-    print(f"Read {done.new} new files; {done.images} are in {done.path}")
+    print(f"Read {done.new} new {done.nouns}; {done.images} are in {done.path}")
     for name, reason in done.unread[:_SHOWN]:
         print(f"  not read: {name}: {reason}")
     if len(done.unread) > _SHOWN:
@@ -98,10 +98,11 @@ def search(job):
                 print(f"  {cosine:6.3f}  {path}")
         print(f"\nPicture: {picture}")
     if _DUPLICATES.value:
-        groups, images, rule, files = job.duplicates()
+        groups, count, rule, files = job.duplicates()
         print(
-            f"\nGroups of near-duplicates: {groups}, of {images} files ({rule})"
+            f"\nGroups of near-duplicates: {groups}, of {count} {job.nouns} "
+            f"({rule})"
         )
         print(f"Written: {', '.join(map(str, files))}")
     if _MAP.value:
-        print(f"\nFiles on the map: {job.map(_MAP.value)}; {_MAP.value}")
+        print(f"\nOn the map: {job.map(_MAP.value)} {job.nouns}; {_MAP.value}")

@@ -2,9 +2,9 @@
 
     byol_tf evaluate RUN
 
-Linear SGD on random crops (the paper's protocol), logistic regression and kNN
-choose their settings on a held-out part of the training images and are then
-tested once. A random encoder and raw pixels are baselines. Use
+Linear SGD on random views (the paper's protocol), logistic regression and kNN
+choose their settings on a held-out part of the training data and are then
+tested once. A random encoder and raw inputs are baselines. Use
 `--config.data.*` for any other labelled dataset. Writes `eval_linear.json` and
 `eval_linear_confusion.png` into the run folder.
 

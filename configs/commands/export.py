@@ -5,11 +5,11 @@
     byol_tf export RUN OUT --format=keras --checkpoint=best
 
 The SavedModel, `OUT/<version>/`, is for TensorFlow Serving. It takes the bytes
-of image files, or images; for a fine-tuned run it also returns class names and
-probabilities. `onnx/<version>/` and `litert/<version>/` beside it take images;
+of files, or rows; for a fine-tuned run it also returns class names and
+probabilities. `onnx/<version>/` and `litert/<version>/` beside it take rows;
 `keras/<version>/` is a folder for `load_encoder` and `byol_tf embed`. With
 `--checkpoint`, exports the run's last or best checkpoint, even while it trains.
-Each export is loaded again and compared with the encoder on real images, and
+Each export is loaded again and compared with the encoder on real data, and
 removed if it differs.
 """
 

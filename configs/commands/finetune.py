@@ -3,7 +3,7 @@
     byol_tf finetune RUN --labels=10-per-class,10%
 
 Compares the fine-tuned encoder with the frozen one and with training from
-scratch, on the same images for the same steps. `--task=` takes classification,
+scratch, on the same data for the same steps. `--task=` takes classification,
 multilabel, regression, detection, keypoints, transcription (of sounds), or your
 own `module:Class`. Use `--config.data.*` for another dataset. Writes
 `finetune.json`, `finetune.png`, `finetune_subsets.json` and `classifier.keras`

@@ -55,7 +55,7 @@ def predict(
         pose=pose,
     )
     count = done.images - len(done.unread)
-    print(f"Predicted {count} {done.noun}s: {done.path}")
+    print(f"Predicted {count} {done.nouns}: {done.path}")
     if done.unread:
         path, reason = done.unread[0]
         count = len(done.unread)

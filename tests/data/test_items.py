@@ -41,6 +41,13 @@ def test_a_file_without_rows_is_refused_with_what_it_has(tmp_path):
         find(tmp_path / "a.npz")
 
 
+def test_a_row_that_a_table_no_longer_has_is_empty(tmp_path):
+    (tmp_path / "a.csv").write_text("text\nhello\n")
+    items = items_of(tmp_path, "text", "")
+    assert items.names == ["a.csv:2"] and items.read("a.csv:2") == b"hello"
+    assert items.read("a.csv:9") == b"" and items.said("a.csv:9") == "a.csv:9 "
+
+
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match="there is no file or folder"):
         find(tmp_path / "nowhere")

@@ -167,7 +167,7 @@ def test_what_an_error_advises_works(sizes, text):
 
 
 def test_classes_of_one_alone_need_more_labels():
-    with pytest.raises(ValueError, match="label more images of each class"):
+    with pytest.raises(ValueError, match="label more examples of each class"):
         draw_part([0, 1, 2], of("100%"), 0.2, seed=0)
 
 

@@ -154,7 +154,12 @@ def test_few_directions_are_a_dimensional_collapse(dim, rank):
     features = 0.1 + rank_limited(600, dim, rank)
     found = diagnose(collapse_statistics(features))
     assert found.name == "dimensional_collapse"
-    assert "augmentation" in found.advice
+    assert "augmentation, so" in found.advice
+
+
+def test_the_field_that_makes_views_stronger_is_advised():
+    found = diagnose({"effective_rank": 1.0}, stronger="text.drop")
+    assert "the augmentation (text.drop), so" in found.advice
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])

@@ -218,6 +218,15 @@ def test_folders_without_anything_to_predict_are_refused(tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.parametrize(
+    "asked,reason",
+    [({"drawings": "d"}, "no place to draw"), ({"tiles": (2, 2)}, "--tiles")],
+)
+def test_what_a_task_cannot_do_is_refused_before_files_are_read(asked, reason):
+    with pytest.raises(ValueError, match=reason):
+        predict_folder(classifier(), "nowhere", "out.csv", **asked)
+
+
 def test_more_than_three_channels_cannot_come_from_files(tmp_path):
     save(tmp_path, "a.png", 1)
     with pytest.raises(ValueError, match="cannot become 4"):

@@ -161,11 +161,11 @@ def test_all_of_it_by_the_command_line(run, folder, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert "Read 8 new files; 7 are in out.parquet" in done.stdout
+    assert "Read 8 new images; 7 are in out.parquet" in done.stdout
     assert "not read: bad.png: not an image" in done.stdout
     assert "  1.000  a/copy.png" in done.stdout
-    assert "Groups of near-duplicates: 1, of 2 files (next one" in done.stdout
-    assert "Files on the map: 7; map.html" in done.stdout
+    assert "Groups of near-duplicates: 1, of 2 images (next one" in done.stdout
+    assert "On the map: 7 images; map.html" in done.stdout
     for name in ("query.png", "duplicates.csv", "duplicates.png", "map.html"):
         assert (tmp_path / name).stat().st_size > 0
 

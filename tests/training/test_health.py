@@ -13,7 +13,7 @@ from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.health import (
     FaultMonitor,
     TrainingFault,
-    diagnose_images,
+    diagnose_examples,
 )
 from byol_tf.training.loop import pretrain
 from byol_tf.training.metrics import read_metrics
@@ -197,22 +197,26 @@ def noise(count=10):
 
 def test_images_that_are_all_the_same_are_named():
     images = np.repeat(noise(1), 6, axis=0)
-    assert diagnose_images(images).name == "identical_images"
-    assert diagnose_images(np.zeros((6, 4, 4, 1))).name == "identical_images"
+    assert diagnose_examples(images).name == "identical_examples"
+    assert (
+        diagnose_examples(np.zeros((6, 4, 4, 1))).name == "identical_examples"
+    )
 
 
-def test_texts_are_no_constant_images():
-    assert diagnose_images(np.array([b"a card", b"a letter"])) is None
-    assert diagnose_images(np.array([b"a", b"a"])).name == "identical_images"
+def test_texts_are_no_constant_examples():
+    assert diagnose_examples(np.array([b"a card", b"a letter"])) is None
+    assert (
+        diagnose_examples(np.array([b"a", b"a"])).name == "identical_examples"
+    )
 
 
-def test_constant_images_are_named_if_they_are_half_or_more():
+def test_constant_examples_are_named_if_they_are_half_or_more():
     images = noise()
     images[:5] = np.arange(5, dtype=np.uint8)[:, None, None, None]
-    found = diagnose_images(images)
-    assert found.name == "constant_images" and "50%" in found.advice
-    assert diagnose_images(images[1:]) is None
+    found = diagnose_examples(images)
+    assert found.name == "constant_examples" and "50%" in found.advice
+    assert diagnose_examples(images[1:]) is None
 
 
 def test_ordinary_images_are_not_named():
-    assert diagnose_images(noise()) is None
+    assert diagnose_examples(noise()) is None

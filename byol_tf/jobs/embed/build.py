@@ -10,7 +10,7 @@ from byol_tf.data.examples import Unreadable
 from byol_tf.data.items import items_of
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
-from byol_tf.lines import printable, progress_bar
+from byol_tf.lines import plural, printable, progress_bar
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.runs import encoder as encoders
@@ -36,8 +36,8 @@ def embed(config, workdir, images, target) -> Embedded:
         target: the Parquet file.
 
     Raises:
-        ValueError: if there is no encoder or no image, inputs do not match, or
-            the file was made differently. One line.
+        ValueError: if there is no encoder or nothing to embed, inputs do not
+            match, or the file was made differently. One line.
     """
     check_number("part.images", config.part.images, 1)
     check_number("part.seconds", config.part.seconds, 0)
@@ -69,7 +69,7 @@ class Search:
     Args:
         config: see `configs/embed.py`.
         path: path of the Parquet file; pictures are written beside it.
-        folder: present folder of the images; None: unchanged.
+        folder: present folder of the files; None: unchanged.
 
     Raises:
         ValueError: if there are no embeddings, or a setting is wrong.
@@ -91,13 +91,18 @@ class Search:
         self._modality = load_named(name, config.modality)
         self._items = items_of(folder, self._modality.name, about.get("column"))
 
+    @property
+    def nouns(self) -> str:
+        """Word for the rows, such as "images"."""
+        return plural(self._modality.name)
+
     def query(
         self, queries: Sequence[str], workdir: str | os.PathLike | None = None
     ) -> tuple[list[tuple[str, list[tuple[str, float]]]], pathlib.Path]:
-        """Finds the nearest images of queries, and draws `query.png`.
+        """Finds the nearest rows of queries, and draws `query.png`.
 
         Args:
-            queries: image files; an embedded image does not find itself.
+            queries: files, or texts; an embedded file does not find itself.
             workdir: folder of the run that embedded; None: as recorded.
 
         Returns:
@@ -132,7 +137,7 @@ class Search:
         contact_sheet(
             sheet,
             target,
-            title=f"Nearest {self._modality.name}s, by cosine",
+            title=f"Nearest {self.nouns}, by cosine",
             headings=["query"] * len(sheet),
         )
         shown = [
@@ -144,10 +149,10 @@ class Search:
     def duplicates(self) -> tuple[int, int, str, list[pathlib.Path]]:
         """Writes `duplicates.csv`, and draws the largest groups.
 
-        Each group is drawn with the next image outside of it.
+        Each group is drawn with the next row outside of it.
 
         Returns:
-            Number of groups, number of images in them, the rule, and the files.
+            Number of groups, number of rows in them, the rule, and the files.
         """
         groups, rule = duplicate_groups(
             self.embeddings, self._duplicates, self._index
@@ -161,12 +166,13 @@ class Search:
         return len(groups), count, rule, files
 
     def map(self, target: str | os.PathLike) -> int:
-        """Draws a map, see `write_map`; returns the number of images on it."""
+        """Draws a map, see `write_map`; returns the number of rows on it."""
         thumbnail, unit = self._modality.thumbnail, self._modality.name
         bar = functools.partial(progress_bar, "thumbnails", unit=unit)
         return write_map(
             *(self.embeddings, self._items, target, self._map, thumbnail, bar),
             audible=hasattr(self._modality, "player"),
+            nouns=self.nouns,
         )
 
     def _same_encoder(self, workdir):
@@ -206,7 +212,7 @@ class Search:
         return Shown(self._modality.thumbnail(file, SIDE), name, note)
 
     def _draw_groups(self, groups, rule, target):
-        section, noun = self._config.sheet, self._modality.name
+        section = self._config.sheet
         largest = groups[: section.groups]
         sheet = []
         for group in largest:
@@ -217,11 +223,11 @@ class Search:
             sheet,
             target,
             title=f"Near-duplicates, {rule}",
-            headings=[f"{len(group.rows)} {noun}s" for group in largest],
+            headings=[f"{len(group.rows)} {self.nouns}" for group in largest],
         )
 
     def _next_to(self, group):
-        """Returns the nearest image outside a group to its first image."""
+        """Returns the nearest row outside a group to its first one."""
         first = self.embeddings.rows(group.rows[:1])
         rows, cosines = nearest(
             self.embeddings, first, len(group.rows) + 1, self._index

@@ -1,4 +1,4 @@
-"""Embeds a folder of images in bounded memory, resumably."""
+"""Embeds a folder in bounded memory, resumably."""
 
 import os
 import pathlib
@@ -11,7 +11,7 @@ from byol_tf.data.examples import Unreadable
 from byol_tf.data.items import find_items
 from byol_tf.data.store import decoded_chunks
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.lines import as_text, printable, progress_bar
+from byol_tf.lines import as_text, plural, printable, progress_bar
 from byol_tf.runs.encoder import Encoder
 from byol_tf.search import parts
 from byol_tf.search.table import OK, Row
@@ -25,15 +25,17 @@ class Embedded(NamedTuple):
 
     Attributes:
         path: path of the Parquet file.
-        images: number of images with a representation.
+        images: number of rows with a representation.
         unread: `(path, reason)` of those without.
-        new: number of images that this call had to read.
+        new: number of rows that this call had to read.
+        nouns: word for the rows, such as "images".
     """
 
     path: pathlib.Path
     images: int
     unread: list[tuple[str, str]]
     new: int
+    nouns: str = "images"
 
 
 def embed_folder(
@@ -47,16 +49,16 @@ def embed_folder(
     part_images: int = 4096,
     part_seconds: float = 60.0,
 ) -> Embedded:
-    """Embeds all images of a folder that are not yet in a Parquet file.
+    """Embeds all rows of a folder that are not yet in a Parquet file.
 
     Memory holds paths, sizes and times of all files, and one part of the
     representations. Calling it again continues after the last part. With a
-    finished file, it embeds images that are new or have changed (by path, size
+    finished file, it embeds rows that are new or have changed (by path, size
     and time), and drops deleted ones.
 
     Args:
         encoder: decodes and prepares the files.
-        directory: folder with images at any depth, or a CSV or `.npz` file, see
+        directory: folder with files at any depth, or a CSV or `.npz` file, see
             `find_items`.
         target: the Parquet file, see `table.Row` for its columns; written
             atomically from parts in `<target>.parts`.
@@ -68,7 +70,7 @@ def embed_folder(
         part_seconds: seconds after which a part is written, however small.
 
     Raises:
-        ValueError: if there is no such folder, no image in it, none that can be
+        ValueError: if there is no such folder, no row in it, none that can be
             read, or if the file or a part was made with another encoder,
             preprocessing or folder.
     """
@@ -105,11 +107,12 @@ def embed_folder(
             bar.update()
     images, unread = parts.join(target, files, encoder.features, about)
     unread = [(printable(path), reason) for path, reason in unread]
-    return Embedded(pathlib.Path(target), images, unread, len(new))
+    nouns = plural(encoder.noun)
+    return Embedded(pathlib.Path(target), images, unread, len(new), nouns)
 
 
 def _files(items):
-    """Returns size and time of the last change of every image."""
+    """Returns size and time of the last change of every row."""
     files = {}
     for path in items.names:
         text = as_text(path)
@@ -119,7 +122,7 @@ def _files(items):
 
 
 def _rows(encoder, extract, items, files, new):
-    """Yields a row per new image, in order."""
+    """Yields a row per new item, in order."""
 
     def decode(path):
         if files[path] == _NAMELESS:

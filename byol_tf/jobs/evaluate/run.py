@@ -68,8 +68,8 @@ class LinearEvaluation:
             raise ValueError(
                 "linear evaluation needs labelled training examples of two "
                 f"classes or more; {self.train.name} has labels of "
-                f"{len(np.unique(labels[labels >= 0]))} (see data.labels and "
-                "the sub-folders of a folder)"
+                f"{len(np.unique(labels[labels >= 0]))} (see data.labels, "
+                "data.label_column and the sub-folders of a folder)"
             )
         sgd, count = self.settings.sgd, self.train.num_examples
         if sgd.epochs:

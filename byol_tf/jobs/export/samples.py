@@ -13,7 +13,7 @@ from byol_tf.export.verify import Labelled, Samples
 from byol_tf.jobs import inputs
 from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.jobs.pretrain import data as data_builders
-from byol_tf.lines import printable
+from byol_tf.lines import plural, printable
 from byol_tf.modalities.signature import DEFAULT, OK
 from byol_tf.runs.encoder import Encoder
 from byol_tf.runs.samples import FILE, load_samples, stored
@@ -131,8 +131,9 @@ def _with_files(encoder, part):
         return part, files
     bad = next(row for row, reason in enumerate(why) if reason != OK)
     print(
-        f"{len(files) - len(good)} of {len(files)} test {encoder.noun}s are "
-        "not compared, since exports cannot read their files; the first, "
+        f"{len(files) - len(good)} of {len(files)} test "
+        f"{plural(encoder.noun)} are not compared, since exports cannot read "
+        "their files; the first, "
         f"{printable(part.paths[bad])}: {why[bad]}"
     )
     if not good:

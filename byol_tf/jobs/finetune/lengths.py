@@ -5,7 +5,7 @@ import numpy as np
 from byol_tf.data.examples import Examples
 from byol_tf.data.rows import LENGTH
 from byol_tf.jobs.finetune.run import subset
-from byol_tf.lines import some
+from byol_tf.lines import plural, some
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.task import Labelled, Task
 
@@ -30,8 +30,8 @@ def long_enough(train: Labelled, task: Task, encoder: Encoder) -> Labelled:
     names = [paths[row] if paths else f"row {row}" for row in bad]
     noun = encoder.noun
     line = (
-        f"{len(bad)} {noun}s are too short for their labels, {steps[bad].min()}"
-        f" to {steps[bad].max()} steps: {some(names)}"
+        f"{len(bad)} {plural(noun)} are too short for their labels, "
+        f"{steps[bad].min()} to {steps[bad].max()} steps: {some(names)}"
     )
     if len(bad) == len(good):
         raise ValueError(

@@ -8,6 +8,7 @@ from absl import logging
 from byol_tf.checks import check_number
 from byol_tf.data.rows import Unreadable
 from byol_tf.jobs.finetune.build import LONGEST, classifier_name
+from byol_tf.lines import plural
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.listening import Listening
 from byol_tf.tasks.classification import Classification
@@ -51,7 +52,7 @@ def events(
     if not hasattr(modality, "stream"):
         raise ValueError(
             f"events need a model of sounds, and this one takes "
-            f"{modality.name}s; name a folder to predict"
+            f"{plural(modality.name)}; name a folder to predict"
         )
     if not isinstance(classifier.task, Classification):
         hint = (

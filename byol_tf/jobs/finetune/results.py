@@ -13,6 +13,7 @@ from byol_tf.data.split import Part
 from byol_tf.files import read_json
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import CAME, FINE_TUNED, FROZEN, SCRATCH
+from byol_tf.lines import plural
 from byol_tf.reports.drawing import (
     BLUE,
     GRAY,
@@ -120,8 +121,8 @@ def table(result: Mapping) -> str:
     percent = result["percent"]
     variants = list(next(iter(fractions.values()))["variants"])
     gains = all(row["gain"] for row in fractions.values())
-    noun = result.get("noun", "image")
-    columns = ["labels", f"{noun}s", *variants, *(["gain"] if gains else [])]
+    nouns = plural(result.get("noun", "image"))
+    columns = ["labels", nouns, *variants, *(["gain"] if gains else [])]
     cells = []
     for name, row in fractions.items():
         shown = [
@@ -153,7 +154,7 @@ def table(result: Mapping) -> str:
             format_table(cells, columns),
             "",
             f"{_name(metric)} on "
-            f"{result['test_images']} test {noun}s of {result['data']}{spread}."
+            f"{result['test_images']} test {nouns} of {result['data']}{spread}."
             f"{gain}",
             "Settings and the best step were chosen on a part of those very "
             "labels: "
@@ -239,10 +240,10 @@ def draw(result: Mapping, target: Target) -> None:
     axes.set_xscale("log")
     axes.set_xticks(labels, [str(label) for label in labels])
     axes.minorticks_off()
-    noun = result.get("noun", "image")
-    axes.set_xlabel(f"labelled training {noun}s")
+    nouns = plural(result.get("noun", "image"))
+    axes.set_xlabel(f"labelled training {nouns}")
     unit = " (%)" if scale == 100 else ""
-    axes.set_ylabel(f"{_name(metric)}{unit}, test {noun}s")
+    axes.set_ylabel(f"{_name(metric)}{unit}, test {nouns}")
     seeds = result["settings"]["seeds"]
     title = f"{result['data']}, {seeds} seed{'s' if seeds > 1 else ''}"
     axes.set_title(title, fontsize=11, loc="left")

@@ -24,7 +24,7 @@ from byol_tf.jobs.pretrain.run import Pretraining, Settings
 from byol_tf.jobs.pretrain.start import starting_encoder
 from byol_tf.layers.batch_norm import synchronize
 from byol_tf.layers.graph import sharing
-from byol_tf.lines import first_line
+from byol_tf.lines import first_line, plural
 from byol_tf.locks import owned_folder
 from byol_tf.modalities.registry import load_modality
 from byol_tf.optim import scaling_rules as recipe
@@ -188,7 +188,7 @@ def _finished(config, modality, train, fitted, model):
     if "size" not in fitted.get_config():
         raise ValueError(
             f"encoder.input_size={size} is for images, and these are "
-            f"{modality.name}; leave it out"
+            f"{plural(modality.name)}; leave it out"
         )
     prepare = type(fitted).from_config({**fitted.get_config(), "size": size})
     shape = prepare.compute_output_shape((None, *train.row_shape))

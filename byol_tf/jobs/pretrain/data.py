@@ -22,6 +22,7 @@ from byol_tf.data.pack import STORES, estimated_bytes, packed
 from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
 from byol_tf.files import write_json
+from byol_tf.lines import plural
 from byol_tf.modalities.registry import load_modality
 
 HOLDOUT = 0.1  # share of the training examples, without a test split
@@ -90,7 +91,7 @@ def train_and_later_test(
     cache_dir = section.cache_dir or str(workdir / "cache")
     path = None
     if suffix is not None:
-        path = workdir / f"bad_{decoder.name}s{suffix}.csv"
+        path = workdir / f"bad_{plural(decoder.name)}{suffix}.csv"
     bad_images = BadImages(path, section.max_bad_share)
     taken = {}
 

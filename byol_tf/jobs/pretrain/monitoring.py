@@ -48,6 +48,7 @@ class Watch:
             pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
             keep=self._keep,
             milder=job.modality.milder,
+            stronger=job.modality.strength[0],
         )
         self.callbacks = [self.collapse]
         known = order[train.labels[order] >= 0]

@@ -11,6 +11,7 @@ from byol_tf.data.rows import bare
 from byol_tf.evaluation.knn import nearest_neighbours
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.start import as_it_came
+from byol_tf.lines import plural
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images shown with their neighbours
@@ -101,7 +102,7 @@ def write(
         parts["Curves"] = _png(plots.curves, metrics)
     finite = all(np.isfinite(part).all() for part in (before, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
-        title = f"Nearest neighbours of test {job.modality.name}s"
+        title = f"Nearest neighbours of test {plural(job.modality.name)}"
         parts[title] = _neighbours(job, after)
     if "knn_accuracy" not in result["after"] and watch.early.exists():
         parts |= _early_and_late(job, watch)
@@ -120,7 +121,7 @@ def write(
         metrics=metrics,
         table=(columns(result), rows(result, job.protocol.shots)),
         pictures=parts,
-        notes=_notes(result, job.modality.name),
+        notes=_notes(result, plural(job.modality.name)),
         sounds=_heard(job, after) if finite else (),
     )
 
@@ -203,17 +204,17 @@ def _cell(key, numbers):
     return "not finite" if value is None else f"{value:.2f}"
 
 
-def _notes(result, noun):
+def _notes(result, nouns):
     machine = result["machine"]
     return [
         result["verdict"],
-        f"{result['steps']} steps of {result['batch_size']} {noun}s "
-        f"({result['epochs']} epochs of {result['images']} {noun}s), "
+        f"{result['steps']} steps of {result['batch_size']} {nouns} "
+        f"({result['epochs']} epochs of {result['images']} {nouns}), "
         f"{result['training_seconds'] / 60:.1f} minutes of training on "
         f"{machine['cores']} cores ({machine['processor']}), "
         f"seed {result['seed']}."
         + (f" Stopped: {result['stopped']}." if result["stopped"] else ""),
         f"Data: {result['data']}, fingerprint {result['data_fingerprint']}; "
-        f"{result['skipped_images']} unreadable {noun}s skipped.",
+        f"{result['skipped_images']} unreadable {nouns} skipped.",
         *result["notes"],
     ]

@@ -17,7 +17,7 @@ from byol_tf.training.health import (
     FaultMonitor,
     NothingToLearnWarning,
     TrainingFault,
-    diagnose_images,
+    diagnose_examples,
 )
 from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import FirstMinute
@@ -148,7 +148,7 @@ def _warn_of(inputs):
     if isinstance(inputs, Examples):  # decoded one by one, so check only a few
         few = inputs.take(np.arange(min(inputs.num_examples, WARNED_BY)))
         inputs = next(iter(few.values())) if isinstance(few, dict) else few
-    found = diagnose_images(inputs)
+    found = diagnose_examples(inputs)
     if found:
         warnings.warn(
             f"{found.name}: {found.advice}", NothingToLearnWarning, stacklevel=3
