@@ -69,6 +69,17 @@ _SILENCE = flags.DEFINE_float(
 _BEAM = flags.DEFINE_integer("beam", None, "Transcription: width of the beam.")
 
 
+# Flags that only printing events has, and those that it does not have.
+OF_EVENTS = ("rate", "window", "hop", "silence")
+OF_FILES = ("beam", "most", "classes", "tiles", "pose")
+
+
+def refuse(names, reason):
+    for name in names:
+        if flags.FLAGS[name].present:
+            raise ValueError(f"--{name} {reason}; leave it out")
+
+
 def main():
     heard = {
         "rate": _RATE.value,
@@ -79,7 +90,13 @@ def main():
     }
     place = _CONFIG.value, _WORKDIR.value, _TASK.value, _IMAGES.value
     if _OUT.value is None and predicting.goes_on(*place):
+        refuse(OF_FILES, "has no effect on events of sounds")
         return predicting.listen(*place, **heard)
+    refuse(
+        OF_EVENTS,
+        "is for events of one sound or of standard input, which are printed "
+        "without --out",
+    )
     options = {
         "beam": _BEAM.value,
         "confidence": _CONFIDENCE.value,
