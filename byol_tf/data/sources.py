@@ -72,10 +72,11 @@ def load(
     """
     check_source(source, labels, layout)
     check_split("split", split)
-    if label_column and source != "folder":
+    one_file = source == "folder" and _has_table(directory, decoder)
+    if label_column and (source != "folder" or one_file):
         raise ValueError(
             f"label_column={label_column!r} is of a folder's labels.csv; leave "
-            f"it empty for source={source!r}"
+            f"it empty for {decoder.table.file if one_file else source}"
         )
     store = Store(cache, cache_bytes, cache_dir)
     if source == "embedded":
@@ -88,7 +89,7 @@ def load(
         examples = load_listed(root, paths, decoder, store, title)
     elif source == "folder" and _in_tables(directory, decoder):
         examples = load_cells(directory, split, decoder, label_column)
-    elif source == "folder" and _has_table(directory, decoder):
+    elif one_file:
         examples = decoder.table(directory, split)
     elif source == "folder":
         examples = load_folder(
@@ -153,7 +154,8 @@ def _check_labelled(name, labels, labelled):
             f"{name} has no labels, but they are required; put the "
             "files of a folder into at least two sub-folders, named after "
             "the classes, or name their classes in a labels.csv with the "
-            "columns path and label"
+            "columns path and label; texts of a table have theirs in its "
+            "column label"
         )
 
 

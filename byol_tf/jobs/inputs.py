@@ -47,7 +47,10 @@ def run_with_data(config, workdir, defaults, *, labels: str = ""):
         )
     with run.unlocked():
         run.modality = config.modality or run.modality
-        run.data.update(_given(config.data))
+        given = _given(config.data)
+        if given.keys() & {"source", "dir", "name"}:
+            run.data.pair_column = ""  # only the run's own have second texts
+        run.data.update(given)
         run.data.labels = labels or run.data.labels
     return run
 

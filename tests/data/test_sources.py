@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -220,3 +221,11 @@ def test_labels_that_are_required_come_by_the_folders_that_are_advised(
         load("folder", **options)
     write(tmp_path / "y", 2)
     assert load("folder", **options).labels.tolist() == [0, 0, 1, 1]
+
+
+def test_a_column_of_labels_is_refused_if_all_rows_are_in_one_file(tmp_path):
+    (tmp_path / "all.csv").touch()
+    table = types.SimpleNamespace(file="all.csv")
+    decoder = dataclasses.replace(FREE, table=table)
+    with pytest.raises(ValueError, match=r"leave it empty for all\.csv"):
+        load("folder", directory=tmp_path, decoder=decoder, label_column="kind")
