@@ -117,7 +117,8 @@ def _keys(file, path, split, rows):
     raise ValueError(
         f"{path} has no split {split!r}: it needs an array "
         f"{' or '.join(repr(pair[0]) for pair in pairs)}, but has "
-        f"{', '.join(sorted(file.files))}"
+        f"{', '.join(sorted(file.files))}; if these are no {rows}, pretrain "
+        "with their --modality"
     )
 
 

@@ -181,7 +181,8 @@ def _feature_keys(builder, decoder):
     if row is None or (row != wanted and len(found) > 1):
         raise ValueError(
             f"{builder.name} must have one {wanted}, or one named {wanted!r}. "
-            f"Received the features {', '.join(features)}"
+            f"Received the features {', '.join(features)}; if these are no "
+            f"{plural(wanted)}, pretrain with their --modality"
         )
     labels = [
         key
