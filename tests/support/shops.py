@@ -28,6 +28,7 @@ LOOKS = [
     "wooden",
 ]
 DAY = 86400
+START = 18_500 * DAY  # no number of a day such as 20240501
 
 
 def shop_rows(
@@ -62,9 +63,8 @@ def shop_rows(
             if chance.sum():
                 item = rng.choice(len(items), p=chance / chance.sum())
                 taken[item] = True
-                events.append(
-                    (f"u{user}", items[item][0], int(day * DAY + user))
-                )
+                time = int(START + day * DAY + user)
+                events.append((f"u{user}", items[item][0], time))
     return items, sorted(events, key=lambda event: event[2])
 
 
