@@ -40,7 +40,7 @@ NOT_RUN = {
     "srun": "needs Slurm",
     "kubectl": "needs Kubernetes",
     "curl": "needs the server of the command before it",
-    "python compare.py": "minutes; test_compare_script.py runs another",
+    "byol_tf compare": "minutes; test_compare_script.py runs another",
     "python train.py --workdir=runs/quickstart": (
         "the README goes on with a finished run in the same way"
     ),
@@ -78,7 +78,7 @@ NOT_RUN = {
     "byol_tf convert efficientnet_lite0": "test_published.py makes such a run",
     "byol_tf embed runs/imagenet": "goes on with the run before it",
     "byol_tf tune $HOME/photos runs/colours": "forty minutes",
-    "python tune.py --workdir": "minutes; test_tune_script.py runs another",
+    "byol_tf tune --workdir": "minutes; test_tune_script.py runs another",
     "python train.py --config=runs/tune/best_config.py": (
         "test_tune_script.py trains with such a file"
     ),
