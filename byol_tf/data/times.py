@@ -16,13 +16,15 @@ def of_text(value: str | float) -> float:
         ValueError: if it is neither.
     """
     text = str(value).strip()
-    if not _DAY.fullmatch(text):
-        with contextlib.suppress(ValueError):
-            number = float(text)
-            if math.isfinite(number):
-                while abs(number) > _FINER:
-                    number /= 1000
-                return number
+    with contextlib.suppress(ValueError):
+        if _DAY.fullmatch(text):
+            return of_iso(text)
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if math.isfinite(number):
+            while abs(number) > _FINER:
+                number /= 1000
+            return number
     return of_iso(text)
 
 

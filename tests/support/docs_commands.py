@@ -100,8 +100,9 @@ SMALL = {
     "config.view.jitter": 0.0,
     "config.eval_every": 1,
 }
+OF_IMAGES = ("grayscale", "jitter", "blur", "solarize")
 # Appended to the commands that begin so, where they do not say so themselves;
-# those with an exclamation mark even then.
+# those with an exclamation mark even then, those with None not.
 SHORTER = {
     "train.py": {
         "config.epochs!": 2,
@@ -144,10 +145,13 @@ SHORTER = {
         "config.min_steps": 2,
         "config.max_steps": 2,
     },
-    # An encoder of texts takes one width and no blocks.
+    # An encoder of texts takes one width, and what images have is refused.
     "train.py $HOME/texts": {
         **FEW,
-        "config.encoder.blocks": "()",
+        **dict.fromkeys(
+            [f"config.augment.{name}" for name in OF_IMAGES]
+            + ["config.encoder.blocks"]
+        ),
         "config.encoder.widths": "(8,)",
     },
     # Few images, which are drawn.
@@ -331,7 +335,8 @@ def shorter(command: str) -> str:
         flags = {k: v for k, v in flags.items() if "config.data" not in k}
     for key, value in flags.items():
         forced = key.endswith("!")
-        if (forced or key not in named) and not continued:
+        wanted = forced or key not in named
+        if wanted and not continued and value is not None:
             command += f" --{key.rstrip('!')}={shlex.quote(str(value))}"
     return command
 
