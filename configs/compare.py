@@ -16,6 +16,9 @@ import pathlib
 
 import ml_collections
 
+from configs import command_line
+from configs.kinds import KINDS
+
 _BYOL = ("byol",)
 _OTHERS = ("moco_v3", "simsiam", "simclr", "triplet")
 _OTHERS += ("barlow_twins", "vicreg")
@@ -77,3 +80,16 @@ def get_config(preset: str = "") -> ml_collections.ConfigDict:
     config.workers = 1  # runs at a time; each uses every core
     config.update(_PRESETS[preset])
     return config
+
+
+def leave_out_others(config: ml_collections.ConfigDict) -> None:
+    """Leaves out ablations of images if the data are of another known kind."""
+    own = (o for o in config.common if o.startswith("modality="))
+    modality = command_line.load(config.base, (*own,)).modality
+    if modality == "image" or modality not in KINDS:
+        return
+    others = [v for v in config.variants if v in OF_IMAGES]
+    if others:
+        names = ", ".join(name for name, *_ in others)
+        print(f"Left out, since only images have such views: {names}")
+        config.variants = tuple(v for v in config.variants if v not in others)

@@ -13,7 +13,6 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import base, command_line, compare, data_argument
-from configs.kinds import KINDS
 from configs.signals import importing
 
 POSITIONAL = (("workdir",), ("data", "workdir"))
@@ -36,7 +35,7 @@ def expand(arguments):
 def main():
     data_argument.give_data(_CONFIG.value, _DATA.value)
     command_line.check_file(_CONFIG.value.base)
-    leave_out_others(_CONFIG.value)
+    compare.leave_out_others(_CONFIG.value)
     with importing():
         from byol_tf.jobs.compare import build, results, run
 
@@ -58,16 +57,3 @@ def main():
             f"in output.log of their folders, and the same command tries them "
             f"again. The first: {failed[0]}"
         )
-
-
-def leave_out_others(config):
-    """Leaves out ablations of images if the data are of another known kind."""
-    own = (o for o in config.common if o.startswith("modality="))
-    modality = command_line.load(config.base, (*own,)).modality
-    if modality == "image" or modality not in KINDS:
-        return
-    others = [v for v in config.variants if v in compare.OF_IMAGES]
-    if others:
-        names = ", ".join(name for name, *_ in others)
-        print(f"Left out, since only images have such views: {names}")
-        config.variants = tuple(v for v in config.variants if v not in others)

@@ -17,7 +17,6 @@ from configs import (
     kinds,
 )
 from configs.command_line import find, load
-from configs.commands.compare import leave_out_others
 from configs.fields import flat
 
 SIGNAL = "tests.support.toy_modality:SIGNALS"
@@ -153,5 +152,5 @@ def test_a_modality_of_ones_own_may_use_every_field():
 def test_ablations_of_images_are_left_out_for_other_kinds(recipe, count):
     config = compare.get_config("ablations")
     config.base = find(recipe)
-    leave_out_others(config)
+    compare.leave_out_others(config)
     assert len(config.variants) == count

@@ -8,7 +8,7 @@ import pytest
 from byol_tf.data.interactions import read_shop
 from byol_tf.systems.recommender import fitting, methods, parts
 from byol_tf.systems.recommender.answers import Answers
-from tests.support.shops import shop_rows, write_shop
+from tests.support.shops import START, shop_rows, write_shop
 
 NAMES = ("popularity", "item-kNN", "EASE")
 
@@ -119,7 +119,7 @@ def test_a_history_of_all_items_is_told_why_nothing_is_listed(answers):
 
 def test_a_test_period_without_known_users_is_told(fitted, tmp_path, capsys):
     items, events = shop_rows(users=60)
-    new = [(f"new{n}", "000", 40_000_000 + n) for n in range(200)]
+    new = [(f"new{n}", "000", START + 40_000_000 + n) for n in range(200)]
     write_shop(tmp_path, items, [*events, *new])
     parts.save(fitted[0], tmp_path)
     table = fitting.judged(parts.load(tmp_path, tmp_path), 0.1, 0)
