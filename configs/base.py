@@ -199,8 +199,9 @@ def get_config() -> ml_collections.ConfigDict:
     # byol, moco_v3, simsiam: factor on the predictor's learning rate. Short
     # runs of BYOL learn sooner with 10.
     objective.predictor_lr_multiplier = 1.0
-    # dense_byol, for detection and keypoints: adds BYOL's loss at the positions
-    # of this feature level that both views show; needs images of one size.
+    # dense_byol, for detection, keypoints and transcription: adds BYOL's loss
+    # at the positions of this feature level that both views show; needs images
+    # of one size. For sounds: frames.
     objective.level = "P3"
     objective.dense_weight = 0.5  # dense_byol: weight of that loss
     objective.temperature = 0.2  # simclr, moco_v3: divides the cosines

@@ -36,6 +36,7 @@ def get_config():
     config.heads.hidden_size = 512
     config.heads.projection_size = 128
 
+    config.objective.level = "frames"
     config.objective.normalize_projection = True
     config.objective.target_init = "copy"
     config.objective.predictor_lr_multiplier = 10.0

@@ -13,7 +13,9 @@ def positions_loss(
     Args:
         predictions: float32 `[batch, rows, columns, size]`, of one view.
         targets: the same for the other view; no gradient flows into them.
-        where: place of the view, see `View.draw_with_where`.
+        where: place of the view, a dict of `box`, float32 `[batch, 4]`: top,
+            left, height and width as fractions of the example; and `flip`, bool
+            `[batch]`: whether it is then flipped.
         other: place of the other view.
     """
     index, both = same_places(where, other, *predictions.shape[1:3])
@@ -31,6 +33,8 @@ def positions_loss(
 
 def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
     """Finds, for each position of a view, the nearest one in the other view.
+
+    What a view shows beyond the edges, as a crop of sound may, is left out.
 
     Returns:
         int32 `[batch, rows * columns]`, counted along rows, and bool of the
@@ -50,10 +54,11 @@ def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
     x = tf.where(where["flip"][:, None], 1.0 - x, x)
     top, left, height, width = tf.unstack(where["box"][:, None], axis=-1)
     y, x = top + y * height, left + x * width
+    inside = (x >= 0) & (x < 1)
     top, left, height, width = tf.unstack(other["box"][:, None], axis=-1)
     y, x = (y - top) / height, (x - left) / width
     x = tf.where(other["flip"][:, None], 1.0 - x, x)
-    both = (y >= 0) & (y < 1) & (x >= 0) & (x < 1)
+    both = inside & (y >= 0) & (y < 1) & (x >= 0) & (x < 1)
     row, column = tf.floor(y * rows), tf.floor(x * columns)
     index = tf.cast(tf.where(both, row * columns + column, 0.0), tf.int32)
     return index, both

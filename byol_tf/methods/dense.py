@@ -1,8 +1,9 @@
 """BYOL on vectors, and on the positions of a feature map that both views show.
 
-Detectors use feature maps. Here, a position in one view predicts the target
-network's output at the same place in the other view, with the networks and the
-loss of BYOL. Positions that only one view shows are left out.
+Detectors use feature maps, and recognisers of speech use frames. Here, a
+position in one view predicts the target network's output at the same place in
+the other view, with the networks and the loss of BYOL. Positions that only one
+view shows are left out.
 """
 
 import functools
@@ -27,9 +28,10 @@ class DenseBYOL(BYOL):
 
     Args:
         encoder: functional Keras model.
-        views: an object whose `view1` and `view2` have `draw_with_where`, such
-            as `byol_tf.TwoViews`. All images of a batch must have one size.
-        level: name of the layer whose feature map is trained.
+        views: an object with `draw_with_where(inputs, seed)`, such as
+            `byol_tf.TwoViews`. All images of a batch must have one size.
+        level: name of the layer whose feature map is trained, `[batch, rows,
+            columns, channels]` or `[batch, frames, channels]`.
         dense_weight: weight of the loss of positions, in (0, 1].
         **kwargs: arguments of `BYOL`.
     """
@@ -49,11 +51,10 @@ class DenseBYOL(BYOL):
         name: str = "dense_byol",
         **kwargs,
     ):
-        pair = [getattr(views, key, None) for key in ("view1", "view2")]
-        if not all(hasattr(view, "draw_with_where") for view in pair):
+        if not hasattr(views, "draw_with_where"):
             raise ValueError(
-                "dense_byol needs image views that report their place, drawn "
-                "in the training step; set augment.place=step. "
+                "dense_byol needs views that report their place, of images or "
+                "sounds, drawn in the training step; set augment.place=step. "
                 f"Received: views={views!r}"
             )
         super().__init__(encoder, views, name=name, **kwargs)
@@ -70,27 +71,10 @@ class DenseBYOL(BYOL):
         sizes = _SIZE, _HIDDEN, _SIZE
         self.dense_predictor = make(*sizes, name="dense_predictor")
         copy_frozen(self.dense_projector, self.target_dense_projector)
-        compiled = getattr(views, "jit_compile", False)
-        traced = functools.partial(
-            tf.function, jit_compile=compiled, autograph=False
-        )
-        self._draws = [traced(view.draw_with_where) for view in pair]
 
     def make_views(self, inputs):
-        """Returns two pairs: a view, and its place in the image.
-
-        Raises:
-            ValueError: if the images have several sizes.
-        """
-        if isinstance(inputs, (tuple, list)):
-            raise ValueError(
-                "dense_byol needs images of one size; set data.image_size to "
-                "store them as squares"
-            )
-        split = tf.random.experimental.stateless_split(self.view_seed(), 2)
-        seeds = tf.unstack(split)
-        pairs = zip(self._draws, seeds, strict=True)
-        return tuple(draw(inputs, one) for draw, one in pairs)
+        """Returns two pairs: a view, and its place in the example."""
+        return self.views.draw_with_where(inputs, self.view_seed())
 
     def objective(self, view1, view2, training):
         (images1, where1), (images2, where2) = view1, view2
@@ -141,6 +125,8 @@ def _with_map(encoder, level):
     """Makes a model from inputs to the vector and the map of a layer."""
     graph = functional_graph(encoder)
     maps = graph.get_layer(level).output
+    if len(maps.shape) == 3:  # frames: a map of one row
+        maps = keras.ops.expand_dims(maps, 1)
     return keras.Model(graph.inputs[0], [graph.outputs[0], maps])
 
 

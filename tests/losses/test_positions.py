@@ -44,6 +44,14 @@ def test_the_same_place_is_found_in_the_other_view():
     assert 0.2 < np.mean(both) < 0.9
 
 
+def test_what_lies_beyond_the_edges_is_no_place():
+    box = np.array([[0.0, -0.5, 1.0, 2.0]], np.float32)
+    same = {"box": box, "flip": np.array([False])}
+    index, both = same_places(same, same, 1, 8)
+    assert both.numpy().tolist() == [[False] * 2 + [True] * 4 + [False] * 2]
+    assert index.numpy()[0, 2:6].tolist() == [2, 3, 4, 5]
+
+
 def test_the_loss_is_the_mean_over_shared_places():
     rng = np.random.default_rng(2)
     shape = (6, ROWS, COLUMNS, 5)

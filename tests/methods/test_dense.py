@@ -49,8 +49,38 @@ def test_a_step_moves_online_and_target_networks(arrays, tmp_path):
         model.make_views((images, images))
 
 
+def test_frames_of_sounds_are_trained_where_both_views_show_them(tmp_path):
+    rng = np.random.default_rng(0)
+    sounds = np.int16(rng.normal(scale=3000, size=(32, 2600)))
+    path = tmp_path / "sounds.npz"
+    np.savez(path, train_sounds=sounds, test_sounds=sounds)
+    own = {
+        "modality": "audio",
+        "audio.rate": 8000,
+        "audio.seconds": 0.32,
+        "audio.window": 256,
+        "audio.bands": 16,
+        "audio.high": 0.0,
+        "encoder.name": "sound_small",
+        "encoder.blocks": (),
+        "encoder.widths": (4, 8, 8),
+        "objective.level": "frames",
+    }
+    model = build(path, tmp_path, **own)
+    batch = tf.constant(sounds[:16])
+    (view, where), _ = pair = model.make_views(batch)
+    assert view.shape == (16, 16, 16) and where["box"].shape == (16, 4)
+    loss, vectors = model.objective(*pair, training=True)
+    assert np.isfinite(loss) and vectors.shape[0] == 16
+    before = [v.numpy() for v in model.dense_predictor.trainable_variables]
+    logs = model.pretrain_step(batch, np.zeros(16, np.int64))
+    assert np.isfinite(logs["loss"])
+    after = [v.numpy() for v in model.dense_predictor.trainable_variables]
+    assert all((a != b).any() for a, b in zip(after, before, strict=True))
+
+
 def test_what_has_no_places_or_levels_is_refused(arrays, tmp_path):
-    with pytest.raises(ValueError, match="image views that report their place"):
+    with pytest.raises(ValueError, match="views that report their place"):
         build(arrays, tmp_path, **{"augment.place": "pipeline"})
     with pytest.raises(ValueError, match="must be a level of the encoder"):
         build(

@@ -146,12 +146,16 @@ def pretraining(
         return modality.pretrained(of, fitted, train.row_shape, train)
 
     with distribution.strategy.scope():
+        encoder = starting_encoder(
+            config, workdir, make_encoder, official, named
+        )
         model = objective_builders.make_model(
             config,
-            starting_encoder(config, workdir, make_encoder, official, named),
+            encoder,
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,
+            levels=modality.levels(encoder),
         )
         if distribution.replicas > 1:
             synchronize(model, config.sync_batch_norm)

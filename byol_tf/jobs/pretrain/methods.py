@@ -1,5 +1,6 @@
 """Makes the model to train from `config.objective` and `config.heads`."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from byol_tf.checks import check_choice, in_section
@@ -9,7 +10,6 @@ from byol_tf.methods.joint import BarlowTwins, SimCLR, Triplet, VICReg
 from byol_tf.methods.moco_v3 import MoCoV3
 from byol_tf.methods.pretrainer import Pretrainer
 from byol_tf.methods.simsiam import SimSiam
-from byol_tf.modalities.levels import find_levels
 from byol_tf.runtime import dtype_policy
 
 TAU_SCHEDULES = ("cosine", "constant")
@@ -60,7 +60,7 @@ METHODS = {
 
 
 def make_model(
-    config, encoder, views, *, tau, probe_classes: int
+    config, encoder, views, *, tau, probe_classes: int, levels: Mapping
 ) -> Pretrainer:
     """Makes the model of the configured method, not compiled.
 
@@ -70,13 +70,14 @@ def make_model(
         views: the augmentation, or None if the dataset yields views.
         tau: decay of the target network or its schedule, if there is one.
         probe_classes: classes of the linear probe; 0: no probe.
+        levels: feature maps of the encoder, `Modality.levels(encoder)`.
     """
     method = METHODS[config.objective.name]
     # What is 0 is left to the method.
     sizes = {key: size for key, size in config.heads.items() if size}
     own = {key: config.objective[key] for key in method.fields}
     if "level" in own:
-        own["level"] = _layer_of_level(encoder, own["level"])
+        own["level"] = _layer_of_level(levels, own["level"])
     if method.target:
         own["tau"] = tau
         if config.encoder.weights:  # a random target would undo them
@@ -99,8 +100,7 @@ def make_model(
     )
 
 
-def _layer_of_level(encoder, name):
-    levels = find_levels(encoder)
+def _layer_of_level(levels, name):
     if name not in levels:
         raise ValueError(
             f"objective.level must be a level of the encoder, one of: "

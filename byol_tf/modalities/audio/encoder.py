@@ -5,6 +5,7 @@ second version (arXiv:2204.07402, section IV): 2,048 features per frame from the
 network, and 1,024 from the convolutions.
 """
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -78,11 +79,8 @@ def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
     """Returns the frames as a level, with their stride in input frames."""
     if FRAMES not in {layer.name for layer in model.layers}:
         return {}
-    stride = 1
-    for layer in model.layers:
-        if isinstance(layer, layers.MaxPooling2D):
-            stride *= layer.pool_size[0]
-    return {FRAMES: (FRAMES, stride)}
+    pools = (m for m in model.layers if isinstance(m, layers.MaxPooling2D))
+    return {FRAMES: (FRAMES, math.prod(pool.pool_size[0] for pool in pools))}
 
 
 class _Builder:

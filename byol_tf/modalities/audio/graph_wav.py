@@ -150,8 +150,7 @@ def _status(data, head, max_seconds, channel):
 
 def _window(data, head, rate, samples, channel, skip_silence):
     """Returns the middle window at `rate`, and a status."""
-    width = head.bits // 8
-    frame = width * head.channels
+    frame = head.bits // 8 * head.channels
     there = tf.cast(tf.strings.length(data), tf.int64) - head.first
     size = tf.minimum(there, tf.where(head.size < 0, there, head.size))
     length = size // frame
@@ -159,8 +158,7 @@ def _window(data, head, rate, samples, channel, skip_silence):
     out = tf.cast(tf.round(tf.cast(length, tf.float64) / ratio), tf.int64)
     out = tf.maximum(out, 1)
     raw = tf.strings.substr(data, head.first, length * frame)
-    values = _values(raw, head)
-    values = tf.reshape(values, [length, head.channels])
+    values = tf.reshape(_values(raw, head), [length, head.channels])
     one = tf.reduce_mean(values, axis=1) if channel < 0 else values[:, channel]
     good = tf.reduce_all(tf.math.is_finite(one))
     whole = skip_silence or not samples
@@ -182,11 +180,7 @@ def _values(raw, head):
     """Converts raw samples of any of the formats to float32."""
 
     def of(dtype, scale):
-        def read():
-            found = tf.io.decode_raw(raw, dtype)
-            return tf.cast(found, tf.float32) / scale
-
-        return read
+        return lambda: tf.cast(tf.io.decode_raw(raw, dtype), tf.float32) / scale
 
     def bytes_24():
         three = tf.reshape(tf.io.decode_raw(raw, "uint8"), [-1, 3])
@@ -205,7 +199,7 @@ def _values(raw, head):
 
 
 def _at(values, place):
-    """Returns the samples at some positions, zero for -1."""
+    """Returns the samples at some positions, zero before the first."""
     found = tf.gather(values, tf.maximum(place, 0))
     return tf.where(place >= 0, found, 0.0)
 
@@ -240,9 +234,7 @@ def _sinc(values, ratio, place):
     window = tf.math.bessel_i0(_BETA * shape) / tf.math.bessel_i0(_BETA)
     x = 3.141592653589793 * cutoff * offset
     sinc = tf.where(tf.abs(x) < 1e-6, 1.0, tf.sin(x) / tf.where(x == 0, 1.0, x))
-    length = tf.size(values, tf.int64)
-    inside = (index >= 0) & (index < length)
-    found = tf.gather(values, tf.clip_by_value(index, 0, length - 1))
-    found = tf.where(inside, found, 0.0)
-    window = tf.reduce_sum(found * sinc * window * cutoff, axis=1)
+    index = tf.where(index < tf.size(values, tf.int64), index, -1)
+    found = _at(values, index) * sinc * window * cutoff
+    window = tf.reduce_sum(found, axis=1)
     return tf.where(place >= 0, window, 0.0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from byol_tf.checks import check_number, check_positive
+from byol_tf.checks import check_number, check_range
 from byol_tf.modalities.audio.logmel import (
     LENGTH,
     LogMel,
@@ -35,7 +35,8 @@ class SoundViews:
     Args:
         log_mel: computes the frames.
         mixup: largest share of the other sound's power; 0: off.
-        time_crop: range of the crop's length, as a fraction of the frames.
+        time_crop: range of the crop's length, as a fraction of the frames; at
+            most `canvas`.
         band_crop: range of the crop's height, as a fraction of the bands;
             values above 1 are clipped to 1.
         canvas: length of the canvas as a multiple of the frames, at least 1.
@@ -56,14 +57,9 @@ class SoundViews:
     ):
         self.log_mel = log_mel
         self.mixup = check_number("mixup", mixup, 0, 1)
-        self.time_crop = _check_range("time_crop", time_crop)
-        self.band_crop = _check_range("band_crop", band_crop)
         self.canvas = check_number("canvas", canvas, 1)
-        if self.time_crop[1] > self.canvas:
-            raise ValueError(
-                f"`time_crop` must lie on the canvas of {canvas:g}. "
-                f"Received: time_crop={time_crop}"
-            )
+        self.time_crop = check_range("time_crop", time_crop, 0, self.canvas)
+        self.band_crop = check_range("band_crop", band_crop, 0)
         self.fader = check_number("fader", fader, 0)
         self.normalize = normalize
 
@@ -77,6 +73,19 @@ class SoundViews:
 
     def __call__(self, batch, seed: tf.Tensor):
         """Makes the views of windows, or of whole sounds of one length."""
+        views, _ = self._draw(batch, seed)
+        return views
+
+    def draw_with_where(self, batch, seed: tf.Tensor):
+        """Makes the same views, each as a pair: the view, and its place.
+
+        A place is as of an image of one row, see `losses.positions`. It may
+        reach beyond the window, at most as far as the canvas.
+        """
+        views, numbers = self._draw(batch, seed)
+        return tuple(zip(views, map(self._place, numbers), strict=True))
+
+    def _draw(self, batch, seed):
         cut = isinstance(batch, tuple | list)
         sounds, lengths = with_lengths(batch[0] if cut else batch)
         numbers = self.numbers(seed, tf.shape(sounds)[0])
@@ -85,7 +94,7 @@ class SoundViews:
         frames = self.log_mel.of_windows(sounds)
         own = tf.split(numbers[:, _PLACES:], 2, axis=1)
         views = [self.change(frames, each) for each in own]
-        return tuple(_normalized(views)) if self.normalize else tuple(views)
+        return tuple(_normalized(views) if self.normalize else views), own
 
     def change(self, frames: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Makes one view of frames `[batch, frames, bands]`.
@@ -93,7 +102,7 @@ class SoundViews:
         Args:
             numbers: float32 `[batch, 8]` in [0, 1).
         """
-        drawn = dict(zip(_DRAWS, tf.unstack(numbers, axis=1), strict=True))
+        drawn = named(_DRAWS, numbers)
         if self.mixup:
             other = tf.gather(frames, _partners(drawn["partner"]))
             frames = log_mix(frames, other, self.mixup * drawn["share"])
@@ -105,12 +114,21 @@ class SoundViews:
 
     def _crop(self, frames, drawn):
         length, bands = self.log_mel.frames, self.log_mel.bands
-        width = length * between(drawn["width"], *self.time_crop)
-        left = drawn["left"] * (self.canvas * length - width)
-        left -= (self.canvas - 1) / 2 * length
-        across = crop_matrix(left, width, length)
+        across = crop_matrix(*self._span(drawn, length), length)
         down = band_matrix(drawn, bands, self.band_crop)
         return across @ tf.matmul(frames, down, transpose_b=True)
+
+    def _span(self, drawn, length):
+        """Returns start and length of a crop in time."""
+        width = length * between(drawn["width"], *self.time_crop)
+        left = drawn["left"] * (self.canvas * length - width)
+        return left - (self.canvas - 1) / 2 * length, width
+
+    def _place(self, numbers):
+        left, width = self._span(named(_DRAWS, numbers), 1.0)
+        box = [tf.zeros_like(left), left, tf.ones_like(left), width]
+        flip = tf.zeros_like(left, tf.bool)
+        return {"box": tf.stack(box, axis=-1), "flip": flip}
 
     def _windows(self, sounds, lengths, numbers):
         """Picks the first loud one of the windows drawn for each sound."""
@@ -216,6 +234,11 @@ def _bicubic(distance, a=-0.75):
     return tf.where(x <= 1, near, tf.where(x < 2, far, 0.0))
 
 
+def named(draws, numbers) -> dict[str, tf.Tensor]:
+    """Returns the columns of random numbers by their names."""
+    return dict(zip(draws, tf.unstack(numbers, axis=1), strict=True))
+
+
 def _partners(drawn):
     """Returns the index of another row per row; a lone row gets its own."""
     count = tf.shape(drawn)[0]
@@ -235,13 +258,3 @@ def _normalized(views):
 def between(fraction: tf.Tensor, low: float, high: float) -> tf.Tensor:
     """Scales numbers from [0, 1) to a range."""
     return low + (high - low) * fraction
-
-
-def _check_range(name, value):
-    low, high = (check_positive(name, float(v)) for v in value)
-    if low > high:
-        raise ValueError(
-            f"`{name}` must be a pair of ascending numbers. Received: "
-            f"{name}={value!r}"
-        )
-    return low, high

@@ -11,7 +11,7 @@ from byol_tf.modalities.audio.logmel import (
     to_floats,
     with_lengths,
 )
-from byol_tf.modalities.audio.views import band_matrix, between, fade
+from byol_tf.modalities.audio.views import band_matrix, between, fade, named
 from byol_tf.seeds import fractions
 
 FRAMES = "log_mel"
@@ -77,7 +77,7 @@ class WholeTrainView:
     def __call__(self, rows, seed):
         sounds, lengths = with_lengths(rows)
         drawn = fractions(seed, [tf.shape(sounds)[0], len(_DRAWS)])
-        drawn = dict(zip(_DRAWS, tf.unstack(drawn, axis=1), strict=True))
+        drawn = named(_DRAWS, drawn)
         sounds, lengths = change_speed(
             to_floats(sounds), lengths, between(drawn["speed"], *SPEED)
         )

@@ -74,12 +74,13 @@ class TwoViews(ImageLayer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.warned = False
         pieces = (self._draw, self._transform, self._change_all)
+        pieces += (self.view1.draw_with_where, self.view2.draw_with_where)
         if self.jit_compile:
             pieces = (
                 tf.function(each, jit_compile=True, autograph=False)
                 for each in pieces
             )
-        self._batch, self._one, self._change = pieces
+        self._batch, self._one, self._change, *self._placed = pieces
         self._each = tf.function(self._draw_each, autograph=False)
 
     @classmethod
@@ -120,6 +121,28 @@ class TwoViews(ImageLayer):
         images = self.check(images)
         draw = self._each if self._is_one_by_one(images) else self._batch
         return draw(images, seed)
+
+    def draw_with_where(self, images: tf.Tensor, seed: tf.Tensor) -> tuple:
+        """Draws both views, each as a pair: the view, and its place.
+
+        Args:
+            images: as in a call, of one size.
+            seed: int32 `[2]`; not the same views as in a call.
+
+        Returns:
+            Two pairs, see `View.draw_with_where`.
+
+        Raises:
+            ValueError: if the images have several sizes.
+        """
+        if isinstance(images, tuple | list):
+            raise ValueError(
+                "places of views need images of one size; set "
+                "data.image_size to store them as squares"
+            )
+        seeds = tf.unstack(sampling.split(seed, 2))
+        pairs = zip(self._placed, seeds, strict=True)
+        return tuple(draw(images, one) for draw, one in pairs)
 
     def check(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the images `[batch, height, width, channels]` as a tensor.

@@ -110,6 +110,32 @@ def test_crops_have_the_sizes_of_their_range(name, canvas, expected):
     assert ratio.max() == pytest.approx(high, abs=0.5)
 
 
+def test_views_report_their_place_in_the_window():
+    views = make(time_crop=(0.5, 1.5), canvas=1.5)
+    batch = tf.constant(noises(COUNT))
+    pairs = views.draw_with_where(batch, seed())
+    both = tf.function(views)(batch, seed())
+    frames = LAYER(batch).numpy()
+    at, compared = np.arange(20), 0
+    for (view, where), same in zip(pairs, both, strict=True):
+        np.testing.assert_allclose(view, same, atol=1e-4)
+        top, left, height, width = where["box"].numpy().T
+        assert not top.any() and (height == 1).all()
+        assert not where["flip"].numpy().any()
+        assert 0.5 <= width.min() < 0.55 and 1.4 < width.max() <= 1.5
+        assert left.min() < -0.2 and (left + width).max() > 1.2
+        # Frame k of a view is a crop's first to last frame, k / 19 of the way.
+        for row in range(100):
+            place = 20 * left[row] + (20 * width[row] - 1) * at / 19
+            near = np.rint(place).astype(int)
+            exact = (abs(place - near) < 0.02) & (near > 2) & (near < 17)
+            np.testing.assert_allclose(
+                view[row].numpy()[exact], frames[row][near[exact]], atol=0.2
+            )
+            compared += exact.sum()
+    assert compared > 50
+
+
 def test_the_fader_is_a_line_with_ends_that_are_uniform():
     views = make(fader=1.0)
     first, _ = views(np.repeat(noises(1), COUNT, 0), seed())
