@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+from absl import logging
 
 from byol_tf.checks import check_choice
 from byol_tf.data.annotations.find import LISTED, listed_images
@@ -73,6 +74,14 @@ def load(
     check_source(source, labels, layout)
     check_split("split", split)
     one_file = source == "folder" and _has_table(directory, decoder)
+    in_tables = source == "folder" and _in_tables(directory, decoder)
+    rows = "rows of a table" if one_file or in_tables else f"source={source}"
+    if layout != "auto" and (source != "folder" or one_file or in_tables):
+        raise ValueError(
+            f"layout={layout!r} says how files lie in a folder, but the data "
+            f"is {rows}; leave it at auto"
+        )
+    _warn_of_column(directory, decoder, source == "folder" and not in_tables)
     if label_column and (source != "folder" or one_file):
         raise ValueError(
             f"label_column={label_column!r} is of a folder's labels.csv; leave "
@@ -87,7 +96,7 @@ def load(
         root, paths = listed_images(directory, split, decoder.extensions)
         title = printable(pathlib.Path(directory).resolve().name)
         examples = load_listed(root, paths, decoder, store, title)
-    elif source == "folder" and _in_tables(directory, decoder):
+    elif in_tables:
         examples = load_cells(directory, split, decoder, label_column)
     elif one_file:
         examples = decoder.table(directory, split)
@@ -103,6 +112,15 @@ def load(
         )
     (bad_images or BadImages()).add(examples)
     return _with_labels(examples, labels)
+
+
+def _warn_of_column(directory, decoder, of_files):
+    column = decoder.columns and (decoder.columns.text or decoder.columns.pair)
+    if of_files and column:
+        logging.warning(
+            "Column %r is not used: %s holds files of texts, and no table.",
+            *(column, printable(directory)),
+        )
 
 
 def check_source(source: str, labels: str, layout: str) -> None:

@@ -81,6 +81,8 @@ def test_a_table_gives_labels_and_its_column_is_part_of_the_name(tmp_path):
     assert examples.labels.tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match=r"is of a folder's labels\.csv"):
         load("arrays", decoder=FREE, label_column="kind")
+    with pytest.raises(ValueError, match="the data is source=arrays; leave"):
+        load("arrays", decoder=FREE, layout="flat")
 
 
 def test_a_table_without_the_column_is_refused_with_those_it_has(tmp_path):

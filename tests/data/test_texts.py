@@ -92,6 +92,12 @@ def test_a_folder_of_files_has_a_text_in_each(tmp_path):
     assert found.class_names == ("x", "y")
 
 
+def test_a_column_is_not_for_files_which_is_said(tmp_path, caplog):
+    (tmp_path / "1.txt").write_text("one")
+    assert load(tmp_path, columns=("body", "", "|")).paths == ("1.txt",)
+    assert "Column 'body' is not used" in caplog.text
+
+
 def test_pairs_are_two_cells_of_a_row(tmp_path):
     head = "question,answer"
     rows = [("a|b", "c"), ("d", ""), ("e", "f")]
@@ -112,6 +118,7 @@ def test_pairs_are_two_cells_of_a_row(tmp_path):
         ),
         ("text\na, b\n", {}, "row 2 has 2 cells, but there are 1 columns"),
         ("text,label\n,x\n", {}, "has no row with a text"),
+        ("text\na\n", {"layout": "flat"}, "is rows of a table; leave it"),
         ("", {}, "is empty; its first row must name columns"),
     ],
 )
