@@ -57,10 +57,12 @@ class Views(Protocol):
 
     Rows of one shape in memory are augmented entirely in the training step.
     Encoded rows are first cut one by one in the input pipeline: `cut` cuts each
-    view out of the decoded original, and the step does the rest. Two methods
+    view out of the decoded original, and the step does the rest. Three methods
     are optional: with `least_side(numbers, height, width)`, a decoder with
     `to_be_cut` may return a smaller original; `cut_array` cuts a uint8 row
-    without TensorFlow (see `image.views`).
+    without TensorFlow (see `image.views`); `draw_with_where(batch, seed)`
+    returns each view with its place in the row, for `dense_byol` (see
+    `losses.positions`).
     """
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
