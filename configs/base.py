@@ -1,7 +1,7 @@
 """Every field of a pretraining, with its unit; the values are BYOL's.
 
-These are the official settings for 100 epochs. The other files here change
-some of them. Run one with
+Optimizer, tau and views are the official ones for 100 epochs; batch size and
+encoder are not. The other files here change some of them. Run one with
 
     byol_tf pretrain runs/quickstart --config=quickstart
 

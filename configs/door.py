@@ -23,7 +23,7 @@ from absl import app, flags, logging
 from configs import fields, kinds, signals, silence, words
 
 USAGE_ERROR = 2
-GIVE_DATA = "give data, those of the run or others, by --data=DIR"
+GIVE_DATA = "name a dataset by --data=DIR, the run's own or another"
 CHANGE = "change"  # flag of `pretrain`
 ENCODER = "encoder.keras"
 EMBEDDINGS = "embeddings.parquet"

@@ -140,8 +140,8 @@ def _as_labels(labels, rows, path):
     low, high = labels.min(), labels.max()
     if low < -1 or high >= MOST_CLASSES:
         raise ValueError(
-            f"{path}: labels must be -1 (none) or more, as the numbers of "
-            f"classes below {MOST_CLASSES}. Received: {low} to {high}"
+            f"{path}: labels must be numbers of classes from 0 to "
+            f"{MOST_CLASSES - 1}, or -1 for none. Received: {low} to {high}"
         )
     return labels.astype(np.int32)
 

@@ -148,8 +148,8 @@ def _by_table(file, by_name, split, extensions, name, label_column):
     chosen = _of_split(table, paths, rows, split, left_out)
     if not chosen:
         raise ValueError(
-            f"{file} has rows of the split {split!r}, but no {name} that they "
-            f"name is there: {listed(left_out)}"
+            f"{file}: none of the files that split {split!r} names can be "
+            f"used as {name}: {listed(left_out)}; check the column of paths"
         )
     paths = [paths[number] for number in chosen]
     rows = [rows[number] for number in chosen]

@@ -160,7 +160,11 @@ def _count(builder, split):
             "train[:10%]"
         ) from error
     if not count:
-        raise ValueError(f"{builder.name} has no examples in {split!r}")
+        sizes = {n: s.num_examples for n, s in builder.info.splits.items()}
+        raise ValueError(
+            f"{builder.name} has no examples in {split!r}; its splits have "
+            f"{', '.join(f'{n}: {size}' for n, size in sizes.items())}"
+        )
     return count
 
 

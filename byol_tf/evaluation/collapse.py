@@ -43,9 +43,10 @@ def collapse_statistics(
           of the centred representation, divided by their sum. r equally
           strong directions give r; a constant gives 0.
         * `effective_rank_ratio`: `effective_rank` / min(n - 1, dim), its
-        maximum. * `dead_units`: share of the units that do not vary. *
-        `projection_std`: like `feature_std`, of the target's projections. *
-        `agreement`: mean cosine between prediction and projection; the loss
+          maximum.
+        * `dead_units`: share of the units that do not vary.
+        * `projection_std`: like `feature_std`, of the target's projections.
+        * `agreement`: mean cosine between prediction and projection; the loss
           of one direction is 2 - 2 agreement.
 
     Raises:

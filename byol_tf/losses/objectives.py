@@ -78,8 +78,7 @@ def negative_cosine(
 
     Returns:
         float32 scalar, mean of both directions over the batch: -1 if
-            predictions
-        and projections are parallel, 1 if they are opposite.
+        predictions and projections are parallel, 1 if they are opposite.
 
     Reference: Chen and He 2021, "Exploring Simple Siamese Representation
     Learning", section 3, equations 1 to 4.

@@ -286,7 +286,7 @@ class Modality(Protocol):
     def inputs(
         self, preprocessor: keras.layers.Layer, sizes: Sizes, form: str
     ) -> Mapping[str, Signature]:
-        """Returns the signatures of an export by name; see `Source.inputs`."""
+        """Returns the signatures of an export by name, see `Signature`."""
 
     def card(self, about: Mapping) -> Card:
         """Returns the text about an export's inputs.

@@ -156,7 +156,7 @@ def _bytes(value):
         try:
             return base64.b64decode(value["b64"], validate=True)
         except (TypeError, binascii.Error) as error:
-            raise ValueError(f"no valid base64: {error}") from error
+            raise ValueError(f"not valid base64: {error}") from error
     raise ValueError('must hold strings or {"b64": ...}')
 
 

@@ -217,7 +217,8 @@ def restore_encoder(encoder: keras.Model, path: pathlib.Path) -> int:
             status.assert_existing_objects_matched().expect_partial()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
-            f"{path} holds no encoder as the config.yaml of its run says"
+            f"{path} holds another encoder than the config.yaml of its run "
+            "describes; restore that run's own config.yaml"
         ) from error
     return read_json(path / MANIFEST)["step"]
 

@@ -27,7 +27,7 @@ COMMANDS = {
     "embed": "RUN DIR             embed a folder; search, duplicates, map",
     "compare": "[DATA] RUNS         compare trainings, with several seeds",
     "tune": "[DATA] RUNS         search the settings of a training",
-    "system": "NAME VERB           customers, opinion, code: docs/guides",
+    "system": "NAME VERB           an application, see docs/start.md",
     "convert": "FILE                make an encoder of official weights",
 }
 _HELP = ("-h", "--help", "-help", "--helpfull", "help")

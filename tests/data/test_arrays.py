@@ -136,7 +136,7 @@ def test_gray_arrays_are_repeated_to_three_channels(tmp_path, pixels):
                 "images": np.zeros((2, 3, 3), np.uint8),
                 "labels": np.array([0, -2]),
             },
-            "-1 .none. or more",
+            "or -1 for none",
         ),
         (
             {"images": np.array([[[1]], [[None]]], dtype=object)},

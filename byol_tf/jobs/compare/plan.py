@@ -104,7 +104,8 @@ def _refuse_seed(overrides):
     for override in overrides:
         if override.startswith("seed="):
             raise ValueError(
-                f"`seeds` sets the seed of every run. Received: {override!r}"
+                "`seeds` sets the seed of every run; leave out seed=. "
+                f"Received: {override!r}"
             )
 
 

@@ -72,7 +72,7 @@ def table(result: Mapping) -> str:
         [
             format_table(cells, ["", *(COLUMNS[m] for m in methods)]),
             "",
-            f"Accuracy on a {column} whose labels were not learned from, mean "
+            f"Accuracy on a held-out {column}, mean "
             f"± std of {count}: {', '.join(result['groups'])}.",
         ]
     )

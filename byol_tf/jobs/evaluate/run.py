@@ -66,10 +66,11 @@ class LinearEvaluation:
         labels = self.train.labels
         if len(np.unique(labels)) < 2 or labels.min() < 0:
             raise ValueError(
-                "linear evaluation needs labelled training examples of two "
-                f"classes or more; {self.train.name} has labels of "
-                f"{len(np.unique(labels[labels >= 0]))} (see data.labels, "
-                "data.label_column and the sub-folders of a folder)"
+                "evaluation needs labelled training examples of two classes or "
+                f"more; {self.train.name} has labels of "
+                f"{len(np.unique(labels[labels >= 0]))}. Put files into a "
+                "sub-folder per class, add labels.csv (path,label), or name a "
+                "labelled dataset by --data=DIR"
             )
         sgd, count = self.settings.sgd, self.train.num_examples
         if sgd.epochs:

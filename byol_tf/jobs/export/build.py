@@ -215,7 +215,11 @@ def _classifier(config, workdir):
         return None, None
     path = pathlib.Path(workdir) / f"{name or 'classifier'}.keras"
     if not path.is_file():
-        raise ValueError(f"--config.classifier={name}: there is no {path}")
+        found = sorted(p.stem for p in path.parent.glob("classifier*.keras"))
+        raise ValueError(
+            f"--config.classifier={name}: there is no {path}; there is "
+            f"{', '.join(found) or 'none: fine-tune first'}"
+        )
     classifier = load_classifier(workdir, path.stem, modality=config.modality)
     classifier = classifier.resized(max_pixels=config.max_pixels)
     if not isinstance(classifier.task, Classification):

@@ -359,7 +359,7 @@ def _changed(task, options, trusted):
     missing = sorted(set(options) - set(about["options"]))
     if missing:
         raise ValueError(
-            f"{task.name} has no option {missing[0]}. Received: "
+            f"{task.name} has no option {missing[0]}; leave it out. Received: "
             f"--{missing[0]}={options[missing[0]]}"
         )
     about["options"] = {**about["options"], **options}

@@ -51,7 +51,10 @@ def write_crops(
         for own in inside:
             rows += _write(pixels, own, read.names, folder / split, number)
     if not rows:
-        raise ValueError(f"no object of {file} lies in an image")
+        raise ValueError(
+            f"no object of {file} lies in an image; are its boxes in pixels, "
+            "[left, top, width, height]?"
+        )
     target = folder / f"{split}.csv"
     with open(target, "w", newline="", encoding="utf-8") as table:
         writer = csv.DictWriter(table, list(rows[0]))

@@ -342,7 +342,8 @@ def _known(labelled: Labelled, task: Task, kind: str):
     known = np.flatnonzero(task.known(targets))
     if not len(known):
         raise ValueError(
-            f"{labelled.examples.name} has no label for any {kind} example"
+            f"{labelled.examples.name} has no label for any {kind} example; "
+            "label some of them"
         )
     found = Targets(labelled.examples, targets)
     if len(known) < labelled.examples.num_examples:

@@ -26,9 +26,8 @@ def updates(config, examples: int, batch_size: int) -> int:
     if steps < every:
         raise ValueError(
             f"epochs={config.epochs} of {examples} examples give {steps} "
-            f"batches of {batch_size}, fewer than "
-            f"optimizer.accumulate_steps={every}, those of one "
-            "update; lower it, or choose more epochs"
+            f"batches of {batch_size}, fewer than the {every} of one update; "
+            "lower optimizer.accumulate_steps, or choose more epochs"
         )
     return steps // every
 

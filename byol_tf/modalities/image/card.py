@@ -109,9 +109,9 @@ def _limits(about):
         )
     text = (
         "- It takes images, not files: decode them upright first, and divide "
-        "8 bits by 255. A row outside of [0, 1] gives NaN, but not in "
-        "int8. All images of a batch have one size, any size. Their centre "
-        "square is cut out and brought to "
+        "8 bits by 255. A row outside of [0, 1] gives NaN. All images of a "
+        "batch have one size, any size. Their centre square is cut out and "
+        "brought to "
         f"{about['encoder']['image_size']} pixels of a side inside, without "
         "smoothing: bring larger ones to about "
         f"{about['image_size']} pixels of a side first, as below.\n"

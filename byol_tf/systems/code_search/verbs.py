@@ -67,7 +67,8 @@ def evaluate(config, data: str, run: str) -> None:
     asked = [f for f in all_ if len(f.docstring.split()) >= LEAST_WORDS]
     if not asked:
         raise ValueError(
-            f"no function of {data} has a docstring of {LEAST_WORDS} words"
+            f"no function of {data} has a docstring of {LEAST_WORDS} words or "
+            "more, to search by"
         )
     questions = [words(function.docstring) for function in asked]
     wanted = np.arange(len(asked))
