@@ -19,6 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.size = 0  # images: side of the encoder's input; 0: as it was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
     config.encode_batch = 256  # rows encoded at once
+    config.data = data = ml_collections.ConfigDict()
+    data.text_column = ""  # tables of texts: their column; "": as in the run
 
     # A part is written after this many rows or seconds; an interruption
     # loses one part at most.

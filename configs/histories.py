@@ -15,7 +15,7 @@ from configs import base
 def get_config():
     config = base.get_config()
     config.modality = "history"
-    config.batch_size = 256
+    config.batch_size = 0  # 256, or at most a quarter of few examples
     # Computed for this machine when a run begins.
     config.epochs = 0
     config.minutes = 1.0

@@ -27,7 +27,7 @@ from configs import base
 def get_config():
     config = base.get_config()
     config.modality = "text"
-    config.batch_size = 256
+    config.batch_size = 0  # 256, or at most a quarter of few examples
     config.epochs = 3
     config.precision = "float32"
 

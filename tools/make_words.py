@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--robot", action="store_true", help="no espeak-ng")
     options = parser.parse_args()
+    if options.folder.is_dir() and any(options.folder.iterdir()):
+        parser.error(f"{options.folder} is not empty; name a new folder")
     espeak = None if options.robot else shutil.which("espeak-ng")
     rows = make(options, espeak)
     voice = "espeak-ng" if espeak else "the built-in robot"

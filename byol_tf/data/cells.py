@@ -55,6 +55,9 @@ def check_column(path, columns: Sequence[str], name: str, field: str) -> None:
 def _read_csv(path, wanted):
     with _open(path) as file:
         first = file.readline()
+    odd = sum(c == "\0" or "\udc80" <= c <= "\udcff" for c in first)
+    if 4 * odd > len(first):
+        raise ValueError(f"{path} is no UTF-8 text; save the table as UTF-8")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     if delimiter not in first and ";" in first:
         delimiter = ";"

@@ -262,6 +262,6 @@ def _labels(table, rows, column):
     names = tuple(sorted(set(cells) - {""}))
     note = f", labels of the column {column!r} of {table.name}"
     if len(names) < 2:
-        return [-1] * len(rows), (), f"{note}, which are no classes"
+        return [-1] * len(rows), (), f"{note}, which names fewer than two"
     index = {name: label for label, name in enumerate(names)} | {"": -1}
     return [index[cells[r]] if r >= 0 else -1 for r in rows], names, note

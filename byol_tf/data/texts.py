@@ -14,6 +14,7 @@ from byol_tf.data.decoder import Columns, Decoder
 from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.layout import SPLIT, SPLITS, split_of
 from byol_tf.data.rows import Files
+from byol_tf.data.table_layout import FILE as LABELS
 from byol_tf.lines import nfc, printable, some
 
 LABEL, TEXT = "label", "text"
@@ -191,8 +192,11 @@ def _table_of(directory, tables, split):
 
 
 def _tables(folder):
+    """Returns the tables of a folder; the list of labels is about files."""
     return sorted(
         file
         for file in (folder.iterdir() if folder.is_dir() else ())
-        if file.suffix.lower() in TABLES and file.name[0] != "."
+        if file.suffix.lower() in TABLES
+        and file.name[0] != "."
+        and file.name != LABELS
     )

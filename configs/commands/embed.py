@@ -100,7 +100,7 @@ def search(job):
     if _DUPLICATES.value:
         groups, count, rule, files = job.duplicates()
         print(
-            f"\nGroups of near-duplicates: {groups}, of {count} {job.nouns} "
+            f"\nGroups of near-duplicates: {groups}, with {count} {job.nouns} "
             f"({rule})"
         )
         print(f"Written: {', '.join(map(str, files))}")

@@ -117,6 +117,7 @@ def main():
             task=task,
             labels=_LABELS.value,
             groups=parse_groups(_GROUPS.value),
+            skips=not _LABELS.present,
         )
         result = job.run(workdir)
     print()

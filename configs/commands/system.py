@@ -28,16 +28,13 @@ DEFAULT_CONFIG = None  # each system has its own
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration; default: configs/NAME.py."
 )
-_NAME = flags.DEFINE_string(
-    "name", None, f"System: {', '.join(SYSTEMS)}.", required=True
-)
+_NAME = flags.DEFINE_string("name", "", f"System: {', '.join(SYSTEMS)}.")
 _VERB = flags.DEFINE_string("verb", None, "What to do, such as fit.")
 _DATA = flags.DEFINE_string("data", None, "Folder with the system's data.")
 _RUN = flags.DEFINE_string(
     "run",
     None,
     "Folder for what the system learns; may hold a trained encoder.",
-    required=True,
 )
 flags.DEFINE_string(
     "text",
@@ -74,8 +71,11 @@ def main():
     words.check_choice("verb", verb, verbs)
     taken = SYSTEMS[name][verb]
     data = _DATA.value
-    if data or verb in _NEED_DATA:
-        door.check_folder(data or "")
+    needed = {"--data": data or verb not in _NEED_DATA, "--run": _RUN.value}
+    for flag in (flag for flag, given in needed.items() if not given):
+        raise ValueError(f"byol_tf system {name} {verb} needs {flag}=FOLDER")
+    if data:
+        door.check_folder(data)
     if verb not in FIRST[name] and not os.path.isdir(_RUN.value):
         raise ValueError(
             f"there is no folder {_RUN.value!r}; fit first: byol_tf system "

@@ -92,6 +92,12 @@ def test_a_folder_of_files_has_a_text_in_each(tmp_path):
     assert found.class_names == ("x", "y")
 
 
+def test_a_list_of_labels_is_no_table_of_texts(tmp_path):
+    (tmp_path / "labels.csv").write_text("path,text\n1.txt,a\n")
+    (tmp_path / "1.txt").write_text("one")
+    assert load(tmp_path).paths == ("1.txt",)
+
+
 def test_a_column_is_not_for_files_which_is_said(tmp_path, caplog):
     (tmp_path / "1.txt").write_text("one")
     assert load(tmp_path, columns=("body", "", "|")).paths == ("1.txt",)
@@ -120,6 +126,7 @@ def test_pairs_are_two_cells_of_a_row(tmp_path):
         ("text,label\n,x\n", {}, "has no row with a text"),
         ("text\na\n", {"layout": "flat"}, "is rows of a table; leave it"),
         ("", {}, "is empty; its first row must name columns"),
+        ("t\0e\0x\0t\0\n\0", {}, "no UTF-8 text; save the table as UTF-8"),
     ],
 )
 def test_what_is_no_such_table_is_refused(content, options, reason, tmp_path):

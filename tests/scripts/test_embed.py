@@ -164,7 +164,9 @@ def test_all_of_it_by_the_command_line(run, folder, tmp_path):
     assert "Read 8 new images; 7 are in out.parquet" in done.stdout
     assert "not read: bad.png: not an image" in done.stdout
     assert "  1.000  a/copy.png" in done.stdout
-    assert "Groups of near-duplicates: 1, of 2 images (next one" in done.stdout
+    assert (
+        "Groups of near-duplicates: 1, with 2 images (next one" in done.stdout
+    )
     assert "On the map: 7 images; map.html" in done.stdout
     for name in ("query.png", "duplicates.csv", "duplicates.png", "map.html"):
         assert (tmp_path / name).stat().st_size > 0

@@ -29,7 +29,11 @@ def finetune_config(**overrides):
 
 
 def build(
-    workdir, task="classification", labels=("10-per-class",), **overrides
+    workdir,
+    task="classification",
+    labels=("10-per-class",),
+    skips=False,
+    **overrides,
 ):
     """The job of a fine-tuning of four steps, of the run in a folder."""
     return finetune_builders.fine_tuning(
@@ -38,4 +42,5 @@ def build(
         base.get_config(),
         task=task,
         labels=labels,
+        skips=skips,
     )

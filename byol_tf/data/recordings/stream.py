@@ -6,7 +6,7 @@ import numpy as np
 from absl import logging
 
 from byol_tf.checks import check_number
-from byol_tf.data.recordings.decode import MISSING, RATES
+from byol_tf.data.recordings.decode import LEAST_SECONDS, MISSING, RATES
 
 _SECONDS = 0.1  # seconds per block
 _FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM")  # first bytes of files
@@ -24,8 +24,8 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
         int16 `[samples]`, about a tenth of a second each.
 
     Raises:
-        ValueError: if a rate is invalid, soxr is missing, nothing arrives, or a
-            file arrives instead of samples.
+        ValueError: if a rate is invalid, soxr is missing, next to nothing
+            arrives, or a file arrives instead of samples.
     """
     check_number("rate", rate, *RATES)
     change = _changer(rate, wanted)
@@ -39,9 +39,10 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
         odd = data[whole:]
         samples += whole // 2
         yield change(np.frombuffer(data[:whole], "<i2"), False)
-    if not samples:
+    if samples < LEAST_SECONDS * rate:
         raise ValueError(
-            f"the stream is empty ({len(odd)} bytes); send 16-bit mono samples"
+            f"the stream ended after {2 * samples + len(odd)} bytes, less than "
+            f"{LEAST_SECONDS:g} seconds; send 16-bit mono samples"
         )
     if odd:
         logging.warning(

@@ -49,7 +49,7 @@ def embed(config, workdir, images, target) -> Embedded:
         modality=config.modality,
     )
     return embed_folder(
-        encoder,
+        encoder.resized(column=config.data.text_column),
         images,
         target,
         {

@@ -34,6 +34,9 @@ from byol_tf.runs.encoder import Encoder
 from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 
+# Fields with the settings that are tried, by method.
+_TRIED = {"sgd": "sgd.learning_rates", "logistic": "logistic.penalties"}
+
 
 class Subject(NamedTuple):
     """An encoder to evaluate."""
@@ -163,7 +166,7 @@ class LinearEvaluation:
                 logging.warning(
                     f"{subject.name}, {method}: the best setting, "
                     f"{choice.value:g}, is at the end of those tried; try "
-                    "some beyond it."
+                    f"some beyond it by --config.{_TRIED[method]}."
                 )
         return features, choices
 

@@ -52,7 +52,14 @@ _OPTIONS = {
 
 
 def fine_tuning(
-    config, workdir, defaults, *, task, labels, groups: Groups | None = None
+    config,
+    workdir,
+    defaults,
+    *,
+    task,
+    labels,
+    groups: Groups | None = None,
+    skips: bool = False,
 ) -> FineTuning:
     """Builds the fine-tuning of a run folder's encoder.
 
@@ -63,6 +70,7 @@ def fine_tuning(
         task: name of the task, see `task_class`.
         labels: fractions, see `parse_fractions`.
         groups: groups to test on, a fifth of them or those it names.
+        skips: whether to leave out fractions that are too small.
 
     Raises:
         ValueError: if there is no encoder, or if encoder, data, labels and
@@ -123,6 +131,7 @@ def fine_tuning(
         train=train,
         load_test=lambda: label_test(load_test()),
         fractions=fractions,
+        skips=skips,
         settings=numbers,
         draw=draw,
         augment=augment,
@@ -325,7 +334,7 @@ def predicted(
     else:
         classifier = _in_windows(classifier, config.data.window_seconds)
     done = prediction.predict_folder(
-        classifier.resized(max_pixels=limit),
+        classifier.resized(max_pixels=limit, column=config.data.text_column),
         directory,
         target,
         _at_once(config, classifier),

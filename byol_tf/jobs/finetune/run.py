@@ -60,6 +60,8 @@ class FineTuning:
         task_of: makes the task again, for class weights from the images trained
             on; None: keep `task`.
         about: JSON values written with the result.
+        skips: whether to leave out fractions that are too small, as some of the
+            default ones may be.
 
     Raises:
         ValueError: if a part of the labels leaves a class empty or nothing to
@@ -77,6 +79,7 @@ class FineTuning:
     came: Encoder | None = None
     task_of: Callable[[Labelled], Task] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
+    skips: bool = False
 
     def __post_init__(self):
         if self.came is None and CAME in self.settings.variants:
@@ -102,16 +105,30 @@ class FineTuning:
         self._known, self._examples = _known(self.train, self.task, "training")
         first, count = self.settings.seed, self.settings.seeds
         self._seeds = range(first, first + count)
-        strata = self.task.strata(self._examples.targets)
-        share, names = self.settings.validation, self.task.columns
-        self._parts = {
-            (fraction, seed): draw_part(strata, fraction, share, seed, names)
-            for fraction in self.fractions
-            for seed in self._seeds
-        }
+        self._parts = self._drawn()
+        self.fractions = list(dict.fromkeys(f for f, _ in self._parts))
         self._pretrained = self.encoder.model.get_weights()
         self._fresh = functools.lru_cache(self._fresh_weights)
         self._made = None, None
+
+    def _drawn(self):
+        """Draws the parts of the labels, by fraction and seed."""
+        strata = self.task.strata(self._examples.targets)
+        share, names = self.settings.validation, self.task.columns
+        parts = {}
+        for fraction in self.fractions:
+            try:
+                parts |= {
+                    (fraction, seed): draw_part(
+                        strata, fraction, share, seed, names
+                    )
+                    for seed in self._seeds
+                }
+            except ValueError as error:
+                if not self.skips or fraction is self.fractions[-1]:
+                    raise
+                print(f"Left out of --labels: {fraction.name}, since {error}.")
+        return parts
 
     def run(self, workdir) -> dict:
         """Fits, tests, and writes into a run folder.

@@ -101,10 +101,15 @@ def make_model(
 
 
 def _layer_of_level(levels, name):
+    if not levels:
+        raise ValueError(
+            "objective.name=dense_byol is for encoders with feature maps or "
+            "frames, of images or sounds; this encoder has none"
+        )
     if name not in levels:
         raise ValueError(
             f"objective.level must be a level of the encoder, one of: "
-            f"{', '.join(levels) or '(it has none)'}. Received: {name!r}"
+            f"{', '.join(levels)}. Received: {name!r}"
         )
     return levels[name][0]
 

@@ -30,6 +30,7 @@ from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
 from byol_tf.modalities.audio.views import SoundViews, TrainView
 from byol_tf.modalities.audio.whole import WholeLogMel, WholeTrainView
+from byol_tf.modalities.batch import open_batch
 from byol_tf.modalities.contract import Raw, refuse_augment
 from byol_tf.reports.grids import on_canvas, views_grid
 from byol_tf.runtime import dtype_policy
@@ -85,7 +86,7 @@ class AudioModality:
         )
 
     def plan(self, section, examples, accelerator):
-        return {}, []
+        return open_batch(section, examples.num_examples, 96, NAME)
 
     def fit(self, examples, section) -> LogMel:
         """Fits mean and deviation of log-mel frames to training sounds."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from byol_tf.checks import check_integer, check_number, in_section
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.rows import Unreadable
+from byol_tf.modalities.batch import open_batch
 from byol_tf.modalities.contract import Card, Raw, refuse_augment
 from byol_tf.modalities.history.layer import Histories, HistoryViews, unit
 from byol_tf.modalities.history.rows import (
@@ -61,7 +62,7 @@ class HistoryModality:
         return {"length": shape[0]}
 
     def plan(self, section, examples, accelerator):
-        return {}, []
+        return open_batch(section, examples.num_examples, 256, self.name)
 
     def decode_row(self, data, sizes):
         return Reading(sizes["length"])(data)

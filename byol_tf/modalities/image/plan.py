@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
+from byol_tf.modalities.batch import batch_for
 from byol_tf.modalities.image.layer import unit_values
 from byol_tf.modalities.image.window import fit_window
 
@@ -64,7 +65,9 @@ def plan(
                 "crops show things larger than whole images do."
             )
     if not section.batch_size:
-        fields["batch_size"] = _batch(examples.num_examples, accelerator)
+        fields["batch_size"] = batch_for(
+            examples.num_examples, BATCHES[accelerator]
+        )
         lines.append(
             f"Batch: {fields['batch_size']} of {examples.num_examples} images, "
             f"for {machine}."
@@ -119,12 +122,6 @@ def _statistics(examples, window):
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1e-4))
     return sides, tuple(mean.round(3).tolist()), tuple(std.round(3).tolist())
-
-
-def _batch(count, accelerator):
-    """Returns a power of two that is at most a quarter of the images."""
-    most = BATCHES[accelerator]
-    return max(2, min(most, 2 ** int(np.log2(max(count // 4, 2)))))
 
 
 def _numbers(values):

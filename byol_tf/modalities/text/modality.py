@@ -12,6 +12,7 @@ from absl import logging
 
 from byol_tf.checks import check_choice, check_integer, in_section
 from byol_tf.data.decoder import Columns, Decoder
+from byol_tf.modalities.batch import open_batch
 from byol_tf.modalities.contract import Raw, refuse_augment
 from byol_tf.modalities.text import encoder, hub, inputs
 from byol_tf.modalities.text.decode import (
@@ -63,7 +64,7 @@ class TextModality:
         )
 
     def plan(self, section, examples, accelerator):
-        return {}, []
+        return open_batch(section, examples.num_examples, 256, NAME)
 
     def fit(self, examples, section) -> Tokens:
         """Learns the vocabulary of the training texts."""

@@ -26,10 +26,13 @@ def threshold(
     wrong = (1 - share) * np.searchsorted(inside, steps) / max(len(inside), 1)
     keep = (right > 0) & (right >= precision * (right + wrong))
     if not keep.any():
+        advice = "ask for less by --config.precision="
+        if not len(outside):
+            advice = "add oos_val.csv (text) with questions to hand over"
         logging.warning(
             "no threshold hands over with a precision of %g; all questions "
-            "are answered. Ask for less by --config.precision=",
-            precision,
+            "are answered: %s",
+            *(precision, advice),
         )
         return 0.0
     last = np.nonzero(keep)[0][-1]  # not 0: nothing is below step 1

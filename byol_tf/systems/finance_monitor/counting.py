@@ -67,10 +67,15 @@ def parse(line: str | bytes, now: float) -> Item:
     """
     if isinstance(line, bytes):
         line = line.decode("utf-8-sig")  # its error is a ValueError
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
     text = row.get("text") if isinstance(row, dict) else None
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str):
         raise ValueError('a line must be JSON such as {"text": "..."}')
+    if not text.strip():
+        raise ValueError("its text is empty")
     text.encode()  # half a surrogate pair cannot be written
     time, key = row.get("time"), row.get("id")
     time = now if time in (None, "") else _seconds(time)

@@ -36,6 +36,7 @@ def batches(
                 found = True
                 yield lines
         if once and not found:
+            _warn_of_rests(source, places)
             return
         if not found:
             yield []
@@ -70,6 +71,17 @@ def _more(path, places):
             lines.append(line)
     places[name] = places.get(name, 0) + sum(map(len, lines))
     return lines
+
+
+def _warn_of_rests(source, places):
+    """Names files that end in a line without an end, which is not read."""
+    for path in filter(pathlib.Path.exists, _files(pathlib.Path(source))):
+        if rest := path.stat().st_size - places.get(str(path), 0):
+            logging.warning(
+                "%s: its last %d bytes are not read, since they are no whole "
+                "line of JSON",
+                *(path, rest),
+            )
 
 
 def _is_whole(line):

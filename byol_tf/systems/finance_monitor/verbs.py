@@ -25,15 +25,17 @@ from byol_tf.systems.finance_monitor.counting import (
 HEADS = ("sentiment", "topic")
 FILE, RESULT = "finance_monitor.npz", "finance_monitor.json"
 _PAGE_WINDOWS = 168
+_SHOWN = 10  # invalid lines to print; all are counted
 
 
 def fit(config, data: str, run: str) -> None:
     """Fits both classifiers, each to its own folder, and writes them."""
     folder, arrays = pathlib.Path(run), {}
     folder.mkdir(parents=True, exist_ok=True)
+    tables = {name: _table(data, name, "train.csv") for name in HEADS}
+    _check_negative(config, sorted({*tables["sentiment"][1]}))
     encode = encoder_of(folder)
-    for name in HEADS:
-        texts, labels = _table(data, name, "train.csv")
+    for name, (texts, labels) in tables.items():
         parts = heads.split(texts, labels, config.held_out, config.seed)
         options = {"shapes": config.shapes, "strengths": config.strengths}
         ratios = {"ratios": config.ratios}
@@ -42,8 +44,6 @@ def fit(config, data: str, run: str) -> None:
             *parts, **options, **ratios, encode=encode
         )
         head = heads.fit_again(head, strength, *parts, **ratios)
-        if name == "sentiment":
-            _check_negative(config, head)
         found = head.arrays().items()
         arrays |= {f"{name}.{key}": value for key, value in found}
     with whole_file(folder / FILE) as path:
@@ -111,8 +111,9 @@ def _watch(config, folder, fitted, monitor, source, once):
         write_text(folder / STATE, json.dumps(monitor.state))
     state = monitor.state
     print(
-        f"Counted {state['counted']} texts; skipped: {state['twice']} that "
-        f"came twice, {state['late']} too late, {state['wrong']} invalid lines"
+        f"Counted {state['counted']} texts so far; skipped: {state['twice']} "
+        f"that came twice, {state['late']} too late, {state['wrong']} invalid "
+        "lines"
     )
 
 
@@ -124,7 +125,10 @@ def _take(config, fitted, monitor, lines):
             items.append(parse(line, time.time()))
         except (RecursionError, ValueError) as error:
             monitor.state["wrong"] += 1
-            logging.warning("left out %.60r: %s", line, error)
+            # Of a file that is no stream, not every line is printed.
+            logging.log_first_n(
+                logging.WARNING, "left out %.60r: %s", _SHOWN, line, error
+            )
     if not items:
         return
     texts = [item.text for item in items]
@@ -145,12 +149,12 @@ def _table(data, name, file):
     return rows.read_labelled(path)
 
 
-def _check_negative(config, head):
-    if config.negative not in head.classes:
+def _check_negative(config, labels):
+    if config.negative not in labels:
         raise ValueError(
-            f"`negative` names no label of sentiment/train.csv, which has "
-            f"{', '.join(head.classes)}. Received: {config.negative!r}; give "
-            f"one by --config.negative={head.classes[0]}"
+            f"no text of sentiment/train.csv has the label "
+            f"{config.negative!r}, but {', '.join(labels)}; name the one for "
+            "bad news by --config.negative="
         )
 
 

@@ -19,8 +19,9 @@ def test_samples_come_in_order_whatever_the_blocks(caplog):
 @pytest.mark.parametrize(
     "data,match",
     [
-        (b"", "stream is empty"),
-        (b"a", r"stream is empty \(1 bytes\)"),
+        (b"", "ended after 0 bytes, less than 0.01 seconds"),
+        (b"a", "ended after 1 bytes"),
+        (b"a" * 54, "ended after 54 bytes"),
         (b"RIFF\x24\0\0\0WAVEfmt ", r"is a file \(RIFF\).*-ar 16000 -"),
         (b"ID3\x04", r"is a file \(ID3\)"),
     ],

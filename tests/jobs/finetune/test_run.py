@@ -105,6 +105,16 @@ def test_one_bar_counts_all_trainings_and_their_steps(run_folder, capsys):
     assert "24.0/24.0" in last and "step/s" in last
 
 
+def test_default_parts_that_are_too_small_are_left_out_with_a_line(
+    run_folder, capsys
+):
+    with pytest.raises(ValueError, match="too few for 2 classes"):
+        build(run_folder, labels=["1%,50%"])
+    job = build(run_folder, labels=["1%,50%"], skips=True)
+    assert [fraction.name for fraction in job.fractions] == ["50%"]
+    assert "Left out of --labels: 1%, since" in capsys.readouterr().out
+
+
 def test_the_frozen_encoder_and_the_given_one_stay_bit_for_bit(finished):
     job, _, fitted, before = finished
     assert weights_digest(job.encoder.model) == before

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byol_tf.data.examples import Encoded, Examples, Unreadable
+from byol_tf.modalities.batch import open_batch
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.registry import load_modality
 from configs import photos
@@ -69,6 +70,15 @@ def test_views_are_not_larger_than_the_photos():
 def test_an_epoch_of_few_photos_has_four_batches(count, batch):
     fields, _ = plan(photos.get_config(), encoded(count), False)
     assert fields["batch_size"] == batch
+
+
+def test_sounds_and_texts_have_a_batch_for_few_rows_too():
+    section = photos.get_config()
+    assert open_batch(section, 2700, 96, "sound")[0] == {"batch_size": 96}
+    found, (line,) = open_batch(section, 240, 256, "text")
+    assert found == {"batch_size": 32} and line == "Batch: 32 of 240 texts."
+    section.batch_size = 7
+    assert open_batch(section, 240, 256, "text") == ({}, [])
 
 
 def test_mean_and_deviation_are_those_of_the_pixels():

@@ -88,6 +88,14 @@ def test_the_run_folder_explains_itself(folder):
     assert "train.csv:66,an empty cell" in text
 
 
+def test_a_method_for_feature_maps_is_refused(folder, tmp_path):
+    own = {**SMALL, "objective.name": "dense_byol"}
+    with pytest.raises(ValueError, match="this encoder has none"):
+        pretrain_build.pretraining(
+            tiny_config(folder / "data", **own), tmp_path
+        )
+
+
 def test_it_is_evaluated_beside_tf_idf(folder):
     config = eval_linear.get_config()
     config.sgd.epochs = 0
@@ -132,6 +140,27 @@ def test_it_is_fine_tuned_and_predicts_a_table(folder, classifier):
     assert len(rows) == 24 and {row["status"] for row in rows} == {"ok"}
     pairs = zip(rows, sentences(24, seed=1), strict=True)
     assert np.mean([row["label"] == label for row, (_, label) in pairs]) >= 0.8
+
+
+def test_another_column_is_predicted_and_embedded_if_it_is_named(
+    folder, classifier, tmp_path
+):
+    source = tmp_path / "asked.csv"
+    texts = [text for text, _ in sentences(4, seed=1)]
+    source.write_text("question\n" + "".join(f"{text}\n" for text in texts))
+    config, tuned = embed.get_config(), finetune.get_config()
+    with pytest.raises(ValueError, match="has no column"):
+        embed_build.embed(
+            config, folder / "run", source, tmp_path / "e.parquet"
+        )
+    config.data.text_column = tuned.data.text_column = "question"
+    done = embed_build.embed(
+        config, folder / "run", source, tmp_path / "e.parquet"
+    )
+    assert done.images == 4
+    out = tmp_path / "p.csv"
+    done = finetune_build.predicted(tuned, folder / "run", source, out=out)
+    assert done.images == 4 and not done.unread
 
 
 def test_texts_are_embedded_searched_and_mapped(folder, vectors):

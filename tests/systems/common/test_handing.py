@@ -30,6 +30,11 @@ def test_an_impossible_precision_answers_all_and_says_so(caplog):
     assert limit == 0.0 and "no threshold" in caplog.text
 
 
+def test_without_any_question_to_hand_over_some_are_asked_for(caplog):
+    limit = threshold(np.array([0.1, 0.2]), np.zeros(0), 0.8, 0.5)
+    assert limit == 0.0 and "add oos_val.csv (text)" in caplog.text
+
+
 def test_auroc_counts_pairs_in_order_and_half_of_ties():
     inside, outside = np.array([0.9, 0.5, 0.4]), np.array([0.1, 0.5])
     pairs = (outside < inside[:, None]) + 0.5 * (outside == inside[:, None])

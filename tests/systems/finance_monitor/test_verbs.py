@@ -119,8 +119,23 @@ def test_what_lacks_is_named(config, tmp_path, place):
         verbs.watch(config, None, str(tmp_path), "-", True, None)
     other = config.copy_and_resolve_references()
     other.negative = "bad"
-    with pytest.raises(ValueError, match="has bearish, bullish, neutral"):
+    with pytest.raises(
+        ValueError, match="but bearish, bullish, neutral; name the one for"
+    ):
         verbs.fit(other, str(place), str(tmp_path))
+
+
+def test_a_file_that_is_no_stream_is_not_printed_line_by_line(
+    config, place, tmp_path, caplog
+):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "crude falls,bearish\n" * 50 + "no end")
+    shutil.copy(place / "run" / verbs.FILE, tmp_path)
+    verbs.watch(config, None, str(tmp_path), str(path), True, None)
+    assert caplog.text.count("left out b'") == 10
+    assert "its last 6 bytes are not read" in caplog.text
+    state = json.loads((tmp_path / "finance_monitor_state.json").read_text())
+    assert state["wrong"] == 51
 
 
 def test_large_surges_are_found_soon_and_chance_gives_no_alarm():
