@@ -102,10 +102,12 @@ def watch(
 
 def _watch(config, folder, fitted, monitor, source, once):
     places = monitor.state["places"]
+    # Of a file that is no stream, not every line is printed.
+    until = monitor.state["wrong"] + _SHOWN
     for lines in sources.batches(source, places, config.poll_s, once):
         if not lines:
             continue
-        for alarm in _take(config, fitted, monitor, lines):
+        for alarm in _take(config, fitted, monitor, lines, until):
             print(json.dumps(alarm, ensure_ascii=False), flush=True)
         # Written atomically; after a crash the last batch is read again.
         write_text(folder / STATE, json.dumps(monitor.state))
@@ -117,18 +119,16 @@ def _watch(config, folder, fitted, monitor, source, once):
     )
 
 
-def _take(config, fitted, monitor, lines):
-    """Returns the alarms of some lines."""
+def _take(config, fitted, monitor, lines, until):
+    """Yields the alarms of some lines; prints invalid ones up to a number."""
     items = []
     for line in filter(bytes.strip, lines):
         try:
             items.append(parse(line, time.time()))
         except (RecursionError, ValueError) as error:
             monitor.state["wrong"] += 1
-            # Of a file that is no stream, not every line is printed.
-            logging.log_first_n(
-                logging.WARNING, "left out %.60r: %s", _SHOWN, line, error
-            )
+            if monitor.state["wrong"] <= until:
+                logging.warning("left out %.60r: %s", line, error)
     if not items:
         return
     texts = [item.text for item in items]

@@ -104,7 +104,7 @@ def test_times_in_many_forms(time):
     [
         ('{"words": "a"}', "a line must be JSON such as"),
         ("[]", "a line must be JSON such as"),
-        ('{"text": " "}', "a line must be JSON such as"),
+        ('{"text": " "}', "its text is empty"),
         ('{"text": "a", "time": "soon"}', "a time must be a number"),
         ('{"text": "a", "time": NaN}', "a time must be a number"),
         ('{"text": "a", "time": -1}', "a time must be a number"),
@@ -112,7 +112,7 @@ def test_times_in_many_forms(time):
         ('{"text": "a", "time": 1%s}' % ("0" * 400), "a time must be a"),
         (r'{"text": "\ud800"}', "surrogates not allowed"),
         ('{"text": "a", "time": 9e9}', "more than a day ahead"),
-        ("{", "Expecting"),
+        ("{", "a line must be JSON such as"),
         (b"\xff", "decode"),
     ],
 )
