@@ -22,7 +22,7 @@ def test_every_verb_is_a_function_that_takes_the_flags(name):
     [
         (["nothing", "fit"], "`name` must be one of customer_service"),
         (["customer_service"], "`verb` must be one of fit, ask"),
-        (["customer_service", "fit"], "there is no folder ''"),
+        (["customer_service", "fit"], "needs --data=FOLDER"),
         (["customer_service", "ask"], "fit first: byol_tf system"),
     ],
 )

@@ -71,7 +71,7 @@ def test_more_steps_an_update_than_a_run_has_are_refused(arrays, tmp_path):
     config = tiny_config(arrays, **{"optimizer.accumulate_steps": 8})
     config.epochs, config.data.dir = 1, str(tmp_path / "few.npz")
     write_arrays(config.data.dir, count=8)
-    with pytest.raises(ValueError, match=r"4 batches of 2, fewer than .*=8"):
+    with pytest.raises(ValueError, match="2, fewer than the 8 of one"):
         build.pretraining(config, tmp_path)
     config.epochs = 2  # as the line says
     assert build.pretraining(config, tmp_path).total_steps == 8
