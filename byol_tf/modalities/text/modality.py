@@ -52,14 +52,12 @@ class TextModality:
     inputs = staticmethod(inputs.inputs)  # last: it hides the module
 
     def decoder(self, section) -> Decoder:
-        mask = _mask(section)
+        mask, data = _mask(section), section.data
         return Decoder(
             spec={NAME: tf.TensorSpec((), tf.string)},
             decode=Reading(mask),
             extensions=EXTENSIONS,
-            columns=Columns(
-                section.data.text_column, section.data.pair_column, PAIR
-            ),
+            columns=Columns(data.text_column, data.pair_column, PAIR),
             key=mask,
         )
 
