@@ -1,5 +1,7 @@
 """Random seeds as a pure function of (seed, step, replica), and numbers."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
@@ -42,3 +44,8 @@ def fractions(seed: tf.Tensor, shape) -> tf.Tensor:
     )
     bits = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
+
+
+def named(names: Sequence[str], numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the columns of numbers `[batch, n]`, `[batch]` each, by name."""
+    return dict(zip(names, tf.unstack(numbers, axis=1), strict=True))

@@ -75,13 +75,15 @@ def load(
     check_split("split", split)
     one_file = source == "folder" and _has_table(directory, decoder)
     in_tables = source == "folder" and _in_tables(directory, decoder)
-    rows = "rows of a table" if one_file or in_tables else f"source={source}"
-    if layout != "auto" and (source != "folder" or one_file or in_tables):
+    of_files = source == "folder" and not (one_file or in_tables)
+    if layout != "auto" and not of_files:
+        rows = "rows of a table" if source == "folder" else f"source={source}"
         raise ValueError(
             f"layout={layout!r} says how files lie in a folder, but the data "
             f"is {rows}; leave it at auto"
         )
-    _warn_of_column(directory, decoder, source == "folder" and not in_tables)
+    if of_files:
+        _warn_of_column(directory, decoder)
     if label_column and (source != "folder" or one_file):
         raise ValueError(
             f"label_column={label_column!r} is of a folder's labels.csv; leave "
@@ -114,9 +116,9 @@ def load(
     return _with_labels(examples, labels)
 
 
-def _warn_of_column(directory, decoder, of_files):
+def _warn_of_column(directory, decoder):
     column = decoder.columns and (decoder.columns.text or decoder.columns.pair)
-    if of_files and column:
+    if column:
         logging.warning(
             "Column %r is not used: %s holds files of texts, and no table.",
             *(column, printable(directory)),

@@ -160,10 +160,11 @@ def _count(builder, split):
             "train[:10%]"
         ) from error
     if not count:
-        sizes = {n: s.num_examples for n, s in builder.info.splits.items()}
+        splits = builder.info.splits.items()
+        sizes = ", ".join(f"{name}: {s.num_examples}" for name, s in splits)
         raise ValueError(
             f"{builder.name} has no examples in {split!r}; its splits have "
-            f"{', '.join(f'{n}: {size}' for n, size in sizes.items())}"
+            f"{sizes}"
         )
     return count
 

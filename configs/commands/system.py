@@ -71,9 +71,11 @@ def main():
     words.check_choice("verb", verb, verbs)
     taken = SYSTEMS[name][verb]
     data = _DATA.value
-    needed = {"--data": data or verb not in _NEED_DATA, "--run": _RUN.value}
-    for flag in (flag for flag, given in needed.items() if not given):
-        raise ValueError(f"byol_tf system {name} {verb} needs {flag}=FOLDER")
+    needed = ("data", "run") if verb in _NEED_DATA else ("run",)
+    lacking = [f"--{f}=FOLDER" for f in needed if not flags.FLAGS[f].value]
+    if lacking:
+        given = " and ".join(lacking)
+        raise ValueError(f"byol_tf system {name} {verb} needs {given}")
     if data:
         door.check_folder(data)
     if verb not in FIRST[name] and not os.path.isdir(_RUN.value):

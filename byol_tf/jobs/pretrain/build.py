@@ -146,16 +146,13 @@ def pretraining(
         return modality.pretrained(of, fitted, train.row_shape, train)
 
     with distribution.strategy.scope():
-        encoder = starting_encoder(
-            config, workdir, make_encoder, official, named
-        )
         model = objective_builders.make_model(
             config,
-            encoder,
+            starting_encoder(config, workdir, make_encoder, official, named),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,
-            levels=modality.levels(encoder),
+            find_levels=modality.levels,
         )
         if distribution.replicas > 1:
             synchronize(model, config.sync_batch_norm)

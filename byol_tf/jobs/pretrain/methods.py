@@ -1,6 +1,6 @@
 """Makes the model to train from `config.objective` and `config.heads`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from byol_tf.checks import check_choice, in_section
@@ -60,7 +60,7 @@ METHODS = {
 
 
 def make_model(
-    config, encoder, views, *, tau, probe_classes: int, levels: Mapping
+    config, encoder, views, *, tau, probe_classes: int, find_levels: Callable
 ) -> Pretrainer:
     """Makes the model of the configured method, not compiled.
 
@@ -70,14 +70,14 @@ def make_model(
         views: the augmentation, or None if the dataset yields views.
         tau: decay of the target network or its schedule, if there is one.
         probe_classes: classes of the linear probe; 0: no probe.
-        levels: feature maps of the encoder, `Modality.levels(encoder)`.
+        find_levels: finds the feature maps of an encoder, `Modality.levels`.
     """
     method = METHODS[config.objective.name]
     # What is 0 is left to the method.
     sizes = {key: size for key, size in config.heads.items() if size}
     own = {key: config.objective[key] for key in method.fields}
     if "level" in own:
-        own["level"] = _layer_of_level(levels, own["level"])
+        own["level"] = _layer_of_level(find_levels(encoder), own["level"])
     if method.target:
         own["tau"] = tau
         if config.encoder.weights:  # a random target would undo them

@@ -200,8 +200,9 @@ def mel_matrix(
     edges = 700 * (10 ** (np.linspace(*ends, bands + 2) / 2595) - 1)
     bins = np.arange(window // 2 + 1) * rate / window
     ramps = bins[:, None] - edges
-    up = ramps[:, :-2] / np.diff(edges)[:-1]
-    down = -ramps[:, 2:] / np.diff(edges)[1:]
+    steps = np.diff(edges)
+    up = ramps[:, :-2] / steps[:-1]
+    down = -ramps[:, 2:] / steps[1:]
     return np.maximum(0, np.minimum(up, down)).astype(np.float32)
 
 

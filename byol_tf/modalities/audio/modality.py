@@ -183,10 +183,14 @@ def _statistics(layer, examples):
             f"none of the sounds of {examples.name} that were tried can be "
             "read; bad_sounds.csv names them and says why"
         )
-    parts = np.split(few, range(_AT_A_TIME, len(few), _AT_A_TIME))
-    frames = np.concatenate([layer(examples.take(part)) for part in parts])
-    mean, deviation = (f(frames, dtype=np.float64) for f in (np.mean, np.std))
-    return {"mean": float(mean), "deviation": float(max(deviation, 1e-3))}
+    sums = np.zeros(3)
+    for start in range(0, len(few), _AT_A_TIME):
+        batch = examples.take(few[start : start + _AT_A_TIME])
+        frames = np.asarray(layer(batch), np.float64)
+        sums += frames.size, frames.sum(), np.square(frames).sum()
+    mean = sums[1] / sums[0]
+    deviation = np.sqrt(max(sums[2] / sums[0] - mean**2, 1e-6))
+    return {"mean": float(mean), "deviation": float(deviation)}
 
 
 def _conform(sounds, where):

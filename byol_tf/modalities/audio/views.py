@@ -16,7 +16,7 @@ from byol_tf.modalities.audio.logmel import (
     windows,
     with_lengths,
 )
-from byol_tf.seeds import fractions
+from byol_tf.seeds import fractions, named
 
 _PLACES = 4  # positions of a window to try until one is not silent
 _SILENT = 1e-3  # relative to the loudest of them: 30 dB below
@@ -232,11 +232,6 @@ def _bicubic(distance, a=-0.75):
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     return tf.where(x <= 1, near, tf.where(x < 2, far, 0.0))
-
-
-def named(draws, numbers) -> dict[str, tf.Tensor]:
-    """Returns the columns of random numbers by their names."""
-    return dict(zip(draws, tf.unstack(numbers, axis=1), strict=True))
 
 
 def _partners(drawn):

@@ -11,8 +11,8 @@ from byol_tf.modalities.audio.logmel import (
     to_floats,
     with_lengths,
 )
-from byol_tf.modalities.audio.views import band_matrix, between, fade, named
-from byol_tf.seeds import fractions
+from byol_tf.modalities.audio.views import band_matrix, between, fade
+from byol_tf.seeds import fractions, named
 
 FRAMES = "log_mel"
 # Frames of zeros after the longest sound: convolutions reach less far, so that

@@ -160,7 +160,7 @@ class View(ImageLayer):
         for name in _LATER:
             if getattr(self, name):
                 raise ValueError(
-                    f"nothing that needs places in a view, such as boxes or "
+                    "nothing that needs places in a view, such as boxes or "
                     f"dense_byol, can follow {name}; set {name}=0. "
                     f"Received: {name}={getattr(self, name)}"
                 )
