@@ -172,6 +172,8 @@ def loading(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         reason = first_line(error)
+        if isinstance(error, KeyError):  # its text is only the key
+            reason = f"it has no {reason}"
         raise ValueError(f"{path} cannot be loaded: {reason}") from error
 
 

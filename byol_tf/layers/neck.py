@@ -118,7 +118,7 @@ def dense_levels(
         raise ValueError(
             f"this task needs a level of stride {coarsest} or finer; the "
             f"encoder has {found or 'none'}; pretrain one with smaller "
-            "strides, such as encoder.stem=strided, or learn points from the "
-            "vector: --config.task.head=vector"
+            "strides, such as encoder.stem=strided; points (not boxes) can "
+            "also be learned from the vector: --config.task.head=vector"
         )
     return tuple(name for _, name in chosen)

@@ -15,8 +15,8 @@ SUSPECT = 0.5  # share of bad boxes that indicates another format
 TURNED = "lie in images that EXIF turns, whose labels are not turned"
 EMPTY = "are smaller than a pixel or turned inside out"
 OUTSIDE = "lie outside of their images"
-UNKNOWN = "are of a class that the training images lack"
-NOT_FINITE = "have coordinates that are no numbers"
+UNKNOWN = "are of a class that the training labels do not name"
+NOT_FINITE = "are not four numbers"
 TWICE = "occur twice"
 
 
@@ -211,9 +211,10 @@ def _check_format(name, reasons, beyond):
     if len(bad) > 1 and bad.mean() > SUSPECT:
         raise ValueError(
             f"{bad.sum()} of {len(bad)} boxes of {name} reach beyond their "
-            "images or are smaller than a pixel, so they must be in another "
-            "format than said: COCO has [x, y, width, height] in pixels, YOLO "
-            "the centre and size in fractions, VOC corners in pixels"
+            "images, are smaller than a pixel or are not four numbers, so they "
+            "must be in another format than said: COCO has [x, y, width, "
+            "height] in pixels, YOLO the centre and size in fractions, VOC "
+            "corners in pixels"
         )
 
 

@@ -1,5 +1,6 @@
 """Reads boxes in COCO's JSON."""
 
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +8,8 @@ from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.files import is_inside, loading, read_json
 from byol_tf.lines import nfc
 
-FOLDERS = ("", "images", "../images", "..", "train", "test", "val")
+FOLDERS = ("", "images", "../images", "..")  # where images may be
+PARTS = ("train", "test", "val")  # folders within these
 
 
 def find_coco(directory: pathlib.Path, words: Sequence[str]):
@@ -29,7 +31,8 @@ def read_coco(file: pathlib.Path) -> Listed:
     """Reads images, categories and boxes of a COCO file.
 
     Category ids may have gaps; `file_name` is relative to the file, to `images`
-    beside it, or to the parent folder.
+    beside it, to the parent folder, or to a folder of the split in these, such
+    as `train2017` for `annotations/instances_train2017.json`.
 
     Raises:
         ValueError: if the file is invalid; says what is wrong.
@@ -45,26 +48,31 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
         KeyError, TypeError, ValueError: if the JSON is invalid; within
             `loading` this becomes an error that names the file.
     """
+    if not isinstance(value, Mapping):
+        raise ValueError("it must have images, categories and annotations")
     images, categories = value["images"], value["categories"]
     categories = sorted(categories, key=lambda entry: entry["id"])
     labels = {c["id"]: i for i, c in enumerate(categories)}
     names = [nfc(str(entry["name"])) for entry in categories]
-    paths = [nfc(str(entry["file_name"])) for entry in images]
+    # Windows writes backslashes.
+    paths = [nfc(str(e["file_name"])).replace("\\", "/") for e in images]
     outside = [path for path in paths if not is_inside(path)]
     if outside:
-        raise ValueError(f"{outside[0]!r} leads out of the folder")
+        raise ValueError(
+            f"{outside[0]!r} leads out of the folder; write it relative to "
+            "the file or to the folder of images"
+        )
     places = {entry["id"]: i for i, entry in enumerate(images)}
-    boxes = [
-        _box(entry, places, labels)
-        for entry in value.get("annotations", [])
-        if entry["image_id"] in places and "bbox" in entry
-    ]
+    given = value.get("annotations", [])
+    own = [entry for entry in given if entry.get("image_id") in places]
+    lost = len(given) - len(own)
+    said = f"Left out: {lost} annotations with an image_id that no image has."
     return Listed(
         name=file.name,
-        root=_root(file.parent, paths),
+        root=_root(file, paths),
         paths=paths,
         names=names,
-        boxes=boxes,
+        boxes=[_box(entry, places, labels) for entry in own],
         ids=[int(entry["id"]) for entry in categories],
         image_ids={p: e["id"] for p, e in zip(paths, images, strict=True)},
         sizes={
@@ -72,23 +80,40 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
             for path, entry in zip(paths, images, strict=True)
             if entry.get("width") and entry.get("height")
         },
+        notes=(said,) if lost else (),
     )
 
 
 def _box(entry, places, labels):
-    x, y, width, height = map(float, entry["bbox"])
     area = entry.get("area")
     return Box(
         places[entry["image_id"]],
-        (x, y, x + width, y + height),
-        labels.get(entry["category_id"], -1),
+        corners_of(entry),
+        labels.get(entry.get("category_id"), -1),
         bool(entry.get("iscrowd", 0)),
         None if area is None else float(area),
     )
 
 
-def _root(folder, paths):
+def corners_of(entry: Mapping) -> tuple[float, float, float, float]:
+    """Returns left, top, right and bottom of an annotation's box.
+
+    NaN if it has no box of four numbers.
+    """
+    try:
+        x, y, width, height = map(float, entry["bbox"])
+    except (KeyError, TypeError, ValueError):
+        return (math.nan,) * 4
+    return x, y, x + width, y + height
+
+
+def _root(file, paths):
     """Returns the folder in which most of some paths exist."""
     some = paths[:: max(len(paths) // 16, 1)]
-    found = [folder / name for name in FOLDERS]
+    split = file.stem.rpartition("_")[2]  # train2017
+    found = [
+        file.parent / name / part
+        for part in ("", split, *PARTS)
+        for name in FOLDERS
+    ]
     return max(found, key=lambda root: sum((root / p).is_file() for p in some))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.annotations.coco import listed_in
+from byol_tf.data.annotations.coco import corners_of, listed_in
 from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
 
@@ -27,8 +27,10 @@ def crop_around(
 
     Returns:
         Left, top, right, bottom, within the image; None if less than two
-        pixels are within it.
+        pixels are within it, or a corner is no number.
     """
+    if not np.isfinite(corners).all():
+        return None
     x0, y0, x1, y1 = corners
     wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
     left, top = max(int(x0 - wide), 0), max(int(y0 - high), 0)
@@ -103,7 +105,7 @@ def read_coco_points(file: str | os.PathLike) -> PointedObjects:
             if entry.get("num_keypoints", 1)
             and entry.get("keypoints")
             and not entry.get("iscrowd", 0)
-            and entry["image_id"] in paths
+            and entry.get("image_id") in paths
         ]
     objects = [o for o in objects if (o.points[:, 2] > UNKNOWN).any()]
     if not objects:
@@ -118,12 +120,12 @@ def _object(entry, paths, count):
             f"annotation {entry['id']} has {len(points)} numbers of points, "
             f"not x, y and visibility of {count}"
         )
-    x, y, width, height = map(float, entry["bbox"])
+    x0, y0, x1, y1 = corners_of(entry)
     return PointedObject(
         paths[entry["image_id"]],
         entry["image_id"],
         entry["id"],
-        (x, y, x + width, y + height),
-        float(entry.get("area") or width * height),
+        (x0, y0, x1, y1),
+        float(entry.get("area") or (x1 - x0) * (y1 - y0)),
         points.reshape(count, 3),
     )

@@ -1,5 +1,6 @@
 """Reads boxes in the XML files of Pascal VOC."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 from xml.etree import ElementTree
@@ -39,7 +40,7 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     1, and a line says so.
 
     Raises:
-        ValueError: if an XML file is damaged or incomplete.
+        ValueError: if an XML file is damaged.
     """
     found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
     if file.is_dir():
@@ -59,10 +60,15 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
             if all(size) and int(size[0]) and int(size[1]):
                 sizes[path] = int(size[0]), int(size[1])
             objects += [(image, *_object(o)) for o in root.iter("object")]
-    names = sorted({name for _, name, *_ in objects})
+    names = sorted({name for _, name, *_ in objects if name})
     from_one = _counts_from_one(objects, paths, sizes)
     boxes = [
-        Box(i, (x0 - from_one, y0 - from_one, x1, y1), names.index(name), hard)
+        Box(
+            i,
+            (x0 - from_one, y0 - from_one, x1, y1),
+            names.index(name) if name else -1,
+            hard,
+        )
         for i, name, (x0, y0, x1, y1), hard in objects
     ]
     notes = ("Boxes count pixels from 1: 1 is taken off left and top.",)
@@ -79,13 +85,21 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
 
 def _object(element):
     keys = ("xmin", "ymin", "xmax", "ymax")
-    corners = tuple(float(element.findtext(f"bndbox/{k}")) for k in keys)
+    corners = tuple(_number(element.findtext(f"bndbox/{k}")) for k in keys)
     hard = (element.findtext("difficult") or "0").strip() == "1"
-    return nfc(element.findtext("name").strip()), corners, hard
+    name = (element.findtext("name") or "").strip()
+    return nfc(name), corners, hard
+
+
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):  # missing, or no number
+        return math.nan
 
 
 def _counts_from_one(objects, paths, sizes):
-    if not objects or min(min(corners) for _, _, corners, _ in objects) < 1:
+    if any(value < 1 for _, _, corners, _ in objects for value in corners):
         return False
     return any(
         corners[2] == sizes[paths[i]][0] or corners[3] == sizes[paths[i]][1]

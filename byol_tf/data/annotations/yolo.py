@@ -69,7 +69,8 @@ def read_yolo(
         if file is None or not file.is_file():
             missing.append(path)
             continue
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        lines = file.read_text("utf-8-sig").splitlines()
+        for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{file}, line {number}"
                 boxes.append(_box(image, line, len(names), where))
@@ -97,7 +98,8 @@ def _box(image, line, classes, where):
             raise ValueError
     except ValueError:
         raise ValueError(
-            f"{where}: a line must be a class, x, y, width and height. "
+            f"{where}: a line must be a class's number, x, y, width and "
+            "height, with spaces between. "
             f"Received: {line.strip()[:60]!r}"
         ) from None
     if len(numbers) > 5:
@@ -106,7 +108,7 @@ def _box(image, line, classes, where):
     else:
         x, y, width, height = numbers[:4]
         corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    known = label == int(label) and 0 <= label < classes
+    known = label in range(classes)  # also false for NaN
     return Box(image, corners, int(label) if known else -1)
 
 

@@ -367,9 +367,9 @@ def _changed(task, options, trusted):
     about = registry.to_json(task)
     missing = sorted(set(options) - set(about["options"]))
     if missing:
+        flag = {"only": "classes"}.get(missing[0], missing[0])
         raise ValueError(
-            f"{task.name} has no option {missing[0]}; leave it out. Received: "
-            f"--{missing[0]}={options[missing[0]]}"
+            f"--{flag} is not for a model of {task.name}; leave it out"
         )
     about["options"] = {**about["options"], **options}
     return registry.from_json(about, trusted or None)

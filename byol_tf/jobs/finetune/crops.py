@@ -55,6 +55,11 @@ def write_crops(
             f"no object of {file} lies in an image; are its boxes in pixels, "
             "[left, top, width, height]?"
         )
+    if lost := len(read.objects) - len(rows):
+        print(
+            f"Left out: {lost} objects in unreadable images, or with boxes "
+            "outside of them."
+        )
     target = folder / f"{split}.csv"
     with open(target, "w", newline="", encoding="utf-8") as table:
         writer = csv.DictWriter(table, list(rows[0]))

@@ -9,13 +9,13 @@ like the project's own.
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 from keras import layers
 
-from byol_tf.layers.graph import functional_graph
+from byol_tf.layers.graph import functional_graph, rebuild
 from byol_tf.lines import first_line
 from byol_tf.modalities.levels import find_levels, flat
 
@@ -201,7 +201,9 @@ def vector_encoder(
     return keras.Model(inputs, x, name="encoder")
 
 
-def as_keras_cv_backbone(model: keras.Model) -> keras.Model:
+def as_keras_cv_backbone(
+    model: keras.Model, input_shape: Sequence[int] | None = None
+) -> keras.Model:
     """Wraps an encoder as a backbone for the detectors of keras-cv.
 
     Use it as `keras_cv.models.RetinaNet(...,
@@ -210,25 +212,32 @@ def as_keras_cv_backbone(model: keras.Model) -> keras.Model:
     and LiteRT fail.
 
     Args:
-        model: functional, with levels of strides 8, 16 and 32 and a known input
-            size.
+        model: functional, with levels of strides 8, 16 and 32; or an `Encoder`
+            with such a model.
+        input_shape: `(height, width, channels)` of the detector's images,
+            multiples of 32; None: the model's own.
 
     Returns:
-        The same model with the attribute that keras-cv reads,
-        `pyramid_level_inputs`: a layer's name per level.
+        A model with the attribute that keras-cv reads, `pyramid_level_inputs`:
+        a layer's name per level. It shares its layers with `model`; for another
+        input shape, or if `model` contains other models, it has copies.
 
     Raises:
         ValueError: if a level is missing.
     """
-    model = flat(model)
+    model = getattr(model, "model", model)  # of an `Encoder`
     levels = find_levels(model)
     missing = [name for name in ("P3", "P4", "P5") if name not in levels]
     if missing:
         raise ValueError(
             "detectors of keras-cv need the levels P3, P4 and P5. Received: a "
             f"model with {', '.join(levels) or 'none'}; pretrain an encoder of "
-            "more blocks, or with encoder.stem=imagenet"
+            "four stages with encoder.stem=imagenet, such as "
+            "encoder.name=resnet18"
         )
+    model = (
+        rebuild(model, input_shape=input_shape) if input_shape else flat(model)
+    )
     backbone = keras.Model(model.inputs, model.outputs, name=model.name)
     backbone.pyramid_level_inputs = {
         name: layer for name, (layer, _) in levels.items()

@@ -52,8 +52,8 @@ def test_good_boxes_stay_in_pixels():
         ((2, (5, 5, 5.5, 9), 0), "smaller than a pixel or turned inside out"),
         ((2, (9, 5, 5, 9), 0), "smaller than a pixel or turned inside out"),
         ((2, (41, 5, 60, 9), 0), "lie outside of their images"),
-        ((2, (NAN, 5, 6, 9), 0), "coordinates that are no numbers"),
-        ((2, (1, 5, 6, 9), -1), "are of a class that the training images"),
+        ((2, (NAN, 5, 6, 9), 0), "are not four numbers"),
+        ((2, (1, 5, 6, 9), -1), "are of a class that the training labels"),
     ],
 )
 def test_a_bad_box_is_left_out_and_its_image_stays(bad, reason):
@@ -98,7 +98,7 @@ def test_an_image_that_exif_turns_is_not_known():
 def test_classes_are_those_of_the_training_images():
     boxes = checked(*GOOD, names=("dog",))
     assert boxes.labels.tolist() == [0, 0]
-    assert "a class that the training images lack" in boxes.lines[-1]
+    assert "a class that the training labels do not name" in boxes.lines[-1]
 
 
 def test_another_format_than_said_is_an_error():

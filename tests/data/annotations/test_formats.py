@@ -58,6 +58,19 @@ def coco_of_its_authors(folder):
     coco(folder, "annotations/instances_train2017.json")
 
 
+def coco_as_downloaded(folder):
+    file = "annotations/instances_train2017.json"
+    coco(folder, file, images="train2017")
+
+
+def coco_with_splits(folder):
+    coco(folder, images="images/train")
+
+
+def coco_of_windows(folder):
+    coco(folder, prefix="images\\")
+
+
 def coco_of_roboflow(folder):
     coco(folder, "train/_annotations.coco.json", images="train")
 
@@ -106,7 +119,8 @@ def voc(folder):
 @pytest.mark.parametrize(
     "write",
     [
-        *(coco, coco_with_folders, coco_of_its_authors, coco_of_roboflow),
+        *(coco, coco_with_folders, coco_with_splits, coco_of_windows),
+        *(coco_of_its_authors, coco_as_downloaded, coco_of_roboflow),
         *(yolo, yolo_of_roboflow, voc),
     ],
 )
@@ -130,6 +144,45 @@ def test_ids_of_coco_are_kept(tmp_path):
     listed = find_boxes(tmp_path, "train", EXTENSIONS)()
     assert list(listed.names) == ["cat", "dog"] and listed.ids == [2, 7]
     assert listed.image_ids == {"a.png": 0, "b.png": 10, "c.png": 20}
+
+
+def edited(folder, **changed):
+    """Writes a scene whose first annotation has other values."""
+    coco(folder)
+    value = json.loads((folder / "train.json").read_text())
+    value["annotations"][0] |= changed
+    (folder / "train.json").write_text(json.dumps(value))
+    return find_boxes(folder, "train", EXTENSIONS)()
+
+
+@pytest.mark.parametrize("box", [None, [], [1, 2, 3], [1, None, 3, 4]])
+def test_a_box_of_coco_without_four_numbers_is_a_bad_box(tmp_path, box):
+    listed = edited(tmp_path, bbox=box)
+    assert np.isnan(listed.boxes[0].corners).all() and len(listed.boxes) == 3
+
+
+def test_annotations_of_coco_without_an_image_are_counted(tmp_path):
+    listed = edited(tmp_path, image_id="0")
+    assert len(listed.boxes) == 2
+    assert listed.notes[0].startswith("Left out: 1 annotations with an image")
+
+
+def test_bad_objects_of_voc_are_bad_boxes(tmp_path):
+    voc(tmp_path)
+    file = tmp_path / "Annotations" / "c.xml"
+    file.write_text("<a><object><name>cat</name></object><object/></a>")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert [box.label for box in listed.boxes] == [0, 1, 0, -1]
+    assert np.isnan([box.corners for box in listed.boxes[2:]]).all()
+    assert "count pixels from 1" in listed.notes[0]
+
+
+def test_labels_of_yolo_may_begin_with_a_mark_or_have_no_class(tmp_path):
+    yolo(tmp_path)
+    lines = "\ufeff1 0.5 0.5 0.1 0.1\nnan 0.5 0.5 0.1 0.1\n2 .5 .5 .1 .1\n"
+    (tmp_path / "labels/train/c.txt").write_text(lines, "utf-8")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert [box.label for box in listed.boxes[2:]] == [1, -1, -1]
 
 
 def test_a_missing_label_file_is_a_negative_and_said(tmp_path):
@@ -176,7 +229,7 @@ def test_yolo_without_names_is_an_error(tmp_path):
 def test_a_damaged_file_is_an_error_of_one_line(tmp_path):
     coco(tmp_path)
     (tmp_path / "train.json").write_text('{"images": []}')
-    with pytest.raises(ValueError, match=r"train.json cannot be loaded"):
+    with pytest.raises(ValueError, match=r"loaded: it has no 'categories'"):
         find_boxes(tmp_path, "train", EXTENSIONS)()
 
 

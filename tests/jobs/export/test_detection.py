@@ -128,7 +128,7 @@ def test_boxes_are_rows_in_pixels_of_the_image(workdir, scenes, tmp_path):
         tiled = [row for row in csv.DictReader(file) if row["score"]]
     assert max(float(row["x1"]) for row in tiled) <= 48
     assert {row["path"] for row in tiled} == set(limits)
-    with pytest.raises(ValueError, match="detection has no option alpha"):
+    with pytest.raises(ValueError, match="--alpha is not for a model of det"):
         predict(workdir, tmp_path, out, alpha=1)
 
 

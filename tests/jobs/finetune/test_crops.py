@@ -54,6 +54,15 @@ def test_each_object_is_an_image_with_its_points(tmp_path, capsys):
     assert edge["object_area"] == "33.0"
 
 
+def test_objects_without_a_usable_box_are_counted(tmp_path, capsys):
+    file = write(tmp_path)
+    value = json.loads(file.read_text())
+    value["annotations"][0]["bbox"] = []
+    file.write_text(json.dumps(value))
+    write_crops(file, tmp_path / "to", "train")
+    assert "Left out: 1 objects" in capsys.readouterr().out
+
+
 def test_files_without_points_are_not_taken(tmp_path):
     write(tmp_path, categories=[{"id": 2, "name": "mouse"}])
     assert find_coco_points(tmp_path, "train") is None

@@ -50,6 +50,17 @@ def test_a_retinanet_trains_on_it_and_finds_boxes():
     assert found["boxes"].shape[0] == 2 and found["boxes"].shape[-1] == 4
 
 
+def test_a_backbone_may_have_another_size_than_the_encoder():
+    model = encoder()
+    backbone = as_keras_cv_backbone(model, (96, 96, 3))
+    assert backbone.input_shape == (None, 96, 96, 3)
+    assert {"P3", "P4", "P5"} <= set(backbone.pyramid_level_inputs)
+    for mine, given in zip(
+        backbone.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(mine, given)
+
+
 def test_missing_levels_are_named():
     with pytest.raises(ValueError, match=r"P3, P4 and P5.*with P1, P2, P3"):
         as_keras_cv_backbone(encoder((1, 1)))
