@@ -229,11 +229,7 @@ def check_runs(arguments: Sequence[str], command: str) -> list[str]:
     if "data" in given or not runs:
         return list(arguments)
     name = shlex.quote(runs)
-    if runs.startswith("tfds:") or _is_data(pathlib.Path(runs)):
-        raise ValueError(
-            f"{runs} holds data and no runs; name a folder for the runs too: "
-            f"{command} {name} RUNS"
-        )
+    refuse_data(runs, f"{command} {name} RUNS")
     if given.keys() == {"workdir"} and not os.path.exists(runs):
         raise ValueError(
             f"there is no {runs}: neither data nor a folder of runs to go on "
@@ -241,6 +237,20 @@ def check_runs(arguments: Sequence[str], command: str) -> list[str]:
             f"{command} {name} --config.base=quickstart"
         )
     return list(arguments)
+
+
+def refuse_data(runs: str, command: str) -> None:
+    """Raises a ValueError if a folder for runs holds data.
+
+    Args:
+        runs: the folder.
+        command: what to call instead, for the message.
+    """
+    if runs.startswith("tfds:") or _is_data(pathlib.Path(runs)):
+        raise ValueError(
+            f"{runs} holds data and no runs; name a folder for the runs too: "
+            f"{command}"
+        )
 
 
 def _is_data(path):

@@ -114,7 +114,8 @@ def check_weights(config, workdir: str) -> None:
     named = weights in ("", *words.NAMED)
     if not named and not given and not kept.is_file():
         raise ValueError(
-            f"encoder.weights={weights}: there is no such file or folder"
+            f"encoder.weights={weights}: there is no such file or folder; "
+            f"weights that go by a name are {', '.join(words.NAMED)}"
         )
 
 
@@ -247,6 +248,8 @@ def _parse(argv, default_config=None):
     except flags.UnrecognizedFlagError as error:
         hint = _hint(error.flagname, argv, default_config)
         fail(ValueError(f"{error}{hint}"))
+    except flags.IllegalFlagValueError as error:
+        fail(_missing(error, argv[0]))
     except (
         flags.Error,
         AttributeError,
@@ -298,6 +301,18 @@ def _hint(flag, argv, default_config):
     value = (given or ["..."])[0]
     meant = " or ".join(f"--config.{name}={value}" for name in meant[:3])
     return f"; did you mean {meant}?" if meant else ""
+
+
+def _missing(error, program):
+    """Returns a clearer error if a required flag has no value."""
+    found = re.match(r"flag --(\w+)=None:", str(error))
+    if not found:
+        return error
+    about = " ".join(flags.FLAGS[found[1]].help.split()).rstrip(".")
+    return ValueError(
+        f"--{found[1]} is missing ({about}); `{program} --help` shows how to "
+        "call it"
+    )
 
 
 def _guarded(main):

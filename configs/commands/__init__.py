@@ -113,11 +113,11 @@ def help_text(module, program: str) -> str:
 
 
 def _is_recipe(path):
-    return "get_config" in path.read_text("utf-8") and path.stem not in (
+    text = path.read_text("utf-8")
+    return "\ndef get_config" in text and path.stem not in (
         *("base", "sections", "compare", "embed", "eval_linear"),
-        *("export", "finetune", "objects", "serve", "tune", "door"),
+        *("export", "finetune", "objects", "serve", "tune"),
         *("customer_service", "explore", "finance_monitor", "recommender"),
-        "command_line",
     )
 
 

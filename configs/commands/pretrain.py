@@ -11,6 +11,7 @@ continue an interrupted run; add `--config.epochs=200` to train longer.
 
 import functools
 import os
+import shlex
 import sys
 
 from absl import flags
@@ -61,6 +62,12 @@ _CHANGE = flags.DEFINE_multi_string(
 
 
 def expand(arguments):
+    given = data_argument.given_flags(arguments)
+    alone = given.get("workdir") and not given.keys() & {"data", "config"}
+    if alone:
+        run = given["workdir"]
+        command = f"byol_tf pretrain {shlex.quote(run)} RUN"
+        data_argument.refuse_data(run, command)
     return door.changes(data_argument.expanded(arguments))
 
 

@@ -57,6 +57,7 @@ def test_alone_it_names_every_command_and_recipe(fakes):
     assert done.returncode == 0 and not done.stderr
     for name in (*commands.COMMANDS, "quickstart", "photos", "cifar10_simclr"):
         assert f" {name}" in done.stdout
+    assert " fields" not in done.stdout  # a module beside the recipes
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,10 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["pretrain", "/nowhere.npz", "run"], "there is no such file"),
         (["pretrain", "tfds:", "run"], "must name a set"),
         (["pretrain", "photos", "run", "more"], "unexpected argument 'more'"),
-        (["pretrain"], "--workdir"),
-        (["predict", "run"], "--images"),
+        (["pretrain"], "--workdir is missing (Run folder); `"),
+        (["predict", "run"], "--images is missing (Folder of files to"),
+        (["pretrain", "photos"], "too: byol_tf pretrain photos RUN"),
+        (["pretrain", "photos", "r", "--config.encoder.weights=x"], "imagenet"),
         (["system"], "`name` must be one of customer_service"),
         (["system", "code_search"], "`verb` must be one of fit, ask"),
         (["system", "code_search", "ask"], "needs --run=FOLDER"),

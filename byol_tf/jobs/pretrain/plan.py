@@ -17,6 +17,7 @@ from byol_tf.jobs.pretrain.run import Pretraining
 from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import as_tuple, flatten, read_values
 from byol_tf.runs.identity import changes
+from byol_tf.runtime import dtype_policy
 
 PLAN = "plan.json"  # in the run folder: lines about the choices
 WARM, TIMED = 3, 20  # warm-up steps, and timed steps
@@ -78,6 +79,7 @@ def decide(
     )
     if not alone:
         _check_nothing_open(fields if config.epochs else {**fields, **_LENGTH})
+    why += _taken(config, *examples) if alone else []
     with _open(config):
         config.update_from_flattened_dict(fields)
         if not config.epochs:
@@ -158,6 +160,22 @@ def _set_epochs(config, count, seconds):
         f"Length: {epochs} epochs, since {TIMED} steps took {seconds:.3f} s "
         f"each and {config.minutes:g} minutes of training were given."
     )
+
+
+def _taken(config, train, test):
+    """Returns lines on what the data and the machine alone decide."""
+    lines = []
+    if not config.data.test_split:
+        lines.append(
+            f"Held out: {test.num_examples} of "
+            f"{train.num_examples + test.num_examples}, to judge by, since "
+            "there is no test split (data.test_split)."
+        )
+    if config.precision == "auto":
+        lines.append(
+            f"Precision: {dtype_policy('auto')}, the fastest on this machine."
+        )
+    return lines
 
 
 def _accelerator():

@@ -45,6 +45,15 @@ def test_the_lines_say_why_and_come_with_the_run(begun):
     assert about["open"] == {"epochs": 0, "batch_size": 0}
 
 
+def test_what_is_held_out_and_the_precision_are_said(arrays, tmp_path):
+    left_open = {**OPEN, "precision": "auto", "data.test_split": ""}
+    left_open["epochs"] = 1
+    config = tiny_config(arrays, **left_open)
+    notes = "\n".join(build.planned(config, tmp_path).notes)
+    assert re.search(r"Held out: \d+ of \d+, to judge by", notes)
+    assert re.search(r"Precision: \w+, the fastest", notes)
+
+
 def test_the_epochs_are_what_the_time_is_enough_for(
     arrays, tmp_path, monkeypatch
 ):
