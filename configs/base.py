@@ -161,11 +161,11 @@ def get_config() -> ml_collections.ConfigDict:
     # so somewhat more than the views is better (Touvron et al. 2019).
     encoder.input_size = 0
     # Initial weights. imagenet: for efficientnet_lite0 (installed as a package,
-    # no download) or applications/<name> (downloaded by Keras). A .keras file,
-    # run folder, checkpoint folder or official checkpoint: its encoder replaces
-    # the fields above. lsa: for bag, the main directions of the TF-IDF vectors
-    # of the training texts. For keras_hub, the folder of a preset, with its
-    # backbone and tokenizer. "": random.
+    # no download), which `auto` then is, or applications/<name> (downloaded by
+    # Keras). A .keras file, run folder, checkpoint folder or official
+    # checkpoint: its encoder replaces the fields above. lsa: for bag, the main
+    # directions of the TF-IDF vectors of the training texts. For keras_hub, the
+    # folder of a preset, with its backbone and tokenizer. "": random.
     encoder.weights = ""
     # Layers to freeze, by name or prefix: stem,stage1. batch_norms: keep the
     # batch statistics of encoder.weights.

@@ -10,6 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from byol_tf.checks import check_number
+from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.files import write_csv
 from byol_tf.lines import progress_bar
 from byol_tf.search.index import IndexSettings, neighbours_of_all
@@ -87,10 +88,28 @@ def duplicate_groups(
         pairs = _pairs_of_all(embeddings, settings.threshold)
     else:
         pairs = _pairs_of_index(embeddings, settings, index)
-    members = np.arange(len(embeddings))
-    for left, right in pairs:
-        members = _merged(members, left, right)
-    return Found(_with_cosines(embeddings, _groups(members)), rule)
+    groups = _groups(pairs, len(embeddings))
+    return Found(_with_cosines(embeddings, groups), rule)
+
+
+def groups_among(vectors: np.ndarray, neighbours: int = 32) -> list[np.ndarray]:
+    """Returns rows of the groups of near-duplicates by gaps, largest first.
+
+    As `duplicate_groups`, but for some thousand vectors in memory, and without
+    the packages of the extra `search`.
+
+    Args:
+        vectors: float `[n, features]`, finite.
+        neighbours: neighbours checked per vector.
+    """
+    vectors = unit_rows(vectors)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    rows = np.argsort(-cosines, axis=1, kind="stable")[:, :-1][:, :neighbours]
+    near = np.take_along_axis(cosines, rows, axis=1)
+    distances = np.sqrt(np.maximum(2 - 2 * near, 0))
+    pairs = _pairs_by_gap(rows, distances, widest_by_chance(distances))
+    return _groups(pairs, len(vectors))
 
 
 def widest_by_chance(distances: np.ndarray) -> float:
@@ -184,8 +203,11 @@ def _merged(members, left, right):
     return joined[members]
 
 
-def _groups(members):
+def _groups(pairs, count):
     """Returns rows of each component of at least two, largest first."""
+    members = np.arange(count)
+    for left, right in pairs:
+        members = _merged(members, left, right)
     order = np.argsort(members, kind="stable")
     cuts = np.flatnonzero(np.diff(members[order])) + 1
     groups = [rows for rows in np.split(order, cuts) if len(rows) > 1]

@@ -101,7 +101,7 @@ def help_text(module, program: str) -> str:
     own = flags.FLAGS.get_key_flags_for_module(module.__name__)
     lines = [text, "", f"Flags of {program}:"]
     for flag in sorted(own, key=lambda flag: flag.name):
-        about = " ".join(flag.help.split())
+        about = " ".join(flag.help.split()).replace(".;", ";")
         if flag.default not in (None, "", [], False):
             about += f" Default: {flag.default_as_str}."
         lines += [f"  --{flag.name}", f"      {about}"]

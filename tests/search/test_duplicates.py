@@ -8,6 +8,7 @@ import pytest
 from byol_tf.search import duplicates, parts
 from byol_tf.search.duplicates import (
     duplicate_groups,
+    groups_among,
     widest_by_chance,
     write_groups,
 )
@@ -72,6 +73,19 @@ def test_groups_are_those_of_a_plain_search(tmp_path, monkeypatch, index):
         np.testing.assert_allclose(
             cosines, unit[rows] @ unit[rows[0]], atol=2e-6
         )
+
+
+def test_vectors_in_memory_have_the_same_groups_by_gaps(tmp_path):
+    vectors = random_vectors(200, 6)
+    copies = vectors[::20] + 0.005 * random_vectors(10, 6, seed=1)
+    vectors = np.concatenate([vectors, copies])
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    found, _ = duplicate_groups(
+        embeddings, duplicate_settings(threshold=0.0), index_settings()
+    )
+    groups = [rows.tolist() for rows in groups_among(vectors)]
+    assert groups == [group.rows.tolist() for group in found]
+    assert len(groups) == 10
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.998])

@@ -1,6 +1,7 @@
 """The monitors of a pretraining run, and the inputs they measure."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -10,6 +11,7 @@ from byol_tf.data.batches import rows_for_views
 from byol_tf.evaluation.collapse import Diagnosis
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.files import whole_file
+from byol_tf.search.duplicates import groups_among
 from byol_tf.seeds import step_seed
 from byol_tf.training import monitors
 
@@ -80,9 +82,18 @@ class Watch:
     def early_and_late(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns representations of `watched` when first measured, and now."""
         with np.load(self.early) as file:
-            return file["features"], self.collapse.extractor(
-                self.collapse.inputs
-            )
+            return file["features"], self._now
+
+    @functools.cached_property
+    def duplicates(self) -> list[np.ndarray]:
+        """Groups of near-duplicates of `watched` at the end, largest first."""
+        if len(self._now) < 3 or not np.isfinite(self._now).all():
+            return []
+        return [self.watched[rows] for rows in groups_among(self._now)]
+
+    @functools.cached_property
+    def _now(self):
+        return self.collapse.extractor(self.collapse.inputs)
 
     def state(self) -> dict:
         """Returns the state to save: the first rank, and a diagnosis."""

@@ -105,7 +105,7 @@ def write(
         title = f"Nearest neighbours of test {plural(job.modality.name)}"
         parts[title] = _neighbours(job, after)
     if "knn_accuracy" not in result["after"] and watch.early.exists():
-        parts |= _early_and_late(job, watch)
+        parts |= _early_and_late(job, watch) | _duplicates(job, watch)
     if finite and len(before) >= 3:
         parts["Representations in the plane"] = _png(
             plots.before_after_scatter,
@@ -173,17 +173,29 @@ def _early_and_late(job, watch):
     chosen = np.unique(np.linspace(0, len(both[0]) - 1, QUERIES).astype(int))
     # The first neighbour is the image itself.
     found = [nearest_neighbours(f, f[chosen], BESIDE + 1)[:, 1:] for f in both]
+    title = (
+        "Nearest neighbours of training examples: the "
+        f"{BESIDE} early in training, then the {BESIDE} at the end"
+    )
     rows = watch.watched[np.column_stack([chosen, *found])]
+    return {title: _beside(job, rows)}
+
+
+def _duplicates(job, watch):
+    """Draws two of each of the largest groups of near-duplicates, if any."""
+    pairs = [rows[:2] for rows in watch.duplicates[:QUERIES]]
+    title = "Near-duplicates among training examples: two of each group"
+    return {title: _beside(job, np.array(pairs))} if pairs else {}
+
+
+def _beside(job, rows):
+    """Draws training examples `[n, k]`, each first one beside the others."""
     drawn = [
         job.modality.preview(bare(job.train.read(row))) for row in rows.ravel()
     ]
     canvas = grids.on_canvas(drawn)
     canvas = canvas.reshape(*rows.shape, *canvas.shape[1:])
-    title = (
-        "Nearest neighbours of training examples: the "
-        f"{BESIDE} early in training, then the {BESIDE} at the end"
-    )
-    return {title: _png(grids.neighbours_grid, canvas[:, 0], canvas[:, 1:])}
+    return _png(grids.neighbours_grid, canvas[:, 0], canvas[:, 1:])
 
 
 def _png(draw, *args, **kwargs) -> bytes:

@@ -274,6 +274,7 @@ class Pretraining:
             "after": after,
             "raw": self.judge.raw(after),
             "random": self.judge.random(),
+            "duplicates": {} if "knn_accuracy" in after else _count(watch),
             "monitored": watch.queries,
             "stopped": found and found.name,
             "start": self.about.get("start", ""),
@@ -295,3 +296,12 @@ class Pretraining:
         }
         said = verdict(result, metrics, self.modality.milder)
         return result | {"verdict": said}
+
+
+def _count(watch):
+    groups = watch.duplicates
+    return {
+        "groups": len(groups),
+        "examples": sum(map(len, groups)),
+        "of": len(watch.watched),
+    }

@@ -43,6 +43,7 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
                 sentences.append(sentence)
     else:
         sentences += _without_labels(after, metrics)
+        sentences += _duplicates(result.get("duplicates"))
     fell = _fell(before, after)
     if fell:
         sentences.append(_rank(before, after) + ", which is bad.")
@@ -107,6 +108,19 @@ def _without_labels(after, metrics):
         "in use."
     )
     return sentences
+
+
+def _duplicates(found):
+    """Tells near-duplicates; nothing if most are, as where all is alike."""
+    if not found or 2 * found["examples"] > found["of"]:
+        return []
+    among = f"among {found['of']:,} training examples"
+    if not found["groups"]:
+        return [f"There are no near-duplicates {among}."]
+    return [
+        f"There are {found['examples']:,} near-duplicates {among}, in "
+        f"{found['groups']:,} groups: look at them in report.html."
+    ]
 
 
 def _fell(before, after):

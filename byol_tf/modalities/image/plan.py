@@ -8,6 +8,7 @@ import tensorflow as tf
 from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
 from byol_tf.modalities.batch import batch_for
+from byol_tf.modalities.image.efficientnet_lite import NAME
 from byol_tf.modalities.image.layer import unit_values
 from byol_tf.modalities.image.window import fit_window
 
@@ -79,11 +80,13 @@ def plan(
                 "--config.objective.name=simclr"
             )
     if encoder.name == AUTO:
-        chosen = ENCODERS[accelerator]
+        chosen, reason = ENCODERS[accelerator], f"for {machine}"
         if encoder.widths:
             chosen = {**chosen, "widths": encoder.widths}
+        if encoder.weights == "imagenet":
+            chosen, reason = {"name": NAME}, "which has ImageNet weights"
         fields |= {f"encoder.{key}": value for key, value in chosen.items()}
-        lines.append(f"Encoder: {chosen['name']}, for {machine}.")
+        lines.append(f"Encoder: {chosen['name']}, {reason}.")
     if open_colours:
         fields |= {"encoder.mean": mean, "encoder.std": std}
         lines.append(

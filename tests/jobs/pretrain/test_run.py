@@ -173,6 +173,9 @@ def test_views_in_the_pipeline_are_those_of_the_step(tmp_path):
 
 def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     write_arrays(tmp_path / "data.npz", labels=False, channels=1)
+    arrays = dict(np.load(tmp_path / "data.npz"))
+    arrays["train_images"][1] = arrays["train_images"][0]
+    np.savez(tmp_path / "data.npz", **arrays)
     config = tiny_config(tmp_path / "data.npz", epochs=1)
     job = builders.pretraining(config, tmp_path / "run")
     result = job.run(tmp_path / "run")
@@ -181,6 +184,7 @@ def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     assert job.model.probe is None
     html = (tmp_path / "run" / "report.html").read_text()
     assert "early in training" in html and "There are no labels" in html
+    assert result["duplicates"]["groups"] and "two of each group" in html
 
 
 def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):

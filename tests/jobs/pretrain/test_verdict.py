@@ -94,6 +94,20 @@ def test_without_labels_agreement_spread_and_rank_are_read():
     assert "rank 100" in text and "byol_tf select" in text
 
 
+@pytest.mark.parametrize(
+    "groups,examples,told",
+    [
+        (3, 7, "7 near-duplicates among 300 training examples, in 3 groups"),
+        (0, 0, "no near-duplicates among 300"),
+        (1, 299, ""),  # all is alike, which spread and rank say
+    ],
+)
+def test_without_labels_near_duplicates_are_told(groups, examples, told):
+    found = {"groups": groups, "examples": examples, "of": 300}
+    text = said(numbers(), numbers(), duplicates=found)
+    assert told in text and bool(told) == ("near-duplicates" in text)
+
+
 def test_views_that_hardly_agree_are_not_called_good():
     metrics = [line(1, agreement=0.01)]
     text = said(numbers(), numbers(), metrics=metrics)

@@ -41,6 +41,16 @@ def test_without_an_accelerator_views_and_network_are_small():
     assert len(lines) == 6 and sum("CPU" in line for line in lines) == 3
 
 
+@pytest.mark.parametrize("accelerator", [False, True])
+def test_imagenet_weights_get_the_network_that_has_them(accelerator):
+    config = photos.get_config()
+    config.encoder.weights = "imagenet"
+    fields, _ = plan(config, encoded(8), accelerator)
+    own = {key: value for key, value in fields.items() if "encoder" in key}
+    own.pop("encoder.input_size", None)
+    assert own == {"encoder.name": "efficientnet_lite0"}
+
+
 @pytest.mark.parametrize(
     "objective, count, said",
     [("byol", 2000, True), ("byol", 20_000, False), ("simclr", 2000, False)],
