@@ -179,8 +179,15 @@ def embeddings_path(workdir, out, embeddings) -> pathlib.Path:
     """Returns the Parquet file that the flags of `embed` name.
 
     Raises:
-        ValueError: if none of them is given, or two name different files.
+        ValueError: if none of them is given, two name different files, or a
+            new one has another extension than .parquet.
     """
+    suffix = pathlib.Path(out or "").suffix.lower()
+    if suffix not in ("", ".parquet") and not os.path.isfile(out):
+        raise ValueError(
+            f"--out={out} would be a Parquet file and not {suffix}; name it "
+            f"{pathlib.Path(out).with_suffix('.parquet')}"
+        )
     if out and embeddings and pathlib.Path(out) != pathlib.Path(embeddings):
         raise ValueError("--out and --embeddings name different files")
     if not (out or embeddings or workdir):

@@ -9,6 +9,7 @@ from configs import door, signals
 from configs.kinds import KINDS
 
 STDIN = "-"
+FORMATS = ("", ".csv", ".json", ".srt")  # of predictions; "": a folder
 
 
 def predict(
@@ -43,6 +44,12 @@ def predict(
         door.check_files_of(directory)
     else:
         door.check_files("images", [directory])
+    suffix = os.path.splitext(out or "")[1].lower()
+    if suffix not in FORMATS and not os.path.isdir(out):
+        raise ValueError(
+            f"--out={out}: predictions are written as .csv, .json or .srt, not "
+            f"as {suffix}"
+        )
     with signals.importing():
         from byol_tf.jobs.finetune import build
 

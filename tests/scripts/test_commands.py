@@ -103,6 +103,7 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["predict", "none", "-"], "no classifier.keras in none"),
         (["predict", "run", "no.csv"], "there is no file 'no.csv'"),
         (["predict", "run", "-", "--out=x.csv"], "leave --out away"),
+        (["predict", "run", "photos", "--out=p.xlsx"], "not as .xlsx"),
         (["predict", "run", "photos", "--rate=8000"], "--rate is for events"),
         (["predict", "run", "-", "--tiles=2x2"], "--tiles has no effect"),
         (["embed", "run", "tfds:mnist"], "a folder, a .csv or an .npz file"),

@@ -182,6 +182,12 @@ def test_the_file_is_the_one_that_was_named_or_that_of_the_run():
         path_of(None, None, None)
 
 
+@pytest.mark.parametrize("name", ["vectors.npz", "v.csv"])
+def test_a_name_of_another_format_is_refused(name):
+    with pytest.raises(ValueError, match=r"Parquet file and not .*\.parquet"):
+        door.embeddings_path("run", name, None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "flags,told",
