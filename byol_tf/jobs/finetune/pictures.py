@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from byol_tf.jobs.finetune.fit import Targets
+from byol_tf.jobs.finetune.results import by_name
 from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.reports.grids import displayable
 from byol_tf.reports.report import write_report
@@ -93,7 +94,7 @@ def report(
         title=f"Fine-tuned on {result['data']}",
         table=(("labels", "images", "start", result["metric"]), rows),
         pictures=parts,
-        notes=_notes(result.get("confidence")),
+        notes=[*by_name(result), *_notes(result.get("confidence"))],
     )
 
 

@@ -13,7 +13,7 @@ from byol_tf.data.split import Part
 from byol_tf.files import read_json
 from byol_tf.jobs.finetune.fit import Choice
 from byol_tf.jobs.finetune.settings import CAME, FINE_TUNED, FROZEN, SCRATCH
-from byol_tf.lines import plural
+from byol_tf.lines import plural, printable
 from byol_tf.reports.drawing import (
     BLUE,
     GRAY,
@@ -40,6 +40,7 @@ _NAMES = {
 }
 
 _WORST = 5  # examples listed below a table
+_MOST_NAMES = 20  # classes or points listed below a table
 _ENDINGS = (".json", ".keras", ".png", ".npz", ".html")  # files to keep
 
 Key = tuple[Fraction, str]  # fraction and variant
@@ -156,16 +157,41 @@ def table(result: Mapping) -> str:
             f"{_name(metric)} on "
             f"{result['test_images']} test {nouns} of {result['data']}{spread}."
             f"{gain}",
-            "Settings and the best step were chosen on a part of those very "
+            "Settings and the best step were chosen on a part of the same "
             "labels: "
             + ", ".join(
                 f"{row['chosen_by']} of {row['labels']}"
                 for row in fractions.values()
             )
             + ".",
+            *by_name(result),
             *(["", "Most errors:", *worst] if worst else []),
         ]
     )
+
+
+def by_name(result: Mapping) -> list[str]:
+    """Says the metric of each class or point, with all labels.
+
+    The mean over classes hides a class that is never found.
+
+    Returns:
+        A line per variant; none for other metrics, or of very many names.
+    """
+    metric, lines = result["metric"], []
+    labels, row = list(result["fractions"].items())[-1]
+    for variant, numbers in row["variants"].items():
+        key = next((k for k in numbers if k.startswith(f"{metric}_by_")), None)
+        values = numbers[key] if key and result["percent"] else {}
+        if 1 < len(values) <= _MOST_NAMES:
+            shown = ", ".join(
+                f"{printable(name)} {100 * value:.1f} %"
+                for name, value in values.items()
+                if np.isfinite(value)
+            )
+            by = key.removeprefix(metric).replace("_", " ")
+            lines.append(f"{metric.upper()}{by}, {labels}, {variant}: {shown}.")
+    return lines
 
 
 def _of_worst(line):

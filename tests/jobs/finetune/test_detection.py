@@ -6,10 +6,12 @@ import shutil
 import pytest
 
 from byol_tf.jobs.finetune import build as finetune_builders
+from byol_tf.jobs.finetune import results
 from configs import base, objects
 from tests.support.runs import make_run
 from tests.support.scenes import make_scenes
 
+NAN = float("nan")
 SIDE = 48
 
 
@@ -82,6 +84,16 @@ def test_scenes_are_learned(finished, run_folder):
     written = json.loads((run_folder / "finetune.json").read_text())
     variants = written["fractions"]["100%"]["variants"]
     assert variants["fine-tuned"]["ap50"] == numbers["ap50"]
+
+
+def test_every_class_has_a_line():
+    variants = {"frozen": {"ap_by_class": {"disc": 0.5, "square": NAN, "x": 0}}}
+    fractions = {"all": {"variants": variants}}
+    result = {"metric": "ap", "percent": True, "fractions": fractions}
+    assert results.by_name(result) == [
+        "AP by class, all, frozen: disc 50.0 %, x 0.0 %."
+    ]
+    assert results.by_name({**result, "metric": "accuracy"}) == []
 
 
 def test_what_annotations_say_is_printed(scenes, run_folder, capsys):
