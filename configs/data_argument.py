@@ -55,9 +55,12 @@ def _fields(text, layout):
     if kind == ".npz":
         return {"source": "arrays", "dir": text}
     if not path.is_dir() and not (kind in tables and path.is_file()):
+        boxes = kind in (".json", ".yaml", ".xml")
+        folder = "; for boxes and points give the folder of that file"
         raise ValueError(
             "--data must be a folder, a .csv or .npz file, a table or lines of "
             f"texts, or tfds:NAME; there is no folder {text!r}"
+            + (folder if boxes else "")
         )
     records = [] if path.is_file() else list(path.glob("*.tfrecord*"))
     if records:

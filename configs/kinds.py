@@ -88,7 +88,7 @@ def kind_of(data: str) -> tuple[str, str]:
     folder = pathlib.Path(data).expanduser()
     for name, kind in KINDS.items():
         if kind.file and (folder / kind.file).is_file():
-            line = f"Data: {name}, by {kind.file}; --modality= says otherwise"
+            line = f"Data: {name}, from {kind.file}; change it by --modality="
             return name, line
     seen = Counter(map(_extension, _names(folder)))
     found = Counter()
@@ -106,10 +106,9 @@ def kind_of(data: str) -> tuple[str, str]:
     shown = [e for e, _ in seen.most_common() if e in known]
     nouns = {key: kind.noun or key for key, kind in KINDS.items()}
     rest = "".join(f", {n} are {nouns[other]}s" for other, n in others if n)
-    line = (
-        f"Data: {nouns[name]}s, by {count} files ({', '.join(shown[:3])}){rest}"
-    )
-    return name, f"{line}; --modality= says otherwise"
+    files = f"{count} files ({', '.join(shown[:3])})"
+    line = f"Data: {nouns[name]}s, from {files}{rest}"
+    return name, f"{line}; change it by --modality="
 
 
 def check_fields(modality: str, arguments: Sequence[str]) -> None:

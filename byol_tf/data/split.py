@@ -195,7 +195,8 @@ def draw_part(
     single = [_name(label, names) for label in labels[sizes < 2]]
     if single:
         logging.info(
-            "%s has one label of %s, which does not help to choose settings.",
+            "%s has one example of %s, which does not help to choose settings "
+            "(an example counts for its rarest class).",
             *(fraction.name, some(single)),
         )
     held_out = holdout_mask(strata[chosen], validation, seed)

@@ -101,7 +101,7 @@ def listed_files(
     paths, rows = _files(path, table, True, extensions, name, Counter())
     if missing := len(table) - len(rows):
         logging.warning(
-            "%d of %d rows of %s name no %s that is there.",
+            "%d of %d rows of %s name no existing %s.",
             *(missing, len(table), printable(path), name),
         )
     return path.parent, paths
@@ -139,7 +139,7 @@ def _read(file, by_name):
     except ValueError as error:
         if by_name:
             raise
-        raise ValueError(f"{error}; or pass over it by {_WITHOUT}") from error
+        raise ValueError(f"{error}; or ignore it by {_WITHOUT}") from error
 
 
 def _by_table(file, by_name, split, extensions, name, label_column):
@@ -184,10 +184,10 @@ def _files(file, table, by_name, extensions, name, left_out):
 
 
 def _no_file(file, table, paths, by_name):
-    other = "" if by_name else f", or pass over it by {_WITHOUT}"
+    other = "" if by_name else f", or ignore it by {_WITHOUT}"
     there = f", those of files like {some(paths)}" if paths else ""
     return (
-        f"no row of {file} names a file that is there: its paths are like "
+        f"no row of {file} names an existing file: its paths are like "
         f"{some(table.paths)}{there}; write them relative to "
         f"{str(file.parent)!r}{other}"
     )

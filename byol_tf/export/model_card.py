@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from byol_tf.lines import plural
 from byol_tf.modalities.contract import Card
 
+_TASKS = {"classify", "predict", "detect", "transcribe"}
 _METHODS = {"sgd": "linear (SGD)", "logistic": "logistic regression"}
 
 
@@ -37,12 +38,11 @@ def _what(about, card):
         f"a vector of {encoder['features']} numbers; similar "
         f"{plural(card.noun)} get similar vectors (by cosine)."
     )
-    if {"classify", "classifier.onnx"} & set(about["signatures"]):
-        names = ", ".join(about["classes"])
-        text += f" A fine-tuned classifier is included: {names}."
-    elif {"predict", "detect", "transcribe"} & set(about["signatures"]):
+    if any(n in _TASKS or "classifier" in n for n in about["signatures"]):
         names = ", ".join(about["classes"])
         text += f" A fine-tuned model is included ({about['task']}): {names}."
+        if about.get("whole_images"):
+            text += " It sees the whole image, not only the centre square."
     return f"{text}\n\nSHA-256 of the encoder's file: `{encoder['sha256']}`."
 
 

@@ -313,8 +313,8 @@ class Detection(Task):
             return []
         return [
             f"{more} training images have more than {self.most} objects, up "
-            f"to {largest}: all are learned, {self.most} of an "
-            "image are predicted and judged, as in COCO's AP. Cut such images "
+            f"to {largest}: all are learned, but at most {self.most} per image "
+            "are predicted and evaluated, as in COCO's AP. Cut such images "
             "into parts to find the others."
         ]
 

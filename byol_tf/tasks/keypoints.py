@@ -166,7 +166,7 @@ class Keypoints(VectorTask):
         if not seen.all():
             raise ValueError(
                 f"the keypoint {task.names[seen.argmin()]!r} of {table.name} "
-                "is not to be seen in any training image; label it, or leave "
+                "is not visible in any training image; label it, or leave "
                 "its columns out"
             )
         task.look_at(targets.reshape(len(targets), -1, 2))
@@ -194,7 +194,10 @@ class Keypoints(VectorTask):
         are read from their files; others are assumed square.
         """
         table = _table(labelled)
-        values = read_numbers(table, self.columns, low=0, high=1)
+        meaning = " (fractions of width or height, not pixels)"
+        values = read_numbers(
+            table, self.columns, low=0, high=1, meaning=meaning
+        )
         points = values.reshape(len(values), -1, 2)
         half = np.argwhere(np.isnan(points).sum(axis=-1) == 1)
         if len(half):

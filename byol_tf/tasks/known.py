@@ -14,8 +14,9 @@ def read_numbers(
     *,
     low: float = -np.inf,
     high: float = np.inf,
+    meaning: str = "",
 ) -> np.ndarray:
-    """Reads columns of numbers in [low, high].
+    """Reads columns of numbers in [low, high]; errors say their `meaning`.
 
     Returns:
         float64 `[n, columns]`; NaN for empty cells.
@@ -39,8 +40,9 @@ def read_numbers(
                     between = f" from {low:g} to {high:g}"
                     raise ValueError(
                         f"{table.name}: column {column!r} must have numbers"
-                        f"{between if np.isfinite(high - low) else ''}, or be "
-                        f"empty where unknown. Received: {cell!r} for "
+                        f"{between if np.isfinite(high - low) else ''}"
+                        f"{meaning}, or be empty where unknown. Received: "
+                        f"{cell!r} for "
                         f"{table.paths[row]}"
                     )
     return values

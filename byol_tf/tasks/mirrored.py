@@ -94,15 +94,15 @@ def described(names: Sequence[str], one_sided: bool = False) -> str:
     ]
     if not pairs:
         return (
-            "No view is mirrored: no names of points differ in left and "
-            "right, such as left_eye and right_eye."
+            "No view is mirrored: no two names of points differ only in left "
+            "and right, as left_eye and right_eye do."
         )
     if one_sided:
         return (
             "No view is mirrored: no labelled pose is near the mirror image of "
             "another (--config.view.flip=0.5 mirrors nevertheless)."
         )
-    return f"In mirrored views change places: {', '.join(pairs)}."
+    return f"Swapped in mirrored views: {', '.join(pairs)}."
 
 
 def _swapped(name):

@@ -105,7 +105,7 @@ class MetricsFile(_Windowed):
         kept = [line for line in lines.good if line["step"] <= self.done]
         if self.done >= self.log_every and not kept:
             logging.warning(
-                "%s has no line of the %d steps before; they are not made "
+                "%s has no line for the first %d steps; they are not written "
                 "again.",
                 *(self.path, self.done),
             )

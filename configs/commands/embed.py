@@ -30,7 +30,7 @@ _WORKDIR = flags.DEFINE_string(
 _IMAGES = flags.DEFINE_string(
     "images",
     None,
-    "Folder to embed; with --embeddings, its present place.",
+    "Folder to embed; with --embeddings, where it is now.",
 )
 _OUT = flags.DEFINE_string(
     "out", None, "Parquet file; default: embeddings.parquet in the run folder."
@@ -39,7 +39,7 @@ _EMBEDDINGS = flags.DEFINE_string(
     "embeddings", None, "Parquet file to search in; default: that of --out."
 )
 _QUERY = flags.DEFINE_multi_string(
-    "query", [], "File or text whose nearest ones to find; may be repeated."
+    "query", [], "File or text to find the nearest rows of; may be repeated."
 )
 _DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
 _MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")

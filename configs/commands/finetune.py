@@ -5,9 +5,10 @@
 Compares the fine-tuned encoder with the frozen one and with training from
 scratch, on the same data for the same steps. `--task=` takes classification,
 multilabel, regression, detection, keypoints, transcription (of sounds), or your
-own `module:Class`. Use `--config.data.*` for another dataset. Writes
-`finetune.json`, `finetune.png`, `finetune_subsets.json` and `classifier.keras`
-into the run folder. Then
+own `module:Class`. `--data=DIR` names another dataset; for detection DIR has
+boxes in COCO's, YOLO's or Pascal VOC's layout, for keypoints `train.csv`.
+Writes `finetune.json`, `finetune.png`, `finetune_subsets.json` and
+`classifier.keras` into the run folder. Then
 
     byol_tf predict RUN DIR
 

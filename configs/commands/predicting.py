@@ -37,8 +37,8 @@ def predict(
     door.check_classifier(workdir)
     if directory == STDIN:
         raise ValueError(
-            "standard input gives events, which are printed: leave --out "
-            "away, or write the samples to a file and predict that"
+            "standard input gives events, which are printed: leave out "
+            "--out, or write the samples to a file and predict that"
         )
     if not directory.lower().endswith(".json"):
         door.check_files_of(directory)

@@ -142,7 +142,7 @@ def test_a_class_of_one_is_learned_from_and_said(text, caplog):
         part = draw_part(strata, of(text), 0.2, 0, ("common", "rare", "usual"))
     assert 40 in part.learn and 40 not in part.validation
     assert np.unique(strata[part.validation]).tolist() == [0, 2]
-    assert "one label of 'class rare'" in caplog.text
+    assert "one example of 'class rare'" in caplog.text
 
 
 @pytest.mark.parametrize(

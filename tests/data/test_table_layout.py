@@ -143,7 +143,7 @@ def test_a_table_of_something_else_is_refused_and_can_be_passed_over(
     make(tmp_path, text, "1.sig")
     with pytest.raises(ValueError, match=message) as error:
         find(tmp_path)
-    assert "pass over it by --config.data.layout=" in str(error.value)
+    assert "ignore it by --config.data.layout=" in str(error.value)
     assert find(tmp_path, layout="flat").paths == ["1.sig"]
 
 

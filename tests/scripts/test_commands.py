@@ -89,6 +89,7 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
     [
         (["embedd"], "there is no command 'embedd'; there are pretrain"),
         (["pretrain", "/nowhere", "run"], "there is no folder '/nowhere'"),
+        (["finetune", "run", "--data=a/train.json"], "give the folder of that"),
         (["pretrain", "/nowhere.npz", "run"], "there is no such file"),
         (["pretrain", "tfds:", "run"], "must name a set"),
         (["pretrain", "photos", "run", "more"], "unexpected argument 'more'"),
@@ -102,7 +103,7 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["system", "code_search", "fit", "--run=r"], "needs --data=FOLDER"),
         (["predict", "none", "-"], "no classifier.keras in none"),
         (["predict", "run", "no.csv"], "there is no file 'no.csv'"),
-        (["predict", "run", "-", "--out=x.csv"], "leave --out away"),
+        (["predict", "run", "-", "--out=x.csv"], "leave out --out"),
         (["predict", "run", "photos", "--out=p.xlsx"], "not as .xlsx"),
         (["predict", "run", "photos", "--rate=8000"], "--rate is for events"),
         (["predict", "run", "-", "--tiles=2x2"], "--tiles has no effect"),

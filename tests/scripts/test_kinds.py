@@ -57,8 +57,10 @@ def test_the_files_decide_and_the_line_says_so(two, tmp_path, capsys):
     data = make(tmp_path, "a/1.SIG", "a/2.flac", "b.sig", "b/1.png", "c.txt")
     assert recipe(data) == find("quickstart")
     line = capsys.readouterr().out
-    assert line.startswith("Data: signals, by 3 files (.sig, .flac), 1 are im")
-    assert "--modality= says otherwise" in line
+    assert line.startswith(
+        "Data: signals, from 3 files (.sig, .flac), 1 are im"
+    )
+    assert "change it by --modality=" in line
 
 
 def test_a_table_is_what_its_paths_are(two, tmp_path):
@@ -74,7 +76,7 @@ def test_files_of_a_system_are_not_looked_at(two, tmp_path):
 def test_no_more_files_are_looked_at_than_needed(two, tmp_path, monkeypatch):
     monkeypatch.setattr(kinds, "LOOKED_AT", 2)
     data = make(tmp_path, "1.sig", "2.sig", "3.sig")
-    assert "by 2 files" in kinds.kind_of(data)[1]
+    assert "from 2 files" in kinds.kind_of(data)[1]
 
 
 @pytest.mark.parametrize("data", ["tfds:mnist", "a.npz", ""])

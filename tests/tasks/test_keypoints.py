@@ -53,7 +53,7 @@ def test_targets_are_pairs_in_fractions_of_the_side():
         (with_table(a_x=("0", "0"), a_y=("0", "")), "one of them for 1.png"),
         (with_table(a_x=("0.5",), a_z=("0.5",)), "lacks 'a_y'"),
         (with_table(a=("0.5",)), "need columns <name>_x and <name>_y"),
-        (with_table(a_x=("",), a_y=("",)), "'a' .* not to be seen in any"),
+        (with_table(a_x=("",), a_y=("",)), "'a' .* not visible in any"),
         (Labelled(IMAGES.examples), "keypoints need a file of labels"),
     ],
 )

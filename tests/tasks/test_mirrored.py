@@ -28,7 +28,7 @@ def test_pairs_follow_from_names(names, places):
 
 def test_the_pairs_are_said_in_one_line():
     assert described(["left_eye", "nose", "right_eye"]) == (
-        "In mirrored views change places: left_eye and right_eye."
+        "Swapped in mirrored views: left_eye and right_eye."
     )
     assert described(["nose", "tail"]).startswith("No view is mirrored")
     assert "nevertheless" in described(["eye_l", "eye_r"], one_sided=True)

@@ -79,7 +79,7 @@ def test_an_emptied_file_is_said(path, content, caplog):
     if content is not None:
         path.write_bytes(content)
     assert resume(path, 10) == []
-    assert "no line of the 10 steps before" in caplog.text
+    assert "no line for the first 10 steps" in caplog.text
 
 
 def test_a_new_run_and_one_before_its_first_line_say_nothing(path, caplog):

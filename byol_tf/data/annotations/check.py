@@ -12,7 +12,7 @@ from byol_tf.lines import printable, some
 LEAST = 1.0  # smallest side of a box in pixels
 BEYOND = 0.1  # share of a box outside its image that is more than rounding
 SUSPECT = 0.5  # share of bad boxes that indicates another format
-TURNED = "lie in images that EXIF turns, whose labels are not turned"
+TURNED = "lie in images that EXIF rotates but their labels do not"
 EMPTY = "are smaller than a pixel or turned inside out"
 OUTSIDE = "lie outside of their images"
 UNKNOWN = "are of a class that the training labels do not name"
@@ -138,14 +138,14 @@ def _other_classes(listed, names):
             "same names"
         )
     if own != known:
-        parts = {"has besides": own - known, "lacks": known - own}
+        parts = {"also has": own - known, "lacks": known - own}
         said = " and ".join(
             f"{verb} {some(sorted(names))}"
             for verb, names in parts.items()
             if names
         )
         yield (
-            f"Classes: {listed.name} {said}, other than the training images; "
+            f"Classes: {listed.name} {said}, unlike the training images; "
             "classes are matched by their names."
         )
 

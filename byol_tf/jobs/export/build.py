@@ -142,6 +142,7 @@ def _plan(config, workdir, defaults):
         "method": encoder.about["method"],
         "task": classifier.task.name if classifier else None,
         "classes": list(classifier.classes) if classifier else [],
+        "whole_images": bool(classifier and classifier.sizes.get("whole")),
         "image_size": encoder.sizes.get("image_size"),
         "channels": encoder.sizes.get("channels"),
         "sizes": dict(encoder.sizes),

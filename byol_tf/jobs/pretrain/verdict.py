@@ -95,11 +95,11 @@ def _without_labels(after, metrics):
         reading = (
             "good as long as spread and rank are high"
             if agreement >= 0.5
-            else "little: it has hardly learned, or the views share too little"
+            else "low: it has hardly learned, or the views share too little"
         )
         sentences.append(
             f"The two views of an example agree by {agreement:.2f} (1 = "
-            f"wholly), {reading}."
+            f"fully), {reading}."
         )
     reading = "they differ" if spread >= 0.3 else "they are much alike"
     sentences.append(

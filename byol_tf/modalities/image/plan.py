@@ -75,8 +75,8 @@ def plan(
         )
         if section.objective.name == "byol" and examples.num_examples < FEW:
             lines.append(
-                f"Objective: byol. In short runs on few images (below {FEW:,}) "
-                "simclr learned more of groceries; try it: "
+                f"Objective: byol. With fewer than {FEW:,} images and little "
+                "time, simclr did better on photos of groceries; try it: "
                 "--config.objective.name=simclr"
             )
     if encoder.name == AUTO:

@@ -235,7 +235,7 @@ def _per_channel(value, channels: int) -> list[float]:
     values *= channels if len(values) == 1 else 1
     if len(values) != channels:
         raise ValueError(
-            "`mean` and `std` must have one number, or one a channel "
+            "`mean` and `std` must have one number, or one per channel "
             f"({channels}). Received: {value}"
         )
     return [float(v) for v in values]
@@ -250,7 +250,7 @@ def _check(input_shape, blocks, widths, block, stem):
     valid = all(isinstance(n, int) and n > 0 for n in blocks + widths)
     if not valid or not 0 < len(blocks) == len(widths):
         raise ValueError(
-            "`blocks` and `widths` must have one positive number a stage. "
+            "`blocks` and `widths` must have one positive number per stage. "
             f"Received: blocks={blocks}, widths={widths}"
         )
     check_choice("block", block, BLOCKS)

@@ -92,7 +92,7 @@ def test_an_image_that_exif_turns_is_not_known():
     boxes = checked(*GOOD, sizes={"a.png": (20, 40)})
     assert boxes.known.tolist() == [False, True, True]
     assert boxes.images.tolist() == [1, 1]
-    assert "EXIF turns" in boxes.lines[-1]
+    assert "EXIF rotates" in boxes.lines[-1]
 
 
 def test_classes_are_those_of_the_training_images():
@@ -128,7 +128,7 @@ def test_a_subset_is_in_the_given_order():
 def test_classes_that_differ_from_those_of_the_training_are_named():
     *_, line = checked(*GOOD, names=("dog", "owl")).lines[:2]
     assert line == (
-        "Classes: train.json has besides 'cat' and lacks 'owl', other than the "
+        "Classes: train.json also has 'cat' and lacks 'owl', unlike the "
         "training images; classes are matched by their names."
     )
     with pytest.raises(ValueError, match="other classes than the training"):

@@ -111,7 +111,7 @@ def test_without_labels_near_duplicates_are_told(groups, examples, told):
 def test_views_that_hardly_agree_are_not_called_good():
     metrics = [line(1, agreement=0.01)]
     text = said(numbers(), numbers(), metrics=metrics)
-    assert "0.01 (1 = wholly), little" in text and "good" not in text
+    assert "0.01 (1 = fully), low" in text and "good" not in text
 
 
 def test_cross_validation_is_said():
