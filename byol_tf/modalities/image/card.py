@@ -96,9 +96,11 @@ def python_example(about: Mapping) -> str:
 def _limits(about):
     if about["format"] == "keras":
         return "- It computes in the precision that the run was trained in."
+    whole = about.get("whole_images")  # for the fine-tuned model
     if about["format"] == "saved_model":
+        subject = "For the vectors, files" if whole else "Files"
         return (
-            "- Files are cut to their centre square and brought to "
+            f"- {subject} are cut to their centre square and brought to "
             f"{about['image_size']} pixels of a side; what is outside is not "
             "seen.\n"
             "- WebP, and BMP with a palette or compression, are refused. An "
@@ -110,8 +112,9 @@ def _limits(about):
     text = (
         "- It takes images, not files: decode them upright first, and divide "
         "8 bits by 255. A row outside of [0, 1] gives NaN. All images of a "
-        "batch have one size, any size. Their centre square is cut out and "
-        "brought to "
+        "batch have one size, any size. "
+        + ("For the vectors, their" if whole else "Their")
+        + " centre square is cut out and brought to "
         f"{about['encoder']['image_size']} pixels of a side inside, without "
         "smoothing: bring larger ones to about "
         f"{about['image_size']} pixels of a side first, as below.\n"

@@ -237,6 +237,8 @@ def test_other_formats_decode_inside_and_equal_keras(
     outputs = done[name]["signatures"][file]["outputs"]
     assert outputs["boxes"] == "float32 [n, 100, 4]"
     assert set(outputs) == {"boxes", "scores", "classes", "count"}
+    card = (target / name / "1" / "model_card.md").read_text()
+    assert "(detection): disc, square. It sees the whole image" in card
     # One that holds no weights answers, too.
     assert (target / name / "1" / file).stat().st_size > 20_000
 
