@@ -171,7 +171,7 @@ def table(result: Mapping) -> str:
 
 
 def by_name(result: Mapping) -> list[str]:
-    """Says the metric of each class or point, with all labels.
+    """Says the metric of each class or point, for the last part of the labels.
 
     The mean over classes hides a class that is never found.
 
