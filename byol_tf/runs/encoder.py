@@ -87,10 +87,13 @@ def load_encoder(
     """
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
+        # A folder that is no run may hold the data.
+        is_run = path.with_name("config.yaml").exists()
+        other = path.parent.exists() and not is_run
+        run = "RUN" if other else shlex.quote(str(workdir))
         raise ValueError(
             f"no encoder in {workdir} (looked for {FILE}); pretrain one with "
-            f"byol_tf pretrain DATA {shlex.quote(str(workdir))}, or wait until "
-            "its training ends"
+            f"byol_tf pretrain DATA {run}, or wait until its training ends"
         )
     about = None
     if description.description_of(path).is_file():

@@ -72,6 +72,12 @@ def refused(workdir, told, **options):
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_of_data_is_not_advised_as_a_run(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="byol_tf pretrain DATA RUN"):
+        load_encoder(tmp_path)
+
+
 def test_it_gives_the_same_after_loading(workdir):
     given = image_encoder(network(), SIZE)
     loaded = load_encoder(workdir)
