@@ -38,8 +38,8 @@ RETIRED = {
     "faults.rollbacks": Retired(lambda value: False, "faults.in_a_row"),
 }
 GO_ON = (
-    f"continue it with --workdir alone, go on with a mixture by {FLAG}, or "
-    "choose another --workdir"
+    "continue it with --workdir alone (and --config.epochs=N to train longer), "
+    f"go on with a mixture by {FLAG}, or choose another --workdir"
 )
 
 
