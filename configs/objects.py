@@ -7,9 +7,10 @@ With several numbers of labels and three seeds (hours on a CPU):
     byol_tf finetune runs/mine --data=cells --task=detection \
         --labels=10,25,50,all --config.seeds=3
 
-On BCCD, 205 images of blood cells, 300 steps from scratch, one seed: AP 36.1 %
-and AP50 75.0 % (platelets 54.7, red cells 74.3, white cells 96.0) on its 72
-test images. Five minutes of pretraining did not help; see docs/results.md.
+On BCCD, 205 images of blood cells, 300 steps from scratch at 0.03, three seeds:
+AP 35.0 ± 3.5 % and AP50 71.8 ± 3.0 % (platelets 45.8, red cells 74.0, white
+cells 95.8) on its 72 test images. Five minutes of pretraining did not help; see
+docs/results.md.
 
 `cells` holds `images` and `train.json`, `test.json` in COCO format, or has the
 layout of YOLO or Pascal VOC. For `--task=keypoints` it holds `train.csv` and
