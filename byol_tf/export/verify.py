@@ -303,12 +303,12 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
                 f"{100 * settings.max_knn_loss:g} points less)"
             )
     if problem:
-        less = name.removeprefix("litert ") in ("float16", "int8")
+        advice = "see verify in configs/export.py"
+        if name in ("litert float16", "litert int8"):
+            advice += ", or leave it out: --config.litert.precisions=float32"
         raise ValueError(
             f"{name} differs from the encoder and was removed: {problem}; "
-            "see verify in configs/export.py"
-            + less
-            * ", or leave it out: --config.litert.precisions=float32"
+            f"{advice}"
         )
 
 
