@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from byol_tf.optim.schedules import OfUpdates
+
 
 @keras.saving.register_keras_serializable("byol_tf")
 class LARS(keras.optimizers.Optimizer):
@@ -143,7 +145,7 @@ def make_optimizer(
 
     Args:
         name: "lars", "sgd" (Nesterov momentum) or "adamw".
-        learning_rate: float or `LearningRateSchedule`.
+        learning_rate: float or `LearningRateSchedule` of updates.
         weight_decay: coupled for LARS; decoupled (`w *= 1 - rate * decay`) for
             SGD and AdamW, as in Keras.
         momentum: for LARS and SGD.
@@ -158,6 +160,8 @@ def make_optimizer(
     """
     accumulate = accumulate_steps if accumulate_steps > 1 else None
     common = {"gradient_accumulation_steps": accumulate}
+    if accumulate and callable(learning_rate):
+        learning_rate = OfUpdates(learning_rate, accumulate)
     if name == "lars":
         optimizer = LARS(
             learning_rate,

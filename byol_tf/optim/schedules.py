@@ -71,6 +71,33 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("byol_tf")
+class OfUpdates(keras.optimizers.schedules.LearningRateSchedule):
+    """Follows a schedule of updates where Keras counts accumulated batches.
+
+    Args:
+        schedule: the rate by the number of updates.
+        batches: batches of an update.
+    """
+
+    def __init__(self, schedule, batches: int):
+        super().__init__()
+        self.schedule, self.batches = schedule, batches
+
+    def __call__(self, step):
+        return self.schedule(tf.cast(step, tf.int64) // self.batches)
+
+    def get_config(self):
+        """Returns the arguments, for `from_config`."""
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "batches": self.batches}
+
+    @classmethod
+    def from_config(cls, config):
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["batches"])
+
+
+@keras.saving.register_keras_serializable("byol_tf")
 class CosineTau(keras.optimizers.schedules.LearningRateSchedule):
     """Raises the target's decay from `base` to 1 along half a cosine.
 

@@ -106,6 +106,20 @@ def test_accumulation_gives_the_update_of_the_large_batch(name):
     np.testing.assert_allclose(results[1], results[0], rtol=1e-5)
 
 
+def test_accumulated_batches_do_not_hurry_the_schedule():
+    optimizer = make_optimizer("sgd", Stairs(), accumulate_steps=2)
+    packed = keras.saving.serialize_keras_object(optimizer)
+    custom = {"Stairs": Stairs}
+    loaded = keras.saving.deserialize_keras_object(packed, custom)
+    variable = keras.Variable(np.ones((2, 2)), dtype="float32")
+    for made in (optimizer, loaded):
+        rates = []
+        for _ in range(6):
+            rates.append(float(made.learning_rate))
+            made.apply([np.ones((2, 2), np.float32)], [variable])
+        assert rates == pytest.approx(np.repeat(RATES, 2))
+
+
 @pytest.mark.parametrize("name", ["lars", "sgd", "adamw"])
 def test_exempt_variables_do_not_decay(name):
     decayed, exempt = (
