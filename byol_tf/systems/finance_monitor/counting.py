@@ -180,7 +180,9 @@ class Monitor:
         limit = self.rule.limit(self.negatives(topic, window))
         if limit is None or count <= limit:
             return None
-        before, over[topic] = over.get(topic), window
+        before = over.get(topic)
+        # A late text of an earlier window does not end the newest surge.
+        over[topic] = window if before is None else max(before, window)
         if before is not None and before >= window - 1:
             return None  # the same surge
         alarm = {

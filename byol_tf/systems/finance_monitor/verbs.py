@@ -9,6 +9,7 @@ import time
 import numpy as np
 from absl import logging
 
+from byol_tf.checks import check_integer, check_positive
 from byol_tf.files import read_json, whole_file, write_json, write_text
 from byol_tf.systems.common import heads, rows
 from byol_tf.systems.common.desk import page_of
@@ -175,6 +176,10 @@ def _load(folder):
 
 
 def _rule(config):
+    check_positive("window_s", config.window_s)
+    check_integer("warm_up", config.warm_up, 1)
+    # With fewer windows to compare with there would never be an alarm.
+    check_integer("baseline", config.baseline, config.warm_up)
     return Rule(**{name: config[name] for name in Rule._fields})
 
 

@@ -46,6 +46,13 @@ def test_a_surge_gives_one_alarm_with_the_texts_that_caused_it(monitor):
     assert len(send(monitor, 10, 30)) == 1  # another one
 
 
+def test_late_texts_of_an_earlier_window_do_not_repeat_an_alarm(monitor):
+    assert len(send(monitor, 6, 30)) == 1
+    late = [Item(f"late {n}", 4 * HOUR, "") for n in range(30)]
+    assert not [x for x in late if monitor.add(x, "oil", True)]
+    assert not monitor.add(Item("more", 6 * HOUR, ""), "oil", True)
+
+
 def test_texts_that_are_not_negative_raise_no_alarm(monitor):
     assert not send(monitor, 6, 100, negative=False)
 
