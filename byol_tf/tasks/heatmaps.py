@@ -68,12 +68,15 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     inside = (tf.abs(y - peak // columns) <= _WINDOW) & (
         tf.abs(x - peak % columns) <= _WINDOW
     )
-    # A squared Gaussian is narrow enough to fit the window.
-    near = tf.where(inside, heat**2, 0.0)
+    height = tf.reduce_max(flat, axis=1)
+    # A squared Gaussian is narrow enough to fit the window. Relative to its
+    # peak, or the squares of a low one would vanish beside 1e-9.
+    relative = heat / tf.maximum(height, 1e-37)[:, None, None]
+    near = tf.where(inside, relative**2, 0.0)
     total = tf.maximum(tf.reduce_sum(near, axis=[1, 2]), 1e-9)
     found = [
         tf.reduce_sum(near * (tf.cast(axis, tf.float32) + 0.5), [1, 2])
         / (total * cells)
         for axis, cells in ((x, columns), (y, rows))
     ]
-    return tf.stack(found, axis=-1), tf.reduce_max(flat, axis=1)
+    return tf.stack(found, axis=-1), height

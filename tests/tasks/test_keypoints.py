@@ -299,3 +299,11 @@ def test_heatmaps_come_from_levels_and_old_models_from_the_vector():
     assert Keypoints(POINTS).consumes(levels) == ("vector",)
     head = MAPS.head({"P2": tf.TensorSpec([None, 8, 8, 4])})
     assert head.output["heat"].shape == (None, 8, 8, 2)
+
+
+def test_a_point_of_low_confidence_stays_at_its_peak():
+    heat = heat_of((0.31, 0.62), (0.5, 0.5))["heat"] - 25.0
+    decoded = MAPS.decode({"heat": heat})
+    np.testing.assert_allclose(
+        decoded["points"], [[0.31, 0.62, 0.5, 0.5]], atol=0.5 / 32
+    )
