@@ -213,12 +213,13 @@ class Detection(Task):
             size = tf.cast(origin["size"], tf.float32)[:, None]
             boxes *= tf.reduce_max(size, -1, keepdims=True)
             limit = tf.concat([size, size], axis=-1)
-        shown = tf.cast(scores >= self.confidence, tf.int32)
+        # A score of 0 is no peak, or of a class that is not wanted.
+        sure = (scores >= self.confidence) & (scores > 0)
         return {
             "boxes": tf.clip_by_value(boxes, 0.0, limit),
             "scores": scores,
             "classes": index % classes,
-            "count": tf.reduce_sum(shown, axis=1),
+            "count": tf.reduce_sum(tf.cast(sure, tf.int32), axis=1),
         }
 
     def as_decoded(

@@ -107,6 +107,15 @@ def test_beside_a_peak_there_is_no_other():
     assert TASK.decode(outputs)["count"].numpy().tolist() == [1]
 
 
+def test_a_confidence_of_0_shows_only_peaks_of_wanted_classes():
+    task = Detection(("cat", "dog"), confidence=0.0, only=("dog",))
+    slope = np.broadcast_to(np.arange(8.0), (1, 8, 8))  # peaks at its end
+    heat = tf.constant(np.stack([slope, slope], axis=-1), tf.float32)
+    decoded = task.decode({"heat": heat, "distances": tf.ones([1, 8, 8, 4])})
+    (rows,) = task.rows({k: v.numpy() for k, v in decoded.items()})
+    assert [row["label"] for row in rows] == ["dog"] * 8
+
+
 def test_boxes_go_back_to_the_pixels_of_the_image():
     origin = {"size": tf.constant([[200, 100]])}
     decoded = TASK.decode(outputs_for(FOUND), origin)
