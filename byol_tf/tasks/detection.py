@@ -242,7 +242,9 @@ class Detection(Task):
         self, decoded: Mapping[str, np.ndarray], places: np.ndarray
     ) -> Mapping[str, np.ndarray]:
         keys = ("boxes", "scores", "classes")
-        found = join_boxes(*(decoded[key] for key in keys), places)
+        found = join_boxes(
+            *(decoded[key] for key in keys), places, self.confidence
+        )
         whole = {k: v[: self.most] for k, v in zip(keys, found, strict=True)}
         whole["count"] = (whole["scores"] >= self.confidence).sum()
         return whole

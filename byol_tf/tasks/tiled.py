@@ -66,7 +66,11 @@ def cut_tiles(
 
 
 def join_boxes(
-    boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, places
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    places: np.ndarray,
+    confidence: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merges boxes of all tiles to boxes of the image, one per object.
 
@@ -79,6 +83,7 @@ def join_boxes(
         scores: `[tiles, k]`; boxes with score 0 do not exist.
         classes: int `[tiles, k]`.
         places: places of the tiles, see `tile_places`.
+        confidence: pieces with a lower score do not extend one that has it.
 
     Returns:
         Boxes `[n, 4]` in pixels of the image, scores and classes, by descending
@@ -94,7 +99,8 @@ def join_boxes(
         others = [j for j in kept if labels[j] == labels[i]]
         for j in others:
             if tile[j] != tile[i] and _one_object(moved, cut, i, j):
-                _absorb(moved, cut, i, j)
+                if score[i] >= confidence or score[j] < confidence:
+                    _absorb(moved, cut, i, j)
                 score[j] = max(score[i], score[j])
                 break
         else:

@@ -58,6 +58,15 @@ def test_neighbours_and_other_classes_stay_apart():
     assert len(found) == 4 and sorted(labels) == [0, 0, 0, 1]
 
 
+def test_a_piece_of_low_score_does_not_extend_a_sure_one():
+    boxes, scores = np.zeros((5, 1, 4)), np.zeros((5, 1))
+    boxes[1], boxes[2] = (60, 10, 100, 20), (0, 10, 70, 20)
+    scores[1:3, 0] = 0.9, 0.01
+    given = boxes, scores, np.zeros((5, 1), int), PLACES
+    assert join_boxes(*given, 0.3)[0].tolist() == [[60, 10, 100, 20]]
+    assert join_boxes(*given)[0].tolist() == [[60, 10, 150, 20]]
+
+
 def test_tasks_join_what_they_can():
     keys = ("boxes", "scores", "classes")
     decoded = dict(zip(keys, seen(), strict=True))
