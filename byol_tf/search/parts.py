@@ -175,6 +175,7 @@ def _check_complete(target, files, missing, unread):
 
 def _current(target, missing, unread) -> Iterator:
     """Yields tables with the first current row of each file."""
+    pa, _ = arrow()
     for path in sources(target):
         for batch in _batches(path):
             keep = []
@@ -182,7 +183,7 @@ def _current(target, missing, unread) -> Iterator:
                 if missing.get(name) == tuple(stat):
                     del missing[name]
                     keep.append(row)
-            table = batch.take(keep)
+            table = batch.take(pa.array(keep, pa.int64()))  # none has no type
             statuses = table["status"].to_pylist()
             rows = zip(table["path"].to_pylist(), statuses, strict=True)
             unread += [(name, why) for name, why in rows if why != OK]

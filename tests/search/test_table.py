@@ -115,6 +115,16 @@ def test_groups_of_rows_do_not_depend_on_the_parts(tmp_path, monkeypatch):
     assert sizes == [5, 5, 3]
 
 
+def test_a_file_whose_rows_are_all_outdated_is_joined(tmp_path):
+    target = tmp_path / "e.parquet"
+    for modified in (1, 2):
+        with parts.PartWriter(target, 3, ABOUT) as writer:
+            writer.add(rows(1)[0]._replace(modified=modified))
+        files = {"0.png": (10, modified)}
+        assert parts.join(target, files, 3, ABOUT) == (1, [])
+    assert parts.known_files(target) == files
+
+
 def test_a_file_without_a_row_is_noticed(tmp_path):
     target = tmp_path / "e.parquet"
     with parts.PartWriter(target, 3, ABOUT) as writer:
