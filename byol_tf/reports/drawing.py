@@ -9,6 +9,7 @@ import os
 from typing import BinaryIO
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from byol_tf.files import whole_file
 
@@ -29,6 +30,8 @@ GRAY = "#6b6b6b"
 def save_png(figure: Figure, target: Target) -> None:
     """Writes a figure to a path, whole or not at all, or to a buffer."""
     buffer = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a class may be named "$%$"
     figure.savefig(buffer, format="png", dpi=144, facecolor="white")
     if hasattr(target, "write"):
         target.write(buffer.getvalue())

@@ -62,6 +62,13 @@ def test_the_picture_is_drawn_for_few_and_many_classes(classes):
     assert blue.mean() > 0.005  # cells of the diagonal, and bars
 
 
+def test_names_with_dollars_are_no_formulas():
+    names = ("$%$", "a$b^$c")
+    confusion.draw_confusion(
+        np.eye(2, dtype=int) + 1, io.BytesIO(), class_names=names
+    )
+
+
 def test_perfect_predictions_are_drawn_without_errors_to_show():
     buffer = io.BytesIO()
     confusion.draw_confusion(
