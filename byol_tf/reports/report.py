@@ -136,6 +136,8 @@ def _ranges(metrics):
     ranges = []
     for name in names:
         values = [line[name] for line in metrics if name in line]
+        # JSON has null for what is not finite.
+        values = [math.nan if value is None else value for value in values]
         finite = [value for value in values if math.isfinite(value)]
         if name not in _CLOCKS and finite:
             row = (values[0], values[-1], min(finite), max(finite))

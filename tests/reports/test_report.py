@@ -121,8 +121,9 @@ def test_html_in_the_values_is_escaped(tmp_path, place):
     assert any(text in shown for shown in found.texts)
 
 
-def test_values_that_are_not_finite_are_shown(tmp_path):
-    metrics = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}]
+@pytest.mark.parametrize("value", [float("nan"), None])
+def test_values_that_are_not_finite_are_shown(tmp_path, value):
+    metrics = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": value}]
     texts = Page(page(tmp_path, metrics=metrics)).texts
     start = texts.index("loss")
     assert texts[start + 1 : start + 5] == ["2", "nan", "2", "2"]
