@@ -14,6 +14,7 @@ from byol_tf.evaluation.logistic import unit_logistic
 
 FEW = 100  # with fewer test examples, cross-validate
 FOLDS = 5
+MEASURED = 2000  # examples whose spread and rank are measured
 RIDGE = "ridge"
 CLASSIFIERS = {RIDGE: ridge_classifier, "logistic": unit_logistic}
 
@@ -85,7 +86,9 @@ def summarize(
     seen = test_features
     if len(seen) < FEW:  # the rank of n vectors is below n
         seen = np.concatenate([seen, train_features])
-    result = collapse_statistics(seen[:2000])
+    # Evenly spaced, since the files of a folder are sorted by class.
+    some = np.linspace(0, len(seen) - 1, min(len(seen), MEASURED)).astype(int)
+    result = collapse_statistics(seen[some])
     finite = map(np.isfinite, (train_features, test_features))
     train_known, test_known = train_labels >= 0, test_labels >= 0
     classes = np.unique(train_labels[train_known])

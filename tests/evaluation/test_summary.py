@@ -72,3 +72,16 @@ def test_the_rank_of_few_test_examples_counts_training_examples_too():
     assert judged(train, test)["effective_rank"] > 25
     test = test[0].repeat(summary.FEW // 8 + 1, axis=0), np.full(104, -1)
     assert judged(train, test)["effective_rank"] < 8
+
+
+def test_the_rank_counts_all_classes_of_sorted_test_examples():
+    labels = np.repeat(np.arange(3), summary.MEASURED)
+    noise = np.random.default_rng(4).normal(0, 0.01, (len(labels), 3))
+    test = (np.eye(3)[labels] + noise).astype(np.float32), labels
+    mixed = np.random.default_rng(5).permutation(len(labels))
+    train = data(60, 0)[0][:, :3], data(60, 0)[1]
+    first, other = (
+        judged(train, (test[0][order], labels[order]))["effective_rank"]
+        for order in (np.arange(len(labels)), mixed)
+    )
+    assert first == pytest.approx(other, rel=0.02)
