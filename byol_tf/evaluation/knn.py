@@ -183,7 +183,7 @@ def _checked_labels(labels, count, num_classes, name):
             f"`{name}` must be {count} integers. Received: "
             f"{name}.shape={labels.shape}, {name}.dtype={labels.dtype}"
         )
-    if labels.min() < 0 or labels.max() >= num_classes:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
         raise ValueError(
             f"`{name}` must lie in [0, {num_classes}); leave out examples "
             f"without a label. Received: {name} from {labels.min()} to "

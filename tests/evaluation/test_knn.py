@@ -138,3 +138,9 @@ def test_temperature_zero_is_an_error():
     bank, labels, queries, _ = random_problem()
     with pytest.raises(ValueError, match="temperature=0"):
         knn_predict(bank, labels, queries, num_classes=5, temperature=0)
+
+
+def test_no_query_is_an_error():
+    none = np.zeros((0, 2)), np.zeros(0, int)
+    with pytest.raises(ValueError, match="`queries` must be a matrix"):
+        knn_accuracy(np.eye(2), np.arange(2), *none, num_classes=2, k=1)
