@@ -1,6 +1,7 @@
 """Functions of Python files, and the words in their names and bodies."""
 
 import ast
+import io
 import json
 import pathlib
 import re
@@ -60,7 +61,8 @@ def read_pairs(path: pathlib.Path) -> list[Function]:
         ValueError: if a line is invalid.
     """
     found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    # Not by `splitlines`: a string may hold other ends of lines, as U+2028.
+    for number, line in enumerate(io.StringIO(path.read_text("utf-8")), 1):
         try:
             row = json.loads(line)
             found.append(Function(**{n: row[n] for n in Function._fields}))

@@ -44,6 +44,13 @@ def test_functions_are_read_without_their_docstrings(place, caplog):
     assert third.code.endswith("pass") and "broken.py" in caplog.text
 
 
+def test_a_string_may_hold_other_ends_of_lines(tmp_path):
+    row = {"path": "a", "name": "f", "docstring": "b\u2028c", "code": "d"}
+    file = tmp_path / "test.jsonl"
+    file.write_text(json.dumps(row, ensure_ascii=False) + "\n", "utf-8")
+    assert functions.read_pairs(file) == [functions.Function(**row)]
+
+
 def test_a_description_finds_its_function(place, capsys):
     run = str(place / "run")
     verbs.fit(None, str(place), run)
