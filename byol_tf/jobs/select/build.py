@@ -8,8 +8,10 @@ import numpy as np
 
 from byol_tf.data.items import items_of
 from byol_tf.data.label_table import read_label_table
+from byol_tf.data.recordings.cutting import part_of
 from byol_tf.data.table_layout import without_splits
 from byol_tf.files import write_csv
+from byol_tf.lines import some
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
 from byol_tf.search.select import select_rows
@@ -68,10 +70,22 @@ def _labelled(table, labels):
     if labels is None:
         return np.zeros(0, np.int64)
     known = without_splits(read_label_table(labels))
-    values = zip(*known.columns.values(), strict=True)
-    given = {p for p, v in zip(known.paths, values, strict=True) if any(v)}
+    given = np.zeros(len(known) + 1, bool)  # the last one is of row -1
+    for cells in known.columns.values():
+        given[:-1] |= np.array(cells, object) != ""
+    # A file that was cut may be labelled as a whole, as in training.
     paths = table.paths.to_pylist()
-    return np.flatnonzero([path in given for path in paths])
+    files = [part_of(path)[0] for path in paths]
+    folder = pathlib.Path(table.about["origin"]["folder"]).name
+    names = paths, files, [f"{folder}/{file}" for file in files]
+    found = zip(*map(known.rows_of, names), strict=True)
+    rows = [next((r for r in own if r >= 0), -1) for own in found]
+    if max(rows) < 0:
+        raise ValueError(
+            f"no row of {labels} is of an embedded file: its paths are like "
+            f"{some(known.paths)}, theirs like {some(paths)}"
+        )
+    return np.flatnonzero(given[rows])
 
 
 def _draw(config, table, paths, target):

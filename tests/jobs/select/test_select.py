@@ -48,3 +48,24 @@ def test_images_with_a_label_are_not_chosen(embedded):
     paths = {row["path"] for row in rows}
     assert done.labelled == 2 and "sub2/2.png" in paths
     assert not paths & {"sub0/0.png", "sub1/1.png"}
+
+
+def test_paths_of_the_labels_may_be_written_as_for_training(embedded):
+    table = embedded.with_name("labels.csv")
+    table.write_text("path,label\n./sub0/0.png,a\nimages/sub1/1.png,b\n")
+    done, _ = chosen(embedded, count=7, labels=table)
+    assert done.labelled == 2
+
+
+def test_labels_of_other_files_are_refused(embedded):
+    table = embedded.with_name("labels.csv")
+    table.write_text("path,label\n0.png,a\n1.png,b\n")
+    with pytest.raises(ValueError, match=r"no row of .*labels\.csv.*'sub0"):
+        chosen(embedded, count=7, labels=table)
+
+
+def test_a_table_of_splits_alone_labels_nothing(embedded):
+    table = embedded.with_name("labels.csv")
+    table.write_text("path,split\nsub0/0.png,train\n")
+    done, _ = chosen(embedded, count=7, labels=table)
+    assert done.labelled == 0
