@@ -18,6 +18,11 @@ def parameters(network: keras.Layer) -> list[keras.Variable]:
         return list(network.trainable_weights)
 
 
+def draws(network: keras.Layer) -> list[keras.Variable]:
+    """Seed and counter of each layer that draws, such as dropout, `[2]`."""
+    return [v for v in network.variables if v.name == "seed_generator_state"]
+
+
 def random_twin(
     network: keras.Model, architecture: dict | None = None
 ) -> keras.Model:

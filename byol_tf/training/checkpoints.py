@@ -18,6 +18,7 @@ from absl import logging
 
 from byol_tf.checks import check_number
 from byol_tf.files import flush, plain_path, read_json, sha256, write_json
+from byol_tf.layers.parameters import draws
 from byol_tf.lines import first_line
 
 MANIFEST = "checkpoint.json"
@@ -57,7 +58,7 @@ class CheckpointStore:
         self.directory = pathlib.Path(directory)
         self.model = model
         self.keep = keep
-        self.parts = dict(parts or {})
+        self.parts = {"draws": _Draws(model), **(parts or {})}
         self._checkpoint = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer
         )
@@ -184,6 +185,21 @@ class CheckpointStore:
                 os.replace(entry, whole)  # killed between two renames
             else:
                 shutil.rmtree(entry, ignore_errors=True)
+
+
+class _Draws:
+    """States of a model's dropout, which are not in TensorFlow's files."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def state(self):
+        return {"states": [s.numpy().tolist() for s in draws(self._model)]}
+
+    def set_state(self, state):
+        kept = state.get("states", ())  # of earlier releases: none
+        for variable, value in zip(draws(self._model), kept, strict=False):
+            variable.assign(value)
 
 
 def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:

@@ -4,9 +4,12 @@ import errno
 import json
 import os
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
+import byol_tf
 from byol_tf.training import checkpoints
 from byol_tf.training.checkpoints import CheckpointStore
 from byol_tf.training.logs import MetricsFile
@@ -103,6 +106,26 @@ def test_parts_go_on_where_they_were(model, tmp_path):
     CheckpointStore(tmp_path, model, parts={"counter": first}).save()
     CheckpointStore(tmp_path, model, parts={"counter": second}).restore_latest()
     assert second.count == 7
+
+
+def test_dropout_goes_on_where_it_was(tmp_path):
+    def made():
+        encoder = keras.Sequential(
+            [keras.Input((8,)), keras.layers.Dropout(0.5)]
+        )
+        model = byol_tf.SimSiam(encoder, hidden_size=4, projection_size=2)
+        model.compile(keras.optimizers.SGD(0.1))
+        return model, model.encoder.layers[0]
+
+    ones = np.ones((2, 8), np.float32)
+    model, dropout = made()
+    dropout(ones, training=True)
+    CheckpointStore(tmp_path, model).save()
+    other, resumed = made()
+    CheckpointStore(tmp_path, other).restore_latest()
+    np.testing.assert_array_equal(
+        resumed(ones, training=True), dropout(ones, training=True)
+    )
 
 
 def test_a_part_that_a_checkpoint_does_not_know_begins_anew(store):
