@@ -20,7 +20,7 @@ ROOMS = {
     "methods": "losses layers optim distribute",
     "data": "distribute",
     "evaluation": "data optim reports",
-    "training": "evaluation distribute",
+    "training": "evaluation distribute layers",
     "modalities": "layers data reports",
     "tasks": "evaluation layers data modalities",
     "runs": "layers tasks modalities data",
