@@ -100,6 +100,12 @@ def test_a_linear_evaluation_leaves_the_damaged_photo_out(finished):
     assert result["images"] == job.train.num_examples
 
 
+def test_later_jobs_test_on_photos_that_pretraining_held_out(finished):
+    config = eval_linear.get_config()
+    later = linear_evaluation(config, finished[2], base.get_config())
+    assert later.load_test().paths == finished[0].test.paths
+
+
 def test_photos_are_fine_tuned_on_views_of_the_originals(finished):
     config = finetune.get_config()
     config.update(

@@ -132,14 +132,15 @@ def train_and_later_test(
                 *(section.layout, section.label_column),
             )
     train = load(section.train_split)
-    train = train.readable() if whole else train
-    if section.test_split:
-        return train, load_test
-    if section.labels == "auto":
-        train = _without_single_labels(train)
-    share = min(HOLDOUT, MOST_HELD_OUT / train.num_examples)
-    train, test = split_holdout(train, share, config.seed)
-    return train, test.readable
+    if not section.test_split:
+        if section.labels == "auto":
+            train = _without_single_labels(train)
+        # Before unreadable rows are left out, so that every job holds out the
+        # same ones.
+        share = min(HOLDOUT, MOST_HELD_OUT / train.num_examples)
+        train, test = split_holdout(train, share, config.seed)
+        load_test = test.readable
+    return (train.readable() if whole else train), load_test
 
 
 def _without_single_labels(examples):
