@@ -138,7 +138,7 @@ def fit(
         validation: examples to choose by.
         settings: numbers.
         setting: learning rate and weight decay.
-        seed: seed of order and views.
+        seed: seed of order, views and dropout.
         whole: False: train only the head.
         augment: further augmentation of views with targets.
         on_steps: called with the number of steps done or skipped.
@@ -148,7 +148,7 @@ def fit(
     by_loss = settings.chooses_by_loss(validation.examples.num_examples)
     rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
     best, best_step, looks, weights = {}, 0, 0, start
-    tuner.reset(start)
+    tuner.reset(start, seed)
     tuner.pace_head(learn.examples, settings.encode_batch)
     done = 0
     for done, loss in _losses(

@@ -45,6 +45,8 @@ def tuner():
         6, area=(0.5, 1.0), jitter=0.0, grayscale=0.0, blur=0.0, flip=0.0
     )
     encoder = ResNet(SHAPE, blocks=(1,), widths=(4,))
+    dropout = keras.layers.Dropout(0.1)
+    encoder = keras.Model(encoder.input, dropout(encoder.output))
     task = Classification(("dark", "light"))
     return FineTuner(
         encoder, task, SPEC, CentreView(6), SETTINGS, view.draw_with_where
