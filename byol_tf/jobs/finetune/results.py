@@ -207,7 +207,8 @@ def _of_worst(line):
 def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
     """Renames the files of an earlier fine-tuning of another task or dataset.
 
-    `finetune.json` becomes `finetune_<task>_<data>.json`, and so on.
+    `finetune.json` becomes `finetune_<task>_<data>.json`, and so on. Those of
+    the new task and dataset get the plain names again, to be replaced.
 
     Args:
         workdir: the run folder.
@@ -219,17 +220,23 @@ def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
     earlier = read_json(workdir / "finetune.json")
     # Release 0.1 named no task.
     about = earlier.get("task", {"task": "classification"})
-    old = about["task"], earlier.get("data", "")
-    if old == (task, data.name):
+    old, new = (about["task"], earlier.get("data", "")), (task, data.name)
+    if old == new:
         return
-    words = old[0].rpartition(":")[-1], old[1]
+    for plain, kept in _names(*old):
+        _rename(workdir / plain, kept)
+    for plain, kept in _names(*new):
+        _rename(workdir / kept, plain)
+
+
+def _names(task, data):
+    """Yields names of the files of a fine-tuning: the latest's, and its own."""
+    words = task.rpartition(":")[-1], data
     suffix = "_".join(re.sub(r"[^\w-]", "_", word) for word in words)
     for name in ("finetune", "classifier"):
-        for file in (f"{name}{ending}" for ending in _ENDINGS):
-            _rename(workdir / file, file.replace(".", f"_{suffix}."))
-    _rename(
-        workdir / "finetune_subsets.json", f"finetune_{suffix}_subsets.json"
-    )
+        for ending in _ENDINGS:
+            yield name + ending, f"{name}_{suffix}{ending}"
+    yield "finetune_subsets.json", f"finetune_{suffix}_subsets.json"
 
 
 def _rename(path, name):

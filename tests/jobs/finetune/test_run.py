@@ -307,6 +307,20 @@ def test_an_earlier_one_of_another_task_or_data_is_kept(
         assert (tmp_path / name).exists() is kept
 
 
+def test_fine_tuning_again_replaces_what_was_kept_of_that_data(tmp_path):
+    for data in ("shop", "barn", "shop"):
+        finetune_results.keep_earlier(
+            tmp_path, "classification", types.SimpleNamespace(name=data)
+        )
+        about = {"task": {"task": "classification"}, "data": data}
+        write_json(tmp_path / "finetune.json", about)
+        write_json(tmp_path / "classifier.json", {"task": "classification"})
+        (tmp_path / "classifier.keras").touch()
+    config = finetune_config(**of_folder("shop"))
+    found = finetune_builders.classifier_name(config, tmp_path)
+    assert found == "classifier"
+
+
 def test_the_latest_classifier_is_meant_or_that_of_the_task(tmp_path):
     config = finetune_config()
     for name, task in (("", "keypoints"), ("_classification_a", "multilabel")):
