@@ -10,7 +10,7 @@ import yaml
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.data.walk import files_below
 from byol_tf.files import loading
-from byol_tf.lines import nfc
+from byol_tf.lines import nfc, some
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
 
@@ -56,6 +56,7 @@ def read_yolo(
         ValueError: if there are no class names, or a line is invalid.
     """
     names = _names(directory)
+    places = {number: place for place, number in enumerate(names)}
     name = os.path.relpath(folder, directory)
     if folder.is_file():
         lines = folder.read_text("utf-8").splitlines()
@@ -73,7 +74,7 @@ def read_yolo(
         for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{file}, line {number}"
-                boxes.append(_box(image, line, len(names), where))
+                boxes.append(_box(image, line, places, where))
     notes = ()
     if missing:
         notes = (
@@ -84,14 +85,14 @@ def read_yolo(
         name=name,
         root=folder,
         paths=paths,
-        names=names,
+        names=list(names.values()),
         boxes=boxes,
         relative=True,
         notes=notes,
     )
 
 
-def _box(image, line, classes, where):
+def _box(image, line, places, where):
     try:
         label, *numbers = map(float, line.split())
         if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):
@@ -108,8 +109,7 @@ def _box(image, line, classes, where):
     else:
         x, y, width, height = numbers[:4]
         corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    known = label in range(classes)  # also false for NaN
-    return Box(image, corners, int(label) if known else -1)
+    return Box(image, corners, places.get(label, -1))
 
 
 def _labels_of(image):
@@ -132,15 +132,24 @@ def _about(directory):
 
 
 def _names(directory):
+    """Returns names by the classes' numbers in label files, ascending."""
     names = _about(directory).get("names")
-    if isinstance(names, dict):
-        names = [names[key] for key in sorted(names, key=int)]
     classes = directory / "classes.txt"
     if names is None and classes.is_file():
         names = classes.read_text("utf-8").splitlines()
-    if not names:
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not names or not isinstance(names, dict):
         raise ValueError(
             f"{directory} has label files of YOLO, but no names of classes; "
             "write them into data.yaml: names: [cat, dog]"
         )
-    return [nfc(str(name).strip()) for name in names if str(name).strip()]
+    try:
+        numbers = sorted(names, key=int)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{directory}: names of classes must have numbers. Received: "
+            f"{some(list(names))}"
+        ) from None
+    found = {int(n): nfc(str(names[n]).strip()) for n in numbers}
+    return {number: name for number, name in found.items() if name}

@@ -185,6 +185,17 @@ def test_labels_of_yolo_may_begin_with_a_mark_or_have_no_class(tmp_path):
     assert [box.label for box in listed.boxes[2:]] == [1, -1, -1]
 
 
+@pytest.mark.parametrize("names", ["{1: dog, 3: cat}", "['', dog, '', cat]"])
+def test_numbers_of_yolos_classes_may_have_gaps(tmp_path, names):
+    yolo(tmp_path, about=f"names: {names}")
+    (tmp_path / "labels/train/c.txt").write_text(
+        "".join(f"{number} .5 .5 .1 .1\n" for number in (1, 2, 3))
+    )
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert listed.names == ["dog", "cat"]
+    assert [box.label for box in listed.boxes[2:]] == [0, -1, 1]
+
+
 def test_a_missing_label_file_is_a_negative_and_said(tmp_path):
     yolo(tmp_path)
     listed = find_boxes(tmp_path, "train", EXTENSIONS)()
@@ -220,9 +231,17 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path, text, message):
         find_boxes(tmp_path, "train", EXTENSIONS)()
 
 
-def test_yolo_without_names_is_an_error(tmp_path):
-    yolo(tmp_path, about="nc: 2")
-    with pytest.raises(ValueError, match="no names of classes"):
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ("nc: 2", "no names of classes"),
+        ("names: cat", "no names of classes"),
+        ("names: {a: cat}", "classes must have numbers. Received: 'a'"),
+    ],
+)
+def test_yolo_without_names_is_an_error(tmp_path, about, message):
+    yolo(tmp_path, about=about)
+    with pytest.raises(ValueError, match=message):
         find_boxes(tmp_path, "train", EXTENSIONS)()
 
 
