@@ -42,12 +42,16 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     Raises:
         ValueError: if an XML file is damaged.
     """
+    if not (directory / IMAGES).is_dir():
+        raise ValueError(f"{directory} has no folder {IMAGES} for {file.name}")
     found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
     if file.is_dir():
         stems = sorted(stem for stem in found if not stem.startswith("."))
     else:
         lines = file.read_text("utf-8").splitlines()
-        stems = [line.split()[0] for line in lines if line.strip()]
+        stems = [line.strip() for line in lines if line.strip()]
+        # A number may follow the name, which may have spaces.
+        stems = [s if s in found else s.split()[0] for s in stems]
     paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
     sizes, objects = {}, []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):

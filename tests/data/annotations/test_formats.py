@@ -209,6 +209,21 @@ def test_voc_says_that_it_counts_from_one(tmp_path):
     assert "count pixels from 1" in listed.notes[0]
 
 
+def test_names_of_images_of_voc_may_have_spaces(tmp_path):
+    voc(tmp_path)
+    (tmp_path / "JPEGImages/a.png").rename(tmp_path / "JPEGImages/a 1.png")
+    (tmp_path / "ImageSets/Main/train.txt").write_text("a 1\nb  1\n")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert listed.paths == ["JPEGImages/a 1.png", "JPEGImages/b.png"]
+
+
+def test_voc_without_images_is_an_error(tmp_path):
+    voc(tmp_path)
+    (tmp_path / "JPEGImages").rename(tmp_path / "images")
+    with pytest.raises(ValueError, match="no folder JPEGImages for train"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
 def test_polygons_of_yolo_become_boxes(tmp_path):
     yolo(tmp_path)
     file = tmp_path / "labels/train/c.txt"
