@@ -56,8 +56,9 @@ def parts_of(sound: np.ndarray, rate: int) -> list[tuple[float, float]]:
             joined[-1] = joined[-1][0], stop
         else:
             joined.extend(_cut(start, stop, power, most))
+    step = int(rate * STEP) / rate  # of whole samples
     return [
-        (max(a * STEP - AROUND, 0.0), min(b * STEP + AROUND, seconds))
+        (max(a * step - AROUND, 0.0), min(b * step + AROUND, seconds))
         for a, b in joined
     ]
 

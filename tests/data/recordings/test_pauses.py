@@ -53,3 +53,12 @@ def test_silence_is_taken_out_but_for_what_is_around_words():
     kept = pauses.without_silence(sound, RATE)
     expected = 3.2 + 3 * pauses.AROUND
     assert len(kept) / RATE == pytest.approx(expected, abs=0.05)
+
+
+def test_parts_lie_where_they_sound_at_rates_without_whole_hundredths():
+    rate = 22_050  # 220.5 samples in a hundredth of a second
+    sound = np.zeros(200 * rate, np.int16)
+    sound[190 * rate : 195 * rate : 2] = 9000
+    wanted = 190 - pauses.AROUND, 195 + pauses.AROUND
+    (part,) = pauses.parts_of(sound, rate)
+    np.testing.assert_allclose(part, wanted, atol=0.021)
