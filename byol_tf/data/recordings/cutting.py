@@ -107,4 +107,4 @@ def _name(name, part):
     if not isinstance(part, Piece):
         return name
     ends = part.start, part.start + part.seconds
-    return "{}@{:g}-{:g}".format(name, *(round(end, 3) for end in ends))
+    return "{}@{:.12g}-{:.12g}".format(name, *(round(end, 3) for end in ends))

@@ -8,7 +8,7 @@ import soundfile
 
 from byol_tf.data.arrays import load_arrays
 from byol_tf.data.items import find_items
-from byol_tf.data.recordings.cutting import Cutting
+from byol_tf.data.recordings.cutting import Cutting, names_of_parts
 from byol_tf.data.recordings.decode import Piece, Reading
 from byol_tf.data.rows import Unreadable, size_and_time
 from byol_tf.data.sources import load
@@ -108,6 +108,14 @@ def test_parts_are_items_by_the_name_of_their_seconds(folder):
 
 def test_pauses_are_taken_out_on_request():
     reading = Reading(RATE, skip_silence=True)
+def test_names_of_parts_of_a_long_recording_are_exact(tmp_path):
+    def cut(file):
+        return [Piece(file, 12345.678, 0.96)]
+
+    (name,) = names_of_parts(tmp_path, ["day.wav"], cut)
+    assert name == "day.wav@12345.678-12346.638"
+
+
     sound = np.random.default_rng(0).normal(scale=0.1, size=6 * RATE)
     sound[RATE : 5 * RATE] = 0
     kept = reading(_npy(sound.astype(np.float32)))
