@@ -43,18 +43,18 @@ class Cutting:
         try:
             with soundfile.SoundFile(os.fspath(file)) as opened:
                 total = opened.frames / opened.samplerate
-                starts = np.arange(0, total - self.seconds / 2, self.seconds)
-                if total <= self.seconds or not len(starts):
+                if total <= self.seconds:
                     return [file]
+                count = int(total / self.seconds + 0.5)
+                starts = self.seconds * np.arange(count)
                 if self.loud:
                     starts = starts[self._loud(opened, len(starts))]
         except (RuntimeError, OSError, ZeroDivisionError):
             return [file]
+        path = os.fspath(file)
         return [
-            Piece(
-                os.fspath(file), float(start), min(self.seconds, total - start)
-            )
-            for start in starts
+            Piece(path, start, min(self.seconds, total - start))
+            for start in starts.tolist()
         ]
 
     def _loud(self, opened, count):

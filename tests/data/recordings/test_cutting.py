@@ -80,6 +80,8 @@ def test_a_sound_that_has_a_text_is_not_cut(folder):
 def test_what_is_left_is_a_window_if_it_is_half_as_long(folder):
     assert read(folder, window_seconds=7.0).num_examples == 4
     assert read(folder, window_seconds=10.0).num_examples == 3
+    soundfile.write(folder / "a/long.flac", np.zeros(15 * RATE), RATE)
+    assert read(folder, window_seconds=10.0).num_examples == 4
 
 
 def test_silent_windows_are_left_out_on_request(tmp_path):
@@ -106,8 +108,6 @@ def test_parts_are_items_by_the_name_of_their_seconds(folder):
     assert items.stat("quiet.wav@4-8") == whole
 
 
-def test_pauses_are_taken_out_on_request():
-    reading = Reading(RATE, skip_silence=True)
 def test_names_of_parts_of_a_long_recording_are_exact(tmp_path):
     def cut(file):
         return [Piece(file, 12345.678, 0.96)]
@@ -116,6 +116,8 @@ def test_names_of_parts_of_a_long_recording_are_exact(tmp_path):
     assert name == "day.wav@12345.678-12346.638"
 
 
+def test_pauses_are_taken_out_on_request():
+    reading = Reading(RATE, skip_silence=True)
     sound = np.random.default_rng(0).normal(scale=0.1, size=6 * RATE)
     sound[RATE : 5 * RATE] = 0
     kept = reading(_npy(sound.astype(np.float32)))
