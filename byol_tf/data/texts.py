@@ -79,8 +79,13 @@ def load_cells(
     """
     tables = find_tables(directory)
     path = _table_of(directory, tables, split)
-    rows = _read(path, decoder.columns, label_column)
-    names = _class_names(path, tables, rows.labels, label_column)
+    columns = decoder.columns, label_column
+    rows = _read(path, *columns)
+    train = next((p for n, p in tables.items() if split_of(n) == SPLIT), path)
+    first = rows if train == path else _read(train, *columns)
+    names = _sorted({*first.labels} - {""})
+    names += _sorted({*rows.labels} - {"", *names})
+    names = tuple(names) if len(names) > 1 else ()
     index = {name: number for number, name in enumerate(names)}
     labels = [index.get(label, -1) for label in rows.labels]
     skipped = tuple((name, EMPTY) for name in rows.empty)
@@ -155,25 +160,13 @@ def _read(path, columns: Columns, label_column):
     return rows
 
 
-def _class_names(path, tables, labels, label_column):
-    """Returns names of the classes, those of the training table first."""
-    train = next((p for n, p in tables.items() if split_of(n) == SPLIT), path)
-    first = set(labels)
-    if train != path:
-        column = label_column or LABEL
-        cells = (cells[0] for _, cells in read_cells(train, [column]).rows)
-        first = {nfc(printable(c.decode("utf-8", "replace"))) for c in cells}
-    names = _sorted(first - {""})
-    names += _sorted(set(labels) - {"", *names})
-    return tuple(names) if len(names) > 1 else ()
-
-
 def _sorted(names):
     """Numbers by value, other names by letters."""
+    names = sorted(names)  # decides between 1 and 1.0
     try:
         return sorted(names, key=float)
     except ValueError:
-        return sorted(names)
+        return names
 
 
 def _table_of(directory, tables, split):

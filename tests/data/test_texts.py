@@ -76,6 +76,20 @@ def test_classes_are_those_of_the_training_table(tmp_path):
 
 
 def test_a_file_of_lines_has_a_text_in_each(tmp_path):
+def test_a_class_whose_texts_are_empty_is_none_in_any_split(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\na,x\n,y\nb,z\n")
+    (tmp_path / "test.csv").write_text("text,label\nc,z\n")
+    for split in ("train", "test"):
+        assert load(tmp_path, split).class_names == ("x", "z")
+
+
+def test_numbers_of_one_value_are_classes_in_the_order_of_letters(tmp_path):
+    labels = ("1.0", "2", "01", "1", "1.00", "001")
+    (tmp_path / "train.csv").write_text(as_csv([("a", n) for n in labels]))
+    names = ("001", "01", "1", "1.0", "1.00", "2")
+    assert load(tmp_path).class_names == names
+
+
     path = tmp_path / "all.txt"
     path.write_bytes(b"\xef\xbb\xbffirst\r\n\r\nsecond\r\n")
     found = load(path)
