@@ -166,9 +166,12 @@ def _line_rows(path, wanted):
 
 
 def _bytes(value):
-    if value is None:
+    if value is None or value != value:  # NaN, as pandas writes gaps
         return b""
-    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, bytes):
+        return value.strip()
+    plain = isinstance(value, bool | int | float | list | dict)
+    text = json.dumps(value, default=str) if plain else str(value)
     return text.strip().encode("utf-8", "surrogatepass")
 
 

@@ -1,5 +1,6 @@
 """Rows that are cells of tables: which are taken, and what is refused."""
 
+import datetime
 import json
 
 import numpy as np
@@ -152,6 +153,19 @@ def test_what_is_no_such_table_is_refused(content, options, reason, tmp_path):
 def test_lines_that_are_no_json_are_refused(tmp_path):
     (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": \n')
     with pytest.raises(ValueError, match=r"train\.jsonl, line 2: "):
+def test_cells_of_a_parquet_file_may_be_no_json(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    day, gap = datetime.date(2024, 5, 1), float("nan")
+    columns = {"text": [b"a ", b"b"], "day": [day, None], "label": [gap, 1.5]}
+    table = pytest.importorskip("pyarrow").table(columns)
+    parquet.write_table(table, tmp_path / "train.parquet")
+    cells = read_cells(tmp_path / "train.parquet", [*columns])
+    assert list(cells.rows) == [
+        (1, [b"a", b"2024-05-01", b""]),
+        (2, [b"b", b"", b"1.5"]),
+    ]
+
+
         load(tmp_path)
     (tmp_path / "train.jsonl").write_text("[1]\n")
     with pytest.raises(ValueError, match="line 1 must be a JSON object"):
