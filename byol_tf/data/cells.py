@@ -62,7 +62,7 @@ def _read_csv(path, wanted):
     if delimiter not in first and ";" in first:
         delimiter = ";"
     options = {"delimiter": delimiter, "skipinitialspace": True}
-    head = next(csv.reader([first], **options), [])
+    _, head = next(_lines(path, options), (1, []))
     columns = [printable(cell.strip()) for cell in head]
     if not columns:
         raise ValueError(f"{path} is empty; its first row must name columns")
@@ -75,28 +75,35 @@ def _open(path):
     return open(path, newline="", **options)
 
 
+def _lines(path, options):
+    """Yields number and cells of each row, 1 for the header."""
+    number = 0
+    with _open(path) as file:
+        try:
+            # Otherwise a quote that is not closed would hide many rows.
+            for row in csv.reader(file, strict=True, **options):
+                number += 1
+                yield number, row
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}, row {number + 1}: {error}; quotes around a cell must "
+                'be closed, and those inside doubled ("")'
+            ) from error
+
+
 def _csv_rows(path, options, columns, wanted):
     places = [columns.index(n) if n in columns else -1 for n in wanted]
-    with _open(path) as file:
-        rows = csv.reader(file, **options)
-        next(rows)  # the header
-        number = 1
-        while True:
-            number += 1
-            try:
-                row = next(rows, None)
-            except csv.Error as error:
-                raise ValueError(f"{path}, row {number}: {error}") from error
-            if row is None:
-                return
-            if len(row) > len(columns):
-                raise ValueError(
-                    f"{path}, row {number} has {len(row)} cells, but there "
-                    f"are {len(columns)} columns; put texts with commas into "
-                    "quotation marks"
-                )
-            if row:
-                yield number, [_cell(row, place) for place in places]
+    lines = _lines(path, options)
+    next(lines)  # the header
+    for number, row in lines:
+        if len(row) > len(columns):
+            raise ValueError(
+                f"{path}, row {number} has {len(row)} cells, but there "
+                f"are {len(columns)} columns; put texts with commas into "
+                "quotation marks"
+            )
+        if row:
+            yield number, [_cell(row, place) for place in places]
 
 
 def _cell(row, place):

@@ -76,7 +76,6 @@ def test_classes_are_those_of_the_training_table(tmp_path):
     np.testing.assert_array_equal(test.labels, [1, 2])
 
 
-def test_a_file_of_lines_has_a_text_in_each(tmp_path):
 def test_a_class_whose_texts_are_empty_is_none_in_any_split(tmp_path):
     (tmp_path / "train.csv").write_text("text,label\na,x\n,y\nb,z\n")
     (tmp_path / "test.csv").write_text("text,label\nc,z\n")
@@ -91,6 +90,7 @@ def test_numbers_of_one_value_are_classes_in_the_order_of_letters(tmp_path):
     assert load(tmp_path).class_names == names
 
 
+def test_a_file_of_lines_has_a_text_in_each(tmp_path):
     path = tmp_path / "all.txt"
     path.write_bytes(b"\xef\xbb\xbffirst\r\n\r\nsecond\r\n")
     found = load(path)
@@ -141,6 +141,9 @@ def test_pairs_are_two_cells_of_a_row(tmp_path):
         ("text,label\n,x\n", {}, "has no row with a text"),
         ("text\na\n", {"layout": "flat"}, "is rows of a table; leave it"),
         ("", {}, "is empty; its first row must name columns"),
+        ('text,label\n"a,x\nb,y\nc "d",z\n', {}, "row 2: .* must be closed"),
+        ('text,label\na,x\n"b,y\n', {}, "row 3: .* must be closed"),
+        ('"text\nlabel', {}, "row 1: .* must be closed"),
         ("t\0e\0x\0t\0\n\0", {}, "no UTF-8 text; save the table as UTF-8"),
     ],
 )
@@ -150,9 +153,6 @@ def test_what_is_no_such_table_is_refused(content, options, reason, tmp_path):
         load(tmp_path, **options)
 
 
-def test_lines_that_are_no_json_are_refused(tmp_path):
-    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": \n')
-    with pytest.raises(ValueError, match=r"train\.jsonl, line 2: "):
 def test_cells_of_a_parquet_file_may_be_no_json(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     day, gap = datetime.date(2024, 5, 1), float("nan")
@@ -166,6 +166,9 @@ def test_cells_of_a_parquet_file_may_be_no_json(tmp_path):
     ]
 
 
+def test_lines_that_are_no_json_are_refused(tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": \n')
+    with pytest.raises(ValueError, match=r"train\.jsonl, line 2: "):
         load(tmp_path)
     (tmp_path / "train.jsonl").write_text("[1]\n")
     with pytest.raises(ValueError, match="line 1 must be a JSON object"):
