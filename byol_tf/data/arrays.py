@@ -53,6 +53,8 @@ def load_arrays(path, split: str, decoder: Decoder) -> Examples:
         rows = decoder.conform(_read(file, key, path), f"{path}: {key!r}")
         if f"{key}_offsets" in file:
             rows = _ragged(rows, _read(file, f"{key}_offsets", path), path)
+        if not len(rows):
+            raise ValueError(f"{path}: {key!r} has no rows; add some")
         if labels_key in file:
             labels = _as_labels(_read(file, labels_key, path), rows, path)
         else:

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from byol_tf.data.arrays import load_arrays
+from byol_tf.data.decoder import Decoder
 from byol_tf.modalities.image.reading import load_images
 
 
@@ -148,6 +151,13 @@ def test_unsuitable_arrays_are_an_error(tmp_path, arrays, message):
     path = save(tmp_path / "set.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         load(path)
+
+
+def test_an_array_without_rows_is_an_error(tmp_path):
+    path = save(tmp_path / "set.npz", signals=np.zeros((0, 3)))
+    decoder = Decoder({"signal": tf.TensorSpec([3])}, decode=bytes)
+    with pytest.raises(ValueError, match="'signals' has no rows"):
+        load_arrays(path, "train", decoder)
 
 
 def test_missing_split_is_an_error_that_names_what_is_there(tmp_path, pixels):
