@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.arrays import MOST_CLASSES
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.rows import size_and_time
@@ -249,7 +250,13 @@ def _label(record, features, path):
             "label by --config.data.features"
         )
     values = known[label].int64_list.value if label else ()
-    return values[0] if len(values) == 1 else -1
+    value = values[0] if len(values) == 1 else -1
+    if not -1 <= value < MOST_CLASSES:
+        raise ValueError(
+            f"{path}: labels must be numbers of classes from 0 to "
+            f"{MOST_CLASSES - 1}, or -1 for none. Received: {value}"
+        )
+    return value
 
 
 def _features(record):

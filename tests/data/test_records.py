@@ -135,6 +135,13 @@ def test_a_file_without_records_is_one_line(folder, data, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("label", [2**40, 10**9, -2])
+def test_a_number_that_is_no_class_is_one_line(folder, label):
+    write(folder / "own.tfrecord", [example([png(1)], [label])])
+    with pytest.raises(ValueError, match=f"or -1 for none. .* {label}"):
+        load(folder, split="own")
+
+
 def test_a_record_of_something_else_is_one_line(folder):
     write(folder / "own.tfrecord", [b"\xff\xff\xff"])
     with pytest.raises(ValueError, match=r"own.*is no tf\.train\.Example"):
