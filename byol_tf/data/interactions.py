@@ -147,10 +147,11 @@ def _rows(path, wanted) -> Iterator[dict[str, str]]:
             count = len(names)
             for row in reader:
                 cells = dict(zip(names, row, strict=False))
-                if len(row) > count:
-                    cells[""] = " ".join(row[count:])
                 if len(row) < count:
                     cells |= dict.fromkeys(names[len(row) :], "")
+                cells.pop("", None)  # the index that pandas writes
+                if len(row) > count:
+                    cells[""] = " ".join(row[count:])
                 if row:
                     yield cells
         except UnicodeDecodeError as error:

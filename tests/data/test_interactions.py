@@ -123,6 +123,14 @@ def test_short_and_long_lines_are_counted_and_kept(tmp_path):
     assert "1 lines have more cells" in lines(shop)
 
 
+def test_a_column_without_a_name_is_an_index_and_left_out(tmp_path):
+    (tmp_path / "items.csv").write_text(",item,text\n7,a,red shoe\n")
+    (tmp_path / "interactions.csv").write_text(",user,item\n8,u,a\n")
+    shop = read_shop(tmp_path)
+    assert shop.texts == ["red shoe"]
+    assert "more cells" not in lines(shop)
+
+
 def test_a_line_without_an_item_is_counted(tmp_path):
     shop = read_shop(write_shop(tmp_path, [*ITEMS, ("", "mug")], EVENTS))
     assert "1 lines of items.csv name no item" in lines(shop)
