@@ -137,8 +137,13 @@ class Examples:
         """Returns 16 hex digits of shape, labels and contents of 4,096 rows.
 
         Uses evenly spaced rows; for encoded ones the bytes of the items, and
-        their stored form if it changes the pixels of views.
+        their stored form if it changes the pixels of views. Read once, although
+        every checkpoint asks for it.
         """
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self):
         count = self.num_examples
         chosen = np.unique(
             np.linspace(0, max(count - 1, 0), min(count, FINGERPRINT_ROWS))
@@ -150,17 +155,25 @@ class Examples:
         kept = self.rows.kept if self.encoded else None
         if kept is not None and not kept.codec.of_files:
             digest.update(repr(kept.codec.key).encode())
-        for start in range(0, len(chosen), 256):
-            for part in self._contents(chosen[start : start + 256]):
-                digest.update(part)
+        for part in self._contents(chosen):
+            digest.update(part)
         return digest.hexdigest()[:16]
 
     def _contents(self, index):
-        """Returns bytes that are equal if the rows are."""
+        """Yields bytes that are equal if the rows are."""
         if self.dense:
-            yield np.ascontiguousarray(self.rows[index]).tobytes()
+            for start in range(0, len(index), 256):
+                rows = self.rows[index[start : start + 256]]
+                yield np.ascontiguousarray(rows).tobytes()
             return
+        before = None
         for row in index:
+            if self.encoded and (part := self.rows.part(row)):
+                path, number = part
+                yield number.to_bytes(8, "little")
+                if path == before:  # a long recording is read once
+                    continue
+                before = path
             if self.encoded:
                 kept = self.rows.kept
                 of_files = kept is not None and kept.codec.of_files

@@ -258,6 +258,13 @@ class Encoded(_Separate):
         item = self.items[number]
         return f"row {number}" if isinstance(item, bytes) else item
 
+    def part(self, row: int) -> tuple[str, int] | None:
+        """Returns path and position of a part of a file; None for others."""
+        if not isinstance(self.items, Parts):
+            return None
+        number = int(self.index[row])
+        return self.items.paths[number], number
+
     def fail(self, error: ValueError | str):
         """Raises a ValueError, and stores it as `failure`."""
         self.failure = ValueError(error) if isinstance(error, str) else error

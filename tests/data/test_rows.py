@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.data.examples import Encoded, Examples, Ragged, Unreadable
+from byol_tf.data.rows import Parts
 
 SIGNAL = {"signal": tf.TensorSpec([None, 2], tf.float32)}
 
@@ -255,3 +256,35 @@ def test_fingerprint_of_files_sees_bytes_and_not_where_they_lie(tmp_path):
         files = unlabelled(Encoded(paths), decode=decode, spec=SIGNAL)
         prints.append(files.fingerprint())
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_fingerprint_of_parts_reads_a_file_once_and_tells_them_apart(tmp_path):
+    (tmp_path / "long").write_bytes(b"12345678")
+    opened = []
+
+    class Part(type(tmp_path)):
+        def __fspath__(self):
+            opened.append(self)
+            return super().__fspath__()
+
+    parts = Parts(tmp_path, ["long"] * 9, [Part(tmp_path / "long")] * 9)
+    examples = unlabelled(Encoded(parts), decode=decode, spec=SIGNAL)
+    found = examples.fingerprint()
+    assert len(opened) == 1
+    assert examples.subset([1, 2]).fingerprint() not in (
+        *(found, examples.subset([1, 3]).fingerprint()),
+    )
+
+
+def test_fingerprint_is_taken_once():
+    read = []
+
+    class Items(list):
+        def __getitem__(self, number):
+            read.append(number)
+            return super().__getitem__(number)
+
+    items = Encoded(Items([b"123", b"45"]))
+    examples = unlabelled(items, decode=decode, spec=SIGNAL)
+    assert examples.fingerprint() == examples.fingerprint()
+    assert read == [0, 1]
