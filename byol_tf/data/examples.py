@@ -214,11 +214,12 @@ class Examples:
     def _decoded(self, row, cuts):
         if (reason := self.rows.reason(row)) is not None:
             raise Unreadable(reason)
-        item, decode = self.rows[row], self.decode
-        if decode is None:
+        if self.decode is None:
             return np.array(self.rows.data(row), object)
-        if kept := self.rows.kept_data(row):
-            item, decode = kept, self.rows.kept.codec
+        if item := self.rows.kept_data(row):
+            decode = self.rows.kept.codec
+        else:  # only now, since it may be far away
+            item, decode = self.rows[row], self.decode
         to_be_cut = getattr(decode, "to_be_cut", None)
         if cuts is not None and to_be_cut is not None:
             return to_be_cut(item, cuts)

@@ -65,6 +65,12 @@ def test_rows_are_those_of_the_items(kept, examples):
 
 def test_a_part_of_the_rows_has_its_own(kept, examples):
     part = kept.subset(np.array([9, 2]))
+def test_items_are_not_read_where_their_rows_are_kept(examples, monkeypatch):
+    kept = packed(examples, Doubled(), Store(), False)
+    monkeypatch.setattr(kept.rows, "items", None)
+    np.testing.assert_array_equal(kept.read(0)["signal"], range(3))
+
+
     assert part.read(0)["signal"][0] == 9 and part.read(1)["signal"][0] == 2
 
 
