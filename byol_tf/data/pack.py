@@ -94,7 +94,7 @@ def estimated_bytes(examples: Examples, codec: Codec) -> int:
     for row in np.unique(np.linspace(0, count - 1, SAMPLE).astype(int)):
         try:
             sizes.append(codec.size(examples.rows[row]))
-        except Unreadable:  # reported when it is packed or read
+        except (Unreadable, OSError):  # reported when it is packed or read
             continue
     return math.ceil(count * np.mean(sizes)) if sizes else 0
 

@@ -1,5 +1,7 @@
 """Encoded rows that are kept in a form which is quicker to read."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -63,14 +65,14 @@ def test_rows_are_those_of_the_items(kept, examples):
         )
 
 
-def test_a_part_of_the_rows_has_its_own(kept, examples):
-    part = kept.subset(np.array([9, 2]))
 def test_items_are_not_read_where_their_rows_are_kept(examples, monkeypatch):
     kept = packed(examples, Doubled(), Store(), False)
     monkeypatch.setattr(kept.rows, "items", None)
     np.testing.assert_array_equal(kept.read(0)["signal"], range(3))
 
 
+def test_a_part_of_the_rows_has_its_own(kept, examples):
+    part = kept.subset(np.array([9, 2]))
     assert part.read(0)["signal"][0] == 9 and part.read(1)["signal"][0] == 2
 
 
@@ -126,6 +128,12 @@ def test_only_other_bytes_are_other_data(examples):
 def test_bytes_are_estimated_from_some_rows(examples):
     lengths = sum(map(len, examples.rows.items))
     assert estimated_bytes(examples, Doubled()) == 2 * lengths
+
+
+def test_a_file_that_is_gone_is_not_estimated(examples, monkeypatch):
+    codec = Doubled()
+    monkeypatch.setattr(codec, "size", lambda item: os.stat("gone").st_size)
+    assert estimated_bytes(examples, codec) == 0
 
 
 def test_rows_are_packed_once(kept):
