@@ -199,8 +199,12 @@ class Search:
 
     def _is(self, path, query):
         file = self._items.read(path)
-        there = isinstance(file, os.PathLike) and os.path.exists(file)
-        return there and os.path.samefile(file, query)
+        return (
+            isinstance(file, os.PathLike)
+            and os.path.exists(file)
+            and os.path.exists(query)  # else it is a text
+            and os.path.samefile(file, query)
+        )
 
     def _pictures(self, pairs):
         return [

@@ -180,6 +180,15 @@ def test_texts_are_embedded_searched_and_mapped(folder, vectors):
     assert search.duplicates()[1] == 0
 
 
+def test_files_of_texts_are_searched_by_a_text(folder, tmp_path):
+    for number, (text, _) in enumerate(sentences(4, seed=2)):
+        (tmp_path / f"{number}.txt").write_text(text)
+    config, target = embed.get_config(), tmp_path / "e.parquet"
+    embed_build.embed(config, folder / "run", tmp_path, target)
+    ((_, near),), _ = embed_build.Search(config, target).query(["lost card"])
+    assert len(near) == 4
+
+
 def test_exports_give_the_vectors_of_each_text_alone(folder, vectors):
     config, target = export.get_config(), folder / "exported"
     names = ("saved_model", "onnx", "litert")
