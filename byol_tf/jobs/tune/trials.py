@@ -74,7 +74,7 @@ class Trials:
     def _report(self, child, trial):
         """Reports the accuracies of a training; returns whether any was new."""
         values = knn_by_epoch(child.folder)
-        new = sorted(values.keys() - self.reported[child])
+        new = sorted(values.keys() - self.reported[child] - {0})
         for epoch in new:
             trial.report(values[epoch], epoch)
         self.reported[child].update(new)
@@ -120,9 +120,12 @@ class Trials:
 
 
 def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
-    """Returns kNN accuracy on held-out training images, by epochs done."""
+    """Returns kNN accuracy on held-out training images, by epochs done.
+
+    What was measured within the first epoch has 0.
+    """
     return {
-        round(line["epoch"]): line["knn_accuracy"]
+        int(line["epoch"]): line["knn_accuracy"]
         for line in read_metrics(folder / "metrics.jsonl")
         if line.get("knn_accuracy") is not None
     }

@@ -11,6 +11,7 @@ from byol_tf.files import read_json
 from byol_tf.jobs.tune import results
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
+from byol_tf.jobs.tune.trials import knn_by_epoch
 from configs import tune
 from tests.support.signals import sigterm_when
 
@@ -170,6 +171,18 @@ def test_what_is_below_the_median_is_ended_early(tmp_path):
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 1
     assert not (folder / "label_free.json").exists()
     assert "1 ended early" in results.table(result)
+
+
+def test_what_was_measured_within_an_epoch_is_not_of_its_end(tmp_path):
+    lines = [(0.6, 0.1), (1.0, 0.5), (2.0, 0.7)]
+    (tmp_path / "metrics.jsonl").write_text(
+        "".join(
+            f'{{"step": 1, "epoch": {epoch}, "seconds": 1, '
+            f'"knn_accuracy": {accuracy}}}\n'
+            for epoch, accuracy in lines
+        )
+    )
+    assert knn_by_epoch(tmp_path) == {0: 0.1, 1: 0.5, 2: 0.7}
 
 
 def test_a_label_free_search_maximizes_the_score_and_ends_none(tmp_path):
