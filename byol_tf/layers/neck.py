@@ -20,24 +20,33 @@ def neck(levels: Mapping[str, keras.KerasTensor], width: int = WIDTH):
     Returns:
         float32 `[batch, height, width, width]`, as fine as the finest level.
 
+    Raises:
+        ValueError: for other sides.
+
     Reference: Lin et al. 2017, "Feature pyramid networks".
     """
     merged = None
     for level in sorted(levels.values(), key=lambda level: level.shape[1]):
         lateral = keras.layers.Conv2D(width, 1, dtype="float32")(level)
         if merged is not None:
-            ratio = [
-                fine // coarse
-                for fine, coarse in zip(
-                    lateral.shape[1:3], merged.shape[1:3], strict=True
-                )
-            ]
+            ratio = _ratio(lateral.shape[1:3], merged.shape[1:3])
             upsample = keras.layers.UpSampling2D(ratio, dtype="float32")
             lateral = keras.layers.Add(dtype="float32")(
                 [lateral, upsample(merged)]
             )
         merged = lateral
     return block(merged, width)
+
+
+def _ratio(fine, coarse):
+    pairs = list(zip(fine, coarse, strict=True))
+    if any(one % other for one, other in pairs):
+        raise ValueError(
+            f"the levels of the encoder have {fine[0]}x{fine[1]} and "
+            f"{coarse[0]}x{coarse[1]} places, and one must be a multiple of "
+            "the other; set --config.size to a multiple of 32"
+        )
+    return [one // other for one, other in pairs]
 
 
 def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:

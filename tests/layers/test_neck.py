@@ -34,6 +34,12 @@ def test_the_result_is_as_fine_as_the_finest_level():
     assert changed[:4, :4].min() > 0
 
 
+def test_levels_that_do_not_fit_each_other_are_refused():
+    inputs = {"P3": keras.Input((13, 13, 8)), "P4": keras.Input((7, 7, 16))}
+    with pytest.raises(ValueError, match=r"13x13 and 7x7 .*multiple of 32"):
+        neck(inputs)
+
+
 def test_each_cell_is_given_its_place():
     maps = np.ones((2, 3, 5, 4), np.float32)
     found = np.asarray(with_coordinates(maps))
