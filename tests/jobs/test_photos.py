@@ -1,17 +1,23 @@
 """Jobs on photos that stay files: views from originals of several sizes."""
 
 import csv
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from byol_tf.data.examples import Encoded, Examples
 from byol_tf.jobs.evaluate.build import linear_evaluation
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune.build import fine_tuning
 from byol_tf.jobs.pretrain import build as builders
+from byol_tf.jobs.pretrain import resume
 from byol_tf.jobs.tune.build import measure_label_free
+from byol_tf.modalities.image.centre import CentreView
+from byol_tf.modalities.image.reading import image_decoder
 from byol_tf.runs import config as run_config
+from byol_tf.training.health import NothingToLearnWarning
 from configs import base, eval_linear, finetune, tune
 from tests.support.eager import eagerly
 from tests.support.exporting import options
@@ -98,6 +104,20 @@ def test_a_linear_evaluation_leaves_the_damaged_photo_out(finished):
     with eagerly():
         result = job.run(finished[2], "eval_linear")
     assert result["images"] == job.train.num_examples
+
+
+def test_photos_of_one_colour_are_told_whatever_their_sizes():
+    decoder, files = image_decoder(), [io.BytesIO() for _ in range(3)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (20 + number, 30), (90, 40, 7)).save(file, "PNG")
+    rows = Encoded([file.getvalue() for file in files])
+    blank = Examples(
+        *(rows, np.zeros(3, np.int32), (), "photos"),
+        decode=decoder.decode,
+        spec=decoder.spec,
+    )
+    with pytest.warns(NothingToLearnWarning, match="identical_examples"):
+        resume._warn_of(blank, CentreView(8))
 
 
 def test_later_jobs_test_on_photos_that_pretraining_held_out(finished):

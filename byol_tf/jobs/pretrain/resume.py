@@ -52,7 +52,7 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
     )
     parts, reports = {"faults": faults}, {}
     if watch is not None:
-        _warn_of(watch.collapse.inputs)
+        _warn_of(watch.collapse.inputs, job.prepare)
         reports = _reports(workdir, settings, job.steps_per_epoch)
         parts |= {**reports, "watch": watch, "identity": _identity(job)}
     store = CheckpointStore(
@@ -144,10 +144,13 @@ def _restore(store, distribution):
     return step
 
 
-def _warn_of(inputs):
+def _warn_of(inputs, prepare):
     if isinstance(inputs, Examples):  # decoded one by one, so check only a few
-        few = inputs.take(np.arange(min(inputs.num_examples, WARNED_BY)))
+        few = np.arange(min(inputs.num_examples, WARNED_BY))
+        few = inputs.take(few, prepare)  # large photos take too much memory
         inputs = next(iter(few.values())) if isinstance(few, dict) else few
+        if np.issubdtype(inputs.dtype, np.floating):
+            inputs = inputs.round(4)  # resizing does not keep them equal
     found = diagnose_examples(inputs)
     if found:
         warnings.warn(
