@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from byol_tf.jobs.pretrain import start
+from byol_tf.layers.graph import rebuild
 from byol_tf.runs.config import config_of_run
 from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import Encoder
@@ -77,7 +78,9 @@ def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
     if not name or not path.is_file():
         return None
     about = {k: v for k, v in encoder.about.items() if k != "sha256"}
-    model = start.read_keras(path)
+    model, shape = start.read_keras(path), encoder.model.input_shape
+    if model.input_shape != shape:  # see `encoder.input_size`
+        model = rebuild(model, input_shape=shape[1:])
     came = dataclasses.replace(encoder, model=model, about=about)
     return start.as_it_came(name), came
 

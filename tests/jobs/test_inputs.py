@@ -1,10 +1,17 @@
 """byol_tf.jobs.inputs."""
 
+import dataclasses
+import shutil
+
+import numpy as np
 import pytest
 
-from byol_tf.jobs.inputs import run_with_data
+from byol_tf.jobs.inputs import run_with_data, start_of
+from byol_tf.jobs.pretrain.start import KEPT
 from byol_tf.runs.config import save_config
+from byol_tf.runs.encoder import FILE, load_encoder
 from configs import base, finetune
+from tests.support.runs import make_run
 
 
 @pytest.mark.parametrize("other,pair", [(None, "answer"), ("others", "")])
@@ -14,3 +21,14 @@ def test_other_texts_need_no_second_column(other, pair, tmp_path):
     save_config(run, tmp_path)
     found = run_with_data(config, tmp_path, base.get_config())
     assert found.data.pair_column == pair
+
+
+def test_original_weights_take_images_of_the_finished_size(tmp_path):
+    for size in ("12", "8"):
+        (tmp_path / size).mkdir()
+    run, views = (make_run(tmp_path / str(n), size=n) for n in (12, 8))
+    shutil.copy(views / FILE, run / KEPT)
+    encoder = load_encoder(run)
+    about = {**encoder.about, "start": "imagenet"}
+    _, came = start_of(run, dataclasses.replace(encoder, about=about))
+    assert came.model(np.zeros((2, 12, 12, 3))).shape == (2, encoder.features)
