@@ -1,6 +1,7 @@
 """Shared inputs of the jobs after pretraining."""
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -18,7 +19,8 @@ EMPTY = MappingProxyType({})
 def data_suffix(config) -> str:
     """Returns the suffix of files about other data; "" for the run's own."""
     section = config.data
-    other = section.name or pathlib.Path(section.dir or "").stem
+    path = pathlib.Path(os.path.expanduser(section.dir or ""))
+    other = section.name or (path.stem if path.is_file() else path.name)
     parts = [other or section.source, section.label_column]
     other = "_".join(filter(None, parts))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in other)

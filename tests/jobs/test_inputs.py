@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from byol_tf.jobs.inputs import run_with_data, start_of
+from byol_tf.jobs.inputs import data_suffix, run_with_data, start_of
 from byol_tf.jobs.pretrain.start import KEPT
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import FILE, load_encoder
@@ -21,6 +21,15 @@ def test_other_texts_need_no_second_column(other, pair, tmp_path):
     save_config(run, tmp_path)
     found = run_with_data(config, tmp_path, base.get_config())
     assert found.data.pair_column == pair
+
+
+def test_versions_of_a_folder_have_separate_results(tmp_path):
+    config, found = finetune.get_config(), []
+    (tmp_path / "pets.csv").touch()
+    for name in ("pets.v1", "pets.v2", "pets.csv"):
+        config.data.dir = str(tmp_path / name)
+        found.append(data_suffix(config))
+    assert found == ["_pets_v1", "_pets_v2", "_pets"]
 
 
 def test_original_weights_take_images_of_the_finished_size(tmp_path):
