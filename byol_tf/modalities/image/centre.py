@@ -1,8 +1,10 @@
 """The deterministic preprocessing that evaluation and export share."""
 
 import functools
+import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from byol_tf.checks import check_choice, check_range
@@ -82,15 +84,26 @@ class CentreView(ImageLayer):
     def one(self):
         """Gives a function that prepares one image of any size, in a graph.
 
-        The result is float32 `[*size, channels]`, which `call` leaves as it
-        is: large images need not be padded to one batch.
+        The result is float32, of which `call` makes the view as it is: large
+        images need not be padded to one batch. It is `[*size, channels]`, with
+        a border that `call` cuts off if `crop_fraction` is below 1.
         """
         low, high = self.window or (0.0, 1.0)
+        border = [*map(self._border, self.size), [0, 0]]
 
         def prepare(image):
-            return self(image[tf.newaxis])[0] * (high - low) + low
+            view = self(image[tf.newaxis])[0] * (high - low) + low
+            return tf.pad(view, border)
 
         return tf.function(prepare, autograph=False, reduce_retracing=True)
+
+    def _border(self, side):
+        """Returns the pixels before and after a side that `call` cuts off."""
+        whole = math.ceil(side / self.crop_fraction)
+        while np.float32(whole) * np.float32(self.crop_fraction) < side:
+            whole += 1  # which float32 rounds down
+        before = (whole - side + 1) // 2
+        return [before, whole - side - before]
 
     def _cut(self, images, rows, columns):
         rows, columns = tf.cast(rows, tf.float32), tf.cast(columns, tf.float32)

@@ -117,10 +117,11 @@ def test_other_than_a_batch_of_images_is_refused(images, message):
         CentreView(4)(images)
 
 
+@pytest.mark.parametrize("fraction", [1.0, 0.875, 0.3])
 @pytest.mark.parametrize("window", [None, (100.0, 30000.0)])
-def test_one_image_is_prepared_as_in_a_batch_and_no_further(window):
+def test_one_image_is_prepared_as_in_a_batch_and_no_further(window, fraction):
     stored = "uint16" if window else "uint8"
-    view = CentreView(8, window=window, stored=stored)
+    view = CentreView(8, fraction, window=window, stored=stored)
     images = some_images(20, 31).astype(stored) * (200 if window else 1)
     expected = view(images)
     once = np.stack([view.one(image) for image in images])
