@@ -117,8 +117,12 @@ def resize_box(
         method: "bicubic" or "bilinear".
     """
     top, left, rows, columns = box
+    pillow = isinstance(image, Image.Image)
+    height, width = image.size[::-1] if pillow else image.shape[:2]
     above, before = math.floor(top), math.floor(left)
-    below, behind = math.ceil(top + rows), math.ceil(left + columns)
+    # Rounding may lead out of the image, where Pillow sees black.
+    below = min(math.ceil(top + rows), height)
+    behind = min(math.ceil(left + columns), width)
     top, left = top - above, left - before
     right = min(left + columns, behind - before)
     inner = left, top, right, min(top + rows, below - above)
@@ -128,7 +132,7 @@ def resize_box(
     def resized(plane):
         return plane.resize(size[::-1], how, inner, _GAP)
 
-    if isinstance(image, Image.Image):
+    if pillow:
         part = image.crop((before, above, behind, below))
         part = np.asarray(resized(part))
         return part if part.ndim == 3 else part[..., np.newaxis]

@@ -13,6 +13,7 @@ from byol_tf.data.examples import Encoded, Examples
 from byol_tf.modalities.image import sampling
 from byol_tf.modalities.image.decode import ORIENTATION
 from byol_tf.modalities.image.reading import image_decoder
+from byol_tf.modalities.image.resize import Levels, resize_box
 
 SIZE, SEED = 32, tf.constant([3, 7])
 PLAIN = {"jitter": 0.0, "grayscale": 0.0, "blur": 0.0, "solarize": 0.0}
@@ -77,6 +78,14 @@ def test_crops_come_from_the_whole_of_an_image():
     views = TwoViews.byol(SIZE, area=(0.05, 0.2), **PLAIN)
     crops = cut_all(views, [image] * 64)[0]
     assert (crops.mean(axis=(1, 2, 3)) > 200).sum() > 5
+
+
+def test_a_crop_up_to_the_border_of_a_reduced_photo_sees_nothing_beyond():
+    white = Image.new("RGB", (251, 150), "white")
+    for left in range(400):
+        levels = Levels([white], (300, 501))
+        box = levels.smallest((0, left, 300, 501 - left), (4, 4))
+        assert resize_box(*box, (4, 4), "bicubic").min() == 255
 
 
 def test_a_view_without_a_size_cannot_be_cut():
