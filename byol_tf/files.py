@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 from byol_tf.lines import csv_cell, first_line
 
@@ -137,8 +138,13 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
         whole_file(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows(map(csv_cell, row) for row in rows)
+        write_rows(file, rows)
+
+
+def write_rows(file: TextIO, rows: Iterable[Sequence]) -> None:
+    """Writes rows of `csv_cell`s into an open file."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows(map(csv_cell, row) for row in rows)
 
 
 def is_inside(path: str) -> bool:

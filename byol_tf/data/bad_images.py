@@ -5,7 +5,7 @@ import pathlib
 
 from byol_tf.checks import check_number
 from byol_tf.data.examples import Examples
-from byol_tf.files import write_csv
+from byol_tf.files import write_csv, write_rows
 from byol_tf.lines import plural
 
 HEADER = ("path", "reason")
@@ -52,7 +52,7 @@ class BadImages:
             def found(item, reason):
                 self._rows.append((str(item), reason))
                 if self._path:
-                    self._write()
+                    self._append()
                 self._check(len(bad), count, where)
 
             examples.rows.listen = found
@@ -65,6 +65,14 @@ class BadImages:
                 + (f"{self._path} lists them; " if self._path else "")
                 + "repair or remove them, or raise --config.data.max_bad_share"
             )
+
+    def _append(self):
+        """Adds the last row; writing all for each would take minutes."""
+        if len(self._rows) == 1:
+            self._write()
+            return
+        with open(self._path, "a", encoding="utf-8", newline="") as file:
+            write_rows(file, self._rows[-1:])
 
     def _write(self):
         if not self._rows:

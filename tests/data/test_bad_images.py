@@ -2,8 +2,12 @@
 
 import os
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from byol_tf.data.bad_images import BadImages
+from byol_tf.data.examples import Encoded, Examples
 from byol_tf.files import read_json
 from byol_tf.jobs.pretrain import build as builders
 from configs import base
@@ -129,6 +133,24 @@ def test_the_limit_of_pixels_is_that_of_the_configuration(tmp_path):
 
 
 @pytest.mark.slow
+def test_rows_found_later_are_added_to_the_list(tmp_path):
+    files = [tmp_path / f"{number}.jpg" for number in range(4)]
+    spec = {"image": tf.TensorSpec([None, None, 3], tf.uint8)}
+    labels = np.zeros(4, np.int32)
+    examples = Examples(Encoded(files), labels, decode=bytes, spec=spec)
+    BadImages(tmp_path / "bad.csv").add(examples)
+    examples.rows.list_unreadable(0, "a")
+    written = os.stat(tmp_path / "bad.csv").st_ino
+    for row in (1, 2):
+        examples.rows.list_unreadable(row, "b, c")
+    assert os.stat(tmp_path / "bad.csv").st_ino == written
+    _, *rows = read_csv(tmp_path / "bad.csv")
+    assert rows == [
+        [str(files[0]), "a"],
+        *([str(f), "b, c"] for f in files[1:3]),
+    ]
+
+
 def test_a_training_on_too_many_bad_images_ends_with_one_line(tmp_path):
     fill(tmp_path / "images", 3)
     spoil(tmp_path / "images", 3)
