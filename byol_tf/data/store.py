@@ -1,6 +1,7 @@
 """Decodes files once, into memory or a memory-mapped file."""
 
 import dataclasses
+import errno
 import hashlib
 import itertools
 import math
@@ -117,6 +118,7 @@ def _write_files(path, shape, dtype, write):
     # Pixels are renamed last, so if they exist, everything does.
     with whole_file(path) as pixels:
         array = np.lib.format.open_memmap(pixels, "w+", dtype, shape)
+        _reserve(pixels)
         labels, skipped = write(array)
         array.flush()
         with whole_file(path.with_suffix(".npz")) as rest:
@@ -125,6 +127,20 @@ def _write_files(path, shape, dtype, write):
                 labels=labels,
                 skipped=np.array(skipped, str).reshape(-1, 2),
             )
+
+
+def _reserve(path):
+    """Takes a file's room on the disk, or raises an OSError.
+
+    A memory map that finds the disk full ends the process without a word.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+            except OSError as error:  # some file systems reserve nothing
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
 
 
 def decode_into(

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from byol_tf.data.examples import Unreadable
-from byol_tf.data.store import decoded_chunks
+from byol_tf.data.store import Store, decoded_chunks
+from tests.support.disks import disk
 
 
 def test_all_items_come_in_their_order():
@@ -61,3 +62,15 @@ def test_an_error_of_an_image_stands_in_its_place():
 def test_any_other_error_is_raised():
     with pytest.raises(ZeroDivisionError):
         list(decoded_chunks([0], lambda item: 1 / item))
+
+
+def test_a_full_disk_is_an_error_before_anything_is_decoded(tmp_path):
+    def write(array):
+        raise AssertionError("it was asked to")
+
+    with disk(tmp_path, "size=64k"):
+        with pytest.raises(OSError, match="cannot be written: No space left"):
+            Store("disk", cache_dir=tmp_path).fill(
+                *(1000, (10, 10), write), name="a", key=0
+            )
+        assert not list(tmp_path.iterdir())
