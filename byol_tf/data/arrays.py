@@ -139,10 +139,15 @@ def _as_labels(labels, rows, path):
             f"{path}: labels must be integers of shape [{len(rows)}], one "
             f"a row. Received: {labels.dtype} of shape {labels.shape}"
         )
-    low, high = labels.min(), labels.max()
+    return as_classes(labels, path)
+
+
+def as_classes(labels: np.ndarray, where: object) -> np.ndarray:
+    """Returns integer labels as int32; a ValueError if some are no classes."""
+    low, high = labels.min(initial=0), labels.max(initial=0)
     if low < -1 or high >= MOST_CLASSES:
         raise ValueError(
-            f"{path}: labels must be numbers of classes from 0 to "
+            f"{where}: labels must be numbers of classes from 0 to "
             f"{MOST_CLASSES - 1}, or -1 for none. Received: {low} to {high}"
         )
     return labels.astype(np.int32)

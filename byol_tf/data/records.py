@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from byol_tf.data.arrays import MOST_CLASSES
+from byol_tf.data.arrays import as_classes
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.rows import size_and_time
@@ -206,7 +206,8 @@ def _table(parts, features, name):
                 rows.append((number, start, len(record)))
                 labels.append(_label(record, features, part.path))
                 bar.update()
-    return np.array(rows, np.int64).reshape(-1, 3), np.array(labels, np.int32)
+    labels = as_classes(np.array(labels, np.int64), name)
+    return np.array(rows, np.int64).reshape(-1, 3), labels
 
 
 def _records(part) -> Iterator[tuple[int, bytes]]:
@@ -250,13 +251,7 @@ def _label(record, features, path):
             "label by --config.data.features"
         )
     values = known[label].int64_list.value if label else ()
-    value = values[0] if len(values) == 1 else -1
-    if not -1 <= value < MOST_CLASSES:
-        raise ValueError(
-            f"{path}: labels must be numbers of classes from 0 to "
-            f"{MOST_CLASSES - 1}, or -1 for none. Received: {value}"
-        )
-    return value
+    return values[0] if len(values) == 1 else -1
 
 
 def _features(record):

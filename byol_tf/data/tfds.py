@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.data.arrays import as_classes
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples
 from byol_tf.data.records import Part, streamed
@@ -211,7 +212,7 @@ def _read_plain(builder, split, row_key, label_key, array, decoder):
         rows = slice(start, start + len(batch[row_key]))
         array[rows] = batch[row_key]
         if label_key:
-            labels[rows] = batch[label_key]
+            labels[rows] = as_classes(batch[label_key], builder.name)
         start = rows.stop
     return labels[:start], []
 
@@ -225,7 +226,9 @@ def _read_encoded(builder, split, row_key, label_key, array, decoder):
     def items():
         number = 0
         for batch in _examples(builder, split, row_key, label_key, skip):
-            labels = batch[label_key] if label_key else [-1] * BATCH
+            labels = [-1] * BATCH
+            if label_key:
+                labels = as_classes(batch[label_key], builder.name)
             for data, label in zip(batch[row_key], labels, strict=False):
                 yield f"{split} example {number}", data, int(label)
                 number += 1

@@ -138,7 +138,7 @@ def test_a_file_without_records_is_one_line(folder, data, message):
 @pytest.mark.parametrize("label", [2**40, 10**9, -2])
 def test_a_number_that_is_no_class_is_one_line(folder, label):
     write(folder / "own.tfrecord", [example([png(1)], [label])])
-    with pytest.raises(ValueError, match=f"or -1 for none. .* {label}"):
+    with pytest.raises(ValueError, match=f"or -1 for none. .*{label}"):
         load(folder, split="own")
 
 
