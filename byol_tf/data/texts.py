@@ -42,15 +42,24 @@ def find_tables(directory: str | os.PathLike) -> dict[str, pathlib.Path]:
     Returns:
         Paths by name of the split, "train" for a single table; empty without
         tables.
+
+    Raises:
+        ValueError: if a split has several tables.
     """
     path = pathlib.Path(directory)
     if path.is_file():
         found = path.suffix.lower() in TABLES
         return {SPLIT: path} if found else {}
     tables = _tables(path)
-    found = {
-        file.stem: file for file in tables if split_of(file.stem) in SPLITS
-    }
+    found = {}
+    for file in tables:
+        if split_of(file.stem) in SPLITS and file != found.setdefault(
+            file.stem, file
+        ):
+            raise ValueError(
+                f"{path} has several tables of the split {file.stem!r}: "
+                f"{found[file.stem].name} and {file.name}; move one away"
+            )
     if any(split_of(name) == SPLIT for name in found):
         return found
     tables = [file for file in tables if file.suffix.lower() != ".txt"]

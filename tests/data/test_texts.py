@@ -107,6 +107,13 @@ def test_a_folder_of_files_has_a_text_in_each(tmp_path):
     assert found.class_names == ("x", "y")
 
 
+def test_a_split_has_one_table(tmp_path):
+    for name in ("train.csv", "train.txt"):
+        (tmp_path / name).write_text(as_csv([("a", "x")]))
+    with pytest.raises(ValueError, match=r"'train': train\.csv and train\.txt"):
+        load(tmp_path)
+
+
 def test_a_list_of_labels_is_no_table_of_texts(tmp_path):
     (tmp_path / "labels.csv").write_text("path,text\n1.txt,a\n")
     (tmp_path / "1.txt").write_text("one")
