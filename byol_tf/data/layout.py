@@ -254,7 +254,7 @@ def _no_split(directory, split, folders):
 def _known_classes(directory, root, folders, extensions):
     # A test split that lacks a class must count like the training split.
     train = [f for f in folders or () if split_of(f) == SPLIT]
-    if len(train) != 1 or root == directory / train[0]:
+    if len(train) != 1 or root.name == train[0]:
         return ()
     files = files_below(directory / train[0], extensions, Counter())
     return labels_of(list(files))[1]

@@ -47,6 +47,18 @@ def test_files_are_found_and_read_when_they_are_needed():
     assert load(split="test").num_examples == 2
 
 
+def test_the_training_folder_is_listed_once(photos, monkeypatch):
+    listed, ls = [], type(photos).ls
+
+    def listing(self, path, *rest, **options):
+        listed.append(path)
+        return ls(self, path, *rest, **options)
+
+    monkeypatch.setattr(type(photos), "ls", listing)
+    load()
+    assert sum(path.endswith("train/a") for path in listed) == 1
+
+
 def test_what_cannot_be_read_has_its_address(photos):
     examples = load()
     photos.rm("/photos/train/a/2.png")
