@@ -26,7 +26,7 @@ from byol_tf.modalities.image.bands import (
     turned,
     with_channels,
 )
-from byol_tf.modalities.image.layer import Window
+from byol_tf.modalities.image.layer import SLACK, Window
 from byol_tf.modalities.image.resize import (
     Levels,
     centre_square,
@@ -174,6 +174,13 @@ def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
         raise ImageError(f"it has {error}") from error
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise ImageError("some pixels are NaN or infinite")
+    if pixels.dtype == np.float32 and depth == ("float32", None):
+        low, high = pixels.min(), pixels.max()
+        if low < -SLACK or high > 1.0 + SLACK:
+            raise ImageError(
+                f"floats of {low:g} to {high:g} and not in [0, 1]; say what is "
+                "black and white by --config.data.window=LOW,HIGH"
+            )
     return np.ascontiguousarray(converted(pixels, *depth))
 
 

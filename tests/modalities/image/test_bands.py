@@ -213,6 +213,16 @@ def test_a_folder_of_arrays_says_what_its_rows_are(tmp_path, values):
     assert free.decode(tmp_path / "2.npy").shape == (7, 12, channels)
 
 
+@pytest.mark.parametrize("image_size", [None, 6])
+def test_files_of_floats_beyond_white_are_refused_without_a_window(image_size):
+    data = array(UNIT * 255)
+    decode = image_decoder(image_size).of_files([data]).decode
+    with pytest.raises(ImageError, match=r"not in \[0, 1\]; say what is black"):
+        decode(data)
+    windowed = image_decoder(image_size, window=(0.0, 255.0)).of_files([data])
+    assert windowed.decode(data).max() > 99
+
+
 @pytest.mark.parametrize(
     "dtype,channels,window",
     [("uint16", 5, "auto"), ("float32", 2, "0,300"), ("uint16", 1, "auto")],
