@@ -226,8 +226,10 @@ def _into(pixels, window):
 
 def _decode_jpeg(data, lengths, size, whole):
     """Decodes to RGB, at the reduction that Pillow uses for `decode_square`."""
-    side = tf.reduce_max(lengths) if whole else tf.reduce_min(lengths)
-    scale = side // (OVERSAMPLING * size)
+    side, least = tf.reduce_min(lengths), OVERSAMPLING * size
+    if whole:  # rounded up
+        least = -(-least * side // tf.reduce_max(lengths))
+    scale = side // least
     fits = tf.cast(scale >= tf.constant(_REDUCTIONS[:-1]), tf.int32)
     branches = [
         lambda ratio=ratio: tf.io.decode_jpeg(

@@ -78,6 +78,18 @@ def test_graph_and_python_agree_whichever_way_a_file_is_turned(kind):
     assert not upright[14:].any() and upright[:11].min() > 20
 
 
+def test_graph_reduces_a_long_photo_as_python_does():
+    # To 1/4: at 1/8, 12 rows would be fewer than twice those of the square.
+    pixels = np.random.default_rng(0).integers(0, 255, (99, 1000, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    images, _, _ = decode_files(
+        tf.constant([file.getvalue()]), 62, 3, whole=True
+    )
+    expected = decode_square(file.getvalue(), 62, 3, whole=True)
+    np.testing.assert_allclose(np.int32(images[0]), expected, atol=2)
+
+
 def test_points_are_where_their_pixels_are():
     # The square's side is the longer one, 80 pixels.
     points = np.array([[[0.5, 1.0]], [[0.25, 0.5]]])
