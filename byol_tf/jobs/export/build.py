@@ -149,7 +149,7 @@ def _plan(config, workdir, defaults):
         "crop_fraction": config.crop_fraction,
         "max_pixels": config.max_pixels,
         "compared_on": found.name,
-        **_about_run(encoder, workdir),
+        **_about_run(encoder, workdir, config.classifier),
     }
     plan = formats.Plan(
         encoder=_plain(encoder),
@@ -190,9 +190,12 @@ def _plain(source):
     return dataclasses.replace(source, model=to_plain(source.model))
 
 
-def _about_run(encoder, workdir):
+def _about_run(encoder, workdir, classifier):
     """Returns the encoder's origin, and the results of its run."""
     found = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
+    if classifier not in ("", "none"):  # an earlier one has its own results
+        name = classifier.replace("classifier", "finetune", 1)
+        found["finetune"] = pathlib.Path(workdir) / f"{name}.json"
     return {
         "encoder": inputs.about_encoder(encoder),
         "parameters": encoder.model.count_params(),

@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from byol_tf.export import saved_model, signatures, verify
-from byol_tf.files import sha256
+from byol_tf.files import sha256, write_json
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.export import samples
 from byol_tf.modalities.image import graph_decode as decode
@@ -347,3 +347,14 @@ def test_files_that_exports_cannot_read_are_named_and_not_compared(
         found.compared.files, found.compared.rows, strict=False
     ):
         np.testing.assert_allclose(decoded([file])[0][0], row * 1.0, atol=3)
+
+
+def test_an_earlier_classifier_is_exported_with_its_own_results(tmp_path):
+    workdir = make_run(tmp_path)
+    earlier = "classification_pets"
+    write_json(workdir / "finetune.json", {"data": "cats"})
+    write_json(workdir / f"finetune_{earlier}.json", {"data": "pets"})
+    encoder = encoders.load_encoder(workdir)
+    for name, data in (("", "cats"), (f"classifier_{earlier}", "pets")):
+        about = export_builders._about_run(encoder, workdir, name)
+        assert about["results"]["finetune"]["data"] == data
