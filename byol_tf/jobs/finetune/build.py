@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import re
 
 from byol_tf.data.annotations.check import check_boxes
 from byol_tf.data.annotations.find import (
@@ -267,9 +268,22 @@ def classifier_name(config, workdir, task: str = "") -> str:
             f"nothing in {workdir} was fine-tuned for {task}; choose {there}, "
             f"or fine-tune first: byol_tf finetune {workdir} --task={task}"
         )
-    suffix = inputs.data_suffix(config)
-    of_data = [name for name in fitting if name.endswith(suffix)]
+    wanted = _words(inputs.data_suffix(config))
+    of_data = [n for n in fitting if _data_of(folder, n, tasks[n]) == wanted]
     return (of_data or fitting or [LATEST])[-1]
+
+
+def _data_of(folder, name, task):
+    """Returns the words of the name of a classifier's data."""
+    if name != LATEST:
+        word = task.rpartition(":")[-1]
+        return _words(name.removeprefix(f"{LATEST}_{word}_"))
+    file = folder / "finetune.json"
+    return _words(read_json(file).get("data", "")) if file.is_file() else []
+
+
+def _words(name):
+    return re.findall(r"[^\W_]+", name)
 
 
 def latest_task(config, workdir, task: str = "") -> str:

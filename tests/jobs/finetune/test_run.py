@@ -321,6 +321,24 @@ def test_fine_tuning_again_replaces_what_was_kept_of_that_data(tmp_path):
     assert found == "classifier"
 
 
+def test_data_with_a_similar_name_have_another_classifier(tmp_path):
+    for name in ("", "_classification_my_pets", "_classification_cats"):
+        (tmp_path / f"classifier{name}.keras").touch()
+        about = {"task": "classification"}
+        write_json(tmp_path / f"classifier{name}.json", about)
+    write_json(tmp_path / "finetune.json", {"data": "pets (breed)"})
+    for data, column, expected in (
+        ("my_pets", "", "classifier_classification_my_pets"),
+        ("pets", "breed", "classifier"),
+        ("cats", "", "classifier_classification_cats"),
+    ):
+        config = finetune_config(
+            **of_folder(data), **{"data.label_column": column}
+        )
+        found = finetune_builders.classifier_name(config, tmp_path)
+        assert found == expected
+
+
 def test_the_latest_classifier_is_meant_or_that_of_the_task(tmp_path):
     config = finetune_config()
     for name, task in (("", "keypoints"), ("_classification_a", "multilabel")):
