@@ -59,24 +59,25 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         float32 `[batch, points, 2]` as fractions, and `[batch, points]` in [0,
         1].
     """
-    heat = tf.sigmoid(logits)
+    # In logarithms, since squares of a low peak would vanish, and ONNX Runtime
+    # takes what is below about 1e-8 for 0.
+    heat = tf.math.log_sigmoid(logits)
     _, rows, columns, count = heat.shape
     flat = tf.reshape(heat, [-1, rows * columns, count])
+    height = tf.reduce_max(flat, axis=1)
     peak = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None, None]
     y = tf.range(rows)[:, None, None]
     x = tf.range(columns)[None, :, None]
     inside = (tf.abs(y - peak // columns) <= _WINDOW) & (
         tf.abs(x - peak % columns) <= _WINDOW
     )
-    height = tf.reduce_max(flat, axis=1)
-    # A squared Gaussian is narrow enough to fit the window. Relative to its
-    # peak, or the squares of a low one would vanish beside 1e-9.
-    relative = heat / tf.maximum(height, 1e-37)[:, None, None]
-    near = tf.where(inside, relative**2, 0.0)
-    total = tf.maximum(tf.reduce_sum(near, axis=[1, 2]), 1e-9)
+    # A squared Gaussian is narrow enough to fit the window.
+    near = tf.exp(2.0 * (heat - height[:, None, None]))
+    near = tf.where(inside, near, 0.0)
+    total = tf.reduce_sum(near, axis=[1, 2])
     found = [
         tf.reduce_sum(near * (tf.cast(axis, tf.float32) + 0.5), [1, 2])
         / (total * cells)
         for axis, cells in ((x, columns), (y, rows))
     ]
-    return tf.stack(found, axis=-1), height
+    return tf.stack(found, axis=-1), tf.exp(height)
