@@ -179,7 +179,8 @@ def _rows(classifier, predict, pairs, describe, batch_size):
     parts = [(p, *part) for p, d in good if p not in tiled for part in d]
     columns = {path: [] for path, _ in good}
     for path, found in tiled.items():
-        (columns[path],) = describe(_joined(classifier, predict, *found))
+        whole = _joined(classifier, predict, *found, batch_size)
+        (columns[path],) = describe(whole)
     for start in range(0, len(parts), batch_size):
         names, besides, *inputs = zip(
             *parts[start : start + batch_size], strict=True
@@ -212,14 +213,19 @@ def _predicted(classifier, predict, inputs, origins):
 
 def _tiles(classifier, file, tiles):
     """Returns inputs and origins of an image and its tiles, and places."""
-    files, places = cut_tiles(file, tiles)
+    files, places = cut_tiles(file, tiles, classifier.sizes["max_pixels"])
     inputs = [classifier.decode(part) for part in files]
     return inputs, [classifier.origin(part) for part in files], places
 
 
-def _joined(classifier, predict, inputs, origins, places):
+def _joined(classifier, predict, inputs, origins, places, batch_size):
     """Predicts an image in parts; returns a batch of one."""
-    parts = _predicted(classifier, predict, inputs, origins)
+    found = []
+    for start in range(0, len(inputs), batch_size):
+        batch = slice(start, start + batch_size)
+        pair = inputs[batch], origins[batch]
+        found.append(_predicted(classifier, predict, *pair))
+    parts = {k: np.concatenate([part[k] for part in found]) for k in found[0]}
     whole = classifier.task.joined(parts, places)
     return {name: np.asarray(value)[None] for name, value in whole.items()}
 

@@ -1,12 +1,12 @@
 """Detection in tiles of a large image, with merged results."""
 
+import io
 import os
 import re
 
 import numpy as np
 
-from byol_tf.modalities.image.inputs import png
-from byol_tf.tasks.drawn import whole_image
+from byol_tf.modalities.image.decode import decode_image
 
 OVERLAP = 0.2  # overlap of neighbouring tiles, as a share of a tile
 _SAME = 0.5  # overlap of two boxes that are one object
@@ -53,16 +53,24 @@ def _spans(length, count):
 
 
 def cut_tiles(
-    data: bytes | str | os.PathLike, grid: tuple[int, int]
+    data: bytes | str | os.PathLike, grid: tuple[int, int], max_pixels: int
 ) -> tuple[list[bytes], np.ndarray]:
-    """Returns PNG files of an image and its tiles, and `tile_places`.
+    """Returns `.npy` files of an image and its tiles, and `tile_places`.
+
+    They hold the values of the file, to be decoded as it would be.
 
     Raises:
-        ImageError: if it cannot be decoded.
+        ImageError: if it cannot be decoded, or has more than `max_pixels`.
     """
-    pixels = whole_image(data)
+    pixels = decode_image(data, max_pixels=max_pixels)
     places = tile_places(*pixels.shape[1::-1], grid)
-    return [png(pixels[y0:y1, x0:x1]) for x0, y0, x1, y1 in places], places
+    return [_npy(pixels[y0:y1, x0:x1]) for x0, y0, x1, y1 in places], places
+
+
+def _npy(pixels):
+    file = io.BytesIO()
+    np.save(file, pixels)
+    return file.getvalue()
 
 
 def join_boxes(

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from byol_tf.runs.artifact import Encoder
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
+from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.keypoints import Keypoints
 from configs.door import check_classifier, check_encoder
 from tests.support.encoders import SIZE, classifier, image_encoder
@@ -88,6 +90,42 @@ def test_points_are_told_in_terms_of_the_whole_image(tmp_path):
     (row,) = rows_of(tmp_path / "out.csv")
     assert float(row["tip_x"]) == pytest.approx(0.75)
     assert float(row["tip_y"]) == pytest.approx(0.25)
+
+
+def detector(confidence=0.3):
+    """A model that finds an object in every bright cell."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    heat, distances = (keras.layers.Conv2D(n, 1) for n in (1, 4))
+    outputs = {"heat": heat(inputs), "distances": distances(inputs)}
+    heat.set_weights([np.ones((1, 1, 3, 1)), np.zeros(1)])
+    task = Detection(("cat",), confidence=confidence)
+    return image_encoder(keras.Model(inputs, outputs), SIZE, task=task)
+
+
+def test_a_tile_is_read_as_its_file_would_be(tmp_path):
+    deep = np.full((SIZE, SIZE), 100 * 257, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    scores = []
+    for tiles in (None, (1, 1)):
+        out = tmp_path / "out.csv"
+        predict_folder(detector(0.0), tmp_path, out, tiles=tiles)
+        scores.append(float(rows_of(out)[0]["score"]))
+    right = 1 / (1 + np.exp(-3 * 100 / 255))
+    np.testing.assert_allclose(scores, right, rtol=1e-5)
+
+
+def test_tiles_are_predicted_in_batches(tmp_path, monkeypatch):
+    sizes, batch = [], Encoder.batch
+
+    def counted(self, rows):
+        sizes.append(len(rows))
+        return batch(self, rows)
+
+    monkeypatch.setattr(Encoder, "batch", counted)
+    save(tmp_path, "a.png", 100)
+    out = tmp_path / "out.csv"
+    predict_folder(detector(), tmp_path, out, batch_size=2, tiles=(2, 2))
+    assert sizes == [2, 2, 1]
 
 
 def two_objects(folder):
