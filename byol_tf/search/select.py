@@ -6,6 +6,7 @@ from byol_tf.search.table import Embeddings
 
 EXACT = 20_000  # up to this many vectors, all are clustered at once
 NEAR = 20  # neighbours that measure how typical an example is
+_STRIP = 1024  # examples of a cluster compared with all of it at a time
 
 
 def select_rows(
@@ -65,10 +66,12 @@ def _by_need(members, known):
 
 def _most_typical(vectors, rows):
     """Returns the row with the smallest mean distance to its neighbours."""
-    cosines = vectors[rows] @ vectors[rows].T
-    near = min(NEAR + 1, len(rows))  # including itself
-    nearest = np.partition(cosines, -near, axis=1)[:, -near:]
-    return rows[np.argmax(nearest.sum(axis=1))]
+    own, near = vectors[rows], min(NEAR + 1, len(rows))  # including itself
+    sums = [
+        np.partition(strip @ own.T, -near, axis=1)[:, -near:].sum(axis=1)
+        for strip in np.split(own, range(_STRIP, len(own), _STRIP))
+    ]
+    return rows[np.argmax(np.concatenate(sums))]
 
 
 def _rest(known, chosen, count, seed):

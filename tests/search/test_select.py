@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from byol_tf.evaluation.vectors import unit_rows
+from byol_tf.search import select
 from byol_tf.search.select import select_rows
 
 KINDS, EACH = 6, 15
@@ -42,6 +43,12 @@ def test_the_one_in_the_middle_stands_for_its_kind(kinds):
     assert set(select_rows(kinds, KINDS, NONE)) == {
         kind * EACH for kind in range(KINDS)
     }
+
+
+def test_a_large_kind_is_compared_in_strips(kinds, monkeypatch):
+    whole = select_rows(kinds, KINDS, NONE)
+    monkeypatch.setattr(select, "_STRIP", 4)
+    np.testing.assert_array_equal(select_rows(kinds, KINDS, NONE), whole)
 
 
 def test_kinds_with_a_label_are_passed_over(kinds):
