@@ -114,9 +114,8 @@ class Search:
                 one.
         """
         encoder = self._same_encoder(workdir)
-        extract = FeatureExtractor(
-            encoder.model, encoder.preprocessor, self._config.encode_batch
-        )
+        # One by one, since a batch is filled up by repeating its last row.
+        extract = FeatureExtractor(encoder.model, encoder.preprocessor, 1)
         images = [_decoded(encoder, query) for query in queries]
         vectors = [extract(encoder.batch([image]))[0] for image in images]
         wanted = self._config.neighbours
