@@ -138,7 +138,7 @@ def load_index(embeddings: Embeddings, settings: IndexSettings):
     if not path.is_file():
         name = glob.escape(embeddings.path.name)
         for stale in path.parent.glob(f"{name}.*.usearch"):
-            stale.unlink()
+            stale.unlink(missing_ok=True)  # another search may be faster
         index = _build(embeddings, settings, search)
         with whole_file(path) as temporary:
             index.save(str(temporary))
