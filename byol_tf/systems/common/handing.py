@@ -36,6 +36,8 @@ def threshold(
         )
         return 0.0
     last = np.nonzero(keep)[0][-1]  # not 0: nothing is below step 1
+    if last == len(steps) - 1:  # half-way to it would be rounded down
+        return float(steps[last])
     return float((steps[last - 1] + steps[last]) / 2)
 
 

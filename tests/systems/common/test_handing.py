@@ -35,6 +35,11 @@ def test_without_any_question_to_hand_over_some_are_asked_for(caplog):
     assert limit == 0.0 and "add oos_val.csv (text)" in caplog.text
 
 
+def test_where_all_should_be_handed_over_the_surest_is_too():
+    limit = threshold(np.zeros(0), OUTSIDE, precision=0.9, share=0.5)
+    assert recall_and_precision(INSIDE[:0], OUTSIDE, limit) == (1, 1)
+
+
 def test_auroc_counts_pairs_in_order_and_half_of_ties():
     inside, outside = np.array([0.9, 0.5, 0.4]), np.array([0.1, 0.5])
     pairs = (outside < inside[:, None]) + 0.5 * (outside == inside[:, None])
