@@ -130,7 +130,7 @@ def _json_rows(path, wanted):
 def _object(path, number, line):
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}, line {number}: {reason}") from error
     if not isinstance(found, dict):

@@ -77,7 +77,7 @@ class Reading:
             numbers = [[float(n) for n in each] for each in (times, weights)]
         except OSError as error:
             raise Unreadable(error.strerror or "no such file") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except Exception as error:  # a damaged file can raise anything
             raise Unreadable(
                 "no JSON object with a list `items`, and of numbers `times` "
                 "and `weights` where there are such"

@@ -31,7 +31,7 @@ class Desk(desk.Desk):
         try:
             question = json.loads(body)["question"]
             found = isinstance(question, str)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             found = False
         if not found:
             raise ValueError('the body must be {"question": "..."}')

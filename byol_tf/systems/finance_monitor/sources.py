@@ -90,5 +90,5 @@ def _is_whole(line):
         return True
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (RecursionError, ValueError):
         return False

@@ -34,7 +34,7 @@ def fit(config, data: str, run: str) -> None:
     folder, arrays = pathlib.Path(run), {}
     folder.mkdir(parents=True, exist_ok=True)
     tables = {name: _table(data, name, "train.csv") for name in HEADS}
-    _check_negative(config, sorted({*tables["sentiment"][1]}))
+    _check_negative(config, tables["sentiment"][1], "train.csv")
     encode = encoder_of(folder)
     for name, (texts, labels) in tables.items():
         parts = heads.split(texts, labels, config.held_out, config.seed)
@@ -66,6 +66,7 @@ def evaluate(config, data: str, run: str) -> None:
             f1 = heads.macro_f1(labels, names)
             result.setdefault(f"{prefix}macro_f1", {})[name] = f1
     texts, labels = _table(data, "sentiment", "test.csv")
+    _check_negative(config, labels, "test.csv")
     topics = fitted["topic"].predict(texts)[0]
     negative = fitted["sentiment"].predict(texts)[0] == config.negative
     truly = np.array(labels) == config.negative
@@ -150,12 +151,12 @@ def _table(data, name, file):
     return rows.read_labelled(path)
 
 
-def _check_negative(config, labels):
+def _check_negative(config, labels, file):
     if config.negative not in labels:
         raise ValueError(
-            f"no text of sentiment/train.csv has the label "
-            f"{config.negative!r}, but {', '.join(labels)}; name the one for "
-            "bad news by --config.negative="
+            f"no text of sentiment/{file} has the label {config.negative!r}, "
+            f"but {', '.join(sorted({*labels}))}; name the one for bad news "
+            "by --config.negative="
         )
 
 

@@ -26,7 +26,7 @@ class Desk(desk.Desk):
         try:
             asked = json.loads(body)
             user, history, again = map(asked.get, ("user", "history", "again"))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(_BODY) from error
         listed = isinstance(history, list) and user is None
         named = user is not None and history is None

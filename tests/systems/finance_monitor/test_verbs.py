@@ -50,6 +50,22 @@ def place(tmp_path_factory, config):
     return folder
 
 
+def test_a_baseline_shorter_than_the_warm_up_is_refused(config, place):
+    short = config.copy_and_resolve_references()
+    short.baseline = 2
+    with pytest.raises(ValueError, match=r"`baseline` must be .* at least 3"):
+        verbs.watch(short, None, str(place / "run"), "-", True, None)
+
+
+def test_alarms_are_not_judged_without_bad_news(config, place, tmp_path):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "sentiment" / "test.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(x for x in lines if "bearish" not in x))
+    with pytest.raises(ValueError, match=r"test\.csv has the label 'bearish'"):
+        verbs.evaluate(config, str(tmp_path), str(place / "run"))
+
+
 def test_both_heads_and_the_alarms_are_judged(config, place):
     verbs.evaluate(config, str(place), str(place / "run"))
     found = json.loads((place / "run" / verbs.RESULT).read_text())
@@ -84,6 +100,8 @@ def test_half_a_line_waits_for_the_rest(tmp_path):
     assert list(sources.batches(str(tmp_path), places, 0, True)) == [[b"one\n"]]
     path.write_text("one\ntwo\n")
     assert list(sources.batches(str(path), places, 0, True)) == [[b"two\n"]]
+    path.write_text("one\ntwo\n" + "[" * 100_000)
+    assert not list(sources.batches(str(path), places, 0, True))
 
 
 def test_a_last_line_without_an_end_is_read_if_it_is_whole(tmp_path):

@@ -113,6 +113,11 @@ def test_another_body_is_refused_with_what_it_must_be(desk, body):
         desk.recommend(body)
 
 
+def test_a_body_nested_too_deeply_is_refused(desk):
+    with pytest.raises(ValueError, match="the body must be"):
+        desk.recommend(b"[" * 100_000)
+
+
 def test_new_events_are_known_after_a_reload(shop, desk):
     file = shop / "data" / "interactions.csv"
     before = file.read_text()
