@@ -96,10 +96,9 @@ class BYOL(Pretrainer):
             **kwargs,
         )
         self.check(target_init=target_init, tau=tau)
-        start = copy_state if target_init == "copy" else copy_frozen
-        start(self.encoder, self.target_encoder)
-        start(self.projector, self.target_projector)
         self.target_init = target_init
+        self.begin_target(self.encoder, self.target_encoder)
+        self.begin_target(self.projector, self.target_projector)
         self.tau = float(tau) if isinstance(tau, (int, float)) else tau
 
     # ---- the algorithm ------------------------------------------------
@@ -112,6 +111,11 @@ class BYOL(Pretrainer):
         """
         self.target_encoder = random_twin(self.encoder)
         self.target_projector = self.make_projector("target_projector")
+
+    def begin_target(self, online: keras.Model, target: keras.Model) -> None:
+        """Copies what `target_init` says to a part of the target network."""
+        copy = copy_state if self.target_init == "copy" else copy_frozen
+        copy(online, target)
 
     def target(self, view: tf.Tensor, training: bool = True) -> Outputs:
         """Runs the target network, which has no predictor.

@@ -15,7 +15,7 @@ import tensorflow as tf
 from byol_tf.checks import check_number
 from byol_tf.layers.graph import functional_graph
 from byol_tf.layers.heads import mlp
-from byol_tf.layers.parameters import copy_frozen, parameters
+from byol_tf.layers.parameters import parameters
 from byol_tf.losses.positions import positions_loss
 from byol_tf.methods.byol import BYOL
 
@@ -70,7 +70,7 @@ class DenseBYOL(BYOL):
         self.target_dense_projector = make(*sizes, name="target_dense")
         sizes = _SIZE, _HIDDEN, _SIZE
         self.dense_predictor = make(*sizes, name="dense_predictor")
-        copy_frozen(self.dense_projector, self.target_dense_projector)
+        self.begin_target(self.dense_projector, self.target_dense_projector)
 
     def make_views(self, inputs):
         """Returns two pairs: a view, and its place in the example."""

@@ -49,6 +49,14 @@ def test_a_step_moves_online_and_target_networks(arrays, tmp_path):
         model.make_views((images, images))
 
 
+def test_a_copied_target_has_the_projector_of_positions_too(arrays, tmp_path):
+    own = {"augment.place": "step", "objective.target_init": "copy"}
+    model = build(arrays, tmp_path, **own)
+    networks = model.dense_projector, model.target_dense_projector
+    for ours, copied in zip(*(n.weights for n in networks), strict=True):
+        np.testing.assert_array_equal(ours.numpy(), copied.numpy())
+
+
 def test_frames_of_sounds_are_trained_where_both_views_show_them(tmp_path):
     rng = np.random.default_rng(0)
     sounds = np.int16(rng.normal(scale=3000, size=(32, 2600)))
