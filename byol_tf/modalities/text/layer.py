@@ -141,7 +141,7 @@ class Tokens(keras.layers.Layer):
         flat = words.values
         distinct, place = tf.unique(flat)
         of_word = tf.gather(self._of_words(distinct), place)
-        after = tf.concat([flat[1:], [""]], 0)
+        after = tf.concat([flat[1:], tf.zeros_like(flat[:1])], 0)
         text = words.value_rowids()
         last = tf.concat([text[1:], [-1]], 0) != text
         pairs = self._table.lookup(tf.strings.join([flat, after], " "))

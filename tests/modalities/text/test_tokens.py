@@ -128,3 +128,10 @@ def test_ids_that_are_merged_give_the_same(vocabulary):
     ids = tf.cast(layer.changed(form="ids")(tf.constant(TEXTS)), tf.int32)
     np.testing.assert_allclose(layer.prepared(ids), first, atol=1e-6)
     np.testing.assert_allclose(layer.prepared(ids, True), first, atol=1e-6)
+
+
+@pytest.mark.parametrize("texts", [["\u200b"], ["", " "], []])
+def test_a_batch_without_a_word_has_no_ids(vocabulary, texts):
+    layer = Tokens(vocabulary.features, vocabulary.idf, 12)
+    found = layer(tf.constant(texts, tf.string))
+    assert found.shape == (len(texts), 12, 18) and not found.numpy().any()
