@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from byol_tf.data.annotations.listed import Box, Listed
@@ -55,13 +56,15 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
     labels = {c["id"]: i for i, c in enumerate(categories)}
     names = [nfc(str(entry["name"])) for entry in categories]
     # Windows writes backslashes.
-    paths = [nfc(str(e["file_name"])).replace("\\", "/") for e in images]
+    paths = [str(e["file_name"]).replace("\\", "/") for e in images]
     outside = [path for path in paths if not is_inside(path)]
     if outside:
         raise ValueError(
             f"{outside[0]!r} leads out of the folder; write it relative to "
             "the file or to the folder of images"
         )
+    root = _root(file, paths)
+    paths = [_on_disk(root, path) for path in paths]
     places = {entry["id"]: i for i, entry in enumerate(images)}
     given = value.get("annotations", [])
     own = [entry for entry in given if entry.get("image_id") in places]
@@ -69,7 +72,7 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
     said = f"Left out: {lost} annotations with an image_id that no image has."
     return Listed(
         name=file.name,
-        root=_root(file, paths),
+        root=root,
         paths=paths,
         names=names,
         boxes=[_box(entry, places, labels) for entry in own],
@@ -116,4 +119,16 @@ def _root(file, paths):
         for part in ("", split, *PARTS)
         for name in FOLDERS
     ]
-    return max(found, key=lambda root: sum((root / p).is_file() for p in some))
+
+    def count(root):
+        return sum((root / _on_disk(root, path)).is_file() for path in some)
+
+    return max(found, key=count)
+
+
+def _on_disk(root, path):
+    """Returns a path as its file is spelled; macOS takes letters apart."""
+    if path.isascii():
+        return path
+    forms = path, *(unicodedata.normalize(f, path) for f in ("NFC", "NFD"))
+    return next((p for p in forms if (root / p).is_file()), path)

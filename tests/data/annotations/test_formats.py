@@ -1,6 +1,7 @@
 """One scene in every format gives the same boxes."""
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -159,6 +160,20 @@ def edited(folder, **changed):
 def test_a_box_of_coco_without_four_numbers_is_a_bad_box(tmp_path, box):
     listed = edited(tmp_path, bbox=box)
     assert np.isnan(listed.boxes[0].corners).all() and len(listed.boxes) == 3
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("said", ["NFC", "NFD"])
+def test_images_of_coco_are_found_however_accents_are_written(
+    tmp_path, form, said
+):
+    coco(tmp_path)
+    write_images(tmp_path / "images", [unicodedata.normalize(form, "\u00e9")])
+    file = tmp_path / "train.json"
+    name = json.dumps(unicodedata.normalize(said, "\u00e9.png"))
+    file.write_text(file.read_text().replace('"a.png"', name))
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert all((listed.root / path).is_file() for path in listed.paths)
 
 
 def test_annotations_of_coco_without_an_image_are_counted(tmp_path):
