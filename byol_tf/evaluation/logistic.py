@@ -36,8 +36,8 @@ def logistic_classifiers(
         num_classes: number of classes; those without an example are never
             predicted.
         penalties: positive; fastest in descending order.
-        unit: instead of standardising, scale each row to the average length of
-            the rows; see `unit_logistic`.
+        unit: instead of standardising, scale each row to the length sqrt(dim),
+            that of standardised rows on average; see `unit_logistic`.
 
     Yields:
         A `LinearClassifier` per penalty (its `alpha`), for features as they
@@ -84,8 +84,7 @@ def unit_logistic(
     """Fits a logistic regression on features divided by their lengths.
 
     For sparse features such as TF-IDF, and features made from them. The penalty
-    is
-    fixed: scikit-learn's `C = UNIT_C`.
+    is fixed: scikit-learn's `C = UNIT_C`.
 
     Args:
         features: float `[n, dim]`, finite.
