@@ -3,6 +3,7 @@
 import math
 import pathlib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from byol_tf.data.annotations.listed import Box, Listed
@@ -62,6 +63,11 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
         raise ValueError(
             f"{outside[0]!r} leads out of the folder; write it relative to "
             "the file or to the folder of images"
+        )
+    if twice := [path for path, n in Counter(paths).items() if n > 1]:
+        raise ValueError(
+            f"{twice[0]!r} is listed more than once; keep one image, with "
+            "the annotations of all"
         )
     root = _root(file, paths)
     paths = [_on_disk(root, path) for path in paths]

@@ -176,6 +176,14 @@ def test_images_of_coco_are_found_however_accents_are_written(
     assert all((listed.root / path).is_file() for path in listed.paths)
 
 
+def test_an_image_that_coco_lists_twice_is_an_error(tmp_path):
+    coco(tmp_path)
+    file = tmp_path / "train.json"
+    file.write_text(file.read_text().replace('"b.png"', '"a.png"'))
+    with pytest.raises(ValueError, match=r"'a\.png' is listed more than once"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
 def test_annotations_of_coco_without_an_image_are_counted(tmp_path):
     listed = edited(tmp_path, image_id="0")
     assert len(listed.boxes) == 2
