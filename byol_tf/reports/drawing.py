@@ -6,6 +6,7 @@ eyes; the pictures never make them the only sign of a difference.
 
 import io
 import os
+import warnings
 from typing import BinaryIO
 
 from matplotlib.figure import Figure
@@ -32,7 +33,10 @@ def save_png(figure: Figure, target: Target) -> None:
     buffer = io.BytesIO()
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a class may be named "$%$"
-    figure.savefig(buffer, format="png", dpi=144, facecolor="white")
+    with warnings.catch_warnings():
+        # Letters in names that the font lacks.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(buffer, format="png", dpi=144, facecolor="white")
     if hasattr(target, "write"):
         target.write(buffer.getvalue())
         return

@@ -1,6 +1,5 @@
 """Contact sheets: rows of images with captions."""
 
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,10 +65,7 @@ def contact_sheet(
             _draw(axes, shown)
             if x == 0:
                 _mark(axes, headings[y])
-    with warnings.catch_warnings():
-        # Letters in names that the font lacks.
-        warnings.filterwarnings("ignore", message="Glyph")
-        save_png(figure, target)
+    save_png(figure, target)
 
 
 def _draw(axes, shown):

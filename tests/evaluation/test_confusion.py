@@ -62,11 +62,11 @@ def test_the_picture_is_drawn_for_few_and_many_classes(classes):
     assert blue.mean() > 0.005  # cells of the diagonal, and bars
 
 
-def test_names_with_dollars_are_no_formulas():
-    names = ("$%$", "a$b^$c")
-    confusion.draw_confusion(
-        np.eye(2, dtype=int) + 1, io.BytesIO(), class_names=names
-    )
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("names", [("$%$", "a$b^$c"), ("\u732b", "\u72ac")])
+def test_names_may_look_like_formulas_or_lack_letters_in_the_font(names):
+    matrix = np.eye(2, dtype=int) + 1
+    confusion.draw_confusion(matrix, io.BytesIO(), class_names=names)
 
 
 def test_perfect_predictions_are_drawn_without_errors_to_show():
