@@ -85,6 +85,7 @@ def load_encoder(
             vectors or does not match its description; if a size is unknown or
             does not fit; or if its modality would have to be imported.
     """
+    workdir = os.path.expanduser(workdir)
     path = pathlib.Path(workdir) / FILE
     if not path.is_file():
         # A folder that is no run may hold the data.

@@ -45,6 +45,7 @@ def pretrain(
     Raises:
         ValueError: for a wrong field or unsuitable data. One line.
     """
+    run = os.path.expanduser(run)  # as of the data
     words = [f"--data={os.fspath(data)}"]
     words += [f"--config={config}"] if config else []
     words += [] if minutes is None else [f"--minutes={minutes}"]

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import byol_tf
+from byol_tf.jobs.pretrain import program
 from tests.support.eager import eagerly
 
 SMALL = {
@@ -53,6 +54,18 @@ def test_official_weights_are_read_as_by_the_command(photos, tmp_path):
     fields = {**SMALL, "encoder.weights": str(weights), "batch_size": 8}
     with pytest.raises(ValueError, match=r"official\.pkl.*pickle"):
         byol_tf.pretrain(photos, tmp_path / "run", fields=fields)
+
+
+def test_a_run_may_be_below_the_home_folder(photos, tmp_path, monkeypatch):
+    def stop(config, workdir, *_, **options):
+        raise ValueError(f"a run in {workdir}")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(program, "run_config_in", stop)
+    with pytest.raises(ValueError, match=f"a run in {tmp_path}/run"):
+        byol_tf.pretrain("~/photos", "~/run", fields=SMALL)
+    with pytest.raises(ValueError, match=f"no encoder in {tmp_path}/run"):
+        byol_tf.load_encoder("~/run")
 
 
 def test_a_wrong_field_is_named(photos, tmp_path):
