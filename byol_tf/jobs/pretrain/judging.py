@@ -11,8 +11,10 @@ from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import bank_rows, knn_summary, summarize
 from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.layers.parameters import random_twin
+from byol_tf.lines import progress_bar
 
 KEPT = 1000  # test examples whose first representations are kept
+PATIENCE = 5.0  # seconds after which a progress bar appears
 
 
 class Judge:
@@ -30,16 +32,21 @@ class Judge:
         self.extractor = FeatureExtractor(job.encoder, job.prepare)
 
     def measure(
-        self, extractor: FeatureExtractor | None = None
+        self, name: str, extractor: FeatureExtractor | None = None
     ) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
-        """Evaluates an encoder; None: the run's, in its current state.
+        """Evaluates an encoder.
+
+        Args:
+            name: of the encoder, for the progress bar.
+            extractor: None: the run's, in its current state.
 
         Returns:
             Numbers from `summarize`, and representations `[n, features]` of
             `examples` and of the test examples.
         """
         job, extractor = self._job, extractor or self.extractor
-        train, test = extractor(self.examples), extractor(job.test)
+        show = _bar(name)
+        train, test = extractor(self.examples, show), extractor(job.test, show)
         numbers = summarize(
             train,
             self.examples.labels,
@@ -54,7 +61,7 @@ class Judge:
         """Evaluates once before training; keeps `before.json`, `before.npz`."""
         path = workdir / "before.json"
         if not path.exists():
-            numbers, features = self.measure()
+            numbers, features = self.measure("before training")
             with whole_file(workdir / "before.npz") as temporary:
                 np.savez(temporary, test=features[1][:KEPT])
             write_json(path, numbers)
@@ -67,7 +74,8 @@ class Judge:
             return {}
         keras.utils.set_random_seed(job.settings.seed)
         twin = random_twin(job.encoder)
-        return self.measure(FeatureExtractor(twin, job.prepare))[0]
+        extractor = FeatureExtractor(twin, job.prepare)
+        return self.measure("random encoder", extractor)[0]
 
     def raw(self, after: dict) -> dict:
         """Measures kNN accuracy of raw inputs if `after` has it."""
@@ -80,7 +88,8 @@ class Judge:
         bank = np.sort(bank[bank_rows(len(bank), job.protocol)])
         for examples in (self.examples.subset(bank), job.test):
             known = examples.labels >= 0
-            pairs.append((extractor(examples)[known], examples.labels[known]))
+            features = extractor(examples, _bar(name))
+            pairs.append((features[known], examples.labels[known]))
         found = knn_summary(*pairs, job.train.num_classes, job.protocol)
         return {"name": name, **found}
 
@@ -97,3 +106,7 @@ class Judge:
         if len(usable) == train.num_examples:
             return train
         return train.subset(usable)
+
+
+def _bar(name):
+    return functools.partial(progress_bar, f"{name}: features", delay=PATIENCE)

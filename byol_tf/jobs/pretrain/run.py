@@ -154,7 +154,7 @@ class Pretraining:
             self.save(workdir)
             raise
         self.save(workdir)
-        numbers, features = self.judge.measure()
+        numbers, features = self.judge.measure("after training")
         metrics = read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)

@@ -12,6 +12,7 @@ from PIL import Image
 from byol_tf import CentreView
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
+from byol_tf.jobs.pretrain import judging
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs import config as run_config
 from byol_tf.runs.encoder import load_encoder
@@ -94,6 +95,18 @@ def test_the_saved_encoder_gives_the_evaluated_features(finished):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_an_evaluation_shows_how_far_it_is_if_it_takes_long(
+    finished, monkeypatch, capsys
+):
+    judge = finished[-1].judge
+    monkeypatch.setattr(judging, "PATIENCE", 3600.0)
+    judge.measure("after training")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(judging, "PATIENCE", 0.0)
+    judge.measure("after training")
+    assert "after training: features: 100%" in capsys.readouterr().err
 
 
 def test_the_report_shows_the_table_and_the_pictures(finished):
