@@ -84,6 +84,7 @@ def watch(
     """
     folder = pathlib.Path(run)
     fitted, kept = _load(folder), folder / STATE
+    _check_negative(config, fitted["sentiment"].classes, "train.csv")
     state = read_json(kept) if kept.is_file() else None
     monitor = Monitor(_rule(config), state)
     work = functools.partial(

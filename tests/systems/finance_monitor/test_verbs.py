@@ -141,6 +141,9 @@ def test_what_lacks_is_named(config, tmp_path, place):
         ValueError, match="but bearish, bullish, neutral; name the one for"
     ):
         verbs.fit(other, str(place), str(tmp_path))
+    shutil.copy(place / "run" / verbs.FILE, tmp_path)
+    with pytest.raises(ValueError, match="has the label 'bad', but bearish"):
+        verbs.watch(other, None, str(tmp_path), "-", True, None)
 
 
 def test_a_file_that_is_no_stream_is_not_printed_line_by_line(
