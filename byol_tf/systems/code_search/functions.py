@@ -44,11 +44,9 @@ def read_folder(folder: pathlib.Path) -> list[Function]:
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()
         try:
-            tree = ast.parse(path.read_bytes())
+            found += [*_functions(name, ast.parse(path.read_bytes()))]
         except (SyntaxError, ValueError, RecursionError, OSError) as error:
             logging.warning("%s is left out: %s", path, error)
-            continue
-        found += _functions(name, tree)
     if not found:
         raise ValueError(f"there is no Python function below {folder}")
     return found

@@ -44,6 +44,13 @@ def test_functions_are_read_without_their_docstrings(place, caplog):
     assert third.code.endswith("pass") and "broken.py" in caplog.text
 
 
+def test_a_file_nested_too_deeply_is_left_out(place, caplog):
+    code = "def f():\n    return " + " + ".join("1" * 1500)
+    (place / "deep.py").write_text(code)
+    assert len(functions.read_folder(place)) == 3
+    assert "deep.py is left out" in caplog.text
+
+
 def test_a_string_may_hold_other_ends_of_lines(tmp_path):
     row = {"path": "a", "name": "f", "docstring": "b\u2028c", "code": "d"}
     file = tmp_path / "test.jsonl"
