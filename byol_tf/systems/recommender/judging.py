@@ -62,9 +62,11 @@ def judge(scores: Scores, period: Period) -> dict[str, float]:
     seen = period.past.matrix()[period.users]
     shown, judged = set(), []
     for part in blocks(len(period.users)):
-        best = top(scores(period.rows(part)), seen[part])
+        scored = scores(period.rows(part))
+        best = top(scored, seen[part])
         judged.append(recall_and_ndcg(best, period.wanted[part]))
-        shown.update(np.unique(best).tolist())
+        listed = np.isfinite(np.take_along_axis(scored, best, 1))
+        shown.update(np.unique(best[listed]).tolist())
     recall, ndcg = (float(x.mean()) for x in np.concatenate(judged, axis=1))
     values = recall, ndcg, len(shown) / seen.shape[1]
     return dict(zip(COLUMNS, values, strict=False))

@@ -194,6 +194,18 @@ def test_recall_ndcg_and_coverage_by_hand(shop, monkeypatch):
     found = judging.judge(lambda rows: table.copy(), period)
     assert found["recall@20"] == pytest.approx(np.mean(recalls))
     assert found["ndcg@20"] == pytest.approx(np.mean(gains))
+    assert found["coverage"] == len(shown) / ITEMS
+
+
+def test_items_that_all_users_have_are_not_covered():
+    have = np.array([[1, 1, 0, 0], [1, 0, 1, 0]])
+    past = types.SimpleNamespace(matrix=lambda: sparse.csr_matrix(have))
+    wanted = sparse.csr_matrix([[0, 0, 1, 0], [0, 1, 0, 0]])
+    period = types.SimpleNamespace(
+        users=np.arange(2), past=past, wanted=wanted, rows=lambda part: part
+    )
+    found = judging.judge(lambda part: np.ones((len(part), 4)), period)
+    assert found["coverage"] == 3 / 4
 
 
 def test_a_mix_takes_what_helps_and_leaves_noise():
