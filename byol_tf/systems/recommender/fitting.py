@@ -12,7 +12,7 @@ from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.judging import COLD, GOAL
 from byol_tf.systems.recommender.methods import ALS, METHODS, MOST_SQUARE, TEXTS
 from byol_tf.systems.recommender.mix import Plan, learn, standard
-from byol_tf.systems.recommender.parts import Parts
+from byol_tf.systems.recommender.parts import ENCODED, Parts
 from byol_tf.systems.recommender.past import Period, periods
 
 MIX = "mix"
@@ -203,8 +203,9 @@ def judged(parts: Parts, share: float, seed: int) -> Table:
         scores = method.fitted(period.past, plan.settings[name])
         # Without events there is no score, so such an item is never listed.
         table[name] = judging.judge(scores, period) | {COLD: 0.0}
-    texts = parts.methods[TEXTS].fitted(cold.past, plan.settings[TEXTS])
-    table[TEXTS][COLD] = judging.judge_cold(texts, cold)
+    for name in {TEXTS, ENCODED} & {*parts.methods}:
+        texts = parts.methods[name].fitted(cold.past, plan.settings[name])
+        table[name][COLD] = judging.judge_cold(texts, cold)
     table[MIX] = judging.judge(parts.mix(period.past), period)
     table[MIX][COLD] = judging.judge_cold(parts.mix(cold.past), cold)
     return table

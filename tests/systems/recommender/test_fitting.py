@@ -74,6 +74,17 @@ def test_nothing_is_listed_twice_or_again_unless_asked(answers):
     assert any(ids(past, histories[u].indices) & shown[u] for u in users)
 
 
+def test_texts_of_an_encoder_are_judged_on_new_items_too(fitted, folder):
+    plan, _ = fitted
+    found = parts.parts_of(read_shop(folder), "none")
+    some = {name: found.methods[name] for name in (*NAMES, methods.TEXTS)}
+    some[parts.ENCODED] = some[methods.TEXTS]
+    settings = {**plan.settings, parts.ENCODED: plan.settings[methods.TEXTS]}
+    plan = dataclasses.replace(plan, settings=settings)
+    table = fitting.judged(found._replace(methods=some, plan=plan), 0.1, 0)
+    assert table[parts.ENCODED] == table[methods.TEXTS]
+
+
 def test_reasons_come_from_the_users_own_history_alone(answers):
     past = answers.mix.past
     for user, found in enumerate(answers.lists(past.rows(np.arange(30)))):
