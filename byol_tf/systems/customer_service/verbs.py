@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 
+from byol_tf.checks import check_integer
 from byol_tf.files import write_json
 from byol_tf.systems.common.encoder import encoder_of
 from byol_tf.systems.customer_service import assistant, fitting, web
@@ -57,6 +58,8 @@ def evaluate(config, data: str, run: str) -> None:
 
 def words_of(config) -> Words:
     """Returns the templates of a configuration."""
+    check_integer("nearest", config.nearest, 1)  # the first one is the answer
+    check_integer("sentences", config.sentences, 1)
     return Words(**{name: config[name] for name in Words._fields})
 
 

@@ -54,6 +54,14 @@ def test_an_empty_question_is_refused(config, learned):
         learned.ask("  ", verbs.words_of(config))
 
 
+@pytest.mark.parametrize("name", ["nearest", "sentences"])
+def test_a_reply_needs_an_answer_and_a_sentence(config, name):
+    other = config.copy_and_resolve_references()
+    other[name] = 0
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer"):
+        verbs.words_of(other)
+
+
 def test_answers_are_added_without_training(config, shop, learned):
     learned.save(shop, shop)
     desk = web.Desk(
