@@ -160,7 +160,8 @@ def _mask(section):
     with in_section("data"):
         for name in section.data.mask:
             check_choice("mask", name, sorted(MASKS))
-    return tuple(section.data.mask)
+    # In this order, since a number within an address would end it.
+    return tuple(name for name in MASKS if name in section.data.mask)
 
 
 def _texts(examples, most) -> Iterator[str]:

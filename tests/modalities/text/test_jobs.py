@@ -17,6 +17,7 @@ from byol_tf.jobs.evaluate import build as evaluate_build
 from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
 from byol_tf.jobs.pretrain import build as pretrain_build
+from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
@@ -75,6 +76,13 @@ def vectors(folder):
     rows = [encoder.decode(text)[None] for text in texts]
     alone = [encoder.model(encoder.preprocessor(row)) for row in rows]
     return texts, np.concatenate(alone)
+
+
+def test_a_number_in_an_address_does_not_unmask_it():
+    masks = {"data.mask": ("numbers", "phones", "emails")}
+    decoder = load_modality("text").decoder(tiny_config("", **SMALL, **masks))
+    found = decoder.decode(b"to ann1234567@bank.com by 9").item().decode()
+    assert found.split() == ["to", "maskedemail", "by", "maskednumber"]
 
 
 def test_the_run_folder_explains_itself(folder):
