@@ -47,7 +47,7 @@ def row_of(keys, times, weights, length: int) -> np.ndarray:
         ],
         axis=1,
     )
-    columns = columns[np.argsort(-columns[:, 1], kind="stable")]
+    columns = columns[np.argsort(-np.float64(times), kind="stable")]
     _, first = np.unique(columns[:, 0], return_index=True)
     columns = columns[np.sort(first)][:length]
     row = np.zeros((length, 3), np.int32)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.modalities.history.rows import Reading, key_of
 from tests.modalities.contract import ModalityContract, as_arrays
 
 ITEMS = [f"item {number}" for number in range(60)]
@@ -57,6 +58,13 @@ class TestHistory(ModalityContract):
             expected[place] = 0.5 ** (age / 100)
             expected /= np.linalg.norm(expected)
             np.testing.assert_allclose(vector, expected, atol=1e-6)
+
+    def test_items_without_times_are_in_the_order_of_time(self):
+        for length in (5, 70):
+            about = json.dumps({"items": [*map(str, range(100))]})
+            row = Reading(length)(about.encode())
+            newest = [key_of(str(99 - n)) for n in range(length)]
+            assert row[:, 0].tolist() == newest
 
     def test_unknown_items_are_passed_over(self, member):
         row = np.array(member.rows[0])
