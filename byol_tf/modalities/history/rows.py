@@ -114,6 +114,9 @@ class Shops:
         known = len(shop.user)
         if split == "train":
             known = max(1, round(known * (1 - self.held_out)))
+            # Of one day all or nothing, as in periods to tune and test on.
+            after = np.append(shop.time, np.inf)[known]
+            known = np.searchsorted(shop.time, after) or known
         rows = histories(
             [key_of(item) for item in shop.items],
             *(column[:known] for column in shop.events),

@@ -9,7 +9,7 @@ from byol_tf import load_encoder
 from byol_tf.data import sources
 from byol_tf.data.interactions import read_shop
 from byol_tf.jobs.pretrain import build as pretrain_build
-from byol_tf.modalities.history.rows import key_of
+from byol_tf.modalities.history.rows import Shops, key_of
 from byol_tf.modalities.registry import load_modality
 from byol_tf.runs.config import save_config
 from configs import kinds
@@ -67,6 +67,13 @@ def test_the_newest_events_are_not_trained_on(folder, examples):
     last = shop.time[round(0.75 * len(shop.time)) - 1] // 60
     rows = examples["train"].rows
     assert rows[..., 1].max() == last < examples["all"].rows[..., 1].max()
+
+
+def test_events_of_a_day_are_held_out_together(tmp_path):
+    events = [(f"u{n % 5}", f"{n:03}", n // 10 * 86400) for n in range(40)]
+    write_shop(tmp_path, [("000", "red mug")], events)
+    found = Shops(16, 0.4)(str(tmp_path), "train")
+    assert (found.rows[..., 0] >= 0).sum() == 20
 
 
 def test_a_split_that_is_none_is_named(folder):
