@@ -10,7 +10,8 @@ On 2,640 photos of groceries (43 classes), 128 epochs on two cores reached these
 means of three seeds: kNN 59.9 % (random encoder 24.3, raw pixels 16.9),
 logistic regression 65.3 (33.6, 28.0), ten labels per class 48.5 (14.7); see
 docs/results.md. SimCLR was better there: 62.9, 67.2 and 55.4 (one seed), by
---config.objective.name=simclr.
+--config.objective.name=simclr. Ordinary photos are represented better from
+ImageNet weights, see configs/photos_imagenet.py.
 """
 
 import math

@@ -19,6 +19,10 @@ VIEWS = {False: 64, True: 224}
 FEW = 10_000  # images; with fewer, short runs learn more
 LARGER = 3  # input size of the finished encoder, in halves of the views'
 BATCHES = {False: 64, True: 256}
+WEIGHTS = (
+    "; photos of everyday things are represented better from ImageNet weights: "
+    "--config=photos_imagenet"
+)
 ENCODERS = {
     False: {"name": "slim", "widths": (32, 64, 128, 256), "stem": "strided"},
     True: {"name": "resnet50", "stem": "imagenet"},
@@ -85,6 +89,8 @@ def plan(
             chosen = {**chosen, "widths": encoder.widths}
         if encoder.weights == "imagenet":
             chosen, reason = {"name": NAME}, "which has ImageNet weights"
+        elif examples.row_shape[-1] == 3 and not encoder.weights:
+            reason += WEIGHTS
         fields |= {f"encoder.{key}": value for key, value in chosen.items()}
         lines.append(f"Encoder: {chosen['name']}, {reason}.")
     if open_colours:

@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import pytest
 
+from byol_tf.jobs.pretrain import start
+from byol_tf.layers.parameters import unfreeze
 from byol_tf.layers.plain import to_plain
 from byol_tf.modalities import levels
 from byol_tf.modalities.image import efficientnet_lite, torch_file
+from configs import photos_imagenet
 
 # Means over positions of the last feature map, every 160th channel, of the
 # PyTorch port efficientnet-lite-pytorch 0.1.0 on `pixels`, with its weights
@@ -52,6 +55,16 @@ def test_it_has_the_parameters_of_the_official_network(encoder):
     trainable = sum(v.shape.num_elements() for v in encoder.trainable_variables)
     assert trainable == 4_652_008 - 1_281_000  # without its classifier
     assert encoder.output_shape == (None, 1280)
+
+
+def test_the_recipe_that_starts_from_its_weights_trains_late_layers(encoder):
+    start.freeze(encoder, photos_imagenet.get_config().encoder.freeze)
+    trained = [v.path.split("/")[0] for v in encoder.trainable_variables]
+    assert {name.split("_")[0] for name in trained} == {
+        *("stage3", "stage4", "stage5", "stage6", "head")
+    }
+    assert not any("norm" in name or "_bn" in name for name in trained)
+    unfreeze(encoder)
 
 
 def test_its_levels_have_all_strides(encoder):

@@ -9,7 +9,7 @@ from byol_tf.data.examples import Encoded, Examples, Unreadable
 from byol_tf.modalities.batch import open_batch
 from byol_tf.modalities.image.plan import plan
 from byol_tf.modalities.registry import load_modality
-from configs import photos
+from configs import photos, photos_imagenet
 
 COLOURS = np.array([0.2, 0.5, 0.8])
 
@@ -49,6 +49,15 @@ def test_imagenet_weights_get_the_network_that_has_them(accelerator):
     own = {key: value for key, value in fields.items() if "encoder" in key}
     own.pop("encoder.input_size", None)
     assert own == {"encoder.name": "efficientnet_lite0"}
+
+
+@pytest.mark.parametrize(
+    "recipe, said", [(photos, True), (photos_imagenet, False)]
+)
+def test_a_random_encoder_of_photos_is_told_of_weights(recipe, said):
+    _, lines = plan(recipe.get_config(), encoded(8), False)
+    (line,) = (line for line in lines if line.startswith("Encoder:"))
+    assert ("--config=photos_imagenet" in line) == said
 
 
 @pytest.mark.parametrize(
