@@ -11,6 +11,7 @@ from byol_tf.systems.common.ranking import Ranking
 FIELDS = {"question": 1.0, "answer": 1.0}
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _ONLY = {"answer": 1.0}
+_BLOCK = 256  # questions to score at once, since all by all would not fit
 _DROPPED = 0.5  # share of words dropped to simulate a new wording
 
 
@@ -80,10 +81,14 @@ class Answers:
         """
         draws = np.random.default_rng(seed)
         worded = [_shortened(question, draws) for question in self.questions]
-        scores = self._ranking.scores(worded)
-        inside = np.diag(scores).copy()
-        np.fill_diagonal(scores, 0)
-        return inside, scores.max(1)
+        inside, outside = [], []
+        for start in range(0, len(worded), _BLOCK):
+            scores = self._ranking.scores(worded[start : start + _BLOCK])
+            rows = np.arange(len(scores))
+            inside.append(scores[rows, start + rows])
+            scores[rows, start + rows] = 0
+            outside.append(scores.max(1))
+        return np.concatenate(inside), np.concatenate(outside)
 
 
 def compose(question: str, found: Sequence[Found], most: int) -> str:

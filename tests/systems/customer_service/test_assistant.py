@@ -2,10 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from byol_tf.jobs.recipes import configs
-from byol_tf.systems.customer_service import assistant, fitting, verbs, web
+from byol_tf.systems.customer_service import (
+    answers,
+    assistant,
+    fitting,
+    verbs,
+    web,
+)
 
 FAQ = """question,answer,id
 How do I reset my password?,Open Settings. Choose Reset password. Wait.,pw
@@ -47,6 +54,12 @@ def test_a_known_question_in_other_words_is_answered_with_its_source(
 def test_a_strange_question_goes_to_a_person(config, learned):
     reply = learned.ask("what is the weather in oslo", verbs.words_of(config))
     assert reply.hand_over and reply.text == config.hand_over
+
+
+def test_rehearsals_are_the_same_in_other_blocks(learned, monkeypatch):
+    whole = learned.answers.rehearse(0)
+    monkeypatch.setattr(answers, "_BLOCK", 2)
+    np.testing.assert_allclose(learned.answers.rehearse(0), whole)
 
 
 def test_an_empty_question_is_refused(config, learned):
