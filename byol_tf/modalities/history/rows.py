@@ -71,6 +71,8 @@ class Reading:
             if not isinstance(data, bytes):
                 data = pathlib.Path(data).read_bytes()
             about = json.loads(data.decode())
+            if not isinstance(about["items"], list):
+                raise TypeError  # a word would be a list of its letters
             items = [str(item) for item in about["items"]]
             times = about.get("times", range(len(items)))
             weights = about.get("weights", [1] * len(items))

@@ -23,6 +23,7 @@ class TestHistory(ModalityContract):
     garbage: ClassVar = {
         "none": b'{"items": []}',
         "list": b"[1, 2]",
+        "word": b'{"items": "ab"}',
         "lengths": b'{"items": ["a", "b"], "times": [1]}',
         "nan": b'{"items": ["a"], "times": [NaN]}',
         "words": b'{"items": ["a"], "weights": ["much"]}',
