@@ -87,12 +87,10 @@ class TextModality:
 
     def views(self, section, preprocessor) -> TextViews:
         options = section.text
-        keys = ("drop", "span", "swap")
-        paired = bool(section.data.pair_column)
+        own = {key: options[key] for key in ("drop", "span", "swap")}
+        own["paired"] = bool(section.data.pair_column)
         with in_section("text"):
-            return TextViews(
-                preprocessor, **{k: options[k] for k in keys}, paired=paired
-            )
+            return TextViews(preprocessor, **own)
 
     def crops(self, section):
         return {}
