@@ -59,12 +59,12 @@ class Cutting:
 
     def _loud(self, opened, count):
         """Returns whether each window is loud, bool `[count]`."""
-        size = int(self.seconds * opened.samplerate)
+        size = self.seconds * opened.samplerate  # may be no whole number
         power, place = np.zeros(count + 1), 0
         for block in opened.blocks(_BLOCK, dtype="float32", always_2d=True):
             squares = np.square(block).mean(axis=1)
             windows = np.arange(place, place + len(block)) // size
-            windows = np.minimum(windows, count)
+            windows = np.minimum(windows, count).astype(np.int64)
             power += np.bincount(windows, squares, count + 1)
             place += len(block)
         power = power[:count]

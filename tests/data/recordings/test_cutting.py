@@ -93,6 +93,14 @@ def test_silent_windows_are_left_out_on_request(tmp_path):
     assert read(tmp_path, window_seconds=2.0).num_examples == 5
 
 
+def test_loud_windows_are_found_if_they_are_no_whole_samples(tmp_path):
+    sound = np.zeros(20_000)
+    sound[18_000::2] = 0.5
+    soundfile.write(tmp_path / "a.wav", sound, 1000)
+    first, *_ = Cutting(0.0105, True)(tmp_path / "a.wav")
+    assert first.start == pytest.approx(18, abs=0.0105)
+
+
 def test_parts_are_items_by_the_name_of_their_seconds(folder):
     quiet = np.zeros(9 * RATE, np.int16)
     soundfile.write(folder / "quiet.wav", quiet, RATE)
