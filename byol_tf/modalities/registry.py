@@ -18,8 +18,8 @@ def load_modality(name: str) -> Modality:
     """Imports a modality by its name.
 
     Args:
-        name: "image", "audio", "text", or "package.module:object" for one of
-            your own.
+        name: a key of `MEMBERS`, or "package.module:object" for one of your
+            own.
 
     Raises:
         ValueError: if there is none of that name, or it lacks a part of the
