@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from byol_tf.evaluation import features as features_module
 from byol_tf.evaluation.features import FeatureExtractor, extract_features
 
 
@@ -123,6 +124,15 @@ def test_progress_wraps_the_batches():
 def test_no_inputs_is_an_error():
     with pytest.raises(ValueError, match=r"at least one example.*\(0, 4\)"):
         extract_features(linear_encoder(), signals(0))
+
+
+@pytest.mark.parametrize("side,count", [(8, 512), (128, 288), (2000, 2)])
+def test_a_cpu_encodes_fewer_large_inputs_at_once(side, count, monkeypatch):
+    monkeypatch.setattr(features_module, "has_accelerator", lambda: False)
+    pixels = keras.Input((side, side, 3))
+    vector = keras.layers.GlobalAveragePooling2D()(pixels)
+    extract = FeatureExtractor(keras.Model(pixels, vector))
+    assert extract.batch_size == count
 
 
 def test_batch_size_zero_is_an_error():
