@@ -124,7 +124,8 @@ def test_the_batch_alone_changes_what_a_run_uses(batch, rule, rate, decay, tau):
     config.batch_size = batch
     config.optimizer.lr_rule = rule
     optimizer = builders.optimizer(config, _Nothing(), updates=100)
-    peak = optimizer.get_config()["learning_rate"]["config"]["peak"]
+    accumulated = optimizer.get_config()["learning_rate"]["config"]
+    peak = accumulated["schedule"]["config"]["peak"]
     assert peak == pytest.approx(rate)
     assert optimizer.coupled_weight_decay == pytest.approx(decay)
     assert builders._tau(config, 100).base == pytest.approx(tau)
