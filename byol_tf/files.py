@@ -193,6 +193,18 @@ def read_json(path: Path):
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
+def parse_json(text: str | bytes) -> object:
+    """Parses JSON of a user or client, which may be nested too deeply.
+
+    Raises:
+        ValueError: if it is no JSON that can be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(error) from error
+
+
 def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's content, in hex digits."""
     digest = hashlib.sha256()

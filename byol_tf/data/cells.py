@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from byol_tf.checks import require
+from byol_tf.files import parse_json
 from byol_tf.lines import printable, some
 
 LINE = "text"  # the only column of a file of lines
@@ -129,8 +130,8 @@ def _json_rows(path, wanted):
 
 def _object(path, number, line):
     try:
-        found = json.loads(line)
-    except (RecursionError, ValueError) as error:
+        found = parse_json(line)
+    except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}, line {number}: {reason}") from error
     if not isinstance(found, dict):

@@ -16,7 +16,7 @@ from byol_tf.runtime import has_accelerator
 Prepare = Callable[[tf.Tensor], tf.Tensor]
 
 # Input values that a CPU encodes at once: 512 images of 96 pixels, 94 of 224.
-# Larger batches took gigabytes, and are not faster.
+# Larger batches took gigabytes.
 MOST_VALUES = 512 * 96 * 96 * 3
 
 

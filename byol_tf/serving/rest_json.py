@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from byol_tf.files import parse_json
 from byol_tf.serving.errors import BadRequest
 from byol_tf.serving.model import Signature, Spec
 
@@ -22,8 +23,8 @@ def parse(body: bytes) -> dict:
         BadRequest: if it is no object, or has not exactly one kind of inputs.
     """
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        request = parse_json(body)
+    except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
     if not isinstance(request, dict):
         raise BadRequest("the body must be a JSON object")

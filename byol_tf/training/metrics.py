@@ -1,12 +1,13 @@
 """Reads `metrics.jsonl`, which may be damaged."""
 
-import json
 import math
 import os
 import pathlib
 from typing import NamedTuple
 
 from absl import logging
+
+from byol_tf.files import parse_json
 
 _NEEDED = ("step", "epoch", "seconds")
 
@@ -58,8 +59,8 @@ def which(path: str | os.PathLike, lines: Lines) -> str:
 def _parsed(line):
     """Returns the entry of a line, or None."""
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
         usable = all(math.isfinite(entry[key]) for key in _NEEDED)
-    except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return entry if usable else None

@@ -2,13 +2,14 @@
 
 import ast
 import io
-import json
 import pathlib
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from absl import logging
+
+from byol_tf.files import parse_json
 
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHERS = re.compile(r"[^\w]+|_+")
@@ -62,7 +63,7 @@ def read_pairs(path: pathlib.Path) -> list[Function]:
     # Not by `splitlines`: a string may hold other ends of lines, as U+2028.
     for number, line in enumerate(io.StringIO(path.read_text("utf-8")), 1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             found.append(Function(**{n: row[n] for n in Function._fields}))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(

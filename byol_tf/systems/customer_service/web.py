@@ -1,8 +1,8 @@
 """HTTP routes of the assistant, and its web page."""
 
-import json
 from collections.abc import Callable
 
+from byol_tf.files import parse_json
 from byol_tf.systems.common import desk
 from byol_tf.systems.customer_service.assistant import Assistant, Words, as_json
 
@@ -29,9 +29,9 @@ class Desk(desk.Desk):
             ValueError: if the body is invalid, or the question empty.
         """
         try:
-            question = json.loads(body)["question"]
+            question = parse_json(body)["question"]
             found = isinstance(question, str)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             found = False
         if not found:
             raise ValueError('the body must be {"question": "..."}')

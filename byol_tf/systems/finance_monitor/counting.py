@@ -3,7 +3,6 @@
 import contextlib
 import email.utils
 import hashlib
-import json
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from scipy.stats import poisson
 
 from byol_tf.data import times
+from byol_tf.files import parse_json
 
 STATE = "finance_monitor_state.json"
 _AHEAD_S = 86400.0  # tolerated clock difference: a day
@@ -68,7 +68,7 @@ def parse(line: str | bytes, now: float) -> Item:
     if isinstance(line, bytes):
         line = line.decode("utf-8-sig")  # its error is a ValueError
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         row = None
     text = row.get("text") if isinstance(row, dict) else None

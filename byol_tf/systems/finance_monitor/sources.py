@@ -1,12 +1,13 @@
 """Lines from standard input, a growing file, or a folder of files."""
 
-import json
 import pathlib
 import sys
 import time
 from collections.abc import Iterator
 
 from absl import logging
+
+from byol_tf.files import parse_json
 
 # Largest number of existing lines in one batch.
 MOST = 256
@@ -89,6 +90,6 @@ def _is_whole(line):
     if line.endswith(b"\n"):
         return True
     try:
-        return isinstance(json.loads(line), dict)
-    except (RecursionError, ValueError):
+        return isinstance(parse_json(line), dict)
+    except ValueError:
         return False

@@ -128,7 +128,7 @@ def _take(config, fitted, monitor, lines, until):
     for line in filter(bytes.strip, lines):
         try:
             items.append(parse(line, time.time()))
-        except (RecursionError, ValueError) as error:
+        except ValueError as error:
             monitor.state["wrong"] += 1
             if monitor.state["wrong"] <= until:
                 logging.warning("left out %.60r: %s", line, error)

@@ -1,8 +1,8 @@
 """HTTP routes of the recommender."""
 
-import json
 from collections.abc import Callable
 
+from byol_tf.files import parse_json
 from byol_tf.systems.common import desk
 from byol_tf.systems.recommender.answers import Answers
 
@@ -24,9 +24,9 @@ class Desk(desk.Desk):
             ValueError: if the body is invalid.
         """
         try:
-            asked = json.loads(body)
+            asked = parse_json(body)
             user, history, again = map(asked.get, ("user", "history", "again"))
-        except (ValueError, AttributeError, RecursionError) as error:
+        except (ValueError, AttributeError) as error:
             raise ValueError(_BODY) from error
         listed = isinstance(history, list) and user is None
         named = user is not None and history is None
