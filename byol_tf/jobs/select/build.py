@@ -77,10 +77,10 @@ def _labelled(table, labels):
     paths = table.paths.to_pylist()
     files = [part_of(path)[0] for path in paths]
     folder = pathlib.Path(table.about["origin"]["folder"]).name
-    names = paths, files, [f"{folder}/{file}" for file in files]
-    found = zip(*map(known.rows_of, names), strict=True)
-    rows = [next((r for r in own if r >= 0), -1) for own in found]
-    if max(rows) < 0:
+    rows = np.full(len(paths), -1)
+    for names in (paths, files, [f"{folder}/{file}" for file in files]):
+        rows = np.where(rows < 0, known.rows_of(names), rows)
+    if rows.max() < 0:
         raise ValueError(
             f"no row of {labels} is of an embedded file: its paths are like "
             f"{some(known.paths)}, theirs like {some(paths)}"
