@@ -34,7 +34,8 @@ class Detection(Task):
     `boxes`, float32 `[n, most, 4]` (left, top, right, bottom; NaN for none),
     `classes`, int32 `[n, most]`, -1 for none, `crowd`, int32, and `areas`,
     float32, in pixels, of the same shape; `side`, float32 `[n]`, the longer
-    side in pixels; `known`, int32 `[n]`.
+    side in pixels; `extent`, float32 `[n, 2]`, width and height of the image;
+    `known`, int32 `[n]`.
 
     Args:
         columns: names of the classes.
@@ -130,6 +131,7 @@ class Detection(Task):
             "crowd": spread(boxes.crowd, 0).astype(np.int32),
             "areas": spread(boxes.areas, 0).astype(np.float32),
             "side": sides.astype(np.float32),
+            "extent": (boxes.sizes / sides[:, None]).astype(np.float32),
             "known": boxes.known.astype(np.int32),
         }
 

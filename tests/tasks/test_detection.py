@@ -65,6 +65,7 @@ def test_targets_are_padded_fractions_of_the_longer_side():
     assert targets["classes"].tolist() == [[1, 0], [0, -1], [-1, -1]]
     assert targets["crowd"].tolist() == [[0, 1], [0, 0], [0, 0]]
     assert targets["side"].tolist() == [40, 40, 10]
+    assert targets["extent"].tolist() == [[1, 0.5], [0.5, 1], [1, 1]]
     # An image without objects is known, too.
     assert TASK.known(targets).tolist() == [True] * 3
 
@@ -223,6 +224,14 @@ def test_metrics_come_batch_by_batch():
     assert np.isnan(result["ap_large"])
     with pytest.raises(ValueError, match="needs objects to find"):
         TASK.accumulator().result()
+
+
+def test_boxes_end_at_the_border_of_the_image():
+    scene = labelled([(40, 20)], (0, 1, (10, 0, 30, 20), False))
+    targets, found = TASK.targets(scene), TASK.accumulator()
+    boxes = targets["boxes"] * [1, 1, 1, 1.6]  # into the letterbox
+    found.update(targets, {**TASK.as_decoded(targets), "boxes": boxes})
+    assert found.result()["ap"] == pytest.approx(1)
 
 
 def test_more_objects_than_are_predicted_are_said():
