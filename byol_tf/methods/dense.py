@@ -110,6 +110,10 @@ class DenseBYOL(BYOL):
         own = [self.dense_projector, self.dense_predictor]
         return [*super()._online_networks, *own]
 
+    @property
+    def _predictors(self):
+        return [*super()._predictors, self.dense_predictor]
+
     @functools.cached_property
     def target_variables(self) -> list[keras.Variable]:
         """Parameters of the target network, frozen ones included."""

@@ -22,6 +22,10 @@ class OnlineModel(keras.Model):
         networks = [self.encoder, self.projector, self.predictor]
         return [*networks, self.probe] if self.probe else networks
 
+    @property
+    def _predictors(self):
+        return [self.predictor]
+
     @functools.cached_property
     def parameters(self) -> list[keras.Variable]:
         """Parameters of the online network and the probe, frozen ones included.

@@ -246,7 +246,7 @@ class Pretrainer(OnlineModel):
         gradients = tape.gradient(scaled, self.trainable_variables)
         sound = on_all_replicas(faults.is_sound(loss, gradients))
         lengthen = longer_steps(
-            self.predictor.trainable_variables,
+            [v for p in self._predictors for v in p.trainable_variables],
             self._sizes["predictor_lr_multiplier"],
         )
         faults.update_if(

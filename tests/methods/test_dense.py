@@ -49,6 +49,25 @@ def test_a_step_moves_online_and_target_networks(arrays, tmp_path):
         model.make_views((images, images))
 
 
+def test_both_predictors_have_the_learning_rate_of_predictors(arrays, tmp_path):
+    images = tf.constant(
+        np.random.default_rng(0).integers(0, 256, (16, 12, 12, 3)), tf.uint8
+    )
+    moved = []
+    for multiplier in (1.0, 3.0):
+        own = {"objective.predictor_lr_multiplier": multiplier}
+        model = build(arrays, tmp_path, **own, **{"augment.place": "step"})
+        layers = model.predictor, model.dense_predictor, model.dense_projector
+        kernels = [layer.trainable_variables[0] for layer in layers]
+        before = [kernel.numpy() for kernel in kernels]
+        model.pretrain_step(images, np.arange(16) % 2)
+        after = [kernel.numpy() for kernel in kernels]
+        moved.append([a - b for a, b in zip(after, before, strict=True)])
+    for one, three, factor in zip(*moved, (3, 3, 1), strict=True):
+        assert np.abs(one).max() > 0
+        np.testing.assert_allclose(three, factor * one, rtol=0.05, atol=1e-6)
+
+
 def test_a_copied_target_has_the_projector_of_positions_too(arrays, tmp_path):
     own = {"augment.place": "step", "objective.target_init": "copy"}
     model = build(arrays, tmp_path, **own)
