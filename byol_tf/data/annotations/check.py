@@ -103,6 +103,7 @@ def check_boxes(
     turned = differs & (said == sizes[:, ::-1]).all(axis=1)
     said = np.where(turned[:, None], sizes, said)
     table = _Table(rows, listed, sizes, said, names)
+    lost = [path for path in paths if path in {*listed.damaged}]
     reasons = table.reasons(turned)
     _check_format(listed.name, reasons, table.reach_beyond())
     good = reasons == ""
@@ -111,12 +112,13 @@ def check_boxes(
         *notes,
         *_scaled(differs & ~turned, paths),
         *_left_out(reasons, table.images, paths),
+        *_unread(lost),
     )
     return Boxes(
         names,
         tuple(listed.ids),
         sizes,
-        ~turned,
+        ~turned & ~np.isin(paths, lost),
         table.images[good],
         table.cut[good],
         table.labels[good],
@@ -248,3 +250,11 @@ def _left_out(reasons, images, paths):
                 f"Left out: {len(found)} boxes that {reason}, in "
                 f"{some(list(first))}."
             )
+
+
+def _unread(paths):
+    if paths:
+        yield (
+            f"Left out: {len(paths)} images whose label files cannot be read: "
+            f"{some(paths)}."
+        )

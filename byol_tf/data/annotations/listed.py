@@ -40,6 +40,8 @@ class Listed:
         image_ids: COCO's `id` by path.
         sizes: width and height of images in the file, by path.
         relative: whether corners are fractions.
+        damaged: paths of images whose objects are unknown, since their label
+            file cannot be read.
         notes: lines for the user.
     """
 
@@ -54,4 +56,5 @@ class Listed:
         default_factory=dict
     )
     relative: bool = False
+    damaged: Sequence[str] = ()
     notes: tuple[str, ...] = ()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from byol_tf.data.annotations.listed import Box, Listed
-from byol_tf.files import loading
 from byol_tf.lines import nfc
 
 LABELS, IMAGES = "Annotations", "JPEGImages"
@@ -37,10 +36,10 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
 
     Classes are sorted by name; difficult objects count as crowds. If no
     coordinate is below 1 and some equal the last pixel, they are counted from
-    1, and a line says so.
+    1, and a line says so. Objects of a damaged XML file are unknown.
 
     Raises:
-        ValueError: if an XML file is damaged.
+        ValueError: if there is no folder of images.
     """
     if not (directory / IMAGES).is_dir():
         raise ValueError(f"{directory} has no folder {IMAGES} for {file.name}")
@@ -53,17 +52,22 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
         # A number may follow the name, which may have spaces.
         stems = [s if s in found else s.split()[0] for s in stems]
     paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
-    sizes, objects = {}, []
+    sizes, objects, damaged = {}, [], []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):
         label_file = directory / LABELS / f"{stem}.xml"
         if not label_file.is_file():
             continue
-        with loading(label_file):
+        try:
             root = ElementTree.parse(label_file).getroot()
-            size = [root.findtext(f"size/{k}") for k in ("width", "height")]
-            if all(size) and int(size[0]) and int(size[1]):
-                sizes[path] = int(size[0]), int(size[1])
-            objects += [(image, *_object(o)) for o in root.iter("object")]
+        except (OSError, ValueError, ElementTree.ParseError):
+            damaged.append(path)
+            continue
+        size = [
+            _number(root.findtext(f"size/{k}")) for k in ("width", "height")
+        ]
+        if all(0 < value < math.inf for value in size):
+            sizes[path] = int(size[0]), int(size[1])
+        objects += [(image, *_object(o)) for o in root.iter("object")]
     names = sorted({name for _, name, *_ in objects if name})
     from_one = _counts_from_one(objects, paths, sizes)
     boxes = [
@@ -83,6 +87,7 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
         names=names,
         boxes=boxes,
         sizes=sizes,
+        damaged=damaged,
         notes=notes if from_one else (),
     )
 

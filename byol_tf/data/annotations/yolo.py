@@ -1,5 +1,6 @@
 """Reads boxes in YOLO's text files."""
 
+import math
 import os
 import pathlib
 from collections import Counter
@@ -44,7 +45,8 @@ def read_yolo(
 
     An image with an empty or missing label file is a negative. A line is a
     class and the box's centre and size, as fractions of width and height; for
-    the polygon of a segmentation, the box around it is used.
+    the polygon of a segmentation, the box around it is used. A line of another
+    form is a box that is not finite.
 
     Args:
         directory: folder with `data.yaml` or `classes.txt`.
@@ -53,7 +55,7 @@ def read_yolo(
         extensions: extensions of the images, in lower case.
 
     Raises:
-        ValueError: if there are no class names, or a line is invalid.
+        ValueError: if there are no class names.
     """
     names = _names(directory)
     places = {number: place for place, number in enumerate(names)}
@@ -64,22 +66,34 @@ def read_yolo(
         folder = folder.parent
     else:
         paths = sorted(files_below(folder, extensions, Counter()))
-    boxes, missing = [], []
+    boxes, missing, damaged, odd = [], [], [], []
     for image, path in enumerate(paths):
         file = _labels_of(folder / path)
         if file is None or not file.is_file():
             missing.append(path)
             continue
-        lines = file.read_text("utf-8-sig").splitlines()
+        try:
+            lines = file.read_text("utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError):
+            damaged.append(path)
+            continue
         for number, line in enumerate(lines, 1):
             if line.strip():
-                where = f"{file}, line {number}"
-                boxes.append(_box(image, line, places, where))
-    notes = ()
+                box = _box(image, line, places)
+                boxes.append(box or Box(image, (math.nan,) * 4, -1))
+                odd += [] if box else [(file, number, line)]
+    notes = []
     if missing:
-        notes = (
+        notes.append(
             f"{len(missing)} of {len(paths)} images have no label file and "
-            f"count as negatives; the first: {missing[0]}.",
+            f"count as negatives; the first: {missing[0]}."
+        )
+    if odd:
+        file, number, line = odd[0]
+        notes.append(
+            f"{len(odd)} lines are not a class's number, x, y, width and "
+            f"height, with spaces between. The first: {file}, line {number}: "
+            f"{line.strip()[:60]!r}."
         )
     return Listed(
         name=name,
@@ -88,21 +102,19 @@ def read_yolo(
         names=list(names.values()),
         boxes=boxes,
         relative=True,
-        notes=notes,
+        damaged=damaged,
+        notes=tuple(notes),
     )
 
 
-def _box(image, line, places, where):
+def _box(image, line, places):
+    """Returns the object of a line, or None if it has another form."""
     try:
         label, *numbers = map(float, line.split())
-        if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):
-            raise ValueError
     except ValueError:
-        raise ValueError(
-            f"{where}: a line must be a class's number, x, y, width and "
-            "height, with spaces between. "
-            f"Received: {line.strip()[:60]!r}"
-        ) from None
+        return None
+    if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):
+        return None
     if len(numbers) > 5:
         xs, ys = numbers[::2], numbers[1::2]
         corners = min(xs), min(ys), max(xs), max(ys)

@@ -15,6 +15,7 @@ from byol_tf.data.annotations.find import (
     find_points,
     find_test_split,
 )
+from byol_tf.data.annotations.points import check_points
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
 from byol_tf.data.table_layout import without_splits
@@ -115,6 +116,8 @@ def fine_tuning(
     # Classes are already labels of the images.
     own = None if task == "classification" else run.data.label_column
     train, label_test = _labels(config, run, images, encoder, own)
+    check = _inside if kind is Keypoints else lambda labelled: labelled
+    train = check(train)
     made = kind.of(train, **options)
     _check_shape(made, images, config)
     for line in made.guesses():
@@ -130,7 +133,7 @@ def fine_tuning(
         encoder=encoder,
         task=made,
         train=train,
-        load_test=lambda: label_test(load_test()),
+        load_test=lambda: check(label_test(load_test())),
         fractions=fractions,
         skips=skips,
         settings=numbers,
@@ -242,6 +245,16 @@ def _annotated(images, run, split, encoder, names=()):
     for line in boxes.lines:
         print(line)
     return Labelled(images, boxes=boxes)
+
+
+def _inside(labelled):
+    """Hides points that lie outside of their images."""
+    if labelled.table is None:
+        return labelled
+    table, lines = check_points(labelled.table)
+    for line in lines:
+        print(line)
+    return dataclasses.replace(labelled, table=table)
 
 
 def classifier_name(config, workdir, task: str = "") -> str:

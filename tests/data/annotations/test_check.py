@@ -95,6 +95,15 @@ def test_an_image_that_exif_turns_is_not_known():
     assert "EXIF rotates" in boxes.lines[-1]
 
 
+def test_images_whose_labels_cannot_be_read_are_not_known():
+    boxes = checked(*GOOD, damaged=["c.png", "gone.png"])
+    assert boxes.known.tolist() == [True, True, False]
+    assert len(boxes.images) == 3
+    assert boxes.lines[-1] == (
+        "Left out: 1 images whose label files cannot be read: 'c.png'."
+    )
+
+
 def test_classes_are_those_of_the_training_images():
     boxes = checked(*GOOD, names=("dog",))
     assert boxes.labels.tolist() == [0, 0]

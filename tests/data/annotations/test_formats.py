@@ -255,18 +255,26 @@ def test_polygons_of_yolo_become_boxes(tmp_path):
     assert listed.boxes[-1].corners == (0.1, 0.2, 0.5, 0.9)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("cat 0.1 0.2 0.3 0.4", r"c.txt, line 1: a line must be a class"),
-        ("1 0.1 0.2", r"c.txt, line 1: a line must be a class"),
-    ],
-)
-def test_a_line_that_cannot_be_read_is_named(tmp_path, text, message):
+@pytest.mark.parametrize("text", ["cat 0.1 0.2 0.3 0.4", "1 0.1 0.2"])
+def test_a_line_that_cannot_be_read_is_a_bad_box_and_named(tmp_path, text):
     yolo(tmp_path)
     (tmp_path / "labels/train/c.txt").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        find_boxes(tmp_path, "train", EXTENSIONS)()
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert np.isnan(listed.boxes[-1].corners).all()
+    assert listed.paths[listed.boxes[-1].image] == "c.png"
+    assert "c.txt, line 1: " + repr(text) in listed.notes[-1]
+
+
+def test_label_files_that_cannot_be_read_leave_their_image_unknown(tmp_path):
+    yolo(tmp_path / "yolo")
+    (tmp_path / "yolo/labels/train/a.txt").write_bytes(b"\xff\xfe\x00")
+    listed = find_boxes(tmp_path / "yolo", "train", EXTENSIONS)()
+    assert listed.damaged == ["a.png"]
+    voc(tmp_path / "voc")
+    (tmp_path / "voc/Annotations/a.xml").write_text("<annotation><obj")
+    listed = find_boxes(tmp_path / "voc", "train", EXTENSIONS)()
+    assert listed.damaged == ["JPEGImages/a.png"]
+    assert not any(box.image == 0 for box in listed.boxes)
 
 
 @pytest.mark.parametrize(

@@ -406,8 +406,14 @@ def test_tags_are_tested_in_other_combinations(run_folder, tmp_path):
     assert result["test_images"] == 12
 
 
-def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
+def test_keypoints_are_learned_from_whole_images(
+    run_folder, tmp_path, capsys
+):
     folder = make_points(tmp_path / "spots", rows=40)
+    table = folder / "points.csv"
+    header, first, *others = table.read_text().splitlines()
+    first = f"{first.split(',')[0]},0.5,1.5"
+    table.write_text("\n".join([header, first, *others]))
     job = build(
         run_folder,
         "keypoints",
@@ -420,13 +426,15 @@ def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path):
     assert job.draw is None and isinstance(job.task, Keypoints)
     result = job.run(tmp_path)
     assert result["metric"] == "pck" and result["test_images"] == 4
+    assert "Hidden: 1 points of points.csv" in capsys.readouterr().out
     shown = finetune_results.table(result)
     assert "\nconstant guess" in shown and result["constant"]["pck"] <= 1
     assert "\nCorrect keypoints (PCK) on 4 test images of " in shown
     assert "\nR² on " in finetune_results.table({**result, "metric": "r2"})
     written = json.loads((tmp_path / "finetune_subsets.json").read_text())
     part = written["fractions"]["100%"]["0"]["learn"]
-    assert part["paths"][0].endswith(".png") and len(part["paths"]) == 29
+    # All but the tests, a fifth and the image whose only point is outside.
+    assert part["paths"][0].endswith(".png") and len(part["paths"]) == 28
     loaded = encoders.load_classifier(tmp_path, "classifier")
     assert loaded.task.columns == ("spot_x", "spot_y")
 
