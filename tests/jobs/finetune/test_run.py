@@ -406,9 +406,7 @@ def test_tags_are_tested_in_other_combinations(run_folder, tmp_path):
     assert result["test_images"] == 12
 
 
-def test_keypoints_are_learned_from_whole_images(
-    run_folder, tmp_path, capsys
-):
+def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path, capsys):
     folder = make_points(tmp_path / "spots", rows=40)
     table = folder / "points.csv"
     header, first, *others = table.read_text().splitlines()
