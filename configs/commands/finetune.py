@@ -8,7 +8,8 @@ multilabel, regression, detection, keypoints, transcription (of sounds), or your
 own `module:Class`. `--data=DIR` names another dataset; for detection DIR has
 boxes in COCO's, YOLO's or Pascal VOC's layout, for keypoints `train.csv`.
 Writes `finetune.json`, `finetune.png`, `finetune_subsets.json` and
-`classifier.keras` into the run folder. Then
+`classifier.keras` into the run folder. If interrupted, run the same command
+again: finished trainings are kept. Then
 
     byol_tf predict RUN DIR
 

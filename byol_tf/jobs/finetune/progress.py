@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from byol_tf.lines import progress_bar
+from byol_tf.lines import progress_bar, restart
 
 
 class Progress:
@@ -38,3 +38,7 @@ class Progress:
     def update(self, steps: int) -> None:
         """Counts steps that were made or skipped."""
         self.bar.update(steps)
+
+    def skip(self, steps: int) -> None:
+        """Counts steps of an earlier run, which say nothing about the rate."""
+        restart(self.bar, steps)

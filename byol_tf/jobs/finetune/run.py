@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from byol_tf import __version__
 from byol_tf.data.fractions import Fraction
 from byol_tf.data.rows import bare, batch_spec
 from byol_tf.data.split import draw_part
@@ -24,6 +25,7 @@ from byol_tf.files import write_json
 from byol_tf.jobs.finetune import pictures
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
+from byol_tf.jobs.finetune.kept import FOLDER, Kept
 from byol_tf.jobs.finetune.progress import Progress
 from byol_tf.jobs.finetune.settings import (
     CAME,
@@ -138,7 +140,9 @@ class FineTuning:
         to verify exports on. The classifier is the fine-tuned model, or else
         the first variant, of the largest fraction, with the seed that was best
         on its validation part. Existing files of another task or dataset are
-        renamed, see `keep_earlier`.
+        renamed, see `keep_earlier`. Finished trainings are kept in
+        `finetune_trainings` until then, so that a run that was interrupted
+        makes only the others when it is started again.
 
         Args:
             workdir: the folder.
@@ -155,8 +159,11 @@ class FineTuning:
         )
         write_json(workdir / "finetune_subsets.json", subsets)
         keys = list(itertools.product(self.fractions, self.settings.variants))
+        kept = Kept(workdir, self._depends(), self._arrays())
+        if kept.count():
+            print(f"Continued: {kept.count()} trainings are done ({FOLDER}).")
         with Progress([self._planned(*key) for key in keys]) as progress:
-            choices = {key: self._choose(*key, progress) for key in keys}
+            choices = {key: self._choose(*key, progress, kept) for key in keys}
         _, test = _known(self.load_test(), self.task, "test")
         tested = {key: self._test(*key, choices[key], test) for key in choices}
         saved, best = self._best(choices)
@@ -178,19 +185,28 @@ class FineTuning:
             pictures.report(workdir, result, tuner, batch, test, size)
         self._save(choices, tested, saved, best, workdir)
         save_tested(*test, workdir / "classifier.npz")
+        kept.clear()
         return result
 
     # ---- training images only -----------------------------------------
 
-    def _choose(self, fraction, variant, progress=None) -> Choice:
+    def _choose(self, fraction, variant, progress=None, kept=None) -> Choice:
         trying, following = self._split_seeds()
-        train = functools.partial(self._train, fraction, variant, progress)
+        train = functools.partial(self._train, fraction, variant)
+        if kept:
+            train = functools.partial(
+                self._find_or_train, fraction, variant, progress, kept
+            )
         tried = {
             setting: [train(setting, seed) for seed in trying]
             for setting in self.settings.grid(variant)
         }
         best, means = best_setting(tried, self.task.metric)
         others = [train(best, seed) for seed in following]
+        for setting in tried.keys() - {best} if kept else ():
+            for fitted in tried[setting]:
+                names = fraction.name, variant, *setting, fitted.seed
+                kept.keep_numbers(names, fitted)
         return Choice(tried[best] + others, means)
 
     def _split_seeds(self):
@@ -205,9 +221,22 @@ class FineTuning:
         trainings = len(trying) * len(grid) + len(following)
         return trainings, self.settings.steps(self._learned(fraction))
 
-    def _train(self, fraction, variant, progress, setting, seed):
-        if progress:
-            progress.begin(f"{fraction.name}, {variant}")
+    def _find_or_train(self, fraction, variant, progress, kept, setting, seed):
+        """Makes a training, unless an interrupted run made it."""
+        progress.begin(f"{fraction.name}, {variant}")
+        names = fraction.name, variant, *setting, seed
+        fitted = kept.find(names, self._pretrained)
+        if fitted:
+            progress.skip(self._planned(fraction, variant)[1])
+            return fitted
+        steps = progress.update
+        fitted = self._train(fraction, variant, setting, seed, steps)
+        kept.keep(names, fitted, whole=variant != FROZEN)
+        return fitted
+
+    def _train(
+        self, fraction, variant, setting, seed, on_steps=lambda steps: None
+    ):
         tuner = self._tuner(fraction, seed)
         learn, validation = self._parts[fraction, seed]
         return fit(
@@ -220,7 +249,7 @@ class FineTuning:
             seed=seed,
             whole=variant != FROZEN,
             augment=self.augment,
-            on_steps=progress.update if progress else lambda steps: None,
+            on_steps=on_steps,
         )
 
     def _first_weights(self, variant, seed):
@@ -333,20 +362,35 @@ class FineTuning:
         return counts
 
     def _circumstances(self, test):
-        images = self.train.examples
         return {
-            "task": registry.to_json(self.task),
+            **self._facts(),
             "noun": self.encoder.noun,
-            "data": images.name,
-            "data_fingerprint": images.fingerprint(),
+            "data": self.train.examples.name,
             "test_fingerprint": test.examples.fingerprint(),
             "labelled_images": len(self._known),
             "test_images": test.examples.num_examples,
+            "machine": describe_machine(),
+        }
+
+    def _facts(self):
+        return {
+            "task": registry.to_json(self.task),
+            "data_fingerprint": self.train.examples.fingerprint(),
             "settings": dataclasses.asdict(self.settings),
             "augment": vars(self.augment) if self.augment else None,
             **self.about,
-            "machine": describe_machine(),
         }
+
+    def _depends(self):
+        """Returns what trainings depend on, besides arrays, as JSON values."""
+        inputs = str(self._prepared())
+        return {**self._facts(), "inputs": inputs, "by": __version__}
+
+    def _arrays(self):
+        """Returns the arrays that trainings depend on."""
+        came = self.came.model.get_weights() if self.came else []
+        targets = tf.nest.flatten(self._examples.targets)
+        return [*self._pretrained, *came, *targets]
 
 
 def _in_one_graph(encoder):
