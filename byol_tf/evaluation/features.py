@@ -44,7 +44,7 @@ class FeatureExtractor:
         check_number("batch_size", batch_size, 1)
         self.encoder = encoder
         self.prepare = prepare
-        self.batch_size = min(batch_size, _most_at_once(encoder))
+        self.batch_size = min(batch_size, most_at_once(encoder))
         self._encode = tf.function(self._forward, autograph=False)
 
     def _forward(self, batch):
@@ -116,7 +116,8 @@ class FeatureExtractor:
         return tf.cast(encoded, tf.float32).numpy()[:size]
 
 
-def _most_at_once(encoder):
+def most_at_once(encoder: keras.Model) -> int:
+    """Returns how many inputs of this size to encode at once on a CPU."""
     inputs = [x.shape[1:] for x in getattr(encoder, "inputs", None) or ()]
     values = sum(math.prod(size or 1 for size in shape) for shape in inputs)
     if not values or has_accelerator():

@@ -19,6 +19,7 @@ from byol_tf.data.annotations.points import check_points
 from byol_tf.data.fractions import parse_fractions
 from byol_tf.data.label_table import read_label_table
 from byol_tf.data.table_layout import without_splits
+from byol_tf.evaluation.features import most_at_once
 from byol_tf.files import loading, read_json, write_json
 from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.crops import write_crops
@@ -85,6 +86,8 @@ def fine_tuning(
     options = _options(config, task)
     numbers = settings(config)
     encoder = _encoder(config, workdir, kind, options)
+    at_once = min(numbers.encode_batch, most_at_once(encoder.model))
+    numbers = dataclasses.replace(numbers, encode_batch=at_once)
     came = inputs.start_of(workdir, encoder)
     if came and SCRATCH in numbers.variants and CAME not in numbers.variants:
         variants = (*numbers.variants, CAME)
@@ -407,7 +410,7 @@ def _at_once(config, classifier):
     if classifier.task.sequences:
         return min(config.encode_batch, _SOUNDS)
     if not classifier.sizes.get("whole"):
-        return config.encode_batch
+        return min(config.encode_batch, most_at_once(classifier.model))
     pixels = classifier.sizes["view_size"] ** 2
     return max(min(config.encode_batch, _PIXELS // pixels), 1)
 

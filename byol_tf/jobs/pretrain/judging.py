@@ -13,7 +13,7 @@ from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.layers.parameters import random_twin
 from byol_tf.lines import progress_bar
 
-KEPT = 1000  # test examples whose first representations are kept
+KEPT = 1000  # test examples, evenly spaced, whose first vectors are kept
 PATIENCE = 5.0  # seconds after which a progress bar appears
 
 
@@ -62,10 +62,21 @@ class Judge:
         path = workdir / "before.json"
         if not path.exists():
             numbers, features = self.measure("before training")
+            count = len(features[1])
+            # The first rows of a folder would be its first classes.
+            rows = np.linspace(0, count - 1, min(count, KEPT)).astype(int)
             with whole_file(workdir / "before.npz") as temporary:
-                np.savez(temporary, test=features[1][:KEPT])
+                np.savez(temporary, test=features[1][rows], rows=rows)
             write_json(path, numbers)
         return read_json(path)
+
+    def vectors_before(self, workdir: pathlib.Path) -> tuple:
+        """Returns representations before training, and their test rows."""
+        with np.load(workdir / "before.npz") as file:
+            found = file["test"]
+            # Runs of release 0.2 have the first rows.
+            rows = file["rows"] if "rows" in file else np.arange(len(found))
+            return found, rows
 
     def random(self) -> dict:
         """Evaluates a random encoder if the run started from weights."""

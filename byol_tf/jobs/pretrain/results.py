@@ -78,7 +78,7 @@ def write(
     job,
     result: dict,
     metrics: Sequence[dict],
-    before: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray],
     after: tuple[np.ndarray, np.ndarray],
     watch: Watch,
 ) -> None:
@@ -89,29 +89,29 @@ def write(
         job: the run, a `Pretraining`.
         result: as in `train.json`.
         metrics: lines of `metrics.jsonl`.
-        before: representations `[n, features]` of the first test images, by
-            the random encoder.
+        before: representations `[n, features]` of some test images, by the
+            random encoder, and the rows `[n]` of these images.
         after: representations of `job.judge.examples` and of `job.test`,
             pretrained.
         watch: of the run; without labels its images show their neighbours
             early in training and at the end.
     """
-    test = job.test
+    test, (vectors, chosen) = job.test, before
     parts = {"First views": (workdir / "views.png").read_bytes()}
     if metrics:
         parts["Curves"] = _png(plots.curves, metrics)
-    finite = all(np.isfinite(part).all() for part in (before, *after))
+    finite = all(np.isfinite(part).all() for part in (vectors, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
         title = f"Nearest neighbours of test {plural(job.modality.name)}"
         parts[title] = _neighbours(job, after)
     if "knn_accuracy" not in result["after"] and watch.early.exists():
         parts |= _early_and_late(job, watch) | _duplicates(job, watch)
-    if finite and len(before) >= 3:
+    if finite and len(vectors) >= 3:
         parts["Representations in the plane"] = _png(
             plots.before_after_scatter,
-            before,
-            after[1][: len(before)],
-            test.labels[: len(before)],
+            vectors,
+            after[1][chosen],
+            test.labels[chosen],
             class_names=test.class_names or None,
         )
     report.write_report(

@@ -158,11 +158,10 @@ class Pretraining:
         metrics = read_metrics(workdir / "metrics.jsonl")
         result = self._result(before, numbers, metrics, watch, faults)
         write_json(workdir / "train.json", result)
-        with np.load(workdir / "before.npz") as file:
-            reporting.write(
-                *(workdir, self, result, metrics),
-                *(file["test"], features, watch),
-            )
+        reporting.write(
+            *(workdir, self, result, metrics),
+            *(self.judge.vectors_before(workdir), features, watch),
+        )
         return result
 
     @functools.cached_property

@@ -483,3 +483,14 @@ def test_a_larger_input_is_for_encoders_of_images_of_any_size(
         ValueError, match=r"encoder\.input_size=16: the encoder only"
     ):
         builders.pretraining(config, tmp_path / "run")
+
+
+def test_vectors_before_training_are_of_test_rows_from_first_to_last(tmp_path):
+    judge = object.__new__(judging.Judge)
+    judge.measure = lambda title: ({}, (None, np.arange(5000.0)[:, None]))
+    judge.before(tmp_path)
+    vectors, rows = judge.vectors_before(tmp_path)
+    assert len(rows) == 1000 and (rows[0], rows[-1]) == (0, 4999)
+    np.testing.assert_array_equal(vectors[:, 0], rows)
+    np.savez(tmp_path / "before.npz", test=vectors)  # as in release 0.2
+    assert judge.vectors_before(tmp_path)[1].tolist() == [*range(1000)]
