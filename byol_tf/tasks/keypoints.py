@@ -399,8 +399,9 @@ class Keypoints(VectorTask):
     ) -> Mapping[str, float]:
         """Computes `pck`, `mean_error`, and `pck/<name>` of every point.
 
-        `pck` is the share of visible points predicted within `pck_alpha`;
-        `mean_error` is their mean distance in sides. NaN for a point that is
+        `pck` is the share of visible points predicted within `pck_alpha`, and
+        `pck_half` within half of it; `mean_error` is their mean distance in
+        sides. NaN for a point that is
         never visible. For whole images also `median_error_px`, in pixels.
 
         Raises:
@@ -421,6 +422,7 @@ class Keypoints(VectorTask):
             distances = distances / object_extents(points)[:, None]
         return {
             "pck": correct_keypoints(distances, self.pck_alpha),
+            "pck_half": correct_keypoints(distances, self.pck_alpha / 2),
             **result,
             **{
                 f"pck/{name}": correct_keypoints(own, self.pck_alpha)
