@@ -401,8 +401,8 @@ class Keypoints(VectorTask):
 
         `pck` is the share of visible points predicted within `pck_alpha`, and
         `pck_half` within half of it; `mean_error` is their mean distance in
-        sides. NaN for a point that is
-        never visible. For whole images also `median_error_px`, in pixels.
+        sides. NaN for a point that is never visible. For whole images also
+        `median_error_px`, in pixels.
 
         Raises:
             ValueError: if no point is visible.

@@ -166,11 +166,12 @@ def test_an_invisible_point_has_no_gradient():
 def test_metrics_by_hand():
     targets = np.array([[0.5, 0.5, 0.1, 0.1], [0.5, 0.5, NAN, NAN]])
     predictions = np.array([[0.53, 0.54, 0.4, 0.5], [0.5, 0.7, 0, 0]])
-    result = Keypoints(POINTS, pck_alpha=0.06).metrics(targets, predictions)
+    result = Keypoints(POINTS, pck_alpha=0.3).metrics(targets, predictions)
     assert result == {
-        "pck": pytest.approx(1 / 3),
+        "pck": pytest.approx(2 / 3),
+        "pck_half": pytest.approx(1 / 3),
         "mean_error": pytest.approx((0.05 + 0.5 + 0.2) / 3),
-        "pck/eye": 0.5,
+        "pck/eye": 1.0,
         "pck/tail": 0.0,
     }
 
