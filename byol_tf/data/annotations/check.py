@@ -76,6 +76,8 @@ def check_boxes(
 ) -> Boxes:
     """Leaves out invalid boxes, clips boxes at the border, and counts.
 
+    Classes of the same name become one.
+
     Args:
         listed: contents of the files.
         paths: paths of the listed images that can be read.
@@ -90,7 +92,8 @@ def check_boxes(
     sizes = [size_of(listed.root / path) for path in paths]
     sizes = np.array(sizes, np.int64).reshape(-1, 2)
     notes = (*listed.notes, *_other_classes(listed, names))
-    names = tuple(names or listed.names)
+    names = tuple(names or dict.fromkeys(listed.names))
+    ids = dict(zip(listed.names, listed.ids, strict=False))  # the last of each
     rows = [
         row._replace(image=place[listed.paths[row.image]])
         for row in listed.boxes
@@ -116,7 +119,7 @@ def check_boxes(
     )
     return Boxes(
         names,
-        tuple(listed.ids),
+        tuple(ids.values()),
         sizes,
         ~turned & ~np.isin(paths, lost),
         table.images[good],

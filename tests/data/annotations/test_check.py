@@ -110,6 +110,14 @@ def test_classes_are_those_of_the_training_images():
     assert "a class that the training labels do not name" in boxes.lines[-1]
 
 
+def test_classes_of_the_same_name_are_one():
+    fields = {"names": ["cat", "cat", "dog"], "ids": (1, 2, 3)}
+    given = listed(*GOOD, (2, (0, 0, 9, 9), 2), **fields)
+    boxes = check_boxes(given, PATHS, lambda path: (40, 20))
+    assert boxes.names == ("cat", "dog") and boxes.ids == (2, 3)
+    assert boxes.labels.tolist() == [0, 0, 0, 1]
+
+
 def test_another_format_than_said_is_an_error():
     # Corners, where width and height are expected.
     given = [
