@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from byol_tf.files import loading
+
 
 class Box(NamedTuple):
     """One object, as in its file.
@@ -58,3 +60,14 @@ class Listed:
     relative: bool = False
     damaged: Sequence[str] = ()
     notes: tuple[str, ...] = ()
+
+
+def lines_of(file: pathlib.Path) -> list[str]:
+    """Returns the lines of a text file that are not blank, without spaces.
+
+    Raises:
+        ValueError: if it is not UTF-8.
+    """
+    with loading(file):
+        lines = file.read_text("utf-8-sig").splitlines()
+    return [line.strip() for line in lines if line.strip()]

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Box, Listed, lines_of
 from byol_tf.lines import nfc
 
 LABELS, IMAGES = "Annotations", "JPEGImages"
@@ -47,10 +47,9 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     if file.is_dir():
         stems = sorted(stem for stem in found if not stem.startswith("."))
     else:
-        lines = file.read_text("utf-8").splitlines()
-        stems = [line.strip() for line in lines if line.strip()]
         # A number may follow the name, which may have spaces.
-        stems = [s if s in found else s.split()[0] for s in stems]
+        stems = [s if s in found else s.split()[0] for s in lines_of(file)]
+        stems = list(dict.fromkeys(stems))
     paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
     sizes, objects, damaged = {}, [], []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):

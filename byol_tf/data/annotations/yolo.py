@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import yaml
 
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Box, Listed, lines_of
 from byol_tf.data.walk import files_below
 from byol_tf.files import loading
 from byol_tf.lines import nfc, some
@@ -51,7 +51,7 @@ def read_yolo(
     Args:
         directory: folder with `data.yaml` or `classes.txt`.
         folder: folder of the images, or a text file with a path per line,
-            relative to that file.
+            relative to that file; a path that occurs again is one image.
         extensions: extensions of the images, in lower case.
 
     Raises:
@@ -61,8 +61,7 @@ def read_yolo(
     places = {number: place for place, number in enumerate(names)}
     name = os.path.relpath(folder, directory)
     if folder.is_file():
-        lines = folder.read_text("utf-8").splitlines()
-        paths = [os.path.normpath(line) for line in lines if line.strip()]
+        paths = list(dict.fromkeys(map(os.path.normpath, lines_of(folder))))
         folder = folder.parent
     else:
         paths = sorted(files_below(folder, extensions, Counter()))
@@ -148,7 +147,7 @@ def _names(directory):
     names = _about(directory).get("names")
     classes = directory / "classes.txt"
     if names is None and classes.is_file():
-        names = classes.read_text("utf-8").splitlines()
+        names = classes.read_text("utf-8-sig").splitlines()
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not names or not isinstance(names, dict):

@@ -1,6 +1,7 @@
 """One scene in every format gives the same boxes."""
 
 import json
+import pathlib
 import unicodedata
 
 import numpy as np
@@ -184,6 +185,15 @@ def test_an_image_that_coco_lists_twice_is_an_error(tmp_path):
         find_boxes(tmp_path, "train", EXTENSIONS)()
 
 
+@pytest.mark.parametrize(("was", "now"), [('"id": 10', 0), ('"id": 2', 7)])
+def test_an_id_that_coco_gives_twice_is_an_error(tmp_path, was, now):
+    coco(tmp_path)
+    file = tmp_path / "train.json"
+    file.write_text(file.read_text().replace(f"{was},", f'"id": {now},'))
+    with pytest.raises(ValueError, match=f"loaded: {now} is listed more than"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
+
+
 def test_annotations_of_coco_without_an_image_are_counted(tmp_path):
     listed = edited(tmp_path, image_id="0")
     assert len(listed.boxes) == 2
@@ -238,6 +248,27 @@ def test_names_of_images_of_voc_may_have_spaces(tmp_path):
     (tmp_path / "ImageSets/Main/train.txt").write_text("a 1\nb  1\n")
     listed = find_boxes(tmp_path, "train", EXTENSIONS)()
     assert listed.paths == ["JPEGImages/a 1.png", "JPEGImages/b.png"]
+
+
+@pytest.mark.parametrize("write", [yolo, voc])
+def test_lists_may_have_marks_and_spaces_and_name_an_image_twice(
+    tmp_path, write
+):
+    front = "images/train/{}.png" if write is yolo else "{}"
+    write(tmp_path)
+    lines = "\ufeff" + "\n".join([*map(front.format, "bac"), f"{front} \n"])
+    file = tmp_path / "ImageSets/Main/train.txt"
+    if write is yolo:
+        file = tmp_path / "some.txt"
+        about = "train: some.txt\nnames: [cat, dog]"
+        (tmp_path / "data.yaml").write_text(about)
+    file.write_text(lines.format("b"), "utf-8")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert [pathlib.Path(path).stem for path in listed.paths] == [*"bac"]
+    assert [box.image for box in listed.boxes] == [1, 1, 2]
+    file.write_bytes("\xe9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"{file.name} cannot be loaded"):
+        find_boxes(tmp_path, "train", EXTENSIONS)()
 
 
 def test_voc_without_images_is_an_error(tmp_path):
