@@ -59,6 +59,8 @@ def read_yolo(
     """
     names = _names(directory)
     places = {number: place for place, number in enumerate(names)}
+    # Of a pose, points follow the box.
+    most = 5 if "kpt_shape" in _about(directory) else None
     name = os.path.relpath(folder, directory)
     if folder.is_file():
         paths = list(dict.fromkeys(map(os.path.normpath, lines_of(folder))))
@@ -78,7 +80,7 @@ def read_yolo(
             continue
         for number, line in enumerate(lines, 1):
             if line.strip():
-                box = _box(image, line, places)
+                box = _box(image, line.split()[:most], places)
                 boxes.append(box or Box(image, (math.nan,) * 4, -1))
                 odd += [] if box else [(file, number, line)]
     notes = []
@@ -106,10 +108,10 @@ def read_yolo(
     )
 
 
-def _box(image, line, places):
+def _box(image, words, places):
     """Returns the object of a line, or None if it has another form."""
     try:
-        label, *numbers = map(float, line.split())
+        label, *numbers = map(float, words)
     except ValueError:
         return None
     if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):

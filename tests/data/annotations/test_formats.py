@@ -286,6 +286,14 @@ def test_polygons_of_yolo_become_boxes(tmp_path):
     assert listed.boxes[-1].corners == (0.1, 0.2, 0.5, 0.9)
 
 
+def test_points_behind_the_boxes_of_yolo_are_left_out(tmp_path):
+    yolo(tmp_path, about="names: [cat, dog]\nkpt_shape: [2, 2]")
+    file = tmp_path / "labels/train/c.txt"
+    file.write_text("1 0.5 0.5 0.2 0.4 0.4 0.5 0.9 0.9\n")
+    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
+    assert listed.boxes[-1].corners == (0.4, 0.3, 0.6, 0.7)
+
+
 @pytest.mark.parametrize("text", ["cat 0.1 0.2 0.3 0.4", "1 0.1 0.2"])
 def test_a_line_that_cannot_be_read_is_a_bad_box_and_named(tmp_path, text):
     yolo(tmp_path)
