@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 256  # examples per update, over all devices; >= 2
     # Passes over the training data; 0: as many as fit into `minutes`.
     config.epochs = 100
-    config.minutes = 0.0  # training time from which epochs=0 is computed
+    config.minutes = 0.0  # length of the training, if epochs is 0
     # float32, mixed_bfloat16, mixed_float16, or auto: bfloat16 where the
     # hardware supports it, else float32.
     config.precision = "float32"
@@ -37,7 +37,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.peak_tflops = 0.0
 
     config.data = data = ml_collections.ConfigDict()
-    # embedded, tfds, folder, arrays, tfrecord, listed
+    # embedded (in the package), tfds, folder, arrays (.npz), tfrecord, or
+    # listed (the images that files of boxes or points name).
     data.source = "embedded"
     data.name = "fashion_mnist"  # dataset name, for embedded and tfds
     # Folder (tfds, folder, tfrecord), .npz file (arrays) or CSV file of labels.
@@ -46,7 +47,7 @@ def get_config() -> ml_collections.ConfigDict:
     # when predicting and embedding; 0: do not cut.
     data.window_seconds = 0.0
     data.features = "image,label"  # tfrecord: names of the input and the label
-    data.train_split = "train"
+    data.train_split = "train"  # name of the split to train on
     data.test_split = "test"  # "": hold out a tenth of the training data
     data.image_size = 0  # side in pixels that images are stored with; 0: own
     data.channels = 0  # 1, 3, or the number in the files; 0: as they are
@@ -72,7 +73,7 @@ def get_config() -> ml_collections.ConfigDict:
     # Shorter side in pixels; 0: so that the smallest crop has the view's size.
     data.store_side = 0
     data.cache = "auto"  # memory, disk, or auto: memory up to cache_gb
-    data.cache_gb = 4.0
+    data.cache_gb = 4.0  # GB of decoded data to keep in memory
     data.cache_dir = ""  # for the disk cache; "": in the run folder
     data.max_megapixels = 100.0  # larger files are not decoded; at most 178
     # Stop if a larger share of a split cannot be read. More than one bad file
@@ -216,11 +217,11 @@ def get_config() -> ml_collections.ConfigDict:
     optimizer.name = "lars"  # lars, sgd, adamw
     optimizer.base_lr = 0.45  # for a batch of 256; scaled by lr_rule
     optimizer.lr_rule = "linear"  # in the batch size; or sqrt, for adamw
-    optimizer.weight_decay = 1e-6
+    optimizer.weight_decay = 1e-6  # for a batch of 256, if lr_rule is sqrt
     optimizer.momentum = 0.9  # lars, sgd
     optimizer.trust_coefficient = 1e-3  # lars
     optimizer.clip_trust_ratio = False  # lars: never step further than sgd
-    optimizer.warmup_epochs = 10.0
+    optimizer.warmup_epochs = 10.0  # the rate rises from 0, then falls to 0
     # Gradient-accumulation steps per update; must divide batch_size.
     optimizer.accumulate_steps = 1
 
@@ -233,7 +234,7 @@ def get_config() -> ml_collections.ConfigDict:
     monitor.stop_on_collapse = False  # stop when the encoder collapses, or NaN
 
     config.checkpoint = checkpoint = ml_collections.ConfigDict()
-    checkpoint.every_seconds = 120.0
+    checkpoint.every_seconds = 120.0  # between two checkpoints
     checkpoint.keep = 2  # newest checkpoints kept
 
     config.faults = faults = ml_collections.ConfigDict()

@@ -76,7 +76,7 @@ def get_config(preset: str = "") -> ml_collections.ConfigDict:
     config.common = ()  # overrides for all runs: ("epochs=20", ...)
     config.variants = ()  # (name, override, ...) each
     config.grid = ()  # (field, value, ...) each; all combinations are run
-    config.seeds = (0, 1, 2)
+    config.seeds = (0, 1, 2)  # one run of each variant per seed
     config.workers = 1  # runs at a time; each uses every core
     config.update(_PRESETS[preset])
     return config

@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.size = 0  # images: side in pixels; 0: as the encoder was trained
     config.crop_fraction = 1.0  # of centre crops; official ImageNet: 224 / 256
     # Fine-tuned model <name>.keras of the run folder to export along: as the
-    # signature `predict`, or for classes as `classify` and classifier.onnx.
+    # signature `classify`, `detect`, `transcribe` or `predict`, by its task.
     # "": classifier, if it exists; none: only the encoder.
     config.classifier = ""
     config.max_pixels = 100_000_000  # per image; larger ones are not decoded

@@ -49,7 +49,8 @@ def comments(module: ModuleType) -> dict[str, str]:
             start -= 1
         own = [above[line] for line in range(start, first)]
         own += [behind[n] for n in range(first, last + 1) if n in behind]
-        found[field] = " ".join(own)
+        if own or field not in found:  # code below may set it again
+            found[field] = " ".join(own)
     return found
 
 

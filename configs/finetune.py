@@ -51,7 +51,7 @@ def get_config() -> ml_collections.ConfigDict:
     # Passes over the labelled examples, between min_steps and max_steps.
     config.epochs = 30
     config.min_steps = 300  # lowered in proportion if you set --config.epochs
-    config.max_steps = 1500
+    config.max_steps = 1500  # of one training
     config.warmup = 0.05  # share of the steps; then cosine decay to 0
 
     # Share of the labels, at least one per class, that chooses the setting and
@@ -84,9 +84,11 @@ def get_config() -> ml_collections.ConfigDict:
     task.class_weights = placeholder(str)
     # detection: lowest score of a box to report, default 0.3.
     task.confidence = placeholder(float)
-    # keypoints: distance within which a point is correct, default 0.1 sides.
+    # keypoints: largest distance of a correct point, as a share of the object's
+    # extent, default 0.1.
     task.pck_alpha = placeholder(float)
-    # keypoints: crop, flip and turn images with their points; heatmaps only.
+    # keypoints: crop, flip and turn images with their points, default: with
+    # heatmaps.
     task.crops = placeholder(bool)
     # transcription: prefixes kept by the beam search, default 1.
     task.beam = placeholder(int)

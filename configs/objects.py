@@ -1,4 +1,4 @@
-"""Fine-tuning for detection (boxes) or for keypoints of one object.
+"""Fine-tuning for detection (boxes) or keypoints.
 
     byol_tf finetune runs/mine --data=cells --task=detection --labels=10,all
 
@@ -9,8 +9,8 @@ With several numbers of labels and three seeds (hours on a CPU):
 
 On BCCD, 205 images of blood cells, 300 steps from scratch at 0.03, three seeds:
 AP 35.0 ± 3.5 % and AP50 71.8 ± 3.0 % (platelets 45.8, red cells 74.0, white
-cells 95.8) on its 72 test images. Five minutes of pretraining did not help; see
-docs/results.md.
+cells 95.8) on its 72 test images. Pretraining on the 205 images did not help;
+see docs/results.md.
 
 `cells` holds `images` and `train.json`, `test.json` in COCO format, or has the
 layout of YOLO or Pascal VOC. For `--task=keypoints` it holds `train.csv` and

@@ -18,17 +18,17 @@ from configs.command_line import FOLDER, check_file, find
 # Name: positional arguments, and what it does, in the order of use.
 COMMANDS = {
     "pretrain": "DATA RUN            pretrain an encoder on unlabelled data",
-    "evaluate": "RUN                 judge it: linear evaluation, kNN",
+    "evaluate": "RUN                 measure it: linear classifiers, kNN",
     "finetune": "RUN                 fine-tune it with few or all labels",
-    "predict": "RUN DIR             predict with what was fine-tuned",
+    "predict": "RUN DIR             predict files with the fine-tuned model",
     "export": "RUN OUT             write a SavedModel, ONNX, LiteRT",
-    "serve": "OUT                 answer by REST and gRPC",
+    "serve": "OUT                 serve an export by REST and gRPC",
     "select": "RUN DIR             choose what to label next",
     "embed": "RUN DIR             embed a folder; search, duplicates, map",
     "compare": "[DATA] RUNS         compare trainings, with several seeds",
-    "tune": "[DATA] RUNS         search the settings of a training",
-    "system": "NAME VERB           an application, see docs/start.md",
-    "convert": "FILE                make an encoder of official weights",
+    "tune": "[DATA] RUNS         search for good settings",
+    "system": "NAME VERB           run an application, see docs/start.md",
+    "convert": "FILE                make an encoder from published weights",
 }
 _HELP = ("-h", "--help", "-help", "--helpfull", "help")
 

@@ -39,7 +39,7 @@ _EMBEDDINGS = flags.DEFINE_string(
     "embeddings", None, "Parquet file to search in; default: that of --out."
 )
 _QUERY = flags.DEFINE_multi_string(
-    "query", [], "File or text to find the nearest rows of; may be repeated."
+    "query", [], "File or text to find the nearest rows of."
 )
 _DUPLICATES = flags.DEFINE_bool("duplicates", False, "Find near-duplicates.")
 _MAP = flags.DEFINE_string("map", None, "HTML file to draw a map into.")

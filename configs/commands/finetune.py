@@ -36,7 +36,10 @@ from configs.commands import predicting
 POSITIONAL = (("workdir",),)
 DEFAULT_CONFIG = "finetune.py"
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Configuration; see configs/finetune.py, the default."
+    "config",
+    None,
+    "Configuration; default: configs/finetune.py; objects.py for boxes and "
+    "points, transcripts.py for transcription.",
 )
 _DATA = flags.DEFINE_string(
     "data", None, "Other data: a folder, .csv or .npz file, or tfds:NAME."

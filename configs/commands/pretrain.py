@@ -3,10 +3,12 @@
     byol_tf pretrain DATA RUN
     byol_tf pretrain RUN --config=quickstart
 
-Writes a run folder with a report, and prints a table that compares the encoder
-before and after training. Run the same command, or give `--workdir` alone, to
-continue an interrupted run; add `--config.epochs=200` to train longer.
-`--stop-after=2h` saves and stops after that time.
+Without `--config`, the kind of data chooses the recipe: photos, speech, text or
+histories. Writes a run folder with a report, and prints a table that compares
+the encoder before and after training. Run the same command, or give RUN alone,
+to continue an interrupted run; add `--config.epochs=200` to train longer.
+`--stop-after=2h` saves and stops after that time. The values below are those of
+configs/base.py; recipes change some.
 """
 
 import functools
@@ -57,7 +59,9 @@ _STOP_AFTER = flags.DEFINE_string(
     "stop_after", None, "Save and stop after this time: 45s, 90m, 2h."
 )
 _CHANGE = flags.DEFINE_multi_string(
-    door.CHANGE, [], "Change a field of an existing run; --config.epochs=200."
+    door.CHANGE,
+    [],
+    "Change a field of an existing run, as --config.epochs=200 does.",
 )
 
 
