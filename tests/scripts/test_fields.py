@@ -23,6 +23,7 @@ def get_config():
         1,  # in it
     )
     other = part.second  # no field
+    config.first = 2
 """
 
 
