@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from byol_tf.data.annotations.coco_points import crop_around
 from byol_tf.data.annotations.listed import Box, Listed
-from byol_tf.modalities.image.inputs import png
+from byol_tf.modalities.image.decode import decode_image
 from byol_tf.tasks.detection import CORNERS
-from byol_tf.tasks.drawn import whole_image
+from byol_tf.tasks.tiled import npy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CutObjects:
             For each object what it is, by name, its stored row, and its
             origin, see `Task.of_objects`.
         """
-        pixels = whole_image(file)
+        pixels = decode_image(file)
         height, width, _ = pixels.shape
         found = []
         for box in self.boxes[path]:
@@ -54,7 +54,7 @@ class CutObjects:
             if place is None:
                 continue
             left, top, right, bottom = place
-            row = decode(png(pixels[top:bottom, left:right]))
+            row = decode(npy(pixels[top:bottom, left:right]))
             origin = {
                 "size": (right - left, bottom - top),
                 "place": (left, top),

@@ -64,10 +64,11 @@ def cut_tiles(
     """
     pixels = decode_image(data, max_pixels=max_pixels)
     places = tile_places(*pixels.shape[1::-1], grid)
-    return [_npy(pixels[y0:y1, x0:x1]) for x0, y0, x1, y1 in places], places
+    return [npy(pixels[y0:y1, x0:x1]) for x0, y0, x1, y1 in places], places
 
 
-def _npy(pixels):
+def npy(pixels: np.ndarray) -> bytes:
+    """Returns an array as the bytes of an `.npy` file."""
     file = io.BytesIO()
     np.save(file, pixels)
     return file.getvalue()

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from byol_tf.data.annotations.coco import read_coco
+from byol_tf.modalities.image.decode import decode_image
+from byol_tf.modalities.image.inputs import png
 from byol_tf.runs.artifact import Encoder
 from byol_tf.runs.encoder import load_classifier
 from byol_tf.runs.predictor import predict_folder
+from byol_tf.tasks.cut_objects import CutObjects
 from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.keypoints import Keypoints
 from configs.door import check_classifier, check_encoder
@@ -200,6 +204,14 @@ def test_points_of_a_folder_are_results_of_whole_images(tmp_path):
     (one,) = json.loads((tmp_path / "out.json").read_text())
     assert one["image_id"] == 1 and one["file_name"] == "wide.png"
     np.testing.assert_allclose(one["keypoints"], (40, 40, 1), atol=1e-4)
+
+
+def test_an_object_has_the_values_of_its_image(tmp_path):
+    file = two_objects(tmp_path)
+    values = np.arange(40 * 80, dtype=np.uint16).reshape(40, 80, 1)
+    objects, seen = CutObjects.of(read_coco(file), True), []
+    objects.parts("wide.png", png(values), lambda data: seen.append(data))
+    np.testing.assert_array_equal(decode_image(seen[0]), values[6:26, 6:26])
 
 
 def test_a_saved_classifier_loads_as_it_was(tmp_path, folder):

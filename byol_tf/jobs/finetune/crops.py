@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from byol_tf.data.annotations.coco_points import (
     UNKNOWN,
@@ -14,14 +13,18 @@ from byol_tf.data.annotations.coco_points import (
     crop_around,
     read_coco_points,
 )
-from byol_tf.tasks.drawn import whole_image
+from byol_tf.modalities.image.decode import decode_image
+from byol_tf.modalities.image.inputs import png
 from byol_tf.tasks.oks import COLUMNS
+from byol_tf.tasks.tiled import npy
 
 
 def write_crops(
     file: pathlib.Path, folder: pathlib.Path, split: str
 ) -> pathlib.Path:
-    """Writes a PNG file per object, and a table of their points.
+    """Writes a file per object, and a table of their points.
+
+    Crops have the values of their images: PNG for 8 or 16 bits, else `.npy`.
 
     Args:
         file: COCO's JSON.
@@ -44,7 +47,7 @@ def write_crops(
         objects.setdefault(own.path, []).append(own)
     for number, (path, inside) in enumerate(objects.items()):
         try:
-            pixels = whole_image(read.root / path)
+            pixels = decode_image(read.root / path)
         except (ValueError, OSError) as error:
             print(f"Left out: the objects of {path}, {error}.")
             continue
@@ -85,8 +88,10 @@ def _write(
     if place is None:
         return
     left, top, right, bottom = place
-    name = f"{own.annotation_id}.png"
-    Image.fromarray(pixels[top:bottom, left:right]).save(folder / name)
+    plain = pixels.dtype != np.float32 and pixels.shape[-1] in (1, 3)
+    name = f"{own.annotation_id}.{'png' if plain else 'npy'}"
+    crop = pixels[top:bottom, left:right]
+    (folder / name).write_bytes(png(crop) if plain else npy(crop))
     row = {"path": f"{folder.name}/{name}"}
     size = right - left, bottom - top
     for point, (x, y, visible) in zip(names, own.points, strict=True):

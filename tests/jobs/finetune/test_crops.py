@@ -11,6 +11,9 @@ from byol_tf.data.annotations.coco_points import read_coco_points
 from byol_tf.data.annotations.find import find_coco_points
 from byol_tf.jobs.finetune import build
 from byol_tf.jobs.finetune.crops import write_crops
+from byol_tf.modalities.image.decode import decode_image
+from byol_tf.modalities.image.inputs import png
+from byol_tf.tasks.tiled import npy
 from configs import base, objects
 from tests.support.runs import make_run
 
@@ -61,6 +64,19 @@ def test_objects_without_a_usable_box_are_counted(tmp_path, capsys):
     file.write_text(json.dumps(value))
     write_crops(file, tmp_path / "to", "train")
     assert "Left out: 1 objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_crops_keep_the_values_of_deep_images(tmp_path, dtype):
+    kind = "png" if dtype == "uint16" else "npy"
+    image = {"id": 7, "file_name": f"a.{kind}"}
+    file = write(tmp_path, images=[image])
+    values = np.arange(40 * 60, dtype=dtype).reshape(40, 60, 1)
+    data = {"png": png, "npy": npy}[kind](values)
+    (tmp_path / "images" / image["file_name"]).write_bytes(data)
+    write_crops(file, tmp_path / "to", "train")
+    crop = decode_image(tmp_path / f"to/train/4.{kind}")
+    np.testing.assert_array_equal(crop, values[8:28, 8:28])
 
 
 def test_files_without_points_are_not_taken(tmp_path):
