@@ -120,6 +120,8 @@ def _object(entry, paths, count):
             f"annotation {entry['id']} has {len(points)} numbers of points, "
             f"not x, y and visibility of {count}"
         )
+    points = points.reshape(count, 3)
+    points[~np.isfinite(points).all(axis=1)] = UNKNOWN
     x0, y0, x1, y1 = corners_of(entry)
     return PointedObject(
         paths[entry["image_id"]],
@@ -127,5 +129,5 @@ def _object(entry, paths, count):
         entry["id"],
         (x0, y0, x1, y1),
         float(entry.get("area") or (x1 - x0) * (y1 - y0)),
-        points.reshape(count, 3),
+        points,
     )

@@ -79,6 +79,17 @@ def test_crops_keep_the_values_of_deep_images(tmp_path, dtype):
     np.testing.assert_array_equal(crop, values[8:28, 8:28])
 
 
+@pytest.mark.parametrize("point", [[12, None, 2], [12, 12, None]])
+def test_a_point_without_three_numbers_is_unlabelled(tmp_path, point):
+    file = write(tmp_path)
+    value = json.loads(file.read_text())
+    value["annotations"][0]["keypoints"][:3] = point
+    file.write_text(json.dumps(value))
+    with open(write_crops(file, tmp_path / "to", "train")) as table:
+        row = next(csv.DictReader(table))
+    assert [row[f"a_{k}"] for k in "xyv"] == ["", "", "0"]
+
+
 def test_files_without_points_are_not_taken(tmp_path):
     write(tmp_path, categories=[{"id": 2, "name": "mouse"}])
     assert find_coco_points(tmp_path, "train") is None
