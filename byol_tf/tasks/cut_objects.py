@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from byol_tf.data.annotations.coco_points import crop_around
+import numpy as np
+
+from byol_tf.data.annotations.coco_points import crop_around, scale_of
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.modalities.image.decode import decode_image
 from byol_tf.tasks.detection import CORNERS
@@ -48,9 +50,10 @@ class CutObjects:
         """
         pixels = decode_image(file)
         height, width, _ = pixels.shape
-        found = []
-        for box in self.boxes[path]:
-            place = crop_around(box.corners, width, height)
+        found, scale = [], scale_of(self.listed.sizes.get(path), width, height)
+        for box in self.boxes[path] if scale is not None else ():
+            corners = np.multiply(box.corners, [*scale, *scale])
+            place = crop_around(corners, width, height)
             if place is None:
                 continue
             left, top, right, bottom = place

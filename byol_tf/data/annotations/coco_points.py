@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,24 @@ def crop_around(
     return left, top, right, bottom
 
 
+def scale_of(
+    said: tuple[int, int] | None, width: int, height: int
+) -> np.ndarray | None:
+    """Returns what x and y in a file are multiplied by for its image.
+
+    Args:
+        said: width and height of the image in the file; None: not given.
+        width: width of the upright image.
+        height: height of the upright image.
+
+    Returns:
+        Two numbers; None if EXIF rotates the image, but not its labels.
+    """
+    if said == (height, width) != (width, height):
+        return None
+    return np.divide((width, height), said or (width, height))
+
+
 class PointedObject(NamedTuple):
     """One object with keypoints.
 
@@ -67,6 +85,7 @@ class PointedObjects(NamedTuple):
     root: pathlib.Path
     names: tuple[str, ...]
     objects: list[PointedObject]
+    sizes: Mapping[str, tuple[int, int]]  # as in the file, by path
 
 
 def has_points(file: str | os.PathLike) -> bool:
@@ -110,7 +129,7 @@ def read_coco_points(file: str | os.PathLike) -> PointedObjects:
     objects = [o for o in objects if (o.points[:, 2] > UNKNOWN).any()]
     if not objects:
         raise ValueError(f"{file} has no object with labelled points")
-    return PointedObjects(listed.root, named[0], objects)
+    return PointedObjects(listed.root, named[0], objects, listed.sizes)
 
 
 def _object(entry, paths, count):

@@ -12,6 +12,7 @@ from byol_tf.data.annotations.coco_points import (
     PointedObject,
     crop_around,
     read_coco_points,
+    scale_of,
 )
 from byol_tf.modalities.image.decode import decode_image
 from byol_tf.modalities.image.inputs import png
@@ -51,7 +52,12 @@ def write_crops(
         except (ValueError, OSError) as error:
             print(f"Left out: the objects of {path}, {error}.")
             continue
+        scale = scale_of(read.sizes.get(path), *pixels.shape[1::-1])
+        if scale is None:
+            print(f"Left out: the objects of {path}, which EXIF rotates.")
+            continue
         for own in inside:
+            own = _scaled(own, scale)
             rows += _write(pixels, own, read.names, folder / split, number)
     if not rows:
         raise ValueError(
@@ -60,8 +66,8 @@ def write_crops(
         )
     if lost := len(read.objects) - len(rows):
         print(
-            f"Left out: {lost} objects in unreadable images, or with boxes "
-            "outside of them."
+            f"Left out: {lost} objects in unreadable or rotated images, or "
+            "with boxes outside of them."
         )
     target = folder / f"{split}.csv"
     with open(target, "w", newline="", encoding="utf-8") as table:
@@ -73,6 +79,12 @@ def write_crops(
         f"images by their boxes, in {folder / split}."
     )
     return target
+
+
+def _scaled(own, scale):
+    corners = tuple(np.multiply(own.corners, [*scale, *scale]))
+    area, points = own.area * scale.prod(), own.points * [*scale, 1]
+    return own._replace(corners=corners, area=area, points=points)
 
 
 def _write(

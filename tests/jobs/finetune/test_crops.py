@@ -90,6 +90,31 @@ def test_a_point_without_three_numbers_is_unlabelled(tmp_path, point):
     assert [row[f"a_{k}"] for k in "xyv"] == ["", "", "0"]
 
 
+def test_objects_of_a_file_that_was_resized_are_scaled(tmp_path):
+    tables = []
+    for factor in (1, 2):
+        image = {"id": 7, "file_name": "a.png"}
+        image |= {"width": 60 * factor, "height": 40 * factor}
+        file = write(tmp_path, images=[image])
+        value = json.loads(file.read_text())
+        for entry in value["annotations"]:
+            entry["bbox"] = [factor * side for side in entry["bbox"]]
+            for i in (0, 1, 3, 4):
+                entry["keypoints"][i] *= factor
+            entry["area"] = 100 * factor**2
+        file.write_text(json.dumps(value))
+        table = write_crops(file, tmp_path / f"to{factor}", "train")
+        tables.append(table.read_text())
+    assert tables[0] == tables[1]
+
+
+def test_objects_of_images_that_exif_rotates_are_left_out(tmp_path, capsys):
+    image = {"id": 7, "file_name": "a.png", "width": 40, "height": 60}
+    with pytest.raises(ValueError, match=r"no object of .* lies in an"):
+        write_crops(write(tmp_path, images=[image]), tmp_path / "to", "train")
+    assert "objects of a.png, which EXIF rotates" in capsys.readouterr().out
+
+
 def test_files_without_points_are_not_taken(tmp_path):
     write(tmp_path, categories=[{"id": 2, "name": "mouse"}])
     assert find_coco_points(tmp_path, "train") is None
