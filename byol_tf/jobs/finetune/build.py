@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 import re
+import shutil
 
 from byol_tf.data.annotations.check import check_boxes
 from byol_tf.data.annotations.find import (
@@ -192,10 +193,14 @@ def _use_objects(config, run, workdir):
     files = {split: find_coco_points(directory, split) for split in splits}
     if not files.get(section.train_split):
         return
-    section.dir = str(workdir / "objects")
+    folder = workdir / "objects"
+    shutil.rmtree(
+        folder, ignore_errors=True
+    )  # other data may have other splits
+    section.dir = str(folder)
     for split, file in files.items():
         if file:
-            write_crops(file, workdir / "objects", split)
+            write_crops(file, folder, split)
 
 
 def _use_annotations(config, run, encoder):

@@ -2,7 +2,6 @@
 
 import csv
 import pathlib
-import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,7 +28,7 @@ def write_crops(
 
     Args:
         file: COCO's JSON.
-        folder: gets `<split>.csv` and the images in `<split>`.
+        folder: gets `<split>.csv` and the images in a new folder `<split>`.
         split: name of the split.
 
     Returns:
@@ -40,7 +39,6 @@ def write_crops(
         ValueError: if the file is invalid, or none of its images can be read.
     """
     read = read_coco_points(file)
-    shutil.rmtree(folder / split, ignore_errors=True)
     (folder / split).mkdir(parents=True)
     rows = []
     objects = {}

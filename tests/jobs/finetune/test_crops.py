@@ -2,13 +2,14 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from byol_tf.data.annotations.coco_points import read_coco_points
-from byol_tf.data.annotations.find import find_coco_points
+from byol_tf.data.annotations.find import find_coco_points, find_test_split
 from byol_tf.jobs.finetune import build
 from byol_tf.jobs.finetune.crops import write_crops
 from byol_tf.modalities.image.decode import decode_image
@@ -122,6 +123,20 @@ def test_files_without_points_are_not_taken(tmp_path):
     file = write(tmp_path, annotations=[])
     with pytest.raises(ValueError, match="no object with labelled points"):
         read_coco_points(file)
+
+
+def test_objects_of_earlier_data_are_no_test_split(tmp_path):
+    run = base.get_config()
+    run.data.source, run.data.test_split = "folder", ""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        file = write(tmp_path / name)
+        if name == "one":
+            shutil.copy(file, file.with_name("test.json"))
+        run.data.dir = str(tmp_path / name)
+        build._use_objects(objects.get_config(), run, tmp_path / "run")
+        found = find_test_split(run.data.dir, (".png",))
+        assert found == ("test" if name == "one" else "")
 
 
 def test_keypoints_learn_from_the_cut_objects(tmp_path):
