@@ -45,7 +45,7 @@ class Kept:
 
     def count(self) -> int:
         """Returns the number of trainings that are done."""
-        return len([*self._folder.glob("*.npz")])
+        return len([*self._folder.glob("[!.]*.npz")])  # no unfinished files
 
     def keep(self, names: Sequence, fitted: Fitted, whole: bool) -> None:
         """Writes a training; if that fails, says so, and nothing is lost.
@@ -94,7 +94,7 @@ class Kept:
             with np.load(self._path(names), allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 found = _listed(file, "encoder"), _listed(file, "head")
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
         about["setting"] = Setting(*about["setting"])
         about["score"] = tuple(about["score"])

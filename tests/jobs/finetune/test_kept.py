@@ -55,8 +55,11 @@ def test_other_values_and_damaged_files_are_not_found(tmp_path):
     for about, arrays in (({"rate": 2}, [np.ones(2)]), ({"rate": 1}, [])):
         assert Kept(tmp_path, about, arrays).find("a", []) is None
     (file,) = (tmp_path / FOLDER).rglob("*.npz")
-    file.write_bytes(file.read_bytes()[:100])
-    assert kept.find("a", []) is None
+    for size in (100, 0):
+        file.write_bytes(file.read_bytes()[:size])
+        assert kept.find("a", []) is None
+    file.rename(file.with_name(".a.1.npz"))  # of a process that was killed
+    assert kept.count() == 0
 
 
 def test_a_full_disk_is_said_and_costs_nothing_else(tmp_path, capsys):
