@@ -8,8 +8,16 @@ import numpy as np
 from byol_tf.data.annotations.coco_points import crop_around, scale_of
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.modalities.image.decode import decode_image
+from byol_tf.modalities.image.inputs import png
 from byol_tf.tasks.detection import CORNERS
 from byol_tf.tasks.tiled import npy
+
+
+def as_file(pixels: np.ndarray) -> tuple[bytes, str]:
+    """Returns a file of the same values and its ending, `.png` or `.npy`."""
+    if pixels.dtype != np.float32 and pixels.shape[-1] in (1, 3):
+        return png(pixels), ".png"
+    return npy(pixels), ".npy"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -194,9 +194,8 @@ def _use_objects(config, run, workdir):
     if not files.get(section.train_split):
         return
     folder = workdir / "objects"
-    shutil.rmtree(
-        folder, ignore_errors=True
-    )  # other data may have other splits
+    # Those of earlier data may have other splits.
+    shutil.rmtree(folder, ignore_errors=True)
     section.dir = str(folder)
     for split, file in files.items():
         if file:

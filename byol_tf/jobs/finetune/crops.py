@@ -13,10 +13,8 @@ from byol_tf.data.annotations.coco_points import (
     read_coco_points,
     scale_of,
 )
-from byol_tf.modalities.image.decode import decode_image
-from byol_tf.modalities.image.inputs import png
+from byol_tf.tasks.cut_objects import as_file, decode_image
 from byol_tf.tasks.oks import COLUMNS
-from byol_tf.tasks.tiled import npy
 
 
 def write_crops(
@@ -98,10 +96,9 @@ def _write(
     if place is None:
         return
     left, top, right, bottom = place
-    plain = pixels.dtype != np.float32 and pixels.shape[-1] in (1, 3)
-    name = f"{own.annotation_id}.{'png' if plain else 'npy'}"
-    crop = pixels[top:bottom, left:right]
-    (folder / name).write_bytes(png(crop) if plain else npy(crop))
+    data, ending = as_file(pixels[top:bottom, left:right])
+    name = f"{own.annotation_id}{ending}"
+    (folder / name).write_bytes(data)
     row = {"path": f"{folder.name}/{name}"}
     size = right - left, bottom - top
     for point, (x, y, visible) in zip(names, own.points, strict=True):
