@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from byol_tf import __version__
 from byol_tf.data.fractions import Fraction
 from byol_tf.data.rows import bare, batch_spec
 from byol_tf.data.split import draw_part
@@ -383,8 +382,8 @@ class FineTuning:
 
     def _depends(self):
         """Returns what trainings depend on, besides arrays, as JSON values."""
-        inputs = str(self._prepared())
-        return {**self._facts(), "inputs": inputs, "by": __version__}
+        inputs, by = str(self._prepared()), describe_machine()["versions"]
+        return {**self._facts(), "inputs": inputs, "by": by}
 
     def _arrays(self):
         """Returns the arrays that trainings depend on."""
