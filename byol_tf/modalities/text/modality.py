@@ -155,11 +155,12 @@ class TextModality:
 
 
 def _mask(section):
+    given = [n for text in section.data.mask for n in str(text).split(",")]
     with in_section("data"):
-        for name in section.data.mask:
+        for name in given:
             check_choice("mask", name, sorted(MASKS))
     # In this order, since a number within an address would end it.
-    return tuple(name for name in MASKS if name in section.data.mask)
+    return tuple(name for name in MASKS if name in given)
 
 
 def _texts(examples, most) -> Iterator[str]:

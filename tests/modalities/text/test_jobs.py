@@ -79,10 +79,15 @@ def vectors(folder):
 
 
 def test_a_number_in_an_address_does_not_unmask_it():
-    masks = {"data.mask": ("numbers", "phones", "emails")}
+    masks = {"data.mask": ("numbers,phones", "emails")}  # as flags give them
     decoder = load_modality("text").decoder(tiny_config("", **SMALL, **masks))
     found = decoder.decode(b"to ann1234567@bank.com by 9").item().decode()
     assert found.split() == ["to", "maskedemail", "by", "maskednumber"]
+
+
+def test_the_names_of_masks_pass_the_check_of_numbers():
+    masks = {"data.mask": ("emails,phones",)}
+    pretrain_build.check(tiny_config("", **SMALL, **masks))
 
 
 def test_the_run_folder_explains_itself(folder):
