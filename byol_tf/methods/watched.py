@@ -24,7 +24,8 @@ def watched(x, check: Callable):
     if isinstance(x, Iterator):
         first = next(x)
         check(_inputs(first))
-        return itertools.chain([first], x)
+        # Keras takes no iterators but generators.
+        return (batch for batch in itertools.chain([first], x))
     if isinstance(x, keras.utils.PyDataset):
         check(_inputs(x[0]))
     elif isinstance(x, np.ndarray | tf.Tensor):
