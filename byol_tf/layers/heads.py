@@ -58,19 +58,22 @@ def mlp(
     check_integer("hidden_size", hidden_size, 1)
     check_integer("output_size", output_size, 1)
     check_integer("layers", layers, 2)
-    dense = {"kernel_initializer": kernel_initializer(), "dtype": dtype}
+
+    def dense(units, **options):
+        # Each with its own initializer, since one draws the same numbers again.
+        options |= {"kernel_initializer": kernel_initializer(), "dtype": dtype}
+        return keras.layers.Dense(units, **options)
+
     stack = [keras.Input((input_size,))]
     for index in range(1, layers):
         # The first block keeps the names of a head with two layers.
         suffix = "" if index == 1 else f"_{index}"
         stack += [
-            keras.layers.Dense(hidden_size, name=f"hidden{suffix}", **dense),
+            dense(hidden_size, name=f"hidden{suffix}"),
             FusedBatchNormalization(name=f"norm{suffix}", dtype=dtype),
             keras.layers.Activation("relu", name=f"relu{suffix}", dtype=dtype),
         ]
-    stack.append(
-        keras.layers.Dense(output_size, use_bias=False, name="output", **dense)
-    )
+    stack.append(dense(output_size, use_bias=False, name="output"))
     if normalized:
         stack.append(_output_norm(dtype))
     return keras.Sequential(stack, name=name)
