@@ -8,6 +8,8 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
+from configs.kinds import kind_of_field
+
 
 def lines_of(name: str) -> list[str]:
     """Returns the fields of a configuration as flags, each with its comment.
@@ -33,6 +35,22 @@ def lines_of(name: str) -> list[str]:
         text = about.get(field) or shared.get(field.rpartition(".")[2], "")
         lines += [f"  --config.{field}{shown}", f"      {text}".rstrip()]
     return list(filter(None, lines))
+
+
+def check_same(config: Mapping, name: str) -> None:
+    """Raises a ValueError if a configuration is one of another command.
+
+    Args:
+        config: the configuration; may lack sections of one kind of data.
+        name: module of `configs` with all fields of the command.
+    """
+    own = importlib.import_module(f"configs.{name}").get_config()
+    lacking = [n for n in own if n not in config and not kind_of_field(n)]
+    if lacking:
+        raise ValueError(
+            f"--config names a file without the field {lacking[0]}, as for "
+            f"another command; this one needs the fields of configs/{name}.py"
+        )
 
 
 def comments(module: ModuleType) -> dict[str, str]:

@@ -6,6 +6,7 @@ depends on the number of arguments. Like all of `configs`, they import the
 package only after flags and paths have been checked.
 """
 
+import functools
 import importlib
 import pathlib
 import sys
@@ -87,7 +88,15 @@ def start(name: str, rest: list[str], program: str) -> None:
         sys.argv = [program, *getattr(module, "expand", list)(arguments)]
     except (OSError, ValueError) as error:
         door.fail(error)
-    door.run_script(module.main, _default_config(module))
+    door.run_script(functools.partial(_main, module), _default_config(module))
+
+
+def _main(module):
+    file = getattr(module, "DEFAULT_CONFIG", "base.py")
+    config = module._CONFIG.value if hasattr(module, "_CONFIG") else None
+    if file and config:
+        fields.check_same(config, file.removesuffix(".py"))
+    module.main()
 
 
 def start_script(name: str) -> None:
@@ -116,7 +125,7 @@ def _is_recipe(path):
     text = path.read_text("utf-8")
     return "\ndef get_config" in text and path.stem not in (
         *("base", "sections", "compare", "embed", "eval_linear"),
-        *("export", "finetune", "objects", "serve", "tune"),
+        *("export", "finetune", "objects", "serve", "transcripts", "tune"),
         *("customer_service", "explore", "finance_monitor", "recommender"),
     )
 

@@ -57,7 +57,8 @@ def test_alone_it_names_every_command_and_recipe(fakes):
     assert done.returncode == 0 and not done.stderr
     for name in (*commands.COMMANDS, "quickstart", "photos", "cifar10_simclr"):
         assert f" {name}" in done.stdout
-    assert " fields" not in done.stdout  # a module beside the recipes
+    # Modules beside the recipes, and recipes of another command.
+    assert not any(f" {n}" in done.stdout for n in ("fields", "transcripts"))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,8 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["embed", "none", "photos"], "no encoder in none"),
         (["finetune", "run", "--nothing=1"], "Unknown command line flag"),
         (["pretrain", "photos", "new", "--config=phtos"], "phtos"),
+        (["pretrain", "new", "--config=finetune"], "without the field check"),
+        (["evaluate", "run", "--config=photos"], "of configs/eval_linear.py"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
