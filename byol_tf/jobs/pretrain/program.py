@@ -100,7 +100,8 @@ def run_config_in(
     Raises:
         ValueError: for a wrong field or unsuitable data. One line.
     """
-    if config is not None:
+    # Without a configuration, a plan is left of a start that failed.
+    if config is not None and run_config.read_values(workdir):
         build.plan.close(config, workdir)
     config = run_config.config_of_run(
         *(config, workdir, defaults),

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 import byol_tf
+from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import program
+from configs import base
 from tests.support.eager import eagerly
 
 SMALL = {
@@ -66,6 +68,19 @@ def test_a_run_may_be_below_the_home_folder(photos, tmp_path, monkeypatch):
         byol_tf.pretrain("~/photos", "~/run", fields=SMALL)
     with pytest.raises(ValueError, match=f"no encoder in {tmp_path}/run"):
         byol_tf.load_encoder("~/run")
+
+
+def test_a_plan_left_by_a_failed_start_is_not_followed(tmp_path, monkeypatch):
+    def stop(config, workdir, *_, **options):
+        raise ValueError(f"a batch of {config.batch_size}")
+
+    plan = {"decided": {"batch_size": 8}, "open": {"batch_size": 0}}
+    write_json(tmp_path / "plan.json", plan)
+    monkeypatch.setattr(program.build, "planned", stop)
+    config = base.get_config()
+    config.batch_size = 0
+    with pytest.raises(ValueError, match="a batch of 0"):
+        program.run_config_in(config, tmp_path, base.get_config())
 
 
 def test_a_wrong_field_is_named(photos, tmp_path):
