@@ -48,7 +48,7 @@ OF_IMAGES = {
     "augment.resize": ("bilinear", "bicubic"),
 }
 PROBABILITIES = ("flip", "jitter", "grayscale", "blur", "solarize")
-_LABELS = re.compile(r"all|\d+(\.\d+)?\s*%|\d+-per-class|\d+")
+_LABELS = re.compile(r"all|(\d+(?:\.\d+)?)\s*%|(\d+)(?:-per-class)?")
 
 
 def check_run(config: Mapping) -> None:
@@ -69,10 +69,9 @@ def check_labels(texts: Sequence[str]) -> None:
     """Raises a ValueError for values of `--labels` that cannot be parsed."""
     words = [w.strip() for text in texts for w in text.split(",")]
     for word in filter(None, words):
-        number = re.match(r"[\d.]+", word)
-        fits = not number or float(number[0]) > 0
-        fits &= not word.endswith("%") or float(word[:-1] or 0) <= 100
-        if not _LABELS.fullmatch(word) or not fits:
+        found = _LABELS.fullmatch(word)
+        share, count = found.groups("1") if found else ("0", "0")
+        if not (0 < float(share) <= 100 and int(count)):
             raise ValueError(
                 "`labels` must be shares above 0% up to 100%, such as 1% or "
                 "0.5%, or numbers such as 25-per-class or 100, separated by "

@@ -117,6 +117,7 @@ def test_help_of_a_command_has_its_own_words_and_flags(name, fakes):
         (["tune", "tfds:mnist"], "tfds:mnist holds data and no runs"),
         (["embed", "none", "photos"], "no encoder in none"),
         (["finetune", "run", "--nothing=1"], "Unknown command line flag"),
+        (["finetune", "run", "--labels=ten%"], "Received: 'ten%'"),
         (["pretrain", "photos", "new", "--config=phtos"], "phtos"),
         (["pretrain", "new", "--config=finetune"], "without the field check"),
         (["evaluate", "run", "--config=photos"], "of configs/eval_linear.py"),
