@@ -61,7 +61,7 @@ def vicreg(
 
     Reference: Bardes et al. 2022, "VICReg", section 4.1, equations 1 to 6. The
     distance is divided by dim, as in the official code, which the weights are
-    meant for.
+    meant for; that code also halves the variance term.
     """
     projection1 = tf.cast(projection1, tf.float32)
     projection2 = tf.cast(projection2, tf.float32)
