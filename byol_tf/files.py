@@ -19,8 +19,10 @@ from byol_tf.lines import csv_cell, first_line
 Path = str | os.PathLike
 
 # Names of temporary files and folders, with the process that made them.
-_KINDS = "csv|html|jsonl?|keras|md|np[yz]|parquet|png|py|yaml"
-_TEMPORARY = re.compile(rf"\.[\w-]+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)")
+_KINDS = "csv|html|jsonl?|keras|md|np[yz]|pack|parquet|png|py|srt|usearch|yaml"
+_TEMPORARY = re.compile(
+    rf"\..+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)", re.DOTALL
+)
 _PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # signs of plain paths
 
 

@@ -18,6 +18,7 @@ except ImportError:  # on Windows, folders have no lock
     fcntl = None
 
 FILE = ".lock"
+CACHE = "cache"  # folder of a run's decoded data
 
 
 class FolderInUseError(OSError):
@@ -28,9 +29,10 @@ class FolderInUseError(OSError):
 def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
     """Owns a folder while the block runs; makes it if missing.
 
-    First removes unfinished files of dead processes. The system releases the
-    lock when the process ends in any way; a line says if it was taken over. Of
-    several workers, only the chief may call it.
+    First removes unfinished files of dead processes, in its cache too, where
+    they may be as large as the data. The system releases the lock when the
+    process ends in any way; a line says if it was taken over. Of several
+    workers, only the chief may call it.
 
     Yields:
         File descriptor of the lock. A child that inherits it keeps the folder
@@ -46,6 +48,8 @@ def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
     try:
         _sign(number, path)
         remove_leftovers(path.parent)
+        if (path.parent / CACHE).is_dir():
+            remove_leftovers(path.parent / CACHE)
         yield number
     finally:
         path.unlink(missing_ok=True)  # while it is still locked

@@ -73,6 +73,8 @@ def test_what_a_process_that_is_gone_left_is_removed(tmp_path):
     for name in (
         f".metrics.{gone()}.jsonl",
         f".encoder.{gone()}.keras",
+        f".predictions.csv.{gone()}.json",
+        f".my photos-5f-00000.{gone()}.pack",
         f".encoder.{os.getpid()}.keras",
         ".mine.txt",
         "metrics.jsonl",

@@ -91,5 +91,8 @@ def test_what_was_left_half_written_goes_with_the_lock(tmp_path):
     process.start()
     process.join()
     (tmp_path / f".train.{process.pid}.json").touch()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / f".photos-5f.{process.pid}.npy").touch()
     with owned_folder(tmp_path):
-        assert [p.name for p in tmp_path.iterdir()] == [FILE]
+        left = {p.name for p in tmp_path.rglob("*")}
+        assert left == {FILE, "cache"}

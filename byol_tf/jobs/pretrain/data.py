@@ -23,6 +23,7 @@ from byol_tf.data.split import split_holdout
 from byol_tf.data.store import Store
 from byol_tf.files import write_json
 from byol_tf.lines import plural
+from byol_tf.locks import CACHE
 from byol_tf.modalities.registry import load_modality
 
 HOLDOUT = 0.1  # share of the training examples, without a test split
@@ -88,7 +89,7 @@ def train_and_later_test(
     """
     section, workdir = config.data, pathlib.Path(workdir)
     decoder = decoder or load_modality(config.modality).decoder(config)
-    cache_dir = section.cache_dir or str(workdir / "cache")
+    cache_dir = section.cache_dir or str(workdir / CACHE)
     path = None
     if suffix is not None:
         path = workdir / f"bad_{plural(decoder.name)}{suffix}.csv"
@@ -198,9 +199,7 @@ def kept(
             "data.store=shards."
         ]
     on_disk = name == "shards" or not _in_memory(section, fits)
-    store = Store(
-        cache_dir=section.cache_dir or pathlib.Path(workdir) / "cache"
-    )
+    store = Store(cache_dir=section.cache_dir or pathlib.Path(workdir) / CACHE)
     both = tuple(packed(*pair, store, on_disk) for pair in pairs)
     return both, [
         f"Store: {name} {'on disk' if on_disk else 'in memory'}, about "
