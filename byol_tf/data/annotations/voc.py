@@ -58,7 +58,7 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
             continue
         try:
             root = ElementTree.parse(label_file).getroot()
-        except (OSError, ValueError, ElementTree.ParseError):
+        except (OSError, ValueError, LookupError, ElementTree.ParseError):
             damaged.append(path)
             continue
         size = [

@@ -310,9 +310,10 @@ def test_label_files_that_cannot_be_read_leave_their_image_unknown(tmp_path):
     listed = find_boxes(tmp_path / "yolo", "train", EXTENSIONS)()
     assert listed.damaged == ["a.png"]
     voc(tmp_path / "voc")
-    (tmp_path / "voc/Annotations/a.xml").write_text("<annotation><obj")
-    listed = find_boxes(tmp_path / "voc", "train", EXTENSIONS)()
-    assert listed.damaged == ["JPEGImages/a.png"]
+    for text in ("<annotation><obj", '<?xml version="1.0" encoding="x"?><a/>'):
+        (tmp_path / "voc/Annotations/a.xml").write_text(text)
+        listed = find_boxes(tmp_path / "voc", "train", EXTENSIONS)()
+        assert listed.damaged == ["JPEGImages/a.png"]
     assert not any(box.image == 0 for box in listed.boxes)
 
 
