@@ -49,24 +49,6 @@ class Boxes:
     areas: np.ndarray
     lines: tuple[str, ...] = ()
 
-    def subset(self, index: np.ndarray) -> "Boxes":
-        """Selects the boxes of the images at these positions, in that order."""
-        index = np.asarray(index)
-        place = np.full(len(self.sizes), -1)
-        place[index] = np.arange(len(index))
-        kept = place[self.images] >= 0
-        fields = {
-            name: getattr(self, name)[kept]
-            for name in ("corners", "labels", "crowd", "areas")
-        }
-        return dataclasses.replace(
-            self,
-            sizes=self.sizes[index],
-            known=self.known[index],
-            images=place[self.images[kept]],
-            **fields,
-        )
-
 
 def check_boxes(
     listed: Listed,
@@ -106,7 +88,8 @@ def check_boxes(
     turned = differs & (said == sizes[:, ::-1]).all(axis=1)
     said = np.where(turned[:, None], sizes, said)
     table = _Table(rows, listed, sizes, said, names)
-    lost = [path for path in paths if path in {*listed.damaged}]
+    damaged = {*listed.damaged}
+    lost = [path for path in paths if path in damaged]
     reasons = table.reasons(turned)
     _check_format(listed.name, reasons, table.reach_beyond())
     good = reasons == ""

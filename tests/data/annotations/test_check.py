@@ -2,7 +2,6 @@
 
 import pathlib
 
-import numpy as np
 import pytest
 
 from byol_tf.data.annotations.check import check_boxes
@@ -134,12 +133,6 @@ def test_another_format_than_said_is_an_error():
 def test_images_that_cannot_be_read_take_their_boxes_along():
     boxes = checked(*GOOD, paths=["b.png", "c.png"])
     assert boxes.images.tolist() == [0, 0]
-
-
-def test_a_subset_is_in_the_given_order():
-    part = checked(*GOOD).subset(np.array([2, 1]))
-    assert part.images.tolist() == [1, 1] and len(part.sizes) == 2
-    assert part.labels.tolist() == [1, 1]
 
 
 def test_classes_that_differ_from_those_of_the_training_are_named():
