@@ -14,7 +14,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner
 from byol_tf.reports.grids import displayable
 from byol_tf.reports.report import write_report
 from byol_tf.tasks.drawn import draw_marks
-from byol_tf.tasks.task import Task, take
+from byol_tf.tasks.task import Accumulator, Task, take
 
 SHOWN = 8  # images per figure
 SIDE = 224  # smallest side in pixels of a shown image
@@ -65,7 +65,7 @@ def report(
     tuner: FineTuner,
     learn: Targets,
     test: Targets,
-    batch_size: int,
+    found: Accumulator | None,
 ) -> None:
     """Writes `finetune.html` into a run folder.
 
@@ -75,14 +75,13 @@ def report(
         tuner: with the saved weights.
         learn: examples of the first batch.
         test: the test examples.
-        batch_size: test examples per batch.
+        found: their predictions, see `look`.
     """
     curve = (workdir / "finetune.png").read_bytes()
     worst = [line["row"] for line in result["worst"]]
     parts = {"Over the number of labels": curve}
     parts |= pictures(tuner, learn, test, worst)
     if result.get("confidence"):
-        found, _ = tuner.predict(*test, batch_size)
         parts |= found.pictures(result["confidence"]["best"])
     rows = [
         (name, row["labels"], variant, numbers["test"]["mean"])
@@ -100,7 +99,7 @@ def report(
 
 def look(
     tuner: FineTuner, validation: Targets, test: Targets, batch_size: int
-) -> dict:
+) -> tuple[dict, Accumulator | None]:
     """Finds test examples with most errors, and a confidence threshold.
 
     Only if the task supports them. The threshold is the best on the validation
@@ -113,10 +112,11 @@ def look(
         batch_size: examples per batch.
 
     Returns:
-        `worst`, and for tasks with confidences `confidence`, as JSON values.
+        `worst`, and for tasks with confidences `confidence`, as JSON values;
+        and the predictions of the test examples, if they were made.
     """
     if not hasattr(tuner.task.accumulator(), "worst"):
-        return {"worst": []}
+        return {"worst": []}, None
     found, _ = tuner.predict(*test, batch_size)
     paths = test.examples.paths
     said = {
@@ -133,7 +133,7 @@ def look(
             "chosen_by": validation.examples.num_examples,
             **found.at_confidence(best),
         }
-    return said
+    return said, found
 
 
 def _notes(confidence):

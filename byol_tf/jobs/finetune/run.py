@@ -168,20 +168,21 @@ class FineTuning:
         saved, best = self._best(choices)
         tuner, learn, validation = self._again(choices, saved, best)
         size = self.settings.encode_batch
+        said, found = pictures.look(tuner, validation, test, size)
         result = {
             **finetune_results.summary(
                 choices, tested, self._counts(), self.task
             ),
             **self._circumstances(test),
             "constant": self._constant(test),
-            **pictures.look(tuner, validation, test, size),
+            **said,
             "seconds": round(time.perf_counter() - started, 3),
         }
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")
         if pictures.has_places(self.task):
             batch = pictures.first_batch(learn, self.settings.batch_size)
-            pictures.report(workdir, result, tuner, batch, test, size)
+            pictures.report(workdir, result, tuner, batch, test, found)
         self._save(choices, tested, saved, best, workdir)
         save_tested(*test, workdir / "classifier.npz")
         kept.clear()
