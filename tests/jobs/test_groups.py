@@ -95,6 +95,7 @@ class Job:
 
     train: Examples
     load_test: object
+    known: object = None
 
     def run(self, workdir, name):
         share = len(self.load_test().paths) / 10
@@ -111,3 +112,21 @@ def test_an_evaluation_tells_the_mean_over_groups(sets, tmp_path):
     assert (tmp_path / "eval_linear_speaker.json").is_file()
     text = evaluated.table(result)
     assert "16.7 ± 4.7 %" in text and "ann, bob, cy" in text
+
+
+def test_features_of_a_row_are_computed_once(sets):
+    train, made = sets[0], []
+    # Two rows of each file.
+    train = dataclasses.replace(train, paths=("a", "a", "b", "b", "c", "c"))
+
+    def compute(rows):
+        made.append(numbers(rows))
+        return np.float32(rows.rows) * 10
+
+    known = evaluated.Known()
+    for index in ([0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 0, 1]):
+        features = known("pretrained", train.subset(index), compute)
+        np.testing.assert_array_equal(features[:, 0], np.multiply(index, 10))
+    assert made == [[0, 1, 2, 3], [4, 5]]
+    known("random encoder", train, compute)
+    assert len(made) == 3

@@ -1,16 +1,51 @@
 """Linear evaluation with groups, such as speakers, held out for the test."""
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from byol_tf.data.examples import Examples
 from byol_tf.files import write_json
 from byol_tf.jobs.evaluate.results import COLUMNS
 from byol_tf.jobs.evaluate.run import LinearEvaluation
 from byol_tf.jobs.groups import Groups
 from byol_tf.reports.report import format_table
+
+
+class Known:
+    """Computes the features of each row once, though many folds have it."""
+
+    def __init__(self):
+        self._found = {}
+
+    def __call__(
+        self, encoder: str, images: Examples, compute: Callable
+    ) -> np.ndarray:
+        """Returns features `[n, d]`.
+
+        Args:
+            encoder: name of the encoder.
+            images: rows of files; all of a file are always given together.
+            compute: returns the features of some rows.
+        """
+        found = self._found.setdefault(encoder, {})
+        keys = list(_keys(images))
+        new = [row for row, key in enumerate(keys) if key not in found]
+        if new:
+            features = compute(images.subset(np.array(new)))
+            found |= zip([keys[row] for row in new], features, strict=True)
+        return np.stack([found[key] for key in keys])
+
+
+def _keys(images):
+    count = Counter()  # a long sound has several rows
+    for path in images.paths:
+        count[path] += 1
+        yield images.folder, path, count[path]
 
 
 def run(
@@ -32,6 +67,8 @@ def run(
     """
     name = f"{name}_{groups.column}"
     found = {}
+    load_test = functools.cache(job.load_test)
+    job = dataclasses.replace(job, load_test=load_test, known=Known())
     for held_out in groups.folds(job.train):
         train, load_test = groups.split(job.train, job.load_test, held_out)
         part = dataclasses.replace(job, train=train, load_test=load_test)

@@ -64,6 +64,9 @@ class LinearEvaluation:
     load_test: Callable[[], Examples]
     settings: Settings
     about: Mapping = dataclasses.field(default_factory=dict)
+    # Gives features of files, computing those that it does not know yet, see
+    # `groups.Known`; None: compute all.
+    known: Callable | None = None
 
     def __post_init__(self):
         labels = self.train.labels
@@ -171,6 +174,12 @@ class LinearEvaluation:
         return features, choices
 
     def _features(self, subject, images, cache):
+        compute = functools.partial(self._computed, subject, cache=cache)
+        if self.known is None:
+            return compute(images)
+        return self.known(subject.name, images, compute)
+
+    def _computed(self, subject, images, cache):
         extractor = FeatureExtractor(
             subject.encoder.model,
             subject.encoder.preprocessor,
