@@ -36,7 +36,8 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
 
     Classes are sorted by name; difficult objects count as crowds. If no
     coordinate is below 1 and some equal the last pixel, they are counted from
-    1, and a line says so. Objects of a damaged XML file are unknown.
+    1, and a line says so; other splits count, too. Objects of a damaged XML
+    file are unknown.
 
     Raises:
         ValueError: if there is no folder of images.
@@ -51,24 +52,18 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
         stems = [s if s in found else s.split()[0] for s in lines_of(file)]
         stems = list(dict.fromkeys(stems))
     paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
+    labels = _read_all(directory / LABELS)
     sizes, objects, damaged = {}, [], []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):
-        label_file = directory / LABELS / f"{stem}.xml"
-        if not label_file.is_file():
-            continue
-        try:
-            root = ElementTree.parse(label_file).getroot()
-        except (OSError, ValueError, LookupError, ElementTree.ParseError):
+        size, own = labels.get(stem, (None, ()))
+        if own is None:
             damaged.append(path)
             continue
-        size = [
-            _number(root.findtext(f"size/{k}")) for k in ("width", "height")
-        ]
-        if all(0 < value < math.inf for value in size):
-            sizes[path] = int(size[0]), int(size[1])
-        objects += [(image, *_object(o)) for o in root.iter("object")]
+        if size:
+            sizes[path] = size
+        objects += [(image, *one) for one in own]
     names = sorted({name for _, name, *_ in objects if name})
-    from_one = _counts_from_one(objects, paths, sizes)
+    from_one = _counts_from_one(labels.values())
     boxes = [
         Box(
             i,
@@ -91,6 +86,24 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     )
 
 
+def _read_all(folder):
+    """Returns size and objects of each XML file by stem, None if unknown."""
+    found = {}
+    for file in sorted(folder.rglob("*.xml")):
+        stem = file.relative_to(folder).as_posix().removesuffix(".xml")
+        try:
+            root = ElementTree.parse(file).getroot()
+        except (OSError, ValueError, LookupError, ElementTree.ParseError):
+            found[stem] = None, None
+            continue
+        keys = ("size/width", "size/height")
+        size = [_number(root.findtext(key)) for key in keys]
+        good = all(1 <= value < math.inf for value in size)
+        size = tuple(map(int, size)) if good else None
+        found[stem] = size, [_object(o) for o in root.iter("object")]
+    return found
+
+
 def _object(element):
     keys = ("xmin", "ymin", "xmax", "ymax")
     corners = tuple(_number(element.findtext(f"bndbox/{k}")) for k in keys)
@@ -106,11 +119,12 @@ def _number(text):
         return math.nan
 
 
-def _counts_from_one(objects, paths, sizes):
-    if any(value < 1 for _, _, corners, _ in objects for value in corners):
+def _counts_from_one(labels):
+    boxes = [(size, c) for size, own in labels for _, c, _ in own or ()]
+    if any(value < 1 for _, corners in boxes for value in corners):
         return False
     return any(
-        corners[2] == sizes[paths[i]][0] or corners[3] == sizes[paths[i]][1]
-        for i, _, corners, _ in objects
-        if paths[i] in sizes
+        corners[2] == size[0] or corners[3] == size[1]
+        for size, corners in boxes
+        if size
     )

@@ -236,10 +236,13 @@ def test_a_missing_label_file_is_a_negative_and_said(tmp_path):
     assert listed.notes[0].startswith("1 of 3 images have no label file")
 
 
-def test_voc_says_that_it_counts_from_one(tmp_path):
-    voc(tmp_path)
-    listed = find_boxes(tmp_path, "train", EXTENSIONS)()
-    assert "count pixels from 1" in listed.notes[0]
+def test_voc_says_that_it_counts_from_one_by_all_of_its_splits(tmp_path):
+    voc(tmp_path)  # only the box of "a" ends at a border
+    (tmp_path / "ImageSets/Main/test.txt").write_text("c\n")
+    for split, corners in (("train", (1, 2, 11, 12)), ("test", (5, 5, 15, 15))):
+        listed = find_boxes(tmp_path, split, EXTENSIONS)()
+        assert "count pixels from 1" in listed.notes[0]
+        assert listed.boxes[0].corners == corners
 
 
 def test_names_of_images_of_voc_may_have_spaces(tmp_path):
