@@ -20,11 +20,19 @@ def find_yolo(directory: pathlib.Path, words: Sequence[str]):
     """Finds the folder of the images of a split, beside one of labels.
 
     Or the text file that lists them, if `data.yaml` names one.
+
+    Raises:
+        ValueError: if it names several folders.
     """
     about = _about(directory)
     for word in words:
         found = [f"images/{word}", f"{word}/images"]
-        if isinstance(said := about.get(word), str):
+        if isinstance(said := about.get(word), list):
+            raise ValueError(
+                f"{directory} names several folders as {word!r}, and one can "
+                f"be read: {some(said)}; list all images in one text file"
+            )
+        if isinstance(said, str):
             # Roboflow writes "../train/images" for the folder beside.
             below = os.path.join(str(about.get("path") or ""), said)
             found = [said.removeprefix("../"), below, *found]

@@ -325,10 +325,11 @@ def test_label_files_that_cannot_be_read_leave_their_image_unknown(tmp_path):
     [
         ("nc: 2", "no names of classes"),
         ("names: cat", "no names of classes"),
+        ("{names: [cat], train: [a, b]}", "several folders as 'train'.*'a'"),
         ("names: {a: cat}", "classes must have numbers. Received: 'a'"),
     ],
 )
-def test_yolo_without_names_is_an_error(tmp_path, about, message):
+def test_yolo_without_names_or_one_folder_is_an_error(tmp_path, about, message):
     yolo(tmp_path, about=about)
     with pytest.raises(ValueError, match=message):
         find_boxes(tmp_path, "train", EXTENSIONS)()
