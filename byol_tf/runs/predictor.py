@@ -94,7 +94,8 @@ def predict_folder(
         if tiles is not None:
             return _tiles(classifier, file, tiles)
         if objects is not None:
-            return objects.parts(path, file, classifier.decode)
+            limit = classifier.sizes["max_pixels"]
+            return objects.parts(path, file, classifier.decode, limit)
         row, origin = classifier.decode(file), classifier.origin(file)
         if classifier.task.of_objects:
             origin = {**origin, "place": (0, 0), "whole": origin["size"]}

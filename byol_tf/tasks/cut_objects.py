@@ -44,19 +44,25 @@ class CutObjects:
                 boxes[listed.paths[box.image]].append(box)
         return cls(boxes, listed, as_results)
 
-    def parts(self, path: str, file, decode: Callable) -> list[tuple]:
+    def parts(
+        self, path: str, file, decode: Callable, max_pixels: int
+    ) -> list[tuple]:
         """Returns each object of an image, to predict one by one.
 
         Args:
             path: of the image, as the COCO file has it.
             file: the same as a path or bytes that can be read.
             decode: of the bytes of an image to a stored row.
+            max_pixels: larger images are not decoded.
 
         Returns:
             For each object what it is, by name, its stored row, and its
             origin, see `Task.of_objects`.
+
+        Raises:
+            ImageError: if the image cannot be decoded or is too large.
         """
-        pixels = decode_image(file)
+        pixels = decode_image(file, max_pixels=max_pixels)
         height, width, _ = pixels.shape
         found, scale = [], scale_of(self.listed.sizes.get(path), width, height)
         for box in self.boxes[path] if scale is not None else ():

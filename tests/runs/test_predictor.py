@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from byol_tf.data.annotations.coco import read_coco
-from byol_tf.modalities.image.decode import decode_image
+from byol_tf.modalities.image.decode import ImageError, decode_image
 from byol_tf.modalities.image.inputs import png
 from byol_tf.runs.artifact import Encoder
 from byol_tf.runs.encoder import load_classifier
@@ -211,9 +211,12 @@ def test_an_object_has_the_values_of_its_image(tmp_path):
     values = np.arange(40 * 80, dtype=np.uint16).reshape(40, 80, 1)
     for step in (1, 2):  # 2: a file that was made smaller
         objects, seen = CutObjects.of(read_coco(file), True), []
-        objects.parts("wide.png", png(values[::step, ::step]), seen.append)
+        data = png(values[::step, ::step])
+        objects.parts("wide.png", data, seen.append, 80 * 40)
         wanted = values[6:26:step, 6:26:step]
         np.testing.assert_array_equal(decode_image(seen[0]), wanted)
+    with pytest.raises(ImageError, match="more than the limit"):
+        objects.parts("wide.png", png(values), seen.append, 80 * 40 - 1)
 
 
 def test_a_saved_classifier_loads_as_it_was(tmp_path, folder):

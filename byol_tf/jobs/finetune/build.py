@@ -197,9 +197,10 @@ def _use_objects(config, run, workdir):
     # Those of earlier data may have other splits.
     shutil.rmtree(folder, ignore_errors=True)
     section.dir = str(folder)
+    limit = int(section.max_megapixels * 10**6)
     for split, file in files.items():
         if file:
-            write_crops(file, folder, split)
+            write_crops(file, folder, split, limit)
 
 
 def _use_annotations(config, run, encoder):

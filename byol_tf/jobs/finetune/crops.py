@@ -18,7 +18,7 @@ from byol_tf.tasks.oks import COLUMNS
 
 
 def write_crops(
-    file: pathlib.Path, folder: pathlib.Path, split: str
+    file: pathlib.Path, folder: pathlib.Path, split: str, max_pixels: int
 ) -> pathlib.Path:
     """Writes a file per object, and a table of their points.
 
@@ -28,6 +28,7 @@ def write_crops(
         file: COCO's JSON.
         folder: gets `<split>.csv` and the images in a new folder `<split>`.
         split: name of the split.
+        max_pixels: objects of larger images are left out.
 
     Returns:
         The table: places as fractions of the crop, empty for unlabelled points,
@@ -44,7 +45,7 @@ def write_crops(
         objects.setdefault(own.path, []).append(own)
     for number, (path, inside) in enumerate(objects.items()):
         try:
-            pixels = decode_image(read.root / path)
+            pixels = decode_image(read.root / path, max_pixels=max_pixels)
         except (ValueError, OSError) as error:
             print(f"Left out: the objects of {path}, {error}.")
             continue

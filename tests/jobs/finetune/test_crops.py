@@ -44,7 +44,7 @@ def write(folder, **changed):
 def test_each_object_is_an_image_with_its_points(tmp_path, capsys):
     file = write(tmp_path)
     assert find_coco_points(tmp_path, "train") == file
-    with open(write_crops(file, tmp_path / "to", "train")) as table:
+    with open(write_crops(file, tmp_path / "to", "train", 10**6)) as table:
         first, edge = csv.DictReader(table)
     assert "train.json: 2 objects with points" in capsys.readouterr().out
     whole = np.asarray(Image.open(tmp_path / "images" / "a.png"))
@@ -63,7 +63,7 @@ def test_objects_without_a_usable_box_are_counted(tmp_path, capsys):
     value = json.loads(file.read_text())
     value["annotations"][0]["bbox"] = []
     file.write_text(json.dumps(value))
-    write_crops(file, tmp_path / "to", "train")
+    write_crops(file, tmp_path / "to", "train", 10**6)
     assert "Left out: 1 objects" in capsys.readouterr().out
 
 
@@ -75,7 +75,7 @@ def test_crops_keep_the_values_of_deep_images(tmp_path, dtype):
     values = np.arange(40 * 60, dtype=dtype).reshape(40, 60, 1)
     data = {"png": png, "npy": npy}[kind](values)
     (tmp_path / "images" / image["file_name"]).write_bytes(data)
-    write_crops(file, tmp_path / "to", "train")
+    write_crops(file, tmp_path / "to", "train", 10**6)
     crop = decode_image(tmp_path / f"to/train/4.{kind}")
     np.testing.assert_array_equal(crop, values[8:28, 8:28])
 
@@ -86,7 +86,7 @@ def test_a_point_without_three_numbers_is_unlabelled(tmp_path, point):
     value = json.loads(file.read_text())
     value["annotations"][0]["keypoints"][:3] = point
     file.write_text(json.dumps(value))
-    with open(write_crops(file, tmp_path / "to", "train")) as table:
+    with open(write_crops(file, tmp_path / "to", "train", 10**6)) as table:
         row = next(csv.DictReader(table))
     assert [row[f"a_{k}"] for k in "xyv"] == ["", "", "0"]
 
@@ -104,7 +104,7 @@ def test_objects_of_a_file_that_was_resized_are_scaled(tmp_path):
                 entry["keypoints"][i] *= factor
             entry["area"] = 100 * factor**2
         file.write_text(json.dumps(value))
-        table = write_crops(file, tmp_path / f"to{factor}", "train")
+        table = write_crops(file, tmp_path / f"to{factor}", "train", 10**6)
         tables.append(table.read_text())
     assert tables[0] == tables[1]
 
@@ -112,8 +112,16 @@ def test_objects_of_a_file_that_was_resized_are_scaled(tmp_path):
 def test_objects_of_images_that_exif_rotates_are_left_out(tmp_path, capsys):
     image = {"id": 7, "file_name": "a.png", "width": 40, "height": 60}
     with pytest.raises(ValueError, match=r"no object of .* lies in an"):
-        write_crops(write(tmp_path, images=[image]), tmp_path / "to", "train")
+        write_crops(
+            write(tmp_path, images=[image]), tmp_path / "to", "train", 10**6
+        )
     assert "objects of a.png, which EXIF rotates" in capsys.readouterr().out
+
+
+def test_objects_of_images_that_are_too_large_are_left_out(tmp_path, capsys):
+    with pytest.raises(ValueError, match="no object"):
+        write_crops(write(tmp_path), tmp_path / "to", "train", 60 * 40 - 1)
+    assert "60x40 pixels are more than the limit" in capsys.readouterr().out
 
 
 def test_files_without_points_are_not_taken(tmp_path):
