@@ -64,10 +64,10 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
             f"{outside[0]!r} leads out of the folder; write it relative to "
             "the file or to the folder of images"
         )
-    _check_once(paths, "keep one image, with the annotations of all")
+    check_once(paths, "keep one image, with the annotations of all")
     for entries in (images, categories):
         ids = [entry["id"] for entry in entries]
-        _check_once(ids, "images and categories need ids of their own")
+        check_once(ids, "images and categories need ids of their own")
     root = _root(file, paths)
     paths = [_on_disk(root, path) for path in paths]
     places = {entry["id"]: i for i, entry in enumerate(images)}
@@ -92,7 +92,8 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
     )
 
 
-def _check_once(values, advice):
+def check_once(values: Sequence, advice: str) -> None:
+    """Raises a ValueError with this advice if a value occurs twice."""
     if twice := [value for value, n in Counter(values).items() if n > 1]:
         raise ValueError(f"{twice[0]!r} is listed more than once; {advice}")
 

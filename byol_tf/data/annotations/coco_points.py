@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.annotations.coco import corners_of, listed_in
+from byol_tf.data.annotations.coco import check_once, corners_of, listed_in
 from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
 
@@ -126,6 +126,8 @@ def read_coco_points(file: str | os.PathLike) -> PointedObjects:
             and not entry.get("iscrowd", 0)
             and entry.get("image_id") in paths
         ]
+        ids = [own.annotation_id for own in objects]
+        check_once(ids, "annotations need ids of their own")
     objects = [o for o in objects if (o.points[:, 2] > UNKNOWN).any()]
     if not objects:
         raise ValueError(f"{file} has no object with labelled points")

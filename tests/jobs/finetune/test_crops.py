@@ -147,6 +147,13 @@ def test_objects_of_earlier_data_are_no_test_split(tmp_path):
         assert found == ("test" if name == "one" else "")
 
 
+def test_an_id_that_two_objects_have_is_an_error(tmp_path):
+    file = write(tmp_path)
+    file.write_text(file.read_text().replace('"id": 5', '"id": 4'))
+    with pytest.raises(ValueError, match="4 is listed more than once; annot"):
+        read_coco_points(file)
+
+
 def test_keypoints_learn_from_the_cut_objects(tmp_path):
     common = {"image_id": 7, "category_id": 2, "bbox": [10, 10, 20, 20]}
     points = [12, 12, 2, 26, 20, 1, 20, 20, 2]
