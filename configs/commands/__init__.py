@@ -137,11 +137,13 @@ def _default_config(module):
 
 def _by_flags(arguments, positional):
     """Turns positional arguments into flags, and recipe names into files."""
-    words = iter(arguments)
+    words = list(reversed(arguments))
     result, by_place = [], []
-    for word in words:
-        if _takes_next(word) and (value := next(words, None)) is not None:
-            word = f"{word}={value}"
+    while words:
+        word = words.pop()
+        # A field alone, before another flag, is true.
+        if _takes_next(word) and words and not words[-1].startswith("--"):
+            word = f"{word}={words.pop()}"
         if word == "-" or not word.startswith("-"):  # "-": standard input
             by_place.append(word)
         elif word.startswith(("--config=", "-config=")):

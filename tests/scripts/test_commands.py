@@ -136,6 +136,7 @@ def test_what_is_wrong_is_said_in_one_line(words, told, folder, fakes):
         ["pretrain", "photos", "new"],
         ["pretrain", "photos", "new", "--config=quickstart"],
         ["pretrain", "a.npz", "new", "--config.epochs=3"],
+        ["pretrain", "photos", "new", "--config.deterministic", "--minutes=5"],
         ["pretrain", "new", "--config=imagenet:40,1000"],
         [
             *("pretrain", "photos", "new", "--config.augment.size=96"),
