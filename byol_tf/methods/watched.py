@@ -24,8 +24,9 @@ def watched(x, check: Callable):
     if isinstance(x, Iterator):
         first = next(x)
         check(_inputs(first))
-        # Keras takes no iterators but generators.
-        return (batch for batch in itertools.chain([first], x))
+        # Keras takes no iterators but generators of tuples.
+        every = itertools.chain([first], x)
+        return (b if isinstance(b, tuple) else (b,) for b in every)
     if isinstance(x, keras.utils.PyDataset):
         check(_inputs(x[0]))
     elif isinstance(x, np.ndarray | tf.Tensor):
