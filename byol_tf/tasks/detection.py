@@ -196,10 +196,11 @@ class Detection(Task):
         Scores are descending; `count` is the number of scores of at least
         `confidence`. With `origin`, boxes are in pixels of the whole image.
         """
-        heat = tf.sigmoid(outputs["heat"])
+        # Of logits, since the highest probabilities are all rounded to 1.
+        heat = outputs["heat"]
         _, rows, columns, classes = heat.shape
         peaks = tf.nn.max_pool2d(heat, 3, 1, "SAME")
-        heat = tf.where(heat >= peaks, heat, 0.0)
+        heat = tf.where(heat >= peaks, tf.sigmoid(heat), 0.0)
         if self.only:
             heat *= tf.constant([float(n in self.only) for n in self.columns])
         cells = rows * columns * classes

@@ -108,6 +108,14 @@ def test_beside_a_peak_there_is_no_other():
     assert TASK.decode(outputs)["count"].numpy().tolist() == [1]
 
 
+def test_beside_a_certain_peak_there_is_no_other():
+    heat = np.full((1, 8, 8, 2), -9, np.float32)
+    heat[0, 4, 3:6, 0] = 18, 20, 18
+    distances = tf.ones([1, 8, 8, 4])
+    decoded = TASK.decode({"heat": tf.constant(heat), "distances": distances})
+    assert decoded["count"].numpy().tolist() == [1]
+
+
 def test_a_confidence_of_0_shows_only_peaks_of_wanted_classes():
     task = Detection(("cat", "dog"), confidence=0.0, only=("dog",))
     slope = np.broadcast_to(np.arange(8.0), (1, 8, 8))  # peaks at its end
