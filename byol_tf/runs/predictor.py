@@ -78,8 +78,13 @@ def predict_folder(
             f"predictions of {classifier.task.name} have no times for "
             "subtitles; name a file --out=predictions.csv"
         )
-    _check_places(classifier.task, drawings, tiles)
     is_json = suffix == ".json"
+    if is_json and drawings is not None:
+        raise ValueError(
+            "images are drawn from the rows of a CSV file; name a file "
+            f"predictions.csv beside `drawings`. Received: {target}"
+        )
+    _check_places(classifier.task, drawings, tiles)
     items, ids, objects = _items(directory, classifier, is_json)
     paths = items.names
     describe = classifier.task.results if is_json else classifier.task.rows

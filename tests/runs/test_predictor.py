@@ -280,6 +280,8 @@ def test_folders_without_anything_to_predict_are_refused(tmp_path):
 def test_what_a_task_cannot_do_is_refused_before_files_are_read(asked, reason):
     with pytest.raises(ValueError, match=reason):
         predict_folder(classifier(), "nowhere", "out.csv", **asked)
+    with pytest.raises(ValueError, match="rows of a CSV"):
+        predict_folder(detector(), "nowhere", "out.json", drawings="d")
 
 
 def test_more_than_three_channels_cannot_come_from_files(tmp_path):
