@@ -92,6 +92,8 @@ def _read_all(folder):
     for file in sorted(folder.rglob("*.xml")):
         stem = file.relative_to(folder).as_posix().removesuffix(".xml")
         try:
+            if not file.stat().st_size:
+                continue  # a negative, as without a file
             root = ElementTree.parse(file).getroot()
         except (OSError, ValueError, LookupError, ElementTree.ParseError):
             found[stem] = None, None

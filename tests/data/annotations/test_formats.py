@@ -317,6 +317,9 @@ def test_label_files_that_cannot_be_read_leave_their_image_unknown(tmp_path):
         (tmp_path / "voc/Annotations/a.xml").write_text(text)
         listed = find_boxes(tmp_path / "voc", "train", EXTENSIONS)()
         assert listed.damaged == ["JPEGImages/a.png"]
+    (tmp_path / "voc/Annotations/c.xml").write_text("")  # a negative
+    listed = find_boxes(tmp_path / "voc", "train", EXTENSIONS)()
+    assert listed.damaged == ["JPEGImages/a.png"] and not listed.boxes
     assert not any(box.image == 0 for box in listed.boxes)
 
 
