@@ -1,5 +1,6 @@
 """One-line texts: errors, names, table cells, progress."""
 
+import math
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -83,6 +84,14 @@ def _is_number(text):
     except ValueError:
         return False
     return True
+
+
+def number_of(text: str | None) -> float:
+    """Returns the number that a text is; NaN if it is none or missing."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def plural(noun: str) -> str:

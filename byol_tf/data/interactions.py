@@ -17,7 +17,7 @@ import numpy as np
 
 from byol_tf.checks import check_positive
 from byol_tf.data import times
-from byol_tf.lines import nfc, printable, some
+from byol_tf.lines import nfc, number_of, printable, some
 
 ITEMS, EVENTS = "items.csv", "interactions.csv"
 # Weight of an event by its kind; other kinds count like a purchase.
@@ -299,10 +299,7 @@ def _largest(users, user):
 
 def _number(text):
     """Returns a finite number, or NaN."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan
+    number = number_of(text)
     return number if math.isfinite(number) else math.nan
 
 

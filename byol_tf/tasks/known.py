@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.label_table import LabelTable
+from byol_tf.lines import number_of
 
 
 def read_numbers(
@@ -34,7 +35,7 @@ def read_numbers(
     for i, column in enumerate(columns):
         for row, cell in enumerate(table.columns[column]):
             if cell:
-                values[row, i] = number = _number(cell)
+                values[row, i] = number = number_of(cell)
                 # Also false for NaN.
                 if not (np.isfinite(number) and low <= number <= high):
                     between = f" from {low:g} to {high:g}"
@@ -68,10 +69,3 @@ def huber(errors: tf.Tensor, delta: float) -> tf.Tensor:
     size = tf.abs(errors)
     inside = tf.minimum(size, delta)
     return inside * (size - 0.5 * inside)
-
-
-def _number(cell):
-    try:
-        return float(cell)
-    except ValueError:
-        return np.nan

@@ -6,7 +6,7 @@ import numpy as np
 
 from byol_tf.data.annotations.check import SUSPECT
 from byol_tf.data.label_table import LabelTable
-from byol_tf.lines import some
+from byol_tf.lines import number_of, some
 
 
 def check_points(table: LabelTable) -> tuple[LabelTable, tuple[str, ...]]:
@@ -23,7 +23,8 @@ def check_points(table: LabelTable) -> tuple[LabelTable, tuple[str, ...]]:
     names = [c[:-2] for c in table.columns if c.endswith("_x")]
     names = [name for name in names if f"{name}_y" in table.columns]
     keys = [f"{name}{axis}" for name in names for axis in ("_x", "_y")]
-    values = [[_number(v) for v in table.columns[key]] for key in keys]
+    # Cells that are no numbers are empty, or an error of the task.
+    values = [[number_of(v) for v in table.columns[key]] for key in keys]
     values = np.array(values).reshape(len(names), 2, len(table))
     with np.errstate(invalid="ignore"):
         outside = ((values < 0) | (values > 1)).any(axis=1)
@@ -40,10 +41,3 @@ def check_points(table: LabelTable) -> tuple[LabelTable, tuple[str, ...]]:
         f"their images, in {some(rows)}."
     )
     return dataclasses.replace(table, columns=columns), (line,)
-
-
-def _number(cell):
-    try:
-        return float(cell)
-    except ValueError:  # empty, or an error of the task
-        return np.nan

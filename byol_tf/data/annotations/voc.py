@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from byol_tf.data.annotations.listed import Box, Listed, lines_of
-from byol_tf.lines import nfc
+from byol_tf.lines import nfc, number_of
 
 LABELS, IMAGES = "Annotations", "JPEGImages"
 
@@ -99,7 +99,7 @@ def _read_all(folder):
             found[stem] = None, None
             continue
         keys = ("size/width", "size/height")
-        size = [_number(root.findtext(key)) for key in keys]
+        size = [number_of(root.findtext(key)) for key in keys]
         good = all(1 <= value < math.inf for value in size)
         size = tuple(map(int, size)) if good else None
         found[stem] = size, [_object(o) for o in root.iter("object")]
@@ -108,17 +108,10 @@ def _read_all(folder):
 
 def _object(element):
     keys = ("xmin", "ymin", "xmax", "ymax")
-    corners = tuple(_number(element.findtext(f"bndbox/{k}")) for k in keys)
+    corners = tuple(number_of(element.findtext(f"bndbox/{k}")) for k in keys)
     hard = (element.findtext("difficult") or "0").strip() == "1"
     name = (element.findtext("name") or "").strip()
     return nfc(name), corners, hard
-
-
-def _number(text):
-    try:
-        return float(text)
-    except (TypeError, ValueError):  # missing, or no number
-        return math.nan
 
 
 def _counts_from_one(labels):

@@ -28,17 +28,17 @@ class Kept:
         workdir: the run folder.
         about: JSON values of everything that a training depends on, except its
             name. Trainings kept with other values are not found.
-        targets: arrays it depends on, too.
+        arrays: arrays it depends on, too.
     """
 
     def __init__(
         self,
         workdir: str | os.PathLike,
         about: Mapping,
-        targets: Sequence[np.ndarray] = (),
+        arrays: Sequence[np.ndarray] = (),
     ):
         digest = hashlib.sha256(to_json(about).encode())
-        for array in targets:
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         parent = pathlib.Path(workdir) / FOLDER
         self._folder = parent / digest.hexdigest()[:16]

@@ -205,7 +205,7 @@ class FineTuning:
         others = [train(best, seed) for seed in following]
         for setting in tried.keys() - {best} if kept else ():
             for fitted in tried[setting]:
-                names = fraction.name, variant, *setting, fitted.seed
+                names = _names(fraction, variant, setting, fitted.seed)
                 kept.keep_numbers(names, fitted)
         return Choice(tried[best] + others, means)
 
@@ -224,7 +224,7 @@ class FineTuning:
     def _find_or_train(self, fraction, variant, progress, kept, setting, seed):
         """Makes a training, unless an interrupted run made it."""
         progress.begin(f"{fraction.name}, {variant}")
-        names = fraction.name, variant, *setting, seed
+        names = _names(fraction, variant, setting, seed)
         fitted = kept.find(names, self._pretrained)
         if fitted:
             progress.skip(self._planned(fraction, variant)[1])
@@ -391,6 +391,11 @@ class FineTuning:
         came = self.came.model.get_weights() if self.came else []
         targets = tf.nest.flatten(self._examples.targets)
         return [*self._pretrained, *came, *targets]
+
+
+def _names(fraction, variant, setting, seed):
+    """Returns what distinguishes a training from the others of a run."""
+    return fraction.name, variant, *setting, seed
 
 
 def _in_one_graph(encoder):
