@@ -75,9 +75,31 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     near = tf.exp(2.0 * (heat - height[:, None, None]))
     near = tf.where(inside, near, 0.0)
     total = tf.reduce_sum(near, axis=[1, 2])
-    found = [
-        tf.reduce_sum(near * (tf.cast(axis, tf.float32) + 0.5), [1, 2])
-        / (total * cells)
-        for axis, cells in ((x, columns), (y, rows))
-    ]
+    found = []
+    for place, top, cells in (
+        (x, peak % columns, columns),
+        (y, peak // columns, rows),
+    ):
+        place = tf.cast(place, tf.float32) + 0.5
+        mean = tf.reduce_sum(near * place, [1, 2]) / total
+        cut = (top < _WINDOW) | (top >= cells - _WINDOW)
+        cut = tf.cast(cut[:, 0, 0], tf.float32)
+        mean += cut * _off_the_centre(
+            heat - height[:, None, None], near, place - mean[:, None, None]
+        )
+        found.append(tf.clip_by_value(mean / cells, 0.0, 1.0))
     return tf.stack(found, axis=-1), tf.exp(height)
+
+
+def _off_the_centre(heat, near, away):
+    """Returns how far centres of bells are from means, where the border cuts.
+
+    The logarithm of a bell plus the parabola of its width is a line, whose
+    slope tells the centre. `away`, from the mean, has weights of `near`.
+    """
+    line = heat + 0.5 * (away / SIGMA) ** 2
+    slope = tf.math.divide_no_nan(
+        tf.reduce_sum(near * away * line, [1, 2]),
+        tf.reduce_sum(near * away**2, [1, 2]),
+    )
+    return tf.clip_by_value(SIGMA**2 * slope, -SIGMA, SIGMA)

@@ -277,6 +277,16 @@ def test_a_point_is_found_between_cells_with_its_confidence():
     assert list(row)[4:] == ["eye_confidence", "tail_confidence"]
 
 
+def test_points_at_the_border_are_not_pulled_inwards():
+    points = ((0.01, 0.99), (0.03, 0.5), (0.96, 0.02), (0.0, 1.0))
+    columns = [f"{n}_{a}" for n in "abcd" for a in "xy"]
+    task = Keypoints(columns, whole=True, head="heatmap")
+    decoded = task.decode(heat_of(*points, side=64))
+    np.testing.assert_allclose(
+        decoded["points"][0], np.ravel(points), atol=0.1 / 64
+    )
+
+
 def test_the_loss_of_a_heatmap_is_zero_for_the_bells_themselves():
     targets = np.float32([[0.31, 0.62, NAN, NAN, 64, 64]])
     right = MAPS.loss(targets, heat_of((0.31, 0.62), (None, None)))
