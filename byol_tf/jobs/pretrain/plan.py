@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples
-from byol_tf.data.order import steps_per_epoch
 from byol_tf.files import read_json, write_json
 from byol_tf.jobs.pretrain.run import Pretraining
 from byol_tf.modalities.registry import load_modality
@@ -83,9 +82,10 @@ def decide(
     with _open(config):
         config.update_from_flattened_dict(fields)
         if not config.epochs:
-            config.epochs = 1
-            seconds = seconds_per_step(build(examples))
-            why.append(_set_epochs(config, examples[0].num_examples, seconds))
+            config.epochs = config.optimizer.accumulate_steps  # an update
+            job = build(examples)
+            seconds = seconds_per_step(job)
+            why.append(_set_epochs(config, job.steps_per_epoch, seconds))
     after = flatten(config.to_dict())
     decided = {key: after[key] for key in changes(before, after)}
     opened = {key: before[key] for key in decided}
@@ -152,8 +152,7 @@ def _forever(job):
         yield from job.batches(0)
 
 
-def _set_epochs(config, count, seconds):
-    steps = steps_per_epoch(count, config.batch_size)
+def _set_epochs(config, steps, seconds):
     epochs = max(1, math.floor(60 * config.minutes / (seconds * steps)))
     config.epochs = epochs
     return (

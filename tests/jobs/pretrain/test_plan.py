@@ -54,13 +54,15 @@ def test_what_is_held_out_and_the_precision_are_said(arrays, tmp_path):
     assert re.search(r"Precision: \w+, the fastest", notes)
 
 
+@pytest.mark.parametrize("accumulate,epochs", [(1, 30), (8, 3)])
 def test_the_epochs_are_what_the_time_is_enough_for(
-    arrays, tmp_path, monkeypatch
+    accumulate, epochs, arrays, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(plan, "seconds_per_step", lambda job: 0.5)
     config = tiny_config(arrays, epochs=0, minutes=1.0)
-    build.planned(config, tmp_path)  # 64 images in batches of 16
-    assert config.epochs == 30
+    config.optimizer.accumulate_steps = accumulate
+    build.planned(config, tmp_path)  # 64 images in batches of 16, or of 2
+    assert config.epochs == epochs
 
 
 def test_a_run_is_not_decided_anew(begun, arrays, monkeypatch):
