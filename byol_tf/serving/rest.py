@@ -74,7 +74,7 @@ async def _respond(service, request):
 def _find(service, request):
     """Returns name, handler and arguments for a request."""
     _check_framing(request)
-    path = request.url.path
+    path = request.scope["path"]  # as the client meant it, without escapes
     if plain := _PLAIN.get(path):
         _check_method(request, "GET")
         return "health", plain, {}

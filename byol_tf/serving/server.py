@@ -7,6 +7,7 @@ import ipaddress
 import os
 import signal
 import socket
+import urllib.parse
 
 from absl import logging
 
@@ -199,7 +200,8 @@ def _bracketed(host):
 def _listing(service, directory, rest, grpc):
     """Describes the model, its addresses, and a command to try it."""
     version = service.versions.newest
-    url = f"http://{rest}/v1/models/{service.name}"
+    name = urllib.parse.quote(service.name, errors="surrogateescape")
+    url = f"http://{rest}/v1/models/{name}"
     lines = [
         f"Model:  {service.name}, version {version.number} of {directory}",
         *(_signature(s) for _, s in sorted(version.signatures.items())),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import weakref
 
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.modalities.image.graph_decode import TOO_LARGE
-from byol_tf.serving import limits
+from byol_tf.serving import limits, server
 from byol_tf.serving.versions import Versions
 from tests.support.serve_model import ask, b64, bomb, export, picture
 from tests.support.settings import batching_settings, limit_settings
@@ -146,6 +147,16 @@ def test_a_version_that_is_no_number_is_not_found_and_counted(
 def test_a_folder_may_have_any_name(model, tmp_path):
     folder = shutil.copytree(model, tmp_path / "a [1]*? ü")
     assert get(folder, f"{URL}/versions/1")[0] == 200
+
+
+def test_a_model_may_have_any_name_and_its_address_is_printed(model):
+    async def steps(client, service):
+        service.name = "50 %? #1 ü"
+        listing = server._listing(service, model, "tiny", None)
+        (address,) = re.findall(r"REST: +(\S+)\n", listing)
+        return await client.get(address)
+
+    assert ask(model, steps).status_code == 200
 
 
 def test_each_answer_has_the_id_of_its_request(model):

@@ -48,6 +48,8 @@ def serve(
             f"Received: {directory}"
         )
     name = name or _name(directory)
+    if "/" in name:
+        raise ValueError(f"--name must hold no /. Received: {name}")
     server.serve(directory, name, settings(config), host, port, grpc_port)
 
 

@@ -36,6 +36,7 @@ def test_every_setting_comes_from_the_configuration():
         ({"directory": "nowhere"}, "must be a folder"),
         ({}, "there is no <number>/saved_model.pb"),
         ({"port": 99999}, "`port`"),
+        ({"name": "mine/birds"}, "--name must hold no /"),
         ({"grpc_port": -2}, "`grpc_port`"),
         ({"host": "nowhere.invalid"}, "cannot listen on nowhere.invalid"),
     ],
