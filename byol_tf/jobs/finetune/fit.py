@@ -82,7 +82,7 @@ def best_setting(
         for setting, trainings in tried.items()
     }
     best = max(scores, key=lambda setting: tuple(scores[setting]))
-    if not np.isfinite(scores[best]).all():
+    if not np.isfinite(scores[best][0]):  # the other may be unknown
         rates = ", ".join(f"{setting.learning_rate:g}" for setting in scores)
         raise ValueError(
             f"no training came to a finite loss and {metric} on its "
@@ -157,7 +157,7 @@ def fit(
         on_steps(1)
         if done % settings.eval_every and done < total:
             continue
-        metrics = tuner.judge(*validation, settings.encode_batch)
+        metrics = tuner.judge(*validation, settings.encode_batch, by_loss)
         if not np.isfinite([float(loss), metrics["loss"]]).all():
             break
         looks += 1

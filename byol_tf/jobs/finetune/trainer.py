@@ -294,7 +294,11 @@ class FineTuner:
     # ---- judging ------------------------------------------------------
 
     def judge(
-        self, examples: Examples, targets: Arrays, batch_size: int
+        self,
+        examples: Examples,
+        targets: Arrays,
+        batch_size: int,
+        loss_suffices: bool = False,
     ) -> dict[str, float]:
         """Computes the task's metrics and mean `loss` on examples.
 
@@ -302,9 +306,17 @@ class FineTuner:
             examples: examples to predict.
             targets: their targets.
             batch_size: examples per batch.
+            loss_suffices: whether to leave out metrics that need more labels,
+                as of few examples none may have a tag.
         """
         accumulator, loss = self.predict(examples, targets, batch_size)
-        return {**accumulator.result(), "loss": loss}
+        try:
+            metrics = accumulator.result()
+        except ValueError:
+            if not loss_suffices:
+                raise
+            metrics = {}
+        return {**metrics, "loss": loss}
 
     def predict(
         self, examples: Examples, targets: Arrays, batch_size: int

@@ -63,7 +63,7 @@ def run(tuner, start, settings=SETTINGS, rate=2.0, **options):
         tuner,
         start,
         examples(20, seed=0),
-        examples(10, seed=1),
+        options.pop("validation", examples(10, seed=1)),
         settings=settings,
         setting=Setting(rate, 0.0),
         **{"seed": 0, "whole": True, **options},
@@ -79,7 +79,7 @@ def judged(tuner, weights):
 def test_the_weights_are_those_of_the_best_look(tuner, start, monkeypatch):
     looks = []
 
-    def look(examples, targets, batch_size):
+    def look(*_):
         # As if the second of four looks were the best.
         looks.append(tuner.weights())
         return {"accuracy": (0.5, 0.9, 0.9, 0.1)[len(looks) - 1], "loss": 1.0}
@@ -125,6 +125,18 @@ def test_a_training_that_diverges_stops_without_metrics(tuner, start):
     fitted = run(tuner, start, rate=1e30)
     assert fitted.metrics == {} and fitted.steps < 12
     assert fitted.score == (-np.inf, -np.inf)
+
+
+def test_a_validation_part_without_a_metric_chooses_by_the_loss(tuner, start):
+    images, labels = examples(10, seed=1)
+    unknown = Targets(images, np.full_like(labels, np.nan))
+    fitted = run(tuner, start, validation=unknown)
+    assert fitted.step and set(fitted.metrics) == {"loss"}
+    best, means = best_setting({fitted.setting: [fitted]}, "accuracy")
+    assert means == {best: -np.inf}
+    settings = dataclasses.replace(SETTINGS, choose_by="metric")
+    with pytest.raises(ValueError, match="none of 10 has one"):
+        run(tuner, start, settings, validation=unknown)
 
 
 @pytest.mark.parametrize("whole", [True, False])
