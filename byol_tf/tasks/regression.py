@@ -53,7 +53,7 @@ class Regression(VectorTask):
 
         Raises:
             ValueError: if there is no table, or a column is not numeric, or has
-                fewer than two different numbers.
+                fewer than two numbers that differ in float32.
         """
         columns = tuple(_table(labelled).columns)
         values = read_numbers(labelled.table, columns)
@@ -66,6 +66,7 @@ class Regression(VectorTask):
                     f"{'only ' + format(known[0], 'g') if len(known) else 0}; "
                     "fill the column, or remove it"
                 )
+            _check_precision(column, known)
         return cls(
             columns, np.nanmean(values, axis=0), np.nanstd(values, axis=0)
         )
@@ -127,6 +128,18 @@ def _table(labelled):
             "with a column of numbers for each target"
         )
     return labelled.table
+
+
+def _check_precision(column, known):
+    """Raises a ValueError for numbers that float32 cannot tell apart."""
+    with np.errstate(all="ignore"):
+        step = np.spacing(np.float32(np.abs(known).max()))  # NaN of infinity
+    if not step <= known.std() / 100:
+        raise ValueError(
+            f"the numbers in column {column!r}, {known.min():.12g} to "
+            f"{known.max():.12g}, are too large for 32 bits, or differ too "
+            "little for their size; subtract a constant, or take another unit"
+        )
 
 
 def _scores(targets, predictions):

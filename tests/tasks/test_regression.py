@@ -118,6 +118,8 @@ def test_nothing_known_to_judge_by_is_an_error(task):
         (with_table(a=("1", "1,5")), "Received: '1,5' for 1.png"),
         (with_table(a=("7", "7", "")), "'a' of the label table has only 7"),
         (with_table(a=("", "")), "'a' of the label table has 0"),
+        (with_table(a=("1.7e9", "1700000059")), "to 1700000059, are too large"),
+        (with_table(a=("1", "1e40")), "'a', 1 to 1e.40, are too large"),
         (Labelled(IMAGES.examples), "regression needs a file of labels"),
     ],
 )
