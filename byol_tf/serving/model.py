@@ -208,4 +208,6 @@ def _specs(tensors):
 
 
 def _first_line(error):
-    return first_line(getattr(error, "message", None) or error)
+    message = str(getattr(error, "message", None) or error)
+    # Without TensorFlow's heading, which says nothing.
+    return first_line(message.rpartition("<stack traces unavailable>")[2])

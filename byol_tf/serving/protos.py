@@ -74,10 +74,11 @@ def inputs_of(
     Raises:
         BadRequest: they are not what it takes.
     """
+    signature.check_names(tensors)
     arrays = {}
     for name, tensor in tensors.items():
-        spec = signature.inputs.get(name)
-        if spec is not None and tensor.dtype != spec.dtype.as_datatype_enum:
+        spec = signature.inputs[name]
+        if tensor.dtype != spec.dtype.as_datatype_enum:
             raise BadRequest(
                 f"input `{name}` must be of {spec.dtype.name}. "
                 f"Received: {_type_name(tensor)}"

@@ -133,6 +133,8 @@ def test_wrong_requests_by_grpc_get_their_codes(server):
     cut.inputs["images"].tensor_content = b"123"
     labelled = predict_request([b"a"])
     labelled.model_spec.version_label = "stable"
+    odd = predict_request([b"a"], key="x")
+    odd.inputs["x"].dtype = tf.resource.as_datatype_enum
     cases = [
         (predict_request([b"a"], name="other"), "NOT_FOUND"),
         (predict_request([b"a"], "nothing"), "INVALID_ARGUMENT"),
@@ -145,6 +147,7 @@ def test_wrong_requests_by_grpc_get_their_codes(server):
         (negative, "INVALID_ARGUMENT"),
         (cut, "INVALID_ARGUMENT"),
         (labelled, "INVALID_ARGUMENT"),
+        (odd, "INVALID_ARGUMENT"),
     ]
     with grpc.insecure_channel(server.address) as channel:
         for number, (request, code) in enumerate(cases):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from byol_tf.modalities.image.graph_decode import TOO_LARGE
 from byol_tf.serving import limits, server
+from byol_tf.serving.errors import BadRequest
 from byol_tf.serving.versions import Versions
 from tests.support.serve_model import ask, b64, bomb, export, picture
 from tests.support.settings import batching_settings, limit_settings
@@ -125,6 +126,15 @@ def test_a_wrong_request_gets_an_error_in_json(model, path, body, code):
     got, answer = post(model, body, path)
     assert got == code
     assert list(answer) == ["error"] and answer["error"]
+
+
+def test_the_reason_is_named_if_the_model_cannot_compute(model):
+    async def steps(_, service):
+        pixels = {"images": np.zeros((1, 4, 0, 3), np.uint8)}
+        with pytest.raises(BadRequest, match="must be of non-zero size"):
+            await service.predict("tiny", None, "images", lambda _: pixels)
+
+    ask(model, steps)
 
 
 @pytest.mark.parametrize(
