@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from byol_tf.data.recordings.decode import Piece
+from byol_tf.data.recordings.decode import MOST_FRAMES, Piece
 
 # A part's name, such as "long.wav@10-20", in seconds.
 _PART = re.compile(r"(.+)@([0-9.]+)-([0-9.]+)", re.DOTALL)
@@ -33,7 +33,7 @@ class Cutting:
     def __call__(self, file) -> list:
         """Returns the `Piece`s of a file; the file itself if it is shorter.
 
-        A file that cannot be opened stays one row, which reports the reason
+        A file that cannot be read stays one row, which reports the reason
         when it is decoded.
         """
         if not isinstance(file, str | os.PathLike):
@@ -43,7 +43,7 @@ class Cutting:
         try:
             with soundfile.SoundFile(os.fspath(file)) as opened:
                 total = opened.frames / opened.samplerate
-                if total <= self.seconds:
+                if total <= self.seconds or opened.frames > MOST_FRAMES:
                     return [file]
                 count = int(total / self.seconds + 0.5)
                 starts = self.seconds * np.arange(count)

@@ -19,6 +19,7 @@ EXTENSIONS = (
 RATES = (1_000, 384_000)  # Hz
 MOST_CHANNELS = 32
 MOST_BYTES = 2**30  # largest file
+MOST_FRAMES = 2**62  # more stand for an unknown number
 LEAST_SECONDS = 0.01
 MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
 # For these the error would otherwise be an unknown format.
@@ -118,6 +119,11 @@ class Reading:
             raise SoundError(f"{rate} samples a second")
         if not 1 <= channels <= MOST_CHANNELS:
             raise SoundError(f"{channels} channels")
+        if frames > MOST_FRAMES:
+            raise SoundError(
+                "its length is unknown, as of FLAC from a pipe: write it to a "
+                "file again, ffmpeg -i FILE NEW.flac"
+            )
         self._check_length(max(frames, 0) / rate, least=0.0)
 
     def _check_length(self, seconds, least=LEAST_SECONDS):

@@ -64,6 +64,19 @@ def test_a_recording_may_be_longer_than_what_is_decoded(folder):
     assert len(cut.read(1)["sound"]) == 5 * RATE
 
 
+def test_flac_from_a_pipe_says_that_its_length_is_unknown(folder):
+    path = folder / "a" / "long.flac"
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # number of samples in STREAMINFO, 36 bits
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    for options in ({}, {"window_seconds": 4.0}):
+        found = read(folder, **options)
+        assert found.paths[0] == "a/long.flac"
+        with pytest.raises(Unreadable, match="length is unknown"):
+            found.read(0)
+
+
 def test_a_sound_that_has_a_text_is_not_cut(folder):
     options = section(window_seconds=4.0, skip_silence=True)
     whole = AUDIO.decoder(options, whole=True)
