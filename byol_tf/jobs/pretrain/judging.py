@@ -58,17 +58,34 @@ class Judge:
         return numbers, (train, test)
 
     def before(self, workdir: pathlib.Path) -> dict:
-        """Evaluates once before training; keeps `before.json`, `before.npz`."""
-        path = workdir / "before.json"
-        if not path.exists():
+        """Evaluates before training; keeps `before.json` and `before.npz`.
+
+        Once, or again if the run goes on with other data, on which it is then
+        evaluated after training.
+        """
+        path, kept = workdir / "before.json", workdir / "before.npz"
+        job = self._job
+        data = [job.train.fingerprint(), job.test.fingerprint()]
+        if not path.exists() or self._other_data(kept, data):
             numbers, features = self.measure("before training")
             count = len(features[1])
             # The first rows of a folder would be its first classes.
             rows = np.linspace(0, count - 1, min(count, KEPT)).astype(int)
-            with whole_file(workdir / "before.npz") as temporary:
-                np.savez(temporary, test=features[1][rows], rows=rows)
+            arrays = {"test": features[1][rows], "rows": rows, "data": data}
+            with whole_file(kept) as temporary:
+                np.savez(temporary, **arrays)
             write_json(path, numbers)
         return read_json(path)
+
+    def _other_data(self, path, data):
+        """Returns whether a file is of data that the run does not go on with.
+
+        `RunIdentity` refuses other training data unless they are accepted.
+        """
+        with np.load(path) as file:
+            kept = [*file.get("data", data)]  # not in earlier releases
+        accepted = self._job.accept_changes or kept[0] == data[0]
+        return kept != data and accepted
 
     def vectors_before(self, workdir: pathlib.Path) -> tuple:
         """Returns representations before training, and their test rows."""

@@ -39,7 +39,7 @@ class Watch:
         samples, every = settings.monitor_samples, settings.monitor_every_epochs
         rng = np.random.default_rng((settings.seed, 1))
         order = rng.permutation(train.num_examples)
-        self.early = early
+        self._train, self._early = train, early
         self.watched = watched = train.readable_rows(np.sort(order[:samples]))
         some = train.rows.__getitem__ if train.dense else train.subset
         self.collapse = monitors.CollapseMonitor(
@@ -75,13 +75,26 @@ class Watch:
             )
 
     def _keep(self, representations):
-        if not self.early.exists():
-            with whole_file(self.early) as temporary:
-                np.savez(temporary, features=representations)
+        if not self.has_early:
+            arrays = {"features": representations, "data": self._data}
+            with whole_file(self._early) as temporary:
+                np.savez(temporary, **arrays)
+
+    @functools.cached_property
+    def _data(self):
+        return self._train.subset(self.watched).fingerprint()
+
+    @property
+    def has_early(self) -> bool:
+        """Whether a first measurement of these images is kept."""
+        if not self._early.exists():
+            return False
+        with np.load(self._early) as file:  # earlier releases do not say
+            return file.get("data", self._data) == self._data
 
     def early_and_late(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns representations of `watched` when first measured, and now."""
-        with np.load(self.early) as file:
+        with np.load(self._early) as file:
             return file["features"], self._now
 
     @functools.cached_property

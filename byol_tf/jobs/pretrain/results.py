@@ -104,7 +104,7 @@ def write(
     if finite and len(after[0]) >= NEIGHBOURS:
         title = f"Nearest neighbours of test {plural(job.modality.name)}"
         parts[title] = _neighbours(job, after)
-    if "knn_accuracy" not in result["after"] and watch.early.exists():
+    if "knn_accuracy" not in result["after"]:
         parts |= _early_and_late(job, watch) | _duplicates(job, watch)
     if finite and len(vectors) >= 3:
         parts["Representations in the plane"] = _png(
@@ -167,6 +167,8 @@ def _heard(job, features):
 
 def _early_and_late(job, watch):
     """Draws neighbours of watched images, then and now; {} for few images."""
+    if not watch.has_early:
+        return {}
     both = watch.early_and_late()
     if len(both[0]) <= BESIDE or not all(np.isfinite(f).all() for f in both):
         return {}

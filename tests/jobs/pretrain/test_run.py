@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -198,6 +199,14 @@ def test_images_without_labels_are_pretrained_and_judged(tmp_path):
     html = (tmp_path / "run" / "report.html").read_text()
     assert "early in training" in html and "There are no labels" in html
     assert result["duplicates"]["groups"] and "two of each group" in html
+    # Of other images there are no early vectors.
+    arrays["train_images"] = 255 - arrays["train_images"][::-1]
+    np.savez(tmp_path / "data.npz", **arrays)
+    job = builders.pretraining(config, tmp_path / "run")
+    job.accept_changes = True
+    job.run(tmp_path / "run")
+    html = (tmp_path / "run" / "report.html").read_text()
+    assert "early in training" not in html and "two of each group" in html
 
 
 def test_a_folder_with_a_corrupt_image_is_pretrained(tmp_path, caplog):
@@ -448,6 +457,22 @@ def test_a_run_does_not_go_on_with_other_data(finished, tmp_path):
         job.run(tmp_path / "run")
 
 
+def test_a_run_that_goes_on_with_other_test_data_is_compared_on_these(
+    finished, tmp_path
+):
+    config, workdir, before, _ = finished
+    shutil.copytree(workdir, tmp_path / "run")
+    with np.load(config.data.dir) as file:
+        arrays = dict(file)
+    for key in ("test_images", "test_labels"):
+        arrays[key] = arrays[key][:20]
+    np.savez(tmp_path / "other.npz", **arrays)
+    other = tiny_config(tmp_path / "other.npz")
+    result = builders.pretraining(other, tmp_path / "run").run(tmp_path / "run")
+    assert result["before"]["tested"] == result["after"]["tested"]
+    assert result["before"]["tested"] == before["before"]["tested"] - 20
+
+
 def test_the_finished_encoder_may_take_larger_images_than_the_views(tmp_path):
     write_arrays(tmp_path / "data.npz")
     config = tiny_config(tmp_path / "data.npz", **{"encoder.input_size": 16})
@@ -486,7 +511,9 @@ def test_a_larger_input_is_for_encoders_of_images_of_any_size(
 
 
 def test_vectors_before_training_are_of_test_rows_from_first_to_last(tmp_path):
+    data = types.SimpleNamespace(fingerprint=lambda: "a")
     judge = object.__new__(judging.Judge)
+    judge._job = types.SimpleNamespace(train=data, test=data)
     judge.measure = lambda title: ({}, (None, np.arange(5000.0)[:, None]))
     judge.before(tmp_path)
     vectors, rows = judge.vectors_before(tmp_path)
