@@ -390,7 +390,7 @@ class FineTuning:
         """Returns the arrays that trainings depend on."""
         came = self.came.model.get_weights() if self.came else []
         targets = tf.nest.flatten(self._examples.targets)
-        return [*self._pretrained, *came, *targets]
+        return [*self._pretrained, *came, self._known, *targets]
 
 
 def _names(fraction, variant, setting, seed):

@@ -14,9 +14,11 @@ from PIL import Image
 
 from byol_tf.data.examples import Examples
 from byol_tf.data.fractions import parse_fractions
+from byol_tf.data.label_table import LabelTable
 from byol_tf.files import save_model, write_json
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
+from byol_tf.jobs.finetune.kept import Kept
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import encoder as encoders
@@ -404,6 +406,19 @@ def test_tags_are_tested_in_other_combinations(run_folder, tmp_path):
     result = job.run(tmp_path)
     assert result["metric"] == "mean_average_precision"
     assert result["test_images"] == 12
+
+
+def test_the_same_labels_of_other_images_make_another_training(run_folder):
+    job = build(run_folder)
+    paths = [f"{number}.png" for number in range(120)]
+    folders = set()
+    for first in (0, 1):  # as if all labels had been a line too high
+        labels = [""] * first + ["x", "y"] * 59 + [""] * (2 - first)
+        table = LabelTable(paths, {"label": labels})
+        train = Labelled(job.train.examples, table)
+        new = dataclasses.replace(job, train=train, task=Classification("xy"))
+        folders.add(Kept("run", new._depends(), new._arrays())._folder)
+    assert len(folders) == 2
 
 
 def test_keypoints_are_learned_from_whole_images(run_folder, tmp_path, capsys):
