@@ -23,9 +23,10 @@ class MultiLabel(VectorTask):
 
     Tags come from a table with a column of 0 and 1 for each, empty if unknown;
     from a table with a column `labels` of names joined by `;`, empty if none
-    applies; or, without a table, from the names of sub-folders joined by `+`,
-    as in `red+round/1.png` (a folder `+` holds images without a tag). Targets
-    are 0 or 1 `[n, tags]`, predictions are probabilities.
+    applies (of texts: the column `data.label_column`); or, without a table,
+    from the names of sub-folders joined by `+`, as in `red+round/1.png` (a
+    folder `+` holds images without a tag). Targets are 0 or 1 `[n, tags]`,
+    predictions are probabilities.
 
     Args:
         columns: names of the tags.
@@ -54,8 +55,8 @@ class MultiLabel(VectorTask):
                 f"multilabel needs tags, but {labelled.examples.name} has "
                 f"none; give a file of labels with a column of 0 and 1 for "
                 f"each tag, or with a column {COLUMN!r} of names joined by "
-                f"{SEPARATOR!r}, or name the sub-folders like 'red"
-                f"{FOLDER_SEPARATOR}round'"
+                f"{SEPARATOR!r} (of texts: --config.data.label_column={COLUMN})"
+                f", or name the sub-folders like 'red{FOLDER_SEPARATOR}round'"
             )
         return task
 
@@ -161,11 +162,14 @@ def _names(labelled):
     Returns None instead of the list if the table has a column for each tag.
     """
     if labelled.table is None:
-        folders = labelled.examples.class_names
-        tags = [_split(name, FOLDER_SEPARATOR) for name in folders]
+        examples = labelled.examples
+        # The labels of texts are a column of their own table.
+        of_table = (examples.taken or {}).get("layout") == "table"
+        mark, none = (SEPARATOR, ()) if of_table else (FOLDER_SEPARATOR, None)
+        tags = [_split(name, mark) for name in examples.class_names]
         return [
-            tags[label] if 0 <= label < len(tags) else None
-            for label in labelled.examples.labels
+            tags[label] if 0 <= label < len(tags) else none
+            for label in examples.labels
         ]
     if COLUMN not in labelled.table.columns:
         return None

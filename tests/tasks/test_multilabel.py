@@ -1,5 +1,7 @@
 """Several tags: from where, loss, metrics."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +16,11 @@ NAN = np.nan
 COLUMNS = with_table(red=("1", "0", "", "1.0"), round=("0", "1", "1", ""))
 NAMES = with_table(labels=("round; red", "", "red"))
 FOLDERS = in_folders([0, 2, -1, 1], ("red+round", "red", "+"))
+TEXTS = in_folders([0, -1, 1], ("round; red", "red"))
+TEXTS = dataclasses.replace(
+    TEXTS,
+    examples=dataclasses.replace(TEXTS.examples, taken={"layout": "table"}),
+)
 
 
 @pytest.mark.parametrize(
@@ -22,8 +29,9 @@ FOLDERS = in_folders([0, 2, -1, 1], ("red+round", "red", "+"))
         (COLUMNS, [[1, 0], [0, 1], [NAN, 1], [1, NAN]]),
         (NAMES, [[1, 1], [0, 0], [1, 0]]),
         (FOLDERS, [[1, 1], [0, 0], [NAN, NAN], [1, 0]]),
+        (TEXTS, [[1, 1], [0, 0], [1, 0]]),
     ],
-    ids=["columns", "names", "folders"],
+    ids=["columns", "names", "folders", "texts"],
 )
 def test_tags_come_from_columns_names_or_folders(images, expected):
     task = MultiLabel.of(images)
