@@ -12,6 +12,7 @@ from byol_tf.lines import printable, some
 
 LINE = "text"  # the only column of a file of lines
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+csv.field_size_limit(2**24)  # letters of a cell; Python's own limit is 2**17
 
 
 class Cells(NamedTuple):

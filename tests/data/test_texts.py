@@ -201,6 +201,11 @@ def test_bytes_that_are_no_utf8_come_back(tmp_path):
     assert cell == b"caf\xe9"
 
 
+def test_a_cell_may_be_a_long_document(tmp_path):
+    (tmp_path / "train.csv").write_text(as_csv([("a b " * 50_000, "x"), *ROWS]))
+    assert max(map(len, texts(load(tmp_path)))) == 199_999
+
+
 def test_semicolons_separate_cells_where_commas_do_not(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("text;label\na, b;x\n")
