@@ -17,6 +17,7 @@ from byol_tf.lines import nfc
 from byol_tf.tasks.drawn import Mark
 
 WRITTEN = ("path", "status")  # columns of every prediction, besides `Task.rows`
+TIMES = ("start", "end")  # columns of parts of sounds
 VECTOR = "vector"  # name of the representation in an encoder's outputs
 
 # One array, or arrays by name; the first axis counts examples.
@@ -409,5 +410,5 @@ def head_inputs(specs: Mapping[str, tf.TensorSpec]) -> dict:
 
 def headings(names: Sequence[str], *taken: str) -> list[str]:
     """Returns a column name for each value, distinct from columns in use."""
-    taken = {*WRITTEN, *taken}
+    taken = {*WRITTEN, *TIMES, *taken}
     return [f"{name} (value)" if name in taken else name for name in names]

@@ -250,12 +250,12 @@ def test_rows_have_the_label_and_every_probability():
 
 
 def test_a_class_called_like_a_column_keeps_its_own():
-    rows = Classification(("label", "path")).rows(
-        {"probabilities": np.array([[0.25, 0.75]])}
+    rows = Classification(("label", "path", "start")).rows(
+        {"probabilities": np.array([[0.25, 0.5, 0.25]])}
     )
     assert rows == [
-        {"label": "path", "probability": 0.75}
-        | {"label (value)": 0.25, "path (value)": 0.75}
+        {"label": "path", "probability": 0.5, "label (value)": 0.25}
+        | {"path (value)": 0.5, "start (value)": 0.25}
     ]
 
 
