@@ -64,14 +64,22 @@ def update_if(
 
     if not optimizer.built:  # variables cannot be created in a branch
         optimizer.build(variables)
-    if replica_context() is not None:
-        _update_replicas(sound, optimizer, gradients, variables)
-    elif isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        # It sees neither the loss nor the gradients of other replicas.
+        gradients = _spoilt_unless(sound, gradients)
         update()
+    elif replica_context() is not None:
+        _update_replicas(sound, optimizer, gradients, variables)
     else:
         tf.cond(sound, update, undo)
         return
     tf.cond(sound, lambda: sound, undo)
+
+
+def _spoilt_unless(sound, gradients):
+    """Returns gradients that are NaN unless the batch is sound."""
+    spoil = tf.where(sound, 0.0, float("nan"))
+    return [g if g is None else g + tf.cast(spoil, g.dtype) for g in gradients]
 
 
 def _update_replicas(sound, optimizer, gradients, variables):
@@ -79,17 +87,6 @@ def _update_replicas(sound, optimizer, gradients, variables):
     if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
         # XLA on TPU allows no branch around a sum over replicas.
         optimizer.apply(gradients, variables)
-        return
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        # It checks the gradients of one replica, so all must agree.
-        spoil = tf.where(sound, 0.0, float("nan"))
-        optimizer.apply(
-            [
-                g if g is None else g + tf.cast(spoil, g.dtype)
-                for g in gradients
-            ],
-            variables,
-        )
         return
 
     def merged(strategy, sound, gradients):

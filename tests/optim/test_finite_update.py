@@ -87,6 +87,20 @@ def test_a_loss_scale_falls_where_the_batch_is_skipped():
     assert float(model.optimizer.dynamic_scale) == before / 2
 
 
+@pytest.mark.parametrize("kind", ["plain", "scaling"])
+def test_a_loss_that_is_not_finite_skips_a_batch_of_finite_gradients(kind):
+    weight = keras.Variable([1.0, 2.0])
+    statistic = keras.Variable(3.0)
+    restore = faults.remember([statistic])
+    statistic.assign(4.0)
+    faults.update_if(
+        faults.is_sound(tf.constant(np.nan), [tf.ones(2)]),
+        *(optimizers()[kind], [tf.ones(2)], [weight], restore),
+    )
+    np.testing.assert_array_equal(weight, [1.0, 2.0])
+    assert float(statistic) == 3.0
+
+
 @pytest.mark.parametrize(
     "loss,gradients,expected",
     [
