@@ -15,9 +15,15 @@ ONLINE = ("encoder", "projector", "predictor")
 TARGET = ("target_encoder", "target_projector")
 
 
-def step(model: keras.Model) -> float:
-    """Counts operations per image of a training step of a `BYOL`-like model."""
-    return of_passes(_passes(model, ONLINE), _passes(model, TARGET))
+def step(model: keras.Model, view_shape: tuple | None = None) -> float:
+    """Counts operations per image of a training step of a `BYOL`-like model.
+
+    Args:
+        model: the model.
+        view_shape: shape of a view; None: that of the encoder's input.
+    """
+    networks = ONLINE, TARGET
+    return of_passes(*(_passes(model, part, view_shape) for part in networks))
 
 
 def of_passes(online: float, target: float) -> float:
@@ -63,9 +69,12 @@ def of_graph(graph: tf.Graph) -> float:
     )
 
 
-def _passes(model, names):
-    networks = (getattr(model, name, None) for name in names)
-    return sum(forward(n) for n in networks if isinstance(n, keras.Model))
+def _passes(model, names, view_shape):
+    return sum(
+        forward(network, view_shape if name == names[0] else None)
+        for name in names
+        if isinstance(network := getattr(model, name, None), keras.Model)
+    )
 
 
 def _operations(graph) -> Iterator[tf.Operation]:

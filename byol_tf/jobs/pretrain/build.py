@@ -159,6 +159,9 @@ def pretraining(
         model.compile(optimizer(config, model, updates))
         model.optimizer.build(model.parameters)
         prepare, finished = _finished(config, modality, train, fitted, model)
+    view_shape = None
+    if None in model.encoder.input_shape[1:]:
+        view_shape = fitted.compute_output_shape((None, *train.row_shape))[1:]
     job = Pretraining(
         model=model,
         train=train,
@@ -167,6 +170,7 @@ def pretraining(
         prepare=prepare,
         settings=_settings(config, _jit_compile(config, distribution.replicas)),
         protocol=_protocol(config),
+        view_shape=view_shape,
         finished=finished,
         pipeline_views=None if in_step else views,
         config_text=config_text(config),

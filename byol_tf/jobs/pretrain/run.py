@@ -70,6 +70,7 @@ class Pretraining:
         prepare: deterministic preprocessing of a batch of rows.
         settings: settings of the run.
         protocol: how the representation is evaluated.
+        view_shape: shape of a view, if the encoder takes any size; else None.
         finished: the model's encoder, with the same weights, for another input
             size than the views'; None: the model's own fits.
         pipeline_views: the views if `model.views` is None: they are drawn in
@@ -90,6 +91,7 @@ class Pretraining:
     prepare: Callable
     settings: Settings
     protocol: Protocol
+    view_shape: tuple | None = None
     finished: keras.Model | None = None
     pipeline_views: Callable | None = None
     config_text: str = ""
@@ -167,7 +169,7 @@ class Pretraining:
     @functools.cached_property
     def flops_per_image(self) -> float:
         """Returns the operations of a training step per image."""
-        return flops.step(self.model)
+        return flops.step(self.model, self.view_shape)
 
     @property
     def views(self) -> Callable:

@@ -12,6 +12,7 @@ import pytest
 from byol_tf.jobs.convert.conversion import read_encoder
 from byol_tf.jobs.pretrain import build
 from byol_tf.layers.batch_norm import is_batch_norm
+from byol_tf.layers.graph import sharing
 from byol_tf.modalities.image.efficientnet_lite import imagenet_file
 from byol_tf.modalities.image.torch_file import load_state
 from byol_tf.runs import config as run_config
@@ -90,6 +91,19 @@ def test_official_weights_are_taken_with_their_statistics(tmp_path):
     wanted = read_encoder(OFFICIAL).get_weights()
     assert_equal(job.model.encoder.get_weights(), wanted)
     assert_equal(job.model.target_encoder.get_weights(), wanted)
+
+
+def test_a_run_from_an_encoder_of_any_size_ends_with_its_numbers(
+    arrays, tmp_path
+):
+    config = tiny_config(arrays, epochs=1)
+    fixed = build.pretraining(config, tmp_path / "fixed")
+    sharing(fixed.encoder, (None, None, 3)).save(tmp_path / "any.keras")
+    job = started(arrays, tmp_path / "run", tmp_path / "any.keras")
+    assert job.encoder.input_shape == (None, None, None, 3)
+    with eagerly():
+        result = job.run(tmp_path / "run")
+    assert result["flops_per_image"] == fixed.flops_per_image > 0
 
 
 @pytest.fixture(scope="module")
