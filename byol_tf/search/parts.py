@@ -96,10 +96,10 @@ def sources(target: str | os.PathLike) -> list[pathlib.Path]:
 
 
 def check_origin(target: str | os.PathLike, about: Mapping) -> None:
-    """Raises a ValueError if existing files have another `origin`."""
-    wanted = about["origin"]
+    """Raises a ValueError if existing files have another `origin` or column."""
+    wanted = _origin(about)
     for path in sources(target):
-        found = open_table(path)[1]["origin"]
+        found = _origin(open_table(path)[1])
         other = [key for key in wanted if found.get(key) != wanted[key]]
         if other:
             key = other[0]
@@ -108,6 +108,10 @@ def check_origin(target: str | os.PathLike, about: Mapping) -> None:
                 f"{wanted[key]}); choose another --out, or remove {target} "
                 f"and {parts_folder(target)}"
             )
+
+
+def _origin(about):
+    return {**about["origin"], "column": about.get("column")}
 
 
 def known_files(target: str | os.PathLike) -> Files:

@@ -17,6 +17,7 @@ from byol_tf.jobs.embed.run import embed_folder
 from byol_tf.modalities.image.centre import CentreView
 from byol_tf.modalities.image.decode import decode_square
 from byol_tf.search import parts
+from byol_tf.search.table import OK, Row
 from tests.support.embeddings import SIDE, Pixels, pixel_encoder, save_image
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -165,6 +166,16 @@ def test_another_folder_is_refused(folder, tmp_path):
     embed(folder, tmp_path / "e.parquet")
     with pytest.raises(ValueError, match=r"another folder .*choose another"):
         embed(folder / "sub0", tmp_path / "e.parquet")
+
+
+def test_another_column_of_a_table_is_refused(tmp_path):
+    target, row = tmp_path / "e.parquet", np.ones(2, np.float32)
+    about = {"origin": {"folder": "texts"}, "column": "title"}
+    with parts.PartWriter(target, 2, about) as writer:
+        writer.add(Row("a.csv:1", row, OK, 1, 2))
+    parts.check_origin(target, about)
+    with pytest.raises(ValueError, match=r"another column \(title, now body\)"):
+        parts.check_origin(target, {**about, "column": "body"})
 
 
 def test_representations_that_are_not_finite_are_left_out(folder, tmp_path):
