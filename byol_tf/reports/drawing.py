@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from byol_tf.files import whole_file
+from byol_tf.lines import as_text
 
 Target = str | os.PathLike | BinaryIO
 
@@ -33,6 +34,7 @@ def save_png(figure: Figure, target: Target) -> None:
     buffer = io.BytesIO()
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a class may be named "$%$"
+        text.set_text(as_text(text.get_text()))  # which Matplotlib needs
     with warnings.catch_warnings():
         # Letters in names that the font lacks.
         warnings.filterwarnings("ignore", message="Glyph")

@@ -153,7 +153,8 @@ def write_map(
             settings.thumbnail,
         ),
     }
-    title = f"{len(rows):,} {nouns} of {items.folder.resolve().name}"
+    folder = printable(items.folder.resolve().name)
+    title = f"{len(rows):,} {nouns} of {folder}"
     of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
     note = f"{len(rows):,}{of} embedded {nouns}, t-SNE of their representations"
     write_text(target, _render(title=title, note=note, data=data))

@@ -50,7 +50,7 @@ def test_rows_may_have_different_lengths():
 
 @pytest.mark.filterwarnings("error")
 def test_lost_images_and_any_name_are_no_obstacle():
-    strange = shown("#00ff00", name="$x_ 日本 {.png")
+    strange = shown("#00ff00", name="$x_ 日本 {\udcff.png")
     lost = Shown(None, "lost.png", "0.5")
     assert len(pixels_of(drawn([[strange, lost]]), "#00ff00")) > 140 * 140
 

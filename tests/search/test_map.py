@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 
 import matplotlib.image
@@ -62,6 +63,19 @@ def data_of(page):
     return json.loads(
         re.search(r'<script id="data"[^>]*>(.*?)</script>', text, re.S)[1]
     )
+
+
+def test_a_folder_is_drawn_whose_name_is_not_utf_8(tmp_path):
+    vectors = random_vectors(6, 4)
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    write_map(
+        embeddings,
+        Items(tmp_path / os.fsdecode(b"caf\xe9")),
+        tmp_path / "map.html",
+        map_settings(),
+        lambda _, side: None,
+    )
+    assert "6 files of caf\\udce9" in (tmp_path / "map.html").read_text()
 
 
 def test_rows_are_chosen_at_equal_distances():
