@@ -187,7 +187,7 @@ def _pairs(embeddings, first, strip, threshold):
 
 
 def _pairs_of_index(embeddings, settings, index) -> Iterator:
-    found = neighbours_of_all(embeddings, settings.neighbours, index)
+    found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
     for start, rows, cosines in found:
         left, column = np.nonzero(cosines >= settings.threshold)
         yield left + start, rows[left, column]

@@ -170,6 +170,15 @@ def test_the_table_names_every_image_of_every_group(tmp_path):
         ]
 
 
+def test_an_index_looks_at_as_many_others_as_are_set(tmp_path):
+    vectors = at_angles(0, 1, 4.5, 5.5)
+    embeddings = write_embeddings(tmp_path / "e.parquet", vectors)
+    settings = duplicate_settings(threshold=np.cos(np.radians(4)), neighbours=2)
+    index = index_settings(exact_below=0)
+    (group,), _ = duplicate_groups(embeddings, settings, index)
+    assert group.rows.tolist() == [0, 1, 2, 3]
+
+
 def test_a_threshold_that_is_no_cosine_is_refused():
     with pytest.raises(ValueError, match=r"duplicates\.threshold.*1\.5"):
         duplicate_settings(threshold=1.5)
