@@ -5,6 +5,7 @@ it has checked its paths; no module of `configs` imports it. So `--help` and
 errors about a flag or path appear at once.
 """
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -46,6 +47,8 @@ def run_script(
             defined, which is too early to report errors.
     """
     parse = functools.partial(_parse, default_config=default_config)
+    with contextlib.suppress(AttributeError):  # names may not be UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     app.run(lambda _: _guarded(main), flags_parser=parse)
 
 

@@ -371,3 +371,10 @@ def test_no_configuration_imports_the_package(path):
     text = path.read_text()
     for name in ("byol_tf", *FAKES):
         assert f"import {name}" not in text and f"from {name}" not in text
+
+
+def test_a_name_that_is_not_utf_8_is_printed(place):
+    program = "import sys; from configs import door; sys.stdout.reconfigure("
+    program += "errors='strict'); door.run_script(lambda: print('caf\\udce9'))"
+    done = doors.run("-c", program, cwd=ROOT, environment=with_fakes(place))
+    assert (done.returncode, done.stdout) == (0, "caf\\udce9\n"), done.stderr
