@@ -32,10 +32,11 @@ def export_saved_model(
     Returns:
         The folder of the version, `directory/<number>`.
     """
+    directory = pathlib.Path(os.path.expanduser(directory))
     shape = [image_size, image_size, encoder.input_shape[-1]]
     sizes = load_modality("image").sizes(shape)
     source = Encoder(encoder, prepare, {"modality": "image", "sizes": sizes})
     with saved_model.new_version(directory) as folder:
         saved_model.save(*signatures.make_module(source), folder)
         version = saved_model.next_version(directory)
-    return pathlib.Path(directory) / str(version)
+    return directory / str(version)
