@@ -30,7 +30,11 @@ def run_of_checkpoint(
     """
     path = find_checkpoint(pathlib.Path(workdir) / "checkpoints", which)
     run = inputs.run_with_data(config, workdir, defaults)
+    store = run.data.store
+    with run.unlocked():
+        run.data.store = "files"  # it is not trained, so decode no image
     job = build.pretraining(run, workdir, strategy="one")
+    job.about["config"]["data"]["store"] = store
     step = restore_encoder(job.model.encoder, path)
     with tempfile.TemporaryDirectory() as folder:
         job.save(folder)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from byol_tf.export import formats
 from byol_tf.jobs.export import build as export_builders
+from byol_tf.jobs.export import checkpoint
 from byol_tf.jobs.pretrain import build as pretrain_builders
 from byol_tf.locks import owned_folder
 from byol_tf.runs.config import save_config
@@ -74,6 +76,28 @@ def test_the_encoder_of_a_checkpoint_is_exported_while_the_run_goes_on(
     assert kept["keras"]["checkpoint"]["which"] == which
     (workdir / "export.json").unlink()
     assert sorted(workdir.rglob("*")) == before
+
+
+def test_rows_are_not_packed_for_an_encoder_that_is_not_trained(
+    tmp_path, monkeypatch
+):
+    save_config(tiny_config("data.npz"), tmp_path)
+    job = SimpleNamespace(model=SimpleNamespace(encoder=None))
+
+    def pretraining(config, *_, **__):
+        assert config.data.store == "files"
+        job.about, job.save = {"config": config.to_dict()}, lambda _: None
+        return job
+
+    monkeypatch.setattr(pretrain_builders, "pretraining", pretraining)
+    monkeypatch.setattr(checkpoint, "find_checkpoint", lambda *_: None)
+    monkeypatch.setattr(checkpoint, "restore_encoder", lambda *_: 7)
+    made = checkpoint.run_of_checkpoint(
+        options(), tmp_path, base.get_config(), "last"
+    )
+    with made as (_, step):
+        assert step == 7
+    assert job.about["config"]["data"]["store"] == "auto"
 
 
 @pytest.mark.parametrize("which", ["last", "best"])
