@@ -28,7 +28,7 @@ _PAUSES = (
     "\n- It was trained on sounds without pauses. Those of WAV files are taken "
     "out here as well; waveforms are taken as they are."
 )
-NOT_FINITE = "NaN or infinite samples"
+NOT_FINITE = "no samples, or NaN or infinite ones"
 _FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
 
 
@@ -140,12 +140,13 @@ def _waveforms(prepare, length, window):
     )
 
     def read(sounds):
+        if length is None:  # without samples, one that is not finite
+            none = tf.cast(tf.shape(sounds)[1] < 1, tf.int32)
+            sounds = tf.pad(sounds, [[0, 0], [0, none]], "CONSTANT", np.nan)
         good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false for NaN
         batch = prepare(tf.where(good[:, None], sounds, 0.0))
         batch = tf.where(good[:, None, None], batch, float("nan"))
-        if length is not None:
-            return batch, good
-        return batch, tf.where(good, OK, NOT_FINITE)
+        return batch, good if length else tf.where(good, OK, NOT_FINITE)
 
     return Signature(
         {SOUNDS: tf.TensorSpec([None, length], tf.float32, SOUNDS)},

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from byol_tf.modalities.audio.inputs import NOT_FINITE, SOUNDS, inputs
 from byol_tf.modalities.audio.logmel import LogMel, windows
 
 SETTINGS = [
@@ -86,3 +87,13 @@ def test_a_very_short_sound_is_repeated_until_half_is_filled():
 def test_what_makes_no_frames_is_refused_by_name(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         LogMel(**options)
+
+
+def test_waveforms_without_samples_are_refused_by_their_status():
+    layer = LogMel(rate=8000, window=16, hop=8, bands=4, high=0.0, frames=4)
+    sizes = {"max_seconds": 2.0, "channel": 0}
+    read = tf.function(inputs(layer, sizes, "saved_model")[SOUNDS].read)
+    batch, status = read(tf.zeros([2, 0]))
+    assert np.isnan(batch).all() and batch.shape == (2, 4, 4)
+    assert list(status.numpy()) == [NOT_FINITE.encode()] * 2
+    assert read(tf.zeros([1, 5]))[1].numpy() == [b"ok"]
