@@ -1,31 +1,46 @@
 """The frozen encoder of a run folder, if it has one."""
 
-import functools
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from byol_tf.evaluation.vectors import unit_rows
 from byol_tf.runs.artifact import Encoder
+from byol_tf.runs.description import weights_digest
 from byol_tf.runs.encoder import load_encoder
-from byol_tf.systems.common.heads import Encode
 
 _BATCH = 256  # texts
 
 
-def encoder_of(run: pathlib.Path) -> Encode | None:
-    """Returns a function from texts to unit vectors by a run's encoder.
+class TextEncoder(NamedTuple):
+    """Encodes texts as unit vectors by the frozen encoder of a run."""
 
-    Returns:
-        The function; None if the folder has no encoder.
+    loaded: Encoder
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        loaded, parts = self.loaded, []
+        for start in range(0, len(texts), _BATCH):
+            batch = loaded.preprocessor(list(texts[start : start + _BATCH]))
+            parts.append(np.asarray(loaded.model(batch, training=False)))
+        return unit_rows(np.concatenate(parts).astype(np.float32))
+
+    @property
+    def digest(self) -> str:
+        """Identifies the weights."""
+        return weights_digest(self.loaded.model)
+
+
+def encoder_of(run: pathlib.Path) -> TextEncoder | None:
+    """Loads the encoder of texts of a run; None if the folder has none.
 
     Raises:
         ValueError: if the encoder cannot be loaded.
     """
     if not (run / "encoder.keras").is_file():
         return None
-    return functools.partial(_encode, load_kind(run, "text"))
+    return TextEncoder(load_kind(run, "text"))
 
 
 def load_kind(run: pathlib.Path, kind: str) -> Encoder:
@@ -46,11 +61,3 @@ def load_kind(run: pathlib.Path, kind: str) -> Encoder:
             "--run=RUN"
         )
     return loaded
-
-
-def _encode(loaded, texts: Sequence[str]) -> np.ndarray:
-    parts = []
-    for start in range(0, len(texts), _BATCH):
-        batch = loaded.preprocessor(list(texts[start : start + _BATCH]))
-        parts.append(np.asarray(loaded.model(batch, training=False)))
-    return unit_rows(np.concatenate(parts).astype(np.float32))

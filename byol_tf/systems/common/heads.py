@@ -63,7 +63,7 @@ class Head(NamedTuple):
             "weights": self.weights,
             "bias": self.bias,
             "temperature": np.float64(self.temperature),
-            "encoder": np.bool_(self.encode is not None),
+            "encoder": as_bytes(self.encode and _digest(self.encode)),
         }
 
     @classmethod
@@ -75,18 +75,27 @@ class Head(NamedTuple):
             encode: the encoder of the run folder, or None.
 
         Raises:
-            ValueError: if it was fitted with an encoder and there is none.
+            ValueError: if it was fitted with an encoder, and there is none or
+                another one.
         """
-        if arrays["encoder"] and encode is None:
+        kept = arrays["encoder"]
+        # A bool in earlier releases.
+        kept = of_bytes(kept) if kept.ndim else bool(kept)
+        if kept and encode is None:
             raise ValueError(
                 "the head was fitted on an encoder.keras that is not in the "
                 "run folder any more; fit again"
+            )
+        if kept and kept not in (True, _digest(encode)):
+            raise ValueError(
+                "the head was fitted on another encoder.keras than the one in "
+                "the run folder; fit again"
             )
         return cls(
             Tfidf.of_arrays(arrays),
             of_bytes(arrays["classes"]),
             *(arrays["weights"], arrays["bias"], float(arrays["temperature"])),
-            encode if arrays["encoder"] else None,
+            encode if kept else None,
         )
 
 
@@ -208,6 +217,11 @@ def macro_f1(labels: Sequence[str], predicted: Sequence[str]) -> float:
             zero_division=0,
         )
     )
+
+
+def _digest(encode):
+    """Returns what identifies an encoder; True if nothing does."""
+    return getattr(encode, "digest", True)
 
 
 def _fitted(tfidf, encode, rows, labels, strength, ratios):

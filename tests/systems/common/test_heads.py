@@ -106,6 +106,22 @@ def test_a_head_without_its_encoder_is_refused(parts):
         Head.of_arrays(arrays, None)
 
 
+def test_a_head_on_another_encoder_is_refused(parts):
+    def encoder(digest):
+        def encode(texts):
+            return np.ones((len(texts), 1))
+
+        encode.digest = digest
+        return encode
+
+    head = choose(parts)[0]._replace(encode=encoder("a"))
+    assert Head.of_arrays(head.arrays(), encoder("a")).encode
+    with pytest.raises(ValueError, match=r"another encoder\.keras"):
+        Head.of_arrays(head.arrays(), encoder("b"))
+    earlier = head.arrays() | {"encoder": np.bool_(True)}
+    assert Head.of_arrays(earlier, encoder("b")).encode
+
+
 def test_texts_without_words_are_refused(parts):
     with pytest.raises(ValueError, match="no word in the 2 texts"):
         heads.Tfidf().fit(["", " "])
