@@ -7,6 +7,7 @@ on the shop's current files each time, so that they know new items and users.
 import dataclasses
 import functools
 import json
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -81,6 +82,8 @@ def save(plan: Plan, run: pathlib.Path) -> None:
     """Writes the plan."""
     path = pathlib.Path(run) / _PLAN
     path.parent.mkdir(parents=True, exist_ok=True)
+    if plan.texts:  # to be found from any working folder
+        plan = dataclasses.replace(plan, texts=os.path.abspath(plan.texts))
     write_text(path, to_json(dataclasses.asdict(plan)))
 
 

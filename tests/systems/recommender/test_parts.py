@@ -1,5 +1,7 @@
 """What a recommender is put together from."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from byol_tf.modalities.text.encoder import BAG, make_encoder
 from byol_tf.modalities.text.layer import Tokens
 from byol_tf.modalities.text.vocabulary import learn
 from byol_tf.runs.encoder import save_encoder
-from byol_tf.systems.recommender.parts import BYOL, ENCODED, parts_of
+from byol_tf.systems.recommender.mix import Plan
+from byol_tf.systems.recommender.parts import BYOL, ENCODED, parts_of, save
 from byol_tf.systems.recommender.past import Past
 from tests.support.runs import make_run
 from tests.support.shops import shop_rows, write_shop
@@ -45,6 +48,13 @@ def test_an_encoder_of_texts_stands_beside_tf_idf(shop, tmp_path):
 def test_a_folder_without_an_encoder_of_texts_is_named(shop, tmp_path):
     with pytest.raises(ValueError, match=r"encoder\.keras.*byol_tf pretrain"):
         parts_of(shop, tmp_path, str(tmp_path / "none"))
+
+
+def test_the_encoder_of_texts_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(Plan({}, {}, texts="texts"), tmp_path / "run")
+    kept = json.loads((tmp_path / "run/recommender/plan.json").read_text())
+    assert kept["texts"] == str(tmp_path / "texts")
 
 
 def test_an_encoder_of_another_kind_is_refused(shop, tmp_path):
