@@ -120,7 +120,7 @@ class Monitor:
             "counts": {},  # by window, then topic: all, negative
             "seen": {},  # by window: keys of texts
             "texts": {},  # by window, then topic: the latest negative ones
-            "over": {},  # by topic: the last window above its limit
+            "over": {},  # by topic: windows above their limit
             "alarms": [],
             "places": {},  # by file: bytes that were read
             "counted": 0,
@@ -180,10 +180,11 @@ class Monitor:
         limit = self.rule.limit(self.negatives(topic, window))
         if limit is None or count <= limit:
             return None
-        before = over.get(topic)
-        # A late text of an earlier window does not end the newest surge.
-        over[topic] = window if before is None else max(before, window)
-        if before is not None and before >= window - 1:
+        before = over.get(topic, [])
+        # Earlier releases kept only the last one.
+        before = before if isinstance(before, list) else [before]
+        over[topic] = sorted({*before, window})
+        if {window - 1, window, window + 1} & {*before}:
             return None  # the same surge
         alarm = {
             "topic": topic,

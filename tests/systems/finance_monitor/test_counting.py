@@ -48,9 +48,23 @@ def test_a_surge_gives_one_alarm_with_the_texts_that_caused_it(monitor):
 
 def test_late_texts_of_an_earlier_window_do_not_repeat_an_alarm(monitor):
     assert len(send(monitor, 6, 30)) == 1
-    late = [Item(f"late {n}", 4 * HOUR, "") for n in range(30)]
+    late = [Item(f"late {n}", 5 * HOUR, "") for n in range(30)]
     assert not [x for x in late if monitor.add(x, "oil", True)]
     assert not monitor.add(Item("more", 6 * HOUR, ""), "oil", True)
+
+
+def test_a_surge_of_late_texts_is_one_of_its_own(monitor):
+    send(monitor, 6, 2)
+    assert len(send(monitor, 7, 30)) == 1
+    late = [Item(f"late {n}", 4 * HOUR, "") for n in range(30)]
+    (alarm,) = filter(None, [monitor.add(x, "oil", True) for x in late])
+    assert alarm["window"] == 4
+    assert not send(monitor, 8, 30)  # goes on from 7
+
+
+def test_a_state_of_an_earlier_release_is_read(monitor):
+    monitor.state["over"] = {"oil": 5}
+    assert not send(monitor, 6, 30)
 
 
 def test_texts_that_are_not_negative_raise_no_alarm(monitor):
