@@ -165,10 +165,16 @@ class RestServer(uvicorn.Server):
         return len(others) - bool(idle) < self._most
 
     async def start(self) -> None:
-        """Starts; returns when it listens."""
+        """Starts; returns when it listens.
+
+        Raises:
+            OSError: if another process listens there by now.
+        """
         serving = self.serve(sockets=[self._listener])
         self._running = asyncio.ensure_future(serving)
         while not self.started:
+            if self._running.done():
+                await self._running
             await asyncio.sleep(0.01)
         self._looking = asyncio.ensure_future(self._look())
 

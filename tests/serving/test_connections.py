@@ -254,6 +254,22 @@ def test_beyond_the_reserve_connections_are_closed():
     assert serve(steps, most=2) <= 2 + connections.RESERVE
 
 
+def test_a_port_that_another_process_took_meanwhile_is_an_error():
+    async def steps(server):
+        with socket.socket() as first, socket.socket() as late:
+            for listener in (first, late):
+                reuse = socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+                listener.setsockopt(*reuse)
+            first.bind(("127.0.0.1", 0))
+            late.bind(first.getsockname())
+            first.listen()
+            other = RestServer(server.service, late, 1)
+            with pytest.raises(OSError, match="in use"):
+                await asyncio.wait_for(other.start(), 10)
+
+    serve(steps)
+
+
 def test_a_few_open_files_lower_the_limit(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
     assert 1 <= most_connections(512) < 128
