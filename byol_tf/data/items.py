@@ -71,10 +71,13 @@ class ArrayItems(Items):
         super().__init__(file, names)
 
     def read(self, name: str) -> bytes:
-        """Returns a row as the bytes of an `.npy` file."""
+        """Returns a row as an `.npy` file, b"" if it is no longer there."""
         split, number = name.split("/")
+        rows, number = self._rows.get(split, ()), int(number)
+        if number >= len(rows):
+            return b""
         file = io.BytesIO()
-        np.save(file, self._rows[split][int(number)])
+        np.save(file, rows[number])
         return file.getvalue()
 
     def stat(self, name: str) -> tuple[int, int]:

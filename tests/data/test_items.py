@@ -33,6 +33,7 @@ def test_rows_of_all_splits_are_bytes_of_arrays(tmp_path):
     row = np.load(io.BytesIO(items_of(file, "signal").read("train/1")))
     np.testing.assert_array_equal(row, [0, 1, 0])
     assert items.stat("test/0") == size_and_time(file)
+    assert items.read("test/1") == items.read("validation/0") == b""
 
 
 def test_a_file_without_rows_is_refused_with_what_it_has(tmp_path):
