@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.files import whole_file
+from byol_tf.files import loading, whole_file
 from byol_tf.systems.common.heads import Encode, Head
 from byol_tf.systems.common.rows import read_rows
 from byol_tf.systems.common.tfidf import as_bytes, of_bytes
@@ -113,7 +113,7 @@ def load(run: pathlib.Path, data: str | None, encode: Encode | None):
             f"there is no {FILE} in {run}; fit first: byol_tf system "
             f"customer_service fit --data=DIR --run={run}"
         )
-    with np.load(path) as arrays:
+    with loading(path), np.load(path) as arrays:
         about = of_bytes(arrays["about"])
         fitted = "weights" in arrays
         head = Head.of_arrays(arrays, encode) if fitted else None

@@ -99,6 +99,12 @@ def test_answers_that_were_moved_are_asked_for(shop, learned):
     assert assistant.load(shop, str(shop / "new"), None).answers
 
 
+def test_half_a_file_is_named(tmp_path):
+    (tmp_path / assistant.FILE).write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(ValueError, match=r"\.npz cannot be loaded"):
+        assistant.load(tmp_path, None, None)
+
+
 def test_first_answers_need_a_fit(config, shop, learned):
     learned._replace(limits={"intents": 0.0}).save(shop, shop)
     with pytest.raises(ValueError, match="was not there when it was fitted"):
