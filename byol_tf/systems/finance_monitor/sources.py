@@ -1,5 +1,6 @@
 """Lines from standard input, a growing file, or a folder of files."""
 
+import os
 import pathlib
 import sys
 import time
@@ -30,6 +31,7 @@ def batches(
     if source == "-":
         yield from _piped(sys.stdin.buffer)
         return
+    source = os.path.abspath(source)  # `places` are of any working folder
     while True:
         found = False
         for path in _files(pathlib.Path(source)):

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import pathlib
+import signal
 import threading
 import time
 
@@ -10,7 +12,14 @@ import numpy as np
 from absl import logging
 
 from byol_tf.checks import check_integer, check_positive
-from byol_tf.files import read_json, whole_file, write_json, write_text
+from byol_tf.files import (
+    loading,
+    read_json,
+    whole_file,
+    write_json,
+    write_text,
+)
+from byol_tf.locks import owned_folder
 from byol_tf.systems.common import heads, rows
 from byol_tf.systems.common.desk import page_of
 from byol_tf.systems.common.encoder import encoder_of
@@ -85,22 +94,40 @@ def watch(
     folder = pathlib.Path(run)
     fitted, kept = _load(folder), folder / STATE
     _check_negative(config, fitted["sentiment"].classes, "train.csv")
-    state = read_json(kept) if kept.is_file() else None
-    monitor = Monitor(_rule(config), state)
-    work = functools.partial(
-        _watch, config, folder, fitted, monitor, input, once
-    )
-    if page is None:
-        work()
-        return
+    with owned_folder(folder):  # a second process would replace the state
+        state = read_json(kept) if kept.is_file() else None
+        monitor = Monitor(_rule(config), state)
+        work = functools.partial(
+            _watch, config, folder, fitted, monitor, input, once
+        )
+        if page is None:
+            work()
+        else:
+            _with_page(config, monitor, work, page)
+
+
+def _with_page(config, monitor, work, page):
+    """Serves the page while the stream is read in a thread."""
     from byol_tf.jobs.serve import build
 
-    threading.Thread(target=work, daemon=True).start()
+    failed = []
+
+    def watch():
+        try:
+            work()
+        except (OSError, ValueError) as error:
+            failed.append(error)
+            logging.error("the stream is not read any more: %s", error)
+            os.kill(os.getpid(), signal.SIGTERM)  # ends the server
+
+    threading.Thread(target=watch, daemon=True).start()
     routes = {
         ("GET", "/"): lambda _: page_of(__package__),
         ("GET", "/state"): lambda _: _curves(monitor),
     }
     build.serve_routes(config.server, routes, "127.0.0.1", page)
+    if failed:
+        raise failed[0]
 
 
 def _watch(config, folder, fitted, monitor, source, once):
@@ -169,7 +196,7 @@ def _load(folder):
             f"finance_monitor fit --data=DIR --run={folder}"
         )
     encode = encoder_of(folder)
-    with np.load(path) as arrays:
+    with loading(path), np.load(path) as arrays:
         parts = {name: {} for name in HEADS}
         for key in arrays:
             name, _, rest = key.partition(".")

@@ -3,11 +3,15 @@
 import io
 import json
 import shutil
+import signal
+import threading
 
 import numpy as np
 import pytest
 
 from byol_tf.jobs.recipes import configs
+from byol_tf.jobs.serve import build
+from byol_tf.locks import owned_folder
 from byol_tf.systems.finance_monitor import judging, sources, verbs
 from byol_tf.systems.finance_monitor.counting import Rule
 from tests.support.news import write_news
@@ -93,6 +97,44 @@ def test_a_surge_in_a_growing_file_is_told_once_over_a_restart(
     assert "Counted 39 texts" in capsys.readouterr().out.splitlines()[0]
 
 
+def test_a_file_is_not_read_again_from_another_folder(tmp_path, monkeypatch):
+    path, places = tmp_path / "a.jsonl", {}
+    path.write_text("one\n")
+    assert list(sources.batches(str(path), places, 0, True)) == [[b"one\n"]]
+    monkeypatch.chdir(tmp_path)
+    assert not list(sources.batches("a.jsonl", places, 0, True))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.jsonl").write_text("another\n")
+    monkeypatch.chdir(tmp_path / "other")
+    found = list(sources.batches("a.jsonl", places, 0, True))
+    assert found == [[b"another\n"]]
+
+
+def test_two_processes_do_not_share_a_state(config, place, tmp_path):
+    shutil.copy(place / "run" / verbs.FILE, tmp_path)
+    stream = tmp_path / "a.jsonl"
+    stream.touch()
+    with owned_folder(tmp_path), pytest.raises(OSError, match="is in use by"):
+        verbs.watch(config, None, str(tmp_path), str(stream), True, None)
+
+
+def test_the_page_ends_if_the_stream_cannot_be_read(
+    config, place, tmp_path, monkeypatch
+):
+    shutil.copy(place / "run" / verbs.FILE, tmp_path)
+    (tmp_path / "a.jsonl").mkdir()
+    stopped = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    monkeypatch.setattr(
+        build, "serve_routes", lambda *_: stopped.wait(60) or pytest.fail()
+    )
+    try:
+        with pytest.raises(IsADirectoryError):
+            verbs.watch(config, None, str(tmp_path), str(tmp_path), False, 0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_half_a_line_waits_for_the_rest(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("one\ntw")
@@ -144,6 +186,9 @@ def test_what_lacks_is_named(config, tmp_path, place):
     shutil.copy(place / "run" / verbs.FILE, tmp_path)
     with pytest.raises(ValueError, match="has the label 'bad', but bearish"):
         verbs.watch(other, None, str(tmp_path), "-", True, None)
+    (tmp_path / verbs.FILE).write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(ValueError, match=r"\.npz cannot be loaded"):
+        verbs.watch(config, None, str(tmp_path), "-", True, None)
 
 
 def test_a_file_that_is_no_stream_is_not_printed_line_by_line(
