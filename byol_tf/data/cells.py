@@ -12,7 +12,7 @@ from byol_tf.lines import printable, some
 
 LINE = "text"  # the only column of a file of lines
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
-csv.field_size_limit(2**24)  # letters of a cell; Python's own limit is 2**17
+_LONGEST = 2**24  # letters of a cell; Python's own limit is 2**17
 
 
 class Cells(NamedTuple):
@@ -83,7 +83,7 @@ def _lines(path, options):
     with _open(path) as file:
         try:
             # Otherwise a quote that is not closed would hide many rows.
-            for row in csv.reader(file, strict=True, **options):
+            for row in _rows(csv.reader(file, strict=True, **options)):
                 number += 1
                 yield number, row
         except csv.Error as error:
@@ -91,6 +91,19 @@ def _lines(path, options):
                 f"{path}, row {number + 1}: {error}; quotes around a cell must "
                 'be closed, and those inside doubled ("")'
             ) from error
+
+
+def _rows(reader):
+    """Yields rows with long cells; other tables keep Python's limit."""
+    while True:
+        limit = csv.field_size_limit(_LONGEST)
+        try:
+            row = next(reader, None)
+        finally:
+            csv.field_size_limit(limit)
+        if row is None:
+            return
+        yield row
 
 
 def _csv_rows(path, options, columns, wanted):
