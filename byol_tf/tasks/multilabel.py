@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from byol_tf.evaluation.average_precision import average_precisions
 from byol_tf.layers.heads import linear_head
@@ -61,7 +62,11 @@ class MultiLabel(VectorTask):
         return task
 
     def targets(self, labelled: Labelled) -> np.ndarray:
-        """Returns float32 `[n, tags]`, 0 or 1, NaN if unknown."""
+        """Returns float32 `[n, tags]`, 0 or 1, NaN if unknown.
+
+        Warns of tags that no training example has, and leaves them out: a rare
+        one may be in the test set alone.
+        """
         names = _names(labelled)
         if names is None:
             return self._from_columns(labelled.table)
@@ -70,15 +75,15 @@ class MultiLabel(VectorTask):
             set().union(*(n for n in names if n is not None)) - set(index)
         )
         if unknown:
-            raise ValueError(
-                f"{labelled.examples.name} has tags that the training examples "
-                f"lack: {some(unknown, 5)}"
+            logging.warning(
+                "%s: no training example has the tags %s; they are left out.",
+                *(labelled.examples.name, some(unknown, 5)),
             )
         targets = np.full((len(names), len(index)), np.nan, np.float32)
         for row, tags in enumerate(names):
             if tags is not None:
                 targets[row] = 0
-                targets[row, [index[tag] for tag in tags]] = 1
+                targets[row, [index[tag] for tag in tags if tag in index]] = 1
         return targets
 
     def _from_columns(self, table):
