@@ -70,7 +70,7 @@ class Reading:
         try:
             if not isinstance(data, bytes):
                 data = pathlib.Path(data).read_bytes()
-            about = json.loads(data.decode())
+            about = json.loads(data)
             if not isinstance(about["items"], list):
                 raise TypeError  # a word would be a list of its letters
             items = [str(item) for item in about["items"]]

@@ -63,7 +63,7 @@ class TestHistory(ModalityContract):
     def test_items_without_times_are_in_the_order_of_time(self):
         for length in (5, 70):
             about = json.dumps({"items": [*map(str, range(100))]})
-            row = Reading(length)(about.encode())
+            row = Reading(length)(about.encode("utf-8-sig"))
             newest = [key_of(str(99 - n)) for n in range(length)]
             assert row[:, 0].tolist() == newest
 
