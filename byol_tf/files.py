@@ -191,8 +191,8 @@ def write_json(path: Path, value) -> None:
 
 
 def read_json(path: Path):
-    """Reads a JSON file."""
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    """Reads a JSON file, with or without a byte order mark."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
 
 
 def parse_json(text: str | bytes) -> object:

@@ -105,3 +105,8 @@ def test_a_folder_of_any_name_has_a_plain_path(tmp_path, name):
 def test_a_plain_folder_is_taken_as_it_is(tmp_path):
     with files.plain_path(tmp_path / "a b=1,c") as path:
         assert path == str(tmp_path / "a b=1,c")
+
+
+def test_json_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "coco.json").write_text('{"a": 1}', encoding="utf-8-sig")
+    assert files.read_json(tmp_path / "coco.json") == {"a": 1}
