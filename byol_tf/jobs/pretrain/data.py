@@ -140,6 +140,12 @@ def train_and_later_test(
         # same ones.
         share = min(HOLDOUT, MOST_HELD_OUT / train.num_examples)
         train, test = split_holdout(train, share, config.seed)
+        if decoder.cut and {*train.paths} & {*test.paths}:
+            print(
+                "Test: windows of recordings that are trained on, too, so its "
+                "accuracies are too high; put whole recordings aside, into "
+                "folders train and test."
+            )
         load_test = test.readable
     return (train.readable() if whole else train), load_test
 

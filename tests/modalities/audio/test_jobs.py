@@ -20,6 +20,7 @@ from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
 from byol_tf.jobs.finetune import listen
 from byol_tf.jobs.pretrain import build as pretrain_build
+from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.modalities.audio.inputs import wav
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import load_classifier
@@ -68,6 +69,19 @@ def folder(tmp_path_factory):
     pretrain_build.pretraining(config, folder / "run").run(folder / "run")
     save_config(config, folder / "run")
     return folder
+
+
+def test_windows_of_a_recording_on_both_sides_are_said(tmp_path, capsys):
+    for split in ("train", "test"):
+        write_sounds(tmp_path / split, 4, seed=0)
+    told = []
+    for options in ({}, {"data.window_seconds": 0.1}):
+        for split in ("", "test"):
+            given = {"data.test_split": split, **options}
+            config = tiny_config(tmp_path, **SMALL, **given)
+            data_builders.data(config, tmp_path)
+            told.append("are too high" in capsys.readouterr().out)
+    assert told == [False, False, True, False]
 
 
 @pytest.fixture(scope="module")
