@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from byol_tf.checks import require
@@ -12,6 +13,7 @@ from byol_tf.lines import printable, some
 
 LINE = "text"  # the only column of a file of lines
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+_FIRST = 1000  # lines of JSON that are searched for columns
 _LONGEST = 2**24  # letters of a cell; Python's own limit is 2**17
 
 
@@ -129,8 +131,9 @@ def _cell(row, place):
 
 def _read_json_lines(path, wanted):
     with open(path, "rb") as file:
-        first = next((line for line in file if line.strip()), b"")
-    columns = [*_object(path, 1, first)] if first else []
+        pairs = (pair for pair in enumerate(file, 1) if pair[1].strip())
+        objects = (_object(path, *pair) for pair in islice(pairs, _FIRST))
+        columns = [*dict.fromkeys(key for found in objects for key in found)]
     return Cells(columns, _json_rows(path, wanted))
 
 

@@ -182,6 +182,15 @@ def test_lines_that_are_no_json_are_refused(tmp_path):
         load(tmp_path)
 
 
+def test_the_first_line_of_json_may_lack_a_label(tmp_path):
+    lines = '{"text": "a"}', '{"text": "b", "kind": "x"}', '{"kind": "y"}'
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    found = load(tmp_path, label_column="kind")
+    assert texts(found) == [b"a", b"b"]
+    with pytest.raises(ValueError, match="'sort', but 'text', 'kind'"):
+        load(tmp_path, label_column="sort")
+
+
 def test_a_split_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "train.csv").write_text(as_csv(ROWS))
     with pytest.raises(ValueError, match="no table of the split 'test'"):
