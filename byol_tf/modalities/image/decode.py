@@ -60,8 +60,8 @@ PLUG_INS = {
         "pillow-heif",
     ),
 }
-_TIFF = (b"II*\0", b"MM\0*")
-_BITS, _SAMPLES = 258, 277  # tags of TIFF
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last ones are BigTIFF
+_BITS, _WHITE, _SAMPLES = 258, 262, 277  # tags of TIFF
 
 
 def decode_image(
@@ -343,6 +343,8 @@ def _pixels(image, data, channels, shrink):
         pixels = _sixteen_bits(data)
     elif deep or image.mode in ("I", "F"):
         pixels = np.asarray(image).astype(np.uint16 if deep else np.float32)
+        if deep and image.format == "TIFF" and not image.tag_v2.get(_WHITE, 1):
+            pixels = 65535 - pixels  # white is 0: Pillow inverts only 8 bits
     elif channels in (None, 1, 3):
         flat = _flat(image, "black" if gif else "white", channels)
         if shrink is not None and not gif:

@@ -88,8 +88,20 @@ def test_a_tiff_is_turned_upright():
     assert look(data)[:2] == (12, 9)
 
 
+@pytest.mark.parametrize("values", [FLAT, DEEP])
+def test_white_may_be_zero_in_a_tiff(values):
+    tifffile = pytest.importorskip("tifffile")
+    white = np.iinfo(values.dtype).max - values
+    data = tifffile_bytes(tifffile, white, photometric="miniswhite")
+    np.testing.assert_array_equal(decode_image(data)[..., 0], values)
+
+
 BANDS = {
     "rgb uint16": (np.stack([DEEP] * 3, -1), {"photometric": "rgb"}),
+    "large file": (
+        np.stack([DEEP] * 3, -1),
+        {"photometric": "rgb", "bigtiff": True},
+    ),
     "five bands": (
         np.stack([DEEP + i for i in range(5)]),
         {"photometric": "minisblack", "planarconfig": "separate"},
