@@ -17,8 +17,8 @@ def of_text(value: str | float) -> float:
     """
     text = str(value).strip()
     with contextlib.suppress(ValueError):
-        if _DAY.fullmatch(text):
-            return of_iso(text)
+        if _DAY.fullmatch(text):  # Python 3.10 needs hyphens
+            return of_iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
     with contextlib.suppress(ValueError):
         number = float(text)
         if math.isfinite(number):
