@@ -233,3 +233,9 @@ def _check_classes(train, test):
             f"{train.name} and {test.name} must have the same classes; only "
             f"one of them has {', '.join(sorted(differing)) or 'this order'}"
         )
+    if test.num_classes > train.num_classes:  # of arrays without names
+        raise ValueError(
+            f"the test labels of {test.name} go up to {test.num_classes - 1}, "
+            f"those of training only up to {train.num_classes - 1}; move some "
+            "examples of the others to training, or label them -1"
+        )

@@ -444,6 +444,15 @@ def test_labels_that_are_wanted_but_absent_are_an_error(tmp_path):
         builders.pretraining(config, tmp_path)
 
 
+def test_a_class_of_test_examples_alone_is_refused(tmp_path):
+    write_arrays(tmp_path / "data.npz")
+    arrays = dict(np.load(tmp_path / "data.npz"))
+    arrays["test_labels"][0] = 2
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(ValueError, match=r"up to 2, .* up to 1; move"):
+        builders.pretraining(tiny_config(tmp_path / "data.npz"), tmp_path)
+
+
 def test_a_run_does_not_go_on_with_other_data(finished, tmp_path):
     config, workdir, _, _ = finished
     shutil.copytree(workdir, tmp_path / "run")
