@@ -75,7 +75,7 @@ def _places(table, keys, count):
 def unit(vectors: tf.Tensor) -> tf.Tensor:
     """Scales rows to length 1; rows of zeros stay zero."""
     square = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
-    return vectors * tf.math.rsqrt(tf.maximum(square, 1e-12))
+    return vectors * tf.math.rsqrt(tf.maximum(square, 1e-24))
 
 
 class HistoryViews:

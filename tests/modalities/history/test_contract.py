@@ -4,6 +4,7 @@ import json
 from typing import ClassVar
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from byol_tf.modalities.history.rows import Reading, key_of
@@ -69,7 +70,8 @@ class TestHistory(ModalityContract):
 
     def test_unknown_items_are_passed_over(self, member):
         row = np.array(member.rows[0])
-        row[0, 0] = 12345
+        row[0, :2] = 12345, row[0, 1] + 3000 * 1440  # 30 half-lives newer
         assert 12345 not in member.preprocessor.keys
         (found,) = member.preprocessor(tf.constant(row)[None]).numpy()
         assert np.count_nonzero(found) == (row[:, 0] >= 0).sum() - 1
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
