@@ -159,4 +159,5 @@ def _as_names(names, labels, path):
             f"{path}: 'class_names' must have a name for each label up to "
             f"{labels.max()}. Received: shape {list(names.shape)}"
         )
-    return tuple(map(str, names))
+    plain = names.dtype.kind == "S"  # bytes, as of HDF5
+    return tuple(map(str, np.char.decode(names, "utf-8") if plain else names))

@@ -51,12 +51,13 @@ def test_arrays_without_labels_are_unlabelled(tmp_path, pixels):
     assert not images.labelled
 
 
-def test_class_names_come_with_labels(tmp_path, pixels):
+@pytest.mark.parametrize("dtype", ["U", "S"])
+def test_class_names_come_with_labels(tmp_path, pixels, dtype):
     path = save(
         tmp_path / "set.npz",
         images=pixels,
         labels=np.arange(6) % 2,
-        class_names=np.array(["cat", "dog"]),
+        class_names=np.array(["cat", "dog"], dtype),
     )
     assert load(path).class_names == ("cat", "dog")
     assert load(path, labels="ignore").class_names == ()
