@@ -101,7 +101,7 @@ def test_killed_at_any_moment_it_ends_as_one_left_alone(tmp_path):
     "flags,added",
     [
         (["--config.epochs=3"], ["--config.min_steps=30"]),
-        (["--task=detection", "--config.epochs=3"], ["--config.min_steps=15"]),
+        (["--task=detection", "--config.epochs=3"], ["--config.min_steps=80"]),
         (
             [
                 *("--task=keypoints", "--config.task.head=vector"),
