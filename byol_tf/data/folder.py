@@ -120,7 +120,8 @@ def cut_files(files: Files, decoder: Decoder) -> tuple[Files, list[int]]:
         found = list(pool.map(decoder.cut, files))
     owners = [i for i, parts in enumerate(found) for _ in parts]
     logging.info(
-        "%d %ss were cut into %d rows.", len(files), decoder.name, len(owners)
+        "%d %s were cut into %d rows.",
+        *(len(files), plural(decoder.name), len(owners)),
     )
     items = [item for parts in found for item in parts]
     return Parts(files.root, [files.paths[i] for i in owners], items), owners
@@ -153,9 +154,9 @@ def _decoded(files, labels, decoder, store, name):
     )
     if skipped:
         logging.warning(
-            "Skipped %d of %d %ss in %s, which could not be read; the "
+            "Skipped %d of %d %s in %s, which could not be read; the "
             "first: %s: %s.",
-            *(len(skipped), len(paths), decoder.name),
+            *(len(skipped), len(paths), plural(decoder.name)),
             *map(printable, (root, *skipped[0])),
         )
     return rows, labels, skipped
