@@ -318,6 +318,8 @@ class Keypoints(VectorTask):
             out_of = positions.out_of_square
             out_of = positions.out_of_whole if self.whole_images else out_of
             pairs = out_of(pairs, origin["size"])
+            # Points in the margins of a square would lie outside.
+            pairs = tf.clip_by_value(pairs, 0.0, 1.0)
             size = tf.cast(origin["size"], tf.float32)
             if "place" in origin:
                 corner, whole = (

@@ -136,6 +136,13 @@ def test_predictions_go_back_to_the_whole_image():
     )
 
 
+def test_points_in_the_margins_of_a_square_end_at_the_image():
+    points = np.array([[0.25, 0.75, 1.0, 0.5]])
+    sizes = {"size": np.array([[3000, 200]])}
+    found = Keypoints(POINTS, whole=True).decode({"points": points}, sizes)
+    np.testing.assert_allclose(found["points"], [[0.25, 1, 1, 1]])
+
+
 def test_the_head_starts_at_the_centre():
     head = Keypoints(POINTS).head({"vector": tf.TensorSpec([None, 8])})
     outputs = head({"vector": np.zeros((3, 8), np.float32)})
