@@ -71,9 +71,9 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     inside = (tf.abs(y - peak // columns) <= _WINDOW) & (
         tf.abs(x - peak % columns) <= _WINDOW
     )
+    relative = heat - height[:, None, None]
     # A squared Gaussian is narrow enough to fit the window.
-    near = tf.exp(2.0 * (heat - height[:, None, None]))
-    near = tf.where(inside, near, 0.0)
+    near = tf.where(inside, tf.exp(2.0 * relative), 0.0)
     total = tf.reduce_sum(near, axis=[1, 2])
     found = []
     for place, top, cells in (
@@ -84,20 +84,19 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mean = tf.reduce_sum(near * place, [1, 2]) / total
         cut = (top < _WINDOW) | (top >= cells - _WINDOW)
         cut = tf.cast(cut[:, 0, 0], tf.float32)
-        mean += cut * _off_the_centre(
-            heat - height[:, None, None], near, place - mean[:, None, None]
-        )
+        away = place - mean[:, None, None]
+        mean += cut * _off_the_centre(relative, near, away)
         found.append(tf.clip_by_value(mean / cells, 0.0, 1.0))
     return tf.stack(found, axis=-1), tf.exp(height)
 
 
-def _off_the_centre(heat, near, away):
+def _off_the_centre(relative, near, away):
     """Returns how far centres of bells are from means, where the border cuts.
 
     The logarithm of a bell plus the parabola of its width is a line, whose
     slope tells the centre. `away`, from the mean, has weights of `near`.
     """
-    line = heat + 0.5 * (away / SIGMA) ** 2
+    line = relative + 0.5 * (away / SIGMA) ** 2
     slope = tf.math.divide_no_nan(
         tf.reduce_sum(near * away * line, [1, 2]),
         tf.reduce_sum(near * away**2, [1, 2]),
