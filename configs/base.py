@@ -215,8 +215,10 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
     optimizer.name = "lars"  # lars, sgd, adamw
-    optimizer.base_lr = 0.45  # for a batch of 256; scaled by lr_rule
-    optimizer.lr_rule = "linear"  # in the batch size; or sqrt, for adamw
+    # How the rate follows the batch size: linear or sqrt, from a batch of 256;
+    # none: it does not.
+    optimizer.lr_rule = "linear"
+    optimizer.base_lr = 0.45
     optimizer.weight_decay = 1e-6  # for a batch of 256, if lr_rule is sqrt
     optimizer.momentum = 0.9  # lars, sgd
     optimizer.trust_coefficient = 1e-3  # lars

@@ -21,8 +21,6 @@ with a slow predictor, as in release 0.1, 61 minutes reached 53.1, 60.8 and
 46.8 % (docs/log/cifar10.md).
 """
 
-import math
-
 from configs import cifar10
 
 
@@ -47,13 +45,11 @@ def get_config():
     config.objective.normalize_projection = True
     config.objective.predictor_lr_multiplier = 10.0
     config.objective.tau = 0.97
-    config.objective.tau_batch = 128
 
     config.optimizer.name = "adamw"
-    # 2e-3 and 0.01 at a batch of 128.
-    config.optimizer.lr_rule = "sqrt"
-    config.optimizer.base_lr = 2e-3 * math.sqrt(2)
-    config.optimizer.weight_decay = 1e-2 * math.sqrt(2)
+    config.optimizer.lr_rule = "none"
+    config.optimizer.base_lr = 2e-3
+    config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 1.0
 
     config.monitor.every_epochs = 4

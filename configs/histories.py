@@ -35,7 +35,7 @@ def get_config():
     config.objective.tau = 0.99
 
     config.optimizer.name = "adamw"
-    config.optimizer.lr_rule = "sqrt"
+    config.optimizer.lr_rule = "none"
     config.optimizer.base_lr = 1e-3
     config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 1.0

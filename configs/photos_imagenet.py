@@ -21,5 +21,5 @@ def get_config():
     config.encoder.freeze = "stem,stage0,stage1,stage2,batch_norms"
     config.augment.size = 128
     config.encoder.input_size = 224  # that of the weights
-    config.optimizer.base_lr = 3.5e-4  # a quarter of that of configs/photos.py
+    config.optimizer.base_lr = 1.75e-4  # a quarter of that of configs/photos.py
     return config

@@ -16,8 +16,6 @@ of an Intel Xeon; kNN uses 5,000 labelled images:
     mean    74.4 %    83.2 %     62.2 %    76.7 %       78.2 %    84.1 %
 """
 
-import math
-
 from configs import base
 
 
@@ -53,13 +51,11 @@ def get_config():
     config.objective.target_init = "copy"
     config.objective.predictor_lr_multiplier = 10.0
     config.objective.tau = 0.95
-    config.objective.tau_batch = 128
 
     config.optimizer.name = "adamw"
-    # 4e-3 and 0.05 at a batch of 128; another batch changes both, and tau.
-    config.optimizer.lr_rule = "sqrt"
-    config.optimizer.base_lr = 4e-3 * math.sqrt(2)
-    config.optimizer.weight_decay = 5e-2 * math.sqrt(2)
+    config.optimizer.lr_rule = "none"
+    config.optimizer.base_lr = 4e-3
+    config.optimizer.weight_decay = 5e-2
     config.optimizer.warmup_epochs = 2.0
 
     config.monitor.every_epochs = 10

@@ -8,8 +8,6 @@ birds, use the paper's: `--config.audio.time_crop=0.6,1.5`,
 `--config.audio.band_crop=0.6,1.5` and `--config.audio.canvas=1.5`.
 """
 
-import math
-
 from configs import base
 
 
@@ -41,12 +39,11 @@ def get_config():
     config.objective.target_init = "copy"
     config.objective.predictor_lr_multiplier = 10.0
     config.objective.tau = 0.99
-    config.objective.tau_batch = 96
 
     config.optimizer.name = "adamw"
-    config.optimizer.lr_rule = "sqrt"
-    config.optimizer.base_lr = 2e-3 * math.sqrt(256 / 96)
-    config.optimizer.weight_decay = 1e-2 * math.sqrt(256 / 96)
+    config.optimizer.lr_rule = "none"
+    config.optimizer.base_lr = 2e-3
+    config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 1.0
 
     config.monitor.every_epochs = 5

@@ -44,10 +44,9 @@ def get_config():
     config.objective.target_init = "copy"
     config.objective.predictor_lr_multiplier = 1.0
     config.objective.tau = 0.99
-    config.objective.tau_batch = 256
 
     config.optimizer.name = "adamw"
-    config.optimizer.lr_rule = "sqrt"
+    config.optimizer.lr_rule = "none"
     config.optimizer.base_lr = 1e-3
     config.optimizer.weight_decay = 0.0
     config.optimizer.warmup_epochs = 0.3

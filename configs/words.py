@@ -38,7 +38,7 @@ CHOICES = {
     "objective.tau_schedule": ("cosine", "constant"),
     "objective.target_init": ("independent", "copy"),
     "optimizer.name": ("lars", "sgd", "adamw"),
-    "optimizer.lr_rule": ("linear", "sqrt"),
+    "optimizer.lr_rule": ("linear", "sqrt", "none"),
     "faults.action": ("skip", "stop"),
     "augment.place": ("step", "pipeline"),
 }

@@ -1,7 +1,8 @@
 """Scaling of learning rate and tau with the batch size.
 
-The settings of a recipe hold for a batch of 256 (learning rate, weight decay)
-or of `tau_batch`. `configs/lengths.py` adapts them to the length of a run.
+A recipe gives learning rate and weight decay for a batch of 256 and tau for one
+of `tau_batch`, or says that they hold for any. `configs/lengths.py` adapts them
+to the length of a run.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 from byol_tf.checks import check_choice, check_number, check_positive
 from byol_tf.optim.schedules import check_tau, scaled_learning_rate
 
-RULES = ("linear", "sqrt")
+RULES = ("linear", "sqrt", "none")
 
 
 def scaled_tau(tau: float, batch_size: int, tau_batch: int) -> float:
@@ -35,15 +36,16 @@ def learning_rate_and_decay(
     """Scales learning rate and weight decay from a batch of 256.
 
     "linear" multiplies the rate by `batch / 256` (LARS, SGD), "sqrt" by its
-    square root (Adam, whose steps do not shrink with the gradient's noise). An
-    update shrinks weights by rate times decay. The decay is scaled so that
-    weights shrink equally per image; with "linear" it stays the same.
+    square root (Adam, whose steps do not shrink with the gradient's noise), and
+    "none" leaves both as they are. An update shrinks weights by rate times
+    decay. With "sqrt" the decay is scaled so that weights shrink equally per
+    image; with "linear" it stays the same.
 
     Args:
         base_lr: learning rate for a batch of 256.
         weight_decay: for the same batch size.
         batch_size: images per update.
-        rule: "linear" or "sqrt".
+        rule: "linear", "sqrt" or "none".
 
     References: Goyal et al. 2017; Malladi et al. 2022; Wang and Aitchison 2024.
     """
@@ -53,5 +55,5 @@ def learning_rate_and_decay(
     linear = scaled_learning_rate(base_lr, batch_size)
     if rule == "linear":
         return linear, weight_decay
-    root = math.sqrt(batch_size / 256)
+    root = math.sqrt(batch_size / 256) if rule == "sqrt" else 1.0
     return base_lr * root, weight_decay * root

@@ -9,15 +9,21 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.optim import scaling_rules as recipe
 from configs import (
     base,
+    cifar10_cpu,
+    histories,
     imagenet,
     imagenet_40,
     imagenet_100,
     imagenet_300,
     imagenet_1000,
     lengths,
+    photos,
     quickstart,
+    speech,
+    text,
 )
 
+ADAMW = [quickstart, cifar10_cpu, photos, speech, text, histories]
 # Learning rate for 256, weight decay, tau at 4096: the official table.
 OFFICIAL = [
     (imagenet_40, 40, 0.45, 1e-6, 0.97),
@@ -131,18 +137,16 @@ def test_the_batch_alone_changes_what_a_run_uses(batch, rule, rate, decay, tau):
     assert builders._tau(config, 100).base == pytest.approx(tau)
 
 
-@pytest.mark.parametrize(
-    "batch,rate,decay,tau",
-    [(128, 4e-3, 0.05, 0.95), (512, 8e-3, 0.1, 0.95**4)],
-)
-def test_the_quickstart_follows_its_batch(batch, rate, decay, tau):
-    config = quickstart.get_config()
-    config.batch_size = batch
+@pytest.mark.parametrize("batch", [64, 128, 512])
+@pytest.mark.parametrize("module", ADAMW)
+def test_recipes_with_adamw_keep_rate_decay_and_tau(module, batch):
+    config = module.get_config()
+    config.batch_size, config.epochs = batch, 10
     optimizer = builders.optimizer(config, _Nothing(), updates=100)
     peak = optimizer.get_config()["learning_rate"]["config"]["peak"]
-    assert peak == pytest.approx(rate)
-    assert optimizer.weight_decay == pytest.approx(decay)
-    assert builders._tau(config, 100).base == pytest.approx(tau)
+    assert peak == config.optimizer.base_lr
+    assert optimizer.weight_decay == config.optimizer.weight_decay
+    assert builders._tau(config, 100).base == config.objective.tau
 
 
 def test_without_the_fields_the_values_are_used_as_they_stand():
