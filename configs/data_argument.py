@@ -152,11 +152,15 @@ def with_overrides(arguments: Sequence[str]) -> list[str]:
     given = given_flags(arguments)
     if "data" not in given:
         return list(arguments)
-    # The configuration file must come before its fields.
+    layout = given.get("config.data.layout", "auto")
+    return _with_fields(arguments, overrides(given["data"], layout))
+
+
+def _with_fields(arguments, fields):
+    """Adds fields after the configuration file and before other fields."""
     config = [word for word in arguments if word.startswith("--config=")]
     rest = [word for word in arguments if word not in config]
-    layout = given.get("config.data.layout", "auto")
-    return config + overrides(given["data"], layout) + rest
+    return config + fields + rest
 
 
 def with_minutes(arguments: Sequence[str]) -> list[str]:
@@ -165,10 +169,8 @@ def with_minutes(arguments: Sequence[str]) -> list[str]:
     if not found:
         return list(arguments)
     minutes = found[-1].partition("=")[2]
-    config = [word for word in arguments if word.startswith("--config=")]
-    rest = [word for word in arguments if word not in config]
     fields = ["--config.epochs=0", f"--config.minutes={minutes}"]
-    return config + fields + rest
+    return _with_fields(arguments, fields)
 
 
 def with_recipe(arguments: Sequence[str]) -> list[str]:
@@ -181,9 +183,7 @@ def with_recipe(arguments: Sequence[str]) -> list[str]:
     modality = given.get("modality", "")
     fields = [f"--config.modality={modality}"] if modality else []
     if "data" not in given or "config" in given:
-        config = [word for word in arguments if word.startswith("--config=")]
-        rest = [word for word in arguments if word not in config]
-        return config + fields + rest
+        return _with_fields(arguments, fields)
     if not modality:
         modality, line = kind_of(given["data"])
         if line:

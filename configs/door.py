@@ -53,7 +53,10 @@ def run_script(
 
 
 def check_encoder(workdir: str) -> None:
-    """Raises a ValueError if a run has no encoder, or a field no effect."""
+    """Raises a ValueError if a run has no encoder.
+
+    Also refuses fields that have no effect on the run's kind of data.
+    """
     if not (pathlib.Path(workdir) / ENCODER).is_file():
         raise ValueError(
             f"no encoder in {workdir} (looked for {ENCODER}); pretrain one "
@@ -64,7 +67,10 @@ def check_encoder(workdir: str) -> None:
 
 
 def check_classifier(workdir: str) -> None:
-    """Raises a ValueError if nothing in a run folder was fine-tuned."""
+    """Raises a ValueError if a run folder has no fine-tuned model.
+
+    Also refuses fields that have no effect on the run's kind of data.
+    """
     if not any(pathlib.Path(workdir).glob("classifier*.keras")):
         raise ValueError(
             f"no classifier.keras in {workdir}; fine-tune first: byol_tf "

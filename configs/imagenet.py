@@ -3,8 +3,8 @@
     byol_tf pretrain runs/imagenet --config=imagenet:200 \
         --config.data.dir=$HOME/tensorflow_datasets
 
-The number after the colon is that of the epochs, 100 by default. For another
-dataset, add its number of images after a comma: `imagenet:400,50000`.
+The number of epochs follows the colon, 100 by default. For another dataset, add
+its number of images after a comma: `imagenet:400,50000`.
 `lengths.by_length` sets learning rate, weight decay, tau and warm-up. At 40,
 100, 300 and 1000 epochs these are the official values; the files imagenet_40.py
 and so on name the published accuracies.

@@ -143,7 +143,8 @@ def text_tables(data: str) -> list[str]:
     """Returns the names of the tables of texts in a folder or at a path.
 
     If a table is named after the training split, returns all tables named after
-    splits; else those with a column `text`.
+    splits; else those with a column `text`. A single file needs no such column,
+    except a CSV file, which may list files instead.
     """
     path = pathlib.Path(data).expanduser()
     files = [path] if path.is_file() else sorted(path.glob("*"))

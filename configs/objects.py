@@ -30,8 +30,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 8
     config.encode_batch = 16
 
-    # Adam uses one rate for group norms and the new head, for pretrained
-    # encoders and from scratch. For a batch of 256, scaled linearly.
+    # With AdamW the same rates suit group norms and the new head, pretrained
+    # encoders and random ones. They are for a batch of 256, scaled linearly.
     config.optimizer.name = "adamw"
     config.learning_rates = (0.1, 0.03)
     config.head_learning_rates = (0.1,)

@@ -33,7 +33,9 @@ def interrupt() -> None:
 
 @contextlib.contextmanager
 def importing(stop: bool = False) -> Iterator[None]:
-    """Within the block, a signal ends the process at once, with one line.
+    """Imports the package; until the block ends, a signal ends the process.
+
+    The process then prints one line and runs no handlers of exceptions.
 
     Args:
         stop: end with status 0 on SIGTERM (on Ctrl-C with 130).

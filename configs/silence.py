@@ -36,11 +36,12 @@ _RETRACING = "triggered tf.function retracing"
 
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
-    """Imports TensorFlow and lists the devices at the end of the block.
+    """Hides the lines that TensorFlow logs while the block imports it.
 
     A child process forwards all other lines of stderr. So nothing is lost if
     the import ends the process, as on a processor that lacks the instructions
-    TensorFlow was built for.
+    TensorFlow was built for. At the end of the block TensorFlow is imported and
+    the devices are listed, which logs too.
     """
     with _unseen("sklearn"), _quiet():
         yield

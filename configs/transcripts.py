@@ -17,8 +17,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 16
     config.encode_batch = 16  # whole sounds at once
 
-    # Adam uses one rate for the encoder and the deep new head, pretrained or
-    # from scratch. Rates are for a batch of 256, scaled linearly.
+    # With AdamW the same rate suits the encoder and the deep new head,
+    # pretrained or from scratch. It is for a batch of 256, scaled linearly.
     config.optimizer.name = "adamw"
     config.learning_rates = (0.03,)
     config.head_learning_rates = (0.03,)
