@@ -52,6 +52,9 @@ def bootstrap_interval(
         level: confidence level, in (0, 1).
         seed: seed of the resampling.
 
+    Returns:
+        Lower and upper end.
+
     Raises:
         ValueError: if there are no values, or an argument is out of range.
 
@@ -87,6 +90,15 @@ def difference(
     Both are measured on `count` examples and treated as independent. On the
     same examples they mostly agree, so the interval is then too wide rather
     than too narrow.
+
+    Args:
+        ours: accuracy in [0, 1].
+        theirs: the accuracy to subtract, in [0, 1].
+        count: number of examples of each.
+
+    Returns:
+        The difference, and the lower and upper end of its interval, which is
+        centred on a difference shrunk towards 0.
 
     Reference: Agresti and Caffo 2000, "Simple and effective confidence
     intervals for proportions".

@@ -80,10 +80,11 @@ def collapse_statistics(
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """A problem with a representation.
+    """A problem with a representation, or with the training examples.
 
     Attributes:
-        name: "not_finite", "complete_collapse" or "dimensional_collapse".
+        name: "not_finite", "complete_collapse" or "dimensional_collapse" by
+            `diagnose`; others by `training.health.diagnose_examples`.
         advice: the numbers that show it and the settings to change, in
             sentences.
     """
@@ -229,7 +230,7 @@ def _effective_rank(vectors):
 
 
 def _singular_values(vectors):
-    """Returns singular values after centring, without rounding errors."""
+    """Returns singular values after centring; drops mere rounding errors."""
     centred = vectors - vectors.mean(axis=0)
     wide = vectors.shape[1] > vectors.shape[0]
     gram = centred @ centred.T if wide else centred.T @ centred

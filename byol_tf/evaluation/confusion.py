@@ -30,7 +30,7 @@ def confusion_matrix(
 
 
 def per_class_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Returns the accuracy of each class; NaN for a class without examples."""
+    """Returns the accuracy of each class, `[classes]`; NaN without examples."""
     totals = matrix.sum(axis=1)
     return np.where(totals, np.diag(matrix) / np.maximum(totals, 1), np.nan)
 

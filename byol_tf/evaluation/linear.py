@@ -18,7 +18,8 @@ class LinearClassifier:
     Attributes:
         weights: float32 `[dim, num_classes]`, for features as they are.
         bias: float32 `[num_classes]`.
-        alpha: the chosen penalty, for standardised features.
+        alpha: the chosen penalty, in the units of the function that fitted it;
+            0 for none.
     """
 
     weights: np.ndarray
@@ -63,7 +64,7 @@ class RidgePath:
         )  # [rank, outputs]
 
     def weights(self, alpha: float) -> np.ndarray:
-        """Coefficients `[dim, outputs]` that minimise
+        """Returns the coefficients `[dim, outputs]` that minimise
         `|targets - features @ weights|^2 + alpha |weights|^2`, both centred.
         """
         return self._axes @ (self._products / (self._values + alpha)[:, None])
@@ -146,7 +147,7 @@ def ridge_classifier(
 
 
 def _decompose(centred):
-    """Scores `[n, rank]`, their squared lengths `[rank]`, axes `[dim, rank]`.
+    """Returns scores `[n, rank]`, squared lengths `[rank]`, axes `[dim, rank]`.
 
     By the Gram matrix of the smaller dimension: faster than an SVD, and
     precise enough, since penalties lie far above its rounding errors.

@@ -41,7 +41,7 @@ def logistic_classifiers(
 
     Yields:
         A `LinearClassifier` per penalty (its `alpha`), for features as they
-        are.
+        are; with `unit` a `UnitClassifier`.
 
     Raises:
         ValueError: if penalties, features or labels are invalid.
@@ -93,7 +93,7 @@ def unit_logistic(
             predicted.
 
     Returns:
-        A classifier whose weights apply to unit vectors.
+        A `UnitClassifier`, for features as they are.
     """
     penalty = features.shape[1] / (UNIT_C * len(labels))
     options = {"num_classes": num_classes, "penalties": [penalty]}

@@ -66,9 +66,9 @@ def summarize(
 ) -> dict[str, float]:
     """Evaluates representations with labels, or without.
 
-    Everything that is chosen is chosen on the training part. If it has fewer
-    than two classes, or a representation is not finite, only numbers that need
-    no labels are returned.
+    Everything that is chosen is chosen on the training part. If that part has
+    fewer than two classes, the test part has no label, or a representation is
+    not finite, only numbers that need no labels are returned.
 
     Args:
         train_features: float32 `[n, features]`.
@@ -80,8 +80,8 @@ def summarize(
 
     Returns:
         Accuracies in [0, 1] and statistics by name. With fewer than `FEW` test
-        examples, the statistics include training examples, and accuracies
-        come from `knn_summary`'s cross-validation.
+        examples, the statistics include training examples, and kNN and linear
+        accuracy come from a cross-validation; the few-shot accuracy does not.
     """
     seen = test_features
     if len(seen) < FEW:  # the rank of n vectors is below n
@@ -131,7 +131,8 @@ def knn_summary(
 ) -> dict[str, float]:
     """Measures the kNN accuracy of labelled vectors.
 
-    With fewer than `FEW` test examples, cross-validates over all labelled ones.
+    With fewer than `FEW` test examples, cross-validates over them and the
+    training examples that vote.
 
     Args:
         train: vectors float32 `[n, dim]` and labels int `[n]`.
@@ -169,7 +170,7 @@ def bank_rows(count: int, protocol: Protocol) -> np.ndarray:
 
 
 def _splits(train, test, protocol):
-    """Returns one (train, test), or that of each fold, with all classes."""
+    """Returns (train, test) as given, or of each fold if tests are few."""
     labels = np.concatenate([train[1], test[1]])
     several = np.count_nonzero(np.bincount(labels) > 1) > 1
     if len(test[1]) >= FEW or not several:

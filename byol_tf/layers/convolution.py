@@ -15,10 +15,10 @@ SMALL_MAP = {"float32": 3, "bfloat16": 8}
 # Up to this side most taps of a 3x3 kernel hit padding, so a dense matmul with
 # the other taps is faster.
 TINY_MAP = 2
-# TensorFlow 2.21 writes past the end of memory, on some CPUs, in the kernel
-# gradient of a strided 1x1 convolution of fewer channels and some 50 pixels of
-# a side or more. There the pixels are sliced first; with more channels that
-# would be slower, and the bug does not occur.
+# On some CPUs, TensorFlow 2.21 writes past the end of a buffer in the kernel
+# gradient of a strided 1x1 convolution, on maps of about 50x50 pixels or more
+# with fewer channels than this. There the pixels are sliced first; with more
+# channels that would be slower, and the bug does not occur.
 FEW_CHANNELS = 16
 
 
@@ -26,24 +26,29 @@ FEW_CHANNELS = 16
 class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, square, SAME, without bias, faster to train.
 
-    The gradient of a kernel is a convolution too: of the inputs, with batch
-    and channels changed over, by the gradient of the outputs. On a CPU the
-    library computes it slower than that convolution when the feature map is
-    small, in bfloat16 up to four times. Here the convolution is used for
-    outputs of up to `SMALL_MAP` pixels of a side where there is no
-    accelerator. Maps of up to `TINY_MAP` pixels of a side are moreover trained
-    as a dense layer whose weights are taps of the kernel, and kernels of 3x3
-    pixels and many channels in float32 with a quarter of the multiplications
-    (`winograd`), at inference too where the batch is known and not small. The
-    numbers are the same but for rounding. It has the name of Keras's layer
-    since files of weights name layers by their class.
+    On a CPU it computes some layers in another way; results differ only by
+    rounding:
+
+    * Outputs of up to `SMALL_MAP` pixels per side: the gradient of the kernel
+      is a convolution of the inputs by the gradient of the outputs, with batch
+      and channels swapped. Computed as such it is faster than the library's
+      op, in bfloat16 up to four times.
+    * Training on inputs of up to `TINY_MAP` pixels per side: one matrix
+      product.
+    * 3x3 kernels with many channels in float32: a quarter of the
+      multiplications (`winograd`); at inference only for batches of a known
+      size of `winograd.MANY` or more.
+
+    The class has the name of Keras's layer because files of weights name layers
+    by their class.
 
     Args:
-        filters: channels of the output.
-        kernel_size: pixels of a side.
-        strides: of both directions.
+        filters: number of output channels.
+        kernel_size: side of the kernel in pixels.
+        strides: stride in both directions.
         kernel_initializer: as of `keras.layers.Conv2D`.
-        **kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+        **kwargs: arguments of `keras.layers.Layer`: `name`, `dtype`,
+            `trainable`.
 
     Input: float `[batch, height, width, channels]`.
     """

@@ -8,10 +8,10 @@ import tensorflow as tf
 class Normalization(keras.layers.Normalization):
     """`keras.layers.Normalization` of images, three to four times as fast.
 
-    On a CPU, TensorFlow is slow at subtracting and dividing by only as many
-    numbers as there are channels; here they are repeated for a row of pixels.
-    The results are the same. It has the name of Keras's layer for the same
-    reason as `Conv2D`.
+    On a CPU, TensorFlow broadcasts vectors as short as the channels slowly, so
+    mean and deviation are repeated for a whole row of pixels. The results are
+    the same. The class has the name of Keras's layer because files of weights
+    name layers by their class.
 
     Args:
         mean: mean of each channel, in the units of the images.

@@ -13,13 +13,13 @@ import keras
 
 
 def parameters(network: keras.Layer) -> list[keras.Variable]:
-    """Weights that gradients change, frozen or not, by place in the network."""
+    """Returns the weights that gradients change, frozen or not, in order."""
     with _unfrozen(network):
         return list(network.trainable_weights)
 
 
 def draws(network: keras.Layer) -> list[keras.Variable]:
-    """Seed and counter of each layer that draws, such as dropout, `[2]`."""
+    """Returns seed and counter `[2]` of each layer that draws, as dropout."""
     return [v for v in network.variables if v.name == "seed_generator_state"]
 
 

@@ -100,7 +100,9 @@ def _usual(kind):
 
 
 def many_updates(decay: float) -> np.float32:
-    """Returns updates of a batch norm until its debiased rate is 1 - decay.
+    """Returns how many updates a batch norm needs to have the rate 1 - decay.
+
+    After them debiasing no longer changes the rate in float32.
 
     Args:
         decay: decay of its moving statistics, in [0, 1).

@@ -17,6 +17,10 @@ def positions_loss(
             left, height and width as fractions of the example; and `flip`, bool
             `[batch]`: whether it is then flipped.
         other: place of the other view.
+
+    Returns:
+        float32 scalar in [0, 4], mean over all positions that both views show;
+        0 if there is none.
     """
     index, both = same_places(where, other, *predictions.shape[1:3])
     batch, size = tf.shape(predictions)[0], predictions.shape[-1]
@@ -34,11 +38,17 @@ def positions_loss(
 def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
     """Finds, for each position of a view, the nearest one in the other view.
 
-    What a view shows beyond the edges, as a crop of sound may, is left out.
+    Leaves out what a view shows beyond the edges, as a crop of sound may.
+
+    Args:
+        where: place of the view, see `positions_loss`.
+        other: place of the other view.
+        rows: rows of the feature map.
+        columns: columns of the feature map.
 
     Returns:
         int32 `[batch, rows * columns]`, counted along rows, and bool of the
-        same shape: whether the position lies inside the other view.
+        same shape: whether both views show the position.
 
     Raises:
         ValueError: if a view is rotated.

@@ -113,7 +113,10 @@ class BYOL(Pretrainer):
         self.target_projector = self.make_projector("target_projector")
 
     def begin_target(self, online: keras.Model, target: keras.Model) -> None:
-        """Copies what `target_init` says to a part of the target network."""
+        """Copies a part of the online network, or only what is frozen in it.
+
+        Which of them, `target_init` says: "copy" or "independent".
+        """
         copy = copy_state if self.target_init == "copy" else copy_frozen
         copy(online, target)
 

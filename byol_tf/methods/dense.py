@@ -34,6 +34,10 @@ class DenseBYOL(BYOL):
             columns, channels]` or `[batch, frames, channels]`.
         dense_weight: weight of the loss of positions, in (0, 1].
         **kwargs: arguments of `BYOL`.
+
+    Raises:
+        ValueError: if the views do not report their place, or an argument has
+            an invalid value.
     """
 
     checks: ClassVar = {

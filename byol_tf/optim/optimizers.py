@@ -151,8 +151,8 @@ def make_optimizer(
         momentum: for LARS and SGD.
         trust_coefficient: for LARS.
         clip_trust_ratio: for LARS.
-        exempt: variables without weight decay. LARS exempts biases and
-            normalisation parameters itself.
+        exempt: variables without weight decay; with LARS also without trust
+            ratio. LARS exempts biases and normalisation parameters itself.
         accumulate_steps: batches whose mean gradient makes one update.
 
     Raises:

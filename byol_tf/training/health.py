@@ -27,7 +27,8 @@ class FaultMonitor(keras.callbacks.Callback):
     """Handles steps whose loss or gradients are not finite.
 
     Such a step makes no update and logs `skipped`, which is read every
-    `READ_EVERY` steps. Overflows of float16's loss scaling are not faults.
+    `READ_EVERY` steps. Steps that overflow float16's loss scaling are counted,
+    but give no warning, and "stop" does not end the training for them.
 
     Place it before the callbacks that report and save.
 

@@ -65,7 +65,7 @@ class _Windowed(keras.callbacks.Callback):
         raise NotImplementedError
 
     def state(self) -> dict:
-        """Returns the state to save: the sums since the last line."""
+        """Returns the state to save: the sums since the last means."""
         return {"window": self.window.sums()}
 
     def set_state(self, state: dict) -> None:
@@ -76,8 +76,8 @@ class _Windowed(keras.callbacks.Callback):
 class MetricsFile(_Windowed):
     """Writes `metrics.jsonl`, one JSON object per line.
 
-    Every `log_every` steps it writes the means of the finite logs since the
-    last line, and at the end of an epoch the results of the monitors. Each line
+    Every `log_every` steps it writes the means of the finite logs of these
+    steps, and at the end of an epoch the results of the monitors. Each line
     has `step` (steps done), `epoch` (a fraction) and `seconds` (of training,
     over all restarts). On resuming, lines after the restored step are dropped,
     since these steps are repeated.

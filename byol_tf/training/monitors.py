@@ -58,7 +58,8 @@ class _EveryEpochs(keras.callbacks.Callback):
 class KNNMonitor(_EveryEpochs):
     """Logs the weighted kNN accuracy on held-out labelled inputs.
 
-    Adds `knn_accuracy` to the logs of an epoch.
+    Adds `knn_accuracy` to the logs of an epoch, 0 if a representation is not
+    finite.
 
     Args:
         extractor: `FeatureExtractor` of the encoder being trained.
