@@ -35,8 +35,8 @@ def load_modality(name: str) -> Modality:
         found = operator.attrgetter(attribute)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"modality {name!r} cannot be imported: {error}; its module must "
-            "lie beside the command or be installed"
+            f"modality {name!r} cannot be imported: {error}; install its "
+            "module, or put its folder on PYTHONPATH"
         ) from error
     members = {*Modality.__annotations__, *vars(Modality)}
     missing = [

@@ -125,5 +125,5 @@ def _imported(module, name):
     except (ImportError, TypeError) as error:  # TypeError: a relative name
         raise ValueError(
             f"task {name!r}: the module {module!r} cannot be imported: "
-            f"{error}; it must lie beside the command or be installed"
+            f"{error}; install it, or put its folder on PYTHONPATH"
         ) from error

@@ -30,7 +30,7 @@ def test_what_is_no_name_is_refused_with_those_there_are(name):
 
 @pytest.mark.parametrize("name", ["nothing_here:A", f"{__name__}:Nothing"])
 def test_what_cannot_be_imported_is_refused_by_its_name(name):
-    with pytest.raises(ValueError, match=f"'{name}' cannot be imported"):
+    with pytest.raises(ValueError, match=f"'{name}' cannot.*PYTHONPATH"):
         load_modality(name)
 
 

@@ -135,7 +135,7 @@ def test_a_users_own_task_goes_by_module_and_class():
         ("segmentation", "must be one of classification, multilabel, regr"),
         ("my_tasks", "or 'module:Class' for one of your own"),
         ("my_tasks:", "or 'module:Class' for one of your own"),
-        ("no_such_module:Own", "'no_such_module' cannot be imported"),
+        ("no_such_module:Own", "cannot be imported.*PYTHONPATH"),
         ("json:Own", "the module 'json' has no class 'Own'"),
         ("json:JSONDecoder", "JSONDecoder must be a subclass of"),
         ("json:dumps", "dumps must be a subclass of"),
