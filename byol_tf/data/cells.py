@@ -22,8 +22,9 @@ class Cells(NamedTuple):
 
     Attributes:
         columns: names of all columns of the table.
-        rows: number of each row as in an editor, and its requested cells:
-            bytes, in UTF-8 unless the file is not; b"" for empty cells.
+        rows: number of each row, from 1 and counting a header, and its
+            requested cells: bytes, in UTF-8 unless the file is not; b"" for
+            empty cells.
     """
 
     columns: list[str]

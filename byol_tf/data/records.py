@@ -158,7 +158,7 @@ def streamed(
 
 
 def _decoded(rows, labels, decoder, store, name):
-    """Rows of one shape, decoded once."""
+    """Returns rows of one shape, decoded once; see `Store.fill`."""
 
     def write(array):
         items = (

@@ -27,7 +27,11 @@ class Groups(NamedTuple):
     names: tuple[str, ...] = ()
 
     def folds(self, train: Examples) -> list[tuple[str, ...]]:
-        """Groups that are held out in turn: each alone, ten times at most."""
+        """Returns the groups to hold out in turn.
+
+        Named groups are held out together, others one by one. Of more than
+        `MOST_FOLDS` groups, several are held out at a time.
+        """
         if self.names:
             return [self.names]
         names = self._all(train)

@@ -31,7 +31,8 @@ def run_with_data(config, workdir, defaults, *, labels: str = ""):
     """Returns the configuration of a run, with other data if given.
 
     Args:
-        config: configuration with a section `data`; None: the run's own values.
+        config: configuration with a section `data`, whose fields are None where
+            the run's values hold.
         workdir: the run folder.
         defaults: a run's configuration with every field.
         labels: new value of `data.labels`; "": keep it.

@@ -57,7 +57,7 @@ class ChildRun:
         self.status: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it runs."""
+        """Returns the exit status, negative for a signal; None if running."""
         if self.status is None:
             # wait4 instead of Popen.poll, since it reports the child's memory.
             pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)

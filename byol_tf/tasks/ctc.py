@@ -94,6 +94,8 @@ def best_labels(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the best label of each frame, 0 after the end, and confidences.
 
+    Arguments are as of `ctc_loss`.
+
     Returns:
         int32 `[batch, frames]`; its probability, float32 of the same shape;
         float32 `[batch]`, the mean probability in the frames where letters
@@ -121,6 +123,8 @@ def collapse(frames: tf.Tensor) -> tf.Tensor:
 
 def beam_search(logits: tf.Tensor, lengths: tf.Tensor, width: int) -> tf.Tensor:
     """Returns labels of the most likely text among `width` prefixes.
+
+    `logits` and `lengths` are as of `ctc_loss`.
 
     Returns:
         int32 `[batch, letters]`, 0 after the end.

@@ -62,7 +62,7 @@ class Detected:
         return summarize(self._matches)
 
     def worst(self) -> list[tuple[int, dict]]:
-        """Places of the images with most errors, and how many of which."""
+        """Returns positions and errors of the images with the most errors."""
         errors = []
         for row, matches in enumerate(
             zip(*self._matches.values(), strict=True)
@@ -82,7 +82,7 @@ class Detected:
         return matches.objects[0] - right, wrong
 
     def best_confidence(self) -> float | None:
-        """Returns the one with the highest F1 over all classes, or None."""
+        """Returns the threshold with the best F1 over all classes, or None."""
         return best_confidence(self._pooled())
 
     def at_confidence(self, confidence: float) -> dict[str, float]:

@@ -191,10 +191,11 @@ class Detection(Task):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """Returns `boxes` `[batch, 100, 4]`, `scores`, `classes`, `count`.
+        """Returns `boxes` `[batch, most, 4]`, `scores`, `classes`, `count`.
 
-        Scores are descending; `count` is the number of scores of at least
-        `confidence`. With `origin`, boxes are in pixels of the whole image.
+        Small maps give fewer than `most`. Scores are descending; `count` is the
+        number of scores of at least `confidence`. With `origin`, boxes are in
+        pixels of the whole image.
         """
         # Of logits, since the highest probabilities are all rounded to 1.
         heat = outputs["heat"]
@@ -253,7 +254,7 @@ class Detection(Task):
         return whole
 
     def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Returns `names`, string `[batch, 100]`, of the classes."""
+        """Returns `names`, string `[batch, most]`, of the classes."""
         names = tf.constant(list(self.columns))
         return {"names": tf.gather(names, decoded["classes"])}
 

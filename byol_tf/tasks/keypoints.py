@@ -357,7 +357,7 @@ class Keypoints(VectorTask):
         return rows
 
     def results(self, decoded: Mapping[str, np.ndarray]) -> list[list[dict]]:
-        """Points in pixels, each with its confidence, and their mean.
+        """Returns points in pixels, with each confidence and their mean.
 
         Predictions must have been made with `place` and `whole`, see
         `Task.of_objects`.
@@ -476,7 +476,7 @@ class Placed(Collected):
         return {**super().result(), **found}
 
     def worst(self) -> list[tuple[int, dict]]:
-        """Places of the images with the largest mean distances, in sides."""
+        """Returns positions and mean distances (in sides) of worst images."""
         targets, predictions = self.arrays()
         points = targets[:, : predictions.shape[1]]
         distances = keypoint_distances(points, predictions)

@@ -57,7 +57,7 @@ def is_one_sided(points: np.ndarray, partners: Sequence[int]) -> bool:
     Returns:
         Whether the nearest mirror image of a pose is farther than twice the
         usual distance of two poses; both medians, of poses that are centred
-        and scaled. False for less than `_FEW` poses.
+        and scaled. False for fewer than `_FEW` poses.
     """
     seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 2
     chosen = np.flatnonzero(seen)

@@ -169,7 +169,8 @@ class Task(abc.ABC):
     def strata(self, targets: Arrays) -> np.ndarray:
         """Returns groups to sample evenly from, int `[n]`, counted from 0.
 
-        These are the classes for a classification, else all 0.
+        Here all 0. Classification returns the class, -1 for none, and detection
+        the rarest class in the image.
         """
         return np.zeros(len(tf.nest.flatten(targets)[0]), np.int64)
 
@@ -323,7 +324,7 @@ class Task(abc.ABC):
 class VectorTask(Task):
     """Predicts numbers `[n, columns]` from the vector; a base class.
 
-    A subclass defines `prediction`, `metrics`, and of `Task`'s methods `of` to
+    A subclass defines `prediction`, `metrics`, `of`, `targets`, `head` and
     `loss`.
 
     Attributes:

@@ -32,6 +32,11 @@ def parse_tiles(text: str) -> tuple[int, int]:
 def tile_places(width: int, height: int, grid: tuple[int, int]) -> np.ndarray:
     """Returns places of the whole image and of its overlapping tiles.
 
+    Args:
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        grid: columns and rows of tiles.
+
     Returns:
         int `[1 + columns * rows, 4]`: left, top, right, bottom; `[1, 4]` for
         one tile.

@@ -113,7 +113,7 @@ class Transcription(Task):
     def decode(
         self, outputs: Mapping, origin: Mapping | None = None
     ) -> dict[str, tf.Tensor]:
-        """Returns `frames`, `probabilities`, `confidence`, `labels` of a beam.
+        """Returns `frames`, `probabilities`, `confidence`; for a beam `labels`.
 
         `frames`: the best label of each frame, int32 `[batch, frames]`, 0 for
         blank; `collapse` turns them into labels of the text. `probabilities`:

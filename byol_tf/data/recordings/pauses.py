@@ -15,8 +15,9 @@ LEAST = 1e-8  # relative to full-scale power; quieter is no sound
 def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
     """Returns whether each hundredth of a second is loud, bool `[steps]`.
 
-    Loud means less than 30 dB below the loudest tenth of the same sound. Pauses
-    shorter than `PAUSE` count as loud.
+    Loud means less than 30 dB below the level that a twentieth of the sound's
+    steps exceed. Pauses between loud steps that are shorter than `PAUSE` count
+    as loud.
 
     Args:
         sound: int16 `[samples]`.

@@ -113,6 +113,7 @@ def _folder(name):
     safe = re.sub(r"[^\w.=+-]+", "_", name).strip("._")
     if not safe:
         raise ValueError(
-            f"the name of a variant must have a letter. Received: {name!r}"
+            "the name of a variant must have a letter or digit. "
+            f"Received: {name!r}"
         )
     return safe

@@ -102,8 +102,8 @@ def summary(
         `runs`, one dict each, with `status` ("finished" or "failed"), `error`
         (its last line), `diagnosis` (a collapse found by its monitors) and the
         numbers; `variants` by name, with `finished` and `planned` counts, and
-        `mean` and `std` (None for a single seed) of each number; after them
-        original weights, if runs began with such.
+        `mean` and `std` (None for a single seed) of each number; if runs began
+        with weights, also a variant for these weights before training.
     """
     described = [_described(run, workdir, failed.get(run)) for run in runs]
     variants = {}

@@ -174,7 +174,8 @@ def save(converted: Converted, path: Path) -> float:
     gives the same representations of random images.
 
     Raises:
-        ValueError: if they differ; no file is left. One line.
+        ValueError: if they differ, in which case no file is left, or if the
+            name does not end in .keras. One line.
     """
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(f"`to` must end in .keras. Received: {path}")

@@ -36,7 +36,8 @@ def checked_test(test: Examples, train: Examples) -> Examples:
     """Returns the labelled images of a test set.
 
     Raises:
-        ValueError: if there are none, or a class has no training images.
+        ValueError: if there are none, or a label is not below the number of
+            training classes.
     """
     known = test.labels >= 0
     if not known.any():

@@ -54,8 +54,9 @@ class LinearEvaluation:
     Attributes:
         subjects: encoders, the main one last.
         train: labelled images of at least two classes.
-        load_test: loads the labelled test images; called once, at the end.
-        settings: numbers.
+        load_test: loads the test images; called once, at the end. Those without
+            a label are left out.
+        settings: settings of the protocols.
         about: JSON values written with the result.
     """
 

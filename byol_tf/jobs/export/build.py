@@ -48,7 +48,7 @@ def export(
             encoder.
 
     Returns:
-        The contents of `export.json`, by format.
+        Descriptions of the exports by format, as in `export.json`.
 
     Raises:
         ValueError: if there is no encoder; if encoder, data and configuration

@@ -95,7 +95,6 @@ def fine_tuning(
         numbers = dataclasses.replace(numbers, variants=variants)
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
-    # Tasks compare names, so other combinations of tags are no error.
     decoder = None
     if kind.whole_images:
         if kind is Keypoints:
@@ -106,6 +105,7 @@ def fine_tuning(
     images, load_test = data_builders.train_and_later_test(
         run,
         workdir,
+        # Tasks compare names, so other combinations of tags are no error.
         same_classes=False,
         suffix=inputs.data_suffix(config),
         decoder=decoder,

@@ -156,8 +156,8 @@ class FineTuner:
             batch_size: examples at once.
 
         Returns:
-            What the rate is multiplied by from now on: `LONG` / mean squared
-            norm, at most 1; 1 for other optimizers and heads.
+            Factor on the rate from now on: `LONG` / mean squared norm, at most
+            1; 1 for other optimizers and heads.
         """
         share = 1.0
         if self._settings.optimizer == "sgd" and [*self._specs] == [VECTOR]:
@@ -306,8 +306,8 @@ class FineTuner:
             examples: examples to predict.
             targets: their targets.
             batch_size: examples per batch.
-            loss_suffices: whether to leave out metrics that need more labels,
-                as of few examples none may have a tag.
+            loss_suffices: whether to leave out metrics that cannot be computed,
+                for example because none of a few examples has a tag.
         """
         accumulator, loss = self.predict(examples, targets, batch_size)
         try:

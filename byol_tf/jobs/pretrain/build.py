@@ -1,4 +1,4 @@
-"""Builds a run from a configuration; the only module that reads its fields."""
+"""Builds a run from a configuration, of which `run.py` reads no field."""
 
 import contextlib
 import dataclasses
@@ -53,7 +53,7 @@ MOST = {
 
 
 def owned(config, workdir, strategy: str | None = None):
-    """Locks the run folder against other processes within the block.
+    """Returns a context that locks the run folder against other processes.
 
     Of several workers, only the chief locks it; see `owned_folder`.
     """

@@ -60,8 +60,8 @@ class Judge:
     def before(self, workdir: pathlib.Path) -> dict:
         """Evaluates before training; keeps `before.json` and `before.npz`.
 
-        Once, or again if the run goes on with other data, on which it is then
-        evaluated after training.
+        A continued run reads them. If it continues with other data, it is
+        evaluated again, since the evaluation after training uses these.
         """
         path, kept = workdir / "before.json", workdir / "before.npz"
         job = self._job

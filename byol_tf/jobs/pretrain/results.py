@@ -55,7 +55,7 @@ def _columns(result):
 
 
 def columns(result: dict) -> tuple[str, ...]:
-    """Returns headings of the rows: the initial encoder, and the result."""
+    """Returns the headings of the columns of `rows`."""
     start, random = result["start"], "random encoder"
     names = {
         "raw": result["raw"].get("name"),
@@ -90,7 +90,7 @@ def write(
         result: as in `train.json`.
         metrics: lines of `metrics.jsonl`.
         before: representations `[n, features]` of some test images, by the
-            random encoder, and the rows `[n]` of these images.
+            encoder before training, and the rows `[n]` of these images.
         after: representations of `job.judge.examples` and of `job.test`,
             pretrained.
         watch: of the run; without labels its images show their neighbours

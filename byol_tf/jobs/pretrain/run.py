@@ -177,7 +177,7 @@ class Pretraining:
         return self.pipeline_views or self.model.views
 
     def batches(self, start_step: int) -> Iterable:
-        """Training batches from a step on, for the replicas of this worker."""
+        """Returns batches from a step on, for the replicas of this worker."""
 
         def parts(shard):
             seed = functools.partial(step_seed, self.model.seed)

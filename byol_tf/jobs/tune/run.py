@@ -33,9 +33,8 @@ class Search:
             finished run folder.
         best_config: returns the text of a configuration file for overrides.
         objective ... warmup_epochs: fields of `configs/tune.py`, explained
-        there;
-            `prune`, `startup_trials` and `warmup_epochs` are in its section
-            `prune`. A label-free search ignores kNN and stops no trial.
+            there; `prune`, `startup_trials` and `warmup_epochs` are in its
+            section `prune`. A label-free search ignores kNN and stops no trial.
         identity: settings shared by all trials of a folder, as texts by name.
         watch_every: seconds between two checks of a training.
         tell: prints a line.

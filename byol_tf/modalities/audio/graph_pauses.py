@@ -51,7 +51,7 @@ def _quantile(power):
 
 
 def _distances(marks):
-    """Steps back and forth to the nearest mark, int64 `[steps]` each."""
+    """Returns steps back and on to the nearest mark, int64 `[steps]` each."""
     count = tf.size(marks, tf.int64)
     places = tf.concat([[-_FAR], tf.where(marks)[:, 0], [count + _FAR]], 0)
     here = tf.range(count)
