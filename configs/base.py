@@ -50,7 +50,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.train_split = "train"  # name of the split to train on
     data.test_split = "test"  # "": hold out a tenth of the training data
     data.image_size = 0  # side in pixels that images are stored with; 0: own
-    data.channels = 0  # 1, 3, or the number in the files; 0: as they are
+    # 1, 3, or the number in the files; 0: as they are, but 3 for gray files.
+    data.channels = 0
     # 16-bit and float images: values shown as black and white. LOW,HIGH;
     # auto: 0 to 2**bits - 1, for the number of bits in use; full: the whole
     # range of the type.

@@ -170,7 +170,7 @@ def _read(path, columns: Columns, label_column):
 
 
 def _sorted(names):
-    """Numbers by value, other names by letters."""
+    """Sorts numbers by value, and other names by letters."""
     names = sorted(names)  # decides between 1 and 1.0
     try:
         return sorted(names, key=float)

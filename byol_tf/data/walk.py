@@ -142,7 +142,7 @@ def check_found(
     name: str,
     left_out: Counter,
 ) -> None:
-    """Raises a ValueError, which says what was looked for, without paths."""
+    """Raises a ValueError if there are no paths; says what it looked for."""
     if not paths:
         others = f"; left out: {listed(left_out)}" if left_out else ""
         raise ValueError(

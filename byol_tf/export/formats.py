@@ -56,7 +56,7 @@ class Plan:
 
     @functools.cached_property
     def plain_classifier(self) -> Source | None:
-        """Returns the float32 classifier, if it is of classes or whole rows."""
+        """Returns it in float32; None if it is cropped and not of classes."""
         if self.classifier is None:
             return None
         whole = self.classifier.sizes.get("whole")

@@ -144,9 +144,8 @@ def load(
 def _join(head: bytes, model: bytes, marks: bytes) -> bytes:
     """Joins the three parts of `frozen_parts` in one file.
 
-    If everything were quantised, the arithmetic of where to crop an image would
-    be rounded to 8 bits too, with useless images. Joined, each part keeps its
-    own precision.
+    In one piece, int8 would also round the positions of crops to 8 bits, which
+    makes images useless. Joined, each part keeps its own precision.
     """
     schema = require("ai_edge_litert.schema_py_generated", EXTRA)
     flatbuffers = require("flatbuffers", EXTRA)

@@ -144,7 +144,9 @@ class Modality(Protocol):
     makes a WAV file for reports.
 
     If rows stay encoded, `codec(store, examples, views, side)` may return how
-    they are kept under `data.store`: a `data.pack.Codec`.
+    they are kept under `data.store`: a `data.pack.Codec`. The attribute
+    `linear` may name the linear classifier of evaluations, a key of
+    `evaluation.summary.CLASSIFIERS`; without it: "ridge".
 
     Attributes:
         name: such as "image"; also the word for one row.

@@ -51,7 +51,9 @@ def config_of_run(
     accept: Sequence[str] = (),
     advice: str = GO_ON,
 ) -> ml_collections.ConfigDict:
-    """Returns the configuration of a run folder, stored at its first start.
+    """Returns the configuration from the command line, or else the folder's.
+
+    If both exist, they must be equal except in the fields of `accept`.
 
     Args:
         config: configuration from the command line; None: use the folder's.
@@ -119,7 +121,7 @@ def config_text(config) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses aliases of mappings or lists.
+    """Refuses aliases of mappings and of nested lists.
 
     Each level of such aliases could be ten times as large as the one before.
     """

@@ -19,7 +19,7 @@ class Listening:
 
     Attributes:
         window: seconds classified at once.
-        hop: seconds between two windows.
+        hop: seconds between the starts of two windows.
         confidence: lowest probability of an event.
         silence: decibels below full scale; quieter windows are no events.
     """
@@ -102,7 +102,7 @@ def windows_of(
     Args:
         blocks: `[samples]` each.
         size: samples per window.
-        hop: samples between two windows, at most `size`.
+        hop: samples between the starts of two windows, at most `size`.
 
     Yields:
         The first sample of the first window, and windows `[n, size]`, at the

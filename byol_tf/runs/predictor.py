@@ -68,9 +68,9 @@ def predict_folder(
             merged. None: only the whole image.
 
     Raises:
-        ValueError: if there is no such folder, no file in it, none that can be
-            read, if the model takes other than gray or colour images, or the
-            task has no predictions of this form.
+        ValueError: if there is no such folder, no file in it, or none that can
+            be read; if the model takes images that are neither gray nor in
+            colour; or if the task has no predictions of this form.
     """
     suffix = pathlib.Path(target).suffix.lower()
     if suffix == subtitles.SUFFIX and not classifier.task.sequences:
@@ -172,14 +172,14 @@ def _predictions(classifier, rows, origin):
 
 
 def _parts(classifier, row):
-    """Yields inputs to predict one by one, with facts about each."""
+    """Returns pairs of facts and an input to predict, for a stored row."""
     if classifier.task.sequences and hasattr(classifier.modality, "parts"):
         return classifier.modality.parts(row, classifier.sizes)
     return [({}, row)]
 
 
 def _rows(classifier, predict, pairs, describe, batch_size):
-    """Yields `(path, status, columns)` of each file, or of each of its rows."""
+    """Returns `(path, status, columns)` of each file, or each of its rows."""
     good = [(p, d) for p, d in pairs if not isinstance(d, Unreadable)]
     tiled = {p: found for p, found in good if isinstance(found, tuple)}
     parts = [(p, *part) for p, d in good if p not in tiled for part in d]

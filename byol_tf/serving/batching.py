@@ -36,7 +36,7 @@ class _Job:
 
 
 class _Lane:
-    """Requests that may be batched."""
+    """Requests of one signature and shape, which may be batched together."""
 
     def __init__(self, signature, max_batch):
         self.signature = signature

@@ -18,12 +18,18 @@ def screen(
 ) -> tuple[dict[str, np.ndarray], dict[int, str]]:
     """Removes files with too many bytes; the model itself counts pixels.
 
+    Args:
+        signature: signature to call with the inputs.
+        inputs: arrays by name.
+        limits: the limits.
+
     Returns:
-        The inputs, and reasons by row; see `restore`.
+        The inputs with empty files in place of the removed ones, and the
+        reasons by row, see `restore`.
 
     Raises:
-        BadRequest: for too many rows, or a too large file without a status
-            output.
+        BadRequest: for too many rows, or for a signature without a status
+            output, for images or strings that are too large.
     """
     if signature.batched:
         rows = len(next(iter(inputs.values())))

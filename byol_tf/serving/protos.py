@@ -67,12 +67,12 @@ def inputs_of(
 
     Args:
         tensors: messages by name.
-        signature: that is asked.
-        most_bytes: an array may have; the message of a large one can be
-            small.
+        signature: signature that takes them.
+        most_bytes: largest size of an array in bytes. A small message can stand
+            for a large array.
 
     Raises:
-        BadRequest: they are not what it takes.
+        BadRequest: if they do not fit the signature.
     """
     signature.check_names(tensors)
     arrays = {}

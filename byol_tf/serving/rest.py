@@ -200,7 +200,7 @@ async def _body(service, request):
 
 
 async def _read(request, limit):
-    """Reads the body, but not beyond the limit."""
+    """Reads the body; keeps nothing of one beyond the limit."""
     length = int(request.headers.get("content-length", 0))
     too_large = TooLarge(f"the body has more bytes than the limit of {limit}")
     if length > 2 * limit:

@@ -45,6 +45,12 @@ class NoVersions(NamedTuple):
 class Service:
     """A model behind a name, with limits and metrics.
 
+    Args:
+        name: name of the model; "" if there are only routes.
+        versions: versions of the model.
+        settings: see `configs/serve.py`.
+        routes: functions to serve besides the model.
+
     Attributes:
         draining: whether it is about to stop.
         routes: functions served besides the model.

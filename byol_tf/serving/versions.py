@@ -121,7 +121,11 @@ class Versions:
             self._unload_unused(self._available.pop(number))
 
     async def watch(self, seconds: float) -> None:
-        """Updates for ever."""
+        """Calls `update` forever.
+
+        Args:
+            seconds: seconds to wait before each call.
+        """
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -237,7 +241,7 @@ def _files(folder):
 
 
 def _walk(folder):
-    """Returns files of a folder with their status, sorted.
+    """Yields the files of a folder with their status, sorted.
 
     Raises:
         OSError: for a file whose reading may not end, such as a pipe.

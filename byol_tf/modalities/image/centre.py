@@ -82,11 +82,11 @@ class CentreView(ImageLayer):
 
     @functools.cached_property
     def one(self):
-        """Gives a function that prepares one image of any size, in a graph.
+        """Returns a function that prepares one image of any size, in a graph.
 
-        The result is float32, of which `call` makes the view as it is: large
-        images need not be padded to one batch. It is `[*size, channels]`, with
-        a border that `call` cuts off if `crop_fraction` is below 1.
+        `call` turns its result into the view of the image, so large images need
+        not be padded to one batch. It is float32 `[*size, channels]`, with a
+        border that `call` cuts off if `crop_fraction` is below 1.
         """
         low, high = self.window or (0.0, 1.0)
         border = [*map(self._border, self.size), [0, 0]]

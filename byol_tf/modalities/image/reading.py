@@ -90,8 +90,8 @@ def image_decoder(
     Args:
         image_size: side in pixels: the shorter side is resized to it and the
             centre square is cropped. None: keep every size.
-        channels: 1 or more; None: as in the files, 3 for a mix of colour and
-            gray.
+        channels: 1 or more; None: as stored in arrays and datasets; for files
+            3, also for gray ones, or more if a file has more.
         max_pixels: larger files are `Unreadable`.
         window: black and white values of images deeper than 8 bits. If given,
             floats may lie outside [0, 1], and 8-bit files among deeper ones are
@@ -177,7 +177,7 @@ class _Decode:
 
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:
-    """Returns the decoder of a folder, by what its first files hold."""
+    """Returns the decoder of a folder, by what some of its files hold."""
     found = []
     for number in np.unique(
         np.linspace(0, len(files) - 1, LOOKED_AT, dtype=int)

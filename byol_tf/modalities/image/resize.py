@@ -35,7 +35,7 @@ class Levels(list):
             size: height and width.
 
         Returns:
-            The image, or else the first, and the box in it.
+            The image, or the first if none is so large; and the box in it.
         """
         for image in reversed(self):
             pillow = isinstance(image, Image.Image)

@@ -23,7 +23,7 @@ def written(text: str, side: int = SIDE) -> np.ndarray:
 
 
 def stripes(view: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Draws a prepared text, uint8 `[side, side, 3]`: larger values are darker.
+    """Draws a prepared text, uint8 `[side, side, 3]`: stripes are not 0.
 
     Args:
         view: TF-IDF vector `[ids]`, or ids `[words, 18]`.
