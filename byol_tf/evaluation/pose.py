@@ -42,7 +42,15 @@ def add_s_error(
 ) -> float:
     """Computes ADD-S, for symmetric objects: distances to the nearest point.
 
-    Arguments and result are as of `add_error`.
+    Args:
+        rotation: `[3, 3]`, from the model to the camera.
+        translation: `[3]`, in units of the model.
+        true_rotation: `[3, 3]`.
+        true_translation: `[3]`.
+        points: points of the model, `[n, 3]`.
+
+    Returns:
+        The mean distance, in units of the model.
     """
     found = _placed(points, rotation, translation)
     true = _placed(points, true_rotation, true_translation)
