@@ -1,7 +1,7 @@
 """What all pictures share: colours, and PNG files written whole.
 
 Colours are those of Okabe and Ito and two more, distinct to colour-blind
-eyes; the pictures never make them the only sign of a difference.
+eyes; no picture should make them the only sign of a difference.
 """
 
 import io

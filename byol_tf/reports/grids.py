@@ -144,6 +144,9 @@ def displayable(images: np.ndarray) -> np.ndarray:
 
     One channel is shown gray; of two channels the mean; of more the first
     three.
+
+    Raises:
+        ValueError: if there are no images, or of another shape or type.
     """
     images = np.asarray(images)
     if images.ndim != 4 or not images.size:

@@ -53,8 +53,9 @@ def curves(metrics: Sequence[dict], target: Target) -> None:
     Args:
         metrics: lines of `metrics.jsonl`: dicts with `step` and any of `loss`,
             `learning_rate`, `tau`, `knn_accuracy`, `probe_accuracy`,
-            `feature_std`, `projection_std`, `effective_rank`. Accuracies are in
-            [0, 1]. Panels without any value are left out.
+            `feature_std`, `batch_feature_std`, `projection_std`,
+            `effective_rank`. Accuracies are in [0, 1]. Panels without any
+            value are left out.
         target: path or binary file to write a PNG to.
 
     Raises:

@@ -27,7 +27,7 @@ def format_table(rows: Sequence[Sequence], columns: Sequence[str]) -> str:
         columns: headings, as many as a row has cells.
 
     Raises:
-        ValueError: a row has another number of cells.
+        ValueError: if a row has another number of cells.
     """
     cells = [list(map(str, columns)), *_cells(rows, columns)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

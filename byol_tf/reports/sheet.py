@@ -44,7 +44,10 @@ def contact_sheet(
         ValueError: if there are no images.
     """
     if not rows or not all(rows):
-        raise ValueError("`rows` must hold at least one image each")
+        raise ValueError(
+            "`rows` must hold at least one image each. "
+            f"Received: {list(map(len, rows))} images"
+        )
     columns = max(map(len, rows))
     width, height = 1.15 * columns + 0.3, 1.6 * len(rows) + 0.55
     width = max(width, 0.093 * len(title) + 0.3)

@@ -77,6 +77,11 @@ def duplicate_groups(
     Up to `index.exact_below` images, every pair is compared; above, every image
     with its nearest ones by an approximate index. Memory holds a few blocks of
     representations, and without a threshold the neighbours of all images.
+
+    Args:
+        embeddings: embeddings of the images.
+        settings: rules for near-duplicates.
+        index: when and how to search approximately.
     """
     rule = f"cosine of at least {settings.threshold:g}"
     if not settings.threshold:
@@ -113,7 +118,7 @@ def groups_among(vectors: np.ndarray, neighbours: int = 32) -> list[np.ndarray]:
 
 
 def widest_by_chance(distances: np.ndarray) -> float:
-    """Returns the factor between two neighbour distances that is not chance.
+    """Returns the least factor between neighbour distances that is no chance.
 
     If vectors are spread evenly in m dimensions, the k-th neighbour is nearer
     than the next by a factor r with probability r ** -(m k), and for half of

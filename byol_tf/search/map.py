@@ -37,8 +37,8 @@ class MapSettings:
     """What is drawn.
 
     Attributes:
-        images: at most, at equal distances in the embeddings.
-        thumbnail: pixels of a side.
+        images: largest number of rows drawn, evenly spaced in the embeddings.
+        thumbnail: side of a thumbnail in pixels.
         components: principal components that t-SNE starts from.
         perplexity: of t-SNE, about the number of neighbours that matter.
         seed: of t-SNE.
@@ -59,7 +59,7 @@ class MapSettings:
 
 
 def chosen_rows(total: int, wanted: int) -> np.ndarray:
-    """Numbers of at most `wanted` rows of `total`, at equal distances."""
+    """Returns numbers of at most `wanted` of `total` rows, evenly spaced."""
     return np.linspace(0, total - 1, min(wanted, total)).round().astype(int)
 
 

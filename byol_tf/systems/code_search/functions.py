@@ -28,7 +28,8 @@ class Function(NamedTuple):
 def words(code: str) -> str:
     """Splits code into words; names are split at case and underscore.
 
-    >>> words("def readHTMLFile(max_size):") 'def read html file max size'
+    >>> words("def readHTMLFile(max_size):")
+    'def read html file max size'
     """
     return _OTHERS.sub(" ", _CAPITALS.sub(" ", code)).strip().lower()
 

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 def threshold(
     inside: np.ndarray, outside: np.ndarray, precision: float, share: float
 ) -> float:
-    """Returns the score below which a question is handed over.
+    """Returns the score below which a question is handed over; 0.0: none is.
 
     Of the thresholds with the required precision, takes the one that hands over
     most out-of-scope questions, half-way between the scores around it.

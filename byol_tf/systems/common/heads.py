@@ -113,6 +113,12 @@ def split(
 
     At least one row of each label stays in the part to fit.
 
+    Args:
+        texts: texts of the rows.
+        labels: label of each text.
+        share: share of the rows to hold out, of all.
+        seed: seed of the draw.
+
     Raises:
         ValueError: if nothing is left to hold out.
     """

@@ -34,7 +34,7 @@ class Tfidf:
         """Learns the vocabulary of texts, and its weights.
 
         Raises:
-            ValueError: there are no words in them.
+            ValueError: if there are no words in them.
         """
         for part in self._parts:
             try:

@@ -76,8 +76,8 @@ class Answers:
     def rehearse(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the best scores of answerable and of unanswerable questions.
 
-        The first are known questions with half of their words. The second are
-        the same, with the question itself and its answers removed.
+        The first are known questions with about half of their words. The second
+        are the same, with the question itself and its answers removed.
         """
         draws = np.random.default_rng(seed)
         worded = [_shortened(question, draws) for question in self.questions]

@@ -18,7 +18,7 @@ FAQ = "faq.csv"
 
 
 class Words(NamedTuple):
-    """Templates of replies; see `configs/customer_service.py`."""
+    """How replies are worded; see `configs/customer_service.py`."""
 
     template: str
     intent: str

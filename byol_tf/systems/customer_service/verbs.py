@@ -57,7 +57,7 @@ def evaluate(config, data: str, run: str) -> None:
 
 
 def words_of(config) -> Words:
-    """Returns the templates of a configuration."""
+    """Returns how replies are worded, as configured."""
     check_integer("nearest", config.nearest, 1)  # the first one is the answer
     check_integer("sentences", config.sentences, 1)
     return Words(**{name: config[name] for name in Words._fields})

@@ -22,7 +22,7 @@ def explore(
     Args:
         rooms: rooms to explore; they record visits and give no reward
             themselves.
-        reward: None: a random walk, since all values are then equal.
+        reward: reward of known transitions; None: a random walk.
         steps: total number of steps over all episodes.
         seed: seed of all random choices.
 

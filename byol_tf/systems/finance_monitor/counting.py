@@ -204,7 +204,7 @@ class Monitor:
         return any(key in seen.get(name, ()) for name in windows)
 
     def _forget(self, newest):
-        """Drops everything older than the baseline."""
+        """Drops windows before the baseline, and texts after two windows."""
         for part in ("counts", "seen", "texts"):
             oldest = newest - (2 if part == "texts" else self.rule.baseline)
             kept = self.state[part]

@@ -38,7 +38,8 @@ def fit(parts: Parts, share: float = 0.1, seed: int = 0) -> tuple[Plan, Table]:
         Settings and weights, and the results of `judged`.
 
     Raises:
-        ValueError: if the held-out period has nothing to learn from.
+        ValueError: if there are fewer than two items or users, or the held-out
+            period has nothing to learn from.
     """
     shop = parts.shop
     if min(len(shop.items), len(shop.users)) < 2:
