@@ -81,7 +81,7 @@ def share_cores() -> None:
 
     TensorFlow runs ops of both views in parallel and splits each over all
     cores. On two cores it is a fifth faster not to split them
-    (docs/performance.md).
+    (docs/log/speed.md).
 
     Raises:
         RuntimeError: if TensorFlow has already run an op.

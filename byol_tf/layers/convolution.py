@@ -10,7 +10,7 @@ from byol_tf.layers import winograd
 
 # Up to this side of the output, computing the kernel gradient as a convolution
 # is faster on a CPU; beyond it, and for 1x1 kernels, the library's own is (see
-# docs/performance.md).
+# docs/log/speed.md).
 SMALL_MAP = {"float32": 3, "bfloat16": 8}
 # Up to this side most taps of a 3x3 kernel hit padding, so a dense matmul with
 # the other taps is faster.
