@@ -8,9 +8,9 @@
     python -m benchmarks embed        representations a second
     python -m benchmarks detect       a detector beside keras-cv's RetinaNet
     python -m benchmarks long         a long run: rate, memory, monitors
-    python -m benchmarks results      all of them on benchmarks/RESULTS.md
+    python -m benchmarks results      writes all of them to RESULTS.md
 
-What each does is said in docs/performance.md.
+docs/performance.md explains what each measures.
 """
 
 import argparse
@@ -29,27 +29,27 @@ LEAST_ROUNDS = 5
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Makes the parser of the command line."""
     formatter = argparse.RawDescriptionHelpFormatter
     flags = argparse.ArgumentParser(
         "python -m benchmarks", description=__doc__, formatter_class=formatter
     )
     add = flags.add_argument
     add("benchmark", choices=(*BENCHMARKS, "results"))
-    add("--rounds", type=int, default=LEAST_ROUNDS, help="of each contest")
-    add("--seconds", type=float, default=3.0, help="of each contestant's round")
+    add("--rounds", type=int, default=LEAST_ROUNDS, help="per contest")
+    add("--seconds", type=float, default=3.0, help="per contestant and round")
     add("--only", default="", help="names of contestants: ours,lightly")
-    add("--cases", default="", help="parts of the titles of contests: 32 px")
-    add("--cores", type=int, default=0, help="for every contestant; 0: all")
-    add("--quick", action="store_true", help="see whether it works; no result")
+    add("--cases", default="", help="part of contests' titles: 32 px")
+    add("--cores", type=int, default=0, help="cores to use; 0: all")
+    add("--quick", action="store_true", help="only check that it works")
     add("--out", type=pathlib.Path, default=ROOT / "benchmarks" / "results")
     add("--peers_python", default=".venv-peers/bin/python")
     add("--data", default="", help="data_dir of TFDS with cifar10")
-    add("--budget_s", type=float, default=240.0, help="pretrain: of training")
-    add("--seeds", type=int, default=3, help="pretrain: runs of each")
-    add("--workdir", default="", help="long: a finished run, or one to be kept")
-    add("--config", default="configs/quickstart.py", help="long: of the run")
-    add("--epochs", type=int, default=0, help="long: of the run; 0: its own")
+    add("--budget_s", type=float, default=240.0, help="pretrain: training time")
+    add("--seeds", type=int, default=3, help="pretrain: runs per contestant")
+    add("--workdir", default="", help="long: a finished or new run folder")
+    add("--config", default="configs/quickstart.py", help="long: recipe")
+    add("--epochs", type=int, default=0, help="long: epochs; 0: the recipe's")
     return flags
 
 
@@ -69,9 +69,9 @@ def check(options) -> None:
 
 
 def main() -> None:
-    # Ended from outside, too, the workers are to be ended.
+    # So that SIGTERM, too, ends the workers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.stdout.reconfigure(line_buffering=True)  # into a file, too
+    sys.stdout.reconfigure(line_buffering=True)  # also in a file
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # of all workers
     # As `import byol_tf` does; workers may import TensorFlow first.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def settings(options) -> dict:
-    """The flags as JSON values, without paths of this machine."""
+    """Returns the flags as JSON values, without paths of this machine."""
     keep = ("rounds", "seconds", "only", "cases", "cores", "quick")
     keep += ("budget_s", "seeds", "config", "epochs")
     return {key: getattr(options, key) for key in keep}

@@ -3,7 +3,7 @@
 from benchmarks import report
 from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
 
-SECONDS = 1.0  # of a sound, at 16 kHz
+SECONDS = 1.0  # length of a sound, at 16 kHz
 TITLES = {
     "log_mel": "Log-mel of 1 s sounds",
     "views": "Log-mel and both views of 1 s sounds",
@@ -11,13 +11,13 @@ TITLES = {
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Holds the contests."""
+    """Holds the contests; returns tables and results."""
     results = [hold(each, options.rounds) for each in contests(options)]
     return [report.table_of(result) for result in results], results
 
 
 def contests(options) -> list[Contest]:
-    """Frames alone, with two peers; and the views, which none of them has."""
+    """Makes contests of frames, with two peers, and of views, without one."""
     batch = 16 if options.quick else 64
     found = []
     for what, title in TITLES.items():

@@ -7,11 +7,11 @@ from benchmarks import report
 from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
 from benchmarks.photos import write_photos
 
-PHOTOS = 512  # files; of them a round takes as many as it needs
+PHOTOS = 512  # files; a round takes as many of them as it needs
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Holds the contests."""
+    """Holds the contests; returns tables and results."""
     with tempfile.TemporaryDirectory() as folder:
         results = [
             hold(contest, options.rounds)
@@ -21,7 +21,7 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def contests(options, folder: pathlib.Path) -> list[Contest]:
-    """Views of small images, of large ones, and of files."""
+    """Makes contests on small images, on large ones, and on files."""
     batch = 16 if options.quick else 64
     small = {"source": 32, "size": 32, "batch": 256}
     large = {"source": 256, "size": 224, "batch": batch}

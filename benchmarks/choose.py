@@ -5,8 +5,8 @@
     python -m benchmarks.choose train.parquet test.parquet
 
 The classes are the folders' names. "Chosen" is what `byol_tf select` chooses if
-nothing has a label yet; draws differ in the seed of its clustering. The
-closed-form classifier learns from the labels of either.
+nothing has a label yet; draws differ in the seed of its clustering. A ridge
+classifier is fitted to the labels of either.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from byol_tf.search.table import Embeddings
 
 
 def load(file: str) -> tuple[Embeddings, np.ndarray, np.ndarray]:
-    """Reads embeddings: themselves, float32 `[n, dim]`, and class names."""
+    """Reads embeddings; returns them, float32 `[n, dim]`, and class names."""
     table = Embeddings(file)
     every = range(len(table))
     names = [table.path_of(row).split("/")[0] for row in every]

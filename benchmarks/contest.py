@@ -1,8 +1,8 @@
-"""Contestants in processes of their own, of which one works at a time.
+"""Runs contestants in their own processes, one at a time.
 
-Each is started and warmed up first. Then, in every round, each is told to go
-and waited for before the next one; every round begins with another, so that a
-machine that slows down favours nobody.
+All are started and warmed up first. In every round each works in turn while the
+others wait. Every round begins with another contestant, so that a machine that
+slows down favours none.
 """
 
 import contextlib
@@ -21,26 +21,26 @@ from collections.abc import Callable, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OURS = "ours"
-NO_PEERS = "its Python is not there; `make peers` installs the peers"
+NO_PEERS = "its Python is missing; `make peers` installs the peers"
 PATIENCE = 1800.0  # seconds to wait for an answer: compilers are slow
 
 
 class WorkerError(RuntimeError):
-    """A worker that cannot go on; the message is the reason, in one line."""
+    """Raised if a worker fails; the message is the reason, in one line."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """Who takes part.
+    """One of the programs that are compared.
 
     Attributes:
-        name: in the tables; all that begin with `OURS` are ours.
-        module: of `benchmarks.workers`, to be run as the worker.
-        interpreter: the Python that has what it needs; relative to the
+        name: name in the tables; ours begin with `OURS`.
+        module: module of `benchmarks.workers` that is its worker.
+        interpreter: Python with the packages it needs, relative to the
             repository.
-        case: what it is told besides the contest's case.
-        unit: of its rates, if that is not the contest's: then it is a
-            yardstick and nobody's opponent.
+        case: settings besides those of the contest's case.
+        unit: unit of its rates, if it is not the contest's: then it is a
+            reference value and not compared.
     """
 
     name: str
@@ -56,19 +56,19 @@ class Contestant:
 
     @property
     def command(self) -> list[str]:
-        """How the worker is started."""
+        """Command that starts the worker."""
         return [str(self.python), "-m", f"benchmarks.workers.{self.module}"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Contest:
-    """Who does what.
+    """A measurement of several contestants.
 
     Attributes:
-        title: of the table.
-        unit: of the rates, such as "images/s".
-        case: what every worker is told to prepare.
-        contestants: who takes part.
+        title: title of the table.
+        unit: unit of the rates, such as "images/s".
+        case: settings for every worker, see `prepare` of the workers.
+        contestants: the contestants.
     """
 
     title: str
@@ -81,10 +81,10 @@ class Worker:
     """The process of a contestant.
 
     Args:
-        contestant: who it is.
+        contestant: the contestant.
 
     Raises:
-        WorkerError: its interpreter is not there.
+        WorkerError: if its interpreter is missing.
     """
 
     def __init__(self, contestant: Contestant):
@@ -105,7 +105,7 @@ class Worker:
         """Sends a message and waits for its answer.
 
         Raises:
-            WorkerError: the worker failed, ended, or did not answer in time.
+            WorkerError: if the worker fails, ends, or is too slow.
         """
         try:
             self.process.stdin.write((json.dumps(message) + "\n").encode())
@@ -155,13 +155,14 @@ def hold(
     """Holds a contest.
 
     Args:
-        contest: who does what.
-        rounds: how often each goes.
-        say: takes lines about who is left out, and how it goes.
+        contest: the contest.
+        rounds: number of rounds.
+        say: called with lines about progress and skipped contestants.
 
     Returns:
-        `title`, `unit`, `case`, `order` (who went when), `skipped` (name to
-        reason), and `entries` (name to what `summarize` returns).
+        `title`, `unit`, `case`, `order` (names in the order of their turns),
+        `skipped` (reasons by name), and `entries` (results of `summarize` by
+        name).
     """
     skipped = {}
     say(f"{contest.title}:")
@@ -194,15 +195,15 @@ def hold(
 
 
 def summarize(answers: Sequence[dict], told: dict) -> dict:
-    """Rates of the rounds, their spread, and whether they count.
+    """Returns rates of the rounds, their range, and whether they count.
 
     Where there are losses, the last must be below the first: a network that
     does not learn may be fast for the wrong reason.
 
     Args:
-        answers: of the rounds, with `units` and `seconds`.
-        told: `info`, and what `finish` gave: `first_loss`, `last_loss`, and
-            `wrong`, a reason why the work was not done rightly.
+        answers: answers of the rounds, with `units` and `seconds`.
+        told: `info`, and the answer to `finish`: `first_loss`, `last_loss`, and
+            `wrong`, why the results are wrong.
     """
     rates = [answer["units"] / answer["seconds"] for answer in answers]
     why_not = told.get("wrong", "")
@@ -222,10 +223,10 @@ def summarize(answers: Sequence[dict], told: dict) -> dict:
 
 
 def chosen(contestants: Sequence[Contestant], only: str) -> list[Contestant]:
-    """Those named in `--only`, by their first word; all if it is empty.
+    """Returns those whose first word is in `--only`; all if it is empty.
 
     Raises:
-        ValueError: nobody is left.
+        ValueError: if none is left.
     """
     names = {contestant.name.split()[0] for contestant in contestants}
     wanted = set(filter(None, only.split(","))) or names
@@ -238,7 +239,7 @@ def chosen(contestants: Sequence[Contestant], only: str) -> list[Contestant]:
 
 
 def ratios(result: dict) -> dict[str, float]:
-    """The best of ours by every peer that counts."""
+    """Returns our best rate divided by that of each peer that counts."""
     counted = {
         name: entry["median"]
         for name, entry in result["entries"].items()
@@ -255,12 +256,12 @@ def ratios(result: dict) -> dict[str, float]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a contestant is this package."""
+    """Returns whether a contestant is this package."""
     return name.split()[0] == OURS
 
 
 def _prepare(contest, stack, skipped, say):
-    """Workers by name, warmed up one after the other, and what they told."""
+    """Warms up one worker after another; returns them and their answers."""
     workers, told = {}, {}
     for contestant in contest.contestants:
         start = time.monotonic()
@@ -278,7 +279,7 @@ def _prepare(contest, stack, skipped, say):
 
 
 def _rounds(workers, rounds, skipped, say):
-    """What each answered, and the order in which they went."""
+    """Returns the answers by name, and the order of the turns."""
     answers, order = {name: [] for name in workers}, []
     for number in range(rounds):
         for name in _rotated(list(workers), number):

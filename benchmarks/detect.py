@@ -4,18 +4,18 @@ from benchmarks import report
 from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
 
 BATCH = 8
-# Title, and what a piece of work is.
+# Title, and work of a round.
 CASES = (("Training step of a detector", "train"), ("Detection", "detect"))
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Holds the contests."""
+    """Holds the contests; returns tables and results."""
     results = [hold(c, options.rounds) for c in contests(options)]
     return [report.table_of(result) for result in results], results
 
 
 def contests(options) -> list[Contest]:
-    """One for training and one for predicting."""
+    """Makes a contest of training and one of prediction."""
     contestants = [
         Contestant(OURS, "ours_detect"),
         Contestant("keras-cv", "peer_keras_cv_detect"),
@@ -30,7 +30,7 @@ def contests(options) -> list[Contest]:
                 "side": side,
                 "batch": BATCH,
                 "seconds": options.seconds,
-                # It looks at how long they take, and compiles nothing.
+                # A quick run checks that it works, without compiling.
                 "eager": options.quick,
             },
             chosen(contestants, options.only),

@@ -1,4 +1,4 @@
-"""Representations a second of one encoder, however it is run."""
+"""Measures representations a second of one encoder in several runtimes."""
 
 import pathlib
 import subprocess
@@ -21,7 +21,7 @@ ENCODERS = {"slim": "slim", "ResNet-18": "resnet18"}
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Exports an encoder, and holds the contest, for each."""
+    """Exports each encoder, and holds its contest."""
     results = []
     for title, encoder in ENCODERS.items():
         if options.cases in title:
@@ -34,10 +34,10 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def export(encoder: str, folder: pathlib.Path) -> None:
-    """Writes what the workers load, in a process of its own.
+    """Writes the files that the workers load, in another process.
 
     Raises:
-        WorkerError: it failed.
+        WorkerError: if it fails.
     """
     module = "benchmarks.workers.make_exports"
     command = [sys.executable, "-m", module, encoder, str(folder)]
@@ -48,7 +48,7 @@ def export(encoder: str, folder: pathlib.Path) -> None:
 
 
 def contest_of(title: str, encoder: str, folder: str, options) -> Contest:
-    """The same weights, but for PyTorch, which has the same layers."""
+    """Makes a contest on equal weights; PyTorch has only the same layers."""
     contestants = [
         Contestant(f"{OURS} SavedModel", "ours_embed", case={"as": "saved"}),
         Contestant(f"{OURS} Keras", "ours_embed", case={"as": "keras"}),

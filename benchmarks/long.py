@@ -1,10 +1,10 @@
-"""A long run: does its rate hold, its memory, and what do monitors cost.
+"""Measures rate, memory and the cost of monitors during a long run.
 
     python -m benchmarks long --config=benchmarks/tiny_config.py
 
-is one of 50,000 steps of a tiny model, in minutes; with `--workdir` the run
-folder is kept, or one that is finished is looked at. The rate is also told in
-processor time, which other work on the machine changes less.
+makes 50,000 steps of a tiny model in minutes. With `--workdir` the run folder
+is kept, or a finished one is examined. The rate is also given in processor
+time, which other work on the machine changes less.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from typing import NamedTuple
 from benchmarks import machine, report
 from benchmarks.contest import ROOT, end
 
-PARTS = 10  # of the run, in the table
-PERIOD = 5.0  # seconds between two looks at the memory
+PARTS = 10  # rows of the table, each a part of the run
+PERIOD = 5.0  # seconds between two measurements of memory
 
 
 class Look(NamedTuple):
-    """What a run holds at a moment, with all its processes.
+    """Resources of all processes of a run at one time.
 
     Attributes:
-        at: time of day, or seconds from the begin of the training.
-        memory: bytes, with pages that processes share counted once.
-        files: open handles.
+        at: time of day, or seconds since the start of training.
+        memory: bytes; pages that processes share count once.
+        files: number of open files.
         processor: seconds of all cores so far.
     """
 
@@ -43,7 +43,7 @@ class Look(NamedTuple):
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Looks at a finished run, or makes one and watches it."""
+    """Examines a finished run, or makes one and measures it."""
     with contextlib.ExitStack() as stack:
         workdir = options.workdir
         if not workdir:
@@ -60,10 +60,10 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def make_run(workdir: pathlib.Path, options) -> list[Look]:
-    """Runs `train.py`, and looks at it now and then.
+    """Runs `train.py`, and measures it every few seconds.
 
     Raises:
-        ValueError: it failed.
+        ValueError: if it fails.
     """
     command = [sys.executable, "train.py", f"--config={options.config}"]
     command.append(f"--workdir={workdir.resolve()}")
@@ -91,14 +91,14 @@ def make_run(workdir: pathlib.Path, options) -> list[Look]:
 
 
 def look_at(pid: int) -> Look:
-    """What a process and its descendants hold, now."""
+    """Measures a process and its descendants now."""
     _, memory = machine.memory(pid)
     processor = machine.processor_seconds(pid)
     return Look(time.time(), memory, open_files(pid), processor)
 
 
 def open_files(pid: int) -> int:
-    """File handles of a process and its descendants, now."""
+    """Counts the files that a process and its descendants have open."""
     count = 0
     for member in machine.family(pid):
         with contextlib.suppress(OSError):
@@ -107,14 +107,14 @@ def open_files(pid: int) -> int:
 
 
 def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
-    """Rates and memory by parts of the run.
+    """Computes rates and memory by parts of the run.
 
     Args:
         workdir: a finished run folder.
-        looks: of `make_run`, or none.
+        looks: measurements of `make_run`, or none.
 
     Raises:
-        ValueError: the run has not ended, or is too short.
+        ValueError: if the run has not ended, or is too short.
     """
     path = workdir / "train.json"
     if not path.exists():
@@ -126,7 +126,7 @@ def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
     windows = windows_of(lines, facts["batch_size"])
     if len(windows) < 2:
         raise ValueError(f"{workdir} must have at least three lines of losses")
-    # The last line was written when the file was changed last.
+    # The file was changed last when its last line was written.
     begin = path.stat().st_mtime - lines[-1]["seconds"]
     looks = [look._replace(at=look.at - begin) for look in looks]
     return {
@@ -142,17 +142,17 @@ def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
 
 
 def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
-    """Rates between two lines of losses.
+    """Computes the rate between each two lines with a loss.
 
-    What came before the first line, such as tracing, is in none.
+    No window includes the time before the first line, such as tracing.
 
     Args:
-        lines: of a `metrics.jsonl`.
-        batch_size: images of a step.
+        lines: lines of a `metrics.jsonl`.
+        batch_size: images per step.
 
     Returns:
-        Dicts of `step` and `seconds` at the end of a window, its `begin`, its
-        `images`, their `rate`, and whether the monitors worked in it.
+        Dicts of `step` and `seconds` at the end of a window, its `begin`,
+        `images` and `rate`, and whether monitors ran in it (`monitored`).
     """
     losses = [line for line in lines if "loss" in line]
     measured = [line["step"] for line in lines if "loss" not in line]
@@ -178,7 +178,7 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
 
 
 def parts_of(windows: list[dict], looks: list[Look]) -> list[dict]:
-    """Median rate without the monitors, processor time, peaks of each part."""
+    """Returns rate without monitors, processor time and peaks by part."""
     count = min(PARTS, len(windows))
     edges = [round(i * len(windows) / count) for i in range(count + 1)]
     parts, begin = [], 0.0
@@ -205,7 +205,7 @@ def parts_of(windows: list[dict], looks: list[Look]) -> list[dict]:
 
 
 def processor_time(looks: list[Look], windows: list[dict]) -> float:
-    """Seconds of all cores in windows that follow each other."""
+    """Returns seconds of all cores during consecutive windows."""
     import numpy as np
 
     ends = windows[0]["begin"], windows[-1]["seconds"]
@@ -216,7 +216,7 @@ def processor_time(looks: list[Look], windows: list[dict]) -> float:
 
 
 def drift(values: list) -> float:
-    """Range of the values that there are, as a share of their median."""
+    """Returns the range of known values as a share of their median."""
     values = [value for value in values if value]
     if not values:
         return 0.0
@@ -224,7 +224,7 @@ def drift(values: list) -> float:
 
 
 def table_of(result: dict) -> report.Table:
-    """A row a part."""
+    """Makes the table, with a row for each part."""
     parts = result["parts"]
     rows = [
         (
@@ -264,7 +264,7 @@ def table_of(result: dict) -> report.Table:
 
 
 def draw(result: dict, path: pathlib.Path) -> None:
-    """Rate and memory against time, as a PNG."""
+    """Draws rate and memory over time as a PNG."""
     from matplotlib.figure import Figure
 
     from byol_tf.reports.drawing import BLUE, ORANGE, save_png

@@ -1,4 +1,4 @@
-"""What the numbers were measured on, and the memory of processes."""
+"""Describes the machine, and measures memory and time of processes."""
 
 import contextlib
 import os
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from benchmarks.contest import ROOT
 
-PERIOD = 0.5  # seconds between two looks at the memory
+PERIOD = 0.5  # seconds between two measurements of memory
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def describe() -> dict:
-    """Processor, cores, memory, system, load, date and commit."""
+    """Returns processor, cores, memory, system, load, date and commit."""
     return {
         "processor": _field("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
@@ -24,7 +24,7 @@ def describe() -> dict:
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * _PAGE / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
-        # Above 1 at the start, somebody else is at work.
+        # Above 1 at the start, other programs are running.
         "load_at_start": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d"),
         "commit": _commit(),
@@ -32,10 +32,10 @@ def describe() -> dict:
 
 
 def use_cores(count: int) -> None:
-    """Keeps this process, and all that it will start, to so many cores.
+    """Limits this process, and those it will start, to a number of cores.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: if there are fewer cores.
     """
     usable = sorted(os.sched_getaffinity(0))
     if not 0 <= count <= len(usable):
@@ -48,12 +48,11 @@ def use_cores(count: int) -> None:
 
 
 def memory(pid: int) -> tuple[int, int]:
-    """Bytes of a process and its descendants, now.
+    """Measures the memory of a process and its descendants, in bytes.
 
     Returns:
-        `(rss, pss)`: the sum of what each has in memory, and the same with
-        pages that several share counted once, which is fairer to workers
-        that were forked.
+        `(rss, pss)`: the sum over processes, and the sum with shared pages
+        counted once, which is fairer to forked workers.
     """
     rss = pss = 0
     for member in family(pid):
@@ -67,18 +66,18 @@ def memory(pid: int) -> tuple[int, int]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Time that all cores have given a process and its descendants so far."""
+    """Returns processor seconds of a process and its descendants so far."""
     ticks = 0
     for member in family(pid):
         with contextlib.suppress(OSError):
             stat = pathlib.Path(f"/proc/{member}/stat").read_text()
-            # Its own, and that of descendants that have ended.
+            # Of the process itself, and of its ended descendants.
             ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def family(pid: int) -> list[int]:
-    """A process and all its descendants."""
+    """Returns the ids of a process and all its descendants."""
     children = {}
     for folder in pathlib.Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -95,7 +94,7 @@ def family(pid: int) -> list[int]:
 
 @contextlib.contextmanager
 def peak_memory(pid: int) -> Iterator[dict]:
-    """Gives a dict whose `rss` and `pss` rise to the peaks in the block."""
+    """Yields a dict whose `rss` and `pss` are the peaks in the block."""
     peak, stop = {"rss": 0, "pss": 0}, threading.Event()
 
     def watch():

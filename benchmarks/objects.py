@@ -1,12 +1,12 @@
-"""The curve of a detector over labels, in one command (hours on a CPU).
+"""Fine-tunes a detector on more and more labels (hours on a CPU).
 
     python -m benchmarks.objects --data=$HOME/BCCD --run=runs/cells
 
-Fine-tuned and from scratch on 10, 25, 50 and all images, frozen on 25 and all,
-three seeds (`--task=keypoints`: without 50). One grid of rates for each start,
-on 50 images (25), is used for all parts; 150 steps at 10 and 25 images, 300
-beyond; tested once. Writes `objects.json` into the run folder, and says each
-part that is finished.
+Trains fine-tuned and from scratch on 10, 25, 50 and all images, and frozen on
+25 and all, with three seeds (`--task=keypoints`: without 50). Each variant
+chooses its learning rate once, on 50 images (keypoints: 25). It makes 150 steps
+on 10 and 25 images, else 300. Writes `objects.json` into the run folder, and
+prints each finished part.
 """
 
 import argparse
@@ -21,11 +21,11 @@ GRID = (0.1, 0.03, 0.01)  # learning rates, for a batch of 256
 GRID_ON = {"detection": "50", "keypoints": "25"}  # images
 PARTS = (("10", 150), ("25", 150), ("50", 300), ("all", 300))
 FROZEN = ("25", "all")  # parts on which the frozen encoder is tried, too
-FEW = ("10", "25")  # too few to choose a step by: the last one is taken
+FEW = ("10", "25")  # too few to choose a step by, so the last is used
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Makes the parser of the command line."""
     flags = argparse.ArgumentParser("python -m benchmarks.objects")
     add = flags.add_argument
     add("--data", required=True, help="folder with boxes, or train.csv")
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command(options, labels, variant, steps, rates, seeds) -> list[str]:
-    """One fine-tuning as a command line."""
+    """Returns the command line of one fine-tuning."""
     rates = f"({','.join(map(str, rates))},)"
     looks = 1 if labels in FEW else 6
     return [
@@ -57,7 +57,7 @@ def command(options, labels, variant, steps, rates, seeds) -> list[str]:
 
 
 def fine_tuned(options, labels, variant, steps, rates, seeds) -> dict:
-    """What a fine-tuning writes of one variant."""
+    """Fine-tunes one variant; returns its part of `finetune.json`."""
     steps = 2 if options.quick else steps
     subprocess.run(
         command(options, labels, variant, steps, rates, seeds),

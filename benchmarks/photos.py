@@ -1,4 +1,4 @@
-"""Photo-like JPEG files to measure decoding with."""
+"""Makes JPEG files like photos, to measure decoding."""
 
 import pathlib
 
@@ -10,10 +10,10 @@ QUALITY = 90
 
 
 def write_photos(folder: pathlib.Path, count: int) -> None:
-    """Writes JPEG files in two sub-folders, always the same ones.
+    """Writes JPEG files in two sub-folders, the same each time.
 
-    Noise of all scales, the coarse ones the strongest, as in photographs:
-    the files have 60 to 90 kB, and decoding costs what it costs for those.
+    They hold noise of all scales, strongest at the coarse ones, as photos do.
+    So they have 60 to 90 kB, and decoding takes as long as for photos.
     """
     for index in range(count):
         path = folder / f"class{index % 2}" / f"{index:05}.jpg"
@@ -22,7 +22,7 @@ def write_photos(folder: pathlib.Path, count: int) -> None:
 
 
 def photo(seed: int) -> np.ndarray:
-    """uint8 `[375, 500, 3]`."""
+    """Makes the pixels of one, uint8 `[375, 500, 3]`."""
     rng = np.random.default_rng(seed)
     total = np.zeros((HEIGHT, WIDTH, 3), np.float32)
     for cells, strength in ((2, 60), (6, 40), (20, 24), (70, 12), (250, 14)):

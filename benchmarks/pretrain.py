@@ -1,4 +1,4 @@
-"""Pretraining end to end: images a second, accuracy and memory."""
+"""Measures whole pretrainings: images a second, accuracy and memory."""
 
 import pathlib
 import statistics
@@ -7,7 +7,7 @@ import tempfile
 from benchmarks import machine, report
 from benchmarks.contest import OURS, Contestant, Worker, WorkerError, chosen
 
-LABELLED, QUERIES = 5000, 2000  # images of kNN
+LABELLED, QUERIES = 5000, 2000  # images for kNN
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 CLASSES = 10
 # Ours with the peer's batch and views, whose rate compares with the peer's.
@@ -15,7 +15,7 @@ AS_PEER = f"{OURS} (views and batch of the peer)"
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Trains everybody in turn, each seed in a new process."""
+    """Trains each contestant in turn, each seed in a new process."""
     if not options.data:
         raise ValueError(
             "pretrain needs --data, a folder of TensorFlow Datasets in which "
@@ -34,7 +34,7 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
         export(options.data, arrays)
         for seed in range(options.seeds):
             for who in contestants[:: -1 if seed % 2 else 1]:
-                # For its rate and memory one run is enough.
+                # Measured for rate and memory, so one run is enough.
                 once = who.name == AS_PEER and seed > 0
                 if who.name not in skipped and not once:
                     _add(runs, skipped, who, seed, arrays, options)
@@ -43,15 +43,15 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def title(options) -> str:
-    """What is measured, in a line."""
+    """Returns what is measured, in one line."""
     return f"CIFAR-10, slim encoder, {options.budget_s:.0f} seconds of training"
 
 
 def export(directory: str, path: pathlib.Path) -> None:
-    """Writes CIFAR-10 as arrays, which everybody then reads.
+    """Writes CIFAR-10 as arrays, which all contestants read.
 
     Raises:
-        ValueError: it is not prepared there.
+        ValueError: if it is not prepared there.
     """
     import numpy as np
 
@@ -66,10 +66,10 @@ def export(directory: str, path: pathlib.Path) -> None:
 
 
 def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
-    """One training, watched from outside, and its accuracies.
+    """Trains once; returns rate, peak memory and accuracies.
 
     Raises:
-        WorkerError: it failed.
+        WorkerError: if it fails.
     """
     features = arrays.with_name(f"{who.name}{seed}.npz")
     case = {
@@ -99,7 +99,7 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
 
 
 def knn(path: pathlib.Path, name: str) -> float:
-    """kNN accuracy of what a worker wrote, judged alike for all."""
+    """Computes the kNN accuracy of a worker's representations."""
     import numpy as np
 
     from byol_tf.evaluation.knn import knn_accuracy
@@ -117,7 +117,7 @@ def knn(path: pathlib.Path, name: str) -> float:
 
 
 def table_of(result: dict) -> report.Table:
-    """A row a run, and one of the means of each contestant."""
+    """Makes the table: a row per run, and the means of each contestant."""
     rows = []
     names = list(dict.fromkeys(run["name"] for run in result["runs"]))
     for name in names:
@@ -138,7 +138,7 @@ def table_of(result: dict) -> report.Table:
 
 
 def _variants(result, name):
-    """What a contestant chose, in the order of its runs."""
+    """Returns the variants that a contestant chose, in the order of runs."""
     runs = [run for run in result["runs"] if run["name"] == name]
     chosen = (run.get("info", {}).get("variant", "") for run in runs)
     return " / ".join(dict.fromkeys(chosen))

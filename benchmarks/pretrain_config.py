@@ -1,7 +1,7 @@
 """Our side of `python -m benchmarks pretrain`: CIFAR-10, slim encoder.
 
-Encoder, heads and the measure of accuracy are the peer's. Learning rate and
-tau follow the clock: they end when the time is over.
+Encoder, heads and the measure of accuracy are the peer's. The schedules of
+learning rate and tau follow the clock, and end with the budget of time.
 """
 
 from configs import cifar10_minutes

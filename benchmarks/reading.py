@@ -1,10 +1,10 @@
-"""Processor time from the files of photos to two crops of each.
+"""Measures the processor time from photo files to two crops of each.
 
     python -m benchmarks.reading --only=files,shards,pixels,tf.data
     python -m benchmarks.reading --only=torchvision  in a Python with it
 
-Each in a process of its own. Other work on the machine changes rates, and
-processor time much less.
+Each runs in its own process. Processor time is compared, since other work on
+the machine changes it much less than rates.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CASES = (
     (500, 375, 90, 224, 128),
     (2000, 1500, 85, 224, 16),
 )
-WARM, TIMED = 10, 16  # batches, since some are made ahead
+WARM, TIMED = 10, 16  # batches; many, since some are made ahead
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)
 
 
@@ -42,7 +42,7 @@ def write(folder: pathlib.Path, case) -> None:
 
 
 def ours(store: str, paths, size, batch) -> Callable:
-    """Batches of training, of photos kept in a store."""
+    """Makes training batches of photos kept under a `data.store`."""
     from byol_tf import TwoViews
     from byol_tf.data import sources
     from byol_tf.data.batches import training_batches
@@ -69,7 +69,7 @@ def ours(store: str, paths, size, batch) -> Callable:
 
 
 def plain(paths, size, batch) -> Callable:
-    """`tf.data`: decode_jpeg, a drawn box and an antialiased resize a view."""
+    """Decodes, crops and resizes by ops of `tf.data`."""
     import tensorflow as tf
 
     def view(image):
@@ -97,7 +97,7 @@ def plain(paths, size, batch) -> Callable:
 
 
 def torchvision(paths, size, batch) -> Callable:
-    """What lightly's loader does until the crops, in this process."""
+    """Decodes and crops as lightly's loader does, in this process."""
     import numpy as np
     from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
@@ -125,7 +125,7 @@ CONTESTANTS = {
 
 
 def measure(name: str, folder: pathlib.Path, case) -> float:
-    """Milliseconds of processor time a photo, of this process alone."""
+    """Returns milliseconds of processor time per photo in this process."""
     *_, size, count = case
     batch = min(count, 64)
     paths = sorted(map(str, (folder / "photos").iterdir()))

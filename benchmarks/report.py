@@ -1,4 +1,4 @@
-"""From what was measured to tables, files, and the page of all results."""
+"""Writes measurements as tables and files, and the page of all results."""
 
 import dataclasses
 import json
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from benchmarks import contest
 
-QUICK, ONLY = "-quick", "-only"  # end the names of files: no results
+QUICK, ONLY = "-quick", "-only"  # at the end of files that are no results
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table as it is shown.
+    """A table of text.
 
     Attributes:
-        title: above it.
+        title: title above it.
         columns: names; the first column is text, the others are numbers.
         rows: cells as text.
         notes: lines below it.
@@ -29,7 +29,7 @@ class Table:
 
 
 def table_of(result: dict) -> Table:
-    """The table of a contest that was held."""
+    """Makes the table of a contest's results."""
     factors = contest.ratios(result)
     rows, notes = [], []
     for name, entry in result["entries"].items():
@@ -53,13 +53,13 @@ def table_of(result: dict) -> Table:
 
 
 def number(value: float) -> str:
-    """Four digits, with thousands set apart."""
+    """Formats a number with commas and up to two decimals."""
     digits = 0 if value >= 1000 else 1 if value >= 100 else 2
     return f"{value:,.{digits}f}"
 
 
 def markdown(table: Table) -> str:
-    """A table in Markdown."""
+    """Returns a table in Markdown."""
     lines = [f"### {table.title}", "", _row(table.columns)]
     lines.append("|---|" + "---:|" * (len(table.columns) - 1))
     lines += [_row(row) for row in table.rows]
@@ -77,13 +77,12 @@ def save(
     """Writes `<name>.json` and `<name>.md`.
 
     Args:
-        folder: where to; it is made.
-        name: of the benchmark.
-        tables: what is shown.
-        measured: all that was measured, as JSON values.
-        about: `machine` and `settings`; from these come the ends of the name:
-            the configuration of a long run, `cases` if some were chosen,
-            `QUICK`, `ONLY`.
+        folder: folder to write to; made if missing.
+        name: name of the benchmark.
+        tables: the tables.
+        measured: all measurements, as JSON values.
+        about: `machine` and `settings`, which add to the files' names, see
+            `stem_of`.
 
     Returns:
         The path of the JSON.
@@ -111,7 +110,7 @@ def assemble(folder: pathlib.Path, target: pathlib.Path) -> list[str]:
         Names of the benchmarks on it.
 
     Raises:
-        ValueError: there are none.
+        ValueError: if there are none.
     """
     paths = [
         path
@@ -135,7 +134,7 @@ def assemble(folder: pathlib.Path, target: pathlib.Path) -> list[str]:
 
 
 def stem_of(name: str, settings: dict) -> str:
-    """Name of the files of a result, without a suffix."""
+    """Returns the name of a result's files, without suffix."""
     parts = [name]
     if name == "long":
         parts.append(pathlib.PurePath(settings["config"]).stem)
@@ -163,7 +162,7 @@ def _section(page):
 
 
 def _versions(page):
-    """All versions that any worker told."""
+    """Returns the package versions of all workers."""
     found, open_values = {}, [page["measured"]]
     while open_values:
         value = open_values.pop()
@@ -176,7 +175,7 @@ def _versions(page):
 
 
 def _about(entry):
-    """How a contestant competed."""
+    """Returns a contestant's variant, losses and remark."""
     parts = [entry.get("info", {}).get("variant", "")]
     if entry.get("first_loss") is not None:
         first, last = entry["first_loss"], entry["last_loss"]

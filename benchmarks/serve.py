@@ -2,10 +2,9 @@
 
     python -m benchmarks.serve --model=exported/quickstart
 
-Each client sends one image, waits for its answer, and sends the next. One
-server joins requests, another does not; both get every load in turn, several
-times, and the medians count. The clients run on the same machine and take
-their share of it.
+Each client sends one image, waits for the answer, and sends the next. One
+server batches requests, another does not. Both get every load in turn, several
+times, and the table has the medians. The clients use the same machine's cores.
 """
 
 import argparse
@@ -34,7 +33,7 @@ BATCHING = (True, False)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Makes the parser of the command line."""
     flags = argparse.ArgumentParser("python -m benchmarks.serve")
     add = flags.add_argument
     add("--model", required=True, help="folder that export.py wrote")
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def run(options) -> list[dict]:
-    """Every load on every server, with the medians of its rounds."""
+    """Measures every load on each server; returns medians over rounds."""
     image = picture(options.side)
     cases = [
         {"api": api, "batching": batching, "clients": int(clients), "of": []}
@@ -90,7 +89,7 @@ def run(options) -> list[dict]:
 
 
 def picture(side: int) -> bytes:
-    """A JPEG of soft colours, as large as a photo of that size."""
+    """Makes a JPEG of soft colours, with about the bytes of a photo."""
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (side // 8, side // 8, 3), np.uint8)
     file = io.BytesIO()
@@ -100,7 +99,7 @@ def picture(side: int) -> bytes:
 
 @contextlib.contextmanager
 def server(options, batching: bool) -> Iterator[dict]:
-    """A running server: its name, and where it is asked."""
+    """Runs a server; yields its addresses by API."""
     process = subprocess.Popen(
         [
             sys.executable,
@@ -133,7 +132,7 @@ def server(options, batching: bool) -> Iterator[dict]:
 
 
 def measure(case, address, image, seconds) -> dict:
-    """Requests a second, latencies and batch sizes under one load."""
+    """Measures requests a second, latencies and batch sizes of one load."""
     before = counters(address)
     connect = {"REST": by_rest, "gRPC": by_grpc}[case["api"]]
     latencies, elapsed = load(
@@ -155,10 +154,10 @@ def load(
     clients: int,
     seconds: float,
 ) -> tuple[list[float], float]:
-    """Latencies of clients that ask one after the other, and the time.
+    """Sends requests from several clients; returns latencies and the time.
 
     Raises:
-        RuntimeError: a request failed.
+        RuntimeError: if a request fails.
     """
     latencies, errors, ends = [], [], []
     start = threading.Barrier(clients)
@@ -191,7 +190,7 @@ def load(
 
 @contextlib.contextmanager
 def by_rest(address, image):
-    """Asks on one connection."""
+    """Yields a function that sends a request on one connection."""
     rows = [{"b64": base64.b64encode(image).decode()}]
     body = json.dumps({"instances": rows})
     connection = http.client.HTTPConnection(address["rest"])
@@ -209,7 +208,7 @@ def by_rest(address, image):
 
 @contextlib.contextmanager
 def by_grpc(address, image):
-    """Asks on one channel."""
+    """Yields a function that sends a request on one channel."""
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import (
@@ -234,7 +233,7 @@ def by_grpc(address, image):
 
 
 def counters(address) -> dict[str, float]:
-    """Images and batches that a server has computed."""
+    """Returns the numbers of images and batches a server has computed."""
     connection = http.client.HTTPConnection(address["rest"])
     with contextlib.closing(connection):
         connection.request("GET", "/metrics")
@@ -246,7 +245,7 @@ def counters(address) -> dict[str, float]:
 
 
 def table(cases: list[dict]) -> report.Table:
-    """The medians as they are shown."""
+    """Makes the table of medians."""
     columns = ("", "clients", "requests/s", "p50 ms", "p99 ms", "images/batch")
     rows = [
         (

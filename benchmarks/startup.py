@@ -1,4 +1,4 @@
-"""From the start of the command to the end of the first training step."""
+"""Measures the time from the command to the end of the first step."""
 
 import json
 import pathlib
@@ -12,9 +12,9 @@ from benchmarks import pretrain, report
 from benchmarks.contest import NO_PEERS, OURS, ROOT, WorkerError, end
 from benchmarks.workers.marks import FILE as MARKS
 
-POLL = 0.01  # seconds between two looks at the files
+POLL = 0.01  # seconds between two reads of the files
 PATIENCE = 600.0
-# Stages in their order: what the worker marks, and files of the run folder.
+# Stages in order, with marks of the worker or files of the run folder.
 STAGES = (
     ("imports", "imports"),
     ("data", "data"),
@@ -27,7 +27,7 @@ STAGES = (
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Starts everybody in turn, again and again, each time anew."""
+    """Starts each contestant in turn, several times in new processes."""
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for title, flags in cases(options, pathlib.Path(folder)).items():
@@ -36,7 +36,7 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def cases(options, folder: pathlib.Path) -> dict[str, dict]:
-    """What each contestant is started with, by title.
+    """Returns the flags of each contestant, by title.
 
     The peer reads CIFAR-10 as arrays, which are written into `folder`.
     """
@@ -60,12 +60,12 @@ def cases(options, folder: pathlib.Path) -> dict[str, dict]:
 
 
 def embedded() -> pathlib.Path:
-    """The images that come with the package."""
+    """Returns the file of the images that come with the package."""
     return ROOT / "byol_tf" / "data" / "embedded" / "fashion_mnist.npz"
 
 
 def measure(title: str, flags: dict, options) -> dict:
-    """Seconds of every stage, of every start."""
+    """Measures the seconds of every stage, for each start."""
     modules = {
         OURS: (sys.executable, "ours_startup"),
         "lightly": (str(ROOT / options.peers_python), "peer_startup"),
@@ -96,7 +96,7 @@ def start(command: list[str]) -> dict[str, float]:
         Seconds of the stages and in `total`, to the end of the first step.
 
     Raises:
-        WorkerError: it ended before, or took too long.
+        WorkerError: if it ends before, or takes too long.
     """
     if not pathlib.Path(command[0]).exists():
         raise WorkerError(NO_PEERS)
@@ -119,14 +119,14 @@ def start(command: list[str]) -> dict[str, float]:
 
 
 def stages(begin: float, marks: dict, steps: list[tuple]) -> dict[str, float]:
-    """Seconds between the marks.
+    """Computes the seconds of each stage.
 
     Args:
         begin: time of the start.
         marks: time of day by the second name of `STAGES`; some may lack.
-        steps: `(time of day, seconds of training)` at the end of the first
-            two steps; a first step takes as long as the second and what is
-            traced and compiled before it.
+        steps: `(time of day, seconds of training)` at the end of the first two
+            steps. The first step is assumed to take as long as the second,
+            after tracing and compilation.
     """
     first, second = steps
     alone = min(second[1] - first[1], first[0] - begin)
@@ -140,7 +140,7 @@ def stages(begin: float, marks: dict, steps: list[tuple]) -> dict[str, float]:
 
 
 def table_of(result: dict) -> report.Table:
-    """Medians by stage, and the range of the total."""
+    """Makes the table: medians by stage, and the range of the total."""
     names = [name for name, starts in result["starts"].items() if starts]
     rows = []
     for stage in [*(name for name, _ in STAGES), "total"]:
@@ -172,7 +172,7 @@ def _two_steps(process, folder, begin):
         lines = path.read_text().splitlines() if path.exists() else []
         lines = [line for line in lines if line.endswith("}")]
         seconds = [json.loads(x)["seconds"] for x in lines if "loss" in x]
-        # Steps can come faster than looks: the file tells how much apart.
+        # Both steps can end between two reads; the file has their times.
         now = time.time()
         while len(steps) < min(2, len(seconds)):
             steps.append((now, seconds[len(steps)]))
@@ -187,7 +187,7 @@ def _two_steps(process, folder, begin):
 
 
 def _marks(folder):
-    """Times of day that the worker wrote, and of files."""
+    """Returns the times of day of the worker's marks and of files."""
     marks = {}
     if (folder / MARKS).exists():
         marks = json.loads((folder / MARKS).read_text())

@@ -1,10 +1,10 @@
-"""One BYOL training step on given views, and its share of the peak."""
+"""Measures a BYOL training step on given views, and its share of the peak."""
 
 from benchmarks import report
 from benchmarks.contest import OURS, Contest, Contestant, chosen, hold
 
 PEAK = "matmul"
-# Title, encoder, batch, hidden and projection size of the heads.
+# Title, encoder, batch, and the heads' hidden and projection size.
 CASES = (
     ("ResNet-20, width 16, batch 64", "resnet20", 64, 1024, 256),
     ("ResNet-18, batch 64", "resnet18", 64, 1024, 256),
@@ -13,7 +13,7 @@ CASES = (
 
 
 def run(options) -> tuple[list[report.Table], list[dict]]:
-    """Holds the contests."""
+    """Holds the contests; returns tables and results."""
     results = [hold(c, options.rounds) for c in contests(options)]
     for result in results:
         share_of_peak(result)
@@ -21,7 +21,7 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 
 def contests(options) -> list[Contest]:
-    """One for each encoder."""
+    """Makes a contest for each encoder."""
     contestants = [
         Contestant(OURS, "ours_step"),
         Contestant("torch", "peer_torch_step", options.peers_python),
@@ -47,10 +47,10 @@ def contests(options) -> list[Contest]:
 
 
 def share_of_peak(result: dict) -> None:
-    """Adds to every entry what share of the matmul peak it reaches.
+    """Adds its share of the peak rate of matrix products to every entry.
 
-    The networks are the same, so the operations that our worker counts are
-    those of all.
+    All contestants have the same networks, so our worker counts the operations
+    for all.
     """
     entries = result["entries"]
     flops = entries.get(OURS, {}).get("info", {}).get("flops_per_image")

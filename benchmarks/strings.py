@@ -6,9 +6,8 @@
 label, split and speaker. A string is one to five recordings of one speaker,
 with pauses of 50 to 300 ms, each up to 15 % faster or slower and up to 6 dB
 louder or softer, in white noise. Training strings use `--takes` recordings of
-each word, over all speakers (0: all), and test strings those of the test
-split, whatever `--takes` is. Writes WAV files and `labels.csv`: path, text,
-speaker, split.
+each word, over all speakers (0: all). Test strings use all recordings of the
+test split. Writes WAV files and `labels.csv`: path, text, speaker, split.
 """
 
 import argparse

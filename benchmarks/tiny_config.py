@@ -1,6 +1,6 @@
 """A run of 50,000 steps of a tiny model, for `python -m benchmarks long`.
 
-What grows with the number of steps shows here in minutes instead of days.
+Anything that grows with the number of steps shows in minutes, not days.
 """
 
 from configs import base

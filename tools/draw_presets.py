@@ -1,9 +1,8 @@
-"""Draws what each preset of augmentation does, for docs/guides/augmentation.md.
+"""Draws the views of each preset for docs/guides/augmentation.md.
 
     python -m tools.draw_presets
 
-Of the two photos that scikit-learn brings along; writes
-`docs/images/preset_NAME.png`.
+Uses the two photos in scikit-learn, and writes `docs/images/preset_NAME.png`.
 """
 
 import io
@@ -24,7 +23,7 @@ SIDE, TIMES, COLOURS = 96, 3, 48
 
 
 def draw(name: str, path: pathlib.Path) -> None:
-    """Writes both photos above their views, drawn anew for each column."""
+    """Draws both photos above their views, with new ones in each column."""
     squares = [
         CentreView(SIDE)(photo[None]).numpy()[0]
         for photo in load_sample_images().images

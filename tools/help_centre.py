@@ -17,7 +17,7 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """Question, answer and id of every heading with text."""
+    """Returns question, answer and id of every heading with text."""
     found = []
     for path in sorted(DOCS.rglob("*.md")):
         if path.name == OWN:  # its answers quote those of others

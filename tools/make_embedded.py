@@ -4,8 +4,8 @@
 
 The folder holds `train-images-idx3-ubyte.gz` and the three others as their
 authors publish them; Debian's package `dataset-fashion-mnist` installs them
-at the default place. The result depends on nothing else, byte for byte with
-the same zlib.
+at the default place. The result depends only on them, and its bytes also on the
+version of zlib.
 """
 
 import argparse
@@ -32,7 +32,7 @@ SEED = 0
 
 
 def read_idx(path: pathlib.Path) -> np.ndarray:
-    """A gzipped IDX file of unsigned bytes as an array."""
+    """Reads a gzipped IDX file of unsigned bytes."""
     data = gzip.decompress(path.read_bytes())
     rank = data[3]
     if data[:3] != b"\0\0\x08" or rank == 0:
@@ -42,7 +42,7 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
 
 
 def balanced_choice(labels: np.ndarray, per_class: int, seed: int):
-    """Sorted indices of so many random examples of each class."""
+    """Returns sorted indices of `per_class` random examples per class."""
     rng = np.random.RandomState(seed)  # its streams never change
     return np.sort(
         np.concatenate(

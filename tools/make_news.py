@@ -30,7 +30,7 @@ HOURS, AN_HOUR, SURGE = 48, 30, (40, "grain", 25)
 
 
 def line(draws, topic: str, mood: str) -> str:
-    """One line of news."""
+    """Makes a line of news."""
     parts = draws.choice(SUBJECTS[topic]), draws.choice(VERBS[mood])
     return " ".join([*parts, draws.choice(WHEN)])
 

@@ -69,18 +69,18 @@ PUBLISHED = (
 
 
 class Counted(NamedTuple):
-    """What is counted of an encoder with the paper's heads."""
+    """Parameters and operations of an encoder with the paper's heads."""
 
     encoder: int  # parameters
     online: int
     target: int
-    forward: float  # operations of an image
+    forward: float  # operations per image
     step: float
 
 
 @functools.cache
 def networks(name: str, stem: str) -> tuple:
-    """Encoder for images of any size, projector and predictor."""
+    """Makes an encoder for images of any size, projector and predictor."""
     encoder = make_resnet(name, (None, None, 3), stem=stem)
     features = encoder.output_shape[-1]
     projector = mlp(features, HIDDEN, PROJECTION, name="projector")
@@ -90,7 +90,7 @@ def networks(name: str, stem: str) -> tuple:
 
 @functools.cache
 def counted(name: str, stem: str, side: int) -> Counted:
-    """Parameters and operations of BYOL with an encoder by name."""
+    """Counts parameters and operations of BYOL with an encoder by name."""
     encoder, projector, predictor = networks(name, stem)
     parameters = [_trainable(m) for m in (encoder, projector, predictor)]
     forward = flops.forward(encoder, (side, side, 3))
@@ -102,7 +102,7 @@ def counted(name: str, stem: str, side: int) -> Counted:
 
 
 def page(text: str) -> str:
-    """The page with its tables made anew.
+    """Returns the page with new tables.
 
     Raises:
         ValueError: if a table has no place in the text.
@@ -127,7 +127,7 @@ def page(text: str) -> str:
 
 
 def encoders():
-    """Operations and bytes of each encoder."""
+    """Yields rows of operations and bytes of each encoder."""
     yield _row("encoder", "stem", "view", "parameters, million",
                "forward, GFLOP an image", "step, GFLOP an image",
                "state, GB a device")  # fmt: skip
@@ -145,7 +145,7 @@ def encoders():
 
 
 def accelerators():
-    """What the makers state."""
+    """Yields rows of what the makers state."""
     yield _row("device", "peak in bfloat16, TFLOP/s", "memory, GB",
                "links, GB/s each way", "network, GB/s each way",
                "source")  # fmt: skip
@@ -161,7 +161,7 @@ def accelerators():
 
 
 def published():
-    """The utilisation of runs that others published."""
+    """Yields rows of the utilisation of published runs."""
     yield _row("ResNet-50, 224 pixels", "epochs", "hours", "images/s",
                "utilisation")  # fmt: skip
     of = counted(*IMAGENET_ENCODER)
@@ -173,7 +173,7 @@ def published():
 
 
 def days():
-    """Rate and days at each utilisation."""
+    """Yields rows of rate and days at each utilisation."""
     yield _row("", *map(_percent, UTILISATIONS))
     for device, devices in MACHINES:
         rates = [_rate(device, devices, share) for share in UTILISATIONS]
@@ -181,7 +181,7 @@ def days():
 
 
 def bandwidths():
-    """What input and network have to carry."""
+    """Yields rows of the bandwidths that input and network need."""
     yield _row("", "images/s", "step, ms", "pixels, GB/s", "JPEG files, GB/s",
                "all-reduce, MB a device", "all-reduce, ms")  # fmt: skip
     online = counted(*IMAGENET_ENCODER).online
@@ -203,7 +203,7 @@ def bandwidths():
 
 
 def sources():
-    """Returns the cores that feed some H100, and the size of the photos."""
+    """Yields rows of the cores that feed some H100, and stored bytes."""
     machines = [_machine(scaling.H100, devices) for devices in FED]
     yield _row("", "stored, GB", *(f"{name}, cores" for name in machines))
     rates = [_rate(scaling.H100, devices, MEASURED) for devices in FED]
@@ -248,12 +248,12 @@ def _machine(device, devices):
 
 
 def _digits(number):
-    """Three digits that count."""
+    """Formats a number with three significant digits."""
     return f"{number:#.3g}".rstrip(".")
 
 
 def _count(number):
-    """The same of thousands, with commas."""
+    """Formats a number with three significant digits, without exponent."""
     return f"{float(f'{number:.3g}'):,.0f}"
 
 
@@ -267,7 +267,7 @@ def _table(rows):
 
 
 def main():
-    """Writes the page anew."""
+    """Updates the tables of the page."""
     write_text(PAGE, page(PAGE.read_text(encoding="utf-8")))
 
 

@@ -1,11 +1,11 @@
-"""Makes a folder of spoken words, to try things on.
+"""Makes a folder of spoken words, for experiments.
 
     python -m tools.make_words words
     python -m tools.make_words sentences --longest=4
 
-Words are spoken by espeak-ng where that is installed, else by a small
-synthesizer of harmonics, formants and noises, which sounds like a robot. Voices
-differ in pitch, height of formants and speed; the last is of the test alone.
+Words are spoken by espeak-ng if it is installed, else by a small synthesizer of
+harmonics, formants and noises, which sounds like a robot. Voices differ in
+pitch, height of formants and speed. The last voice is only in the test split.
 Writes WAV files of 16 kHz and `labels.csv`: path, label, text, speaker, split.
 """
 
@@ -88,7 +88,7 @@ def make(options: argparse.Namespace, espeak: str | None) -> list[list[str]]:
 
 
 def say(text: str, speaker: int, rng, espeak: str | None) -> np.ndarray:
-    """float64 samples of a text, with a little noise."""
+    """Speaks a text; returns float64 `[samples]`, with a little noise."""
     sound = _espeak(text, speaker, rng, espeak) if espeak else None
     if sound is None:
         gaps = [np.zeros(int(rng.uniform(0.06, 0.15) * RATE)) for _ in "ab"]
@@ -125,7 +125,7 @@ def _espeak(text, speaker, rng, program):
 
 
 def _spoken(word, speaker, rng):
-    """A word letter by letter, faded into each other."""
+    """Speaks a word letter by letter, with fades between them."""
     height = 0.85 + 0.08 * (speaker % 5)
     pitch = 95 + 25 * (speaker % 6) + rng.normal(scale=5)
     speed = rng.uniform(0.85, 1.15)
@@ -154,7 +154,7 @@ def _letter(letter, height, pitch, rng):
 
 
 def _voiced(formants, height, pitch, seconds, rng):
-    """Harmonics of a falling pitch under three formants."""
+    """Makes harmonics of a falling pitch under three formants."""
     time = np.arange(int(seconds * RATE)) / RATE
     fall = pitch * (1 - 0.15 * time / seconds)
     phase = 2 * np.pi * np.cumsum(fall) / RATE + rng.uniform(0, 6)
@@ -176,7 +176,7 @@ def _noise(middle, width, seconds, loud, rng):
 
 
 def _joined(sound, new, seconds=0.012):
-    """One after the other, faded into each other."""
+    """Joins two sounds with a fade."""
     count = min(int(seconds * RATE), len(sound), len(new))
     if not count:
         return np.concatenate([sound, new])

@@ -2,8 +2,9 @@
 
     python -m tools.run_notebook [notebooks/own_photos.ipynb]
 
-Needs `pip install -e ".[notebook]"`. What is written while it runs goes to a
-temporary folder. Messages on stderr are not stored: they name this machine.
+Needs `pip install -e ".[notebook]"`. Files that the notebook writes go to a
+temporary folder. Messages on stderr are not stored, since they name this
+machine.
 """
 
 import os
@@ -22,7 +23,7 @@ def run(notebook: nbformat.NotebookNode, directory: str, timeout: int = 900):
     """Executes all cells with `directory` as the current one.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell fails.
+        nbclient.exceptions.CellExecutionError: if a cell fails.
     """
     NotebookClient(
         notebook,

@@ -1,8 +1,8 @@
-"""What a run takes on other machines, on paper.
+"""Estimates what a run needs on other machines.
 
-Rates, times, bandwidths and bytes as pure functions of what is known before a
-run: the operations of an image (`training.flops`), the parameters, and what the
-makers state of their accelerators. Units are plain: FLOP/s, bytes, seconds.
+Computes rates, times, bandwidths and bytes from what is known before a run: the
+operations per image (`training.flops`), the parameters, and the makers' data of
+accelerators. Units have no prefix: FLOP/s, bytes, seconds.
 """
 
 import dataclasses
@@ -19,13 +19,13 @@ class Accelerator:
     """One device, as its maker states it.
 
     Attributes:
-        name: what it is called.
+        name: its name.
         peak: FLOP/s of dense bfloat16 products.
         memory: bytes.
         link: bytes/s to its neighbours, each way, of all links together.
-        linked: devices that have such links to each other.
-        network: bytes/s each way beyond those, for one device.
-        source: where that stands.
+        linked: number of devices that have such links to each other.
+        network: bytes/s each way of one device to devices beyond those.
+        source: document with these values.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Accelerator:
     source: str
 
     def bandwidth(self, devices: int) -> float:
-        """Bytes/s each way of the slowest link among so many devices."""
+        """Returns bytes/s each way of the slowest link among some devices."""
         return self.link if devices <= self.linked else self.network
 
 
@@ -75,24 +75,24 @@ ACCELERATORS = (A100, H100, TPU_V5E)
 def images_per_second(
     flops_per_image: float, peak: float, utilisation: float, devices: int = 1
 ) -> float:
-    """Images a second: `devices * peak * utilisation / flops_per_image`.
+    """Returns `devices * peak * utilisation / flops_per_image`.
 
     Args:
-        flops_per_image: of a training step, see `byol_tf.training.flops.step`.
+        flops_per_image: operations of a training step, see `flops.step`.
         peak: FLOP/s of one device.
         utilisation: share of the peak that is reached, in (0, 1].
-        devices: how many there are.
+        devices: number of devices.
     """
     return devices * peak * utilisation / flops_per_image
 
 
 def days(images: int, epochs: float, rate: float) -> float:
-    """Days of so many passes over so many images, at a rate a second."""
+    """Returns the days of some epochs over images, at images a second."""
     return images * epochs / rate / SECONDS_A_DAY
 
 
 def input_bandwidth(rate: float, bytes_per_image: float) -> float:
-    """Bytes a second that the input has to deliver, at a rate a second."""
+    """Returns bytes a second of the input, at images a second."""
     return rate * bytes_per_image
 
 
@@ -107,19 +107,19 @@ def cores(rate: float, seconds: float) -> float:
 
 
 def pixel_bytes(size: int, channels: int = 3) -> int:
-    """Bytes of a square image stored as uint8 pixels."""
+    """Returns the bytes of a square image stored as uint8 pixels."""
     return size * size * channels
 
 
 def all_reduce_bytes(parameters: int, devices: int) -> float:
-    """Bytes that each device sends, and receives, to sum the gradients.
+    """Returns the bytes that each device sends and receives for gradients.
 
-    A ring passes every float32 gradient round twice but for its own share:
-    `2 (n - 1) / n * 4 * parameters`.
+    In a ring, each device passes on every float32 gradient twice, except for a
+    share of 1 / n: `2 (n - 1) / n * 4 * parameters`.
 
     Args:
-        parameters: trainable ones, of the online networks.
-        devices: n, 1 or more.
+        parameters: number of trainable parameters of the online networks.
+        devices: n, at least 1.
 
     Reference: Patarasuk and Yuan 2009.
     """
@@ -129,12 +129,12 @@ def all_reduce_bytes(parameters: int, devices: int) -> float:
 def all_reduce_seconds(
     parameters: int, devices: int, bandwidth: float
 ) -> float:
-    """Seconds of that at a bandwidth in bytes/s each way, without latency."""
+    """Returns seconds of that at bytes/s each way, without latency."""
     return all_reduce_bytes(parameters, devices) / bandwidth
 
 
 def state_bytes(online: int, target: int, slots: int = 1) -> int:
-    """Bytes of weights, gradients, optimizer and target on each device.
+    """Returns bytes of weights, gradients, optimizer state and target.
 
     Everything is float32: `4 ((2 + slots) online + target)`. Activations come
     on top, and grow with the batch.
@@ -142,7 +142,7 @@ def state_bytes(online: int, target: int, slots: int = 1) -> int:
     Args:
         online: parameters of the online networks.
         target: parameters of the target networks.
-        slots: numbers that the optimizer keeps for each parameter: 1 of LARS
-            and SGD (momentum), 2 of AdamW.
+        slots: numbers that the optimizer stores per parameter: 1 for LARS and
+            SGD with momentum, 2 for AdamW.
     """
     return FLOAT32 * ((2 + slots) * online + target)

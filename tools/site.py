@@ -135,6 +135,6 @@ def on_page_markdown(markdown, page, **_):
 
 
 def _copy(target):
-    """Where a file lies in the site; source text as .txt, which is shown."""
+    """Returns a file's path in the site; code as .txt, which browsers show."""
     name = "source/" + target.relative_to(ROOT).as_posix()
     return name if target.suffix in (".png", ".svg") else f"{name}.txt"

@@ -1,10 +1,10 @@
-"""Our training step on an accelerator by XLA alone, without TensorFlow.
+"""Measures our training step on an accelerator by XLA, without TensorFlow.
 
     python -m benchmarks.compiled.export FOLDER    here, with TensorFlow
     python benchmarks/compiled/run.py FOLDER       there, with JAX
     python -m benchmarks.compiled.peer             there, with PyTorch
 
-TensorFlow hands the step to XLA as one program; whoever has XLA can run it,
-such as JAX on a machine where TensorFlow is not installed. It is the program
-that `train.py` compiles on a GPU.
+TensorFlow compiles the step to one XLA program, the same that `train.py`
+compiles on a GPU. Any runtime with XLA can run it, such as JAX on a machine
+without TensorFlow.
 """

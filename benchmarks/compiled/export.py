@@ -1,10 +1,9 @@
-"""Writes training steps as programs of XLA, with what is needed to run them.
+"""Writes training steps as XLA programs, with the data to run them.
 
     python -m benchmarks.compiled.export FOLDER [NAME ...]
 
-Of each step there are `NAME.hlo`, a serialised HloModuleProto, and
-`NAME.json`: its inputs, its state, and which outputs are the state's new
-values.
+Each step has `NAME.hlo`, a serialised HloModuleProto, and `NAME.json`: its
+inputs, its state, and which outputs are the new values of the state.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.training import flops
 from configs import cifar10, imagenet
 
-UPDATES = 100_000  # of the schedules
+UPDATES = 100_000  # length of the schedules
 # Name: recipe, batch, side of the images, side of the views, and whether the
 # step draws them.
 CASES = {
@@ -41,7 +40,7 @@ CASES = {
 
 
 def main(folder: str, *names: str) -> None:
-    """Writes the steps of those names, or all."""
+    """Writes the named steps, or all."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or CASES:
@@ -61,7 +60,7 @@ def main(folder: str, *names: str) -> None:
 
 @contextlib.contextmanager
 def for_a_gpu() -> Iterator[None]:
-    """Layers choose in the block as if there was a GPU."""
+    """Lets layers in the block choose as if there were a GPU."""
     devices = tf.config.list_physical_devices
 
     def listed(kind=None):
@@ -75,7 +74,7 @@ def for_a_gpu() -> Iterator[None]:
 
 
 def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
-    """The model of a recipe with its optimizer, as `train.py` makes it."""
+    """Makes a recipe's model with its optimizer, as `train.py` does."""
     keras.utils.set_random_seed(config.seed)
     model = objective_builders.make_model(
         config,
@@ -90,7 +89,7 @@ def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
 
 
 def step_of(model, drawn: bool) -> Callable:
-    """The step as a function of images, or of two views."""
+    """Returns the step as a function of images, or of two views."""
     if drawn:
         return lambda images: model.pretrain_step(images)
     return lambda view1, view2: model.pretrain_step((view1, view2))
@@ -100,10 +99,10 @@ def write(path: pathlib.Path, step: Callable, inputs: list, info: dict) -> None:
     """Writes a step.
 
     Args:
-        path: of the files, without a suffix.
-        step: of tensors; returns scalars by name.
-        inputs: arrays such as it is to get.
-        info: kept as it is.
+        path: path of the files, without a suffix.
+        step: from tensors to scalars by name.
+        inputs: arrays with the shapes and types of its inputs.
+        info: JSON values to store.
     """
     inputs = [tf.constant(array) for array in inputs]
     function = tf.function(step, jit_compile=True)
@@ -132,9 +131,10 @@ def write(path: pathlib.Path, step: Callable, inputs: list, info: dict) -> None:
 
 
 def described_parameter(captured, variable) -> dict:
-    """A constant with its value; of a variable what suffices for its speed.
+    """Describes a constant by its value, and a variable for measuring speed.
 
-    That is its value where all entries are alike, else their deviation.
+    Of a variable that is its value if all entries are equal, else their
+    standard deviation.
     """
     tensor = captured if variable is None else variable.read_value()
     values = tf.cast(tensor, tf.float64).numpy()

@@ -1,10 +1,10 @@
-"""The same step in PyTorch, on two given views.
+"""Measures the same step in PyTorch, on two given views.
 
     python -m benchmarks.compiled.peer [NAME ...]
 
-Needs nothing but PyTorch and torchvision; prints a line a step.
-NAME is `cifar10:256:eager` or `imagenet:256:compiled`: the recipe, the batch,
-and how it runs. The optimizer is SGD, which costs less than our LARS.
+Needs only PyTorch and torchvision; prints a line per step. NAME is such as
+`cifar10:256:eager` or `imagenet:256:compiled`: recipe, batch size and mode. The
+optimizer is SGD, which takes less time than our LARS.
 """
 
 import copy
@@ -47,7 +47,7 @@ class Networks:
         )
 
     def loss(self, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
-        """BYOL's loss, in bfloat16."""
+        """Computes BYOL's loss, in bfloat16."""
         with torch.autocast(DEVICE, torch.bfloat16):
             predictions = [
                 self.predictor(self.online(view)) for view in (view1, view2)
@@ -62,7 +62,7 @@ class Networks:
 
 
 def encoder_of(recipe: str) -> tuple[nn.Module, int]:
-    """The encoder of a recipe, and the length of its vectors."""
+    """Makes a recipe's encoder; returns it and its vector length."""
     if recipe == "imagenet":
         encoder = torchvision.models.resnet50()
     else:
@@ -74,7 +74,7 @@ def encoder_of(recipe: str) -> tuple[nn.Module, int]:
 
 
 def head(inputs: int) -> nn.Module:
-    """Projector or predictor."""
+    """Makes a projector or predictor."""
     return nn.Sequential(
         nn.Linear(inputs, HIDDEN),
         nn.BatchNorm1d(HIDDEN),
@@ -84,7 +84,7 @@ def head(inputs: int) -> nn.Module:
 
 
 def two_views(batch: int, side: int) -> list[torch.Tensor]:
-    """Two noisy copies of smooth random images, normalised."""
+    """Makes two noisy copies of smooth random images, normalised."""
     generator = torch.Generator().manual_seed(0)
     low = torch.rand((batch, 3, 8, 8), generator=generator)
     images = nn.functional.interpolate(low, size=side, mode="bicubic")
@@ -98,7 +98,7 @@ def two_views(batch: int, side: int) -> list[torch.Tensor]:
 
 
 def measured(recipe: str, batch: int, compiled: bool) -> dict:
-    """Images a second, and the first and the last loss on the same images."""
+    """Returns images a second, and first and last loss on the same images."""
     torch.manual_seed(0)
     views = two_views(batch, SIDES[recipe])
     networks = Networks(recipe)
@@ -133,7 +133,7 @@ def measured(recipe: str, batch: int, compiled: bool) -> dict:
 
 
 def main(*names: str) -> None:
-    """Measures the steps of those names, or all, one after the other."""
+    """Measures the named steps, or all, one after another."""
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     print(torch.__version__, torch.cuda.get_device_name())

@@ -1,8 +1,8 @@
-"""Runs exported steps by JAX's runtime, and says how fast they are.
+"""Runs exported steps by JAX's runtime, and measures their speed.
 
     python run.py FOLDER [NAME ...]
 
-Needs nothing but JAX and this file; prints a line a step, and writes all to
+Needs only JAX and this file; prints a line per step, and writes all to
 `FOLDER/jax.json`.
 """
 
@@ -28,8 +28,8 @@ class Step:
     """A step with its state on the first device.
 
     Args:
-        path: of its files, without a suffix.
-        inputs: arrays.
+        path: path of its files, without a suffix.
+        inputs: arrays that it is called with.
     """
 
     def __init__(self, path: pathlib.Path, inputs: list):
@@ -44,7 +44,7 @@ class Step:
         self.program = self._compile(path.with_suffix(".hlo").read_bytes())
 
     def __call__(self) -> dict:
-        """One step; its scalars by name, not yet waited for."""
+        """Starts a step; returns its scalars by name, without waiting."""
         results = self.program.execute(self.arguments)
         for output, parameter in self.told["state"]:
             self.arguments[parameter] = results[output]
@@ -64,7 +64,7 @@ class Step:
 
 
 def with_donation(text: str, state: list) -> str:
-    """The program, told which parameters it may write its results into."""
+    """Marks the parameters of a program that results may overwrite."""
     # A copy is no operation of StableHLO; a reshape to the same shape is.
     text = re.sub(
         r"= mhlo\.copy (%[\w#]+) : (tensor<[^>]*>)",
@@ -94,7 +94,7 @@ def with_donation(text: str, state: list) -> str:
 
 
 def value_of(parameter: dict, rng: np.random.Generator) -> np.ndarray:
-    """The constant, or random numbers of that deviation."""
+    """Returns a parameter's value, or random numbers of its deviation."""
     shape, name = parameter["shape"], parameter["dtype"]
     dtype = ml_dtypes.bfloat16 if name == "bfloat16" else np.dtype(name)
     if "value" in parameter:
@@ -105,7 +105,7 @@ def value_of(parameter: dict, rng: np.random.Generator) -> np.ndarray:
 
 
 def images(shape: list, dtype: str) -> np.ndarray:
-    """Smooth random images: uint8, or float in [0, 1]."""
+    """Makes smooth random images: uint8, or float in [0, 1]."""
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 255, (shape[0], 8, 8, shape[3])).astype(np.float32)
     pixels = np.clip(jax.image.resize(low, shape, "cubic"), 0, 255)
@@ -116,7 +116,7 @@ def images(shape: list, dtype: str) -> np.ndarray:
 
 
 def measured(step: Step) -> dict:
-    """Images a second, and the first and the last loss on the same images."""
+    """Returns images a second, and first and last loss on the same images."""
 
     def loss():
         return float(step()["loss"])
@@ -144,7 +144,7 @@ def measured(step: Step) -> dict:
 
 
 def main(folder: str, *names: str) -> None:
-    """Measures the steps of those names, or all, one after the other."""
+    """Measures the named steps, or all, one after another."""
     folder = pathlib.Path(folder)
     names = names or sorted(path.stem for path in folder.glob("*.hlo"))
     found = {

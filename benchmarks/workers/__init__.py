@@ -1,1 +1,1 @@
-"""Processes that each do one contestant's work when told to."""
+"""Programs that each do the work of one contestant."""

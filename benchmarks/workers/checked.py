@@ -1,4 +1,4 @@
-"""Embedding workers are held to the representations that are expected."""
+"""Checks the representations of workers that embed."""
 
 import pathlib
 from collections.abc import Callable
@@ -7,17 +7,17 @@ import numpy as np
 
 from benchmarks.workers import protocol
 
-# Of the largest value: bfloat16 keeps 8 bits, and rounds in every layer.
+# Relative to the largest value: bfloat16 has 8 bits, and each layer rounds.
 TOLERANCE = 0.05
 
 
 class Embedding(protocol.Repeated):
-    """Repeats `embed`, and tells if its representations are wrong.
+    """Repeats an embedding, and checks its representations.
 
     Args:
-        case: with `folder` and `seconds`.
-        variants: by name, what makes `embed`, from uint8 images to float32
-            `[batch, features]`; the fastest competes.
+        case: settings, with `folder` and `seconds`.
+        variants: by name, functions that make `embed`, from uint8 images to
+            float32 `[batch, features]`; the fastest is measured.
     """
 
     def __init__(self, case: dict, variants: dict[str, Callable]):
@@ -41,7 +41,7 @@ class Embedding(protocol.Repeated):
         super().__init__(piece, len(images), case["seconds"], info)
 
     def finish(self) -> dict:
-        """The difference, and why it does not count if it is too large."""
+        """Returns the difference, and `wrong` if it is too large."""
         scale = np.abs(self.expected).max()
         difference = float(np.abs(self.found - self.expected).max() / scale)
         told = {"difference": difference}

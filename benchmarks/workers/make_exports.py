@@ -2,9 +2,9 @@
 
     python -m benchmarks.workers.make_exports slim FOLDER
 
-Into FOLDER: `<precision>/encoder.keras`, `<precision>/saved_model/`,
-`encoder.onnx`, and `images.npy` with the representations that float32 gives,
-`expected.npy`.
+FOLDER gets `<precision>/encoder.keras`, `<precision>/saved_model/`,
+`encoder.onnx`, `images.npy`, and `expected.npy` with their representations in
+float32.
 """
 
 import pathlib
@@ -24,7 +24,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def main(name: str, folder: pathlib.Path) -> None:
-    """Writes all of it for the encoder of that name."""
+    """Writes all files for an encoder by name."""
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
     encoders = {
@@ -45,7 +45,7 @@ def main(name: str, folder: pathlib.Path) -> None:
 
 
 def write(encoder: keras.Model, folder: pathlib.Path) -> None:
-    """The Keras file, and the SavedModel that `export.py` makes."""
+    """Writes the Keras file, and the SavedModel that `export.py` makes."""
     folder.mkdir()
     encoder.save(folder / "encoder.keras")
     version = export_saved_model(
@@ -55,7 +55,7 @@ def write(encoder: keras.Model, folder: pathlib.Path) -> None:
 
 
 def write_onnx(encoder: keras.Model, path: pathlib.Path) -> None:
-    """The ONNX of uint8 images of one size to representations.
+    """Writes an ONNX file from uint8 images of one size to vectors.
 
     `export.py --format=onnx` takes floats of any size, which costs a resize.
     """

@@ -1,4 +1,4 @@
-"""Times of day, kept for `benchmarks.startup`."""
+"""Stores times of day for `benchmarks.startup`."""
 
 import json
 import pathlib
@@ -8,10 +8,10 @@ FILE = "marks.json"
 
 
 class Marks:
-    """Writes down when something was reached for the first time.
+    """Stores when each stage was first reached.
 
     Args:
-        folder: the run folder, where they are kept.
+        folder: the run folder, which gets the file.
     """
 
     def __init__(self, folder: str):
@@ -19,7 +19,7 @@ class Marks:
         self.times = {}
 
     def reached(self, name: str) -> None:
-        """It was reached now."""
+        """Stores the time now, unless the stage was reached before."""
         self.times.setdefault(name, time.time())
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.times)

@@ -12,7 +12,7 @@ RATE = 16_000
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Frames of an array of sounds, or both views of them."""
+    """Makes frames of an array of sounds, or both views of them."""
     shape = (case["batch"], int(case["length"] * RATE))
     sounds = np.random.default_rng(0).normal(scale=3000, size=shape)
     sounds = tf.constant(sounds.astype(np.int16))

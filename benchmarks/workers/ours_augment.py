@@ -1,4 +1,4 @@
-"""Our views, as `train.py` draws them."""
+"""Draws our views as `train.py` does."""
 
 import pathlib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ STORED = 256  # pixels of a side that files are decoded to, for 224 px views
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Views of an array, or of the files in a folder."""
+    """Draws views of an array, or of the files in a folder."""
     make = _of_files if "folder" in case else _of_arrays
     return make(drawing(TwoViews.byol(case["size"])), case)
 
@@ -36,8 +36,8 @@ def _of_arrays(draw, case):
 def _of_files(draw, case):
     """Decodes the files in threads, batch by batch, and draws their views.
 
-    The package decodes a folder once, into a store of squares; this is the
-    price of the first epoch, in which both are done.
+    Training decodes a folder to squares once; this is the first epoch, which
+    both decodes and draws.
     """
     root = pathlib.Path(case["folder"])
     found, batch = find_files(root, EXTENSIONS, "image"), case["batch"]
@@ -55,7 +55,7 @@ def _of_files(draw, case):
 
 
 def drawing(views: TwoViews) -> Callable[[np.ndarray, int], None]:
-    """Draws both views of a batch at a step, in a function as training does."""
+    """Returns a function that draws both views, as a graph as in training."""
 
     @tf.function(autograph=False)
     def both(images, step):

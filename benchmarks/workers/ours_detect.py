@@ -1,4 +1,4 @@
-"""Our detector: a step of fine-tuning, or the boxes of a batch."""
+"""Runs our detector: a step of fine-tuning, or prediction of a batch."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ BOXES = 14  # objects of an image, as in BCCD
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """The same batch over and over: the loss of a training has to fall."""
+    """Uses one batch throughout, so that the training loss has to fall."""
     tf.config.run_functions_eagerly(case["eager"])
     images, boxes, classes = scene(case["batch"], case["side"])
     tuner = FineTuner(
@@ -62,13 +62,13 @@ def _detect(tuner, images, boxes, classes):
 
 
 def make_encoder(side: int) -> keras.Model:
-    """A small ResNet with levels of strides 4 to 32, which keras-cv takes."""
+    """Makes a small ResNet with strides 4 to 32, as keras-cv needs."""
     keras.utils.set_random_seed(0)
     return make_resnet("slim", (side, side, 3), stem="imagenet")
 
 
 def scene(batch: int, side: int) -> tuple[np.ndarray, ...]:
-    """Noise with squares: images in [0, 1], corners in pixels, classes."""
+    """Makes noise with squares: images in [0, 1], boxes in pixels, classes."""
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 0.5, (batch, side, side, 3)).astype(np.float32)
     size = rng.integers(side // 16, side // 5, (batch, BOXES, 1))

@@ -1,4 +1,4 @@
-"""Our encoder: the SavedModel's signature, or the Keras model."""
+"""Runs our encoder: the SavedModel's signature, or the Keras model."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ from byol_tf.runs.encoder import load_encoder
 
 
 def prepare(case: dict) -> Embedding:
-    """Either form, in the faster precision."""
+    """Loads either form, in the faster precision."""
     make = {"saved": _saved, "keras": _keras}[case["as"]]
     folder = pathlib.Path(case["folder"])
     variants = {
@@ -26,7 +26,7 @@ def _saved(folder, case):
     loaded = tf.saved_model.load(str(folder / "saved_model"))
 
     def embed(images):
-        # By way of what was loaded, which must outlive its signatures.
+        # Keeps a reference to `loaded`, which holds the variables.
         answer = loaded.signatures["images"](images=tf.constant(images))
         return answer["representations"].numpy()
 

@@ -1,4 +1,4 @@
-"""The machine's peak: the fastest of a few matrix products."""
+"""Measures the machine's peak by the fastest of some matrix products."""
 
 import itertools
 
@@ -11,7 +11,7 @@ DTYPES = ("bfloat16", "float32")  # as steps compute; which is faster depends
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Products of the size and type with the highest rate."""
+    """Chooses the size and type of product with the highest rate."""
     rates, pieces = {}, {}
     for size, dtype in itertools.product(SIZES, DTYPES):
         name = f"{dtype}, {size} x {size}"

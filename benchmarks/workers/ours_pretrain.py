@@ -1,4 +1,4 @@
-"""Our pretraining for a budget of wall-clock time."""
+"""Runs our pretraining for a budget of wall-clock time."""
 
 import time
 
@@ -19,18 +19,18 @@ from byol_tf.modalities.image.views import CentreView
 from byol_tf.runtime import dtype_policy, share_cores, should_compile
 from byol_tf.training.loop import pretrain
 
-UNITS = 100_000  # of the schedules; they count shares of the budget
+UNITS = 100_000  # length of the schedules, which stands for the budget
 
 
 class Clock(keras.callbacks.Callback):
     """Ends the training when its time is over, and drives the schedules.
 
-    The time runs from the end of the first step, which traces and compiles,
-    as the peer's does.
+    As for the peer, time counts from the end of the first step, which traces
+    and compiles.
 
     Args:
-        budget: seconds.
-        passed: float variable that gets the units that have passed.
+        budget: seconds of training.
+        passed: float variable that is set to the units that have passed.
     """
 
     def __init__(self, budget: float, passed: tf.Variable):
@@ -53,7 +53,7 @@ class Clock(keras.callbacks.Callback):
 
 
 class ByClock(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule of what a variable says instead of the step."""
+    """Evaluates a schedule at the value of a variable, not at the step."""
 
     def __init__(self, schedule, passed: tf.Variable):
         super().__init__()
@@ -67,8 +67,8 @@ class Run:
     """A model that is ready to train.
 
     Args:
-        case: see `benchmarks.pretrain`; with `as_peer` batch and views are
-            the peer's.
+        case: see `benchmarks.pretrain`; with `as_peer` it has the batch size
+            and views of the peer.
     """
 
     def __init__(self, case: dict):
@@ -76,7 +76,7 @@ class Run:
         config.seed = case["seed"]
         if case.get("as_peer"):
             config.batch_size, config.augment.size = case["batch"], 0
-            # By the linear rule from its batch of 128.
+            # By the linear rule, from the recipe's batch of 128.
             config.optimizer.base_lr = 4e-3
             config.optimizer.weight_decay = 1e-2
         keras.utils.set_random_seed(config.seed)

@@ -1,8 +1,8 @@
-"""`train.py`, which notes down when it has its imports, data and model.
+"""Runs `train.py`, and stores when imports, data and model are ready.
 
     python -m benchmarks.workers.ours_startup --config=... --workdir=...
 
-It takes the flags of the script.
+It takes the flags of `train.py`.
 """
 
 import functools

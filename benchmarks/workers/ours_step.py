@@ -1,4 +1,4 @@
-"""Our training step, as `train.py` runs it, on two given views."""
+"""Runs our training step as `train.py` does, on two given views."""
 
 import functools
 
@@ -18,7 +18,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Steps on the same images over and over: their loss has to fall."""
+    """Uses the same images throughout, so that the loss has to fall."""
     views = tuple(map(tf.constant, two_views(case["batch"])))
     variants = {
         precision: functools.partial(_steps, case, views, policy)
@@ -49,7 +49,7 @@ def _model(case, policy):
 
 
 def two_views(batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two noisy copies of the same images, float32 in [0, 1]."""
+    """Makes two noisy copies of the same images, float32 in [0, 1]."""
     rng = np.random.default_rng(0)
     shape = (batch, SIZE, SIZE, 3)
     images = rng.uniform(0.2, 0.8, shape).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The two views as a chain of KerasCV's layers, as far as it has them.
+"""Draws the two views by KerasCV's layers, as far as it has them.
 
-Its crop draws the aspect evenly instead of by logarithm, resizes bilinearly,
-and its jitter has a fixed order.
+Its crop draws the aspect ratio, not its logarithm, uniformly, and resizes
+bilinearly; its jitter has a fixed order.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from benchmarks.workers import protocol
 
 
 def chain(size: int, blur: float, solarize: float) -> list:
-    """Layers of one view, for images in [0, 255]."""
+    """Makes the layers of one view, for images in [0, 255]."""
     kernel = max(3, size // 10 | 1)
     jitter = layers.RandomColorJitter(
         value_range=(0, 255),
@@ -36,12 +36,12 @@ def chain(size: int, blur: float, solarize: float) -> list:
 
 
 def sometimes(layer, rate: float):
-    """The layer for every image with some probability."""
+    """Makes a layer that is applied to each image with some probability."""
     return layers.RandomApply(layer, rate=rate, batchwise=False)
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Views of an array: in one function, or in a pipeline's threads."""
+    """Draws views of an array in one function, or in a pipeline's threads."""
     batch, size = case["batch"], case["size"]
     shape = (batch, case["source"], case["source"], 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -1,4 +1,4 @@
-"""keras-cv's RetinaNet on our encoder: a training step, or its boxes."""
+"""Runs keras-cv's RetinaNet on our encoder: training or prediction."""
 
 import keras
 import keras_cv
@@ -10,11 +10,11 @@ from benchmarks.workers.ours_detect import CLASSES, make_encoder, scene
 from byol_tf.modalities.image.adapters import as_keras_cv_backbone
 from byol_tf.runtime import share_cores
 
-STEPS = 4  # of a call of `fit`, which costs some time by itself
+STEPS = 4  # steps per call of `fit`, whose own overhead is large
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """The same batch over and over: the loss of a training has to fall."""
+    """Uses one batch throughout, so that the training loss has to fall."""
     images, boxes, classes = scene(case["batch"], case["side"])
     detector = keras_cv.models.RetinaNet(
         num_classes=len(CLASSES),

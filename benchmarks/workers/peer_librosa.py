@@ -1,4 +1,4 @@
-"""Log-mel frames by librosa, one sound after another."""
+"""Computes log-mel frames by librosa."""
 
 import librosa
 import numpy as np
@@ -13,7 +13,7 @@ OPTIONS = {
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Frames of an array of sounds, which librosa takes as a batch."""
+    """Computes frames of an array of sounds, as one batch."""
     shape = (case["batch"], int(case["length"] * RATE))
     sounds = np.random.default_rng(0).normal(scale=0.1, size=shape)
     sounds = sounds.astype(np.float32)

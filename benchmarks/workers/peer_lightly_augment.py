@@ -1,4 +1,4 @@
-"""lightly's two views, drawn by the workers of a PyTorch data loader."""
+"""Draws lightly's two views in the workers of a PyTorch data loader."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from benchmarks.workers import protocol
 
 
 class Arrays(torch.utils.data.Dataset):
-    """Images of an array, over and over."""
+    """Yields images of an array, again and again."""
 
     def __init__(self, images, count, transform):
         self.images, self.count, self.transform = images, count, transform
@@ -28,7 +28,7 @@ class Arrays(torch.utils.data.Dataset):
 
 
 def two_views(size: int, **overrides) -> BYOLTransform:
-    """The paper's pair, without normalisation, which our encoder does."""
+    """Makes the paper's two views, not normalised, as our encoder does that."""
     overrides = {"input_size": size, "normalize": None, **overrides}
     return BYOLTransform(
         BYOLView1Transform(**overrides), BYOLView2Transform(**overrides)
@@ -36,15 +36,15 @@ def two_views(size: int, **overrides) -> BYOLTransform:
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Views of an array, or of the files in a folder."""
+    """Draws views of an array, or of the files in a folder."""
     workers, batch = protocol.threads(), case["batch"]
     transform = two_views(case["size"])
     if "folder" in case:
         data = ImageFolder(case["folder"], transform)
         count = len(data) // batch * batch
     else:
-        # So many batches that their end, where workers wait for each other,
-        # weighs little.
+        # Many batches, so that the end, where workers wait for each other,
+        # takes a small share.
         shape = (batch, case["source"], case["source"], 3)
         images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         count = (
@@ -68,6 +68,6 @@ def prepare(case: dict) -> protocol.Repeated:
 
 
 if __name__ == "__main__":
-    # The workers are the threads: one each.
+    # There are as many workers as cores, so each has one thread.
     torch.set_num_threads(1)
     protocol.serve(prepare, "torch", "torchvision", "lightly", "pillow")

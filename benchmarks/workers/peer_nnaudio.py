@@ -1,4 +1,4 @@
-"""Log-mel frames by nnAudio, as BYOL-A's second version makes them."""
+"""Computes log-mel frames by nnAudio, as BYOL-A v2 does."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ RATE = 16_000
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """Frames of a tensor of sounds."""
+    """Computes frames of a tensor of sounds."""
     shape = (case["batch"], int(case["length"] * RATE))
     sounds = np.random.default_rng(0).normal(scale=0.1, size=shape)
     sounds = torch.tensor(sounds, dtype=torch.float32)

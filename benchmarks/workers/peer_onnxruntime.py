@@ -1,4 +1,4 @@
-"""ONNX Runtime on our encoder, exported to ONNX."""
+"""Runs our exported encoder by ONNX Runtime."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ from benchmarks.workers.checked import Embedding
 
 
 def prepare(case: dict) -> Embedding:
-    """Whichever is faster: threads that spin while they wait, or not."""
+    """Chooses the faster of threads that spin while they wait, or not."""
     path = pathlib.Path(case["folder"]) / "encoder.onnx"
     variants = {
         "float32": lambda: _session(path, "1"),

@@ -1,6 +1,6 @@
-"""The same pretraining with lightly's transforms, heads and loss.
+"""Runs the same pretraining with lightly's transforms, heads and loss.
 
-Wired as lightly's CIFAR-10 benchmark is; the learning rate and tau follow the
+It follows lightly's CIFAR-10 benchmark, but learning rate and tau follow the
 clock.
 """
 
@@ -22,7 +22,7 @@ from benchmarks.workers import protocol
 from benchmarks.workers.peer_lightly_augment import Arrays, two_views
 from benchmarks.workers.peer_torch import PRECISIONS, autocast, encoder
 
-# Else PyTorch keeps a process a core for compiling, all through the training.
+# Else PyTorch keeps a process per core for compilation during training.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 HIDDEN, PROJECTION = 512, 128
@@ -34,8 +34,8 @@ class Networks:
     """Online and target network, and the optimizer.
 
     Args:
-        precision: that the networks compute in.
-        compiled: the loss by `torch.compile`.
+        precision: type that the networks compute in.
+        compiled: whether to compile the loss by `torch.compile`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Networks:
         self._loss_of = torch.compile(self._loss) if compiled else self._loss
 
     def step(self, view1, view2, share: float, number: int) -> torch.Tensor:
-        """One update of both networks, `share` of the time being over."""
+        """Updates both networks, at a share of the time."""
         cosine = (np.cos(np.pi * share) + 1) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * min(1, number / WARMUP) * cosine
@@ -134,7 +134,7 @@ class Run:
         """Writes the representations, before and after."""
         found = {**self.found, **self._features("after")}
         np.savez(self.case["features"], **found)
-        # From lightly's scale, minus the mean cosine, to the paper's.
+        # lightly's loss is minus the mean cosine; this is the paper's.
         first, last = (4 + 4 * x for x in (self.first_loss, self.last_loss))
         return {"first_loss": first, "last_loss": last}
 
@@ -152,14 +152,14 @@ class Run:
 
 
 def in_a_process(function: Callable, *args):
-    """What a function returns in a process whose memory is gone after it."""
+    """Calls a function in another process, to free its memory afterwards."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
         return pool.submit(function, *args).result()
 
 
 def fastest_networks(batch: int) -> tuple[tuple, dict]:
-    """Arguments of the fastest `Networks`, by steps on noise, and the times."""
+    """Returns arguments of the fastest `Networks` on noise, and the times."""
     torch.set_num_threads(protocol.threads())
     views = [torch.rand(batch, 3, 32, 32) for _ in range(2)]
     choices = {
@@ -182,7 +182,7 @@ def fastest_networks(batch: int) -> tuple[tuple, dict]:
 
 
 def loader_of(images, batch: int, size: int) -> torch.utils.data.DataLoader:
-    """Shuffled batches of two views, by as many processes as cores."""
+    """Makes shuffled batches of two views, with a process per core."""
     # Normalised in the workers and without blur, as lightly has it for
     # CIFAR-10; our configuration has no blur either.
     transform = two_views(
@@ -200,7 +200,7 @@ def loader_of(images, batch: int, size: int) -> torch.utils.data.DataLoader:
 
 @torch.no_grad()
 def represent(model: torch.nn.Module, images: np.ndarray) -> np.ndarray:
-    """Representations of uint8 images `[n, height, width, 3]`."""
+    """Computes vectors of uint8 images `[n, height, width, 3]`."""
     model.eval()
     mean, std = np.float32(MEAN), np.float32(STD)
     parts = []

@@ -1,8 +1,8 @@
-"""A lightly script from its start to its second step.
+"""Runs a lightly script until it is stopped after its second step.
 
     python -m benchmarks.workers.peer_startup --images=FILE --workdir=DIR
 
-It does what such scripts do: no accuracy before the first step, no picture.
+Like such scripts, it has no accuracy before the first step, and no picture.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def load(path: str):
-    """The training images of an `.npz`, gray ones repeated to colours."""
+    """Loads the training images of an `.npz`, gray ones as three channels."""
     import numpy as np
 
     with np.load(path) as file:

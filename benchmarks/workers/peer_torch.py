@@ -1,11 +1,11 @@
-"""The same networks in PyTorch, wired as lightly's BYOL example is."""
+"""Defines the same networks in PyTorch, as in lightly's BYOL example."""
 
 import copy
 
 import torch
 from torch import nn
 
-# Widths and blocks of the stages, by the names of the project's encoders.
+# Widths and blocks of the stages, by name of our encoder.
 ENCODERS = {
     "slim": ((16, 32, 64, 128), (1, 1, 1, 1)),
     "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2)),
@@ -36,7 +36,7 @@ class Block(nn.Module):
 
 
 def encoder(name: str) -> tuple[nn.Module, int]:
-    """The encoder with a 3x3 stem, and the length of its vectors."""
+    """Makes an encoder with a 3x3 stem; returns it and its vector length."""
     widths, blocks = ENCODERS[name]
     layers, inputs = stem(widths[0]), widths[0]
     for stage, (width, count) in enumerate(zip(widths, blocks)):  # noqa: B905
@@ -49,27 +49,27 @@ def encoder(name: str) -> tuple[nn.Module, int]:
 
 
 def autocast(precision: torch.dtype) -> torch.autocast:
-    """The context in which networks compute in that precision."""
+    """Returns the context in which networks compute in a precision."""
     enabled = precision == torch.bfloat16
     return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, source: nn.Module, tau: float) -> None:
-    """Moves an average, in a few calls for all parameters."""
+    """Updates a moving average, in one call per operation."""
     parameters = list(average.parameters())
     torch._foreach_mul_(parameters, tau)
     torch._foreach_add_(parameters, list(source.parameters()), alpha=1 - tau)
 
 
 def stem(width: int) -> list[nn.Module]:
-    """Convolution, normalisation and ReLU before the stages."""
+    """Returns convolution, batch norm and ReLU before the stages."""
     conv = nn.Conv2d(3, width, 3, 1, 1, bias=False)
     return [conv, nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def head(inputs: int, hidden: int, outputs: int) -> nn.Module:
-    """Projector or predictor."""
+    """Makes a projector or predictor."""
     return nn.Sequential(
         nn.Linear(inputs, hidden, bias=False),
         nn.BatchNorm1d(hidden),
@@ -91,17 +91,17 @@ class Networks:
         self.target.requires_grad_(False)
 
     def trained(self) -> list[nn.Parameter]:
-        """Parameters with gradients."""
+        """Returns the parameters with gradients."""
         return [*self.online.parameters(), *self.predictor.parameters()]
 
     def update_target(self, tau: float) -> None:
-        """The moving average of the online network."""
+        """Updates the moving average of the online network."""
         update_average(self.target, self.online, tau)
 
     def loss(
         self, view1: torch.Tensor, view2: torch.Tensor, precision: torch.dtype
     ) -> torch.Tensor:
-        """BYOL's loss, at most 8, of networks in that precision."""
+        """Computes BYOL's loss, at most 8, in a precision."""
         with autocast(precision):
             predictions = [
                 self.predictor(self.online(view)) for view in (view1, view2)

@@ -1,4 +1,4 @@
-"""The same encoder in PyTorch, with weights of its own."""
+"""Runs the same encoder in PyTorch, with other weights."""
 
 import pathlib
 
@@ -10,7 +10,7 @@ from benchmarks.workers.peer_torch import PRECISIONS, autocast, encoder
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """The fastest of both precisions, eager and compiled."""
+    """Chooses the fastest of both precisions, eager and compiled."""
     images = np.load(pathlib.Path(case["folder"]) / "images.npy")
     variants = {}
     for name, precision in PRECISIONS.items():

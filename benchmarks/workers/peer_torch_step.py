@@ -1,4 +1,4 @@
-"""The training step in PyTorch, on two given views."""
+"""Runs the training step in PyTorch, on two given views."""
 
 import functools
 
@@ -12,7 +12,7 @@ SIZE = 32
 
 
 def prepare(case: dict) -> protocol.Repeated:
-    """The fastest of both precisions, eager and compiled."""
+    """Chooses the fastest of both precisions, eager and compiled."""
     views = [_channels_last(view) for view in two_views(case["batch"])]
     wraps = {"eager": lambda loss: loss}
     if case["compile"]:
@@ -49,7 +49,7 @@ def _steps(case, views, precision, wrap):
 
 
 def two_views(batch: int) -> list[np.ndarray]:
-    """Two noisy copies of the same images, normalised as our encoder does."""
+    """Makes two noisy copies of the same images, normalised as ours are."""
     rng = np.random.default_rng(0)
     shape = (batch, SIZE, SIZE, 3)
     images = rng.uniform(0.2, 0.8, shape).astype(np.float32)

@@ -1,12 +1,12 @@
-"""The worker's side of a contest: JSON lines on standard input and output.
+"""Answers the messages of a contest: JSON lines on standard input and output.
 
     {"do": "prepare", "case": {...}}  ->  {"info": {...}}
     {"do": "go"}                      ->  {"units": 512, "seconds": 3.1}
     {"do": "finish"}                  ->  {"first_loss": 4.0, "last_loss": 2.1}
 
-A failure is answered by {"error": "..."}, one line. Between two answers a
-worker does nothing. Workers of peers run in another virtual environment, so
-nothing here is imported but the standard library.
+The answer to a failure is {"error": "..."}, one line. Between two messages a
+worker is idle. Workers of peers run in another virtual environment, so this
+module imports only the standard library.
 """
 
 import importlib.metadata
@@ -16,18 +16,17 @@ import sys
 import time
 from collections.abc import Callable
 
-TRIES = 3  # timings of a piece, of which the shortest counts
+TRIES = 3  # timings of a piece; the shortest counts
 
 
 class Repeated:
-    """A piece of work, done as often as fills a round.
+    """Repeats a piece of work until a round is full.
 
     Args:
-        piece: does it, and returns when it is done; what it returns is the
-            loss, or None.
-        units: of work in a piece, such as images.
-        seconds: that a round is to take.
-        info: what to say of the worker, such as the variant that it chose.
+        piece: does the work and waits for its end; returns the loss, or None.
+        units: units of work in a piece, such as images.
+        seconds: wanted length of a round.
+        info: facts about the worker, such as the chosen `variant`.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Repeated:
         self.pieces = max(1, round(seconds / shortest(piece)))
 
     def go(self) -> dict:
-        """One round."""
+        """Does one round; returns its units and seconds."""
         start = time.perf_counter()
         for _ in range(self.pieces):
             loss = self.piece()
@@ -54,14 +53,14 @@ class Repeated:
         return {"units": self.units * self.pieces, "seconds": seconds}
 
     def finish(self) -> dict:
-        """What tells whether the work was done rightly."""
+        """Returns the first and last loss, if there are losses."""
         if self.first_loss is None:
             return {}
         return {"first_loss": self.first_loss, "last_loss": self.last_loss}
 
 
 def shortest(piece: Callable[[], object], tries: int = TRIES) -> float:
-    """Seconds of the fastest of some tries."""
+    """Returns the seconds of the fastest of some tries."""
     taken = []
     for _ in range(tries):
         start = time.perf_counter()
@@ -71,18 +70,18 @@ def shortest(piece: Callable[[], object], tries: int = TRIES) -> float:
 
 
 def fastest(variants: dict[str, Callable[[], Callable]]) -> tuple:
-    """The variant to compete with, tried once each and timed.
+    """Times each variant, and returns the fastest.
 
     Args:
-        variants: by name, what makes the piece of work; one that fails to be
-            made or to run is out.
+        variants: by name, functions that make the piece of work; those that
+            fail are left out.
 
     Returns:
-        `(piece, info)`: the piece, and its name, what it returned first, and
-        the seconds of all.
+        `(piece, info)`: the fastest piece, and its name (`variant`), first loss
+        (`first_loss`), the seconds of all (`tried`), and errors (`failed`).
 
     Raises:
-        RuntimeError: all failed.
+        RuntimeError: if all fail.
     """
     pieces, firsts, seconds, failed = {}, {}, {}, {}
     for name, make in variants.items():
@@ -100,18 +99,18 @@ def fastest(variants: dict[str, Callable[[], Callable]]) -> tuple:
 
 
 def one_line(error: Exception) -> str:
-    """The error's type and the first line of its message."""
+    """Returns an error's type and the first line of its message."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"[:300]
 
 
 def threads() -> int:
-    """Cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def versions(*packages: str) -> dict:
-    """Installed versions of those packages that are there."""
+    """Returns the versions of the installed ones among some packages."""
     found = {}
     for package in packages:
         try:
@@ -122,11 +121,11 @@ def versions(*packages: str) -> dict:
 
 
 def serve(prepare: Callable[[dict], object], *packages: str) -> None:
-    """Answers the parent until it hangs up.
+    """Answers messages until standard input is closed.
 
     Args:
-        prepare: from a case to something with `go`, `finish` and `info`.
-        *packages: whose versions are told.
+        prepare: from a case to an object with `go`, `finish` and `info`.
+        *packages: packages whose versions are added to `info`.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not come between the answers

@@ -58,6 +58,8 @@ class LinearEvaluation:
             a label are left out.
         settings: settings of the protocols.
         about: JSON values written with the result.
+        known: returns features of files, and computes only those that it does
+            not have yet, see `groups.Known`; None: compute all.
     """
 
     subjects: list[Subject]
@@ -65,8 +67,6 @@ class LinearEvaluation:
     load_test: Callable[[], Examples]
     settings: Settings
     about: Mapping = dataclasses.field(default_factory=dict)
-    # Gives features of files, computing those that it does not know yet, see
-    # `groups.Known`; None: compute all.
     known: Callable | None = None
 
     def __post_init__(self):

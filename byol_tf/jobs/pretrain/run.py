@@ -1,19 +1,23 @@
 """One pretraining run, from labelled or unlabelled data to its folder.
 
-The folder explains itself:
+A run writes these into its folder; some only when they are needed:
 
     config.yaml     every field of the configuration
-    metrics.jsonl   one JSON object a line
+    plan.json       lines about the settings that were chosen for the data
+    data.json       how a folder of data was read
+    bad_images.csv  unreadable inputs, with reasons
+    metrics.jsonl   one JSON object per line
     tensorboard/    the same for TensorBoard
     checkpoints/    the last states and the best by kNN
     views.png       the first views
-    encoder.keras   the result
-    preprocessor.json   what it takes
+    before.json, before.npz   results before training
+    early.npz       representations at the first measurement
+    encoder.keras   the trained encoder
+    preprocessor.json   description of its inputs
     samples.npz     some training inputs, to compare exports on
     encoders/       the encoder every `save_encoder_every` epochs
-    early.npz       representations at the first measurement
-    train.json      before and after, in numbers and words
-    report.html     all of it to look at
+    train.json      results before and after training
+    report.html     results and figures
 """
 
 import dataclasses
@@ -75,13 +79,15 @@ class Pretraining:
             size than the views'; None: the model's own fits.
         pipeline_views: the views if `model.views` is None: they are drawn in
             the `tf.data` pipeline.
-        config_text: shown in the report.
+        config_text: the configuration as text, for the report.
         title: title of the report.
         about: facts about the encoder, see `build.describe`.
+        accept_changes: whether to continue although settings or data changed.
         distribution: devices and workers; all but the chief only make steps.
         notes: lines to print, also kept in `train.json`.
         stop_after: seconds after which it saves and stops; None: at its end.
         observers: the user's callbacks, called after the monitors.
+        deadline: `time.monotonic` at which it stops; set by `stop_after`.
     """
 
     model: Pretrainer
@@ -97,7 +103,7 @@ class Pretraining:
     config_text: str = ""
     title: str = "pretraining"
     about: Mapping = dataclasses.field(default_factory=dict)
-    accept_changes: bool = False  # of settings or data since the run began
+    accept_changes: bool = False
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
     notes: Sequence[str] = ()
     stop_after: float | None = None
