@@ -1,6 +1,6 @@
 """Operations over all replicas of `tf.distribute`.
 
-With one replica, every function here returns its argument.
+With one replica, operations return their argument.
 """
 
 import tensorflow as tf

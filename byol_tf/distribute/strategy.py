@@ -80,7 +80,7 @@ class Distribution:
 
         Args:
             step: of one replica's batch; returns float32 scalars by name.
-            jit_compile: with XLA; on one device only.
+            jit_compile: whether to compile by XLA; ignored on several.
         """
         if self.replicas == 1:
             return tf.function(step, jit_compile=jit_compile, autograph=False)
@@ -121,7 +121,7 @@ class Distribution:
         return numbers
 
     def wait(self) -> None:
-        """Waits until all workers are here."""
+        """Waits until all workers call it."""
         self.gather(0)
 
     @contextlib.contextmanager
@@ -253,6 +253,9 @@ def _cluster():
     """Returns processes by job, and this one's job and number, from TF_CONFIG.
 
     ({}, None, None) if it is not set.
+
+    Raises:
+        ValueError: if it is malformed, or has other jobs or another task.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     try:
@@ -269,7 +272,7 @@ def _cluster():
     others = set(jobs) - set(JOBS)
     if others:
         raise ValueError(
-            "the cluster in TF_CONFIG may have the jobs chief and worker. "
+            "the cluster in TF_CONFIG must have only jobs chief and worker. "
             f"Received: {', '.join(sorted(others))}"
         )
     if job not in jobs or index is None or not 0 <= index < jobs[job]:
