@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     add("--data", default="", help="data_dir of TFDS with cifar10")
     add("--budget_s", type=float, default=240.0, help="pretrain: training time")
     add("--seeds", type=int, default=3, help="pretrain: runs per contestant")
+    add(
+        "--encoder",
+        choices=("slim", "wide"),
+        default="slim",
+        help="pretrain: wide: that of configs/cifar10_cpu.py",
+    )
     add("--workdir", default="", help="long: a finished or new run folder")
     add("--config", default="configs/quickstart.py", help="long: recipe")
     add("--epochs", type=int, default=0, help="long: epochs; 0: the recipe's")
@@ -100,7 +106,7 @@ def main() -> None:
 def settings(options) -> dict:
     """Returns the flags as JSON values, without paths of this machine."""
     keep = ("rounds", "seconds", "only", "cases", "cores", "quick")
-    keep += ("budget_s", "seeds", "config", "epochs")
+    keep += ("budget_s", "seeds", "encoder", "config", "epochs")
     return {key: getattr(options, key) for key in keep}
 
 

@@ -8,6 +8,7 @@ from benchmarks import machine, report
 from benchmarks.contest import OURS, Contestant, Worker, WorkerError, chosen
 
 LABELLED, QUERIES = 5000, 2000  # images for kNN
+ALL = 50_000, 10_000  # labels of the linear classifier, test images: wide
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 CLASSES = 10
 # Ours with the peer's batch and views, whose rate compares with the peer's.
@@ -44,7 +45,8 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 
 def title(options) -> str:
     """Returns what is measured, in one line."""
-    return f"CIFAR-10, slim encoder, {options.budget_s:.0f} seconds of training"
+    seconds = f"{options.budget_s:.0f} seconds of training"
+    return f"CIFAR-10, {options.encoder} encoder, {seconds}"
 
 
 def export(directory: str, path: pathlib.Path) -> None:
@@ -78,8 +80,9 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
         "seed": seed,
         "batch": 256,
         "budget_s": options.budget_s,
-        "labelled": LABELLED,
-        "queries": QUERIES,
+        "encoder": options.encoder,
+        "labelled": ALL[0] if options.encoder == "wide" else LABELLED,
+        "queries": ALL[1] if options.encoder == "wide" else QUERIES,
         **who.case,
     }
     with Worker(who) as worker, machine.peak_memory(worker.process.pid) as peak:
@@ -87,33 +90,36 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
         patience = 20 * options.budget_s + 600
         answer = worker.ask(do="go", patience=patience)
         told |= worker.ask(do="finish")
-    accuracy = {name: knn(features, name) for name in ("before", "after")}
+    found = {name: judged(features, name) for name in ("before", "after")}
     return {
         "name": who.name,
         "seed": seed,
         **answer,
         **told,
-        **{f"knn_{name}": value for name, value in accuracy.items()},
+        **{f"knn_{name}": knn for name, (knn, _) in found.items()},
+        **{f"linear_{name}": linear for name, (_, linear) in found.items()},
         "peak": peak,
     }
 
 
-def knn(path: pathlib.Path, name: str) -> float:
-    """Computes the kNN accuracy of a worker's representations."""
+def judged(path: pathlib.Path, name: str) -> tuple[float, float]:
+    """Computes kNN and linear accuracy of a worker's representations."""
     import numpy as np
 
     from byol_tf.evaluation.knn import knn_accuracy
+    from byol_tf.evaluation.linear import ridge_classifier
 
     with np.load(path) as file:
-        return knn_accuracy(
-            file[f"bank_{name}"],
-            file["bank_labels"],
-            file[f"queries_{name}"],
-            file["query_labels"],
-            num_classes=CLASSES,
-            k=NEIGHBOURS,
-            temperature=TEMPERATURE,
-        )
+        bank, labels = file[f"bank_{name}"], file["bank_labels"]
+        queries, truth = file[f"queries_{name}"], file["query_labels"]
+    knn = knn_accuracy(
+        *(bank[:LABELLED], labels[:LABELLED], queries, truth),
+        num_classes=CLASSES,
+        k=NEIGHBOURS,
+        temperature=TEMPERATURE,
+    )
+    linear = ridge_classifier(bank, labels, CLASSES)
+    return knn, linear.accuracy(queries, truth)
 
 
 def table_of(result: dict) -> report.Table:
@@ -125,12 +131,15 @@ def table_of(result: dict) -> report.Table:
         rows += [_row(f"{name}, seed {run['seed']}", [run]) for run in runs]
         if len(runs) > 1:
             rows.append(_row(f"{name}, mean", runs))
-    columns = ("", "images/s", "kNN random, %", "kNN, %", "gain")
+    columns = ("", "images/s", "kNN random, %", "kNN, %", "gain", "linear, %")
     columns += ("peak memory, GiB", "shared pages twice", "loss")
     notes = [
         f"kNN: k = {NEIGHBOURS}, T = {TEMPERATURE}, {LABELLED} labelled "
-        f"training images, {QUERIES} test images. Memory is that of all "
-        "processes, with pages that they share counted once.",
+        "training images. Linear: closed form, with the labels of "
+        "{} training images. {} test images. Memory is that of all processes, "
+        "with pages that they share counted once.".format(
+            *(ALL if "wide" in result["title"] else (LABELLED, QUERIES))
+        ),
         *(f"{name}: {_variants(result, name)}." for name in names),
         *(f"{name}: {why}." for name, why in result["skipped"].items()),
     ]
@@ -160,6 +169,7 @@ def _row(name, runs):
         f"{before:.1f}",
         f"{after:.1f}",
         f"{after - before:+.1f}",
+        f"{mean(lambda run: 100 * run['linear_after']):.1f}",
         f"{mean(lambda run: run['peak']['pss']) / 2**30:.2f}",
         f"{mean(lambda run: run['peak']['rss']) / 2**30:.2f}",
         f"{losses[0]:.2f} to {losses[1]:.2f}"

@@ -47,6 +47,11 @@ _PRESETS = {
             _BYOL,
             ("no predictor", "objective.predictor=False"),
             (
+                "no predictor, no norm after the projector",
+                "objective.predictor=False",
+                "objective.normalize_projection=False",
+            ),
+            (
                 "no average (tau 0)",
                 "objective.tau=0.0",
                 "objective.tau_schedule=constant",

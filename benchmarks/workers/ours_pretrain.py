@@ -18,6 +18,7 @@ from byol_tf.modalities.image.reading import load_images
 from byol_tf.modalities.image.views import CentreView
 from byol_tf.runtime import dtype_policy, share_cores, should_compile
 from byol_tf.training.loop import pretrain
+from configs import cifar10_cpu
 
 UNITS = 100_000  # length of the schedules, which stands for the budget
 
@@ -72,7 +73,8 @@ class Run:
     """
 
     def __init__(self, case: dict):
-        config = pretrain_config.get_config()
+        recipe = cifar10_cpu if case["encoder"] == "wide" else pretrain_config
+        config = recipe.get_config()
         config.seed = case["seed"]
         if case.get("as_peer"):
             config.batch_size, config.augment.size = case["batch"], 0

@@ -25,7 +25,8 @@ from benchmarks.workers.peer_torch import PRECISIONS, autocast, encoder
 # Else PyTorch keeps a process per core for compilation during training.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
-HIDDEN, PROJECTION = 512, 128
+# Hidden width and output of the heads; the second is lightly's benchmark's.
+HEADS = {"slim": (512, 128), "wide": (1024, 256)}
 RATE, TAU, WARMUP = 0.12, 0.99, 50
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -34,18 +35,23 @@ class Networks:
     """Online and target network, and the optimizer.
 
     Args:
+        name: of the encoder, a key of `HEADS`.
         precision: type that the networks compute in.
         compiled: whether to compile the loss by `torch.compile`.
     """
 
     def __init__(
-        self, precision: torch.dtype = torch.float32, compiled: bool = False
+        self,
+        name: str,
+        precision: torch.dtype = torch.float32,
+        compiled: bool = False,
     ):
-        self.encoder, features = encoder("slim")
-        self.projector = BYOLProjectionHead(features, HIDDEN, PROJECTION)
-        self.predictor = BYOLPredictionHead(PROJECTION, HIDDEN, PROJECTION)
-        self.target_encoder, _ = encoder("slim")
-        self.target_projector = BYOLProjectionHead(features, HIDDEN, PROJECTION)
+        hidden, projection = HEADS[name]
+        self.encoder, features = encoder(name)
+        self.projector = BYOLProjectionHead(features, hidden, projection)
+        self.predictor = BYOLPredictionHead(projection, hidden, projection)
+        self.target_encoder, _ = encoder(name)
+        self.target_projector = BYOLProjectionHead(features, hidden, projection)
         self.target_encoder.load_state_dict(self.encoder.state_dict())
         self.target_projector.load_state_dict(self.projector.state_dict())
         for module in (self.encoder, self.target_encoder):
@@ -104,7 +110,9 @@ class Run:
 
     def __init__(self, case: dict):
         torch.set_num_threads(protocol.threads())
-        choice, self.info = in_a_process(fastest_networks, case["batch"])
+        choice, self.info = in_a_process(
+            fastest_networks, case["encoder"], case["batch"]
+        )
         torch.manual_seed(case["seed"])
         self.case = case
         with np.load(case["images"]) as file:
@@ -158,13 +166,13 @@ def in_a_process(function: Callable, *args):
         return pool.submit(function, *args).result()
 
 
-def fastest_networks(batch: int) -> tuple[tuple, dict]:
+def fastest_networks(name: str, batch: int) -> tuple[tuple, dict]:
     """Returns arguments of the fastest `Networks` on noise, and the times."""
     torch.set_num_threads(protocol.threads())
     views = [torch.rand(batch, 3, 32, 32) for _ in range(2)]
     choices = {
-        f"{name}, {how}": (precision, compiled)
-        for name, precision in PRECISIONS.items()
+        f"{width}, {how}": (name, precision, compiled)
+        for width, precision in PRECISIONS.items()
         for how, compiled in (("eager", False), ("compiled", True))
     }
 

@@ -5,11 +5,13 @@ import copy
 import torch
 from torch import nn
 
-# Widths and blocks of the stages, by name of our encoder.
+# Widths and blocks of the stages, stride of the stem, by name of our encoder;
+# wide: that of configs/cifar10_cpu.py.
 ENCODERS = {
-    "slim": ((16, 32, 64, 128), (1, 1, 1, 1)),
-    "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2)),
-    "resnet20": ((16, 32, 64), (3, 3, 3)),
+    "slim": ((16, 32, 64, 128), (1, 1, 1, 1), 1),
+    "wide": ((32, 64, 128, 256), (1, 1, 1, 1), 2),
+    "resnet18": ((64, 128, 256, 512), (2, 2, 2, 2), 1),
+    "resnet20": ((16, 32, 64), (3, 3, 3), 1),
 }
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -37,8 +39,8 @@ class Block(nn.Module):
 
 def encoder(name: str) -> tuple[nn.Module, int]:
     """Makes an encoder with a 3x3 stem; returns it and its vector length."""
-    widths, blocks = ENCODERS[name]
-    layers, inputs = stem(widths[0]), widths[0]
+    widths, blocks, stride = ENCODERS[name]
+    layers, inputs = stem(widths[0], stride), widths[0]
     for stage, (width, count) in enumerate(zip(widths, blocks)):  # noqa: B905
         for index in range(count):
             stride = 2 if stage and not index else 1
@@ -62,9 +64,9 @@ def update_average(average: nn.Module, source: nn.Module, tau: float) -> None:
     torch._foreach_add_(parameters, list(source.parameters()), alpha=1 - tau)
 
 
-def stem(width: int) -> list[nn.Module]:
+def stem(width: int, stride: int) -> list[nn.Module]:
     """Returns convolution, batch norm and ReLU before the stages."""
-    conv = nn.Conv2d(3, width, 3, 1, 1, bias=False)
+    conv = nn.Conv2d(3, width, 3, stride, 1, bias=False)
     return [conv, nn.BatchNorm2d(width), nn.ReLU()]
 
 
