@@ -31,7 +31,7 @@ def get_config():
     config.precision = "auto"
 
     config.augment.area = (0.3, 1.0)
-    config.augment.size = 24  # 9/16 of the pixels, and of the time
+    config.augment.size = 32
     config.augment.jitter = 0.4
     config.augment.grayscale = 0.1
 
@@ -44,12 +44,12 @@ def get_config():
 
     config.objective.normalize_projection = True
     config.objective.predictor_lr_multiplier = 10.0
-    config.objective.tau = 0.97
+    config.objective.tau = 0.98
 
     config.optimizer.name = "adamw"
     config.optimizer.lr_rule = "none"
     config.optimizer.base_lr = 2e-3
-    config.optimizer.weight_decay = 1e-2
+    config.optimizer.weight_decay = 5e-2
     config.optimizer.warmup_epochs = 1.0
 
     config.monitor.every_epochs = 4

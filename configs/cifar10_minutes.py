@@ -23,6 +23,7 @@ def get_config():
     config.epochs = 8
     config.augment.size = 20
     config.objective.tau = 0.95
+    config.optimizer.weight_decay = 1e-2
     config.optimizer.warmup_epochs = 0.3
     config.monitor.every_epochs = 2
     return config
