@@ -1,4 +1,4 @@
-"""What all pictures share: colours, and PNG files written whole.
+"""What all pictures share: colours, markers, and PNG files written whole.
 
 Colours are those of Okabe and Ito and two more, distinct to colour-blind
 eyes; no picture should make them the only sign of a difference.
@@ -26,6 +26,7 @@ SKY = "#56B4E9"
 BLACK = "#222222"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#C9BC00", BLACK)
 COLOURS += ("#7B4B2A", "#5B3A9E")
+MARKERS = "os^DvPX*<"
 GRAY = "#6b6b6b"
 
 

@@ -13,6 +13,7 @@ from byol_tf.reports.drawing import (
     COLOURS,
     GRAY,
     GREEN,
+    MARKERS,
     ORANGE,
     PURPLE,
     RED,
@@ -20,8 +21,6 @@ from byol_tf.reports.drawing import (
     Target,
     save_png,
 )
-
-_MARKERS = "os^DvPX*<"
 
 # Panel title, then (legend, key, colour, line style).
 _PANELS = (
@@ -199,7 +198,7 @@ def _style(label):
     # Ten colours and nine markers give 90 distinct pairs.
     return {
         "color": COLOURS[label % len(COLOURS)],
-        "marker": _MARKERS[label % len(_MARKERS)],
+        "marker": MARKERS[label % len(MARKERS)],
     }
 
 

@@ -10,7 +10,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from byol_tf.evaluation.detection.average_precision import Matches, box_iou
-from byol_tf.reports.drawing import BLUE, COLOURS, GRAY, GREEN, Target, save_png
+from byol_tf.reports.drawing import (
+    BLUE,
+    COLOURS,
+    GRAY,
+    GREEN,
+    MARKERS,
+    Target,
+    save_png,
+)
 
 OVERLAP = 0.5
 BACKGROUND = "background"
@@ -111,8 +119,13 @@ def draw_confidence(
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for i, (name, curve) in enumerate(curves.items()):
-        colour = COLOURS[i % len(COLOURS)]
-        left.plot(curve.recall, curve.precision, color=colour, label=name)
+        left.plot(
+            *(curve.recall, curve.precision),
+            color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
+            markevery=0.1,
+            label=name,
+        )
     left.set(xlabel="recall", ylabel="precision, overlap 0.50")
     for name, colour, style in (
         ("f1", BLUE, "-"),

@@ -10,12 +10,12 @@ from byol_tf.reports.drawing import (
     COLOURS,
     GRAY,
     GREEN,
+    MARKERS,
     ORANGE,
     Target,
     save_png,
 )
 
-_MARKERS = "os^DvPX*<"
 _ACCURACIES = ((ORANGE, "^"), (GREEN, "s"), (BLUE, "o"))
 
 
@@ -113,7 +113,7 @@ def _draw_curves(axes, curves):
             100 * mean,
             yerr=100 * std if std.any() else None,
             color=COLOURS[index % len(COLOURS)],
-            marker=_MARKERS[index % len(_MARKERS)],
+            marker=MARKERS[index % len(MARKERS)],
             markersize=4,
             linewidth=1.4,
             capsize=2,
