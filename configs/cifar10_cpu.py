@@ -1,24 +1,22 @@
-"""CIFAR-10 with a small encoder: about 40 minutes on two CPU cores.
+"""CIFAR-10 with a small encoder: an hour on two CPU cores.
 
     byol_tf pretrain runs/cifar10_cpu --config=cifar10_cpu \
         --config.data.dir=$HOME/tensorflow_datasets
 
-Accuracy on test images after some minutes of training: seed 0, two cores of an
-Intel Xeon, float32; kNN uses 5,000 labelled images:
+In an hour, seed 0, on two cores of an AMD EPYC with AVX-512, in bfloat16, this
+reached on the test images (random encoder): kNN 66.5 % (29.7), linear 70.3 %
+(37.8), ten labels per class 54.1 % (20.8). kNN uses 5,000 labelled images. Its
+accuracy on 1,000 test images during that run:
 
-    minutes   epoch    kNN      linear    10 labels per class
-          0       0    30.0 %   37.6 %    20.4 % (random encoder)
-          5     4.2    46.4 %   52.0 %    36.2 %
-         15      13    52.3 %   56.9 %    40.1 %
-         30      26    57.5 %   61.5 %    44.5 %
-         57      48    60.0 %   63.2 %    46.7 %
+    minutes   4.3    10.4    20.4    30.1    40.1    49.6    60.2
+    epoch       8      20      40      60      80     100     122
+    kNN, %   45.4    54.3    59.8    63.3    65.4    66.6    67.5
 
-Steps are faster now: seed 0 took 39 minutes and reached 59.1, 63.4 and 46.1 %.
-
-`configs/cifar10_minutes.py` is shorter, with smaller views and a lower tau. The
-batch norm at the end of the projector is not in BYOL's paper. Without it and
-with a slow predictor, as in release 0.1, 61 minutes reached 53.1, 60.8 and
-46.8 % (docs/log/cifar10.md).
+Other machines take longer; `--minutes=60` plans as many epochs as fit. The
+settings are those of `configs/cifar10_minutes.py` with views of 32 pixels, a
+slower target and more weight decay. They were chosen on held-out training
+images (docs/log/cifar10.md, An hour). The batch norm at the end of the
+projector is not in BYOL's paper.
 """
 
 from configs import cifar10
@@ -27,7 +25,7 @@ from configs import cifar10
 def get_config():
     config = cifar10.get_config()
     config.batch_size = 128
-    config.epochs = 48
+    config.epochs = 122
     config.precision = "auto"
 
     config.augment.area = (0.3, 1.0)

@@ -1,4 +1,4 @@
-"""CIFAR-10 on two CPU cores, in some seven minutes instead of forty.
+"""CIFAR-10 on two CPU cores, in some seven minutes instead of an hour.
 
     byol_tf pretrain runs/cifar10_minutes --config=cifar10_minutes \
         --config.data.dir=$HOME/tensorflow_datasets
