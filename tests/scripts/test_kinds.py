@@ -150,7 +150,7 @@ def test_a_modality_of_ones_own_may_use_every_field():
     assert load("quickstart", given).text.drop == 0.1
 
 
-@pytest.mark.parametrize("recipe,count", [("quickstart", 6), ("text", 4)])
+@pytest.mark.parametrize("recipe,count", [("quickstart", 7), ("text", 5)])
 def test_ablations_of_images_are_left_out_for_other_kinds(recipe, count):
     config = compare.get_config("ablations")
     config.base = find(recipe)
