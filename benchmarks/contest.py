@@ -202,8 +202,8 @@ def summarize(answers: Sequence[dict], told: dict) -> dict:
 
     Args:
         answers: answers of the rounds, with `units` and `seconds`.
-        told: `info`, and the answer to `finish`: `first_loss`, `last_loss`, and
-            `wrong`, why the results are wrong.
+        told: `info` of the worker, and what it answered at the end:
+            `first_loss`, `last_loss`, and `wrong`, why its results are wrong.
     """
     rates = [answer["units"] / answer["seconds"] for answer in answers]
     why_not = told.get("wrong", "")

@@ -7,8 +7,9 @@ import tempfile
 from benchmarks import machine, report
 from benchmarks.contest import OURS, Contestant, Worker, WorkerError, chosen
 
-LABELLED, QUERIES = 5000, 2000  # images for kNN
-ALL = 50_000, 10_000  # labels of the linear classifier, test images: wide
+BANK = 5000  # labelled images for kNN
+# Labelled images for the linear classifier, and test images, by encoder.
+IMAGES = {"slim": (BANK, 2000), "wide": (50_000, 10_000)}
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 CLASSES = 10
 # Ours with the peer's batch and views, whose rate compares with the peer's.
@@ -39,7 +40,8 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
                 once = who.name == AS_PEER and seed > 0
                 if who.name not in skipped and not once:
                     _add(runs, skipped, who, seed, arrays, options)
-    result = {"title": title(options), "runs": runs, "skipped": skipped}
+    result = {"title": title(options), "encoder": options.encoder}
+    result |= {"runs": runs, "skipped": skipped}
     return [table_of(result)], [result]
 
 
@@ -73,6 +75,7 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
     Raises:
         WorkerError: if it fails.
     """
+    labelled, queries = IMAGES[options.encoder]
     features = arrays.with_name(f"{who.name}{seed}.npz")
     case = {
         "images": str(arrays),
@@ -81,8 +84,8 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
         "batch": 256,
         "budget_s": options.budget_s,
         "encoder": options.encoder,
-        "labelled": ALL[0] if options.encoder == "wide" else LABELLED,
-        "queries": ALL[1] if options.encoder == "wide" else QUERIES,
+        "labelled": labelled,
+        "queries": queries,
         **who.case,
     }
     with Worker(who) as worker, machine.peak_memory(worker.process.pid) as peak:
@@ -113,7 +116,7 @@ def judged(path: pathlib.Path, name: str) -> tuple[float, float]:
         bank, labels = file[f"bank_{name}"], file["bank_labels"]
         queries, truth = file[f"queries_{name}"], file["query_labels"]
     knn = knn_accuracy(
-        *(bank[:LABELLED], labels[:LABELLED], queries, truth),
+        *(bank[:BANK], labels[:BANK], queries, truth),
         num_classes=CLASSES,
         k=NEIGHBOURS,
         temperature=TEMPERATURE,
@@ -133,13 +136,12 @@ def table_of(result: dict) -> report.Table:
             rows.append(_row(f"{name}, mean", runs))
     columns = ("", "images/s", "kNN random, %", "kNN, %", "gain", "linear, %")
     columns += ("peak memory, GiB", "shared pages twice", "loss")
+    labelled, queries = IMAGES[result["encoder"]]
     notes = [
-        f"kNN: k = {NEIGHBOURS}, T = {TEMPERATURE}, {LABELLED} labelled "
-        "training images. Linear: closed form, with the labels of "
-        "{} training images. {} test images. Memory is that of all processes, "
-        "with pages that they share counted once.".format(
-            *(ALL if "wide" in result["title"] else (LABELLED, QUERIES))
-        ),
+        f"kNN: k = {NEIGHBOURS}, T = {TEMPERATURE}, {BANK} labelled training "
+        f"images. Linear: closed form, with the labels of {labelled} training "
+        f"images. {queries} test images. Memory is that of all processes, "
+        "with pages that they share counted once.",
         *(f"{name}: {_variants(result, name)}." for name in names),
         *(f"{name}: {why}." for name, why in result["skipped"].items()),
     ]

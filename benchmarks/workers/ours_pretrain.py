@@ -80,7 +80,6 @@ class Run:
             config.batch_size, config.augment.size = case["batch"], 0
             # By the linear rule, from the recipe's batch of 128.
             config.optimizer.base_lr = 4e-3
-            config.optimizer.weight_decay = 1e-2
         keras.utils.set_random_seed(config.seed)
         self.case, self.config = case, config
         self.info = {"variant": dtype_policy(config.precision)}

@@ -171,8 +171,8 @@ def fastest_networks(name: str, batch: int) -> tuple[tuple, dict]:
     torch.set_num_threads(protocol.threads())
     views = [torch.rand(batch, 3, 32, 32) for _ in range(2)]
     choices = {
-        f"{width}, {how}": (name, precision, compiled)
-        for width, precision in PRECISIONS.items()
+        f"{dtype}, {how}": (name, precision, compiled)
+        for dtype, precision in PRECISIONS.items()
         for how, compiled in (("eager", False), ("compiled", True))
     }
 

@@ -113,9 +113,9 @@ class BYOL(Pretrainer):
         self.target_projector = self.make_projector("target_projector")
 
     def begin_target(self, online: keras.Model, target: keras.Model) -> None:
-        """Copies a part of the online network, or only what is frozen in it.
+        """Copies a part of the online network to the target network.
 
-        Which of them, `target_init` says: "copy" or "independent".
+        With `target_init` "independent", copies only its frozen weights.
         """
         copy = copy_state if self.target_init == "copy" else copy_frozen
         copy(online, target)

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, markers, and PNG files written whole.
+"""What all pictures share: colours, styles, and PNG files written whole.
 
 Colours are those of Okabe and Ito and two more, distinct to colour-blind
 eyes; no picture should make them the only sign of a difference.
@@ -26,8 +26,19 @@ SKY = "#56B4E9"
 BLACK = "#222222"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#C9BC00", BLACK)
 COLOURS += ("#7B4B2A", "#5B3A9E")
-MARKERS = "os^DvPX*<"
 GRAY = "#6b6b6b"
+_MARKERS = "os^DvPX*<"
+
+
+def style(index: int) -> dict[str, str]:
+    """Returns colour and marker, as keywords, of the curve or class `index`.
+
+    Ten colours and nine markers give 90 distinct pairs.
+    """
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": _MARKERS[index % len(_MARKERS)],
+    }
 
 
 def save_png(figure: Figure, target: Target) -> None:

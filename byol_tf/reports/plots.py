@@ -10,16 +10,15 @@ from matplotlib.lines import Line2D
 from byol_tf.reports.drawing import (
     BLACK,
     BLUE,
-    COLOURS,
     GRAY,
     GREEN,
-    MARKERS,
     ORANGE,
     PURPLE,
     RED,
     SKY,
     Target,
     save_png,
+    style,
 )
 
 # Panel title, then (legend, key, colour, line style).
@@ -93,12 +92,12 @@ def _series(metrics, line):
 
 
 def _draw_panel(axes, title, found):
-    for (name, _, colour, style), steps, values in found:
+    for (name, _, colour, line), steps, values in found:
         marker = "o" if len(steps) <= 30 else None
         axes.plot(
             steps,
             values,
-            style,
+            line,
             color=colour,
             label=name,
             linewidth=1.6,
@@ -195,11 +194,7 @@ def _plane(features):
 def _style(label):
     if label < 0:
         return {"color": "#b0b0b0", "marker": "."}
-    # Ten colours and nine markers give 90 distinct pairs.
-    return {
-        "color": COLOURS[label % len(COLOURS)],
-        "marker": MARKERS[label % len(MARKERS)],
-    }
+    return style(label)
 
 
 def _scatter(axes, points, labels):

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from byol_tf.evaluation.detection.average_precision import Matches, box_iou
 from byol_tf.reports.drawing import (
     BLUE,
-    COLOURS,
     GRAY,
     GREEN,
-    MARKERS,
     Target,
     save_png,
+    style,
 )
 
 OVERLAP = 0.5
@@ -121,19 +120,18 @@ def draw_confidence(
     for i, (name, curve) in enumerate(curves.items()):
         left.plot(
             *(curve.recall, curve.precision),
-            color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)],
+            **style(i),
             markevery=0.1,
             label=name,
         )
     left.set(xlabel="recall", ylabel="precision, overlap 0.50")
-    for name, colour, style in (
+    for name, colour, line in (
         ("f1", BLUE, "-"),
         ("precision", GREEN, "--"),
         ("recall", GRAY, ":"),
     ):
         values = getattr(pooled, name)
-        right.plot(pooled.confidence, values, style, color=colour, label=name)
+        right.plot(pooled.confidence, values, line, color=colour, label=name)
     right.axvline(best, color=GRAY, linewidth=0.8)
     right.set(xlabel=f"confidence (best: {best:.2f})", ylabel="all classes")
     for axes in (left, right):

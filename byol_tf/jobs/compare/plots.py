@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 
 from byol_tf.reports.drawing import (
     BLUE,
-    COLOURS,
     GRAY,
     GREEN,
-    MARKERS,
     ORANGE,
     Target,
     save_png,
+    style,
 )
 
 _ACCURACIES = ((ORANGE, "^"), (GREEN, "s"), (BLUE, "o"))
@@ -112,8 +111,7 @@ def _draw_curves(axes, curves):
             minutes,
             100 * mean,
             yerr=100 * std if std.any() else None,
-            color=COLOURS[index % len(COLOURS)],
-            marker=MARKERS[index % len(MARKERS)],
+            **style(index),
             markersize=4,
             linewidth=1.4,
             capsize=2,

@@ -99,7 +99,8 @@ def fit(folder: str, bag: Tokens, words: int = 0) -> Subwords:
     """Makes the preprocessor of a preset, with `bag` for the baseline.
 
     Args:
-        words: ids to read; 0: 1.5 times those of `bag`, if it reads so many.
+        words: number of ids to read; 0: 1.5 times `bag.words`, but no more
+            than the backbone reads.
 
     Raises:
         ValueError: if the backbone reads fewer, or the preset is none of texts.

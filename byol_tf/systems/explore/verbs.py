@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from byol_tf.checks import check_integer, check_list
 from byol_tf.files import to_json, write_text
-from byol_tf.reports.drawing import COLOURS, MARKERS, save_png
+from byol_tf.reports.drawing import save_png, style
 from byol_tf.reports.report import format_table
 from byol_tf.systems.explore.agent import counted, explore
 from byol_tf.systems.explore.curiosity import Curiosity
@@ -106,9 +106,7 @@ def draw(result, pictures, path) -> None:
     figure = Figure(figsize=(9, 5), layout="constrained")
     panels = figure.subplot_mosaic([[*KINDS], ["curves"] * len(KINDS)])
     curves, steps = panels.pop("curves"), result["steps"]
-    looks = zip(COLOURS, MARKERS, strict=False)
-    for (kind, axes), look in zip(panels.items(), looks, strict=False):
-        colour, marker = look
+    for index, (kind, axes) in enumerate(panels.items()):
         first, room_of = pictures[kind]
         axes.imshow(room_of >= 0, cmap="gray", vmin=-0.5, vmax=1)
         shown = np.ma.masked_less(first, 0)
@@ -119,9 +117,9 @@ def draw(result, pictures, path) -> None:
         axes.set(ylim=(y.max() + 1.5, y.min() - 1.5))
         cells = result[kind]["cells"]
         mean, deviation = np.array(cells["mean"]), np.array(cells["deviation"])
-        curves.plot(steps, mean, marker=marker, color=colour, label=kind)
+        (line,) = curves.plot(steps, mean, **style(index), label=kind)
         band = mean - deviation, mean + deviation
-        curves.fill_between(steps, *band, color=colour, alpha=0.2)
+        curves.fill_between(steps, *band, color=line.get_color(), alpha=0.2)
     figure.colorbar(image, ax=[*panels.values()], label="first step")
     curves.set(xlabel="steps", ylabel="share of cells entered", ylim=(0, 1))
     curves.legend()
