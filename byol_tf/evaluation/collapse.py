@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from byol_tf.evaluation.vectors import unit_rows
 
+LESS = "views that change less"  # what `milder_views` says without settings
 FELL = 0.5  # share of the first effective rank; below it, directions were lost
 
 
@@ -16,6 +18,25 @@ def gentler(milder: str) -> str:
         "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
         f"fifth, and try {milder}"
     )
+
+
+def milder_views(settings: Mapping, entries: Sequence[tuple]) -> str:
+    """Returns advice on milder views: the settings that are not mild already.
+
+    Args:
+        settings: values in force by field, such as "augment.hue".
+        entries: see `modalities.contract.Modality.milder`.
+    """
+
+    def strength(value, none):
+        return np.abs(np.asarray(value) - none).max()
+
+    milder = [
+        f"{field}={','.join(map(str, np.atleast_1d(value)))}"
+        for field, value, none in entries
+        if strength(settings[field], none) > strength(value, none)
+    ]
+    return f"milder views ({', '.join(milder)})" if milder else LESS
 
 
 def collapse_statistics(

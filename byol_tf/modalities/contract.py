@@ -151,14 +151,15 @@ class Modality(Protocol):
     Attributes:
         name: such as "image"; also the word for one row.
         extensions: extensions of its files, in lower case: ".png".
-        milder: advice for milder views, with the fields to set.
+        milder: settings of milder views: field, value, and the value at which
+            the field changes nothing.
         strength: field of the strength of its views with a range to search, as
             an entry of `space` in `configs/tune.py`.
     """
 
     name: str
     extensions: tuple[str, ...]
-    milder: str
+    milder: Sequence[tuple]
     strength: tuple
 
     # ---- rows ---------------------------------------------------------

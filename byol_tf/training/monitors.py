@@ -13,6 +13,7 @@ import numpy as np
 
 from byol_tf.checks import check_number
 from byol_tf.evaluation.collapse import (
+    LESS,
     collapse_statistics,
     diagnose,
     gentler,
@@ -146,7 +147,7 @@ class CollapseMonitor(_EveryEpochs):
         stop: bool = False,
         pair: Callable | None = None,
         keep: Callable | None = None,
-        milder: str = "views that change less",
+        milder: str = LESS,
         stronger: str = "",
     ):
         super().__init__(every)

@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from byol_tf.evaluation.collapse import collapse_statistics, diagnose
+from byol_tf.evaluation.collapse import (
+    collapse_statistics,
+    diagnose,
+    milder_views,
+)
 
 
 def gaussian(count, dim, seed=0):
@@ -180,3 +184,17 @@ def test_limits_are_arguments():
     assert diagnose(statistics) is None
     assert diagnose(statistics, min_std=0.6).name == "complete_collapse"
     assert diagnose(statistics, min_rank=11).name == "dimensional_collapse"
+
+
+@pytest.mark.parametrize(
+    "settings, advice",
+    [
+        ({"hue": 0.1, "area": (0.08, 1.0)}, "(hue=0.02, area=0.3,1.0)"),
+        ({"hue": 0.02, "area": (0.2, 1.0)}, "(area=0.3,1.0)"),
+        ({"hue": 0.0, "area": (0.5, 1.0)}, "change less"),
+    ],
+)
+def test_settings_that_are_mild_already_are_not_advised(settings, advice):
+    entries = (("hue", 0.02, 0), ("area", (0.3, 1.0), 1))
+    text = milder_views(settings, entries)
+    assert text.endswith(advice)

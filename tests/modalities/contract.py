@@ -18,12 +18,14 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.batches import rows_for_views, training_batches
 from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
+from byol_tf.evaluation.collapse import LESS, milder_views
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.export import saved_model, signatures
 from byol_tf.jobs.pretrain import build as pretrain_build
 from byol_tf.modalities.contract import Modality, Views
 from byol_tf.modalities.registry import load_modality
 from byol_tf.modalities.signature import DEFAULT, OK
+from byol_tf.runs.config import flatten
 from byol_tf.runs.encoder import Encoder, load_encoder, save_encoder
 from byol_tf.seeds import step_seed
 from byol_tf.serving.model import Version
@@ -172,6 +174,14 @@ class ModalityContract:
         assert isinstance(member.modality, Modality)
         assert isinstance(member.views, Views)
         assert member.modality.name.isidentifier()
+
+    def test_milder_views_are_settings_of_recipes(self, member):
+        milder, config = member.modality.milder, base.get_config()
+        assert milder_views(flatten(config.to_dict()), milder) != LESS
+        config.update_from_flattened_dict(
+            {field: value for field, value, _ in milder}
+        )
+        assert milder_views(flatten(config.to_dict()), milder) == LESS
 
     def test_its_files_are_known_by_their_extensions(self, member):
         extensions = member.modality.extensions

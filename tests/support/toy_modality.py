@@ -94,7 +94,7 @@ class Signals:
     """All that is special to signals."""
 
     name, extensions = "signal", (".npy",)
-    milder = "less noise"
+    milder = (("augment.flip", 0.1, 0),)
     strength = ("augment.flip", "float", 0.0, 0.5)
 
     def decoder(self, section):

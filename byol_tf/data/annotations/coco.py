@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from byol_tf.data.annotations.listed import Box, Listed
 from byol_tf.files import is_inside, loading, read_json
-from byol_tf.lines import nfc
+from byol_tf.lines import nfc, number_of
 
 FOLDERS = ("", "images", "../images", "..")  # where images may be
 PARTS = ("train", "test", "val")  # folders within these
@@ -99,14 +99,19 @@ def check_once(values: Sequence, advice: str) -> None:
 
 
 def _box(entry, places, labels):
-    area = entry.get("area")
     return Box(
         places[entry["image_id"]],
         corners_of(entry),
         labels.get(entry.get("category_id"), -1),
         bool(entry.get("iscrowd", 0)),
-        None if area is None else float(area),
+        area_of(entry),
     )
+
+
+def area_of(entry: Mapping) -> float | None:
+    """Returns the area of an annotation; None if it has no positive number."""
+    area = number_of(entry.get("area"))
+    return area if 0 < area < math.inf else None
 
 
 def corners_of(entry: Mapping) -> tuple[float, float, float, float]:

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byol_tf.data.annotations.coco import check_once, corners_of, listed_in
+from byol_tf.data.annotations.coco import (
+    area_of,
+    check_once,
+    corners_of,
+    listed_in,
+)
 from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
 
@@ -149,6 +154,6 @@ def _object(entry, paths, count):
         entry["image_id"],
         entry["id"],
         (x0, y0, x1, y1),
-        float(entry.get("area") or (x1 - x0) * (y1 - y0)),
+        area_of(entry) or (x1 - x0) * (y1 - y0),
         points,
     )

@@ -54,8 +54,9 @@ class LinearEvaluation:
     Attributes:
         subjects: encoders, the main one last.
         train: labelled images of at least two classes.
-        load_test: loads the test images; called once, at the end. Those without
-            a label are left out.
+        load_test: loads the test images; called once, before anything is
+            fitted, so that their faults are found then. Those without a label
+            are left out.
         settings: settings of the protocols.
         about: JSON values written with the result.
         known: returns features of files, and computes only those that it does
@@ -102,8 +103,8 @@ class LinearEvaluation:
         workdir = pathlib.Path(workdir)
         started = time.perf_counter()
         cache = FeatureCache(workdir / "features")
-        fitted = [self._fit(subject, cache) for subject in self.subjects]
         test = linear_results.checked_test(self.load_test(), self.train)
+        fitted = [self._fit(subject, cache) for subject in self.subjects]
         rows = {}
         pairs = zip(self.subjects, fitted, strict=True)
         for subject, (features, choices) in pairs:

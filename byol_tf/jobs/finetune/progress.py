@@ -18,6 +18,7 @@ class Progress:
     def __init__(self, planned: Sequence[tuple[int, int]]):
         self._trainings = sum(count for count, _ in planned)
         self._begun = 0
+        self._compiled = False
         steps = sum(count * each for count, each in planned)
         self.bar = progress_bar(
             "fine-tune", total=steps, unit="step", smoothing=0
@@ -36,9 +37,16 @@ class Progress:
         self.bar.set_description(f"{place} ({name})")
 
     def update(self, steps: int) -> None:
-        """Counts steps that were made or skipped."""
-        self.bar.update(steps)
+        """Counts steps that were made or skipped.
+
+        The first ones are compiled, so the rate is measured from there.
+        """
+        if self._compiled:
+            self.bar.update(steps)
+        else:
+            self._compiled = True
+            self.skip(steps)
 
     def skip(self, steps: int) -> None:
-        """Counts steps of an earlier run, which say nothing about the rate."""
+        """Counts steps that say nothing about the rate, as earlier ones."""
         restart(self.bar, steps)

@@ -51,7 +51,8 @@ class FineTuning:
         encoder: the pretrained encoder; not changed.
         task: the task.
         train: training images; those without labels are left out.
-        load_test: loads the test images; called once, at the end.
+        load_test: loads the test images; called once, before the trainings, so
+            that their faults are found then.
         fractions: parts of the labels, see `parse_fractions`.
         settings: numbers.
         draw: random views of a step, see `FineTuner`; None: none.
@@ -161,9 +162,9 @@ class FineTuning:
         kept = Kept(workdir, self._depends(), self._arrays())
         if kept.count():
             print(f"Continued: {kept.count()} trainings are done ({FOLDER}).")
+        _, test = _known(self.load_test(), self.task, "test")
         with Progress([self._planned(*key) for key in keys]) as progress:
             choices = {key: self._choose(*key, progress, kept) for key in keys}
-        _, test = _known(self.load_test(), self.task, "test")
         tested = {key: self._test(*key, choices[key], test) for key in choices}
         saved, best = self._best(choices)
         tuner, learn, validation = self._again(choices, saved, best)

@@ -15,6 +15,7 @@ from byol_tf.distribute.strategy import (
     make_distribution,
     several_workers,
 )
+from byol_tf.evaluation.collapse import milder_views
 from byol_tf.evaluation.summary import RIDGE, Protocol
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import length, plan
@@ -177,6 +178,7 @@ def pretraining(
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
+        milder=milder_views(flatten(config.to_dict()), modality.milder),
         notes=[*plan.lines(workdir), *store, *length.notes(config, workdir)],
         stop_after=stop_after,
         observers=callbacks,

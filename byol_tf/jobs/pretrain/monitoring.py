@@ -49,7 +49,7 @@ class Watch:
             stop=settings.monitor_stop_on_collapse,
             pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
             keep=self._keep,
-            milder=job.modality.milder,
+            milder=job.milder,
             stronger=job.modality.strength[0],
         )
         self.callbacks = [self.collapse]

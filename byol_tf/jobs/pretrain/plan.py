@@ -153,11 +153,13 @@ def _forever(job):
 
 
 def _set_epochs(config, steps, seconds):
-    epochs = max(1, math.floor(60 * config.minutes / (seconds * steps)))
-    config.epochs = epochs
+    each = seconds * steps / 60  # minutes
+    config.epochs = epochs = max(1, math.floor(config.minutes / each))
+    least = ", the least" if each > config.minutes else ""
     return (
-        f"Length: {epochs} epochs, since {TIMED} steps took {seconds:.3f} s "
-        f"each and {config.minutes:g} minutes of training were given."
+        f"Length: epochs={epochs}{least}, {epochs * each:.1f} minutes, since "
+        f"{TIMED} steps took {seconds:.3f} s each and minutes="
+        f"{config.minutes:g} were given."
     )
 
 

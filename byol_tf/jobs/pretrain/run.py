@@ -40,6 +40,7 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
+from byol_tf.evaluation.collapse import LESS
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import results as reporting
@@ -84,6 +85,7 @@ class Pretraining:
         about: facts about the encoder, see `build.describe`.
         accept_changes: whether to continue although settings or data changed.
         distribution: devices and workers; all but the chief only make steps.
+        milder: advice on milder views, for when the representation is worse.
         notes: lines to print, also kept in `train.json`.
         stop_after: seconds after which it saves and stops; None: at its end.
         observers: the user's callbacks, called after the monitors.
@@ -105,6 +107,7 @@ class Pretraining:
     about: Mapping = dataclasses.field(default_factory=dict)
     accept_changes: bool = False
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
+    milder: str = LESS
     notes: Sequence[str] = ()
     stop_after: float | None = None
     observers: Sequence[keras.callbacks.Callback] = ()
@@ -301,7 +304,7 @@ class Pretraining:
             "notes": list(self.notes),
             "machine": describe_machine(),
         }
-        said = verdict(result, metrics, self.modality.milder)
+        said = verdict(result, metrics, self.milder)
         return result | {"verdict": said}
 
 

@@ -21,7 +21,7 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
         result: as in `train.json`: `before`, `after`, `raw`, `start`,
             `stopped`, `monitored`.
         metrics: lines of `metrics.jsonl`.
-        milder: see `Modality.milder`.
+        milder: advice on milder views.
     """
     before, after = result["before"], result["after"]
     if _finite(after, "feature_std") is None:
@@ -153,10 +153,12 @@ def _trend(result, metrics, sentences):
     else:
         rises = rise > RISE or rank > RANK_RISE * rank_mean
         change = f"agreement changed by {rise:+.3f}, rank by {rank:+.1f}"
-    hope = "will probably help" if rises else "will hardly help by themselves"
+    # The learning rate falls to zero at the end, so a level curve does not tell
+    # what a longer run would reach.
+    finding = "more epochs will probably help" if rises else "it levelled off"
     sentences.append(
         f"From epoch {lines[0]['epoch']:.3g} to {lines[-1]['epoch']:.3g} "
-        f"{change}: more epochs {hope}."
+        f"{change}: {finding}."
     )
     return rises
 

@@ -184,11 +184,13 @@ def _whole_waveforms(prepare):
     """Makes a signature of float waveforms of several lengths."""
 
     def read(sounds):
-        behind = tf.math.is_nan(sounds)
+        behind = ~(tf.abs(sounds) < 3e38)  # true for NaN
         lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
         lengths = tf.maximum(lengths, 1)
+        # Samples behind one that is not finite: that was not the end.
+        good = ~tf.reduce_any(behind[:, :-1] & ~behind[:, 1:], axis=1)
         # Zero comes first; in the other order ONNX would multiply with NaN.
-        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), None
+        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), good
 
     words = (
         f"float32 [n, length] in [-1, 1], at {prepare.rate} samples a second, "

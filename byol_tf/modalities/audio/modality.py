@@ -53,8 +53,9 @@ class AudioModality:
     name = NAME
     extensions = EXTENSIONS
     milder = (
-        "less of other sounds (audio.mixup=0.1) or crops of nearly the whole "
-        "(audio.time_crop=0.9,1.1 and audio.band_crop=0.9,1.1)"
+        ("audio.mixup", 0.1, 0),
+        ("audio.time_crop", (0.9, 1.1), 1),
+        ("audio.band_crop", (0.9, 1.1), 1),
     )
     strength = ("audio.mixup", "float", 0.0, 0.5)
     sizes = staticmethod(inputs.sizes)

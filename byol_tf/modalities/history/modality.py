@@ -41,7 +41,7 @@ class HistoryModality:
 
     name = NAME
     extensions = EXTENSIONS
-    milder = "views of more of the history (history.keep=0.7)"
+    milder = (("history.keep", 0.7, 1),)
     strength = ("history.keep", "float", 0.3, 0.8)
 
     def decoder(self, section) -> Decoder:

@@ -51,9 +51,10 @@ class ImageModality:
     name = "image"
     extensions = EXTENSIONS
     milder = (
-        "milder colours (augment.grayscale=0, augment.hue=0.02, half of "
-        "augment.brightness, contrast and saturation) or larger crops "
-        "(augment.area=(0.3, 1.0))"
+        ("augment.jitter", 0.4, 0),
+        ("augment.hue", 0.02, 0),
+        ("augment.grayscale", 0.0, 0),
+        ("augment.area", (0.3, 1.0), 1),
     )
     strength = ("augment.area", "choice", (0.2, 1.0), (0.4, 1.0), (0.6, 1.0))
     sizes = staticmethod(inputs.sizes)

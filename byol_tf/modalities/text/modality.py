@@ -41,7 +41,7 @@ class TextModality:
 
     name = NAME
     extensions = EXTENSIONS
-    milder = "leaving out fewer words (text.drop=0.3)"
+    milder = (("text.drop", 0.3, 0),)
     strength = ("text.drop", "float", 0.1, 0.7)
     linear = "logistic"  # sparse vectors, few labels; see the contract
     sizes = staticmethod(inputs.sizes)

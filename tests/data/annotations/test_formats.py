@@ -163,6 +163,12 @@ def test_a_box_of_coco_without_four_numbers_is_a_bad_box(tmp_path, box):
     assert np.isnan(listed.boxes[0].corners).all() and len(listed.boxes) == 3
 
 
+@pytest.mark.parametrize("area", ["", "large", -3, float("nan"), [7]])
+def test_an_area_of_coco_that_is_no_number_is_that_of_the_box(tmp_path, area):
+    assert edited(tmp_path, area=area).boxes[0].area is None
+    assert edited(tmp_path, area=7.5).boxes[0].area == 7.5
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("said", ["NFC", "NFD"])
 def test_images_of_coco_are_found_however_accents_are_written(

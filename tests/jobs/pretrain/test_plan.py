@@ -65,6 +65,13 @@ def test_the_epochs_are_what_the_time_is_enough_for(
     assert config.epochs == epochs
 
 
+def test_less_than_an_epoch_of_time_is_said(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "seconds_per_step", lambda job: 30)
+    config = tiny_config(arrays, epochs=0, minutes=1.0)
+    (line, *_) = build.planned(config, tmp_path).notes
+    assert line.startswith("Length: epochs=1, the least, 2.0 minutes, since")
+
+
 def test_a_run_is_not_decided_anew(begun, arrays, monkeypatch):
     workdir, decided, _ = begun
     monkeypatch.setattr(plan, "seconds_per_step", lambda job: 1e-6)

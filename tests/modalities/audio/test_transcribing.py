@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from byol_tf.data.rows import Ragged
-from byol_tf.export import to_litert
+from byol_tf.export import to_litert, to_onnx
 from byol_tf.jobs.export import build as export_build
 from byol_tf.jobs.finetune import build as finetune_build
 from byol_tf.jobs.finetune import results
@@ -196,6 +196,25 @@ def test_onnx_and_litert_give_the_letters_of_each_frame(exported, folder):
     batch = classifier.preprocessor(classifier.batch(rows))
     decoded = task.decode(classifier.model(batch))
     assert found == alone == task.texts(decoded) and any(found)
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+def test_a_sound_with_nan_inside_has_no_text(exported, folder, form):
+    path = exported[0] / form / "1"
+    classifier = load_classifier(folder / "run", "classifier")
+    if form == "onnx":
+        model = to_onnx.load(path / "classifier.onnx", classifier, 1)
+    else:
+        file = path / "classifier_float32.tflite"
+        model = to_litert.load(file, classifier, "float32", 1)
+    sound = say("abcd", np.random.default_rng(3))
+    broken = np.float32(sound)
+    broken[len(sound) // 2] = np.nan
+    outputs = model.predict([sound, broken])
+    whole, nothing = Transcription(classifier.classes).texts(outputs)
+    assert whole and nothing == ""
+    confidence = outputs["confidence"]
+    assert np.isfinite(confidence[0]) and np.isnan(confidence[1])
 
 
 def test_a_server_gives_the_texts_by_rest_and_by_grpc(exported, folder):
