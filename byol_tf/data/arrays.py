@@ -76,17 +76,17 @@ def array_splits(path, noun: str) -> list[str]:
     Raises:
         ValueError: if it has none, or is no such file.
     """
-    found, reason = [], None
+    splits, reason = [], None
     with _open(path) as file:
         for split in ("train", "validation", "test"):
             try:
                 _keys(file, path, split, plural(noun))
-                found.append(split)
+                splits.append(split)
             except ValueError as error:
                 reason = reason or error
-    if not found:
+    if not splits:
         raise reason
-    return found
+    return splits
 
 
 def _open(path):
@@ -159,5 +159,7 @@ def _as_names(names, labels, path):
             f"{path}: 'class_names' must have a name for each label up to "
             f"{labels.max()}. Received: shape {list(names.shape)}"
         )
-    plain = names.dtype.kind == "S"  # bytes, as of HDF5
-    return tuple(map(str, np.char.decode(names, "utf-8") if plain else names))
+    is_bytes = names.dtype.kind == "S"  # bytes, as of HDF5
+    return tuple(
+        map(str, np.char.decode(names, "utf-8") if is_bytes else names)
+    )

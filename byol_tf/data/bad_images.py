@@ -38,8 +38,8 @@ class BadImages:
         if self._path:
             self._write()
         count = len(skipped) + examples.num_examples
-        kind = next(iter(examples.spec))
-        where = f"{count} {plural(kind)} in {folder or examples.name!r}"
+        noun = next(iter(examples.spec))
+        where = f"{count} {plural(noun)} in {folder or examples.name!r}"
         if not examples.num_examples:
             path, reason = skipped[0]
             raise ValueError(
@@ -47,20 +47,20 @@ class BadImages:
             )
         self._check(len(skipped), count, where)
         if examples.encoded:
-            bad = examples.rows.unreadable
+            unreadable = examples.rows.unreadable
 
-            def found(item, reason):
+            def report(item, reason):
                 self._rows.append((str(item), reason))
                 if self._path:
                     self._append()
-                self._check(len(bad), count, where)
+                self._check(len(unreadable), count, where)
 
-            examples.rows.listen = found
+            examples.rows.listen = report
 
-    def _check(self, bad, count, where):
-        if bad > self._max_share * count:
+    def _check(self, num_bad, count, where):
+        if num_bad > self._max_share * count:
             raise ValueError(
-                f"{bad} of the {where} cannot be read, more than "
+                f"{num_bad} of the {where} cannot be read, more than "
                 f"data.max_bad_share={self._max_share:g} allows: "
                 + (f"{self._path} lists them; " if self._path else "")
                 + "repair or remove them, or raise --config.data.max_bad_share"

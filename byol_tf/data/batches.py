@@ -72,10 +72,10 @@ def training_batches(
     first_epoch, first_step = divmod(start_step, per_epoch)
 
     def order(epoch):
-        chosen = places(count, batch_size, shard)
-        chosen = chosen[first_step if epoch == first_epoch else 0 :]
-        chosen = chosen.reshape(-1, part)
-        return chosen, examples.order(seed, int(epoch))[chosen]
+        positions = places(count, batch_size, shard)
+        positions = positions[first_step if epoch == first_epoch else 0 :]
+        positions = positions.reshape(-1, part)
+        return positions, examples.order(seed, int(epoch))[positions]
 
     @as_written
     def steps_of_epoch(epoch):
@@ -165,8 +165,8 @@ def rows_for_views(
     numbers = numbers.numpy()
     read = functools.partial(_read_to_cut, examples, views)
     cuts = [
-        cut(read(row, drawn), drawn)
-        for row, drawn in zip(index, numbers, strict=True)
+        cut(read(row, draws), draws)
+        for row, draws in zip(index, numbers, strict=True)
     ]
     return tuple(tf.constant(np.stack(c)) for c in zip(*cuts, strict=True))
 
@@ -190,12 +190,12 @@ def _cutter(examples, views, shape):
     ]
     only_bytes = all(one.dtype == tf.uint8 for one in examples.spec.values())
     if only_bytes and hasattr(views, "cut_array"):
-        return lambda row, drawn: views.cut_array(bare(row), drawn), specs
+        return lambda row, draws: views.cut_array(bare(row), draws), specs
 
-    def cut(row, drawn):
+    def cut(row, draws):
         with tf.device("CPU"):
             row = tf.nest.map_structure(tf.constant, bare(row))
-            return [x.numpy() for x in graph(row, tf.constant(drawn))]
+            return [x.numpy() for x in graph(row, tf.constant(draws))]
 
     return cut, specs
 
@@ -212,15 +212,15 @@ def _seed_of(view_seed, start_step, shard):
 
 def _gather(steps, examples, part):
     """Makes batches of dense rows, copied in NumPy without duplicates."""
-    stored, labels = examples.rows, examples.labels.astype(np.int32)
-    on_disk = isinstance(stored, np.memmap | Rows)
+    array, labels = examples.rows, examples.labels.astype(np.int32)
+    on_disk = isinstance(array, np.memmap | Rows)
 
     def read(rows):
         if not on_disk:
-            return stored[rows], labels[rows]
+            return array[rows], labels[rows]
         order = np.argsort(rows)  # ascending: fewest jumps on the disk
-        batch = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
-        batch[order] = stored[rows[order]]
+        batch = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        batch[order] = array[rows[order]]
         return batch, labels[rows]
 
     @as_written
@@ -238,9 +238,9 @@ def _padded(steps, reader, part):
 
     def read(epoch, places, rows):
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda *at: reader(epoch, *at), places, rows))
-        batch = pack([row for _, row in found], examples.spec, padded)
-        labels = [examples.labels[number] for number, _ in found]
+            pairs = list(pool.map(lambda *at: reader(epoch, *at), places, rows))
+        batch = pack([row for _, row in pairs], examples.spec, padded)
+        labels = [examples.labels[number] for number, _ in pairs]
         return (*batch.values(), np.array(labels, np.int32))
 
     @as_written
@@ -255,16 +255,16 @@ def _cut(steps, reader, views, seed_of, part):
     """Makes batches of views, cutting each row in a thread."""
     examples = reader.examples
 
-    def read(cut_row, epoch, place, row, drawn):
-        number, values = reader(epoch, place, row, drawn)
-        return *cut_row(values, drawn), examples.labels[number]
+    def read(cut_row, epoch, place, row, draws):
+        number, values = reader(epoch, place, row, draws)
+        return *cut_row(values, draws), examples.labels[number]
 
     def cut_rows(cut_row, epoch, places, rows, numbers):
         with ThreadPoolExecutor(cores()) as pool:
-            found = pool.map(
+            results = pool.map(
                 functools.partial(read, cut_row, epoch), places, rows, numbers
             )
-            *cuts, labels = zip(*found, strict=True)
+            *cuts, labels = zip(*results, strict=True)
         return *map(np.stack, cuts), np.array(labels, np.int32)
 
     @as_written
@@ -273,11 +273,11 @@ def _cut(steps, reader, views, seed_of, part):
         with tf.init_scope():
             cut_row, specs = _cutter(examples, views, numbers.shape[1:])
         crops = batch_spec(dict(enumerate(specs)), part)
-        labels = tf.TensorSpec([part], tf.int32)
+        label_spec = tf.TensorSpec([part], tf.int32)
         rows = functools.partial(cut_rows, cut_row)
-        cuts, found = _call(rows, [*step, numbers], crops, labels)
+        cuts, labels = _call(rows, [*step, numbers], crops, label_spec)
         cuts = cuts.values() if len(crops) > 1 else [cuts]
-        return tuple(cuts), found
+        return tuple(cuts), labels
 
     return steps.enumerate().map(
         cut, num_parallel_calls=READERS // 2, deterministic=True
@@ -309,9 +309,9 @@ class _Reader:
     def __call__(self, epoch, place, row, numbers=None):
         """Returns `(row that was read, arrays by name)`."""
         count = self.examples.num_examples
-        for further in range(count):
-            if further:
-                row = self._order(int(epoch))[(place + further) % count]
+        for offset in range(count):
+            if offset:
+                row = self._order(int(epoch))[(place + offset) % count]
             try:
                 return row, _read_to_cut(
                     self.examples, self._views, row, numbers

@@ -13,8 +13,8 @@ from byol_tf.lines import printable, some
 
 LINE = "text"  # the only column of a file of lines
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
-_FIRST = 1000  # lines of JSON that are searched for columns
-_LONGEST = 2**24  # letters of a cell; Python's own limit is 2**17
+_SEARCHED_LINES = 1000  # lines of JSON that are searched for columns
+_MAX_LETTERS = 2**24  # letters of a cell; Python's own limit is 2**17
 
 
 class Cells(NamedTuple):
@@ -31,19 +31,19 @@ class Cells(NamedTuple):
     rows: Iterator[tuple[int, list[bytes]]]
 
 
-def read_cells(path: pathlib.Path, wanted: Sequence[str] = ()) -> Cells:
+def read_cells(path: pathlib.Path, requested: Sequence[str] = ()) -> Cells:
     """Reads columns of a table, row by row.
 
     Args:
         path: path of a file with an extension in `TABLES`.
-        wanted: names of columns; missing ones are empty.
+        requested: names of columns; missing ones are empty.
 
     Raises:
         ValueError: at once or at a row, if it cannot be opened or is no such
             table.
     """
     try:
-        return _READERS[path.suffix.lower()](path, wanted)
+        return _READERS[path.suffix.lower()](path, requested)
     except OSError as error:
         raise ValueError(f"{path} cannot be opened: {error.strerror}") from None
 
@@ -57,21 +57,21 @@ def check_column(path, columns: Sequence[str], name: str, field: str) -> None:
         )
 
 
-def _read_csv(path, wanted):
+def _read_csv(path, requested):
     with _open(path) as file:
         first = file.readline()
-    odd = sum(c == "\0" or "\udc80" <= c <= "\udcff" for c in first)
-    if 4 * odd > len(first):
+    invalid = sum(c == "\0" or "\udc80" <= c <= "\udcff" for c in first)
+    if 4 * invalid > len(first):
         raise ValueError(f"{path} is no UTF-8 text; save the table as UTF-8")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     if delimiter not in first and ";" in first:
         delimiter = ";"
     options = {"delimiter": delimiter, "skipinitialspace": True}
-    _, head = next(_lines(path, options), (1, []))
-    columns = [printable(cell.strip()) for cell in head]
+    _, header = next(_lines(path, options), (1, []))
+    columns = [printable(cell.strip()) for cell in header]
     if not columns:
         raise ValueError(f"{path} is empty; its first row must name columns")
-    return Cells(columns, _csv_rows(path, options, columns, wanted))
+    return Cells(columns, _csv_rows(path, options, columns, requested))
 
 
 def _open(path):
@@ -99,7 +99,7 @@ def _lines(path, options):
 def _rows(reader):
     """Yields rows with long cells; other tables keep Python's limit."""
     while True:
-        limit = csv.field_size_limit(_LONGEST)
+        limit = csv.field_size_limit(_MAX_LETTERS)
         try:
             row = next(reader, None)
         finally:
@@ -109,8 +109,8 @@ def _rows(reader):
         yield row
 
 
-def _csv_rows(path, options, columns, wanted):
-    places = [columns.index(n) if n in columns else -1 for n in wanted]
+def _csv_rows(path, options, columns, requested):
+    places = [columns.index(n) if n in columns else -1 for n in requested]
     lines = _lines(path, options)
     next(lines)  # the header
     for number, row in lines:
@@ -130,65 +130,67 @@ def _cell(row, place):
     return row[place].strip().encode("utf-8", "surrogateescape")
 
 
-def _read_json_lines(path, wanted):
+def _read_json_lines(path, requested):
     with open(path, "rb") as file:
         pairs = (pair for pair in enumerate(file, 1) if pair[1].strip())
-        objects = (_object(path, *pair) for pair in islice(pairs, _FIRST))
-        columns = [*dict.fromkeys(key for found in objects for key in found)]
-    return Cells(columns, _json_rows(path, wanted))
+        objects = (
+            _object(path, *pair) for pair in islice(pairs, _SEARCHED_LINES)
+        )
+        columns = [*dict.fromkeys(key for record in objects for key in record)]
+    return Cells(columns, _json_rows(path, requested))
 
 
-def _json_rows(path, wanted):
+def _json_rows(path, requested):
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                found = _object(path, number, line)
-                yield number, [_bytes(found.get(name)) for name in wanted]
+                record = _object(path, number, line)
+                yield number, [_bytes(record.get(name)) for name in requested]
 
 
 def _object(path, number, line):
     try:
-        found = parse_json(line)
+        record = parse_json(line)
     except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}, line {number}: {reason}") from error
-    if not isinstance(found, dict):
+    if not isinstance(record, dict):
         raise ValueError(
             f"{path}, line {number} must be a JSON object such as "
             '{"text": "...", "label": "..."}'
         )
-    return found
+    return record
 
 
-def _read_parquet(path, wanted):
+def _read_parquet(path, requested):
     parquet = require("pyarrow.parquet", "search")
     try:
         file = parquet.ParquetFile(path)
     except ValueError as error:  # pyarrow's errors are ValueErrors
         raise ValueError(f"{path} is no Parquet file: {error}") from error
     columns = list(file.schema_arrow.names)
-    return Cells(columns, _parquet_rows(file, columns, wanted))
+    return Cells(columns, _parquet_rows(file, columns, requested))
 
 
-def _parquet_rows(file, columns, wanted):
-    there, number = [name for name in wanted if name in columns], 0
-    for batch in file.iter_batches(columns=there):
-        found = batch.to_pydict()
+def _parquet_rows(file, columns, requested):
+    present, number = [name for name in requested if name in columns], 0
+    for batch in file.iter_batches(columns=present):
+        values = batch.to_pydict()
         for row in range(batch.num_rows):
             number += 1
-            cells = [found[n][row] if n in found else None for n in wanted]
+            cells = [values[n][row] if n in values else None for n in requested]
             yield number, [_bytes(cell) for cell in cells]
 
 
-def _read_lines(path, wanted):
-    return Cells([LINE], _line_rows(path, wanted))
+def _read_lines(path, requested):
+    return Cells([LINE], _line_rows(path, requested))
 
 
-def _line_rows(path, wanted):
+def _line_rows(path, requested):
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix(b"\xef\xbb\xbf").strip()
-            yield number, [line if name == LINE else b"" for name in wanted]
+            yield number, [line if name == LINE else b"" for name in requested]
 
 
 def _bytes(value):
@@ -196,8 +198,8 @@ def _bytes(value):
         return b""
     if isinstance(value, bytes):
         return value.strip()
-    plain = isinstance(value, bool | int | float | list | dict)
-    text = json.dumps(value, default=str) if plain else str(value)
+    is_json = isinstance(value, bool | int | float | list | dict)
+    text = json.dumps(value, default=str) if is_json else str(value)
     return text.strip().encode("utf-8", "surrogatepass")
 
 

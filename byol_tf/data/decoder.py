@@ -76,8 +76,8 @@ class Decoder:
     def shape(self) -> tuple[int, ...] | None:
         """Shape of a row of numbers; None unless known and the only one."""
         shape, dtype = self.spec[self.name].shape, self.spec[self.name].dtype
-        known = len(self.spec) == 1 and shape.is_fully_defined()
-        return tuple(shape) if known and dtype != tf.string else None
+        is_fixed = len(self.spec) == 1 and shape.is_fully_defined()
+        return tuple(shape) if is_fixed and dtype != tf.string else None
 
     @property
     def dtype(self) -> np.dtype:

@@ -79,14 +79,14 @@ class Examples:
                 f"{len(self.paths)} paths of {len(self.labels)} rows"
             )
         if self.spec is None:
-            object.__setattr__(self, "spec", self._own_spec())
-        elif not self.encoded and self._own_spec(*self.spec) != self.spec:
+            object.__setattr__(self, "spec", self._row_spec())
+        elif not self.encoded and self._row_spec(*self.spec) != self.spec:
             raise ValueError(
                 "`spec` must be that of the rows, "
-                f"{self._own_spec(*self.spec)}. Received: {self.spec}"
+                f"{self._row_spec(*self.spec)}. Received: {self.spec}"
             )
 
-    def _own_spec(self, name="row", *_):
+    def _row_spec(self, name="row", *_):
         if self.encoded:
             if self.decode is not None:
                 raise ValueError("`spec` must say what `decode` gives")
@@ -125,8 +125,8 @@ class Examples:
     @property
     def by_blocks(self) -> bool:
         """Whether an epoch reads neighbouring rows close together."""
-        kept = self.rows.kept if self.encoded else None
-        return kept is not None and kept.codec.of_files
+        packed = self.rows.kept if self.encoded else None
+        return packed is not None and packed.codec.of_files
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """Positions int64 `[N]` as an epoch takes them, see `data.order`."""
@@ -145,17 +145,17 @@ class Examples:
     @functools.cached_property
     def _fingerprint(self):
         count = self.num_examples
-        chosen = np.unique(
+        index = np.unique(
             np.linspace(0, max(count - 1, 0), min(count, FINGERPRINT_ROWS))
             .round()
             .astype(np.int64)
         )
         digest = hashlib.sha256(repr(tuple(self.rows.shape)).encode())
         digest.update(np.ascontiguousarray(self.labels, "<i4").tobytes())
-        kept = self.rows.kept if self.encoded else None
-        if kept is not None and not kept.codec.of_files:
-            digest.update(repr(kept.codec.key).encode())
-        for part in self._contents(chosen):
+        packed = self.rows.kept if self.encoded else None
+        if packed is not None and not packed.codec.of_files:
+            digest.update(repr(packed.codec.key).encode())
+        for part in self._contents(index):
             digest.update(part)
         return digest.hexdigest()[:16]
 
@@ -166,17 +166,17 @@ class Examples:
                 rows = self.rows[index[start : start + 256]]
                 yield np.ascontiguousarray(rows).tobytes()
             return
-        before = None
+        previous = None
         for row in index:
             if self.encoded and (part := self.rows.part(row)):
                 path, number = part
                 yield number.to_bytes(8, "little")
-                if path == before:  # a long recording is read once
+                if path == previous:  # a long recording is read once
                     continue
-                before = path
+                previous = path
             if self.encoded:
-                kept = self.rows.kept
-                of_files = kept is not None and kept.codec.of_files
+                packed = self.rows.kept
+                of_files = packed is not None and packed.codec.of_files
                 data = of_files and self.rows.kept_data(row)
                 data = data or self.rows.data(row)
             else:
@@ -264,28 +264,28 @@ class Examples:
         """
         if not self.encoded:
             return self
-        every = np.arange(self.num_examples)
-        good = self.readable_rows(every)
-        names = self.paths or [f"row {row}" for row in every]
+        positions = np.arange(self.num_examples)
+        readable = self.readable_rows(positions)
+        names = self.paths or [f"row {row}" for row in positions]
         skipped = tuple(
             (names[row], self.rows.reason(row))
-            for row in np.setdiff1d(every, good)
+            for row in np.setdiff1d(positions, readable)
         )
-        if skipped and not len(good):
+        if skipped and not len(readable):
             path, reason = skipped[0]
             raise ValueError(
-                f"none of the {len(every)} rows of {self.name} can be read; "
-                f"the first, {path}: {reason}"
+                f"none of the {len(positions)} rows of {self.name} can be "
+                f"read; the first, {path}: {reason}"
             )
         skipped = self.skipped + skipped
-        return dataclasses.replace(self.subset(good), skipped=skipped)
+        return dataclasses.replace(self.subset(readable), skipped=skipped)
 
     def readable_rows(self, index: np.ndarray) -> np.ndarray:
         """Returns the readable ones of some positions; lists the others."""
         if not self.encoded:
             return index
         with ThreadPoolExecutor() as pool:
-            good = list(
+            is_readable = list(
                 progress_bar(
                     f"reading {self.name}",
                     pool.map(self._is_readable, index),
@@ -293,7 +293,7 @@ class Examples:
                     disable=len(index) < MANY,
                 )
             )
-        return index[good]
+        return index[is_readable]
 
     def _is_readable(self, row):
         try:

@@ -42,24 +42,31 @@ def load_folder(
     Raises:
         ValueError: if there is no such folder or split, or it has no files.
     """
-    kind = decoder.extensions, decoder.name
-    found = find_split(directory, split, *kind, layout, label_column)
-    logging.log(
-        logging.WARNING if found.doubtful else logging.INFO, "%s", found.line()
+    file_kind = decoder.extensions, decoder.name
+    folder_layout = find_split(
+        directory, split, *file_kind, layout, label_column
     )
-    above = found.root if found.table else path_of(directory)
-    above = above.resolve() if isinstance(above, pathlib.Path) else above
-    name = printable(above.name) or plural(decoder.name)
+    logging.log(
+        logging.WARNING if folder_layout.doubtful else logging.INFO,
+        "%s",
+        folder_layout.line(),
+    )
+    folder = folder_layout.root if folder_layout.table else path_of(directory)
+    folder = folder.resolve() if isinstance(folder, pathlib.Path) else folder
+    name = printable(folder.name) or plural(decoder.name)
     examples = _read(
-        *(found.root, found.paths, found.labels), decoder, store, name
+        *(folder_layout.root, folder_layout.paths, folder_layout.labels),
+        decoder,
+        store,
+        name,
     )
     if label_column:  # other labels are other data, with separate results
         name = f"{name} ({printable(label_column)})"
     return dataclasses.replace(
         examples,
-        class_names=found.class_names,
+        class_names=folder_layout.class_names,
         name=name,
-        taken=found.about(),
+        taken=folder_layout.about(),
     )
 
 
@@ -101,10 +108,10 @@ def _read(root, paths, labels, decoder, store, name):
     else:
         rows, labels, skipped = _decoded(files, labels, decoder, store, name)
         decode = None
-    unread = {path for path, _ in skipped}
+    skipped_paths = {path for path, _ in skipped}
     return Examples(
         *(rows, labels, (), name, tuple(skipped)),
-        paths=tuple(path for path in paths if path not in unread),
+        paths=tuple(path for path in paths if path not in skipped_paths),
         folder=str(root),
         decode=decode,
         spec=decoder.spec,
@@ -117,13 +124,13 @@ def cut_files(files: Files, decoder: Decoder) -> tuple[Files, list[int]]:
     Logs their number in one line.
     """
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(decoder.cut, files))
-    owners = [i for i, parts in enumerate(found) for _ in parts]
+        cuts = list(pool.map(decoder.cut, files))
+    owners = [i for i, parts in enumerate(cuts) for _ in parts]
     logging.info(
         "%d %s were cut into %d rows.",
         *(len(files), plural(decoder.name), len(owners)),
     )
-    items = [item for parts in found for item in parts]
+    items = [item for parts in cuts for item in parts]
     return Parts(files.root, [files.paths[i] for i in owners], items), owners
 
 

@@ -22,10 +22,10 @@ from byol_tf.lines import nfc, number_of, printable, some
 ITEMS, EVENTS = "items.csv", "interactions.csv"
 # Weight of an event by its kind; other kinds count like a purchase.
 KINDS = {"view": 0.2, "click": 0.3, "comment": 0.7, "purchase": 1.0}
-_MOST = 1e6  # weight of an event
-_LARGE = 0.5  # share of all events above which a user is reported
+_MAX_WEIGHT = 1e6  # weight of an event
+_LARGE_SHARE = 0.5  # share of all events above which a user is reported
 # What may be odd about a line of events, and what becomes of it.
-_ODD = {
+_ODD_LINES = {
     "unnamed": "lines name no user or no item: left out",
     "long": "lines have more cells than the first one: the rest is left out; "
     "quote names with commas",
@@ -93,23 +93,26 @@ def read_shop(folder: str, kinds: Mapping[str, float] = KINDS) -> Shop:
     for kind, weight in kinds.items():
         check_positive(f"events.{kind}", weight, 1e6)
     texts, lines = _read_items(pathlib.Path(folder) / ITEMS)
-    named = len(texts)
-    places = {item: place for place, item in enumerate(texts)}
-    events = _Events(pathlib.Path(folder) / EVENTS, places, kinds)
-    without = sum(not text for text in texts.values())
-    lines += _counted(
-        (without, "items have no text: only what users did speaks for them"),
+    num_listed = len(texts)
+    item_index = {item: index for index, item in enumerate(texts)}
+    events = _Events(pathlib.Path(folder) / EVENTS, item_index, kinds)
+    num_textless = sum(not text for text in texts.values())
+    lines += _count_lines(
         (
-            len(places) - named,
+            num_textless,
+            "items have no text: only what users did speaks for them",
+        ),
+        (
+            len(item_index) - num_listed,
             f"items of {EVENTS} are not in {ITEMS}: they are kept, without "
-            f"text ({some(list(places)[named:])})",
+            f"text ({some(list(item_index)[num_listed:])})",
         ),
     )
-    texts |= dict.fromkeys(list(places)[named:], "")
+    texts |= dict.fromkeys(list(item_index)[num_listed:], "")
     return events.shop(list(texts), list(texts.values()), lines)
 
 
-def _counted(*pairs) -> list[str]:
+def _count_lines(*pairs) -> list[str]:
     """Returns sentences about what occurred at all."""
     return [f"{count:,} {line}" for count, line in pairs if count]
 
@@ -123,13 +126,13 @@ def _read_items(path):
         repeated, unnamed = repeated + (item in texts), unnamed + (not item)
         if item:
             texts.setdefault(item, " ".join(words))
-    return texts, _counted(
+    return texts, _count_lines(
         (repeated, f"lines of {ITEMS} repeat an item: the first one counts"),
         (unnamed, f"lines of {ITEMS} name no item: left out"),
     )
 
 
-def _rows(path, wanted) -> Iterator[dict[str, str]]:
+def _rows(path, required) -> Iterator[dict[str, str]]:
     """Yields cells by column, for the lines of a UTF-8 CSV file.
 
     Missing cells are "", and what is beyond the columns is in column "".
@@ -137,13 +140,13 @@ def _rows(path, wanted) -> Iterator[dict[str, str]]:
     if not path.is_file():
         raise ValueError(
             f"{printable(path)} is missing; it must have the columns "
-            f"{', '.join(wanted)}"
+            f"{', '.join(required)}"
         )
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             names = [name.strip().lower() for name in next(reader, [])]
-            _check_columns(path, names, wanted)
+            _check_columns(path, names, required)
             count = len(names)
             for row in reader:
                 cells = dict(zip(names, row, strict=False))
@@ -166,8 +169,8 @@ def _rows(path, wanted) -> Iterator[dict[str, str]]:
             ) from error
 
 
-def _check_columns(path, names, wanted):
-    missing = [name for name in wanted if name not in names]
+def _check_columns(path, names, required):
+    missing = [name for name in required if name not in names]
     if missing:
         raise ValueError(
             f"{printable(path)} has no column {', '.join(missing)}. Its first "
@@ -183,12 +186,12 @@ def clean_id(cell: str) -> str:
 class _Events:
     """The lines of `interactions.csv`, as numbers."""
 
-    def __init__(self, path, places, kinds):
-        self.path, self.places, self.kinds = path, places, kinds
+    def __init__(self, path, item_index, kinds):
+        self.path, self.item_index, self.kinds = path, item_index, kinds
         self.users: dict[str, int] = {}
         self.columns = [array.array(code) for code in "iidfi"]
-        self.met: dict[str, int] = {}
-        self.bad = dict.fromkeys(_ODD, 0)
+        self.kind_index: dict[str, int] = {}
+        self.odd_counts = dict.fromkeys(_ODD_LINES, 0)
         for row in _rows(path, ("user", "item")):
             self._add(row)
         if not self.users:
@@ -197,23 +200,23 @@ class _Events:
 
     def _add(self, row):
         user, item = clean_id(row["user"]), clean_id(row["item"])
-        self.bad["long"] += "" in row
+        self.odd_counts["long"] += "" in row
         if not user or not item:
-            self.bad["unnamed"] += 1
+            self.odd_counts["unnamed"] += 1
             return
         kind = row.get("event", "").strip().lower()
         weight = self._weight(row, kind)
         if weight <= 0:
             return
-        numbers = (
+        values = (
             self.users.setdefault(user, len(self.users)),
-            self.places.setdefault(item, len(self.places)),
+            self.item_index.setdefault(item, len(self.item_index)),
             self._time(row),
             weight,
-            self.met.setdefault(kind, len(self.met)),
+            self.kind_index.setdefault(kind, len(self.kind_index)),
         )
-        for column, number in zip(self.columns, numbers, strict=True):
-            column.append(number)
+        for column, value in zip(self.columns, values, strict=True):
+            column.append(value)
 
     def _weight(self, row, kind):
         """Returns the weight of a line; 0 leaves it out."""
@@ -221,78 +224,81 @@ class _Events:
         if "quantity" in row:
             quantity = _number(row["quantity"])
             if math.isnan(quantity):
-                self.bad["quantity"] += 1
+                self.odd_counts["quantity"] += 1
             elif quantity <= 0:
-                self.bad["returned"] += 1
+                self.odd_counts["returned"] += 1
                 return 0.0
             else:
                 weight = math.log2(1 + quantity)
         if "rating" in row:
             rating = _number(row["rating"])
-            self.bad["rating"] += math.isnan(rating)
+            self.odd_counts["rating"] += math.isnan(rating)
             weight *= 1.0 if math.isnan(rating) else max(rating, 0.1)
-        self.bad["kind"] += kind != "" and kind not in self.kinds
-        return min(weight * self.kinds.get(kind, 1.0), _MOST)
+        self.odd_counts["kind"] += kind != "" and kind not in self.kinds
+        return min(weight * self.kinds.get(kind, 1.0), _MAX_WEIGHT)
 
     def _time(self, row):
         if "timestamp" not in row:
             return math.nan
         seconds = _seconds(row["timestamp"].strip())
-        self.bad["time"] += math.isnan(seconds)
+        self.odd_counts["time"] += math.isnan(seconds)
         return seconds
 
     def shop(self, items, texts, lines) -> Shop:
         user, item, time, weight, kind = map(np.asarray, self.columns)
         lines = [*lines, *self._lines()]
-        time = self._dated(time, lines)
+        time = self._fill_times(time, lines)
         order = np.lexsort((kind, item, user, time))
         columns = [c[order] for c in (user, item, time, weight, kind)]
-        new = np.zeros(len(time), bool)
-        new[:1] = True
+        is_new = np.zeros(len(time), bool)
+        is_new[:1] = True
         for column in (*columns[:3], columns[4]):
-            new[1:] |= np.diff(column) != 0
-        lines += _counted(
-            ((~new).sum(), "events repeat another: they count once")
+            is_new[1:] |= np.diff(column) != 0
+        lines += _count_lines(
+            ((~is_new).sum(), "events repeat another: they count once")
         )
-        *events, kind = (column[new] for column in columns)
+        *events, kind = (column[is_new] for column in columns)
         users = list(self.users)
-        lines += _largest(users, events[0])
-        kinds = {name: self.kinds.get(name, 1.0) for name in self.met}
+        lines += _largest_user_lines(users, events[0])
+        kinds = {name: self.kinds.get(name, 1.0) for name in self.kind_index}
         return Shop(items, texts, users, *events, tuple(lines), kind, kinds)
 
     def _lines(self):
-        return _counted(
-            *((self.bad[name], line) for name, line in _ODD.items())
+        return _count_lines(
+            *(
+                (self.odd_counts[name], line)
+                for name, line in _ODD_LINES.items()
+            )
         )
 
-    def _dated(self, time, lines):
+    def _fill_times(self, time, lines):
         """Returns times without gaps, none of them in the future."""
-        good = ~np.isnan(time)
-        if len(np.unique(time[good])) < 3:
+        is_dated = ~np.isnan(time)
+        if len(np.unique(time[is_dated])) < 3:
             lines.append(
                 f"{EVENTS} has no times to tell events apart: the order of "
                 "its lines counts as time, a minute each"
             )
             return np.arange(len(time)) * 60.0
         future = time > clock.time() + 86400
-        now = time[good & ~future].max(initial=-np.inf)
-        if future.any() and np.isfinite(now):
-            time = np.where(future, now, time)
+        latest = time[is_dated & ~future].max(initial=-np.inf)
+        if future.any() and np.isfinite(latest):
+            time = np.where(future, latest, time)
             lines.append(
                 f"{future.sum():,} events lie in the future: they count as of "
                 "the newest time that does not"
             )
-        return np.where(good, time, time[good].min())
+        return np.where(is_dated, time, time[is_dated].min())
 
 
-def _largest(users, user):
+def _largest_user_lines(users, user):
     counts = np.bincount(user)
-    place = int(counts.argmax())
-    share = counts[place] / len(user)
-    if share < _LARGE or len(counts) < 3:
+    largest = int(counts.argmax())
+    share = counts[largest] / len(user)
+    if share < _LARGE_SHARE or len(counts) < 3:
         return []
     return [
-        f"user {printable(users[place])} has {share:.0%} of all events; an "
+        f"user {printable(users[largest])} has {share:.0%} of all events; an "
         "item counts once in a history, so that nobody outvotes the others"
     ]
 

@@ -40,7 +40,7 @@ class Items:
         start, end = seconds.values()
         return Piece(str(self.folder / file), start, end - start)
 
-    def said(self, name: str) -> str:
+    def caption(self, name: str) -> str:
         """Returns the name, with a description for the user."""
         return name
 
@@ -58,9 +58,9 @@ class ArrayItems(Items):
     """
 
     def __init__(self, file: str | os.PathLike, noun: str):
-        plain = Decoder({noun: tf.TensorSpec(None)}, decode=bytes)
+        decoder = Decoder({noun: tf.TensorSpec(None)}, decode=bytes)
         self._rows = {
-            split: load_arrays(file, split, plain).rows
+            split: load_arrays(file, split, decoder).rows
             for split in array_splits(file, noun)
         }
         names = [
@@ -98,22 +98,22 @@ class CellItems(Items):
     def __init__(self, data: str | os.PathLike, column: str = ""):
         (root, files), column = root_and_tables(data), column or TEXT
         tables = {file: read_cells(root / file, [column]) for file in files}
-        good = [f for f, t in tables.items() if column in t.columns]
-        if not good:
+        matching = [f for f, t in tables.items() if column in t.columns]
+        if not matching:
             file, table = next(iter(tables.items()))
             check_column(root / file, table.columns, column, "text_column")
-        if others := sorted(tables.keys() - {*good}):
+        if others := sorted(tables.keys() - {*matching}):
             logging.warning(
                 "Left out: %s, without a column %r.",
                 *(", ".join(others), column),
             )
         self._cells = {
             f"{file}:{number}": cell
-            for file in good
+            for file in matching
             for number, (cell,) in tables[file].rows
             if cell
         }
-        self._stats = {file: size_and_time(root / file) for file in good}
+        self._stats = {file: size_and_time(root / file) for file in matching}
         super().__init__(data, list(self._cells))
 
     def read(self, name: str) -> bytes:
@@ -124,7 +124,7 @@ class CellItems(Items):
         """Returns size and time of the last change of the table."""
         return self._stats[name.rpartition(":")[0]]
 
-    def said(self, name: str) -> str:
+    def caption(self, name: str) -> str:
         """Returns the name and the beginning of the text."""
         text = printable(self.read(name).decode("utf-8", "replace"))
         return f"{name} {text if len(text) < 80 else text[:77] + '...'}"
@@ -173,8 +173,8 @@ def _in_tables(data):
     A folder with only `.txt` files has a text in each, unless they are splits.
     """
     _, files = root_and_tables(data)
-    lone = [name for name in files if not name.lower().endswith(".txt")]
-    return bool(lone or find_tables(data))
+    tables = [name for name in files if not name.lower().endswith(".txt")]
+    return bool(tables or find_tables(data))
 
 
 def is_arrays(data: str | os.PathLike) -> bool:

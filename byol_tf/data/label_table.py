@@ -48,26 +48,26 @@ class LabelTable:
     def subset(self, index: np.ndarray) -> "LabelTable":
         """Selects the rows at these positions, in the given order."""
 
-        def chosen(values):
+        def select(values):
             return tuple(np.array(values, object)[index])
 
-        columns = {key: chosen(values) for key, values in self.columns.items()}
+        columns = {key: select(values) for key, values in self.columns.items()}
         return dataclasses.replace(
-            self, paths=chosen(self.paths), columns=columns
+            self, paths=select(self.paths), columns=columns
         )
 
     def with_columns(self, names: Collection[str]) -> "LabelTable":
         """Selects these columns, in the table's order."""
-        kept = {k: cells for k, cells in self.columns.items() if k in names}
-        return dataclasses.replace(self, columns=kept)
+        selected = {k: cells for k, cells in self.columns.items() if k in names}
+        return dataclasses.replace(self, columns=selected)
 
     def rows_of(self, paths: Sequence[str]) -> list[int]:
         """Returns the row of each path, compared as in `aligned`, or -1."""
         row_of = self._row_of()
-        return [row_of.get(_plain(path), -1) for path in paths]
+        return [row_of.get(_normal_path(path), -1) for path in paths]
 
     def _row_of(self):
-        return {_plain(path): row for row, path in enumerate(self.paths)}
+        return {_normal_path(path): row for row, path in enumerate(self.paths)}
 
     def aligned(
         self, paths: Sequence[str], folders: Sequence[pathlib.Path] = ()
@@ -92,35 +92,35 @@ class LabelTable:
                 "from a folder; use data.source='folder'"
             )
         row_of = self._row_of()
-        front = f"{_plain(folders[0].name)}/" if folders else ""
-        wanted = [_plain(path) for path in paths]
-        wanted = [p if p in row_of else front + p for p in wanted]
-        missing = [path for path in wanted if path not in row_of]
-        if len(missing) == len(wanted):
+        prefix = f"{_normal_path(folders[0].name)}/" if folders else ""
+        keys = [_normal_path(path) for path in paths]
+        keys = [p if p in row_of else prefix + p for p in keys]
+        missing = [path for path in keys if path not in row_of]
+        if len(missing) == len(keys):
             raise ValueError(
                 f"no row of {self.name} belongs to a file: its paths are "
                 f"like {some(self.paths)}, those of the files like "
-                f"{some(wanted)}; paths must be relative to the files' folder"
+                f"{some(keys)}; paths must be relative to the files' folder"
             )
         if missing:
             raise ValueError(
-                f"{len(missing)} of {len(wanted)} files have no row in "
+                f"{len(missing)} of {len(keys)} files have no row in "
                 f"{self.name}: {some(missing)}; add them, with empty cells "
                 "if nothing is known, or remove the files"
             )
-        present = set(wanted)
-        spare = [
+        key_set = set(keys)
+        unused = [
             path
             for path in self.paths
-            if _plain(path) not in present
+            if _normal_path(path) not in key_set
             and not any(os.path.exists(folder / path) for folder in folders)
         ]
-        if spare:
+        if unused:
             logging.warning(
                 "%d of %d rows of %s have no file: %s.",
-                *(len(spare), len(self), self.name, some(spare)),
+                *(len(unused), len(self), self.name, some(unused)),
             )
-        return self.subset(np.array([row_of[path] for path in wanted]))
+        return self.subset(np.array([row_of[path] for path in keys]))
 
 
 def read_label_table(path: str | os.PathLike) -> LabelTable:
@@ -147,7 +147,7 @@ def read_label_table(path: str | os.PathLike) -> LabelTable:
                 f"{path}, line {line}: {len(cells)} values under "
                 f"{len(header)} headings; a value with a comma needs quotes"
             )
-        name = _plain(cells[key])
+        name = _normal_path(cells[key])
         if not cells[key]:
             raise ValueError(f"{path}, line {line}: the path is empty")
         if not is_inside(name):
@@ -179,9 +179,9 @@ def _lines(path):
             first = file.readline()
             file.seek(0)
             # As spreadsheets write it where numbers have commas.
-            mark = ";" if ";" in first and "," not in first else ","
+            delimiter = ";" if ";" in first and "," not in first else ","
             options = {"strict": True, "skipinitialspace": True}
-            reader = csv.reader(file, delimiter=mark, **options)
+            reader = csv.reader(file, delimiter=delimiter, **options)
             return [
                 (reader.line_num, [nfc(cell.strip()) for cell in cells])
                 for cells in reader
@@ -202,8 +202,8 @@ def _header(path, header):
             f"{path} needs a column of paths and one of labels at least, "
             f"separated by commas. Received: the header {header[0]!r}"
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if "" in header or twice:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if "" in header or repeated:
         raise ValueError(
             f"{path}: every column needs a heading of its own. Received: "
             f"{', '.join(repr(name) for name in header)}"
@@ -218,6 +218,6 @@ def _no_path(header):
     )
 
 
-def _plain(path):
+def _normal_path(path):
     # As written on Windows, or with a leading "./".
     return posixpath.normpath(nfc(as_text(path)).replace("\\", "/"))

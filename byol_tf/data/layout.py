@@ -14,10 +14,10 @@ from byol_tf.data.walk import (
     OTHERS,
     check_found,
     files_below,
+    format_counts,
     is_folder,
     is_system,
-    listed,
-    said,
+    notable_counts,
 )
 from byol_tf.lines import nfc, plural, printable, some
 
@@ -61,8 +61,8 @@ class Layout:
     @property
     def doubtful(self) -> bool:
         """Whether rows may be missing, or labels may be unexpected."""
-        fine = (OTHERS, OTHER_SPLITS)
-        left_out = any(not key.startswith(fine) for key in self.left_out)
+        harmless = (OTHERS, OTHER_SPLITS)
+        left_out = any(not key.startswith(harmless) for key in self.left_out)
         return left_out or OVERRIDE in self.note
 
     @property
@@ -78,14 +78,14 @@ class Layout:
             "layout": self.kind,
             "files": len(self.paths),
             "classes": {n: counts[i] for i, n in enumerate(self.class_names)},
-            "left_out": said(self.left_out),
+            "left_out": notable_counts(self.left_out),
         } | ({"table": printable(self.table)} if self.table else {})
 
     def line(self) -> str:
         """Returns the same in one line."""
         about = self.about()
-        classes = listed(about["classes"]) or "no classes"
-        left_out = listed(about["left_out"])
+        classes = format_counts(about["classes"]) or "no classes"
+        left_out = format_counts(about["left_out"])
         return (
             f"Split {self.split!r}: {len(self.paths)} files of "
             f"{about['folder']} (layout: {self.kind}{self.note}; {classes})"
@@ -133,8 +133,8 @@ def find_layout(
     check_found(paths, root, extensions, name, left_out)
     labels, names = [-1] * len(paths), ()
     if layout != "flat":
-        known = _known_classes(directory, root, folders, extensions)
-        labels, names = labels_of(paths, known)
+        first_classes = _training_classes(directory, root, folders, extensions)
+        labels, names = labels_of(paths, first_classes)
     if layout == "classes" and not names:
         raise ValueError(
             "data.layout=classes needs at least two sub-folders with "
@@ -144,15 +144,15 @@ def find_layout(
     if names and -1 in labels:
         left_out["files beside the folders of classes"] = labels.count(-1)
         pairs = zip(paths, labels, strict=True)
-        good = [pair for pair in pairs if pair[1] >= 0]
-        paths, labels = map(list, zip(*good, strict=True))
+        labelled_files = [pair for pair in pairs if pair[1] >= 0]
+        paths, labels = map(list, zip(*labelled_files, strict=True))
     flat_or_classes = "classes" if names else "flat"
     kind = flat_or_classes if folders is None else "splits"
     return Layout(root, paths, labels, names, split, kind, left_out)
 
 
 def labels_of(
-    paths: Sequence[str], known: Sequence[str] = ()
+    paths: Sequence[str], first_classes: Sequence[str] = ()
 ) -> tuple[list[int], tuple[str, ...]]:
     """Returns labels by sub-folder of the first level, and class names.
 
@@ -162,17 +162,17 @@ def labels_of(
 
     Args:
         paths: paths of the files.
-        known: classes that come first, with or without files.
+        first_classes: classes that come first, with or without files.
     """
     tops = [
         nfc(printable(p.split("/")[0])) if "/" in p else None for p in paths
     ]
-    found = set(tops) - {None}
-    loose = tops.count(None)
-    lone = len({*found, *known}) < 2 or not found
-    if lone or loose * len(found) >= len(tops) - loose > 0:
+    folders = set(tops) - {None}
+    num_loose = tops.count(None)
+    is_single = len({*folders, *first_classes}) < 2 or not folders
+    if is_single or num_loose * len(folders) >= len(tops) - num_loose > 0:
         return [-1] * len(paths), ()
-    names = [*known, *sorted(found - set(known))]
+    names = [*first_classes, *sorted(folders - set(first_classes))]
     index = {name: label for label, name in enumerate(names)}
     return [index.get(top, -1) for top in tops], tuple(names)
 
@@ -186,20 +186,25 @@ def _split_folders(directory, split, extensions, layout):
     )
     if layout == "splits":
         return folders
-    like = [folder for folder in folders if split_of(folder) in SPLITS]
-    if layout == "auto" and like:
+    split_folders = [folder for folder in folders if split_of(folder) in SPLITS]
+    if layout == "auto" and split_folders:
         classes = [
             folder
             for folder in folders
-            if folder not in like
+            if folder not in split_folders
             and any(files_below(directory / folder, extensions, Counter()))
         ]
         if not classes:
-            return like
+            return split_folders
         logging.warning(
             "%s: %s are taken for classes, since %s lies beside them; "
             "%s=splits takes all for splits.",
-            *(printable(directory), some(like), some(classes, 1), OVERRIDE),
+            *(
+                printable(directory),
+                some(split_folders),
+                some(classes, 1),
+                OVERRIDE,
+            ),
         )
     if split_of(split) == SPLIT:
         return None
@@ -222,15 +227,17 @@ def _count_beside(directory, extensions, left_out):
 
 def _folder_of(directory, split, folders):
     """Returns the sub-folder of a split, by its name or another one for it."""
-    same = [f for f in folders if nfc(f).casefold() == nfc(split).casefold()]
-    alike = [f for f in folders if split_of(f) == split_of(split)]
-    for found in ([f for f in folders if f == split], same, alike):
-        if len(found) == 1:
-            return found[0]
-        if found:
+    same_name = [
+        f for f in folders if nfc(f).casefold() == nfc(split).casefold()
+    ]
+    same_split = [f for f in folders if split_of(f) == split_of(split)]
+    for matches in ([f for f in folders if f == split], same_name, same_split):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
             raise ValueError(
                 f"{str(directory)!r} has several sub-folders for the split "
-                f"{split!r}: {some(found)}; name one of them"
+                f"{split!r}: {some(matches)}; name one of them"
             )
     raise ValueError(_no_split(directory, split, folders))
 
@@ -251,7 +258,7 @@ def _no_split(directory, split, folders):
     )
 
 
-def _known_classes(directory, root, folders, extensions):
+def _training_classes(directory, root, folders, extensions):
     # A test split that lacks a class must count like the training split.
     train = [f for f in folders or () if split_of(f) == SPLIT]
     if len(train) != 1 or root.name == train[0]:

@@ -47,12 +47,12 @@ def read_npy_header(file) -> Header:
     size = 2 if start[len(MAGIC)] == 1 else 4
     length = int.from_bytes(file.read(size), "little")
     text = file.read(min(length, _MOST_HEADER)).decode("latin-1")
-    found = [field.search(text) for field in _FIELDS]
-    if len(text) != length or not all(found):
+    matches = [field.search(text) for field in _FIELDS]
+    if len(text) != length or not all(matches):
         raise Unreadable(
             "the header of the .npy file does not describe numbers"
         )
-    descr, fortran, shape = (match[1] for match in found)
+    descr, fortran, shape = (match[1] for match in matches)
     try:
         dtype = np.dtype(descr)
     except TypeError as error:
@@ -74,9 +74,11 @@ def read_npy_values(file, header: Header) -> np.ndarray:
     """
     size = math.prod(header.shape) * header.dtype.itemsize
     start = file.tell()
-    there = file.seek(0, io.SEEK_END) - start
-    if there < size:  # check first, since reading would allocate this much
-        raise Unreadable(f"damaged: {there} bytes of values instead of {size}")
+    available = file.seek(0, io.SEEK_END) - start
+    if available < size:  # check first, since reading would allocate this much
+        raise Unreadable(
+            f"damaged: {available} bytes of values instead of {size}"
+        )
     file.seek(start)
     order = "F" if header.fortran else "C"
     values = np.frombuffer(file.read(size), header.dtype)

@@ -74,6 +74,6 @@ def places(num_examples: int, batch_size: int, shard: Shard) -> np.ndarray:
     """
     steps = steps_per_epoch(num_examples, batch_size)
     part = part_size(batch_size, shard)
-    every = np.arange(steps * batch_size)
-    every = every.reshape(steps, shard.replicas, part)
-    return every[:, shard.first : shard.first + shard.count]
+    positions = np.arange(steps * batch_size)
+    positions = positions.reshape(steps, shard.replicas, part)
+    return positions[:, shard.first : shard.first + shard.count]

@@ -48,7 +48,7 @@ class Codec(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Kept:
+class PackedRows:
     """Rows in the form of a codec.
 
     Attributes:
@@ -124,20 +124,22 @@ def packed(
     with progress_bar(
         examples.name, total=len(rows), unit=next(iter(examples.spec)), delay=1
     ) as bar:
-        every = range(len(rows))
+        positions = range(len(rows))
         if on_disk:
             data = _in_files(rows, codec, store, examples, bar)
         else:
-            data = list(_encoded(rows, codec, every, bar))
+            data = list(_encoded(rows, codec, positions, bar))
     rows = rows.subset(np.arange(len(rows)))
-    rows.kept = Kept(data, places, codec)
+    rows.kept = PackedRows(data, places, codec)
     return dataclasses.replace(examples, rows=rows)
 
 
-def _encoded(rows, codec, chosen, bar) -> Iterator[bytes]:
+def _encoded(rows, codec, positions, bar) -> Iterator[bytes]:
     """Yields bytes of rows, b"" for unreadable ones."""
     chunks = decoded_chunks(
-        chosen, lambda row: codec.encode(rows[row]), min(CHUNK, len(chosen))
+        positions,
+        lambda row: codec.encode(rows[row]),
+        min(CHUNK, len(positions)),
     )
     for row, data in (pair for chunk in chunks for pair in chunk):
         bar.update()
@@ -156,15 +158,15 @@ def _in_files(rows, codec, store, examples, bar):
     digest = digest.hexdigest()[:16]
     folder, paths = store.folder(), []
     for start in range(0, len(rows), ROWS):
-        chosen = range(start, min(start + ROWS, len(rows)))
+        positions = range(start, min(start + ROWS, len(rows)))
         path = folder / f"{examples.name}-{digest}-{start // ROWS:05}.pack"
         paths.append(path)
         if _index_of(path).is_file():  # which is written last
-            bar.update(len(chosen))
+            bar.update(len(positions))
             continue
         offsets = [0]
         with whole_file(path) as temporary, open(temporary, "wb") as file:
-            for data in _encoded(rows, codec, chosen, bar):
+            for data in _encoded(rows, codec, positions, bar):
                 file.write(data)
                 offsets.append(offsets[-1] + len(data))
         with whole_file(_index_of(path)) as temporary:

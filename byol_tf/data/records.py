@@ -68,14 +68,14 @@ class Records(Sequence):
     def _value(self, record):
         feature = _features(record)[self.feature]
         if self.sound:
-            for code, dtype, numbers in (
+            for code, dtype, raw in (
                 (3, ">i2", feature.int64_list.value),
                 (6, ">f4", feature.float_list.value),
             ):
-                if numbers:
-                    samples = np.array(numbers).astype(dtype).tobytes()
-                    head = 24, len(samples), code, *self.sound
-                    return struct.pack(">4s5I", b".snd", *head) + samples
+                if raw:
+                    samples = np.array(raw).astype(dtype).tobytes()
+                    header = 24, len(samples), code, *self.sound
+                    return struct.pack(">4s5I", b".snd", *header) + samples
         values = feature.bytes_list.value
         return values[0] if len(values) == 1 else b""
 
@@ -107,15 +107,15 @@ def load_tfrecords(
     folder = pathlib.Path(directory)
     if not folder.is_dir():
         raise ValueError(f"there is no folder {str(directory)!r} of TFRecords")
-    every = sorted(path for path in folder.iterdir() if _is_records(path))
-    chosen = [path for path in every if path.name.startswith(split)]
-    if not chosen:
+    paths = sorted(path for path in folder.iterdir() if _is_records(path))
+    split_paths = [path for path in paths if path.name.startswith(split)]
+    if not split_paths:
         raise ValueError(
             f"no TFRecord file in {str(directory)!r} begins with {split!r}; "
-            f"there are {', '.join(path.name for path in every[:5]) or 'none'}"
+            f"there are {', '.join(path.name for path in paths[:5]) or 'none'}"
         )
     name = folder.resolve().name
-    parts = [Part(str(path)) for path in chosen]
+    parts = [Part(str(path)) for path in split_paths]
     row, _, label = features.partition(",")
     return streamed(parts, (row, label.strip()), decoder, store, name)
 
@@ -138,7 +138,7 @@ def streamed(
     Arguments are as for `load_tfrecords` and `Records`; `parts` are the files
     in order, and `features` is a pair of names.
     """
-    table, labels = _kept_table(parts, features, store, name)
+    table, labels = _cached_table(parts, features, store, name)
     if not len(table):
         raise ValueError(f"the TFRecord files of {name} have no records")
     rows, skipped = (
@@ -183,7 +183,7 @@ def _decoded(rows, labels, decoder, store, name):
     )
 
 
-def _kept_table(parts, features, store, name):
+def _cached_table(parts, features, store, name):
     """Returns the index of `Records` and int32 labels, read once."""
     if not store.cache_dir:
         return _table(parts, features, name)
@@ -222,8 +222,8 @@ def _records(part) -> Iterator[tuple[int, bytes]]:
         start, number = 0, 0
         while start < size and (part.take < 0 or number < last):
             file.seek(start)
-            head = file.read(HEAD)
-            (length,) = struct.unpack("<Q", head[:8].ljust(8, b"\xff"))
+            header = file.read(HEAD)
+            (length,) = struct.unpack("<Q", header[:8].ljust(8, b"\xff"))
             end = start + HEAD + length + TAIL
             if end > size:
                 raise ValueError(
@@ -238,19 +238,21 @@ def _records(part) -> Iterator[tuple[int, bytes]]:
 def _label(record, features, path):
     row, label = features
     try:
-        known = _features(record)
+        record_features = _features(record)
     except Exception as error:  # protobuf's own
         raise ValueError(
             f"a record of {path} is no tf.train.Example"
         ) from error
-    missing = [name for name in (row, label) if name and name not in known]
+    missing = [
+        name for name in (row, label) if name and name not in record_features
+    ]
     if missing:
         raise ValueError(
             f"{path} has no feature {' and '.join(missing)}; it has "
-            f"{', '.join(sorted(known))}; name those of the row and of the "
-            "label by --config.data.features"
+            f"{', '.join(sorted(record_features))}; name those of the row "
+            "and of the label by --config.data.features"
         )
-    values = known[label].int64_list.value if label else ()
+    values = record_features[label].int64_list.value if label else ()
     return values[0] if len(values) == 1 else -1
 
 

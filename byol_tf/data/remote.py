@@ -57,8 +57,14 @@ class RemotePath:
     def size_and_time(self) -> tuple:
         """Returns what changes with the file, as far as the system knows."""
         about = self.system.info(self.path)
-        known = ("mtime", "LastModified", "updated", "last_modified", "ETag")
-        return about["size"], *(str(about[k]) for k in known if k in about)
+        stamp_keys = (
+            "mtime",
+            "LastModified",
+            "updated",
+            "last_modified",
+            "ETag",
+        )
+        return about["size"], *(str(about[k]) for k in stamp_keys if k in about)
 
 
 class RemoteEntry(NamedTuple):
@@ -94,5 +100,5 @@ def entries(folder: pathlib.Path | RemotePath) -> list:
     """Lists `os.DirEntry` of a folder, or the same of a remote one."""
     if isinstance(folder, RemotePath):
         return folder.entries()
-    with os.scandir(folder) as found:
-        return list(found)
+    with os.scandir(folder) as scan:
+        return list(scan)

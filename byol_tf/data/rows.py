@@ -49,7 +49,7 @@ class Rows:
         return Rows(self.array, self.index[index])
 
 
-class _Separate:
+class _SingleRows:
     """Rows that are read singly, or as a list by an index."""
 
     index: np.ndarray
@@ -62,7 +62,7 @@ class _Separate:
         return list(map(self._row, rows)) if np.ndim(rows) else self._row(rows)
 
 
-class Ragged(_Separate):
+class Ragged(_SingleRows):
     """Rows of varying length, concatenated in one array.
 
     Args:
@@ -135,10 +135,10 @@ def size_and_time(path) -> tuple:
     if hasattr(path, "size_and_time"):
         return path.size_and_time()
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:  # a dead link; decoding reports it
         return GONE
-    return found.st_size, found.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns
 
 
 class Files(Sequence):
@@ -157,8 +157,8 @@ class Files(Sequence):
 
     def __getitem__(self, number) -> pathlib.Path | bytes:
         """Returns the path of a file; for a remote one its bytes."""
-        found = self.root / self.paths[number]
-        return found if isinstance(found, pathlib.Path) else found.read()
+        path = self.root / self.paths[number]
+        return path if isinstance(path, pathlib.Path) else path.read()
 
     def name_of(self, number: int) -> str:
         """Returns the path of a file, or its URL, as text."""
@@ -187,11 +187,11 @@ class Parts(Files):
         return self._items[number]
 
     def identity(self) -> Iterator[tuple]:
-        for item, known in zip(self._items, super().identity(), strict=True):
-            yield (*known, repr(item))
+        for item, stamp in zip(self._items, super().identity(), strict=True):
+            yield (*stamp, repr(item))
 
 
-class Encoded(_Separate):
+class Encoded(_SingleRows):
     """Rows as stored, decoded when a batch needs them.
 
     Args:
@@ -203,7 +203,7 @@ class Encoded(_Separate):
         listen: called once with item and reason of each unreadable row; if it
             raises a ValueError, reading stops.
         kept: the same rows in a form that is faster to read, bytes by position
-            in `items`, see `pack.Kept`; None: none.
+            in `items`, see `pack.PackedRows`; None: none.
         failure: the ValueError that stopped reading in a pipeline, which can
             only raise TensorFlow's errors; else None.
     """
@@ -245,14 +245,14 @@ class Encoded(_Separate):
             if number in self.unreadable:
                 return
             self.unreadable[number] = reason
-            item = self._named(number)
+            item = self._item_name(number)
             logging.warning("Skipped %s: %s.", *map(printable, (item, reason)))
             try:
                 self.listen(item, reason)
             except ValueError as error:
                 self.fail(error)
 
-    def _named(self, number):
+    def _item_name(self, number):
         if isinstance(self.items, Files):
             return self.items.name_of(number)
         item = self.items[number]
@@ -335,13 +335,16 @@ def pack(
         batch[name] = _stack(values, axes, padded)
         if not axes:
             continue
-        own = np.array([[v.shape[a] for a in axes] for v in values], np.int32)
-        if lengths is not None and not np.array_equal(own, lengths):
+        row_lengths = np.array(
+            [[v.shape[a] for a in axes] for v in values], np.int32
+        )
+        if lengths is not None and not np.array_equal(row_lengths, lengths):
             raise ValueError(
                 f"{name} must be as long as the other parts of its row. "
-                f"Received: {some(own.tolist())}, not {some(lengths.tolist())}"
+                f"Received: {some(row_lengths.tolist())}, not "
+                f"{some(lengths.tolist())}"
             )
-        lengths = own
+        lengths = row_lengths
     if lengths is not None:
         batch[LENGTH] = lengths[:, 0] if lengths.shape[1] == 1 else lengths
     return batch
@@ -368,6 +371,6 @@ def _stack(values, axes, padded):
     shape = np.max([value.shape for value in values], axis=0)
     shape[axes] = padded(shape[axes].max())  # as long as wide: few shapes
     stacked = np.zeros((len(values), *map(int, shape)), values[0].dtype)
-    for place, value in zip(stacked, values, strict=True):
-        place[tuple(map(slice, value.shape))] = value
+    for row, value in zip(stacked, values, strict=True):
+        row[tuple(map(slice, value.shape))] = value
     return stacked

@@ -149,12 +149,13 @@ def check_folder(
     """
     if _in_tables(directory, decoder) or _has_table(directory, decoder):
         return
-    kind = decoder.extensions, decoder.name
-    found = find_split(directory, split, *kind, *layout)
-    name = printable(found.root)
-    if found.table:
-        name += f" ({found.note.strip(', ')})"  # names the table's columns
-    _check_labelled(name, labels, bool(found.class_names))
+    file_kind = decoder.extensions, decoder.name
+    folder_layout = find_split(directory, split, *file_kind, *layout)
+    name = printable(folder_layout.root)
+    if folder_layout.table:
+        # The note names the table's columns.
+        name += f" ({folder_layout.note.strip(', ')})"
+    _check_labelled(name, labels, bool(folder_layout.class_names))
 
 
 def _in_tables(directory, decoder):
@@ -182,7 +183,7 @@ def _check_labelled(name, labels, labelled):
 def _with_labels(images, labels):
     _check_labelled(images.name, labels, images.labelled)
     if labels == "ignore":
-        none = np.full(images.num_examples, -1, np.int32)
-        return dataclasses.replace(images, labels=none, class_names=())
+        no_labels = np.full(images.num_examples, -1, np.int32)
+        return dataclasses.replace(images, labels=no_labels, class_names=())
     names = tuple(nfc(printable(name)) for name in images.class_names)
     return dataclasses.replace(images, class_names=names)

@@ -23,8 +23,10 @@ class Part(NamedTuple):
 
 def _of_each_class(labels, classes, draw: Callable) -> np.ndarray:
     """Returns the ascending positions that `draw(class, positions)` takes."""
-    drawn = [draw(label, np.flatnonzero(labels == label)) for label in classes]
-    return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
+    positions = [
+        draw(label, np.flatnonzero(labels == label)) for label in classes
+    ]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *positions]))
 
 
 def holdout_mask(
@@ -155,8 +157,8 @@ def choose(
     """
     strata = np.asarray(strata)
     classes, sizes = np.unique(strata, return_counts=True)
-    numbers = _counts(classes, sizes, fraction, names)
-    counts = dict(zip(classes, numbers, strict=True))
+    per_class = _counts(classes, sizes, fraction, names)
+    counts = dict(zip(classes, per_class, strict=True))
 
     def draw(label, members):
         rng = np.random.default_rng((seed, int(label)))
@@ -185,8 +187,8 @@ def draw_part(
         ValueError: if every class has only one example.
     """
     strata = np.asarray(strata)
-    chosen = choose(strata, fraction, seed, names)
-    labels, sizes = np.unique(strata[chosen], return_counts=True)
+    positions = choose(strata, fraction, seed, names)
+    labels, sizes = np.unique(strata[positions], return_counts=True)
     if sizes.max() < 2:
         raise ValueError(
             f"{fraction.name} has one label of each class to train on, and "
@@ -199,8 +201,8 @@ def draw_part(
             "(an example counts for its rarest class).",
             *(fraction.name, some(single)),
         )
-    held_out = holdout_mask(strata[chosen], validation, seed)
-    return Part(chosen[~held_out], chosen[held_out])
+    held_out = holdout_mask(strata[positions], validation, seed)
+    return Part(positions[~held_out], positions[held_out])
 
 
 def _counts(classes, sizes, fraction, names):

@@ -82,9 +82,9 @@ class Store:
         path = self.folder() / f"{name}-{digest[:16]}.npy"
         if path.exists():
             try:
-                found = _read_files(path, shape, dtype)
+                rows = _read_files(path, shape, dtype)
                 logging.info("Using the decoded rows in %s.", path)
-                return found
+                return rows
             except Exception as error:  # damaged files can raise anything
                 logging.warning(
                     "%s is damaged (%s); the rows are decoded again.",
@@ -121,9 +121,9 @@ def _write_files(path, shape, dtype, write):
         _reserve(pixels)
         labels, skipped = write(array)
         array.flush()
-        with whole_file(path.with_suffix(".npz")) as rest:
+        with whole_file(path.with_suffix(".npz")) as file:
             np.savez(
-                rest,
+                file,
                 labels=labels,
                 skipped=np.array(skipped, str).reshape(-1, 2),
             )
@@ -170,8 +170,8 @@ def decode_into(
                 bar.update()
                 if isinstance(pixels, Unreadable):
                     reason = str(pixels)
-                    shown = map(printable, (name, reason))
-                    logging.warning("Skipped %s: %s.", *shown)
+                    texts = map(printable, (name, reason))
+                    logging.warning("Skipped %s: %s.", *texts)
                     skipped.append((name, reason))
                 else:
                     _check_row(name, pixels, array)
@@ -220,9 +220,9 @@ def decoded_chunks(
         return chunk, pool.map(attempt, chunk)
 
     try:
-        begun = begin()
-        while begun[0]:
-            (chunk, results), begun = begun, begin()
+        pending = begin()
+        while pending[0]:
+            (chunk, results), pending = pending, begin()
             yield list(zip(chunk, results, strict=True))
     finally:  # also if the rest is not needed
         pool.shutdown(cancel_futures=True)

@@ -20,7 +20,12 @@ from byol_tf.data.layout import (
     labels_of,
     split_of,
 )
-from byol_tf.data.walk import check_found, files_below, find_files, listed
+from byol_tf.data.walk import (
+    check_found,
+    files_below,
+    find_files,
+    format_counts,
+)
 from byol_tf.lines import plural, printable, some
 
 FILE = "labels.csv"
@@ -115,8 +120,8 @@ def is_table(data: str | os.PathLike) -> bool:
 
 def without_splits(table: LabelTable, column: str = "") -> LabelTable:
     """Returns the table with one column, or with all that are no splits."""
-    kept = [column] if column else set(table.columns) - {SPLIT_COLUMN}
-    return table.with_columns(kept)
+    columns = [column] if column else set(table.columns) - {SPLIT_COLUMN}
+    return table.with_columns(columns)
 
 
 def _table_file(directory, layout):
@@ -129,8 +134,8 @@ def _table_file(directory, layout):
             f"data.layout=table needs {FILE} in {str(directory)!r}, with the "
             f"columns path and {LABEL_COLUMN}, and {SPLIT_COLUMN} if you like"
         )
-    wanted = layout in ("auto", "table") and file.is_file()
-    return file if wanted else None
+    use_table = layout in ("auto", "table") and file.is_file()
+    return file if use_table else None
 
 
 def _read(file, by_name):
@@ -145,14 +150,15 @@ def _read(file, by_name):
 def _by_table(file, by_name, split, extensions, name, label_column):
     table, left_out = _read(file, by_name), Counter()
     paths, rows = _files(file, table, by_name, extensions, name, left_out)
-    chosen = _of_split(table, paths, rows, split, left_out)
-    if not chosen:
+    positions = _files_of_split(table, paths, rows, split, left_out)
+    if not positions:
         raise ValueError(
             f"{file}: none of the files that split {split!r} names can be "
-            f"used as {name}: {listed(left_out)}; check the column of paths"
+            f"used as {name}: {format_counts(left_out)}; check the column "
+            "of paths"
         )
-    paths = [paths[number] for number in chosen]
-    rows = [rows[number] for number in chosen]
+    paths = [paths[number] for number in positions]
+    rows = [rows[number] for number in positions]
     labels, names, note = _labels(table, rows, label_column)
     if names and not by_name and labels_of(paths)[1]:
         note += f", not of the folders ({OVERRIDE}=classes)"
@@ -175,54 +181,54 @@ def _files(file, table, by_name, extensions, name, left_out):
     if not by_name:
         check_found(paths, file.parent, extensions, name, left_out)
     rows = table.rows_of(paths)
-    found = [number for number, row in enumerate(rows) if row >= 0]
-    if not found:
+    with_row = [number for number, row in enumerate(rows) if row >= 0]
+    if not with_row:
         raise ValueError(_no_file(file, table, paths, by_name))
     if not by_name:
         return paths, rows
-    return [paths[number] for number in found], [rows[n] for n in found]
+    return [paths[number] for number in with_row], [rows[n] for n in with_row]
 
 
 def _no_file(file, table, paths, by_name):
     other = "" if by_name else f", or ignore it by {_WITHOUT}"
-    there = f", those of files like {some(paths)}" if paths else ""
+    example_paths = f", those of files like {some(paths)}" if paths else ""
     return (
         f"no row of {file} names an existing file: its paths are like "
-        f"{some(table.paths)}{there}; write them relative to "
+        f"{some(table.paths)}{example_paths}; write them relative to "
         f"{str(file.parent)!r}{other}"
     )
 
 
-def _of_split(table, paths, rows, split, left_out):
+def _files_of_split(table, paths, rows, split, left_out):
     """Returns numbers of the files of a split; counts what is left out."""
-    of_rows, of_files = _splits(table, paths, rows)
-    name = _name_of(split, {*of_rows, *of_files} - {""}, table)
+    row_splits, file_splits = _splits(table, paths, rows)
+    name = _name_of(split, {*row_splits, *file_splits} - {""}, table)
     by_column = SPLIT_COLUMN in table.columns
-    found = {row for row in rows if row >= 0}
-    of_split = {row for row, own in enumerate(of_rows) if own == name}
+    used_rows = {row for row in rows if row >= 0}
+    split_rows = {row for row, other in enumerate(row_splits) if other == name}
     counts = {
-        OTHER_SPLITS: len(of_rows) - len(of_split) - of_rows.count(""),
-        "rows without a split": of_rows.count(""),
-        "rows without a file": len(of_split - found),
+        OTHER_SPLITS: len(row_splits) - len(split_rows) - row_splits.count(""),
+        "rows without a split": row_splits.count(""),
+        "rows without a file": len(split_rows - used_rows),
         "files without a row": rows.count(-1) if by_column else 0,
     }
     left_out.update({key: count for key, count in counts.items() if count})
-    return [number for number, own in enumerate(of_files) if own == name]
+    return [number for number, other in enumerate(file_splits) if other == name]
 
 
 def _splits(table, paths, rows):
     """Returns lower-case splits of all rows and files; "" for none."""
     cells = table.columns.get(SPLIT_COLUMN)
     if cells is not None:
-        of_rows = [cell.casefold() for cell in cells]
-        return of_rows, [of_rows[row] if row >= 0 else "" for row in rows]
-    of_rows, of_files = (
+        row_splits = [cell.casefold() for cell in cells]
+        return row_splits, [row_splits[row] if row >= 0 else "" for row in rows]
+    row_splits, file_splits = (
         [path.split("/")[0].casefold() for path in some_paths]
         for some_paths in (table.paths, paths)
     )
-    if {split_of(name) for name in of_rows} <= SPLITS.keys():
-        return of_rows, of_files
-    return [SPLIT] * len(of_rows), [SPLIT] * len(of_files)
+    if {split_of(name) for name in row_splits} <= SPLITS.keys():
+        return row_splits, file_splits
+    return [SPLIT] * len(row_splits), [SPLIT] * len(file_splits)
 
 
 def _name_of(split, names, table):
@@ -255,8 +261,8 @@ def _labels(table, rows, column):
         )
     column = column or LABEL_COLUMN
     if column not in table.columns:
-        there = f"; {CHOICE} takes {some(others, 9)}" if others else ""
-        note = f", by {table.name}, which has no column {column!r}{there}"
+        advice = f"; {CHOICE} takes {some(others, 9)}" if others else ""
+        note = f", by {table.name}, which has no column {column!r}{advice}"
         return [-1] * len(rows), (), note
     cells = table.columns[column]
     names = tuple(sorted(set(cells) - {""}))

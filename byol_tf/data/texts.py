@@ -48,20 +48,20 @@ def find_tables(directory: str | os.PathLike) -> dict[str, pathlib.Path]:
     """
     path = pathlib.Path(directory)
     if path.is_file():
-        found = path.suffix.lower() in TABLES
-        return {SPLIT: path} if found else {}
+        is_table = path.suffix.lower() in TABLES
+        return {SPLIT: path} if is_table else {}
     tables = _tables(path)
-    found = {}
+    splits = {}
     for file in tables:
-        if split_of(file.stem) in SPLITS and file != found.setdefault(
+        if split_of(file.stem) in SPLITS and file != splits.setdefault(
             file.stem, file
         ):
             raise ValueError(
                 f"{path} has several tables of the split {file.stem!r}: "
-                f"{found[file.stem].name} and {file.name}; move one away"
+                f"{splits[file.stem].name} and {file.name}; move one away"
             )
-    if any(split_of(name) == SPLIT for name in found):
-        return found
+    if any(split_of(name) == SPLIT for name in splits):
+        return splits
     tables = [file for file in tables if file.suffix.lower() != ".txt"]
     return {SPLIT: tables[0]} if len(tables) == 1 else {}
 
@@ -91,9 +91,9 @@ def load_cells(
     columns = decoder.columns, label_column
     rows = _read(path, *columns)
     train = next((p for n, p in tables.items() if split_of(n) == SPLIT), path)
-    first = rows if train == path else _read(train, *columns)
-    names = _sorted({*first.labels} - {""})
-    names += _sorted({*rows.labels} - {"", *names})
+    training_rows = rows if train == path else _read(train, *columns)
+    names = _sort_names({*training_rows.labels} - {""})
+    names += _sort_names({*rows.labels} - {"", *names})
     names = tuple(names) if len(names) > 1 else ()
     index = {name: number for number, name in enumerate(names)}
     labels = [index.get(label, -1) for label in rows.labels]
@@ -104,13 +104,13 @@ def load_cells(
     about |= {"classes": {n: counts[i] for i, n in enumerate(names)}}
     if skipped:
         about["left_out"] = {"rows without a text": len(skipped)}
-    same = len(rows.cells) - len(set(rows.cells))
+    duplicates = len(rows.cells) - len(set(rows.cells))
     logging.info(
         "Split %r: %d texts of %s (%s)%s%s.",
         *(split, len(labels), path.name),
         f"{len(names)} classes" if names else "no classes",
         f"; left out: {len(skipped)} without a text" if skipped else "",
-        f"; {same} are the same as another one" if same else "",
+        f"; {duplicates} are the same as another one" if duplicates else "",
     )
     return Examples(
         Encoded(CellFiles(path.parent, rows.names, rows.cells)),
@@ -146,21 +146,21 @@ class _Rows(NamedTuple):
 def _read(path, columns: Columns, label_column):
     """Reads texts, labels and names of all rows of a table."""
     text, label = columns.text or TEXT, label_column or LABEL
-    found = read_cells(path, [text, label, columns.pair])
-    check_column(path, found.columns, text, "text_column")
+    table = read_cells(path, [text, label, columns.pair])
+    check_column(path, table.columns, text, "text_column")
     if columns.pair:
-        check_column(path, found.columns, columns.pair, "pair_column")
+        check_column(path, table.columns, columns.pair, "pair_column")
     if label_column:
-        check_column(path, found.columns, label_column, "label_column")
+        check_column(path, table.columns, label_column, "label_column")
     rows = _Rows([], [], [], [])
-    for number, (cell, label, other) in found.rows:
+    for number, (cell, label, pair) in table.rows:
         name = f"{path.name}:{number}"
-        if not cell or (columns.pair and not other):
+        if not cell or (columns.pair and not pair):
             rows.empty.append(name)
             continue
         if columns.pair:
-            between = columns.between.encode()
-            cell = cell.replace(between, b" ") + between + other
+            separator = columns.between.encode()
+            cell = cell.replace(separator, b" ") + separator + pair
         rows.names.append(name)
         rows.cells.append(cell)
         rows.labels.append(nfc(printable(label.decode("utf-8", "replace"))))
@@ -169,7 +169,7 @@ def _read(path, columns: Columns, label_column):
     return rows
 
 
-def _sorted(names):
+def _sort_names(names):
     """Sorts numbers by value, and other names by letters."""
     names = sorted(names)  # decides between 1 and 1.0
     try:

@@ -48,17 +48,17 @@ def load_tfds(
     count = _count(builder, split)
     keys = row_key, label_key = _feature_keys(builder, decoder)
     feature = builder.info.features[row_key]
-    stored, dtype = tuple(feature.shape), np.dtype(feature.np_dtype)
+    shape, dtype = tuple(feature.shape), np.dtype(feature.np_dtype)
     if decoder.of_stored is not None:
-        decoder = decoder.of_stored(name, stored, dtype)
+        decoder = decoder.of_stored(name, shape, dtype)
     if decoder.shape is None:
         parts = _parts(builder, split)
         names = _class_names(builder, label_key)
         keys = row_key, label_key or ""
         sound = _sound(name, feature) if decoder.feature == "Audio" else None
         return streamed(parts, keys, decoder, store, name, names, sound)
-    plain = (stored, dtype) == (decoder.shape, decoder.dtype)
-    read = _read_plain if plain else _read_encoded
+    is_decoded = (shape, dtype) == (decoder.shape, decoder.dtype)
+    read = _read_plain if is_decoded else _read_encoded
     rows, labels, skipped = store.fill(
         count,
         decoder.shape,
@@ -118,14 +118,14 @@ def _builder(name, directory, download):
     except (ValueError, ImportError) as error:
         raise ValueError(
             f"TensorFlow Datasets cannot use the name {name!r}: "
-            f"{first_line(error)} {_prepared(data_dir)}"
+            f"{first_line(error)} {_sets_in(data_dir)}"
         ) from error
     if download and not builder.is_prepared():
         _download(builder)
     if not builder.is_prepared():
         raise ValueError(
             f"{name} is not prepared in {builder.data_dir_root}. "
-            f"{_prepared(builder.data_dir_root)} Prepare it with tfds.load("
+            f"{_sets_in(builder.data_dir_root)} Prepare it with tfds.load("
             f"{name!r}, data_dir=...) where there is a network"
         )
     return builder
@@ -141,14 +141,14 @@ def _download(builder):
         ) from error
 
 
-def _prepared(data_dir):
+def _sets_in(data_dir):
     if data_dir is None:
         return ""
     data_dir = pathlib.Path(data_dir)
     infos = [*data_dir.glob("*/*/dataset_info.json")]
     infos += data_dir.glob("*/*/*/dataset_info.json")
-    found = {str(info.parent.parent.relative_to(data_dir)) for info in infos}
-    return f"Prepared there: {', '.join(sorted(found)) or 'none'}."
+    names = {str(info.parent.parent.relative_to(data_dir)) for info in infos}
+    return f"Prepared there: {', '.join(sorted(names)) or 'none'}."
 
 
 def _count(builder, split):
@@ -175,20 +175,22 @@ def _feature_keys(builder, decoder):
     import tensorflow_datasets as tfds
 
     features = dict(builder.info.features.items())
-    wanted = decoder.name
+    noun = decoder.name
     if not decoder.feature:
         raise ValueError(
-            f"{plural(wanted)} come from source 'folder' or 'arrays', not from "
+            f"{plural(noun)} come from source 'folder' or 'arrays', not from "
             "'tfds'"
         )
-    kind = getattr(tfds.features, decoder.feature)
-    found = [key for key, one in features.items() if type(one) is kind]
-    row = wanted if wanted in found else next(iter(found), None)
-    if row is None or (row != wanted and len(found) > 1):
+    feature_type = getattr(tfds.features, decoder.feature)
+    candidates = [
+        key for key, one in features.items() if type(one) is feature_type
+    ]
+    row = noun if noun in candidates else next(iter(candidates), None)
+    if row is None or (row != noun and len(candidates) > 1):
         raise ValueError(
-            f"{builder.name} must have one {wanted}, or one named {wanted!r}. "
+            f"{builder.name} must have one {noun}, or one named {noun!r}. "
             f"Received the features {', '.join(features)}; if these are no "
-            f"{plural(wanted)}, pretrain with their --modality"
+            f"{plural(noun)}, pretrain with their --modality"
         )
     labels = [
         key
@@ -246,11 +248,11 @@ def _examples(builder, split, row_key, label_key, decoders):
     """Yields batches of the two features as NumPy arrays, in fixed order."""
     import tensorflow_datasets as tfds
 
-    wanted = {key: True for key in (row_key, label_key) if key}
+    features = {key: True for key in (row_key, label_key) if key}
     try:
         examples = builder.as_dataset(
             split=split,
-            decoders=tfds.decode.PartialDecoding(wanted, decoders=decoders),
+            decoders=tfds.decode.PartialDecoding(features, decoders=decoders),
             read_config=tfds.ReadConfig(try_autocache=False),
         )
     except NotImplementedError as error:

@@ -37,8 +37,10 @@ def find_files(
     left_out = Counter()
     paths = sorted(files_below(root, extensions, left_out))
     check_found(paths, root, extensions, name, left_out)
-    if shown := said(left_out):
-        logging.info("Left out in %s: %s.", printable(root), listed(shown))
+    if counts := notable_counts(left_out):
+        logging.info(
+            "Left out in %s: %s.", printable(root), format_counts(counts)
+        )
     return paths
 
 
@@ -54,25 +56,25 @@ def files_below(
     looks at nothing else directly below the root.
     """
     is_remote = isinstance(root, RemotePath)
-    waiting = [("", (str(root) if is_remote else os.path.realpath(root),))]
-    while waiting:
-        folder, above = waiting.pop()
-        found = _entries(root / folder if folder else root, left_out)
-        if folder and {entry.name for entry in found} >= RUN:
+    pending = [("", (str(root) if is_remote else os.path.realpath(root),))]
+    while pending:
+        folder, parents = pending.pop()
+        folder_entries = _entries(root / folder if folder else root, left_out)
+        if folder and {entry.name for entry in folder_entries} >= RUN:
             left_out["run folders"] += 1  # with our pictures and caches
             continue
-        for entry in found:
+        for entry in folder_entries:
             if not (folder or tops is None or nfc(entry.name) in tops):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
-                real = _real(entry, above[-1])
+                real_path = _real_path(entry, parents[-1])
                 if is_system(entry.name):
                     left_out[f"folders {printable(entry.name)}"] += 1
-                elif real in above:
+                elif real_path in parents:
                     left_out["links to a folder above"] += 1
                 else:
-                    waiting.append((path, (*above, real)))
+                    pending.append((path, (*parents, real_path)))
             elif _is_wanted(entry, extensions, left_out):
                 yield path
 
@@ -110,10 +112,10 @@ def is_folder(entry: os.DirEntry) -> bool:
         return False
 
 
-def _real(entry, above):
+def _real_path(entry, parent):
     if entry.is_symlink():
         return os.path.realpath(entry.path)
-    return os.path.join(above, entry.name)
+    return os.path.join(parent, entry.name)
 
 
 def is_system(name: str) -> bool:
@@ -121,18 +123,18 @@ def is_system(name: str) -> bool:
     return name[0] == "." or nfc(name).casefold() in SYSTEM
 
 
-def said(left_out: Counter) -> dict[str, int]:
+def notable_counts(left_out: Counter) -> dict[str, int]:
     """Returns what may have been meant to be included, most frequent first."""
     notes = {OTHERS + extension for extension in NOTES}
     counts = left_out.most_common()
     return {key: count for key, count in counts if key not in notes}
 
 
-def listed(counts: Mapping[str, int]) -> str:
+def format_counts(counts: Mapping[str, int]) -> str:
     """Formats numbers and what they count in one line."""
-    shown = [f"{n} {key}" for key, n in list(counts.items())[:MOST_SHOWN]]
-    more = len(counts) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    parts = [f"{n} {key}" for key, n in list(counts.items())[:MOST_SHOWN]]
+    more = len(counts) - len(parts)
+    return ", ".join(parts) + (f" and {more} more" if more else "")
 
 
 def check_found(
@@ -144,7 +146,7 @@ def check_found(
 ) -> None:
     """Raises a ValueError if there are no paths; says what it looked for."""
     if not paths:
-        others = f"; left out: {listed(left_out)}" if left_out else ""
+        others = f"; left out: {format_counts(left_out)}" if left_out else ""
         raise ValueError(
             f"no {name} in {str(root)!r} (looked for "
             f"{', '.join(extensions)} in it and below{others})"

@@ -144,7 +144,7 @@ def write_map(
     files = [items.read(path) for path in paths]
     data = {
         "places": places.round(4).tolist(),
-        "paths": [printable(items.said(path)) for path in paths],
+        "paths": [printable(items.caption(path)) for path in paths],
         "sounds": _addresses(files) if audible else [],
         **_classes(paths, items.folder),
         **_sprite(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from byol_tf.data.annotations.coco_points import crop_around, scale_of
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Annotations, Box
 from byol_tf.modalities.image.decode import decode_image
 from byol_tf.modalities.image.inputs import png
 from byol_tf.tasks.detection import CORNERS
@@ -26,23 +26,23 @@ class CutObjects:
 
     Attributes:
         boxes: by path of the image.
-        listed: what the file says.
+        annotations: what the file says.
         as_results: name an object by COCO's `category_id` and `bbox`, not by
             `label` and corners.
     """
 
     boxes: Mapping[str, Sequence[Box]]
-    listed: Listed
+    annotations: Annotations
     as_results: bool
 
     @classmethod
-    def of(cls, listed: Listed, as_results: bool) -> "CutObjects":
+    def of(cls, annotations: Annotations, as_results: bool) -> "CutObjects":
         """Takes the objects that a file lists, without crowds."""
-        boxes = {path: [] for path in listed.paths}
-        for box in listed.boxes:
+        boxes = {path: [] for path in annotations.paths}
+        for box in annotations.boxes:
             if not box.crowd and box.label >= 0:
-                boxes[listed.paths[box.image]].append(box)
-        return cls(boxes, listed, as_results)
+                boxes[annotations.paths[box.image]].append(box)
+        return cls(boxes, annotations, as_results)
 
     def parts(
         self, path: str, file, decode: Callable, max_pixels: int
@@ -64,7 +64,10 @@ class CutObjects:
         """
         pixels = decode_image(file, max_pixels=max_pixels)
         height, width, _ = pixels.shape
-        found, scale = [], scale_of(self.listed.sizes.get(path), width, height)
+        objects, scale = (
+            [],
+            scale_of(self.annotations.sizes.get(path), width, height),
+        )
         for box in self.boxes[path] if scale is not None else ():
             corners = np.multiply(box.corners, [*scale, *scale])
             place = crop_around(corners, width, height)
@@ -77,13 +80,13 @@ class CutObjects:
                 "place": (left, top),
                 "whole": (width, height),
             }
-            found.append((self._named(box), row, origin))
-        return found
+            objects.append((self._describe(box), row, origin))
+        return objects
 
-    def _named(self, box):
+    def _describe(self, box):
         x0, y0, x1, y1 = box.corners
         if self.as_results:
-            category = self.listed.ids[box.label]
+            category = self.annotations.ids[box.label]
             return {"category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0]}
         corners = dict(zip(CORNERS, box.corners, strict=True))
-        return {"label": self.listed.names[box.label], **corners}
+        return {"label": self.annotations.names[box.label], **corners}

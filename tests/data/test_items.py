@@ -46,7 +46,9 @@ def test_a_row_that_a_table_no_longer_has_is_empty(tmp_path):
     (tmp_path / "a.csv").write_text("text\nhello\n")
     items = items_of(tmp_path, "text", "")
     assert items.names == ["a.csv:2"] and items.read("a.csv:2") == b"hello"
-    assert items.read("a.csv:9") == b"" and items.said("a.csv:9") == "a.csv:9 "
+    assert (
+        items.read("a.csv:9") == b"" and items.caption("a.csv:9") == "a.csv:9 "
+    )
 
 
 def test_what_is_not_there_is_refused(tmp_path):

@@ -234,8 +234,8 @@ def test_items_are_the_cells_of_all_tables_with_the_column(tmp_path):
             "train.csv:6",
         ]
         assert items.read("train.csv:3") == b"c, d"
-        assert items.said("train.csv:3") == "train.csv:3 c, d"
-        assert items.said("test.csv:2") == f"test.csv:2 {'é' * 77}..."
+        assert items.caption("train.csv:3") == "train.csv:3 c, d"
+        assert items.caption("test.csv:2") == f"test.csv:2 {'é' * 77}..."
         size, _ = items.stat("test.csv:2")
         assert size == (tmp_path / "test.csv").stat().st_size
     with pytest.raises(ValueError, match="no column 'body', but"):

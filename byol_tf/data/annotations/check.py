@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Annotations, Box
 from byol_tf.lines import printable, some
 
 LEAST = 1.0  # smallest side of a box in pixels
@@ -51,7 +51,7 @@ class Boxes:
 
 
 def check_boxes(
-    listed: Listed,
+    annotations: Annotations,
     paths: Sequence[str],
     size_of: Callable[[pathlib.Path], tuple[int, int]],
     names: Sequence[str] = (),
@@ -61,7 +61,7 @@ def check_boxes(
     Classes of the same name become one.
 
     Args:
-        listed: contents of the files.
+        annotations: contents of the files.
         paths: paths of the listed images that can be read.
         size_of: returns width and height of an upright image file.
         names: classes of the training images; (): those of the file.
@@ -70,100 +70,116 @@ def check_boxes(
         ValueError: if most boxes are bad, which indicates another format, or
             there is none of the classes of the training images.
     """
-    place = {path: i for i, path in enumerate(paths)}
-    sizes = [size_of(listed.root / path) for path in paths]
+    position = {path: i for i, path in enumerate(paths)}
+    sizes = [size_of(annotations.root / path) for path in paths]
     sizes = np.array(sizes, np.int64).reshape(-1, 2)
-    notes = (*listed.notes, *_other_classes(listed, names))
-    names = tuple(names or dict.fromkeys(listed.names))
-    ids = dict(zip(listed.names, listed.ids, strict=False))  # the last of each
+    notes = (*annotations.notes, *_other_class_lines(annotations, names))
+    names = tuple(names or dict.fromkeys(annotations.names))
+    # The last of each name.
+    ids = dict(zip(annotations.names, annotations.ids, strict=False))
     rows = [
-        row._replace(image=place[listed.paths[row.image]])
-        for row in listed.boxes
-        if listed.paths[row.image] in place
+        row._replace(image=position[annotations.paths[row.image]])
+        for row in annotations.boxes
+        if annotations.paths[row.image] in position
     ]
     pairs = zip(paths, sizes.tolist(), strict=True)
-    said = [listed.sizes.get(path, size) for path, size in pairs]
-    said = np.array(said, np.int64).reshape(-1, 2)
-    differs = (said != sizes).any(axis=1)
-    turned = differs & (said == sizes[:, ::-1]).all(axis=1)
-    said = np.where(turned[:, None], sizes, said)
-    table = _Table(rows, listed, sizes, said, names)
-    damaged = {*listed.damaged}
-    lost = [path for path in paths if path in damaged]
+    stated_sizes = [annotations.sizes.get(path, size) for path, size in pairs]
+    stated_sizes = np.array(stated_sizes, np.int64).reshape(-1, 2)
+    differs = (stated_sizes != sizes).any(axis=1)
+    turned = differs & (stated_sizes == sizes[:, ::-1]).all(axis=1)
+    stated_sizes = np.where(turned[:, None], sizes, stated_sizes)
+    table = _Table(rows, annotations, sizes, stated_sizes, names)
+    damaged = {*annotations.damaged}
+    unread = [path for path in paths if path in damaged]
     reasons = table.reasons(turned)
-    _check_format(listed.name, reasons, table.reach_beyond())
-    good = reasons == ""
+    _check_format(annotations.name, reasons, table.reach_beyond())
+    usable = reasons == ""
     lines = (
-        _counts(listed.name, names, len(sizes), table, good),
+        _count_line(annotations.name, names, len(sizes), table, usable),
         *notes,
-        *_scaled(differs & ~turned, paths),
-        *_left_out(reasons, table.images, paths),
-        *_unread(lost),
+        *_scaled_lines(differs & ~turned, paths),
+        *_left_out_lines(reasons, table.images, paths),
+        *_unread_lines(unread),
     )
     return Boxes(
         names,
         tuple(ids.values()),
         sizes,
-        ~turned & ~np.isin(paths, lost),
-        table.images[good],
-        table.cut[good],
-        table.labels[good],
-        table.crowd[good],
-        table.areas[good],
+        ~turned & ~np.isin(paths, unread),
+        table.images[usable],
+        table.clipped[usable],
+        table.labels[usable],
+        table.crowd[usable],
+        table.areas[usable],
         tuple(lines),
     )
 
 
-def _other_classes(listed, names):
+def _other_class_lines(annotations, names):
     """Describes how the classes of a file differ from those of training."""
-    own, known = set(listed.names), set(names)
-    if not known or not own:
+    classes, training = set(annotations.names), set(names)
+    if not training or not classes:
         return
-    if not own & known:
+    if not classes & training:
         raise ValueError(
-            f"{listed.name} has other classes than the training images: "
-            f"{some(sorted(own))} and not {some(sorted(known))}; give both the "
-            "same names"
+            f"{annotations.name} has other classes than the training images: "
+            f"{some(sorted(classes))} and not {some(sorted(training))}; give "
+            "both the same names"
         )
-    if own != known:
-        parts = {"also has": own - known, "lacks": known - own}
-        said = " and ".join(
+    if classes != training:
+        differences = {
+            "also has": classes - training,
+            "lacks": training - classes,
+        }
+        description = " and ".join(
             f"{verb} {some(sorted(names))}"
-            for verb, names in parts.items()
+            for verb, names in differences.items()
             if names
         )
         yield (
-            f"Classes: {listed.name} {said}, unlike the training images; "
-            "classes are matched by their names."
+            f"Classes: {annotations.name} {description}, unlike the training "
+            "images; classes are matched by their names."
         )
 
 
 class _Table:
     """Columns of the boxes, in pixels of the upright images."""
 
-    def __init__(self, rows: Sequence[Box], listed, sizes, said, names):
+    def __init__(
+        self, rows: Sequence[Box], annotations, sizes, stated_sizes, names
+    ):
         self.images = np.array([r.image for r in rows], np.int64)
-        own = [names.index(n) if n in names else -1 for n in listed.names]
-        labels = [own[r.label] if r.label >= 0 else -1 for r in rows]
+        labels_in_names = [
+            names.index(n) if n in names else -1 for n in annotations.names
+        ]
+        labels = [
+            labels_in_names[r.label] if r.label >= 0 else -1 for r in rows
+        ]
         self.labels = np.array(labels, np.int64)
         self.crowd = np.array([r.crowd for r in rows], bool)
         corners = np.array([r.corners for r in rows], np.float64).reshape(-1, 4)
         size = np.tile(sizes[self.images], 2)
-        unit = 1 if listed.relative else np.tile(said[self.images], 2)
+        unit = (
+            1 if annotations.relative else np.tile(stated_sizes[self.images], 2)
+        )
         scale = size / unit
         self.corners = corners * scale
-        self.cut = np.clip(self.corners, 0, size)
-        area = np.prod(self.cut[:, 2:] - self.cut[:, :2], axis=1)
-        given = [np.nan if r.area is None else r.area for r in rows]
-        given = np.array(given, np.float64) * np.prod(scale[:, :2], axis=1)
-        self.areas = np.where(given > 0, given, area)
+        self.clipped = np.clip(self.corners, 0, size)
+        area = np.prod(self.clipped[:, 2:] - self.clipped[:, :2], axis=1)
+        file_areas = [np.nan if r.area is None else r.area for r in rows]
+        file_areas = np.array(file_areas, np.float64) * np.prod(
+            scale[:, :2], axis=1
+        )
+        self.areas = np.where(file_areas > 0, file_areas, area)
 
     def reasons(self, turned):
         """Returns why each box cannot be used; "" if it can."""
-        whole, left = (c[:, 2:] - c[:, :2] for c in (self.corners, self.cut))
+        sides, clipped_sides = (
+            c[:, 2:] - c[:, :2] for c in (self.corners, self.clipped)
+        )
         with np.errstate(invalid="ignore"):
-            empty = (whole < LEAST).any(axis=1)
-            outside = (left < LEAST).any(axis=1)
+            empty = (sides < LEAST).any(axis=1)
+            outside = (clipped_sides < LEAST).any(axis=1)
         # The first reason that applies.
         return np.select(
             [
@@ -187,11 +203,11 @@ class _Table:
 
     def reach_beyond(self):
         """Returns the share of each box that is outside of its image."""
-        whole, left = (
+        areas, clipped_areas = (
             np.prod(np.maximum(c[:, 2:] - c[:, :2], 0), axis=1)
-            for c in (self.corners, self.cut)
+            for c in (self.corners, self.clipped)
         )
-        return 1 - left / np.maximum(whole, 1e-9)
+        return 1 - clipped_areas / np.maximum(areas, 1e-9)
 
 
 def _check_format(name, reasons, beyond):
@@ -206,39 +222,39 @@ def _check_format(name, reasons, beyond):
         )
 
 
-def _counts(name, names, images, table, good):
-    counts = np.bincount(table.labels[good], minlength=len(names))
-    listed = ", ".join(
+def _count_line(name, names, images, table, usable):
+    counts = np.bincount(table.labels[usable], minlength=len(names))
+    class_counts = ", ".join(
         f"{printable(n)} {c}" for n, c in zip(names, counts, strict=True)
     )
-    filled = len(np.unique(table.images[good]))
+    with_boxes = len(np.unique(table.images[usable]))
     return (
-        f"{name}: {images} images, {good.sum()} boxes ({listed}); "
-        f"{images - filled} images without any."
+        f"{name}: {images} images, {usable.sum()} boxes ({class_counts}); "
+        f"{images - with_boxes} images without any."
     )
 
 
-def _scaled(differs, paths):
-    other = np.flatnonzero(differs)
-    if len(other):
+def _scaled_lines(differs, paths):
+    rows = np.flatnonzero(differs)
+    if len(rows):
         yield (
-            f"{len(other)} images have other sizes than their labels say; the "
-            f"boxes are scaled. The first: {some([paths[i] for i in other])}."
+            f"{len(rows)} images have other sizes than their labels say; the "
+            f"boxes are scaled. The first: {some([paths[i] for i in rows])}."
         )
 
 
-def _left_out(reasons, images, paths):
+def _left_out_lines(reasons, images, paths):
     for reason in (TURNED, NOT_FINITE, UNKNOWN, EMPTY, OUTSIDE, TWICE):
-        found = np.flatnonzero(reasons == reason)
-        if len(found):
-            first = dict.fromkeys(paths[i] for i in images[found])
+        boxes = np.flatnonzero(reasons == reason)
+        if len(boxes):
+            image_paths = dict.fromkeys(paths[i] for i in images[boxes])
             yield (
-                f"Left out: {len(found)} boxes that {reason}, in "
-                f"{some(list(first))}."
+                f"Left out: {len(boxes)} boxes that {reason}, in "
+                f"{some(list(image_paths))}."
             )
 
 
-def _unread(paths):
+def _unread_lines(paths):
     if paths:
         yield (
             f"Left out: {len(paths)} images whose label files cannot be read: "

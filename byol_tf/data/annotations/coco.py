@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Annotations, Box
 from byol_tf.files import is_inside, loading, read_json
 from byol_tf.lines import nfc, number_of
 
@@ -29,7 +29,7 @@ def find_coco(directory: pathlib.Path, words: Sequence[str]):
     return None
 
 
-def read_coco(file: pathlib.Path) -> Listed:
+def read_coco(file: pathlib.Path) -> Annotations:
     """Reads images, categories and boxes of a COCO file.
 
     Category ids may have gaps; `file_name` is relative to the file, to `images`
@@ -40,10 +40,10 @@ def read_coco(file: pathlib.Path) -> Listed:
         ValueError: if the file is invalid; says what is wrong.
     """
     with loading(file):
-        return listed_in(file, read_json(file))
+        return parse_coco(file, read_json(file))
 
 
-def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
+def parse_coco(file: pathlib.Path, value: Mapping) -> Annotations:
     """Returns the contents of a COCO file from its JSON; see `read_coco`.
 
     Raises:
@@ -71,16 +71,16 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
     root = _root(file, paths)
     paths = [_on_disk(root, path) for path in paths]
     places = {entry["id"]: i for i, entry in enumerate(images)}
-    given = value.get("annotations", [])
-    own = [entry for entry in given if entry.get("image_id") in places]
-    lost = len(given) - len(own)
-    said = f"Left out: {lost} annotations with an image_id that no image has."
-    return Listed(
+    all_entries = value.get("annotations", [])
+    linked = [entry for entry in all_entries if entry.get("image_id") in places]
+    count = len(all_entries) - len(linked)
+    note = f"Left out: {count} annotations with an image_id that no image has."
+    return Annotations(
         name=file.name,
         root=root,
         paths=paths,
         names=names,
-        boxes=[_box(entry, places, labels) for entry in own],
+        boxes=[_box(entry, places, labels) for entry in linked],
         ids=[int(entry["id"]) for entry in categories],
         image_ids={p: e["id"] for p, e in zip(paths, images, strict=True)},
         sizes={
@@ -88,7 +88,7 @@ def listed_in(file: pathlib.Path, value: Mapping) -> Listed:
             for path, entry in zip(paths, images, strict=True)
             if entry.get("width") and entry.get("height")
         },
-        notes=(said,) if lost else (),
+        notes=(note,) if count else (),
     )
 
 
@@ -128,18 +128,18 @@ def corners_of(entry: Mapping) -> tuple[float, float, float, float]:
 
 def _root(file, paths):
     """Returns the folder in which most of some paths exist."""
-    some = paths[:: max(len(paths) // 16, 1)]
+    sample = paths[:: max(len(paths) // 16, 1)]
     split = file.stem.rpartition("_")[2]  # train2017
-    found = [
+    folders = [
         file.parent / name / part
         for part in ("", split, *PARTS)
         for name in FOLDERS
     ]
 
     def count(root):
-        return sum((root / _on_disk(root, path)).is_file() for path in some)
+        return sum((root / _on_disk(root, path)).is_file() for path in sample)
 
-    return max(found, key=count)
+    return max(folders, key=count)
 
 
 def _on_disk(root, path):

@@ -11,7 +11,7 @@ from byol_tf.data.annotations.coco import (
     area_of,
     check_once,
     corners_of,
-    listed_in,
+    parse_coco,
 )
 from byol_tf.files import loading, read_json
 from byol_tf.lines import nfc
@@ -37,31 +37,31 @@ def crop_around(
     if not np.isfinite(corners).all():
         return None
     x0, y0, x1, y1 = corners
-    wide, high = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
-    left, top = max(int(x0 - wide), 0), max(int(y0 - high), 0)
-    right = min(int(np.ceil(x1 + wide)), width)
-    bottom = min(int(np.ceil(y1 + high)), height)
+    margin_x, margin_y = CONTEXT / 2 * (x1 - x0), CONTEXT / 2 * (y1 - y0)
+    left, top = max(int(x0 - margin_x), 0), max(int(y0 - margin_y), 0)
+    right = min(int(np.ceil(x1 + margin_x)), width)
+    bottom = min(int(np.ceil(y1 + margin_y)), height)
     if right - left < 2 or bottom - top < 2:
         return None
     return left, top, right, bottom
 
 
 def scale_of(
-    said: tuple[int, int] | None, width: int, height: int
+    stated_size: tuple[int, int] | None, width: int, height: int
 ) -> np.ndarray | None:
     """Returns what x and y in a file are multiplied by for its image.
 
     Args:
-        said: width and height of the image in the file; None: not given.
+        stated_size: width and height of the image in the file; None: not given.
         width: width of the upright image.
         height: height of the upright image.
 
     Returns:
         Two numbers; None if EXIF rotates the image, but not its labels.
     """
-    if said == (height, width) != (width, height):
+    if stated_size == (height, width) != (width, height):
         return None
-    return np.divide((width, height), said or (width, height))
+    return np.divide((width, height), stated_size or (width, height))
 
 
 class PointedObject(NamedTuple):
@@ -111,32 +111,34 @@ def read_coco_points(file: str | os.PathLike) -> PointedObjects:
     file = pathlib.Path(file)
     with loading(file):
         value = read_json(file)
-        listed = listed_in(file, value)
-        named = [
+        annotations = parse_coco(file, value)
+        names = [
             tuple(nfc(str(name)) for name in entry["keypoints"])
             for entry in value["categories"]
             if entry.get("keypoints")
         ]
-        if len(set(named)) != 1:
+        if len(set(names)) != 1:
             raise ValueError(
-                f"it has categories with {len(set(named))} sets of points, "
+                f"it has categories with {len(set(names))} sets of points, "
                 "and one can be learned; keep the annotations of one"
             )
-        paths = {image: path for path, image in listed.image_ids.items()}
+        paths = {image: path for path, image in annotations.image_ids.items()}
         objects = [
-            _object(entry, paths, len(named[0]))
+            _object(entry, paths, len(names[0]))
             for entry in value["annotations"]
             if entry.get("num_keypoints", 1)
             and entry.get("keypoints")
             and not entry.get("iscrowd", 0)
             and entry.get("image_id") in paths
         ]
-        ids = [own.annotation_id for own in objects]
+        ids = [entry.annotation_id for entry in objects]
         check_once(ids, "annotations need ids of their own")
     objects = [o for o in objects if (o.points[:, 2] > UNKNOWN).any()]
     if not objects:
         raise ValueError(f"{file} has no object with labelled points")
-    return PointedObjects(listed.root, named[0], objects, listed.sizes)
+    return PointedObjects(
+        annotations.root, names[0], objects, annotations.sizes
+    )
 
 
 def _object(entry, paths, count):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from byol_tf.data.annotations.coco import find_coco, read_coco
 from byol_tf.data.annotations.coco_points import has_points
-from byol_tf.data.annotations.listed import Listed
+from byol_tf.data.annotations.listed import Annotations
 from byol_tf.data.annotations.voc import find_voc, read_voc
 from byol_tf.data.annotations.yolo import find_yolo, read_yolo
 from byol_tf.data.label_table import read_label_table
@@ -18,7 +18,7 @@ TESTS = ("test", "validation")  # splits to test on, in order of preference
 
 def find_boxes(
     directory: str | os.PathLike, split: str, extensions: Collection[str]
-) -> Callable[[], Listed] | None:
+) -> Callable[[], Annotations] | None:
     """Returns a function that reads the boxes of a split; None without any.
 
     Args:
@@ -42,8 +42,8 @@ def find_coco_points(
     """Returns COCO's file of a split if it names points; else None."""
     directory, words = pathlib.Path(directory), _words(split)
     patterns = (f"annotations/person_keypoints_{w}*.json" for w in words)
-    named = (file for p in patterns for file in sorted(directory.glob(p)))
-    file = next(named, None) or find_coco(directory, words)
+    files = (file for p in patterns for file in sorted(directory.glob(p)))
+    file = next(files, None) or find_coco(directory, words)
     return file if file and has_points(file) else None
 
 
@@ -64,8 +64,8 @@ def listed_images(
         ValueError: if there are no annotations of the split.
     """
     if read := find_boxes(directory, split, extensions):
-        listed = read()
-        return listed.root, list(listed.paths)
+        annotations = read()
+        return annotations.root, list(annotations.paths)
     if file := find_points(directory, split):
         return pathlib.Path(directory), list(read_label_table(file).paths)
     raise ValueError(
@@ -91,5 +91,5 @@ def find_test_split(
 
 
 def _words(split):
-    found = (words for words in SPLITS.values() if split in words)
-    return next(found, (split,))
+    synonyms = (words for words in SPLITS.values() if split in words)
+    return next(synonyms, (split,))

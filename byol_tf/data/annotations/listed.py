@@ -12,10 +12,10 @@ class Box(NamedTuple):
     """One object, as in its file.
 
     Attributes:
-        image: index of its image in `Listed.paths`.
+        image: index of its image in `Annotations.paths`.
         corners: left, top, right, bottom, in pixels, or as fractions of width
-            and height if `Listed.relative`.
-        label: index of its class in `Listed.names`; -1 for none.
+            and height if `Annotations.relative`.
+        label: index of its class in `Annotations.names`; -1 for none.
         crowd: whether it is a region of many objects, or too hard to evaluate.
         area: in pixels; None: that of the box.
     """
@@ -28,7 +28,7 @@ class Box(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Listed:
+class Annotations:
     """The images of one split, and their objects.
 
     Attributes:

@@ -28,12 +28,12 @@ def check_points(table: LabelTable) -> tuple[LabelTable, tuple[str, ...]]:
     values = np.array(values).reshape(len(names), 2, len(table))
     with np.errstate(invalid="ignore"):
         outside = ((values < 0) | (values > 1)).any(axis=1)
-    seen = ~np.isnan(values).any(axis=1)
-    if not outside.any() or outside.sum() > SUSPECT * seen.sum():
+    visible = ~np.isnan(values).any(axis=1)
+    if not outside.any() or outside.sum() > SUSPECT * visible.sum():
         return table, ()
     columns = dict(table.columns)
-    for key, lost in zip(keys, outside.repeat(2, axis=0), strict=True):
-        pairs = zip(columns[key], lost, strict=True)
+    for key, is_outside in zip(keys, outside.repeat(2, axis=0), strict=True):
+        pairs = zip(columns[key], is_outside, strict=True)
         columns[key] = tuple("" if bad else cell for cell, bad in pairs)
     rows = [table.paths[i] for i in np.flatnonzero(outside.any(axis=0))]
     line = (

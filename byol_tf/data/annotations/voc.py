@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from byol_tf.data.annotations.listed import Box, Listed, lines_of
+from byol_tf.data.annotations.listed import Annotations, Box, lines_of
 from byol_tf.lines import nfc, number_of
 
 LABELS, IMAGES = "Annotations", "JPEGImages"
@@ -21,17 +21,17 @@ def find_voc(directory: pathlib.Path, words: Sequence[str]):
         if file.is_file() and (directory / LABELS).is_dir():
             return file
     folders = [directory / name for name in (LABELS, IMAGES)]
-    listed = (directory / "ImageSets").exists()
+    has_lists = (directory / "ImageSets").exists()
     if (
         "train" in words
-        and not listed
+        and not has_lists
         and all(map(pathlib.Path.is_dir, folders))
     ):
         return directory / LABELS
     return None
 
 
-def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
+def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Annotations:
     """Reads the XML files of the images that a file lists.
 
     Classes are sorted by name; difficult objects count as crowds. If no
@@ -44,24 +44,24 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
     """
     if not (directory / IMAGES).is_dir():
         raise ValueError(f"{directory} has no folder {IMAGES} for {file.name}")
-    found = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
+    files = {path.stem: path.name for path in (directory / IMAGES).iterdir()}
     if file.is_dir():
-        stems = sorted(stem for stem in found if not stem.startswith("."))
+        stems = sorted(stem for stem in files if not stem.startswith("."))
     else:
         # A number may follow the name, which may have spaces.
-        stems = [s if s in found else s.split()[0] for s in lines_of(file)]
+        stems = [s if s in files else s.split()[0] for s in lines_of(file)]
         stems = list(dict.fromkeys(stems))
-    paths = [f"{IMAGES}/{found.get(stem, f'{stem}.jpg')}" for stem in stems]
+    paths = [f"{IMAGES}/{files.get(stem, f'{stem}.jpg')}" for stem in stems]
     labels = _read_all(directory / LABELS)
     sizes, objects, damaged = {}, [], []
     for image, (stem, path) in enumerate(zip(stems, paths, strict=True)):
-        size, own = labels.get(stem, (None, ()))
-        if own is None:
+        size, entries = labels.get(stem, (None, ()))
+        if entries is None:
             damaged.append(path)
             continue
         if size:
             sizes[path] = size
-        objects += [(image, *one) for one in own]
+        objects += [(image, *entry) for entry in entries]
     names = sorted({name for _, name, *_ in objects if name})
     from_one = _counts_from_one(labels.values())
     boxes = [
@@ -74,7 +74,7 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
         for i, name, (x0, y0, x1, y1), hard in objects
     ]
     notes = ("Boxes count pixels from 1: 1 is taken off left and top.",)
-    return Listed(
+    return Annotations(
         name=file.stem,
         root=directory,
         paths=paths,
@@ -88,7 +88,7 @@ def read_voc(directory: pathlib.Path, file: pathlib.Path) -> Listed:
 
 def _read_all(folder):
     """Returns size and objects of each XML file by stem, None if unknown."""
-    found = {}
+    labels = {}
     for file in sorted(folder.rglob("*.xml")):
         stem = file.relative_to(folder).as_posix().removesuffix(".xml")
         try:
@@ -96,14 +96,14 @@ def _read_all(folder):
                 continue  # a negative, as without a file
             root = ElementTree.parse(file).getroot()
         except (OSError, ValueError, LookupError, ElementTree.ParseError):
-            found[stem] = None, None
+            labels[stem] = None, None
             continue
         keys = ("size/width", "size/height")
         size = [number_of(root.findtext(key)) for key in keys]
-        good = all(1 <= value < math.inf for value in size)
-        size = tuple(map(int, size)) if good else None
-        found[stem] = size, [_object(o) for o in root.iter("object")]
-    return found
+        is_valid = all(1 <= value < math.inf for value in size)
+        size = tuple(map(int, size)) if is_valid else None
+        labels[stem] = size, [_object(o) for o in root.iter("object")]
+    return labels
 
 
 def _object(element):
@@ -115,7 +115,7 @@ def _object(element):
 
 
 def _counts_from_one(labels):
-    boxes = [(size, c) for size, own in labels for _, c, _ in own or ()]
+    boxes = [(size, c) for size, entries in labels for _, c, _ in entries or ()]
     if any(value < 1 for _, corners in boxes for value in corners):
         return False
     return any(

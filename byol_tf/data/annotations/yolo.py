@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import yaml
 
-from byol_tf.data.annotations.listed import Box, Listed, lines_of
+from byol_tf.data.annotations.listed import Annotations, Box, lines_of
 from byol_tf.data.walk import files_below
 from byol_tf.files import loading
 from byol_tf.lines import nfc, some
@@ -26,20 +26,20 @@ def find_yolo(directory: pathlib.Path, words: Sequence[str]):
     """
     about = _about(directory)
     for word in words:
-        found = [f"images/{word}", f"{word}/images"]
-        if isinstance(said := about.get(word), list):
+        folders = [f"images/{word}", f"{word}/images"]
+        if isinstance(entry := about.get(word), list):
             raise ValueError(
                 f"{directory} names several folders as {word!r}, and one can "
-                f"be read: {some(said)}; list all images in one text file"
+                f"be read: {some(entry)}; list all images in one text file"
             )
-        if isinstance(said, str):
+        if isinstance(entry, str):
             # Roboflow writes "../train/images" for the folder beside.
-            below = os.path.join(str(about.get("path") or ""), said)
-            found = [said.removeprefix("../"), below, *found]
-            for file in map(directory.joinpath, found[:2]):
+            relative = os.path.join(str(about.get("path") or ""), entry)
+            folders = [entry.removeprefix("../"), relative, *folders]
+            for file in map(directory.joinpath, folders[:2]):
                 if file.suffix == ".txt" and file.is_file():
                     return file
-        for folder in map(directory.joinpath, found):
+        for folder in map(directory.joinpath, folders):
             labels = _labels_of(folder / "x.jpg")
             if folder.is_dir() and labels and labels.parent.is_dir():
                 return folder
@@ -48,7 +48,7 @@ def find_yolo(directory: pathlib.Path, words: Sequence[str]):
 
 def read_yolo(
     directory: pathlib.Path, folder: pathlib.Path, extensions: Collection[str]
-) -> Listed:
+) -> Annotations:
     """Reads the label files of all images below a folder.
 
     An image with an empty or missing label file is a negative. A line is a
@@ -68,14 +68,14 @@ def read_yolo(
     names = _names(directory)
     places = {number: place for place, number in enumerate(names)}
     # Of a pose, points follow the box.
-    most = 5 if "kpt_shape" in _about(directory) else None
+    max_words = 5 if "kpt_shape" in _about(directory) else None
     name = os.path.relpath(folder, directory)
     if folder.is_file():
         paths = list(dict.fromkeys(map(os.path.normpath, lines_of(folder))))
         folder = folder.parent
     else:
         paths = sorted(files_below(folder, extensions, Counter()))
-    boxes, missing, damaged, odd = [], [], [], []
+    boxes, missing, damaged, malformed = [], [], [], []
     for image, path in enumerate(paths):
         file = _labels_of(folder / path)
         if file is None or not file.is_file():
@@ -88,23 +88,23 @@ def read_yolo(
             continue
         for number, line in enumerate(lines, 1):
             if line.strip():
-                box = _box(image, line.split()[:most], places)
+                box = _box(image, line.split()[:max_words], places)
                 boxes.append(box or Box(image, (math.nan,) * 4, -1))
-                odd += [] if box else [(file, number, line)]
+                malformed += [] if box else [(file, number, line)]
     notes = []
     if missing:
         notes.append(
             f"{len(missing)} of {len(paths)} images have no label file and "
             f"count as negatives; the first: {missing[0]}."
         )
-    if odd:
-        file, number, line = odd[0]
+    if malformed:
+        file, number, line = malformed[0]
         notes.append(
-            f"{len(odd)} lines are not a class's number, x, y, width and "
+            f"{len(malformed)} lines are not a class's number, x, y, width and "
             f"height, with spaces between. The first: {file}, line {number}: "
             f"{line.strip()[:60]!r}."
         )
-    return Listed(
+    return Annotations(
         name=name,
         root=folder,
         paths=paths,
@@ -119,16 +119,16 @@ def read_yolo(
 def _box(image, words, places):
     """Returns the object of a line, or None if it has another form."""
     try:
-        label, *numbers = map(float, words)
+        label, *coordinates = map(float, words)
     except ValueError:
         return None
-    if len(numbers) < 4 or (len(numbers) > 5 and len(numbers) % 2):
+    if len(coordinates) < 4 or (len(coordinates) > 5 and len(coordinates) % 2):
         return None
-    if len(numbers) > 5:
-        xs, ys = numbers[::2], numbers[1::2]
+    if len(coordinates) > 5:
+        xs, ys = coordinates[::2], coordinates[1::2]
         corners = min(xs), min(ys), max(xs), max(ys)
     else:
-        x, y, width, height = numbers[:4]
+        x, y, width, height = coordinates[:4]
         corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
     return Box(image, corners, places.get(label, -1))
 
@@ -172,5 +172,5 @@ def _names(directory):
             f"{directory}: names of classes must have numbers. Received: "
             f"{some(list(names))}"
         ) from None
-    found = {int(n): nfc(str(names[n]).strip()) for n in numbers}
-    return {number: name for number, name in found.items() if name}
+    by_number = {int(n): nfc(str(names[n]).strip()) for n in numbers}
+    return {number: name for number, name in by_number.items() if name}

@@ -41,32 +41,32 @@ class Cutting:
         import soundfile
 
         try:
-            with soundfile.SoundFile(os.fspath(file)) as opened:
-                total = opened.frames / opened.samplerate
-                if total <= self.seconds or opened.frames > MOST_FRAMES:
+            with soundfile.SoundFile(os.fspath(file)) as sound_file:
+                duration = sound_file.frames / sound_file.samplerate
+                if duration <= self.seconds or sound_file.frames > MOST_FRAMES:
                     return [file]
-                count = int(total / self.seconds + 0.5)
+                count = int(duration / self.seconds + 0.5)
                 starts = self.seconds * np.arange(count)
                 if self.loud:
-                    starts = starts[self._loud(opened, len(starts))]
+                    starts = starts[self._is_loud(sound_file, len(starts))]
         except (RuntimeError, OSError, ZeroDivisionError):
             return [file]
         path = os.fspath(file)
         return [
-            Piece(path, start, min(self.seconds, total - start))
+            Piece(path, start, min(self.seconds, duration - start))
             for start in starts.tolist()
         ]
 
-    def _loud(self, opened, count):
+    def _is_loud(self, sound_file, count):
         """Returns whether each window is loud, bool `[count]`."""
-        size = self.seconds * opened.samplerate  # may be no whole number
-        power, place = np.zeros(count + 1), 0
-        for block in opened.blocks(_BLOCK, dtype="float32", always_2d=True):
+        size = self.seconds * sound_file.samplerate  # may be no whole number
+        power, position = np.zeros(count + 1), 0
+        for block in sound_file.blocks(_BLOCK, dtype="float32", always_2d=True):
             squares = np.square(block).mean(axis=1)
-            windows = np.arange(place, place + len(block)) // size
+            windows = np.arange(position, position + len(block)) // size
             windows = np.minimum(windows, count).astype(np.int64)
             power += np.bincount(windows, squares, count + 1)
-            place += len(block)
+            position += len(block)
         power = power[:count]
         return power >= max(_QUIET * np.quantile(power, 0.9), 1e-8 * size)
 
@@ -87,19 +87,21 @@ def names_of_parts(
 
     def parts(name):
         file = os.path.join(folder, name)
-        found = cut(file) or dataclasses.replace(cut, loud=False)(file)
-        return [_name(name, part) for part in found]
+        pieces = cut(file) or dataclasses.replace(cut, loud=False)(file)
+        return [_name(name, part) for part in pieces]
 
     with ThreadPoolExecutor() as pool:
-        return [part for found in pool.map(parts, names) for part in found]
+        return [
+            part for part_names in pool.map(parts, names) for part in part_names
+        ]
 
 
 def part_of(name: str) -> tuple[str, dict[str, float]]:
     """Returns the file of a part by its name, and `start` and `end` if any."""
-    found = _PART.fullmatch(name)
-    if found is None:
+    match = _PART.fullmatch(name)
+    if match is None:
         return name, {}
-    file, *seconds = found.groups()
+    file, *seconds = match.groups()
     return file, dict(zip(("start", "end"), map(float, seconds), strict=True))
 
 

@@ -23,7 +23,7 @@ MOST_FRAMES = 2**62  # more stand for an unknown number
 LEAST_SECONDS = 0.01
 MISSING = "sound files need soundfile and soxr: pip install 'byol-tf[audio]'"
 # For these the error would otherwise be an unknown format.
-_OTHERS = {
+_UNSUPPORTED = {
     b"ftyp": "MPEG-4 (m4a, mp4)",
     b"\x30\x26\xb2\x75": "Windows Media",
     b"\x1aE\xdf\xa3": "Matroska or WebM",
@@ -107,8 +107,10 @@ class Reading:
                     frames = round(piece.seconds * rate)
                 self._check(rate, file.channels, frames)
                 # A header may declare less than the file holds.
-                most = frames if piece else int(self.max_seconds * rate) + 1
-                samples = file.read(most, dtype="float32", always_2d=True)
+                max_frames = (
+                    frames if piece else int(self.max_seconds * rate) + 1
+                )
+                samples = file.read(max_frames, dtype="float32", always_2d=True)
                 return samples, file.samplerate
         except (RuntimeError, OSError, TypeError, AssertionError) as error:
             reason = first_line(error).rpartition(": ")[2].rstrip(".")
@@ -199,17 +201,17 @@ def _check_head(data):
     """Raises a `SoundError` for what soundfile would misread or not read."""
     if not data:
         raise SoundError("empty file")
-    for magic, name in _OTHERS.items():
+    for magic, name in _UNSUPPORTED.items():
         if magic in data[:8]:
             raise SoundError(f"{name} is not supported: convert it to FLAC")
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         _check_wav(data)
     # A byte of padding may be missing.
-    if len(data) + 1 < (size := _promised(data)) < _UNKNOWN_SIZE:
+    if len(data) + 1 < (size := _declared_size(data)) < _UNKNOWN_SIZE:
         raise SoundError(f"cut off: {len(data)} of {size} bytes are there")
 
 
-def _promised(data):
+def _declared_size(data):
     """Returns the size that a file says it has; 0: it says none."""
     if data[:4] == b"FORM":
         return 8 + int.from_bytes(data[4:8], "big")
@@ -243,26 +245,26 @@ def _size_of_mp3(data):
         return 0
     if not frame[tag + 7] & 2:
         return 0
-    place = tag + (12 if frame[tag + 7] & 1 else 8)
-    return start + int.from_bytes(frame[place : place + 4], "big")
+    position = tag + (12 if frame[tag + 7] & 1 else 8)
+    return start + int.from_bytes(frame[position : position + 4], "big")
 
 
 def _check_wav(data):
     """Checks the chunks, since libsndfile accepts files that are cut off."""
-    place = 12
-    while place + 8 <= len(data):
-        size = int.from_bytes(data[place + 4 : place + 8], "little")
-        is_format = data[place : place + 4] == b"fmt "
-        if is_format and not any(data[place + 12 : place + 16]):
+    position = 12
+    while position + 8 <= len(data):
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        is_format = data[position : position + 4] == b"fmt "
+        if is_format and not any(data[position + 12 : position + 16]):
             raise SoundError("its header says 0 samples a second")
-        if data[place : place + 4] == b"data":
-            there = len(data) - place - 8
-            if there < size < _UNKNOWN_SIZE:
+        if data[position : position + 4] == b"data":
+            available = len(data) - position - 8
+            if available < size < _UNKNOWN_SIZE:
                 raise SoundError(
-                    f"cut off: {there} of {size} bytes of samples are there"
+                    f"cut off: {available} of {size} bytes of samples are there"
                 )
             return
-        place += 8 + size + size % 2
+        position += 8 + size + size % 2
     raise SoundError("cut off: it has no samples")
 
 
@@ -276,11 +278,11 @@ def _one_channel(samples, channel):
     return samples[:, channel]
 
 
-def _resampled(samples, rate, wanted):
-    if rate == wanted:
+def _resampled(samples, rate, target_rate):
+    if rate == target_rate:
         return samples
     try:
         import soxr
     except ImportError as error:
         raise ValueError(MISSING) from error
-    return soxr.resample(samples, rate, wanted)
+    return soxr.resample(samples, rate, target_rate)

@@ -27,8 +27,8 @@ def loud_steps(sound: np.ndarray, rate: int) -> np.ndarray:
     limit = max(QUIET * np.quantile(power, LOUD), LEAST)
     loud = power >= limit
     for start, stop in _runs(~loud):
-        inner = start > 0 and stop < len(loud)
-        if inner and stop - start < PAUSE / STEP:
+        is_inner = start > 0 and stop < len(loud)
+        if is_inner and stop - start < PAUSE / STEP:
             loud[start:stop] = True
     return loud
 
@@ -50,17 +50,17 @@ def parts_of(sound: np.ndarray, rate: int) -> list[tuple[float, float]]:
     seconds = len(sound) / rate
     if seconds <= LONGEST:
         return [(0.0, seconds)]
-    most, power = int(LONGEST / STEP), _power(sound, rate)
-    joined = []
+    max_steps, power = int(LONGEST / STEP), _power(sound, rate)
+    parts = []
     for start, stop in _runs(loud_steps(sound, rate)):
-        if joined and stop - joined[-1][0] <= most:
-            joined[-1] = joined[-1][0], stop
+        if parts and stop - parts[-1][0] <= max_steps:
+            parts[-1] = parts[-1][0], stop
         else:
-            joined.extend(_cut(start, stop, power, most))
+            parts.extend(_cut(start, stop, power, max_steps))
     step = int(rate * STEP) / rate  # of whole samples
     return [
         (max(a * step - AROUND, 0.0), min(b * step + AROUND, seconds))
-        for a, b in joined
+        for a, b in parts
     ]
 
 
@@ -71,8 +71,8 @@ def without_silence(sound: np.ndarray, rate: int) -> np.ndarray:
     for start, stop in _runs(loud):
         loud[max(start - around, 0) : stop + around] = True
     size = int(rate * STEP)
-    kept = np.repeat(loud, size)[: len(sound)]
-    return sound[kept] if kept.any() else sound
+    is_loud = np.repeat(loud, size)[: len(sound)]
+    return sound[is_loud] if is_loud.any() else sound
 
 
 def _power(sound, rate):
@@ -84,19 +84,19 @@ def _power(sound, rate):
     return np.add.reduceat(squares, starts, dtype=np.float64) / counts
 
 
-def _runs(marks):
+def _runs(flags):
     """Returns start and end of each run of True."""
-    edges = np.diff(np.concatenate([[0], marks.astype(np.int8), [0]]))
+    edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
     starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def _cut(start, stop, power, most):
-    """Cuts into parts of at most `most` steps, where they are quietest."""
+def _cut(start, stop, power, max_steps):
+    """Cuts into parts of at most `max_steps` steps, where they are quietest."""
     parts = []
-    while stop - start > most:
-        half = start + most // 2
-        place = half + int(np.argmin(power[half : start + most]))
+    while stop - start > max_steps:
+        half = start + max_steps // 2
+        place = half + int(np.argmin(power[half : start + max_steps]))
         parts.append((start, place))
         start = place
     return [*parts, (start, stop)]

@@ -12,13 +12,13 @@ _SECONDS = 0.1  # seconds per block
 _FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM")  # first bytes of files
 
 
-def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
+def blocks_of(source, rate: int, target_rate: int) -> Iterator[np.ndarray]:
     """Reads 16-bit little-endian mono samples until they end.
 
     Args:
         source: binary file, such as `sys.stdin.buffer`.
         rate: samples per second of the source.
-        wanted: samples per second of the result.
+        target_rate: samples per second of the result.
 
     Yields:
         int16 `[samples]`, about a tenth of a second each.
@@ -28,28 +28,28 @@ def blocks_of(source, rate: int, wanted: int) -> Iterator[np.ndarray]:
             arrives, or a file arrives instead of samples.
     """
     check_number("rate", rate, *RATES)
-    change = _changer(rate, wanted)
-    odd, begun, samples = b"", False, 0
+    resample = _resampler(rate, target_rate)
+    leftover, has_begun, samples = b"", False, 0
     while data := source.read(2 * int(_SECONDS * rate)):
-        data = odd + data
-        if not begun:
+        data = leftover + data
+        if not has_begun:
             _check_raw(data, rate)
-        begun = True
-        whole = len(data) // 2 * 2
-        odd = data[whole:]
-        samples += whole // 2
-        yield change(np.frombuffer(data[:whole], "<i2"), False)
+        has_begun = True
+        size = len(data) // 2 * 2
+        leftover = data[size:]
+        samples += size // 2
+        yield resample(np.frombuffer(data[:size], "<i2"), False)
     if samples < LEAST_SECONDS * rate:
         raise ValueError(
-            f"the stream ended after {2 * samples + len(odd)} bytes, less than "
-            f"{LEAST_SECONDS:g} seconds; send 16-bit mono samples"
+            f"the stream ended after {2 * samples + len(leftover)} bytes, less "
+            f"than {LEAST_SECONDS:g} seconds; send 16-bit mono samples"
         )
-    if odd:
+    if leftover:
         logging.warning(
             "The stream ended in the middle of a 16-bit sample; its last byte "
             "is left out. Check that it is 16-bit mono, not 8 or 24-bit."
         )
-    yield change(np.zeros(0, np.int16), True)
+    yield resample(np.zeros(0, np.int16), True)
 
 
 def _check_raw(data, rate):
@@ -63,12 +63,12 @@ def _check_raw(data, rate):
             )
 
 
-def _changer(rate, wanted):
-    if rate == wanted:
+def _resampler(rate, target_rate):
+    if rate == target_rate:
         return lambda block, last: block
     try:
         import soxr
     except ImportError as error:
         raise ValueError(MISSING) from error
-    stream = soxr.ResampleStream(rate, wanted, 1, dtype="int16")
+    stream = soxr.ResampleStream(rate, target_rate, 1, dtype="int16")
     return lambda block, last: stream.resample_chunk(block, last=last)

@@ -194,7 +194,7 @@ class Search:
         )
 
     def _said(self, path):
-        return printable(self._items.said(path))
+        return printable(self._items.caption(path))
 
     def _is(self, path, query):
         file = self._items.read(path)

@@ -5,14 +5,14 @@ import pathlib
 import pytest
 
 from byol_tf.data.annotations.check import check_boxes
-from byol_tf.data.annotations.listed import Box, Listed
+from byol_tf.data.annotations.listed import Annotations, Box
 
 NAN = float("nan")
 PATHS = ["a.png", "b.png", "c.png"]
 
 
 def listed(*boxes, **fields):
-    return Listed(
+    return Annotations(
         **{
             "name": "train.json",
             "root": pathlib.Path("/data"),
