@@ -21,7 +21,7 @@ from byol_tf.runs import subtitles
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.cut_objects import CutObjects
 from byol_tf.tasks.drawn import draw_marks, whole_image
-from byol_tf.tasks.task import WRITTEN, Task
+from byol_tf.tasks.task import BASE_COLUMNS, Task
 from byol_tf.tasks.tiled import cut_tiles
 
 OK = "ok"  # status of a predicted image
@@ -264,4 +264,4 @@ def _write(target, rows):
         (part_of(path)[0], status, *(row.get(key, "") for key in columns))
         for path, status, row in rows
     )
-    write_csv(target, [(*WRITTEN, *columns), *lines])
+    write_csv(target, [(*BASE_COLUMNS, *columns), *lines])

@@ -34,28 +34,28 @@ def _bell(low, high, cells):
     centre = tf.clip_by_value(centre, 0.0, cells - 1.0)
     radius = tf.floor((high - low) * (cells * _SPREAD / 2))[..., None]
     sigma = (2 * radius + 1) / 6
-    apart = tf.range(cells, dtype=tf.float32) - centre
-    bell = tf.exp(-0.5 * (apart / sigma) ** 2)
-    return tf.where(tf.abs(apart) <= radius, bell, 0.0)
+    distances = tf.range(cells, dtype=tf.float32) - centre
+    bell = tf.exp(-0.5 * (distances / sigma) ** 2)
+    return tf.where(tf.abs(distances) <= radius, bell, 0.0)
 
 
-def of_classes(near: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
+def of_classes(bells: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
     """Returns the maximum over the boxes of each class.
 
     Args:
-        near: result of `gaussians`.
+        bells: result of `gaussians`.
         labels: int32 `[batch, boxes]`, -1 for none.
         classes: number of classes.
 
     Returns:
         float32 `[batch, rows, columns, classes]`.
     """
-    batch, count = tf.shape(near)[0], tf.shape(near)[1]
-    rows, columns = near.shape[2:]
+    batch, count = tf.shape(bells)[0], tf.shape(bells)[1]
+    rows, columns = bells.shape[2:]
     first = tf.range(batch)[:, None] * classes
     segments = tf.where(labels < 0, -1, labels + first)
     largest = tf.math.unsorted_segment_max(
-        tf.reshape(near, [batch * count, rows * columns]),
+        tf.reshape(bells, [batch * count, rows * columns]),
         tf.reshape(segments, [-1]),
         batch * classes,
     )
@@ -63,11 +63,11 @@ def of_classes(near: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
     return tf.transpose(maps, [0, 2, 3, 1])
 
 
-def focal_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def focal_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Computes the focal loss of a heatmap; cells near a peak weigh less.
 
     Args:
-        wanted: `[batch, ...]` in [0, 1], 1 at the peaks.
+        targets: `[batch, ...]` in [0, 1], 1 at the peaks.
         logits: of the same shape.
 
     Returns:
@@ -77,13 +77,13 @@ def focal_loss(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """
     p = tf.sigmoid(logits)
     peak = (1 - p) ** 2 * tf.math.log_sigmoid(logits)
-    other = (1 - wanted) ** 4 * p**2 * tf.math.log_sigmoid(-logits)
-    loss = -tf.where(wanted >= 1.0, peak, other)
+    other = (1 - targets) ** 4 * p**2 * tf.math.log_sigmoid(-logits)
+    loss = -tf.where(targets >= 1.0, peak, other)
     return tf.reduce_sum(loss, axis=list(range(1, len(logits.shape))))
 
 
 def box_loss(
-    boxes: tf.Tensor, near: tf.Tensor, predicted: tf.Tensor
+    boxes: tf.Tensor, bells: tf.Tensor, predicted: tf.Tensor
 ) -> tf.Tensor:
     """Computes 1 - GIoU at cells near centres, summed over boxes, `[batch]`.
 
@@ -91,20 +91,24 @@ def box_loss(
 
     Args:
         boxes: float32 `[batch, boxes, 4]`, finite.
-        near: result of `gaussians`.
+        bells: result of `gaussians`.
         predicted: boxes of every cell, `[batch, rows, columns, 4]`.
 
     Reference: Rezatofighi et al. 2019, "Generalized IoU".
     """
     area = tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
     inverse = 1.0 / tf.maximum(area, 1e-9)
-    owner = tf.argmax(tf.where(near > 0, inverse[..., None, None], 0.0), axis=1)
-    places = tf.range(tf.shape(near)[1], dtype=owner.dtype)[:, None, None]
-    own = tf.where(owner[:, None] == places, near, 0.0)
-    total = tf.reduce_sum(own, axis=[2, 3], keepdims=True)
-    weights = tf.reduce_sum(own / tf.maximum(total, 1e-9), axis=1)
-    wanted = tf.gather(boxes, owner, axis=1, batch_dims=1)
-    return tf.reduce_sum(weights * (1 - giou(wanted, predicted)), axis=[1, 2])
+    owner = tf.argmax(
+        tf.where(bells > 0, inverse[..., None, None], 0.0), axis=1
+    )
+    places = tf.range(tf.shape(bells)[1], dtype=owner.dtype)[:, None, None]
+    owned = tf.where(owner[:, None] == places, bells, 0.0)
+    total = tf.reduce_sum(owned, axis=[2, 3], keepdims=True)
+    weights = tf.reduce_sum(owned / tf.maximum(total, 1e-9), axis=1)
+    target_boxes = tf.gather(boxes, owner, axis=1, batch_dims=1)
+    return tf.reduce_sum(
+        weights * (1 - giou(target_boxes, predicted)), axis=[1, 2]
+    )
 
 
 def giou(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
@@ -116,8 +120,8 @@ def giou(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
     (low, high), (low2, high2) = (
         (boxes[..., :2], boxes[..., 2:]) for boxes in (one, other)
     )
-    both = area(tf.maximum(low, low2), tf.minimum(high, high2))
-    union = area(low, high) + area(low2, high2) - both
+    intersection = area(tf.maximum(low, low2), tf.minimum(high, high2))
+    union = area(low, high) + area(low2, high2) - intersection
     hull = area(tf.minimum(low, low2), tf.maximum(high, high2))
     union, hull = tf.maximum(union, 1e-9), tf.maximum(hull, 1e-9)
-    return both / union - (hull - union) / hull
+    return intersection / union - (hull - union) / hull

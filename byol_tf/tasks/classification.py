@@ -85,16 +85,16 @@ class Classification(VectorTask):
         task = cls(_class_names(labelled), label_smoothing)
         targets = task.targets(labelled)
         counts = np.nansum(targets, axis=0, dtype=np.float64)
-        seen = np.flatnonzero(counts)
-        if len(seen) < 2:
-            found = (
-                f"all labels are {task.columns[seen[0]]!r}"
-                if len(seen)
+        occurring = np.flatnonzero(counts)
+        if len(occurring) < 2:
+            problem = (
+                f"all labels are {task.columns[occurring[0]]!r}"
+                if len(occurring)
                 else "there are no labels, or all are the same"
             )
             raise ValueError(
                 "classification needs labels of two classes or more, but in "
-                f"{labelled.examples.name} {found}; put the files of a "
+                f"{labelled.examples.name} {problem}; put the files of a "
                 "folder into at least two sub-folders, named after the "
                 "classes, name the column of labels of a table by "
                 "--config.data.label_column, or give a file of labels by "
@@ -138,8 +138,8 @@ class Classification(VectorTask):
         if self.class_weights:
             targets *= tf.constant(self.class_weights, tf.float32)
         # Smooth after weighting, or rare classes would outweigh the true one.
-        spread = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
-        targets += self.label_smoothing * (spread - targets)
+        uniform = tf.reduce_sum(targets, -1, keepdims=True) / len(self.columns)
+        targets += self.label_smoothing * (uniform - targets)
         log_probabilities = tf.nn.log_softmax(outputs["logits"])
         return -tf.reduce_sum(targets * log_probabilities, -1)
 
@@ -152,8 +152,8 @@ class Classification(VectorTask):
         `balanced_accuracy`, the mean over the occurring classes.
         """
         labels = self.strata(targets)
-        known = labels >= 0
-        labels, predictions = labels[known], predictions[known]
+        is_labelled = labels >= 0
+        labels, predictions = labels[is_labelled], predictions[is_labelled]
         finite = np.isfinite(predictions).all(axis=1)
         if not len(labels):
             raise ValueError(
@@ -172,8 +172,8 @@ class Classification(VectorTask):
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
         """Returns the class of each image; -1 for no label."""
-        known = ~np.isnan(targets).any(axis=1)
-        return np.where(known, np.nan_to_num(targets).argmax(axis=1), -1)
+        is_labelled = ~np.isnan(targets).any(axis=1)
+        return np.where(is_labelled, np.nan_to_num(targets).argmax(axis=1), -1)
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """Returns `label`, its `probability`, and that of every class."""
@@ -211,8 +211,8 @@ def _class_names(labelled: Labelled) -> Sequence[str]:
 
 
 def _names_of_labels(images: Examples) -> tuple[str, ...]:
-    given = images.class_names
-    return given + tuple(map(str, range(len(given), images.num_classes)))
+    names = images.class_names
+    return names + tuple(map(str, range(len(names), images.num_classes)))
 
 
 def _label_column(table: LabelTable) -> str:
@@ -226,18 +226,18 @@ def _label_column(table: LabelTable) -> str:
     )
 
 
-def _weights(given, counts):
+def _weights(weights, counts):
     """Returns weights with mean 1 over the training images; (): equal."""
-    if isinstance(given, str):
-        if given not in ("none", "balanced"):
+    if isinstance(weights, str):
+        if weights not in ("none", "balanced"):
             raise ValueError(
                 "`class_weights` must be 'none', 'balanced' or a number per "
-                f"class. Received: class_weights={given!r}"
+                f"class. Received: class_weights={weights!r}"
             )
-        if given == "none":
+        if weights == "none":
             return ()
-        given = counts.sum() / (len(counts) * np.maximum(counts, 1))
-    given = np.asarray(given, np.float64)
-    if given.shape != counts.shape:
-        return tuple(given.ravel())  # the constructor refuses it
-    return tuple(given * counts.sum() / (given * counts).sum())
+        weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != counts.shape:
+        return tuple(weights.ravel())  # the constructor refuses it
+    return tuple(weights * counts.sum() / (weights * counts).sum())

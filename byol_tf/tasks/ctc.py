@@ -70,14 +70,16 @@ def ctc_loss(
         logits: float32 `[batch, frames, labels]`.
         lengths: int32 `[batch]`, valid frames.
     """
-    known = tf.reduce_all(targets < tf.shape(logits)[2], axis=1)
+    in_alphabet = tf.reduce_all(targets < tf.shape(logits)[2], axis=1)
     letters = tf.math.count_nonzero(targets, axis=1, dtype=tf.int32)
     repeats = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
-    needed = letters + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)
-    good = known & (letters > 0) & (needed <= lengths)
+    min_frames = letters + tf.math.count_nonzero(
+        repeats, axis=1, dtype=tf.int32
+    )
+    is_valid = in_alphabet & (letters > 0) & (min_frames <= lengths)
     # Replace unused targets, whose gradient would be NaN.
-    targets = tf.where(good[:, None], targets, 1)
-    letters = tf.where(good, letters, 1)
+    targets = tf.where(is_valid[:, None], targets, 1)
+    letters = tf.where(is_valid, letters, 1)
     losses = tf.nn.ctc_loss(
         targets,
         logits,
@@ -86,7 +88,7 @@ def ctc_loss(
         logits_time_major=False,
         blank_index=0,
     )
-    return tf.where(good, losses / tf.cast(letters, tf.float32), 0.0)
+    return tf.where(is_valid, losses / tf.cast(letters, tf.float32), 0.0)
 
 
 def best_labels(
@@ -104,21 +106,21 @@ def best_labels(
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     inside = tf.range(tf.shape(logits)[1]) < lengths[:, None]
     labels = tf.where(inside, labels, 0)
-    before = tf.pad(labels, [[0, 0], [1, 0]])[:, :-1]
-    begins = (labels > 0) & (labels != before)
+    previous = tf.pad(labels, [[0, 0], [1, 0]])[:, :-1]
+    begins = (labels > 0) & (labels != previous)
     silent = ~tf.reduce_any(begins, axis=1, keepdims=True)
-    counted = tf.cast(begins | (silent & inside), tf.float32)
-    surest = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
-    total = tf.maximum(tf.reduce_sum(counted, axis=1), 1.0)
-    surest = tf.where(inside, surest, 0.0)
-    confidence = tf.reduce_sum(surest * counted, axis=1) / total
-    return labels, surest, confidence
+    weights = tf.cast(begins | (silent & inside), tf.float32)
+    probabilities = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
+    total = tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
+    probabilities = tf.where(inside, probabilities, 0.0)
+    confidence = tf.reduce_sum(probabilities * weights, axis=1) / total
+    return labels, probabilities, confidence
 
 
 def collapse(frames: tf.Tensor) -> tf.Tensor:
     """Merges repeated labels of `[frames]` and drops 0."""
-    before = tf.concat([[0], frames[:-1]], axis=0)
-    return tf.boolean_mask(frames, (frames > 0) & (frames != before))
+    previous = tf.concat([[0], frames[:-1]], axis=0)
+    return tf.boolean_mask(frames, (frames > 0) & (frames != previous))
 
 
 def beam_search(logits: tf.Tensor, lengths: tf.Tensor, width: int) -> tf.Tensor:
@@ -130,8 +132,8 @@ def beam_search(logits: tf.Tensor, lengths: tf.Tensor, width: int) -> tf.Tensor:
         int32 `[batch, letters]`, 0 after the end.
     """
     # TensorFlow expects blank last, and time first.
-    turned = tf.concat([logits[..., 1:], logits[..., :1]], axis=-1)
-    (found,), _ = tf.nn.ctc_beam_search_decoder(
-        tf.transpose(turned, [1, 0, 2]), lengths, width, top_paths=1
+    blank_last = tf.concat([logits[..., 1:], logits[..., :1]], axis=-1)
+    (labels,), _ = tf.nn.ctc_beam_search_decoder(
+        tf.transpose(blank_last, [1, 0, 2]), lengths, width, top_paths=1
     )
-    return tf.cast(tf.sparse.to_dense(found, default_value=-1) + 1, tf.int32)
+    return tf.cast(tf.sparse.to_dense(labels, default_value=-1) + 1, tf.int32)

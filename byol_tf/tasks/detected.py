@@ -25,7 +25,7 @@ _WORST = 8  # images to list
 _LEAST = 0.05  # lowest score in the confusion matrix
 
 
-class Detected:
+class DetectionAccumulator:
     """Computes COCO's average precision of predictions batch by batch.
 
     Args:
@@ -36,25 +36,27 @@ class Detected:
     def __init__(self, names: Sequence[str], confidence: float = 0.3):
         self._matches = {name: [] for name in names}
         self._confidence = confidence
-        self._confused = []  # true class, predicted class, score; per image
+        self._class_pairs = []  # true, predicted, score; per image
 
     def update(self, targets, decoded) -> None:
         for image, side in enumerate(np.float64(targets["side"])):
-            true, found = (
-                {k: v[image] for k, v in part.items()}
-                for part in (targets, decoded)
+            true, predicted = (
+                {k: v[image] for k, v in arrays.items()}
+                for arrays in (targets, decoded)
             )
             # Predictions for users end at the border of the image. Targets
             # stored by earlier releases lack it.
             limit = np.tile(true.get("extent", np.ones(2)), 2)
-            found["boxes"] = np.clip(found["boxes"], 0.0, limit)
+            predicted["boxes"] = np.clip(predicted["boxes"], 0.0, limit)
             for label, matches in enumerate(self._matches.values()):
-                matches.append(_matched(true, found, label, side))
-            self._confused.append(_confused(true, found, len(self._matches)))
+                matches.append(_match_class(true, predicted, label, side))
+            self._class_pairs.append(
+                _class_pairs(true, predicted, len(self._matches))
+            )
 
     def result(self) -> dict[str, float]:
-        every = [m for matches in self._matches.values() for m in matches]
-        if not sum(int(m.objects[0]) for m in every):
+        all_matches = [m for matches in self._matches.values() for m in matches]
+        if not sum(int(m.objects[0]) for m in all_matches):
             raise ValueError(
                 "average precision needs objects to find, and there is none "
                 "in these images; label more images"
@@ -73,13 +75,14 @@ class Detected:
         return sorted(errors, key=lambda e: -sum(e[1].values()))[:_WORST]
 
     def _errors(self, matches):
-        shown = matches.scores >= self._confidence
-        found, ignored = (
-            flags[0, 0] & shown for flags in (matches.found, matches.ignored)
+        is_confident = matches.scores >= self._confidence
+        hits, ignored = (
+            flags[0, 0] & is_confident
+            for flags in (matches.found, matches.ignored)
         )
-        right = (found & ~ignored).sum()
-        wrong = (shown & ~found & ~ignored).sum()
-        return matches.objects[0] - right, wrong
+        correct = (hits & ~ignored).sum()
+        false_alarms = (is_confident & ~hits & ~ignored).sum()
+        return matches.objects[0] - correct, false_alarms
 
     def best_confidence(self) -> float | None:
         """Returns the threshold with the best F1 over all classes, or None."""
@@ -90,68 +93,74 @@ class Detected:
         return at_confidence(self._pooled(), confidence)
 
     def _pooled(self):
-        every = [m for matches in self._matches.values() for m in matches]
-        return confidence_curve(every)
+        all_matches = [m for matches in self._matches.values() for m in matches]
+        return confidence_curve(all_matches)
 
     def confusion(self, confidence: float) -> np.ndarray:
         """Counts true classes (rows) and predictions; background is last."""
         size = len(self._matches)
         matrix = np.zeros((size + 1, size + 1), np.int64)
-        for true, found, scores in self._confused:
+        for true_labels, predicted, scores in self._class_pairs:
             # An object whose prediction is below the threshold is missed.
-            shown = scores >= confidence
-            np.add.at(matrix, (true[shown], found[shown]), 1)
-            missed = ~shown & (true < size)
-            np.add.at(matrix, (true[missed], size), 1)
+            is_confident = scores >= confidence
+            np.add.at(
+                matrix, (true_labels[is_confident], predicted[is_confident]), 1
+            )
+            missed = ~is_confident & (true_labels < size)
+            np.add.at(matrix, (true_labels[missed], size), 1)
         return matrix
 
     def pictures(self, confidence: float) -> dict[str, bytes]:
         """Draws PNG files by heading: curves over confidence, and confusion."""
         curves = {n: confidence_curve(m) for n, m in self._matches.items()}
-        drawn = io.BytesIO()
-        draw_confidence(curves, self._pooled(), confidence, drawn)
-        parts = {"Precision, recall and F1": drawn.getvalue()}
+        file = io.BytesIO()
+        draw_confidence(curves, self._pooled(), confidence, file)
+        pictures = {"Precision, recall and F1": file.getvalue()}
         matrix = self.confusion(confidence)
         if matrix.sum():
-            drawn, names = io.BytesIO(), (*self._matches, BACKGROUND)
+            file, names = io.BytesIO(), (*self._matches, BACKGROUND)
             title = f"Objects of a confidence of {confidence:.2f} or more"
-            draw_confusion(matrix, drawn, class_names=names, title=title)
-            parts["What is confused"] = drawn.getvalue()
-        return parts
+            draw_confusion(matrix, file, class_names=names, title=title)
+            pictures["What is confused"] = file.getvalue()
+        return pictures
 
 
-def _confused(true, found, classes):
+def _class_pairs(true, predicted, classes):
     """Returns true class, predicted class and score; `classes`: background.
 
     One per object and per counted prediction. An object that is not found has
     score infinity, so that it is missed at any confidence.
     """
-    there = (true["classes"] >= 0) & ~np.isnan(true["boxes"][:, 0])
-    crowd = true["crowd"][there] > 0
-    labels = true["classes"][there]
-    given = found["scores"] > _LEAST
-    boxes = true["boxes"][there]
-    chosen, excused = match_any_class(found["boxes"][given], boxes, crowd)
-    own = np.append(labels, classes)[chosen][~excused]
+    is_valid = (true["classes"] >= 0) & ~np.isnan(true["boxes"][:, 0])
+    crowd = true["crowd"][is_valid] > 0
+    labels = true["classes"][is_valid]
+    is_counted = predicted["scores"] > _LEAST
+    boxes = true["boxes"][is_valid]
+    matched, is_ignored = match_any_class(
+        predicted["boxes"][is_counted], boxes, crowd
+    )
+    matched_labels = np.append(labels, classes)[matched][~is_ignored]
     missed = ~crowd
-    missed[chosen[chosen >= 0]] = False
-    lost = labels[missed]
-    none = np.full_like(lost, classes)
-    labels = np.append(found["classes"][given][~excused], none)
-    endless = np.full(len(lost), np.inf)
-    scores = np.append(found["scores"][given][~excused], endless)
-    return np.concatenate([own, lost]), labels, scores
+    missed[matched[matched >= 0]] = False
+    missed_labels = labels[missed]
+    background = np.full_like(missed_labels, classes)
+    labels = np.append(
+        predicted["classes"][is_counted][~is_ignored], background
+    )
+    infinite = np.full(len(missed_labels), np.inf)
+    scores = np.append(predicted["scores"][is_counted][~is_ignored], infinite)
+    return np.concatenate([matched_labels, missed_labels]), labels, scores
 
 
-def _matched(true, found, label, side):
+def _match_class(true, predicted, label, side):
     """Matches one class in one image, in pixels."""
-    own = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
-    crowd = true["crowd"][own] > 0
-    given = (found["classes"] == label) & (found["scores"] > 0)
-    boxes = side * found["boxes"][given]
+    is_object = (true["classes"] == label) & ~np.isnan(true["boxes"][:, 0])
+    crowd = true["crowd"][is_object] > 0
+    is_prediction = (predicted["classes"] == label) & (predicted["scores"] > 0)
+    boxes = side * predicted["boxes"][is_prediction]
     return match(
-        box_iou(boxes, side * true["boxes"][own], crowd),
-        found["scores"][given],
+        box_iou(boxes, side * true["boxes"][is_object], crowd),
+        predicted["scores"][is_prediction],
         np.prod(boxes[:, 2:] - boxes[:, :2], axis=1),
-        Objects(true["areas"][own], crowd, crowd),
+        Objects(true["areas"][is_object], crowd, crowd),
     )

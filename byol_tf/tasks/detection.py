@@ -10,7 +10,7 @@ from byol_tf.checks import check_choice, check_integer
 from byol_tf.layers.neck import block, dense_levels, neck, peaks_head
 from byol_tf.modalities.image.points import move_boxes
 from byol_tf.tasks.centres import box_loss, focal_loss, gaussians, of_classes
-from byol_tf.tasks.detected import Detected
+from byol_tf.tasks.detected import DetectionAccumulator
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.task import Labelled, Task, head_inputs
 from byol_tf.tasks.tiled import join_boxes
@@ -73,7 +73,7 @@ class Detection(Task):
         only: Sequence[str] = (),
     ):
         super().__init__(columns)
-        self._crowded = 0, 0  # images above `most`, largest number
+        self._excess = 0, 0  # images above `most`, largest number
         self.most = check_integer("most", most, 1)
         self.only = tuple(only)
         for name in self.only:
@@ -105,7 +105,7 @@ class Detection(Task):
             )
         task = cls(boxes.names, boxes.ids, confidence)
         counts = np.bincount(boxes.images)
-        task._crowded = int((counts > task.most).sum()), int(counts.max())
+        task._excess = int((counts > task.most).sum()), int(counts.max())
         return task
 
     def targets(self, labelled: Labelled) -> dict[str, np.ndarray]:
@@ -115,21 +115,21 @@ class Detection(Task):
         images = boxes.images[order]
         per_image = np.bincount(images, minlength=count)
         starts = np.cumsum(per_image) - per_image
-        place = np.arange(len(images)) - starts[images]
+        slot = np.arange(len(images)) - starts[images]
         shape = (count, max(per_image.max(initial=0), 1))
         sides = boxes.sizes.max(axis=1).astype(np.float64)
 
-        def spread(values, empty):
+        def scatter(values, empty):
             rows = np.full((*shape, *values.shape[1:]), empty, np.float64)
-            rows[images, place] = values[order]
+            rows[images, slot] = values[order]
             return rows
 
-        corners = spread(boxes.corners, np.nan) / sides[:, None, None]
+        corners = scatter(boxes.corners, np.nan) / sides[:, None, None]
         return {
             "boxes": corners.astype(np.float32),
-            "classes": spread(boxes.labels, -1).astype(np.int32),
-            "crowd": spread(boxes.crowd, 0).astype(np.int32),
-            "areas": spread(boxes.areas, 0).astype(np.float32),
+            "classes": scatter(boxes.labels, -1).astype(np.int32),
+            "crowd": scatter(boxes.crowd, 0).astype(np.int32),
+            "areas": scatter(boxes.areas, 0).astype(np.float32),
             "side": sides.astype(np.float32),
             "extent": (boxes.sizes / sides[:, None]).astype(np.float32),
             "known": boxes.known.astype(np.int32),
@@ -173,19 +173,19 @@ class Detection(Task):
         labels = tf.where(targets["crowd"] > 0, -1, targets["classes"])
         valid = (labels >= 0) & ~tf.math.is_nan(targets["boxes"][..., 0])
         boxes = tf.where(valid[..., None], targets["boxes"], 0.0)
-        near = gaussians(boxes, valid, rows, columns)
-        wanted = of_classes(near, tf.where(valid, labels, -1), classes)
+        bells = gaussians(boxes, valid, rows, columns)
+        target_heat = of_classes(bells, tf.where(valid, labels, -1), classes)
         count = tf.reduce_sum(tf.cast(valid, tf.float32), axis=1)
         count = tf.maximum(count, 1.0)
-        centres = focal_loss(wanted, outputs["heat"])
+        centre_losses = focal_loss(target_heat, outputs["heat"])
         corners = _corners(outputs["distances"])
-        sides = box_loss(boxes, near, corners)
-        return (centres + _BOX_WEIGHT * sides) / count
+        box_losses = box_loss(boxes, bells, corners)
+        return (centre_losses + _BOX_WEIGHT * box_losses) / count
 
     def move(self, targets: Mapping, where: Mapping) -> dict:
         boxes = move_boxes(targets["boxes"], where)
-        lost = tf.math.is_nan(boxes[..., 0])
-        classes = tf.where(lost, -1, targets["classes"])
+        is_outside = tf.math.is_nan(boxes[..., 0])
+        classes = tf.where(is_outside, -1, targets["classes"])
         return {**targets, "boxes": boxes, "classes": classes}
 
     def decode(
@@ -218,12 +218,12 @@ class Detection(Task):
             boxes *= tf.reduce_max(size, -1, keepdims=True)
             limit = tf.concat([size, size], axis=-1)
         # A score of 0 is no peak, or of a class that is not wanted.
-        sure = (scores >= self.confidence) & (scores > 0)
+        is_confident = (scores >= self.confidence) & (scores > 0)
         return {
             "boxes": tf.clip_by_value(boxes, 0.0, limit),
             "scores": scores,
             "classes": index % classes,
-            "count": tf.reduce_sum(tf.cast(sure, tf.int32), axis=1),
+            "count": tf.reduce_sum(tf.cast(is_confident, tf.int32), axis=1),
         }
 
     def as_decoded(
@@ -246,12 +246,12 @@ class Detection(Task):
         self, decoded: Mapping[str, np.ndarray], places: np.ndarray
     ) -> Mapping[str, np.ndarray]:
         keys = ("boxes", "scores", "classes")
-        found = join_boxes(
+        merged = join_boxes(
             *(decoded[key] for key in keys), places, self.confidence
         )
-        whole = {k: v[: self.most] for k, v in zip(keys, found, strict=True)}
-        whole["count"] = (whole["scores"] >= self.confidence).sum()
-        return whole
+        objects = {k: v[: self.most] for k, v in zip(keys, merged, strict=True)}
+        objects["count"] = (objects["scores"] >= self.confidence).sum()
+        return objects
 
     def words(self, decoded: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Returns `names`, string `[batch, most]`, of the classes."""
@@ -315,18 +315,18 @@ class Detection(Task):
 
     def guesses(self) -> list[str]:
         """Warns if images have more objects than can be predicted."""
-        more, largest = self._crowded
-        if not more:
+        images, largest = self._excess
+        if not images:
             return []
         return [
-            f"{more} training images have more than {self.most} objects, up "
+            f"{images} training images have more than {self.most} objects, up "
             f"to {largest}: all are learned, but at most {self.most} per image "
             "are predicted and evaluated, as in COCO's AP. Cut such images "
             "into parts to find the others."
         ]
 
-    def accumulator(self) -> "Detected":
-        return Detected(self.columns, self.confidence)
+    def accumulator(self) -> "DetectionAccumulator":
+        return DetectionAccumulator(self.columns, self.confidence)
 
     def options(self) -> dict[str, object]:
         return {

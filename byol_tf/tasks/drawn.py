@@ -12,7 +12,7 @@ from byol_tf.modalities.image.modality import visible
 
 # Colours of reports, distinct for colour-blind people.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#CC79A7")
-_SURE = 0.3  # below this confidence, a point is drawn as a ring
+_CONFIDENT = 0.3  # below this confidence, a point is drawn as a ring
 
 
 class Mark(NamedTuple):
@@ -69,7 +69,7 @@ def _draw(draw, mark, colour, unit):
     x, y = mark.place
     radius = 2 * unit + 1
     ring = (x - radius, y - radius, x + radius, y + radius)
-    fill = colour if mark.confidence >= _SURE else None
+    fill = colour if mark.confidence >= _CONFIDENT else None
     draw.ellipse(ring, fill=fill, outline=colour, width=unit)
 
 

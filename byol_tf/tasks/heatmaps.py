@@ -17,11 +17,11 @@ def bells(points: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
     Returns:
         float32 `[batch, rows, columns, points]` in [0, 1].
     """
-    seen = ~tf.math.is_nan(points[..., 0])
-    x, y = tf.unstack(tf.where(seen[..., None], points, 0.0), axis=-1)
+    visible = ~tf.math.is_nan(points[..., 0])
+    x, y = tf.unstack(tf.where(visible[..., None], points, 0.0), axis=-1)
     down = _bell(y, rows)[:, :, None]
     across = _bell(x, columns)[:, None]
-    return tf.where(seen[:, None, None], down * across, 0.0)
+    return tf.where(visible[:, None, None], down * across, 0.0)
 
 
 def _bell(place, cells):
@@ -31,7 +31,7 @@ def _bell(place, cells):
 
 
 def heatmap_loss(
-    wanted: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None
+    targets: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
     """Computes cross entropy minus its minimum, summed over cells, `[batch]`.
 
@@ -39,11 +39,13 @@ def heatmap_loss(
     is the exact place of the point. `weights`, `[batch, points]`, is 0 for
     unlabelled points.
     """
-    each = tf.nn.sigmoid_cross_entropy_with_logits(wanted, logits)
-    safe = tf.clip_by_value(wanted, 1e-6, 1 - 1e-6)
-    least = -safe * tf.math.log(safe) - (1 - safe) * tf.math.log(1 - safe)
-    least = tf.where(wanted > 1e-6, least, 0.0)
-    loss = tf.reduce_sum(each - least, axis=[1, 2])
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+    clipped = tf.clip_by_value(targets, 1e-6, 1 - 1e-6)
+    entropy = -clipped * tf.math.log(clipped) - (1 - clipped) * tf.math.log(
+        1 - clipped
+    )
+    entropy = tf.where(targets > 1e-6, entropy, 0.0)
+    loss = tf.reduce_sum(cross_entropy - entropy, axis=[1, 2])
     if weights is not None:
         loss *= weights
     return tf.reduce_mean(loss, axis=-1)
@@ -73,32 +75,32 @@ def places(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     )
     relative = heat - height[:, None, None]
     # A squared Gaussian is narrow enough to fit the window.
-    near = tf.where(inside, tf.exp(2.0 * relative), 0.0)
-    total = tf.reduce_sum(near, axis=[1, 2])
-    found = []
-    for place, top, cells in (
+    weights = tf.where(inside, tf.exp(2.0 * relative), 0.0)
+    total = tf.reduce_sum(weights, axis=[1, 2])
+    coordinates = []
+    for position, peak_position, cells in (
         (x, peak % columns, columns),
         (y, peak // columns, rows),
     ):
-        place = tf.cast(place, tf.float32) + 0.5
-        mean = tf.reduce_sum(near * place, [1, 2]) / total
-        cut = (top < _WINDOW) | (top >= cells - _WINDOW)
-        cut = tf.cast(cut[:, 0, 0], tf.float32)
-        away = place - mean[:, None, None]
-        mean += cut * _off_the_centre(relative, near, away)
-        found.append(tf.clip_by_value(mean / cells, 0.0, 1.0))
-    return tf.stack(found, axis=-1), tf.exp(height)
+        position = tf.cast(position, tf.float32) + 0.5
+        mean = tf.reduce_sum(weights * position, [1, 2]) / total
+        is_cut = (peak_position < _WINDOW) | (peak_position >= cells - _WINDOW)
+        is_cut = tf.cast(is_cut[:, 0, 0], tf.float32)
+        offsets = position - mean[:, None, None]
+        mean += is_cut * _off_the_centre(relative, weights, offsets)
+        coordinates.append(tf.clip_by_value(mean / cells, 0.0, 1.0))
+    return tf.stack(coordinates, axis=-1), tf.exp(height)
 
 
-def _off_the_centre(relative, near, away):
+def _off_the_centre(relative, weights, offsets):
     """Returns how far centres of bells are from means, where the border cuts.
 
     The logarithm of a bell plus the parabola of its width is a line, whose
-    slope tells the centre. `away`, from the mean, has weights of `near`.
+    slope tells the centre. `offsets`, from the mean, have these `weights`.
     """
-    line = relative + 0.5 * (away / SIGMA) ** 2
+    line = relative + 0.5 * (offsets / SIGMA) ** 2
     slope = tf.math.divide_no_nan(
-        tf.reduce_sum(near * away * line, [1, 2]),
-        tf.reduce_sum(near * away**2, [1, 2]),
+        tf.reduce_sum(weights * offsets * line, [1, 2]),
+        tf.reduce_sum(weights * offsets**2, [1, 2]),
     )
     return tf.clip_by_value(SIGMA**2 * slope, -SIGMA, SIGMA)

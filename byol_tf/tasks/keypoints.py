@@ -25,12 +25,12 @@ from byol_tf.modalities.image import points as positions
 from byol_tf.tasks import heatmaps, oks
 from byol_tf.tasks.drawn import Mark
 from byol_tf.tasks.known import huber, mean_of_known, read_numbers
-from byol_tf.tasks.mirrored import described, is_one_sided, mirrored
-from byol_tf.tasks.pose import COLUMNS, SURE, RigidModel
+from byol_tf.tasks.mirrored import describe_mirrored, is_one_sided, mirrored
+from byol_tf.tasks.pose import COLUMNS, MIN_CONFIDENCE, RigidModel
 from byol_tf.tasks.task import (
     VECTOR,
-    Collected,
     Labelled,
+    PredictionAccumulator,
     VectorTask,
     head_inputs,
     vector_head,
@@ -126,8 +126,8 @@ class Keypoints(VectorTask):
             )
         self.pck_alpha = float(pck_alpha)
         self.shown_whole = not crops
-        self._mirrored, self._one_sided = mirrored(self.names), False
-        has_pairs = self._mirrored != list(range(len(self.names)))
+        self._partners, self._one_sided = mirrored(self.names), False
+        has_pairs = self._partners != list(range(len(self.names)))
         self.view = dict(_VIEW) if head == "heatmap" else {}
         self.view |= {} if has_pairs else {"flip": 0.0}
 
@@ -162,12 +162,12 @@ class Keypoints(VectorTask):
         crops = head == "heatmap" if crops is None else crops
         task = cls(columns, pck_alpha, crops, whole=True, head=head)
         targets = task.targets(labelled)[:, : len(columns)]
-        seen = (~np.isnan(targets)).any(axis=0)[::2]
-        if not seen.all():
+        visible = (~np.isnan(targets)).any(axis=0)[::2]
+        if not visible.all():
             raise ValueError(
-                f"the keypoint {task.names[seen.argmin()]!r} of {table.name} "
-                "is not visible in any training image; label it, or leave "
-                "its columns out"
+                f"the keypoint {task.names[visible.argmin()]!r} of "
+                f"{table.name} is not visible in any training image; label it, "
+                "or leave its columns out"
             )
         task.look_at(targets.reshape(len(targets), -1, 2))
         return task
@@ -183,7 +183,7 @@ class Keypoints(VectorTask):
         Args:
             points: labelled places `[n, points, 2]`, NaN for hidden points.
         """
-        self._one_sided = is_one_sided(points, self._mirrored)
+        self._one_sided = is_one_sided(points, self._partners)
         if self._one_sided:
             self.view["flip"] = 0.0
 
@@ -199,9 +199,9 @@ class Keypoints(VectorTask):
             table, self.columns, low=0, high=1, meaning=meaning
         )
         points = values.reshape(len(values), -1, 2)
-        half = np.argwhere(np.isnan(points).sum(axis=-1) == 1)
-        if len(half):
-            row, point = half[0]
+        incomplete = np.argwhere(np.isnan(points).sum(axis=-1) == 1)
+        if len(incomplete):
+            row, point = incomplete[0]
             raise ValueError(
                 f"{table.name}: {self.names[point]}_x and "
                 f"{self.names[point]}_y must both be numbers or both be "
@@ -216,11 +216,11 @@ class Keypoints(VectorTask):
             points = into(points, sizes)
         points = points.reshape(len(points), -1).astype(np.float32)
         if self.whole_images:
-            parts = [points, sizes, *self._of_objects(table)]
-            points = np.column_stack(parts).astype(np.float32)
+            columns = [points, sizes, *self._object_columns(table)]
+            points = np.column_stack(columns).astype(np.float32)
         return points
 
-    def _of_objects(self, table):
+    def _object_columns(self, table):
         """Returns where objects were cropped, and 1 for labelled points."""
         visible = [f"{name}_v" for name in self.names]
         if not {*oks.COLUMNS, *visible} <= {*table.columns}:
@@ -239,10 +239,10 @@ class Keypoints(VectorTask):
         return {self.prediction: points}
 
     def consumes(self, levels: Mapping[str, int]) -> tuple[str, ...]:
-        return dense_levels(levels) if self._by_heatmaps else (VECTOR,)
+        return dense_levels(levels) if self._uses_heatmaps else (VECTOR,)
 
     @property
-    def _by_heatmaps(self):
+    def _uses_heatmaps(self):
         return self.head_name == "heatmap"
 
     def head(self, specs: Mapping[str, tf.TensorSpec]) -> keras.Model:
@@ -251,7 +251,7 @@ class Keypoints(VectorTask):
         They start near the centre. With heatmaps it returns `heat`, logits
         `[batch, rows, columns, points]`.
         """
-        if self._by_heatmaps:
+        if self._uses_heatmaps:
             inputs = head_inputs(specs)
             maps = neck(inputs)
             if self._one_sided:
@@ -272,29 +272,29 @@ class Keypoints(VectorTask):
         if targets.shape[1] > len(self.columns) + 2:
             weights = targets[:, -len(self.names) :]
         targets = targets[:, : len(self.columns)]
-        if self._by_heatmaps:
+        if self._uses_heatmaps:
             heat = outputs["heat"]
             points = tf.reshape(targets, [-1, len(self.names), 2])
             bells = heatmaps.bells(points, *heat.shape[1:3])
             return heatmaps.heatmap_loss(bells, heat, weights)
-        known = ~tf.math.is_nan(targets)
-        errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
-        return mean_of_known(huber(errors / SPREAD, 1.0), known)
+        is_known = ~tf.math.is_nan(targets)
+        errors = tf.where(is_known, outputs[self.prediction] - targets, 0.0)
+        return mean_of_known(huber(errors / SPREAD, 1.0), is_known)
 
     def move(self, targets: tf.Tensor, where: Mapping) -> tf.Tensor:
         """Moves the points; a mirrored left eye is a right one."""
         points, sizes = tf.split(targets, [len(self.columns), -1], axis=1)
         points = tf.reshape(points, [-1, len(self.names), 2])
-        swapped = tf.gather(points, self._mirrored, axis=1)
+        swapped = tf.gather(points, self._partners, axis=1)
         flip = where["flip"][:, None, None]
         points = tf.where(flip, swapped, points)
         points = positions.move_points(points, where)
         points = tf.reshape(points, [-1, len(self.columns)])
         if sizes.shape[1] > 2:
-            sizes, known = tf.split(sizes, [-1, len(self.names)], axis=1)
-            swapped = tf.gather(known, self._mirrored, axis=1)
-            known = tf.where(flip[..., 0], swapped, known)
-            sizes = tf.concat([sizes, known], axis=1)
+            sizes, is_labelled = tf.split(sizes, [-1, len(self.names)], axis=1)
+            swapped = tf.gather(is_labelled, self._partners, axis=1)
+            is_labelled = tf.where(flip[..., 0], swapped, is_labelled)
+            sizes = tf.concat([sizes, is_labelled], axis=1)
         return tf.concat([points, sizes], axis=1)
 
     def decode(
@@ -306,11 +306,11 @@ class Keypoints(VectorTask):
         fractions are of that image, and its `size` is returned too. Heatmaps
         also give `confidence`, `[batch, points]` in [0, 1].
         """
-        further = {}
-        if self._by_heatmaps:
+        extras = {}
+        if self._uses_heatmaps:
             places, confidence = heatmaps.places(outputs["heat"])
             points = tf.reshape(places, [-1, len(self.columns)])
-            further["confidence"] = confidence
+            extras["confidence"] = confidence
         else:
             points = outputs[self.prediction]
         if origin is not None:
@@ -331,15 +331,15 @@ class Keypoints(VectorTask):
                 size = whole
             points = tf.reshape(pairs, tf.shape(points))
             if self.model or "place" in origin:
-                further["size"] = size
-        return {self.prediction: points, **further}
+                extras["size"] = size
+        return {self.prediction: points, **extras}
 
     def as_decoded(self, targets: np.ndarray) -> dict[str, np.ndarray]:
         points = targets[:, : len(self.columns)]
         return {self.prediction: points}
 
-    def accumulator(self) -> "Placed":
-        return Placed(self.metrics, self.prediction)
+    def accumulator(self) -> "KeypointAccumulator":
+        return KeypointAccumulator(self.metrics, self.prediction)
 
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """Returns the coordinates of every point, with heatmaps confidences.
@@ -349,8 +349,10 @@ class Keypoints(VectorTask):
         rows = super().rows(decoded)
         if "confidence" in decoded:
             names = [f"{name}_confidence" for name in self.names]
-            for row, sure in zip(rows, decoded["confidence"], strict=True):
-                row |= dict(zip(names, map(float, sure), strict=True))
+            for row, confidences in zip(
+                rows, decoded["confidence"], strict=True
+            ):
+                row |= dict(zip(names, map(float, confidences), strict=True))
         if self.model and "size" in decoded:
             for row, size in zip(rows, decoded["size"], strict=True):
                 row |= self._pose(row, size)
@@ -364,21 +366,23 @@ class Keypoints(VectorTask):
         """
         points = decoded[self.prediction].reshape(-1, len(self.names), 2)
         points = points * decoded["size"][:, None]
-        sure = decoded.get("confidence", np.ones(points.shape[:2]))
-        triples = np.concatenate([points, sure[..., None]], axis=-1)
+        confidence = decoded.get("confidence", np.ones(points.shape[:2]))
+        triples = np.concatenate([points, confidence[..., None]], axis=-1)
         return [
-            [{"keypoints": own.ravel().tolist(), "score": float(score)}]
-            for own, score in zip(triples, sure.mean(axis=1), strict=True)
+            [{"keypoints": keypoints.ravel().tolist(), "score": float(score)}]
+            for keypoints, score in zip(
+                triples, confidence.mean(axis=1), strict=True
+            )
         ]
 
     def _pose(self, row, size):
         """Returns the columns of the pose, empty if there is none."""
-        found = {
+        places = {
             name: (row[f"{name}_x"] * size[0], row[f"{name}_y"] * size[1])
             for name in self.names
-            if row.get(f"{name}_confidence", 1.0) >= SURE
+            if row.get(f"{name}_confidence", 1.0) >= MIN_CONFIDENCE
         }
-        pose = self.model.solve(found)
+        pose = self.model.solve(places)
         return pose.row() if pose else dict.fromkeys(COLUMNS, "")
 
     def marks(
@@ -389,11 +393,11 @@ class Keypoints(VectorTask):
             Mark(
                 (row[f"{name}_x"] * width, row[f"{name}_y"] * height),
                 name,
-                kind,
+                index,
                 row.get(f"{name}_confidence", 1.0),
             )
             for row in rows
-            for kind, name in enumerate(self.names)
+            for index, name in enumerate(self.names)
         ]
 
     def metrics(
@@ -427,15 +431,15 @@ class Keypoints(VectorTask):
             "pck_half": correct_keypoints(distances, self.pck_alpha / 2),
             **result,
             **{
-                f"pck/{name}": correct_keypoints(own, self.pck_alpha)
-                for name, own in zip(self.names, distances.T, strict=True)
+                f"pck/{name}": correct_keypoints(column, self.pck_alpha)
+                for name, column in zip(self.names, distances.T, strict=True)
             },
         }
 
     def guesses(self) -> list[str]:
         if self.shown_whole:
             return []
-        return [described(self.names, self._one_sided)]
+        return [describe_mirrored(self.names, self._one_sided)]
 
     def options(self) -> dict[str, object]:
         return {
@@ -447,17 +451,17 @@ class Keypoints(VectorTask):
         }
 
 
-class Placed(Collected):
+class KeypointAccumulator(PredictionAccumulator):
     """Collects points batch by batch, and finds the worst images."""
 
     def __init__(self, metrics, prediction):
         super().__init__(metrics, prediction)
-        self._sure = []
+        self._confidences = []
 
     def update(self, targets, decoded):
         super().update(targets, decoded)
-        sure = decoded.get("confidence", np.ones((len(targets), 1)))
-        self._sure.append(np.mean(sure, axis=-1))
+        confidence = decoded.get("confidence", np.ones((len(targets), 1)))
+        self._confidences.append(np.mean(confidence, axis=-1))
 
     def result(self):
         """Returns the metrics, with OKS-AP for objects cut out of images."""
@@ -466,23 +470,25 @@ class Placed(Collected):
         if targets.shape[1] <= count + 2:
             return super().result()
         side = targets[:, count : count + 2].max(axis=1)[:, None, None]
-        places, true = (
+        places, true_places = (
             side * values.reshape(len(values), -1, 2)
             for values in (predictions, targets[:, :count])
         )
         origins = np.float64(targets[:, count + 2 : count + 6])
-        scores = np.concatenate(self._sure)
-        found = oks.oks_average_precision(places, true, scores, origins)
-        return {**super().result(), **found}
+        scores = np.concatenate(self._confidences)
+        oks_metrics = oks.oks_average_precision(
+            places, true_places, scores, origins
+        )
+        return {**super().result(), **oks_metrics}
 
     def worst(self) -> list[tuple[int, dict]]:
         """Returns positions and mean distances (in sides) of worst images."""
         targets, predictions = self.arrays()
         points = targets[:, : predictions.shape[1]]
         distances = keypoint_distances(points, predictions)
-        seen = ~np.isnan(distances)
-        total = np.where(seen, distances, 0.0).sum(axis=1)
-        means = total / np.maximum(seen.sum(axis=1), 1)
+        visible = ~np.isnan(distances)
+        total = np.where(visible, distances, 0.0).sum(axis=1)
+        means = total / np.maximum(visible.sum(axis=1), 1)
         order = np.argsort(-means, kind="stable")[:_WORST]
         return [(int(i), {"error": round(float(means[i]), 4)}) for i in order]
 

@@ -49,16 +49,16 @@ def read_numbers(
     return values
 
 
-def mean_of_known(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+def mean_of_known(values: tf.Tensor, is_known: tf.Tensor) -> tf.Tensor:
     """Returns the mean of known values over the last axis, 0 without any.
 
     Args:
         values: `[batch, n]`, finite everywhere, or the gradient is NaN.
-        known: bool `[batch, n]`.
+        is_known: bool `[batch, n]`.
     """
-    known = tf.cast(known, values.dtype)
-    count = tf.maximum(tf.reduce_sum(known, -1), 1.0)
-    return tf.reduce_sum(values * known, -1) / count
+    weights = tf.cast(is_known, values.dtype)
+    count = tf.maximum(tf.reduce_sum(weights, -1), 1.0)
+    return tf.reduce_sum(values * weights, -1) / count
 
 
 def huber(errors: tf.Tensor, delta: float) -> tf.Tensor:

@@ -5,10 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "L": "R", "l": "r"}
-_OTHER |= {right: left for left, right in _OTHER.items()}
-_FEW, _MOST = 5, 200  # poses that are compared
-_FAR = 2.0
+_OPPOSITE = {
+    "left": "right",
+    "Left": "Right",
+    "LEFT": "RIGHT",
+    "L": "R",
+    "l": "r",
+}
+_OPPOSITE |= {right: left for left, right in _OPPOSITE.items()}
+_MIN_POSES, _MAX_POSES = 5, 200  # poses that are compared
+_FAR_RATIO = 2.0
 # The words left and right; L or R as a capital without a following small
 # letter, as in `pawLH` and `eyeL`; a separate l or r, as in `eye_l`.
 _SIDE = re.compile(
@@ -31,17 +37,17 @@ def mirrored(names: Sequence[str]) -> list[int]:
         An index for each of them.
     """
     keys = [re.sub(r"\d", "", name) for name in names]
-    places = []
-    for place, (name, key) in enumerate(zip(names, keys, strict=True)):
+    partners = []
+    for partner, (name, key) in enumerate(zip(names, keys, strict=True)):
         other, other_key = _swapped(name), _swapped(key)
         if other != name and other in names:
-            place = names.index(other)
+            partner = names.index(other)
         elif other_key != key and (
             keys.count(key) == keys.count(other_key) == 1
         ):
-            place = keys.index(other_key)
-        places.append(place)
-    return places
+            partner = keys.index(other_key)
+        partners.append(partner)
+    return partners
 
 
 def is_one_sided(points: np.ndarray, partners: Sequence[int]) -> bool:
@@ -57,40 +63,40 @@ def is_one_sided(points: np.ndarray, partners: Sequence[int]) -> bool:
     Returns:
         Whether the nearest mirror image of a pose is farther than twice the
         usual distance of two poses; both medians, of poses that are centred
-        and scaled. False for fewer than `_FEW` poses.
+        and scaled. False for fewer than `_MIN_POSES` poses.
     """
-    seen = np.isfinite(points).all(axis=-1).sum(axis=1) >= 2
-    chosen = np.flatnonzero(seen)
-    chosen = chosen[:: max(len(chosen) // _MOST, 1)]
-    if len(chosen) < _FEW:
+    has_points = np.isfinite(points).all(axis=-1).sum(axis=1) >= 2
+    index = np.flatnonzero(has_points)
+    index = index[:: max(len(index) // _MAX_POSES, 1)]
+    if len(index) < _MIN_POSES:
         return False
-    poses = points[chosen] - np.nanmean(points[chosen], axis=1, keepdims=True)
+    poses = points[index] - np.nanmean(points[index], axis=1, keepdims=True)
     low, high = np.nanmin(poses, axis=1), np.nanmax(poses, axis=1)
     poses = poses / np.maximum((high - low).max(axis=1), 1e-6)[:, None, None]
-    between = _distances(poses, poses)
-    usual = np.nanmedian(between[~np.eye(len(poses), dtype=bool)])
-    turned = (poses * (-1, 1))[:, list(partners)]
-    nearest = np.nanmin(_distances(poses, turned), axis=1)
-    return bool(np.nanmedian(nearest) > _FAR * usual)
+    distances = _distances(poses, poses)
+    usual_distance = np.nanmedian(distances[~np.eye(len(poses), dtype=bool)])
+    mirror_images = (poses * (-1, 1))[:, list(partners)]
+    nearest = np.nanmin(_distances(poses, mirror_images), axis=1)
+    return bool(np.nanmedian(nearest) > _FAR_RATIO * usual_distance)
 
 
 def _distances(poses, others):
     """Averages distances of points that both have; infinite without any."""
-    apart = np.linalg.norm(poses[:, None] - others[None], axis=-1)
-    both = np.isfinite(apart)
-    total = np.where(both, apart, 0.0).sum(axis=-1)
-    count = both.sum(axis=-1)
+    distances = np.linalg.norm(poses[:, None] - others[None], axis=-1)
+    is_shared = np.isfinite(distances)
+    total = np.where(is_shared, distances, 0.0).sum(axis=-1)
+    count = is_shared.sum(axis=-1)
     return np.where(count, total / np.maximum(count, 1), np.inf)
 
 
-def described(names: Sequence[str], one_sided: bool = False) -> str:
+def describe_mirrored(names: Sequence[str], one_sided: bool = False) -> str:
     """Says in one line which points are swapped, or why no view is mirrored."""
     pairs = [
         f"{name} and {names[other]}"
-        for place, (name, other) in enumerate(
+        for index, (name, other) in enumerate(
             zip(names, mirrored(names), strict=True)
         )
-        if place < other
+        if index < other
     ]
     if not pairs:
         return (
@@ -106,4 +112,4 @@ def described(names: Sequence[str], one_sided: bool = False) -> str:
 
 
 def _swapped(name):
-    return _SIDE.sub(lambda found: _OTHER[found[0]], name)
+    return _SIDE.sub(lambda match: _OPPOSITE[match[0]], name)

@@ -107,12 +107,12 @@ class MultiLabel(VectorTask):
 
     def loss(self, targets: tf.Tensor, outputs: Mapping) -> tf.Tensor:
         """Computes sigmoid cross entropy, mean over the known tags."""
-        known = ~tf.math.is_nan(targets)
+        is_known = ~tf.math.is_nan(targets)
         losses = tf.nn.sigmoid_cross_entropy_with_logits(
-            labels=tf.where(known, targets, 0.0),
+            labels=tf.where(is_known, targets, 0.0),
             logits=outputs["logits"],
         )
-        return mean_of_known(losses, known)
+        return mean_of_known(losses, is_known)
 
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
@@ -134,10 +134,10 @@ class MultiLabel(VectorTask):
                 "average precision needs examples with a tag, but none of "
                 f"{len(targets)} has one; label more of them"
             )
-        given = predictions >= THRESHOLD
-        hits = np.sum(given & (targets == 1))
-        wrong = np.sum(given & (targets == 0))
-        missed = np.sum(~given & (targets == 1))
+        is_predicted = predictions >= THRESHOLD
+        hits = np.sum(is_predicted & (targets == 1))
+        wrong = np.sum(is_predicted & (targets == 0))
+        missed = np.sum(~is_predicted & (targets == 1))
         return {
             "mean_average_precision": float(np.nanmean(precisions)),
             "micro_f1": float(2 * hits / (2 * hits + wrong + missed)),
@@ -151,13 +151,13 @@ class MultiLabel(VectorTask):
         """Returns `labels`, joined by `;`, and the probability of every tag."""
         result, columns = [], headings(self.columns, COLUMN)
         for row in decoded[self.prediction]:
-            given = [
+            tags = [
                 tag
                 for tag, value in zip(self.columns, row, strict=True)
                 if value >= THRESHOLD
             ]
             values = dict(zip(columns, map(float, row), strict=True))
-            result.append({COLUMN: SEPARATOR.join(given), **values})
+            result.append({COLUMN: SEPARATOR.join(tags), **values})
         return result
 
 
@@ -170,10 +170,12 @@ def _names(labelled):
         examples = labelled.examples
         # The labels of texts are a column of their own table.
         of_table = (examples.taken or {}).get("layout") == "table"
-        mark, none = (SEPARATOR, ()) if of_table else (FOLDER_SEPARATOR, None)
-        tags = [_split(name, mark) for name in examples.class_names]
+        separator, empty = (
+            (SEPARATOR, ()) if of_table else (FOLDER_SEPARATOR, None)
+        )
+        tags = [_split(name, separator) for name in examples.class_names]
         return [
-            tags[label] if 0 <= label < len(tags) else none
+            tags[label] if 0 <= label < len(tags) else empty
             for label in examples.labels
         ]
     if COLUMN not in labelled.table.columns:

@@ -34,31 +34,31 @@ def oks_average_precision(
     """
     if sigmas is None:
         sigmas = np.full(true.shape[1], SIGMA)
-    moved = origins[:, None, 1:3]
-    places, true = np.float64(places) + moved, np.float64(true) + moved
+    shift = origins[:, None, 1:3]
+    places, true = np.float64(places) + shift, np.float64(true) + shift
     matches = []
     for image in np.unique(origins[:, 0]):
-        own = origins[:, 0] == image
-        none, areas = np.zeros(own.sum(), bool), origins[own, 3]
+        in_image = origins[:, 0] == image
+        no_crowd, areas = np.zeros(in_image.sum(), bool), origins[in_image, 3]
         similarity = keypoint_similarity(
-            places[own],
-            true[own],
-            ~np.isnan(true[own]).any(axis=-1),
-            np.zeros((own.sum(), 4)),  # only for objects without points
+            places[in_image],
+            true[in_image],
+            ~np.isnan(true[in_image]).any(axis=-1),
+            np.zeros((in_image.sum(), 4)),  # only for objects without points
             areas,
             np.asarray(sigmas),
         )
         matches.append(
             match(
                 similarity,
-                scores[own],
+                scores[in_image],
                 areas,
-                Objects(areas, none, none),
+                Objects(areas, no_crowd, no_crowd),
                 ranges=((0.0, 1e10),),
                 most=_MOST,
             )
         )
-    found = summarize({"object": matches}, ("all",), (_MOST,))
+    summary = summarize({"object": matches}, ("all",), (_MOST,))
     names = {"ap": "oks_ap", "ap50": "oks_ap50", "ap75": "oks_ap75"}
     names[f"ar_{_MOST}"] = "oks_ar"
-    return {ours: found[name] for name, ours in names.items()}
+    return {key: summary[name] for name, key in names.items()}

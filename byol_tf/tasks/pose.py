@@ -11,8 +11,8 @@ from byol_tf.checks import require
 from byol_tf.files import loading, read_json
 
 EXTRA = "pose"  # name of the optional dependency
-LEAST = 4  # points needed for a pose
-SURE = 0.3  # lowest confidence of a point
+MIN_POINTS = 4  # points needed for a pose
+MIN_CONFIDENCE = 0.3  # lowest confidence of a point
 COLUMNS = (
     *("rotation_x", "rotation_y", "rotation_z"),
     *("translation_x", "translation_y", "translation_z"),
@@ -37,8 +37,8 @@ class Pose(NamedTuple):
     def row(self) -> dict[str, float]:
         """Returns rotation vector (rad), translation and error by `COLUMNS`."""
         cv2 = require("cv2", EXTRA)
-        turned = cv2.Rodrigues(self.rotation)[0].ravel()
-        values = (*turned, *self.translation, self.error_px)
+        rotation_vector = cv2.Rodrigues(self.rotation)[0].ravel()
+        values = (*rotation_vector, *self.translation, self.error_px)
         return dict(zip(COLUMNS, map(float, values), strict=True))
 
 
@@ -68,18 +68,18 @@ class RigidModel:
                 f"pixels. Received: {self.camera!r}"
             )
 
-    def solve(self, found: Mapping[str, Sequence[float]]) -> Pose | None:
+    def solve(self, places: Mapping[str, Sequence[float]]) -> Pose | None:
         """Computes the pose from places in the image, in pixels, by name.
 
         Returns:
             The pose; None with fewer than four points, or if none fits.
         """
-        names = [name for name in self.points if name in found]
-        if len(names) < LEAST:
+        names = [name for name in self.points if name in places]
+        if len(names) < MIN_POINTS:
             return None
         return solve_pose(
             np.array([self.points[name] for name in names]),
-            np.array([found[name] for name in names]),
+            np.array([places[name] for name in names]),
             np.array(self.camera),
         )
 
@@ -122,19 +122,24 @@ def solve_pose(
         for array in (model, points, camera)
     )
     try:
-        good, turned, moved = cv2.solvePnP(
+        solved, rotation_vector, translation = cv2.solvePnP(
             model, points, camera, None, flags=cv2.SOLVEPNP_SQPNP
         )
-        if not good:
+        if not solved:
             return None
-        turned, moved = cv2.solvePnPRefineLM(
-            model, points, camera, None, turned, moved
+        rotation_vector, translation = cv2.solvePnPRefineLM(
+            model, points, camera, None, rotation_vector, translation
         )
     except cv2.error:  # all points lie on a line
         return None
-    again = cv2.projectPoints(model, turned, moved, camera, None)[0][:, 0]
-    error = np.sqrt(np.mean(np.sum((again - points) ** 2, axis=1)))
-    rotation, moved = cv2.Rodrigues(turned)[0], moved.ravel()
-    if not np.isfinite(error) or not moved[2] > 0:
+    projected = cv2.projectPoints(
+        model, rotation_vector, translation, camera, None
+    )[0][:, 0]
+    error = np.sqrt(np.mean(np.sum((projected - points) ** 2, axis=1)))
+    rotation, translation = (
+        cv2.Rodrigues(rotation_vector)[0],
+        translation.ravel(),
+    )
+    if not np.isfinite(error) or not translation[2] > 0:
         return None
-    return Pose(rotation, moved, float(error))
+    return Pose(rotation, translation, float(error))

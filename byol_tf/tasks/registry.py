@@ -34,26 +34,27 @@ def task_class(name: str) -> type[Task]:
     """
     if name in TASKS:
         return TASKS[name]
-    module, colon, attribute = name.partition(":")
-    if not (module and colon and attribute) or module.startswith("."):
+    module_name, colon, attribute = name.partition(":")
+    if not (module_name and colon and attribute) or module_name.startswith("."):
         raise ValueError(
             f"`task` must be one of {', '.join(TASKS)}, or 'module:Class' for "
             f"one of your own. Received: {name!r}"
         )
-    imported = _imported(module, name)
+    module = _import_module(module_name, name)
     try:
-        found = operator.attrgetter(attribute)(imported)
+        task_type = operator.attrgetter(attribute)(module)
     except AttributeError:
         raise ValueError(
-            f"task {name!r}: the module {module!r} has no class {attribute!r}"
+            f"task {name!r}: the module {module_name!r} has no class "
+            f"{attribute!r}"
         ) from None
-    if not (isinstance(found, type) and issubclass(found, Task)):
+    if not (isinstance(task_type, type) and issubclass(task_type, Task)):
         raise ValueError(
             f"task {name!r}: {attribute} must be a subclass of "
-            f"byol_tf.tasks.task.Task. Received: {found!r}"
+            f"byol_tf.tasks.task.Task. Received: {task_type!r}"
         )
-    _check_contract(found, name)
-    return found
+    _check_contract(task_type, name)
+    return task_type
 
 
 def to_json(task: Task) -> dict[str, object]:
@@ -65,32 +66,34 @@ def to_json(task: Task) -> dict[str, object]:
     }
 
 
-def from_json(value: Mapping[str, object], trusted: str | None = None) -> Task:
+def from_json(
+    description: Mapping[str, object], trusted: str | None = None
+) -> Task:
     """Makes the task that `to_json` described.
 
     Args:
-        value: see `to_json`.
+        description: see `to_json`.
         trusted: name of a task that may be imported; the description alone
             imports nothing.
 
     Raises:
         ValueError: if it does not describe a task, or one that is not trusted.
     """
-    if missing := {"task", "columns", "options"} - set(value):
+    if missing := {"task", "columns", "options"} - set(description):
         raise ValueError(
             "the description of a task must have `task`, `columns` and "
             f"`options`. Missing: {', '.join(sorted(missing))}"
         )
-    kind = _known_class(value["task"], trusted)
-    return kind(value["columns"], **value["options"])
+    task_type = _known_class(description["task"], trusted)
+    return task_type(description["columns"], **description["options"])
 
 
-def _check_contract(kind, name):
+def _check_contract(task_type, name):
     """Refuses classes that were written for release 0.2."""
-    missing = sorted(kind.__abstractmethods__)
-    takes_specs = "specs" in inspect.signature(kind.head).parameters
-    if missing or not takes_specs or hasattr(kind, "activation"):
-        lacks = f"; {kind.__name__} lacks {', '.join(missing)}"
+    missing = sorted(task_type.__abstractmethods__)
+    takes_specs = "specs" in inspect.signature(task_type.head).parameters
+    if missing or not takes_specs or hasattr(task_type, "activation"):
+        lacks = f"; {task_type.__name__} lacks {', '.join(missing)}"
         raise ValueError(
             f"task {name!r} is not of this release's form: head(specs) gives "
             "a model with outputs by name, loss(targets, outputs) takes those, "
@@ -101,29 +104,29 @@ def _check_contract(kind, name):
         )
 
 
-def _name_of(kind):
-    if TASKS.get(kind.name) is kind:
-        return kind.name
-    return f"{kind.__module__}:{kind.__qualname__}"
+def _name_of(task_type):
+    if TASKS.get(task_type.name) is task_type:
+        return task_type.name
+    return f"{task_type.__module__}:{task_type.__qualname__}"
 
 
 def _known_class(name, trusted):
     if name in TASKS:
         return TASKS[name]
-    kind = task_class(trusted) if trusted else None
-    if kind is None or _name_of(kind) != name:
+    task_type = task_class(trusted) if trusted else None
+    if task_type is None or _name_of(task_type) != name:
         raise ValueError(
             f"it names the task {name!r}, which would have to be imported; if "
             f"you know that code, allow it by --task={name}"
         )
-    return kind
+    return task_type
 
 
-def _imported(module, name):
+def _import_module(module_name, name):
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(module_name)
     except (ImportError, TypeError) as error:  # TypeError: a relative name
         raise ValueError(
-            f"task {name!r}: the module {module!r} cannot be imported: "
+            f"task {name!r}: the module {module_name!r} cannot be imported: "
             f"{error}; install it, or put its folder on PYTHONPATH"
         ) from error

@@ -86,10 +86,10 @@ class Regression(VectorTask):
 
         It is linear beyond 3 deviations, against mistyped numbers.
         """
-        known = ~tf.math.is_nan(targets)
-        errors = tf.where(known, outputs[self.prediction] - targets, 0.0)
+        is_known = ~tf.math.is_nan(targets)
+        errors = tf.where(is_known, outputs[self.prediction] - targets, 0.0)
         errors /= tf.constant(self.deviation, tf.float32)
-        return mean_of_known(huber(errors, DELTA), known)
+        return mean_of_known(huber(errors, DELTA), is_known)
 
     def metrics(
         self, targets: np.ndarray, predictions: np.ndarray
@@ -102,19 +102,21 @@ class Regression(VectorTask):
         """
         scores = {}
         for i, column in enumerate(self.columns):
-            known = ~np.isnan(targets[:, i])
-            if not known.any():
+            is_known = ~np.isnan(targets[:, i])
+            if not is_known.any():
                 raise ValueError(
                     f"none of {len(targets)} examples has a number in column "
                     f"{column!r} to judge by; label more of them"
                 )
-            scores[column] = _scores(targets[known, i], predictions[known, i])
+            scores[column] = _scores(
+                targets[is_known, i], predictions[is_known, i]
+            )
         r2, error = np.mean(list(scores.values()), axis=0)
         result = {"r2": r2, "mean_absolute_error": error}
         if len(scores) > 1:
-            for column, (own_r2, own_error) in scores.items():
-                result[f"r2/{column}"] = own_r2
-                result[f"mean_absolute_error/{column}"] = own_error
+            for column, (column_r2, column_error) in scores.items():
+                result[f"r2/{column}"] = column_r2
+                result[f"mean_absolute_error/{column}"] = column_error
         return {key: float(value) for key, value in result.items()}
 
     def options(self) -> dict[str, object]:
@@ -130,14 +132,14 @@ def _table(labelled):
     return labelled.table
 
 
-def _check_precision(column, known):
+def _check_precision(column, values):
     """Raises a ValueError for numbers that float32 cannot tell apart."""
     with np.errstate(all="ignore"):
-        step = np.spacing(np.float32(np.abs(known).max()))  # NaN of infinity
-    if not step <= known.std() / 100:
+        step = np.spacing(np.float32(np.abs(values).max()))  # NaN of infinity
+    if not step <= values.std() / 100:
         raise ValueError(
-            f"the numbers in column {column!r}, {known.min():.12g} to "
-            f"{known.max():.12g}, are too large for 32 bits, or differ too "
+            f"the numbers in column {column!r}, {values.min():.12g} to "
+            f"{values.max():.12g}, are too large for 32 bits, or differ too "
             "little for their size; subtract a constant, or take another unit"
         )
 

@@ -16,7 +16,8 @@ from byol_tf.data.label_table import LabelTable
 from byol_tf.lines import nfc
 from byol_tf.tasks.drawn import Mark
 
-WRITTEN = ("path", "status")  # columns of every prediction, besides `Task.rows`
+# Columns of every prediction, besides `Task.rows`.
+BASE_COLUMNS = ("path", "status")
 TIMES = ("start", "end")  # columns of parts of sounds
 VECTOR = "vector"  # name of the representation in an encoder's outputs
 
@@ -152,10 +153,10 @@ class Task(abc.ABC):
         """
         arrays = [np.asarray(array) for array in tf.nest.flatten(targets)]
         floats = [array for array in arrays if array.dtype.kind == "f"]
-        found = np.full(len(arrays[0]), not floats)
+        is_known = np.full(len(arrays[0]), not floats)
         for array in floats:
-            found |= ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
-        return found
+            is_known |= ~np.isnan(array.reshape(len(array), -1)).all(axis=1)
+        return is_known
 
     def fits(self, targets: Arrays, lengths: np.ndarray) -> np.ndarray:
         """Returns whether rows have enough steps for their targets, bool `[n]`.
@@ -353,10 +354,10 @@ class VectorTask(Task):
         ]
 
     def accumulator(self) -> Accumulator:
-        return Collected(self.metrics, self.prediction)
+        return PredictionAccumulator(self.metrics, self.prediction)
 
 
-class Collected:
+class PredictionAccumulator:
     """Keeps a few numbers per example, for metrics that need all at once."""
 
     def __init__(self, metrics: Callable, prediction: str):
@@ -395,8 +396,10 @@ def vector_head(
     inputs = head_inputs(specs)
     values = layer(inputs[VECTOR])
     outputs = {
-        name: keras.layers.Activation(word, dtype="float32", name=name)(values)
-        for name, word in activations.items()
+        name: keras.layers.Activation(activation, dtype="float32", name=name)(
+            values
+        )
+        for name, activation in activations.items()
     }
     return keras.Model(inputs, outputs, name="head")
 
@@ -409,7 +412,7 @@ def head_inputs(specs: Mapping[str, tf.TensorSpec]) -> dict:
     }
 
 
-def headings(names: Sequence[str], *taken: str) -> list[str]:
+def headings(names: Sequence[str], *reserved: str) -> list[str]:
     """Returns a column name for each value, distinct from columns in use."""
-    taken = {*WRITTEN, *TIMES, *taken}
-    return [f"{name} (value)" if name in taken else name for name in names]
+    reserved = {*BASE_COLUMNS, *TIMES, *reserved}
+    return [f"{name} (value)" if name in reserved else name for name in names]

@@ -9,7 +9,7 @@ import numpy as np
 from byol_tf.modalities.image.decode import decode_image
 
 OVERLAP = 0.2  # overlap of neighbouring tiles, as a share of a tile
-_SAME = 0.5  # overlap of two boxes that are one object
+_SAME_OVERLAP = 0.5  # overlap of two boxes that are one object
 _BORDER = 0.02  # share of a tile; a box ending this near its border is cut
 _LEFT, _TOP, _RIGHT, _BOTTOM = range(4)
 
@@ -20,13 +20,13 @@ def parse_tiles(text: str) -> tuple[int, int]:
     Raises:
         ValueError: if the text is invalid.
     """
-    found = re.fullmatch(r"([1-9]\d?)x([1-9]\d?)", text)
-    if not found:
+    match = re.fullmatch(r"([1-9]\d?)x([1-9]\d?)", text)
+    if not match:
         raise ValueError(
             "--tiles must be columns by rows from 1 to 99, such as 2x2. "
             f"Received: {text!r}"
         )
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def tile_places(width: int, height: int, grid: tuple[int, int]) -> np.ndarray:
@@ -105,25 +105,25 @@ def join_boxes(
     """
     tile, rank = np.nonzero(scores > 0)
     places = np.float64(places)
-    moved = boxes[tile, rank] + np.tile(places[tile, :2], 2)
-    cut = _cut(moved, places[tile], places.max(axis=0))
+    corners = boxes[tile, rank] + np.tile(places[tile, :2], 2)
+    cut_sides = _cut_sides(corners, places[tile], places.max(axis=0))
     labels, score = classes[tile, rank], np.float64(scores[tile, rank])
-    kept: list[int] = []
-    for i in np.lexsort((-score, cut.any(axis=1))):
-        others = [j for j in kept if labels[j] == labels[i]]
-        for j in others:
-            if tile[j] != tile[i] and _one_object(moved, cut, i, j):
+    objects: list[int] = []
+    for i in np.lexsort((-score, cut_sides.any(axis=1))):
+        same_class = [j for j in objects if labels[j] == labels[i]]
+        for j in same_class:
+            if tile[j] != tile[i] and _is_one_object(corners, cut_sides, i, j):
                 if score[i] >= confidence or score[j] < confidence:
-                    _absorb(moved, cut, i, j)
+                    _absorb(corners, cut_sides, i, j)
                 score[j] = max(score[i], score[j])
                 break
         else:
-            kept.append(i)
-    kept = sorted(kept, key=lambda i: -score[i])
-    return moved[kept], score[kept], labels[kept]
+            objects.append(i)
+    objects = sorted(objects, key=lambda i: -score[i])
+    return corners[objects], score[objects], labels[objects]
 
 
-def _cut(boxes, places, limits):
+def _cut_sides(boxes, places, limits):
     """Returns which sides end at an inner border of the tile."""
     size = places[:, 2:] - places[:, :2]
     near = np.abs(boxes - places) <= np.tile(_BORDER * size, 2)
@@ -131,45 +131,47 @@ def _cut(boxes, places, limits):
     return near & inner
 
 
-def _one_object(boxes, cut, i, j):
+def _is_one_object(boxes, cut_sides, i, j):
     one, other = boxes[[i, j]]
     low = np.maximum(one[:2], other[:2])
     high = np.minimum(one[2:], other[2:])
     size = np.maximum(high - low, 0)
-    both, areas = size.prod(), [_area(one), _area(other)]
-    if not (cut[i].any() or cut[j].any()):
-        return both >= _SAME * (sum(areas) - both)
-    if both >= _SAME * min(areas):
+    intersection, areas = size.prod(), [_area(one), _area(other)]
+    if not (cut_sides[i].any() or cut_sides[j].any()):
+        return intersection >= _SAME_OVERLAP * (sum(areas) - intersection)
+    if intersection >= _SAME_OVERLAP * min(areas):
         return True
-    return _facing(boxes, cut, i, j, _LEFT) or _facing(boxes, cut, i, j, _TOP)
+    return _facing(boxes, cut_sides, i, j, _LEFT) or _facing(
+        boxes, cut_sides, i, j, _TOP
+    )
 
 
-def _facing(boxes, cut, i, j, side):
+def _facing(boxes, cut_sides, i, j, side):
     """Tells if both are cut where they meet, and are equally high or wide."""
     opposite, across = side + 2, 1 - side
     for a, b in ((i, j), (j, i)):
         meet = boxes[a, opposite] >= boxes[b, side]
-        if cut[a, opposite] and cut[b, side] and meet:
+        if cut_sides[a, opposite] and cut_sides[b, side] and meet:
             low = boxes[[a, b], across]
             high = boxes[[a, b], across + 2]
             shared = high.min() - low.max()
-            if shared >= _SAME * (high.max() - low.min()):
+            if shared >= _SAME_OVERLAP * (high.max() - low.min()):
                 return True
     return False
 
 
-def _absorb(boxes, cut, i, j):
+def _absorb(boxes, cut_sides, i, j):
     """Extends the box j by i if both are pieces."""
-    if not cut[j].any():
+    if not cut_sides[j].any():
         return
     boxes[j, :2] = np.minimum(boxes[i, :2], boxes[j, :2])
     boxes[j, 2:] = np.maximum(boxes[i, 2:], boxes[j, 2:])
     for side in (_LEFT, _TOP):
         opposite = side + 2
-        if cut[i, opposite] and cut[j, side]:
-            cut[j, side] = cut[i, side]
-        elif cut[i, side] and cut[j, opposite]:
-            cut[j, opposite] = cut[i, opposite]
+        if cut_sides[i, opposite] and cut_sides[j, side]:
+            cut_sides[j, side] = cut_sides[i, side]
+        elif cut_sides[i, side] and cut_sides[j, opposite]:
+            cut_sides[j, opposite] = cut_sides[i, opposite]
 
 
 def _area(box):

@@ -145,8 +145,8 @@ class Transcription(Task):
     def rows(self, decoded: Mapping[str, np.ndarray]) -> list[dict]:
         """Returns `text` and its `confidence`."""
         return [
-            {"text": text, "confidence": float(sure)}
-            for text, sure in zip(
+            {"text": text, "confidence": float(confidence)}
+            for text, confidence in zip(
                 self.texts(decoded), decoded["confidence"], strict=True
             )
         ]
@@ -168,8 +168,8 @@ class Transcription(Task):
         )
         return plain_text("".join(letters))
 
-    def accumulator(self) -> "Transcripts":
-        return Transcripts(self)
+    def accumulator(self) -> "TranscriptAccumulator":
+        return TranscriptAccumulator(self)
 
     def guesses(self) -> list[str]:
         return [
@@ -181,15 +181,15 @@ class Transcription(Task):
         return {"beam": self.beam}
 
 
-class Transcripts:
+class TranscriptAccumulator:
     """Computes word and character error rates batch by batch."""
 
     def __init__(self, task: Transcription):
         self._task, self._rates = task, ErrorRates()
 
     def update(self, targets, decoded) -> None:
-        found = self._task.texts(decoded)
-        for row, text in zip(targets, found, strict=True):
+        texts = self._task.texts(decoded)
+        for row, text in zip(targets, texts, strict=True):
             self._rates.add(self._task.spell(row), text)
 
     def result(self) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from byol_tf.tasks.mirrored import described, is_one_sided, mirrored
+from byol_tf.tasks.mirrored import describe_mirrored, is_one_sided, mirrored
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,13 @@ def test_pairs_follow_from_names(names, places):
 
 
 def test_the_pairs_are_said_in_one_line():
-    assert described(["left_eye", "nose", "right_eye"]) == (
+    assert describe_mirrored(["left_eye", "nose", "right_eye"]) == (
         "Swapped in mirrored views: left_eye and right_eye."
     )
-    assert described(["nose", "tail"]).startswith("No view is mirrored")
-    assert "nevertheless" in described(["eye_l", "eye_r"], one_sided=True)
+    assert describe_mirrored(["nose", "tail"]).startswith("No view is mirrored")
+    assert "nevertheless" in describe_mirrored(
+        ["eye_l", "eye_r"], one_sided=True
+    )
 
 
 def poses(count, facing, seed=0):
