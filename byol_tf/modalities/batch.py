@@ -4,14 +4,14 @@ from byol_tf.lines import plural
 
 
 def open_batch(
-    section, count: int, most: int, name: str
+    section, count: int, max_size: int, name: str
 ) -> tuple[dict, list[str]]:
     """Plans the batch size if a configuration leaves it open.
 
     Args:
         section: configuration with `batch_size`; 0: open.
         count: training examples.
-        most: batch size for many examples.
+        max_size: batch size for many examples.
         name: word for an example.
 
     Returns:
@@ -19,12 +19,12 @@ def open_batch(
     """
     if section.batch_size:
         return {}, []
-    size = batch_for(count, most)
+    size = batch_for(count, max_size)
     line = f"Batch: {size} of {count} {plural(name)}."
     return {"batch_size": size}, [line]
 
 
-def batch_for(count: int, most: int) -> int:
-    """Returns `most`, or of few examples a power of two up to a quarter."""
+def batch_for(count: int, max_size: int) -> int:
+    """Returns `max_size`, or of few examples a power of two up to a quarter."""
     quarter = max(count // 4, 2)
-    return most if quarter >= most else 1 << quarter.bit_length() - 1
+    return max_size if quarter >= max_size else 1 << quarter.bit_length() - 1

@@ -40,17 +40,17 @@ def find_levels(model: keras.Model) -> dict[str, tuple[str, int]]:
     if functional_graph(model) is None or len(model.inputs) != 1:
         return {}
     steps = _steps(flat(model))
-    found = {}
+    last_steps = {}
     for index, step in enumerate(steps):
-        known = found.get(step.level)
+        previous = last_steps.get(step.level)
         if step.level > 0 and (
-            step.meets or known is None or not steps[known].meets
+            step.meets or previous is None or not steps[previous].meets
         ):
-            found[step.level] = index
-    last = max(found, default=0)
+            last_steps[step.level] = index
+    last = max(last_steps, default=0)
     return {
         f"P{level}": (steps[_end(steps, index, level == last)].name, 2**level)
-        for level, index in sorted(found.items())
+        for level, index in sorted(last_steps.items())
     }
 
 
@@ -79,9 +79,11 @@ def outputs_of(
     """
     missing = [name for name in names if name not in levels]
     if missing or not names:
-        known = ", ".join(f"{key} (stride {levels[key][1]})" for key in levels)
+        available = ", ".join(
+            f"{key} (stride {levels[key][1]})" for key in levels
+        )
         raise ValueError(
-            f"`{model.name}` has the levels: {known or 'none'}. Received: "
+            f"`{model.name}` has the levels: {available or 'none'}. Received: "
             f"{', '.join(missing) or 'no name'}; ask for some of those"
         )
     if input_shape and tuple(input_shape) != model.input_shape[1:]:
@@ -118,15 +120,15 @@ class _Step(NamedTuple):
 
 def _steps(model):
     try:
-        traced = _trace(model, _SIDE)
+        trace = _trace(model, _SIDE)
     except ValueError:  # raised by layers that take only one size
-        traced = _trace(model, None)
+        trace = _trace(model, None)
     last_read = {}
-    for index, (_, reads, _) in enumerate(traced):
+    for index, (_, reads, _) in enumerate(trace):
         last_read |= dict.fromkeys(reads, index)
     # What was computed so far is read up to here, at first the input.
     steps, open_until = [], last_read.get(-1, 0)
-    for index, (layer, reads, level) in enumerate(traced):
+    for index, (layer, reads, level) in enumerate(trace):
         steps.append(_Step(layer, reads, level, open_until <= index))
         open_until = max(open_until, last_read.get(index, 0))
     return steps
@@ -144,8 +146,8 @@ def _trace(model, side):
 
     def run(layer, *args, **kwargs):
         outputs = layer.compute_output_spec(*args, **kwargs)
-        flat = keras.tree.flatten((args, kwargs))
-        reads = [origin[id(x)][0] for x in flat if id(x) in origin]
+        arguments = keras.tree.flatten((args, kwargs))
+        reads = [origin[id(x)][0] for x in arguments if id(x) in origin]
         for tensor in keras.tree.flatten(outputs):
             origin[id(tensor)] = len(steps), tensor
         steps.append((layer, reads, _level(layer, outputs, probe)))
@@ -162,10 +164,10 @@ def _level(layer, outputs, probe):
     if isinstance(layer, _BORDERS) or not hasattr(layer, "output"):
         return 0
     sides = list(zip(probe.shape[1:-1], shape[1:-1], strict=False))
-    known = sides and all(whole and part for whole, part in sides)
-    if len(shape) != len(probe.shape) or not known:
+    is_known = sides and all(input_side and side for input_side, side in sides)
+    if len(shape) != len(probe.shape) or not is_known:
         return 0
-    exact = [math.log2(whole / part) for whole, part in sides]
+    exact = [math.log2(input_side / side) for input_side, side in sides]
     level = round(exact[0])
     fits = all(abs(value - level) < _ROUNDING for value in exact)
     return level if fits and min(shape[1:-1]) > 1 else 0
@@ -173,9 +175,9 @@ def _level(layer, outputs, probe):
 
 def _end(steps, index, last):
     """Finds the sum before a norm and activation that open the next stage."""
-    before, normed = index, False
-    while before >= 0 and isinstance(steps[before].layer, _POINTWISE):
-        normed |= isinstance(steps[before].layer, _NORMS)
-        before = steps[before].reads[0]
-    ends = normed and before >= 0 and len(steps[before].reads) > 1
-    return before if ends and not last else index
+    position, has_norm = index, False
+    while position >= 0 and isinstance(steps[position].layer, _POINTWISE):
+        has_norm |= isinstance(steps[position].layer, _NORMS)
+        position = steps[position].reads[0]
+    is_end = has_norm and position >= 0 and len(steps[position].reads) > 1
+    return position if is_end and not last else index

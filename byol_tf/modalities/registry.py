@@ -32,7 +32,9 @@ def load_modality(name: str) -> Modality:
             f"'module:object' for one of your own. Received: {name!r}"
         )
     try:
-        found = operator.attrgetter(attribute)(importlib.import_module(module))
+        modality = operator.attrgetter(attribute)(
+            importlib.import_module(module)
+        )
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"modality {name!r} cannot be imported: {error}; install its "
@@ -42,7 +44,7 @@ def load_modality(name: str) -> Modality:
     missing = [
         member
         for member in sorted(members)
-        if member[0] != "_" and not hasattr(found, member)
+        if member[0] != "_" and not hasattr(modality, member)
     ]
     if missing:
         raise ValueError(
@@ -50,7 +52,7 @@ def load_modality(name: str) -> Modality:
             "byol_tf.modalities.contract.Modality. Missing: "
             f"{', '.join(missing)}"
         )
-    return found
+    return modality
 
 
 def load_named(name: str, trusted: str = "") -> Modality:

@@ -50,8 +50,8 @@ def make_encoder(
         ValueError: for an unknown name, or unless there is one width per block.
     """
     check_choice("encoder.name", name, sorted(ENCODERS))
-    own, strides, units, dropout = ENCODERS[name]
-    widths = tuple(widths or own)
+    default_widths, strides, units, dropout = ENCODERS[name]
+    widths = tuple(widths or default_widths)
     if len(widths) != len(strides) or min(widths) < 1:
         raise ValueError(
             f"encoder.widths must have {len(strides)} positive numbers for "
@@ -70,8 +70,8 @@ def make_encoder(
     level = layers.Concatenate(name=FRAMES, dtype=dtype)([local, deep])
     options = {"dtype": "float32"}
     mean = layers.GlobalAveragePooling1D(name="mean", **options)(level)
-    most = layers.GlobalMaxPooling1D(name="max", **options)(level)
-    outputs = layers.Add(name="pool", **options)([mean, most])
+    maximum = layers.GlobalMaxPooling1D(name="max", **options)(level)
+    outputs = layers.Add(name="pool", **options)([mean, maximum])
     return keras.Model(inputs, outputs, name="encoder")
 
 

@@ -23,9 +23,9 @@ def without_pauses(sound: tf.Tensor, rate: int) -> tf.Tensor:
     before, after = _distances(loud)
     loud |= before + after <= round(pauses.PAUSE / pauses.STEP)
     around = int(pauses.AROUND / pauses.STEP)
-    kept = tf.reduce_min(_distances(loud), axis=0) <= around
-    kept |= ~tf.reduce_any(kept)
-    return tf.boolean_mask(sound, tf.repeat(kept, size)[: tf.size(sound)])
+    is_kept = tf.reduce_min(_distances(loud), axis=0) <= around
+    is_kept |= ~tf.reduce_any(is_kept)
+    return tf.boolean_mask(sound, tf.repeat(is_kept, size)[: tf.size(sound)])
 
 
 def _power(sound, size):
@@ -43,9 +43,9 @@ def _quantile(power):
     """Returns the quantile `LOUD`, interpolated between the nearest values."""
     ordered = tf.sort(power)
     last = tf.size(power) - 1
-    place = pauses.LOUD * tf.cast(last, tf.float64)
-    low = tf.cast(place, tf.int32)
-    share = place - tf.floor(place)
+    position = pauses.LOUD * tf.cast(last, tf.float64)
+    low = tf.cast(position, tf.int32)
+    share = position - tf.floor(position)
     high = tf.minimum(low + 1, last)
     return (1 - share) * ordered[low] + share * ordered[high]
 
@@ -54,7 +54,7 @@ def _distances(marks):
     """Returns steps back and on to the nearest mark, int64 `[steps]` each."""
     count = tf.size(marks, tf.int64)
     places = tf.concat([[-_FAR], tf.where(marks)[:, 0], [count + _FAR]], 0)
-    here = tf.range(count)
-    before = tf.searchsorted(places, here, side="right") - 1
-    after = tf.searchsorted(places, here)
-    return here - tf.gather(places, before), tf.gather(places, after) - here
+    steps = tf.range(count)
+    before = tf.searchsorted(places, steps, side="right") - 1
+    after = tf.searchsorted(places, steps)
+    return steps - tf.gather(places, before), tf.gather(places, after) - steps

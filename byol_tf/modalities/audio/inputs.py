@@ -34,11 +34,11 @@ _FILES = "string [n], the bytes of WAV files of any rate: PCM or floats"
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Returns the sizes for decoding and preprocessing."""
-    known = {}
+    fields = {}
     if preprocessor is not None:
-        known |= {"rate": preprocessor.rate, "samples": preprocessor.samples}
+        fields |= {"rate": preprocessor.rate, "samples": preprocessor.samples}
     if section is not None:
-        known |= {
+        fields |= {
             "rate": section.audio.rate,
             "max_seconds": float(section.audio.max_seconds),
             "channel": section.audio.channel,
@@ -46,8 +46,8 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
             WINDOW: float(section.data.window_seconds),
         }
     if isinstance(preprocessor, WholeLogMel):
-        known |= {SKIPS: False, WINDOW: 0.0}
-    return known
+        fields |= {SKIPS: False, WINDOW: 0.0}
+    return fields
 
 
 def decode_row(data, sizes: Mapping) -> np.ndarray:
@@ -141,12 +141,12 @@ def _waveforms(prepare, length, window):
 
     def read(sounds):
         if length is None:  # without samples, one that is not finite
-            none = tf.cast(tf.shape(sounds)[1] < 1, tf.int32)
-            sounds = tf.pad(sounds, [[0, 0], [0, none]], "CONSTANT", np.nan)
-        good = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false for NaN
-        batch = prepare(tf.where(good[:, None], sounds, 0.0))
-        batch = tf.where(good[:, None, None], batch, float("nan"))
-        return batch, good if length else tf.where(good, OK, NOT_FINITE)
+            padding = tf.cast(tf.shape(sounds)[1] < 1, tf.int32)
+            sounds = tf.pad(sounds, [[0, 0], [0, padding]], "CONSTANT", np.nan)
+        valid = tf.reduce_all(tf.abs(sounds) < 3e38, axis=1)  # false for NaN
+        batch = prepare(tf.where(valid[:, None], sounds, 0.0))
+        batch = tf.where(valid[:, None, None], batch, float("nan"))
+        return batch, valid if length else tf.where(valid, OK, NOT_FINITE)
 
     return Signature(
         {SOUNDS: tf.TensorSpec([None, length], tf.float32, SOUNDS)},
@@ -188,9 +188,9 @@ def _whole_waveforms(prepare):
         lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
         lengths = tf.maximum(lengths, 1)
         # Samples behind one that is not finite: that was not the end.
-        good = ~tf.reduce_any(behind[:, :-1] & ~behind[:, 1:], axis=1)
+        valid = ~tf.reduce_any(behind[:, :-1] & ~behind[:, 1:], axis=1)
         # Zero comes first; in the other order ONNX would multiply with NaN.
-        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), good
+        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), valid
 
     words = (
         f"float32 [n, length] in [-1, 1], at {prepare.rate} samples a second, "
@@ -206,10 +206,10 @@ def _whole_waveforms(prepare):
 
 def _until_nan(rows):
     """Pads int16 rows with NaN to float32 `[n, longest]`."""
-    found = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
-    for place, row in zip(found, rows, strict=True):
-        place[: len(row)] = np.float32(row) / np.float32(SCALE)
-    return found
+    padded = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = np.float32(row) / np.float32(SCALE)
+    return padded
 
 
 def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
@@ -223,8 +223,8 @@ def middles(rows: Sequence[np.ndarray], samples: int) -> np.ndarray:
         float32 `[n, samples]` in [-1, 1].
     """
     batches = (with_lengths(np.asarray(row)[None]) for row in rows)
-    found = [windows(*batch, samples)[0] for batch in batches]
-    return np.float32(np.stack(found)) / np.float32(SCALE)
+    middle_windows = [windows(*batch, samples)[0] for batch in batches]
+    return np.float32(np.stack(middle_windows)) / np.float32(SCALE)
 
 
 def wav(row: np.ndarray, rate: int) -> bytes:

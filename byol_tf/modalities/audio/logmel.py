@@ -156,8 +156,8 @@ def windows(
         `[batch, samples]` of the same dtype.
     """
     index = places(lengths, samples, start)
-    found = tf.gather(sounds, tf.maximum(index, 0), batch_dims=1)
-    return tf.where(index >= 0, found, tf.zeros([], sounds.dtype))
+    values = tf.gather(sounds, tf.maximum(index, 0), batch_dims=1)
+    return tf.where(index >= 0, values, tf.zeros([], sounds.dtype))
 
 
 def places(
@@ -182,10 +182,10 @@ def places(
     half = (samples + 1) // 2
     copies = tf.maximum((half + lengths - 1) // lengths, 1)
     total = tf.where(lengths < half, copies * lengths, lengths)
-    before = tf.maximum(samples - total, 0) // 2
-    place = (start - before)[:, None] + tf.range(samples, dtype=lengths.dtype)
-    inside = (place >= 0) & (place < total[:, None])
-    return tf.where(inside, place % lengths[:, None], -1)
+    padding = tf.maximum(samples - total, 0) // 2
+    index = (start - padding)[:, None] + tf.range(samples, dtype=lengths.dtype)
+    inside = (index >= 0) & (index < total[:, None])
+    return tf.where(inside, index % lengths[:, None], -1)
 
 
 def mel_matrix(

@@ -168,25 +168,25 @@ class AudioModality:
         return inputs.wav(np.asarray(row)[: 10 * rate], rate)
 
     def draw_views(self, rows, pair, path) -> None:
-        drawn = [
+        pictures = [
             [self.preview(row) for row in rows],
             *([coloured(view) for view in views] for views in pair),
         ]
-        views_grid(*map(on_canvas, drawn), path)
+        views_grid(*map(on_canvas, pictures), path)
 
 
 def _statistics(layer, examples):
     """Returns mean and deviation of the logarithms of some training sounds."""
-    few = np.linspace(0, examples.num_examples - 1, FITTED, dtype=int)
-    few = examples.readable_rows(np.unique(few))
-    if not len(few):
+    index = np.linspace(0, examples.num_examples - 1, FITTED, dtype=int)
+    index = examples.readable_rows(np.unique(index))
+    if not len(index):
         raise ValueError(
             f"none of the sounds of {examples.name} that were tried can be "
             "read; bad_sounds.csv names them and says why"
         )
     sums = np.zeros(3)
-    for start in range(0, len(few), _AT_A_TIME):
-        batch = examples.take(few[start : start + _AT_A_TIME])
+    for start in range(0, len(index), _AT_A_TIME):
+        batch = examples.take(index[start : start + _AT_A_TIME])
         frames = np.asarray(layer(batch), np.float64)
         sums += frames.size, frames.sum(), np.square(frames).sum()
     mean = sums[1] / sums[0]

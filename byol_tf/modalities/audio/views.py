@@ -86,15 +86,15 @@ class SoundViews:
         return tuple(zip(views, map(self._place, numbers), strict=True))
 
     def _draw(self, batch, seed):
-        cut = isinstance(batch, tuple | list)
-        sounds, lengths = with_lengths(batch[0] if cut else batch)
+        is_cut = isinstance(batch, tuple | list)
+        sounds, lengths = with_lengths(batch[0] if is_cut else batch)
         numbers = self.numbers(seed, tf.shape(sounds)[0])
-        if not cut:
+        if not is_cut:
             sounds = self._windows(sounds, lengths, numbers)
         frames = self.log_mel.of_windows(sounds)
-        own = tf.split(numbers[:, _PLACES:], 2, axis=1)
-        views = [self.change(frames, each) for each in own]
-        return tuple(_normalized(views) if self.normalize else views), own
+        halves = tf.split(numbers[:, _PLACES:], 2, axis=1)
+        views = [self.change(frames, each) for each in halves]
+        return tuple(_normalized(views) if self.normalize else views), halves
 
     def change(self, frames: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """Makes one view of frames `[batch, frames, bands]`.
@@ -102,26 +102,26 @@ class SoundViews:
         Args:
             numbers: float32 `[batch, 8]` in [0, 1).
         """
-        drawn = named(_DRAWS, numbers)
+        draws = named(_DRAWS, numbers)
         if self.mixup:
-            other = tf.gather(frames, _partners(drawn["partner"]))
-            frames = log_mix(frames, other, self.mixup * drawn["share"])
-        frames = self._crop(frames, drawn)
+            other = tf.gather(frames, _partners(draws["partner"]))
+            frames = log_mix(frames, other, self.mixup * draws["share"])
+        frames = self._crop(frames, draws)
         if self.fader:
-            ends = [drawn["begin"], drawn["end"]]
+            ends = [draws["begin"], draws["end"]]
             frames += fade(ends, self.log_mel.frames, self.fader)
         return frames
 
-    def _crop(self, frames, drawn):
+    def _crop(self, frames, draws):
         length, bands = self.log_mel.frames, self.log_mel.bands
-        across = crop_matrix(*self._span(drawn, length), length)
-        down = band_matrix(drawn, bands, self.band_crop)
+        across = crop_matrix(*self._span(draws, length), length)
+        down = band_matrix(draws, bands, self.band_crop)
         return across @ tf.matmul(frames, down, transpose_b=True)
 
-    def _span(self, drawn, length):
+    def _span(self, draws, length):
         """Returns start and length of a crop in time."""
-        width = length * between(drawn["width"], *self.time_crop)
-        left = drawn["left"] * (self.canvas * length - width)
+        width = length * between(draws["width"], *self.time_crop)
+        left = draws["left"] * (self.canvas * length - width)
         return left - (self.canvas - 1) / 2 * length, width
 
     def _place(self, numbers):
@@ -134,15 +134,15 @@ class SoundViews:
         """Picks the first loud one of the windows drawn for each sound."""
         samples = self.log_mel.samples
         room = tf.maximum(lengths - samples + 1, 1)
-        drawn = numbers[:, :_PLACES] * tf.cast(room, tf.float32)[:, None]
-        starts = tf.minimum(tf.cast(drawn, tf.int32), room[:, None] - 1)
+        positions = numbers[:, :_PLACES] * tf.cast(room, tf.float32)[:, None]
+        starts = tf.minimum(tf.cast(positions, tf.int32), room[:, None] - 1)
         columns = tf.unstack(starts, axis=1)
-        found = [windows(sounds, lengths, samples, each) for each in columns]
-        found = tf.stack(found, axis=1)
-        power = tf.reduce_mean(tf.square(to_floats(found)), axis=2)
+        choices = [windows(sounds, lengths, samples, each) for each in columns]
+        choices = tf.stack(choices, axis=1)
+        power = tf.reduce_mean(tf.square(to_floats(choices)), axis=2)
         loud = power >= _SILENT * tf.reduce_max(power, axis=1, keepdims=True)
         first = tf.argmax(tf.cast(loud, tf.int32), axis=1)
-        return tf.gather(found, first, batch_dims=1)
+        return tf.gather(choices, first, batch_dims=1)
 
 
 class TrainView:
@@ -161,10 +161,10 @@ class TrainView:
     def __call__(self, rows, seed):
         sounds, lengths = with_lengths(rows)
         numbers = self._views.numbers(seed, tf.shape(sounds)[0])
-        found = self._views._windows(sounds, lengths, numbers)
-        frames = self._views.log_mel.of_windows(found)
-        drawn = numbers[:, _PLACES : _PLACES + len(_DRAWS)]
-        return self._views.change(frames, drawn), {LENGTH: lengths}
+        cut_windows = self._views._windows(sounds, lengths, numbers)
+        frames = self._views.log_mel.of_windows(cut_windows)
+        draws = numbers[:, _PLACES : _PLACES + len(_DRAWS)]
+        return self._views.change(frames, draws), {LENGTH: lengths}
 
 
 def log_mix(frames, other, share) -> tf.Tensor:
@@ -176,21 +176,21 @@ def log_mix(frames, other, share) -> tf.Tensor:
     """
     share = share[:, None, None]
     # The larger one is subtracted, so that no power overflows.
-    most = tf.maximum(frames, other)
-    own, its = tf.exp(frames - most), tf.exp(other - most)
-    mixed = (1 - share) * own + share * its
-    return most + tf.math.log(tf.maximum(mixed, 1e-12))
+    peak = tf.maximum(frames, other)
+    power, other_power = tf.exp(frames - peak), tf.exp(other - peak)
+    mixed = (1 - share) * power + share * other_power
+    return peak + tf.math.log(tf.maximum(mixed, 1e-12))
 
 
-def fade(ends, frames: int, most: float) -> tf.Tensor:
+def fade(ends, frames: int, limit: float) -> tf.Tensor:
     """Makes a linear change of level over time, float32 `[batch, frames, 1]`.
 
     Args:
-        ends: two float32 `[batch]` in [0, 1), scaled to -most to most.
+        ends: two float32 `[batch]` in [0, 1), scaled to -limit to limit.
         frames: number of frames.
-        most: largest change of level.
+        limit: largest change of level.
     """
-    begin, end = (most * (2 * each - 1)[:, None] for each in ends)
+    begin, end = (limit * (2 * each - 1)[:, None] for each in ends)
     time = tf.linspace(0.0, 1.0, frames)
     return (begin + (end - begin) * time)[..., None]
 
@@ -213,17 +213,17 @@ def crop_matrix(start, length, size: int) -> tf.Tensor:
     return _bicubic(at[..., None] - tf.range(size, dtype=tf.float32))
 
 
-def band_matrix(drawn: Mapping, bands: int, band_crop) -> tf.Tensor:
+def band_matrix(draws: Mapping, bands: int, band_crop) -> tf.Tensor:
     """Resizes a crop of the bands, see `crop_matrix`.
 
     Args:
-        drawn: `height` and `top` of the crop, float32 `[batch]` in [0, 1).
+        draws: `height` and `top` of the crop, float32 `[batch]` in [0, 1).
         bands: number of bands.
         band_crop: range of the height, see `SoundViews`.
     """
-    height = bands * between(drawn["height"], *band_crop)
+    height = bands * between(draws["height"], *band_crop)
     height = tf.minimum(height, float(bands))
-    return crop_matrix(drawn["top"] * (bands - height), height, bands)
+    return crop_matrix(draws["top"] * (bands - height), height, bands)
 
 
 def _bicubic(distance, a=-0.75):
@@ -234,19 +234,19 @@ def _bicubic(distance, a=-0.75):
     return tf.where(x <= 1, near, tf.where(x < 2, far, 0.0))
 
 
-def _partners(drawn):
+def _partners(draws):
     """Returns the index of another row per row; a lone row gets its own."""
-    count = tf.shape(drawn)[0]
-    others = tf.maximum(count - 1, 1)
-    ahead = tf.cast(drawn * tf.cast(others, tf.float32), tf.int32)
-    ahead = tf.minimum(ahead, others - 1)
+    count = tf.shape(draws)[0]
+    num_others = tf.maximum(count - 1, 1)
+    ahead = tf.cast(draws * tf.cast(num_others, tf.float32), tf.int32)
+    ahead = tf.minimum(ahead, num_others - 1)
     return (tf.range(count) + 1 + ahead) % count
 
 
 def _normalized(views):
-    both = tf.stack(views)
-    mean = tf.reduce_mean(both)
-    deviation = tf.sqrt(tf.reduce_mean(tf.square(both - mean)))
+    stacked = tf.stack(views)
+    mean = tf.reduce_mean(stacked)
+    deviation = tf.sqrt(tf.reduce_mean(tf.square(stacked - mean)))
     return [(view - mean) / tf.maximum(deviation, 1e-6) for view in views]
 
 

@@ -41,15 +41,15 @@ class WholeLogMel(LogMel):
         sounds = sounds[:, :longest]
         frames = self.steps(longest) + MARGIN
         samples = self.window + (frames - 1) * self.hop
-        after = tf.maximum(samples - longest, 0)
-        found = self.of_windows(
-            tf.pad(sounds, [[0, 0], [0, after]])[:, :samples]
+        padding = tf.maximum(samples - longest, 0)
+        log_mel = self.of_windows(
+            tf.pad(sounds, [[0, 0], [0, padding]])[:, :samples]
         )
         count = self.steps(lengths)
-        inside = tf.sequence_mask(count, tf.shape(found)[1])
+        inside = tf.sequence_mask(count, tf.shape(log_mel)[1])
         # LiteRT does not support `[..., None]` of bools.
         inside = tf.expand_dims(inside, -1)
-        return {FRAMES: tf.where(inside, found, 0.0), LENGTH: count}
+        return {FRAMES: tf.where(inside, log_mel, 0.0), LENGTH: count}
 
     def steps(self, lengths):
         """Returns numbers of frames from numbers of samples, ints."""
@@ -76,18 +76,18 @@ class WholeTrainView:
 
     def __call__(self, rows, seed):
         sounds, lengths = with_lengths(rows)
-        drawn = fractions(seed, [tf.shape(sounds)[0], len(_DRAWS)])
-        drawn = named(_DRAWS, drawn)
+        draws = fractions(seed, [tf.shape(sounds)[0], len(_DRAWS)])
+        draws = named(_DRAWS, draws)
         sounds, lengths = change_speed(
-            to_floats(sounds), lengths, between(drawn["speed"], *SPEED)
+            to_floats(sounds), lengths, between(draws["speed"], *SPEED)
         )
         batch = self._log_mel.of_sounds(sounds, lengths)
-        down = band_matrix(drawn, self._log_mel.bands, self._band_crop)
-        changed = tf.matmul(batch[FRAMES], down, transpose_b=True)
-        count = tf.shape(changed)[1]
-        changed += fade([drawn["begin"], drawn["end"]], count, self._fader)
+        down = band_matrix(draws, self._log_mel.bands, self._band_crop)
+        frames = tf.matmul(batch[FRAMES], down, transpose_b=True)
+        count = tf.shape(frames)[1]
+        frames += fade([draws["begin"], draws["end"]], count, self._fader)
         inside = tf.sequence_mask(batch[LENGTH], count)[..., None]
-        return {**batch, FRAMES: tf.where(inside, changed, 0.0)}, {}
+        return {**batch, FRAMES: tf.where(inside, frames, 0.0)}, {}
 
 
 def change_speed(
@@ -111,8 +111,8 @@ def change_speed(
         tf.gather(sounds, tf.minimum(first + step, longest - 1), batch_dims=1)
         for step in (0, 1)
     )
-    found = low + (at - tf.floor(at)) * (high - low)
-    changed = tf.cast(tf.cast(lengths, tf.float32) / speed, tf.int32)
-    changed = tf.maximum(changed, 1)
-    inside = tf.sequence_mask(changed, room)
-    return tf.where(inside, found, 0.0), changed
+    resampled = low + (at - tf.floor(at)) * (high - low)
+    new_lengths = tf.cast(tf.cast(lengths, tf.float32) / speed, tf.int32)
+    new_lengths = tf.maximum(new_lengths, 1)
+    inside = tf.sequence_mask(new_lengths, room)
+    return tf.where(inside, resampled, 0.0), new_lengths

@@ -36,16 +36,16 @@ class Histories(keras.layers.Layer):
             weight *= tf.pow(0.5, tf.maximum(age, 0.0))
         table = tf.constant(np.array(self.keys, np.int32))
         flat = tf.reshape(keys, [-1])
-        place = _places(table, flat, len(self.keys))
-        known = tf.equal(tf.gather(table, place), flat)
-        weight = tf.where(known, tf.reshape(weight, [-1]), 0.0)
+        position = _places(table, flat, len(self.keys))
+        is_known = tf.equal(tf.gather(table, position), flat)
+        weight = tf.where(is_known, tf.reshape(weight, [-1]), 0.0)
         count, length = tf.shape(keys)[0], tf.shape(keys)[1]
-        number = tf.repeat(tf.range(count), length)
-        found = tf.scatter_nd(
-            tf.stack([number, place], 1), weight, [count, len(self.keys)]
+        row_index = tf.repeat(tf.range(count), length)
+        vectors = tf.scatter_nd(
+            tf.stack([row_index, position], 1), weight, [count, len(self.keys)]
         )
-        found = tf.ensure_shape(found, [None, len(self.keys)])
-        return unit(found)
+        vectors = tf.ensure_shape(vectors, [None, len(self.keys)])
+        return unit(vectors)
 
     def compute_output_shape(self, batch_shape):
         return (batch_shape[0], len(self.keys))
@@ -64,12 +64,12 @@ def _places(table, keys, count):
     `tf.searchsorted` compares with every entry once XLA has compiled it: on a
     CPU, views of 3,600 items took 17 times as long.
     """
-    place = tf.zeros_like(keys)
+    position = tf.zeros_like(keys)
     for bit in reversed(range(count.bit_length())):
-        further = tf.minimum(place + 2**bit, count - 1)
-        there = tf.gather(table, further) <= keys
-        place = tf.where(there, further, place)
-    return place
+        next_position = tf.minimum(position + 2**bit, count - 1)
+        is_before = tf.gather(table, next_position) <= keys
+        position = tf.where(is_before, next_position, position)
+    return position
 
 
 def unit(vectors: tf.Tensor) -> tf.Tensor:
@@ -109,23 +109,23 @@ class HistoryViews:
         rows = batch[0] if isinstance(batch, tuple) else batch
         numbers = self.numbers(seed, tf.shape(rows)[0])
         return tuple(
-            self.prepare(self._part(rows, drawn))
-            for drawn in tf.split(numbers, 2, axis=1)
+            self.prepare(self._part(rows, half))
+            for half in tf.split(numbers, 2, axis=1)
         )
 
     def _part(self, rows, numbers):
         """Keeps one part of each row, with at least one item."""
-        drawn, coin, start = tf.split(numbers, [self.length, 1, 1], axis=1)
-        there = tf.not_equal(rows[..., 0], NONE)
-        count = tf.reduce_sum(tf.cast(there, tf.float32), 1, keepdims=True)
+        draws, coin, start = tf.split(numbers, [self.length, 1, 1], axis=1)
+        events = tf.not_equal(rows[..., 0], NONE)
+        count = tf.reduce_sum(tf.cast(events, tf.float32), 1, keepdims=True)
         size = tf.math.ceil(count * self.keep)
         first = tf.floor(start * (count - size + 1))
-        place = tf.range(self.length, dtype=tf.float32)[None]
-        near = (place >= first) & (place < first + size)
-        kept = tf.where(coin < self.window, near, drawn < self.keep) & there
-        least = tf.where(there, drawn, 2.0)
-        least = tf.equal(least, tf.reduce_min(least, axis=1, keepdims=True))
-        none = tf.logical_not(tf.reduce_any(kept, axis=1, keepdims=True))
-        kept = kept | (none & least & there)
-        keys = tf.where(kept, rows[..., 0], NONE)
+        position = tf.range(self.length, dtype=tf.float32)[None]
+        inside = (position >= first) & (position < first + size)
+        mask = tf.where(coin < self.window, inside, draws < self.keep) & events
+        lowest = tf.where(events, draws, 2.0)
+        lowest = tf.equal(lowest, tf.reduce_min(lowest, axis=1, keepdims=True))
+        is_empty = tf.logical_not(tf.reduce_any(mask, axis=1, keepdims=True))
+        mask = mask | (is_empty & lowest & events)
+        keys = tf.where(mask, rows[..., 0], NONE)
         return tf.concat([keys[..., None], rows[..., 1:]], axis=-1)

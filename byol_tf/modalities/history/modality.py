@@ -75,11 +75,11 @@ class HistoryModality:
         options = section.history
         with in_section("history"):
             check_integer("most_items", options.most_items, 1)
-        found, counts = _frequencies(examples)
-        best = np.argsort(-counts, kind="stable")[: options.most_items]
-        if not len(best):
+        keys, counts = _frequencies(examples)
+        frequent = np.argsort(-counts, kind="stable")[: options.most_items]
+        if not len(frequent):
             raise ValueError(f"the histories of {examples.name} have no items")
-        return Histories(np.sort(found[best]), options.half_life)
+        return Histories(np.sort(keys[frequent]), options.half_life)
 
     def views(self, section, preprocessor) -> HistoryViews:
         options = section.history
@@ -121,8 +121,8 @@ class HistoryModality:
 
     def raw(self, preprocessor, sizes) -> Raw:
         inputs = keras.Input((len(preprocessor.keys),))
-        same = keras.layers.Activation("linear")(inputs)
-        return Raw("raw histories", keras.Model(inputs, same), preprocessor)
+        identity = keras.layers.Activation("linear")(inputs)
+        return Raw("raw histories", keras.Model(inputs, identity), preprocessor)
 
     def inputs(self, preprocessor, sizes, form):
         if form not in FORMS:
@@ -158,11 +158,11 @@ class HistoryModality:
             return None
 
     def draw_views(self, rows, pair, path) -> None:
-        drawn = [
+        pictures = [
             [self.preview(row) for row in rows],
             *([_squared(view) for view in views] for views in pair),
         ]
-        views_grid(*map(on_canvas, drawn), path)
+        views_grid(*map(on_canvas, pictures), path)
 
 
 def _frequencies(examples):
@@ -171,11 +171,11 @@ def _frequencies(examples):
     for start in range(0, examples.num_examples, _AT_A_TIME):
         stop = min(start + _AT_A_TIME, examples.num_examples)
         rows = examples.take(np.arange(start, stop))[..., 0]
-        found = np.unique(rows[rows != NONE], return_counts=True)
-        keys.append(found[0])
-        counts.append(found[1])
-    found, place = np.unique(np.concatenate(keys), return_inverse=True)
-    return found, np.bincount(place, np.concatenate(counts))
+        distinct = np.unique(rows[rows != NONE], return_counts=True)
+        keys.append(distinct[0])
+        counts.append(distinct[1])
+    distinct, index = np.unique(np.concatenate(keys), return_inverse=True)
+    return distinct, np.bincount(index, np.concatenate(counts))
 
 
 def _of_vectors(preprocessor):
@@ -200,18 +200,18 @@ def picture(row: np.ndarray, side: int) -> np.ndarray:
         uint8 `[side, side, 3]`.
     """
     keys = row[row[:, 0] != NONE, 0][::-1]
-    drawn = np.full((side, side, 3), 255, np.uint8)
+    canvas = np.full((side, side, 3), 255, np.uint8)
     columns = np.arange(len(keys)) * side // max(len(keys), 1)
-    drawn[keys % side, columns] = 0
-    return drawn
+    canvas[keys % side, columns] = 0
+    return canvas
 
 
 def _squared(view):
     """Reshapes a view so that its items become the pixels of a square."""
     side = int(np.ceil(np.sqrt(len(view))))
-    shown = np.zeros(side * side)
-    shown[: len(view)] = view / max(view.max(), 1e-9)
-    gray = np.uint8(255 * (1 - shown)).reshape(side, side, 1)
+    pixels = np.zeros(side * side)
+    pixels[: len(view)] = view / max(view.max(), 1e-9)
+    gray = np.uint8(255 * (1 - pixels)).reshape(side, side, 1)
     return np.repeat(gray, 3, axis=2)
 
 

@@ -17,7 +17,7 @@ NAME = "history"  # word for a row
 EXTENSIONS = (".history",)
 NONE = -1  # key where there is no event
 SPLITS = ("train", "all")
-_MOST = 2**31 - 1
+_MAX_INT32 = 2**31 - 1
 
 
 def key_of(item: str) -> int:
@@ -26,7 +26,7 @@ def key_of(item: str) -> int:
     It is the same in every shop and language. Two of 10,000 items share a key
     with a probability of 2 %, and then count as one.
     """
-    return zlib.crc32(clean_id(item).encode()) & _MOST
+    return zlib.crc32(clean_id(item).encode()) & _MAX_INT32
 
 
 def row_of(keys, times, weights, length: int) -> np.ndarray:
@@ -52,7 +52,7 @@ def row_of(keys, times, weights, length: int) -> np.ndarray:
     columns = columns[np.sort(first)][:length]
     row = np.zeros((length, 3), np.int32)
     row[:, 0] = NONE
-    row[: len(columns)] = np.clip(columns.round(), -_MOST, _MOST)
+    row[: len(columns)] = np.clip(columns.round(), -_MAX_INT32, _MAX_INT32)
     return row
 
 
@@ -76,7 +76,7 @@ class Reading:
             items = [str(item) for item in about["items"]]
             times = about.get("times", range(len(items)))
             weights = about.get("weights", [1] * len(items))
-            numbers = [[float(n) for n in each] for each in (times, weights)]
+            values = [[float(n) for n in each] for each in (times, weights)]
         except OSError as error:
             raise Unreadable(error.strerror or "no such file") from error
         except Exception as error:  # a damaged file can raise anything
@@ -84,11 +84,11 @@ class Reading:
                 "no JSON object with a list `items`, and of numbers `times` "
                 "and `weights` where there are such"
             ) from error
-        if not items or any(len(each) != len(items) for each in numbers):
+        if not items or any(len(each) != len(items) for each in values):
             raise Unreadable("no items, or lists of several lengths")
-        if not all(map(math.isfinite, (*numbers[0], *numbers[1]))):
+        if not all(map(math.isfinite, (*values[0], *values[1]))):
             raise Unreadable("times or weights that are no numbers")
-        return row_of([*map(key_of, items)], *numbers, self.length)
+        return row_of([*map(key_of, items)], *values, self.length)
 
 
 class Shops:
@@ -113,15 +113,15 @@ class Shops:
         shop = read_shop(directory)
         for line in shop.lines:
             print(f"Data: {line}")
-        known = len(shop.user)
+        num_events = len(shop.user)
         if split == "train":
-            known = max(1, round(known * (1 - self.held_out)))
+            num_events = max(1, round(num_events * (1 - self.held_out)))
             # Of one day all or nothing, as in periods to tune and test on.
-            after = np.append(shop.time, np.inf)[known]
-            known = np.searchsorted(shop.time, after) or known
+            after = np.append(shop.time, np.inf)[num_events]
+            num_events = np.searchsorted(shop.time, after) or num_events
         rows = histories(
             [key_of(item) for item in shop.items],
-            *(column[:known] for column in shop.events),
+            *(column[:num_events] for column in shop.events),
             self.length,
         )
         return Examples(

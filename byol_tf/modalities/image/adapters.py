@@ -255,9 +255,9 @@ def _rescaled(images, scale, offset):
 @contextlib.contextmanager
 def _policy(dtype):
     """Sets the dtype policy for layers that take none as an argument."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype or before)
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype or previous)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous)

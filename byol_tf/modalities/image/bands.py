@@ -16,7 +16,7 @@ class ImageError(Unreadable):
     """An image that cannot be used; the message gives the reason."""
 
 
-class Stored(NamedTuple):
+class ImageHeader(NamedTuple):
     """What a file says about its pixels: size, bands and needed dtype."""
 
     height: int
@@ -39,21 +39,21 @@ def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
 
     Args:
         pixels: `[..., channels]`.
-        channels: wanted number; None: unchanged.
+        channels: required number; None: unchanged.
 
     Raises:
         ValueError: for other numbers that differ.
     """
-    now = pixels.shape[-1]
-    if channels in (None, now):
+    current = pixels.shape[-1]
+    if channels in (None, current):
         return pixels
-    if (now, channels) == (1, 3):
+    if (current, channels) == (1, 3):
         return np.repeat(pixels, 3, axis=-1)
-    if (now, channels) == (3, 1):
+    if (current, channels) == (3, 1):
         luma = (pixels @ LUMA)[..., np.newaxis]
-        whole = pixels.dtype.kind == "u"
-        return (np.round(luma) if whole else luma).astype(pixels.dtype)
-    raise ValueError(f"{now} channels, which cannot become {channels}")
+        is_integer = pixels.dtype.kind == "u"
+        return (np.round(luma) if is_integer else luma).astype(pixels.dtype)
+    raise ValueError(f"{current} channels, which cannot become {channels}")
 
 
 def converted(
@@ -76,10 +76,10 @@ def converted(
         return pixels
     if window and pixels.dtype == np.uint8:
         low, high = window
-        changed = low + pixels / np.float32(255) * (high - low)
-        whole = dtype == "uint16"
-        changed = np.clip(np.round(changed), 0, 65535) if whole else changed
-        return changed.astype(dtype)
+        scaled = low + pixels / np.float32(255) * (high - low)
+        is_integer = dtype == "uint16"
+        scaled = np.clip(np.round(scaled), 0, 65535) if is_integer else scaled
+        return scaled.astype(dtype)
     if dtype == "float32":
         return pixels / np.float32(np.iinfo(pixels.dtype).max)
     if pixels.dtype.kind == "f":
@@ -90,13 +90,13 @@ def converted(
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
+def read_npy(file, check) -> tuple[ImageHeader, np.ndarray | None]:
     """Reads a `.npy` file `[height, width]` or `[height, width, channels]`.
 
     Args:
         file: binary and seekable, at its start.
-        check: called with the `Stored` before pixels are read; returns whether
-            to read them.
+        check: called with the `ImageHeader` before pixels are read; returns
+            whether to read them.
 
     Raises:
         Unreadable: if it is no such array.
@@ -112,16 +112,18 @@ def read_npy(file, check) -> tuple[Stored, np.ndarray | None]:
             "an array must be [height, width] or [height, width, channels], "
             f"not of shape {shape}"
         )
-    stored = Stored(*shape[:2], (*shape, 1)[2], fitting(dtype))
-    if not check(stored):
-        return stored, None
+    image_header = ImageHeader(*shape[:2], (*shape, 1)[2], fitting(dtype))
+    if not check(image_header):
+        return image_header, None
     pixels = read_npy_values(file, header)
     if dtype.kind == "b":
         pixels = pixels * np.uint8(255)
-    return stored, pixels.reshape(*shape[:2], -1).astype(stored.dtype)
+    return image_header, pixels.reshape(*shape[:2], -1).astype(
+        image_header.dtype
+    )
 
 
-def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
+def read_tiff(file, check) -> tuple[ImageHeader, np.ndarray | None]:
     """Reads the first page of a TIFF whose bands Pillow cannot read.
 
     Arguments and results are those of `read_npy`.
@@ -144,14 +146,18 @@ def read_tiff(file, check) -> tuple[Stored, np.ndarray | None]:
             raise ImageError(f"a TIFF of axes {axes}, {shape}, is no image")
         orientation = page.tags.valueof(ORIENTATION, 1)
         sides = "XY" if orientation in range(5, 9) else "YX"
-        stored = Stored(*(size[s] for s in sides), bands, fitting(page.dtype))
-        if not check(stored):
-            return stored, None
+        image_header = ImageHeader(
+            *(size[s] for s in sides), bands, fitting(page.dtype)
+        )
+        if not check(image_header):
+            return image_header, None
         pixels = page.asarray()
     if axes.startswith("S"):
         pixels = np.moveaxis(pixels, 0, -1)
-    pixels = pixels.reshape(size["Y"], size["X"], bands).astype(stored.dtype)
-    return stored, turned(pixels, orientation)
+    pixels = pixels.reshape(size["Y"], size["X"], bands).astype(
+        image_header.dtype
+    )
+    return image_header, turned(pixels, orientation)
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -78,18 +78,18 @@ def python_example(about: Mapping) -> str:
     """Returns Python code that encodes `a.jpg` or `a.npy` with one file."""
     if about["format"] == "keras":
         return _KERAS
-    file, described = next(iter(about["signatures"].items()))
-    output, channels = next(iter(described["outputs"])), about["channels"]
-    takes = next(iter(described["inputs"].values()), "")
+    file, signature = next(iter(about["signatures"].items()))
+    output, channels = next(iter(signature["outputs"])), about["channels"]
+    input_text = next(iter(signature["inputs"].values()), "")
     library, call = _PYTHON[about["format"]]
-    plain = channels in (1, 3) and "as stored" not in takes
-    pixels = (_PIXELS if plain else _ARRAY).format(
+    is_photo = channels in (1, 3) and "as stored" not in input_text
+    pixels = (_PIXELS if is_photo else _ARRAY).format(
         library=library,
         mode="L" if channels == 1 else "RGB",
         channels=channels,
         size=about["image_size"],
     )
-    dtype = takes.partition(" ")[0]
+    dtype = input_text.partition(" ")[0]
     return pixels + call.format(file=file, output=output, dtype=dtype)
 
 

@@ -99,11 +99,11 @@ class CentreView(ImageLayer):
 
     def _border(self, side):
         """Returns the pixels before and after a side that `call` cuts off."""
-        whole = math.ceil(side / self.crop_fraction)
-        while np.float32(whole) * np.float32(self.crop_fraction) < side:
-            whole += 1  # which float32 rounds down
-        before = (whole - side + 1) // 2
-        return [before, whole - side - before]
+        full_side = math.ceil(side / self.crop_fraction)
+        while np.float32(full_side) * np.float32(self.crop_fraction) < side:
+            full_side += 1  # which float32 rounds down
+        leading = (full_side - side + 1) // 2
+        return [leading, full_side - side - leading]
 
     def _cut(self, images, rows, columns):
         rows, columns = tf.cast(rows, tf.float32), tf.cast(columns, tf.float32)

@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 
 def change(view: ImageLayer, images: tf.Tensor, draws: dict) -> tf.Tensor:
     """Applies all operations, in the order given by `View`."""
-    for one in (_turn, _rotate, _jitter, _grayscale, _blur, _solarize):
-        images = one(view, images, draws)
+    for operation in (_turn, _rotate, _jitter, _grayscale, _blur, _solarize):
+        images = operation(view, images, draws)
     return tf.clip_by_value(images, 0.0, 1.0)
 
 
@@ -37,8 +37,8 @@ def _turn(view, images, draws):
             f"Received: turn={view.turn}, size={images.shape[1:3]}"
         )
     quarters = tf.cast(4.0 * draws["quarters"], tf.int32)
-    done = draws["turn"] < view.turn
-    return ops.turn(images, tf.where(done, quarters, 0))
+    applies = draws["turn"] < view.turn
+    return ops.turn(images, tf.where(applies, quarters, 0))
 
 
 def _rotate(view, images, draws):
@@ -59,12 +59,12 @@ def _jitter(view, images, draws):
         strengths[2:] = 0.0, 0.0
     if not view.jitter or not any(strengths):
         return images
-    done = draws["jitter"] < view.jitter
+    applies = draws["jitter"] < view.jitter
     parameters = []
     for i, neutral in enumerate((0.0, 1.0, 1.0, 0.0)):
         low, high = neutral - strengths[i], neutral + strengths[i]
-        drawn = sampling.between(draws["strengths"][:, i], low, high)
-        parameters.append(tf.where(done, drawn, neutral))
+        value = sampling.between(draws["strengths"][:, i], low, high)
+        parameters.append(tf.where(applies, value, neutral))
     if not any(strengths[2:]):
         parameters[2:] = None, None
     order = sampling.ranking(draws["order"])
@@ -74,8 +74,8 @@ def _jitter(view, images, draws):
 def _grayscale(view, images, draws):
     if not view.grayscale or images.shape[-1] != 3:
         return images
-    done = draws["grayscale"] < view.grayscale
-    return ops.apply_where(done, ops.to_grayscale, images)
+    applies = draws["grayscale"] < view.grayscale
+    return ops.apply_where(applies, ops.to_grayscale, images)
 
 
 def _blur(view, images, draws):
@@ -93,9 +93,9 @@ def _blur(view, images, draws):
 def _solarize(view, images, draws):
     if not view.solarize:
         return images
-    done = draws["solarize"] < view.solarize
+    applies = draws["solarize"] < view.solarize
     # Pixels never reach 2.
-    threshold = tf.where(done, view.solarize_threshold, 2.0)
+    threshold = tf.where(applies, view.solarize_threshold, 2.0)
     return ops.solarize(images, threshold)
 
 

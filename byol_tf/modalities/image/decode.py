@@ -19,7 +19,7 @@ from byol_tf.data.rows import Unreadable
 from byol_tf.modalities.image.bands import (
     ORIENTATION,
     ImageError,
-    Stored,
+    ImageHeader,
     converted,
     read_npy,
     read_tiff,
@@ -143,8 +143,8 @@ def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
     """
     check_channels(channels)
 
-    def check(stored):
-        height, width = stored[:2]
+    def check(header):
+        height, width = header[:2]
         if not width * height:
             raise ImageError(f"it has no pixels ({width}x{height})")
         if width * height > max_pixels:
@@ -162,8 +162,8 @@ def _decoded(data, channels, max_pixels, least_side, depth, shrink=None):
             shape = image.size if sideways else image.size[::-1]
             least = least_side(*shape) if callable(least_side) else least_side
             image.draft(None, (least, least))
-        own = shrink and functools.partial(shrink, shape=shape)
-        return _pixels(image, data, channels, own)
+        shrink_image = shrink and functools.partial(shrink, shape=shape)
+        return _pixels(image, data, channels, shrink_image)
 
     _, pixels = _opened(data, use, check, channels)
     if isinstance(pixels, Levels):
@@ -190,11 +190,11 @@ def upright_size(data: bytes | str | os.PathLike) -> tuple[int, int]:
     Raises:
         ImageError: if they cannot be read.
     """
-    stored = look(data)
-    return stored.width, stored.height
+    header = look(data)
+    return header.width, header.height
 
 
-def look(data: bytes | str | os.PathLike) -> Stored:
+def look(data: bytes | str | os.PathLike) -> ImageHeader:
     """Reads the head of an image file; `bands` is 3 for all colour images.
 
     Raises:
@@ -202,14 +202,14 @@ def look(data: bytes | str | os.PathLike) -> Stored:
     """
 
     def use(image):
-        deep = image.mode in ("I", "F"), _is_deep(image), True
-        dtype = ("float32", "uint16", "uint8")[deep.index(True)]
+        conditions = image.mode in ("I", "F"), _is_deep(image), True
+        dtype = ("float32", "uint16", "uint8")[conditions.index(True)]
         gray = image.mode[0] in "1LIF" and image.mode != "LAB"
         sideways = _orientation(image) >= 5
         size = image.size if sideways else image.size[::-1]
-        return Stored(*size, 1 if gray else 3, dtype), None
+        return ImageHeader(*size, 1 if gray else 3, dtype), None
 
-    return _opened(data, use, lambda stored: False)[0]
+    return _opened(data, use, lambda header: False)[0]
 
 
 def decode_square(
@@ -256,13 +256,13 @@ def check_channels(channels: int | None) -> None:
 
 
 def _opened(data, use, check, channels=None):
-    """Returns `Stored` and pixels, or raises an `ImageError`.
+    """Returns `ImageHeader` and pixels, or raises an `ImageError`.
 
     Args:
         data: bytes or path of the file.
         use: returns both for a Pillow image.
         check: see `read_npy`, for files that Pillow cannot read.
-        channels: wanted number.
+        channels: required number.
     """
     try:
         with _file(data) as file:
@@ -329,35 +329,39 @@ def _has_bands(file, channels):
 def _is_deep(image):
     """Returns whether it has 16 bits per channel; known until it is loaded."""
     raw = str(image.tile[0].args) if image.tile else ""
-    deep = image.format == "PNG" and "16B" in raw
-    return deep or image.mode.startswith("I;16")
+    is_deep = image.format == "PNG" and "16B" in raw
+    return is_deep or image.mode.startswith("I;16")
 
 
 def _pixels(image, data, channels, shrink):
     """Returns None, and upright, opaque pixels `[height, width, channels]`."""
-    deep, gif = _is_deep(image), image.format == "GIF"
-    covered = image.tile[0].extents if gif and image.tile else None
+    is_deep, is_gif = _is_deep(image), image.format == "GIF"
+    frame_box = image.tile[0].extents if is_gif and image.tile else None
     image.load()
     orientation = _orientation(image)
-    if deep and image.format == "PNG":
+    if is_deep and image.format == "PNG":
         pixels = _sixteen_bits(data)
-    elif deep or image.mode in ("I", "F"):
-        pixels = np.asarray(image).astype(np.uint16 if deep else np.float32)
-        if deep and image.format == "TIFF" and not image.tag_v2.get(_WHITE, 1):
+    elif is_deep or image.mode in ("I", "F"):
+        pixels = np.asarray(image).astype(np.uint16 if is_deep else np.float32)
+        if (
+            is_deep
+            and image.format == "TIFF"
+            and not image.tag_v2.get(_WHITE, 1)
+        ):
             pixels = 65535 - pixels  # white is 0: Pillow inverts only 8 bits
     elif channels in (None, 1, 3):
-        flat = _flat(image, "black" if gif else "white", channels)
-        if shrink is not None and not gif:
+        opaque = _opaque(image, "black" if is_gif else "white", channels)
+        if shrink is not None and not is_gif:
             if orientation > 1:
-                flat = flat.transpose(TURNS[orientation])
-            flat, orientation = shrink(flat), 1
-            if isinstance(flat, Levels):
-                return None, flat
-        pixels = np.array(flat)
+                opaque = opaque.transpose(TURNS[orientation])
+            opaque, orientation = shrink(opaque), 1
+            if isinstance(opaque, Levels):
+                return None, opaque
+        pixels = np.array(opaque)
     else:
         pixels = np.array(image)
-    if covered and covered != (0, 0, *image.size):
-        left, top, right, bottom = covered
+    if frame_box and frame_box != (0, 0, *image.size):
+        left, top, right, bottom = frame_box
         canvas = np.zeros_like(pixels)
         frame = slice(top, bottom), slice(left, right)
         canvas[frame] = pixels[frame]
@@ -399,7 +403,7 @@ def _orientation(image):
         return 1
 
 
-def _flat(image, background, channels):
+def _opaque(image, background, channels):
     """Returns an opaque Pillow image of mode L or RGB, as wanted if given."""
     if image.mode == "LAB":
         raise ImageError("colours of mode LAB cannot be read; save it as RGB")
@@ -410,8 +414,8 @@ def _flat(image, background, channels):
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        under = Image.new("RGBA", image.size, background)
-        image = Image.alpha_composite(under, image)
+        backdrop = Image.new("RGBA", image.size, background)
+        image = Image.alpha_composite(backdrop, image)
         image = image.convert("L" if gray else "RGB")
     mode = {1: "L", 3: "RGB"}.get(channels) or ("L" if gray else "RGB")
     return image if image.mode == mode else image.convert(mode)

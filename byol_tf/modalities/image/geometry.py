@@ -49,8 +49,8 @@ def crop_and_resize(
         float32 `[batch, *size, channels]` in [0, 1].
     """
     down, across = (top, height, None), (left, width, flip)
-    taps = min(size) >= _LARGE and not has_accelerator()
-    resize = _by_taps if taps else _by_matrices
+    use_taps = min(size) >= _LARGE and not has_accelerator()
+    resize = _by_taps if use_taps else _by_matrices
     resized = resize(images, down, across, size, method)
     return tf.clip_by_value(resized, 0.0, 1.0)
 
@@ -109,10 +109,10 @@ def _gathered(x, start, length, flip, outputs, method):
     # The rows of all strips of all images, concatenated.
     first = tf.reshape(tf.range(batch * strips) * inputs, [batch, strips, 1])
     x = tf.reshape(x, [batch * strips * inputs, n])
-    parts = (tf.unstack(part, axis=2) for part in (weights, index))
+    pairs = (tf.unstack(part, axis=2) for part in (weights, index))
     taps = [
         (w[:, None, :, None], first + i[:, None])
-        for w, i in zip(*parts, strict=True)
+        for w, i in zip(*pairs, strict=True)
     ]
     return apart(
         lambda: sum(w * unit_values(tf.gather(x, i)) for w, i in taps), length
@@ -121,15 +121,15 @@ def _gathered(x, start, length, flip, outputs, method):
 
 def _positions(length, flip, outputs, method):
     """Returns the positions of outputs in a range, `[batch, outputs, 1]`."""
-    place = tf.range(outputs, dtype=tf.float32)
+    index = tf.range(outputs, dtype=tf.float32)
     if flip is not None:
-        place = tf.where(flip[:, None], outputs - 1.0 - place, place)
-    position = (place + 0.5) * (length[:, None] / outputs) - 0.5
+        index = tf.where(flip[:, None], outputs - 1.0 - index, index)
+    position = (index + 0.5) * (length[:, None] / outputs) - 0.5
     if method == "bilinear":
         position = tf.clip_by_value(position, 0.0, length[:, None] - 1.0)
     else:  # TensorFlow reads the cubic kernel from a table of 1024 steps.
-        whole = tf.floor(position)
-        position = whole + tf.round((position - whole) * 1024.0) / 1024.0
+        floor = tf.floor(position)
+        position = floor + tf.round((position - floor) * 1024.0) / 1024.0
     return position[..., None]
 
 

@@ -16,13 +16,13 @@ def orientation(values, mark):
 
 def find(values, mark):
     """Returns where some bytes first occur, or -1."""
-    last = tf.shape(values)[0]
+    length = tf.shape(values)[0]
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
-    found = tf.fill([last], True)
-    for place, byte in enumerate(mark):
-        found &= values[place : last + place] == byte
-    start = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
-    return tf.where(tf.reduce_any(found), start, -1)
+    matches = tf.fill([length], True)
+    for offset, byte in enumerate(mark):
+        matches &= values[offset : length + offset] == byte
+    start = tf.argmax(tf.cast(matches, tf.int32), output_type=tf.int32)
+    return tf.where(tf.reduce_any(matches), start, -1)
 
 
 def _of_tiff(tiff):
@@ -55,7 +55,7 @@ def bytes_of(data, start, length):
 def number_of(values, width, *, big=False, signed=False):
     """Reads integers of `width` bytes each, as int64."""
     values = tf.reshape(tf.cast(values, tf.int64), [-1, width])
-    powers = [256**place for place in range(width)]
+    powers = [256**exponent for exponent in range(width)]
     powers = tf.constant(powers[::-1] if big else powers, tf.int64)
     result = tf.reduce_sum(values * powers, 1)
     if not signed:

@@ -92,8 +92,8 @@ def decode_files(
         arguments = data, size, channels, max_pixels, dtype, whole
         pixels, status, shape = _decode(*arguments)
         if window and dtype != "uint8":
-            shallow = _into(pixels, window)
-            pixels = tf.where(_is_deep(data), pixels, shallow)
+            scaled = _scale_into(pixels, window)
+            pixels = tf.where(_is_deep(data), pixels, scaled)
         return index, pixels, status, shape
 
     # A graph cannot catch the error of an op, but a dataset can skip the
@@ -120,28 +120,33 @@ def decode_files(
 
 def _decode(data, size, channels, max_pixels, dtype, whole):
     """Returns pixels, status and size of one file; fails if it is damaged."""
-    kinds = [
+    is_format = [
         _starts(data, b"\xff\xd8\xff"),
         _starts(data, PNG),
         _starts(data, b"GIF87a") | _starts(data, b"GIF89a"),
         _starts(data, b"BM"),
         True,
     ]
-    kind = tf.argmax(tf.cast(tf.stack(kinds), tf.int32), output_type=tf.int32)
-    blank, none = tf.zeros([size, size, channels], dtype), tf.constant([1, 1])
+    format_index = tf.argmax(
+        tf.cast(tf.stack(is_format), tf.int32), output_type=tf.int32
+    )
+    blank, no_size = (
+        tf.zeros([size, size, channels], dtype),
+        tf.constant([1, 1]),
+    )
 
-    def limited(lengths, decode, orientation=1, stored=None):
-        """Checks sizes; `stored` is the file's if it is decoded to others."""
+    def limited(lengths, decode, orientation=1, file_shape=None):
+        """Checks sizes; `file_shape` is the file's, if decoded to others."""
 
         def read():
             image = decode()
-            shape = tf.shape(image)[:2] if stored is None else stored
+            shape = tf.shape(image)[:2] if file_shape is None else file_shape
             shape = tf.where(orientation >= 5, shape, shape[::-1])
             image = _letterbox(image, orientation) if whole else image
             return _square(image, size, channels, dtype), 0, shape
 
         pixels = tf.reduce_prod(tf.cast(lengths, tf.int64))
-        refused = blank, STATUSES.index(TOO_LARGE), none
+        refused = blank, STATUSES.index(TOO_LARGE), no_size
         square, status, shape = tf.cond(
             pixels > max_pixels, lambda: refused, read
         )
@@ -157,13 +162,13 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
             shape[:2],
         )
         # TensorFlow assumes that all CMYK is inverted; only Adobe's is.
-        odd = (
+        lacks_adobe = (
             (status == 0)
             & (shape[2] == 4)
             & (graph_bytes.find(head, b"Adobe") < 0)
         )
-        status = tf.where(odd, STATUSES.index(NO_ADOBE), status)
-        return tf.where(odd, blank, pixels), status, lengths
+        status = tf.where(lacks_adobe, STATUSES.index(NO_ADOBE), status)
+        return tf.where(lacks_adobe, blank, pixels), status, lengths
 
     def png():
         lengths = graph_bytes.number_of(
@@ -175,9 +180,9 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
         return limited(lengths, lambda: _decode_png(data, dtype), orientation)
 
     def gif():
-        pixels, filled = _gif_pixels(data)
+        pixels, fills_screen = _gif_pixels(data)
         image, status, lengths = limited([pixels], lambda: _decode_any(data))
-        differs = (status == 0) & ~filled
+        differs = (status == 0) & ~fills_screen
         status = tf.where(differs, STATUSES.index(SMALL_FRAMES), status)
         return tf.where(differs, blank, image), status, lengths
 
@@ -188,20 +193,20 @@ def _decode(data, size, channels, max_pixels, dtype, whole):
             )
         )
         bits = graph_bytes.number_of(graph_bytes.bytes_of(data, 28, 2), 2)[0]
-        plain = (
+        is_uncompressed = (
             graph_bytes.number_of(graph_bytes.bytes_of(data, 30, 4), 4)[0] == 0
         )
         return tf.cond(
-            plain & ((bits == 24) | (bits == 32)),
+            is_uncompressed & ((bits == 24) | (bits == 32)),
             lambda: limited(lengths, lambda: _decode_any(data)[..., :3]),
-            lambda: (blank, STATUSES.index(UNSUPPORTED), none),
+            lambda: (blank, STATUSES.index(UNSUPPORTED), no_size),
         )
 
     def other():
-        return blank, STATUSES.index(NO_IMAGE), none
+        return blank, STATUSES.index(NO_IMAGE), no_size
 
-    kinds = [jpeg, png, gif, bmp, other]
-    pixels, status, lengths = tf.switch_case(kind, kinds)
+    decoders = [jpeg, png, gif, bmp, other]
+    pixels, status, lengths = tf.switch_case(format_index, decoders)
     return tf.ensure_shape(pixels, [size, size, channels]), status, lengths
 
 
@@ -215,13 +220,13 @@ def _is_deep(data):
     return _starts(data, PNG) & (bits > 8)
 
 
-def _into(pixels, window):
+def _scale_into(pixels, window):
     """Scales pixels of the whole range into a window, in the same dtype."""
     low, high = window
     share = tf.cast(pixels, tf.float32) / pixels.dtype.max
-    moved = tf.round(low + share * (high - low))
-    moved = tf.clip_by_value(moved, 0.0, float(pixels.dtype.max))
-    return tf.cast(moved, pixels.dtype)
+    scaled = tf.round(low + share * (high - low))
+    scaled = tf.clip_by_value(scaled, 0.0, float(pixels.dtype.max))
+    return tf.cast(scaled, pixels.dtype)
 
 
 def _decode_jpeg(data, lengths, size, whole):
@@ -286,7 +291,7 @@ def _gif_pixels(data):
     values = tf.concat([values, tf.zeros([16], tf.uint8)], 0)
     end = tf.strings.length(data)
 
-    def table(flags):
+    def table_size(flags):
         size = 3 * tf.bitwise.left_shift(2, tf.bitwise.bitwise_and(flags, 7))
         return tf.where(flags >= 128, size, 0)
 
@@ -297,7 +302,9 @@ def _gif_pixels(data):
         frame = ~inside & (first == 0x2C)
         extension = ~inside & (first == 0x21)
         flags = tf.cast(values[place + 9], tf.int32)
-        ahead = tf.where(frame, 11 + table(flags), tf.where(extension, 2, end))
+        ahead = tf.where(
+            frame, 11 + table_size(flags), tf.where(extension, 2, end)
+        )
         ahead = tf.where(inside, 1 + first, ahead)
         pixels += tf.where(frame, tf.reduce_prod(lengths), 0)
         largest = tf.maximum(largest, tf.where(frame, lengths, 0))
@@ -305,12 +312,12 @@ def _gif_pixels(data):
         inside = ~inside | (first > 0)
         return place + ahead, inside, pixels, largest, steps + 1
 
-    start = 13 + table(tf.cast(values[10], tf.int32))
-    none = tf.constant(0, tf.int64)
+    start = 13 + table_size(tf.cast(values[10], tf.int32))
+    zero = tf.constant(0, tf.int64)
     place, _, pixels, largest, _ = tf.while_loop(
         lambda place, _, __, ___, steps: (place < end) & (steps < _GIF_BLOCKS),
         step,
-        (start, False, none, tf.stack([none, none]), 0),
+        (start, False, zero, tf.stack([zero, zero]), 0),
     )
     screen = graph_bytes.number_of(values[6:10], 2)
     pixels = tf.maximum(pixels, tf.reduce_prod(screen))
@@ -321,13 +328,13 @@ def _gif_pixels(data):
 def _letterbox(image, orientation):
     """Pads to a square with black at the right or bottom, once upright."""
     lengths = tf.shape(image)[:2]
-    spare = tf.reduce_max(lengths) - lengths
+    padding = tf.reduce_max(lengths) - lengths
     mirrored = tf.stack(
         [_among(orientation, 3, 4, 7, 8), _among(orientation, 2, 3, 6, 7)]
     )
     mirrored = tf.where(orientation >= 5, mirrored[::-1], mirrored)
-    before = tf.where(mirrored, spare, 0)
-    paddings = tf.stack([before, spare - before], axis=1)
+    before = tf.where(mirrored, padding, 0)
+    paddings = tf.stack([before, padding - before], axis=1)
     return tf.pad(image, tf.concat([paddings, [[0, 0]]], axis=0))
 
 
@@ -339,8 +346,8 @@ def _square(image, size, channels, dtype):
     """Resizes the centre square of RGB; see `resize_and_centre_crop`."""
     white = tf.as_dtype(dtype).max
     if channels == 1:
-        wide = tf.int32 if image.dtype == tf.uint8 else tf.int64
-        weighted = tf.cast(image, wide) * tf.constant(_LUMA, wide)
+        wide_dtype = tf.int32 if image.dtype == tf.uint8 else tf.int64
+        weighted = tf.cast(image, wide_dtype) * tf.constant(_LUMA, wide_dtype)
         luma = tf.reduce_sum(weighted, -1, keepdims=True) + 32768
         image = tf.cast(luma // 65536, image.dtype)
     if image.dtype == tf.uint8 and white > 255:
@@ -363,8 +370,8 @@ def _square(image, size, channels, dtype):
 
 def _upright(square, orientation):
     """Turns a square upright by EXIF's orientation, 1 to 8."""
-    turned = tf.transpose(square, [1, 0, 2])
-    square = tf.where(orientation >= 5, turned, square)
+    transposed = tf.transpose(square, [1, 0, 2])
+    square = tf.where(orientation >= 5, transposed, square)
     mirrored = _among(orientation, 2, 3, 6, 7)
     square = tf.where(mirrored, square[:, ::-1], square)
     flipped = _among(orientation, 3, 4, 7, 8)

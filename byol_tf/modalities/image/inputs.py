@@ -35,25 +35,25 @@ def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     is given unless it is uint8, then also `window` if there is one, and `whole`
     for letterboxed images.
     """
-    known = {"max_pixels": MAX_PIXELS}
+    fields = {"max_pixels": MAX_PIXELS}
     if preprocessor is not None:
-        known["view_size"] = preprocessor.size[0]
+        fields["view_size"] = preprocessor.size[0]
         if isinstance(preprocessor, WholeView):
-            known["whole"] = True
+            fields["whole"] = True
         if preprocessor.stored != "uint8":
-            known["dtype"] = preprocessor.stored
+            fields["dtype"] = preprocessor.stored
             if preprocessor.window:
-                known["window"] = list(preprocessor.window)
+                fields["window"] = list(preprocessor.window)
     if section is not None:
-        known["max_pixels"] = int(section.data.max_megapixels * 10**6)
+        fields["max_pixels"] = int(section.data.max_megapixels * 10**6)
     height, width, channels = shape
     if height is None:
-        height = width = 2 * known["view_size"]
+        height = width = 2 * fields["view_size"]
     return {
         "image_shape": [height, width, channels],
         "image_size": min(height, width),
         "channels": channels,
-        **known,
+        **fields,
     }
 
 
@@ -74,9 +74,9 @@ def decode_row(data, sizes: Mapping) -> np.ndarray:
     """
     keys = "image_size", "channels", "max_pixels"
     dtype, whole = sizes.get("dtype", "uint8"), sizes.get("whole", False)
-    numbers = (sizes[key] for key in keys)
+    arguments = (sizes[key] for key in keys)
     return decode_square(
-        data, *numbers, dtype, whole, window=sizes.get("window")
+        data, *arguments, dtype, whole, window=sizes.get("window")
     )
 
 
@@ -119,11 +119,15 @@ def inputs(preprocessor, sizes: Mapping, form: str) -> dict[str, Signature]:
     stored = _arrays(tf.as_dtype(dtype), channels, prepare, window, whole)
     stored = stored._replace(of_rows=np.asarray)
     if channels in (1, 3) and dtype != "float32":
-        first = _files(prepare, sizes, dtype)
+        default = _files(prepare, sizes, dtype)
     else:
-        first = stored._replace(of_rows=None)
-    found = {DEFAULT: first, IMAGES: stored}
-    return found if dtype == "float32" else {**found, IMAGES_FLOAT: floats}
+        default = stored._replace(of_rows=None)
+    signatures = {DEFAULT: default, IMAGES: stored}
+    return (
+        signatures
+        if dtype == "float32"
+        else {**signatures, IMAGES_FLOAT: floats}
+    )
 
 
 def _arrays(dtype, channels, prepare, window, whole):
@@ -138,8 +142,8 @@ def _arrays(dtype, channels, prepare, window, whole):
         origin = _origin(images, whole)
         if not floats:
             return (prepare(images), None, *origin)
-        batch, good = _checked(images, prepare, window)
-        status = tf.where(good, OK, NOT_FINITE if window else RANGE)
+        batch, valid = _checked(images, prepare, window)
+        status = tf.where(valid, OK, NOT_FINITE if window else RANGE)
         return (batch, status, *origin)
 
     spec = tf.TensorSpec([None, None, None, channels], dtype, IMAGES)
@@ -157,9 +161,9 @@ def _origin(images, whole):
 def _checked(images, prepare, window):
     """Returns the batch, NaN for invalid values, and bool `[n]`: all valid."""
     low, high = (-SLACK, 1.0 + SLACK) if window is None else (-3e38, 3e38)
-    good = tf.reduce_all((images >= low) & (images <= high), [1, 2, 3])
+    valid = tf.reduce_all((images >= low) & (images <= high), [1, 2, 3])
     batch = prepare(images)
-    return tf.where(good[:, None, None, None], batch, float("nan")), good
+    return tf.where(valid[:, None, None, None], batch, float("nan")), valid
 
 
 def _files(prepare, sizes, dtype):
@@ -199,17 +203,17 @@ def png(image: np.ndarray) -> bytes:
     """Encodes uint8 or uint16 `[height, width, 1 or 3]` as a PNG file."""
     if image.dtype == np.uint16:
         return tf.io.encode_png(image).numpy()
-    plain = image[..., 0] if image.shape[-1] == 1 else image
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(plain)).save(file, "PNG")
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
     return file.getvalue()
 
 
 def _as_floats(rows, window):
     """Converts rows to floats for the model; unchanged if it has a window."""
     rows = np.asarray(rows)
-    top = {"uint8": 255.0, "uint16": 1.0 if window else 65535.0}
-    return np.float32(rows) / np.float32(top.get(rows.dtype.name, 1.0))
+    maximum = {"uint8": 255.0, "uint16": 1.0 if window else 65535.0}
+    return np.float32(rows) / np.float32(maximum.get(rows.dtype.name, 1.0))
 
 
 def _prepare(prepare, images):

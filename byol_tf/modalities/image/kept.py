@@ -53,11 +53,11 @@ class Pixels:
         return b"".join(part.tobytes() for part in parts)
 
     def size(self, item) -> int:
-        stored = look(item)
+        header = look(item)
         channels = self.decode.shape[-1]
-        shape = limited((stored.height, stored.width), self.side)
-        each = channels * np.dtype(self.dtype).itemsize
-        return each * sum(h * w for h, w in self._sizes(shape))
+        shape = limited((header.height, header.width), self.side)
+        pixel_bytes = channels * np.dtype(self.dtype).itemsize
+        return pixel_bytes * sum(h * w for h, w in self._sizes(shape))
 
     def __call__(self, data):
         return self._levels(data)[0]
@@ -115,9 +115,9 @@ class Shards:
         if isinstance(item, os.PathLike):
             look(item)  # raises unless it is a file and an image
             data = pathlib.Path(item).read_bytes()
-        stored, plain = look(data), self.decode.shape[-1] in (1, 3)
-        small = min(stored.height, stored.width) <= self.side
-        if small or not plain or self.dtype != "uint8":
+        header, is_photo = look(data), self.decode.shape[-1] in (1, 3)
+        is_small = min(header.height, header.width) <= self.side
+        if is_small or not is_photo or self.dtype != "uint8":
             return data
         pixels, _ = _reduced(self.decode, data, self.side)
         return _file(pixels, data[:2] == JPEG)
@@ -167,21 +167,21 @@ def reduced(decode: Callable, item, side: int) -> np.ndarray:
 
 def _reduced(decode, item, side):
     """Returns an image, reduced, and the height and width in its file."""
-    seen = []
+    original_sizes = []
 
     def least_side(*size):  # only for JPEG files
-        seen.append(size)
+        original_sizes.append(size)
         return OVERSAMPLING * side
 
     image = decode(item, least_side)
-    size = seen[0] if seen else image.shape[:2]
+    size = original_sizes[0] if original_sizes else image.shape[:2]
     return resize_whole(image, limited(image.shape, side)), size
 
 
 def _file(pixels, lossy):
     """Encodes an image, lossless if its file may have been."""
     file = io.BytesIO()
-    plain = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    image = Image.fromarray(np.ascontiguousarray(plain))
+    array = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    image = Image.fromarray(np.ascontiguousarray(array))
     image.save(file, "JPEG" if lossy else "PNG", quality=QUALITY)
     return file.getvalue()

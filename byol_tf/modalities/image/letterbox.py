@@ -26,16 +26,16 @@ class WholeView(CentreView):
             )
 
     def call(self, images):
-        several = isinstance(images, dict)
-        pixels = images["image"] if several else images
+        several_sizes = isinstance(images, dict)
+        pixels = images["image"] if several_sizes else images
         pixels = to_float(pixels, self.window)
         batch, rows, columns, _ = geometry.sizes(pixels)
-        if several:
+        if several_sizes:
             sides = tf.reduce_max(images["length"], axis=1)
         elif self.size == tuple(pixels.shape[1:3]):  # known beforehand
             return pixels
         else:
             sides = tf.fill([batch], tf.maximum(rows, columns))
         side = tf.maximum(rows, columns)
-        after = [[0, 0], [0, side - rows], [0, side - columns], [0, 0]]
-        return self._cut(tf.pad(pixels, after), sides, sides)
+        paddings = [[0, 0], [0, side - rows], [0, side - columns], [0, 0]]
+        return self._cut(tf.pad(pixels, paddings), sides, sides)

@@ -90,12 +90,12 @@ class ImageModality:
             return CentreView(section.augment.size, **options)
         height, width, _ = examples.row_shape
         if height is None or height != width:
-            found = (
+            received = (
                 "of several sizes" if height is None else f"{height}x{width}"
             )
             raise ValueError(
                 f"augment.size is needed, since the images of {examples.name} "
-                f"are not square. Received: images {found}"
+                f"are not square. Received: images {received}"
             )
         return CentreView(height, **options)
 
@@ -151,10 +151,10 @@ class ImageModality:
         if "/" in name:
             return adapters.make_encoder(name, input_shape, dtype=dtype)
         keys = ("blocks", "widths", "mean", "std")
-        lite = name == efficientnet_lite.NAME
-        keys = keys[2:] if lite else keys
+        is_lite = name == efficientnet_lite.NAME
+        keys = keys[2:] if is_lite else keys
         overrides = {key: options[key] for key in keys if options[key]}
-        if lite:
+        if is_lite:
             return efficientnet_lite.make_efficientnet_lite(
                 input_shape, dtype, **overrides
             )
@@ -172,8 +172,8 @@ class ImageModality:
                 "weights of encoders of images are encoder.weights=imagenet, "
                 f"or a file. Received: {weights!r}"
             )
-        applications = name.startswith("applications/")
-        if name != efficientnet_lite.NAME and not applications:
+        is_application = name.startswith("applications/")
+        if name != efficientnet_lite.NAME and not is_application:
             raise ValueError(
                 "encoder.weights=imagenet is for encoder.name="
                 f"{efficientnet_lite.NAME} or applications/NAME of "
@@ -184,7 +184,7 @@ class ImageModality:
                 "ImageNet weights take 3 channels; set data.channels=3. "
                 f"Received: {row_shape[-1]}"
             )
-        if applications:
+        if is_application:
             shape, dtype = (*preprocessor.size, 3), section.precision
             return adapters.make_encoder(
                 name, shape, dtype_policy(dtype), imagenet=True
@@ -196,8 +196,8 @@ class ImageModality:
 
     def preview(self, row) -> np.ndarray:
         row = np.asarray(row)
-        small = resize_whole(row, limited(row.shape, PREVIEW))
-        return visible(np.clip(small, row.min(), row.max()))
+        reduced_row = resize_whole(row, limited(row.shape, PREVIEW))
+        return visible(np.clip(reduced_row, row.min(), row.max()))
 
     def thumbnail(self, data, side):
         try:
@@ -208,8 +208,8 @@ class ImageModality:
         return visible(resize_and_centre_crop(pixels, side))
 
     def draw_views(self, rows, pair, path) -> None:
-        drawn = [[self.preview(row) for row in rows], *pair]
-        views_grid(on_canvas(drawn[0]), *drawn[1:], path)
+        pictures = [[self.preview(row) for row in rows], *pair]
+        views_grid(on_canvas(pictures[0]), *pictures[1:], path)
 
 
 def visible(image):

@@ -63,11 +63,13 @@ def color_jitter(
         order: int32 `[batch, 4]`, in each row a permutation of 0 brightness, 1
             contrast, 2 saturation, 3 hue; the first entry is applied first.
     """
-    place = [_place(order, operation) for operation in range(4)]
+    positions = [_position(order, operation) for operation in range(4)]
 
     def after(one, *others):
         """Returns how many of the others come before this one, per image."""
-        return sum(tf.cast(place[o] < place[one], tf.int32) for o in others)
+        return sum(
+            tf.cast(positions[o] < positions[one], tf.int32) for o in others
+        )
 
     # Numbers of the passes; affine ones share theirs with the HSV after them.
     turns = {
@@ -77,7 +79,7 @@ def color_jitter(
         HUE: after(HUE, BRIGHTNESS, CONTRAST),
     }
 
-    def now(turn, operation, value, neutral):
+    def in_pass(turn, operation, value, neutral):
         if value is None:
             return neutral
         return tf.where(turns[operation] == turn, value, neutral)
@@ -85,8 +87,8 @@ def color_jitter(
     def hsv(turn, planes):
         if saturation is None and hue is None:
             return planes
-        delta = now(turn, HUE, hue, 0.0)
-        factor = now(turn, SATURATION, saturation, 1.0)
+        delta = in_pass(turn, HUE, hue, 0.0)
+        factor = in_pass(turn, SATURATION, saturation, 1.0)
         return _if_any(
             tf.not_equal(delta, 0.0) | tf.not_equal(factor, 1.0),
             lambda: _hue_saturation(planes, delta, factor),
@@ -96,8 +98,8 @@ def color_jitter(
     def affine(turn, planes):
         return _affine(
             planes,
-            now(turn, CONTRAST, contrast, 1.0),
-            now(turn, BRIGHTNESS, brightness, 0.0),
+            in_pass(turn, CONTRAST, contrast, 1.0),
+            in_pass(turn, BRIGHTNESS, brightness, 0.0),
         )
 
     # A loop, because XLA would fuse unrolled code so that it computes
@@ -110,10 +112,10 @@ def color_jitter(
     return _pixels(planes)
 
 
-def _place(order, operation):
+def _position(order, operation):
     """Returns the position of an operation in each order, int32 `[batch]`."""
-    found = tf.cast(order == operation, tf.int32)
-    return tf.reduce_sum(found * tf.range(4), axis=-1)
+    is_operation = tf.cast(order == operation, tf.int32)
+    return tf.reduce_sum(is_operation * tf.range(4), axis=-1)
 
 
 def _affine(planes, factor, delta):
@@ -208,10 +210,10 @@ def gaussian_blur(
     kernel = tf.exp(-tf.square(offsets) / (2.0 * tf.square(sigma)))
     kernel /= tf.reduce_sum(kernel, axis=-1, keepdims=True)  # [B, taps]
     taps = [_per_image(weight) for weight in tf.unstack(kernel, axis=1)]
-    around = [radius, radius]
+    border = [radius, radius]
     planes = _planes(images)
     planes = apart(
-        lambda: tf.pad(planes, [[0, 0], [0, 0], around, around]), sigma
+        lambda: tf.pad(planes, [[0, 0], [0, 0], border, border]), sigma
     )
     # Offsets from one border to the other, counted from both ends.
     slices = [slice(i, i - 2 * radius or None) for i in range(len(taps))]
@@ -240,12 +242,12 @@ def apply_where(
     """
 
     # Planes are passed, so that both branches have the same order of axes.
-    def some(planes):
+    def change_some(planes):
         changed = _planes(operation(_pixels(planes)))
         return tf.where(condition[:, None, None, None], changed, planes)
 
     planes = _planes(images)
-    return _pixels(_if_any(condition, lambda: some(planes), planes))
+    return _pixels(_if_any(condition, lambda: change_some(planes), planes))
 
 
 def _if_any(condition, changed, planes):

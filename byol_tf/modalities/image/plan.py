@@ -62,8 +62,8 @@ def plan(
             f"{side} pixels or more on their shorter side."
         )
         larger = min(LARGER * size // 2, side)
-        ours = "/" not in encoder.name and encoder.weights in ("", "imagenet")
-        if ours and not encoder.input_size and larger > size:
+        is_own = "/" not in encoder.name and encoder.weights in ("", "imagenet")
+        if is_own and not encoder.input_size and larger > size:
             fields["encoder.input_size"] = larger
             lines.append(
                 f"Encoder's input: {larger} pixels, more than the views, since "
@@ -84,15 +84,15 @@ def plan(
                 "--config.objective.name=simclr"
             )
     if encoder.name == AUTO:
-        chosen, reason = ENCODERS[accelerator], f"for {machine}"
+        settings, reason = ENCODERS[accelerator], f"for {machine}"
         if encoder.widths:
-            chosen = {**chosen, "widths": encoder.widths}
+            settings = {**settings, "widths": encoder.widths}
         if encoder.weights == "imagenet":
-            chosen, reason = {"name": NAME}, "which has ImageNet weights"
+            settings, reason = {"name": NAME}, "which has ImageNet weights"
         elif examples.row_shape[-1] == 3 and not encoder.weights:
             reason += WEIGHTS
-        fields |= {f"encoder.{key}": value for key, value in chosen.items()}
-        lines.append(f"Encoder: {chosen['name']}, {reason}.")
+        fields |= {f"encoder.{key}": value for key, value in settings.items()}
+        lines.append(f"Encoder: {settings['name']}, {reason}.")
     if open_colours:
         fields |= {"encoder.mean": mean, "encoder.std": std}
         lines.append(
@@ -102,7 +102,7 @@ def plan(
     return fields, lines
 
 
-def _some(examples) -> Iterator[np.ndarray]:
+def _sample_rows(examples) -> Iterator[np.ndarray]:
     """Yields readable rows at equal distances, one in memory at a time."""
     count = min(LOOKED_AT, examples.num_examples)
     index = np.linspace(0, examples.num_examples - 1, count).astype(int)
@@ -116,7 +116,7 @@ def _some(examples) -> Iterator[np.ndarray]:
 def _statistics(examples, window):
     """Returns shorter sides of images, and mean and deviation by channel."""
     sides, count, sums, squares = [], 0, 0.0, 0.0
-    for row in _some(examples):
+    for row in _sample_rows(examples):
         sides.append(min(row.shape[:2]))
         values = unit_values(tf.convert_to_tensor(row), window).numpy()
         count += row.shape[0] * row.shape[1]

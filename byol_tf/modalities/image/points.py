@@ -124,14 +124,14 @@ def move_boxes(
     corners = tf.reshape(corners, [shape[0], -1, 2])
     moved = tf.reshape(_moved(corners, where), [shape[0], shape[1], 4, 2])
     low, high = tf.reduce_min(moved, axis=2), tf.reduce_max(moved, axis=2)
-    cut = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)
-    area, left = (
+    clipped = tf.clip_by_value(low, 0.0, 1.0), tf.clip_by_value(high, 0.0, 1.0)
+    area, clipped_area = (
         tf.reduce_prod(b - a, axis=-1, keepdims=True)
-        for a, b in ((low, high), cut)
+        for a, b in ((low, high), clipped)
     )
     # Also false for NaN.
-    stays = (left > 0) & (left >= least * area)
-    return tf.where(stays, tf.concat(cut, axis=-1), float("nan"))
+    is_kept = (clipped_area > 0) & (clipped_area >= least * area)
+    return tf.where(is_kept, tf.concat(clipped, axis=-1), float("nan"))
 
 
 def _moved(points, where):

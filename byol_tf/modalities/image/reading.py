@@ -178,23 +178,23 @@ class _Decode:
 
 def _of_files(decoder, channels, files: Sequence) -> Decoder:
     """Returns the decoder of a folder, by what some of its files hold."""
-    found = []
+    headers = []
     for number in np.unique(
         np.linspace(0, len(files) - 1, LOOKED_AT, dtype=int)
     ):
         try:
-            found.append(look(files[number]))
+            headers.append(look(files[number]))
         except Unreadable:  # reported when it is decoded
             continue
-    dtypes = Counter(one.dtype for one in found) or Counter(["uint8"])
+    dtypes = Counter(header.dtype for header in headers) or Counter(["uint8"])
     dtype = max(dtypes, key=lambda name: (dtypes[name], DTYPES.index(name)))
     if len(dtypes) > 1:
         logging.warning(
             "Of %d images looked at %s hold %s: all are brought to %s.",
-            *(len(found), " and ".join(map(str, dtypes.values()))),
+            *(len(headers), " and ".join(map(str, dtypes.values()))),
             *(" and ".join(dtypes), dtype),
         )
-    bands = max((one.bands for one in found), default=3)
+    bands = max((header.bands for header in headers), default=3)
     shape = decoder.spec[NAME].shape
     shape = (*shape[:2], channels or max(bands, 3))
     return _decoding(decoder, shape, dtype)
@@ -202,8 +202,8 @@ def _of_files(decoder, channels, files: Sequence) -> Decoder:
 
 def _of_stored(decoder, channels, name, shape, dtype):
     """Returns the decoder of a `tfds` dataset, by its features."""
-    height, width, stored = shape
-    channels = channels or (1 if stored == 1 else 3)
+    height, width, stored_channels = shape
+    channels = channels or (1 if stored_channels == 1 else 3)
     if dtype not in (np.uint8, np.uint16):
         raise ValueError(
             f"{name} must have images of 8 or 16 bits. Received: {dtype}"
@@ -226,8 +226,8 @@ def _conform(images, where, image_size, channels, free_range, whole):
         ) from error
     if image_size is None or images.shape[1:3] == (image_size, image_size):
         return images
-    fitted = map(letterbox, images) if whole else images
-    return np.stack([resize_and_centre_crop(x, image_size) for x in fitted])
+    squares = map(letterbox, images) if whole else images
+    return np.stack([resize_and_centre_crop(x, image_size) for x in squares])
 
 
 def _checked(images, where, free_range):

@@ -38,14 +38,14 @@ class Levels(list):
             The image, or the first if none is so large; and the box in it.
         """
         for image in reversed(self):
-            pillow = isinstance(image, Image.Image)
-            shape = image.size[::-1] if pillow else image.shape
+            is_pillow = isinstance(image, Image.Image)
+            shape = image.size[::-1] if is_pillow else image.shape
             down, across = shape[0] / self.size[0], shape[1] / self.size[1]
             top, left, rows, columns = box
-            own = top * down, left * across, rows * down, columns * across
-            if own[2] >= size[0] and own[3] >= size[1]:
+            level_box = top * down, left * across, rows * down, columns * across
+            if level_box[2] >= size[0] and level_box[3] >= size[1]:
                 break
-        return image, own
+        return image, level_box
 
 
 def resize_and_centre_crop(image: np.ndarray, size: int) -> np.ndarray:
@@ -86,8 +86,8 @@ def letterbox(image: np.ndarray) -> np.ndarray:
     longer side are fractions of the square.
     """
     side = max(image.shape[:2])
-    after = [(0, side - length) for length in image.shape[:2]]
-    return np.pad(image, [*after, (0, 0)])
+    paddings = [(0, side - length) for length in image.shape[:2]]
+    return np.pad(image, [*paddings, (0, 0)])
 
 
 def resize_whole(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -117,38 +117,40 @@ def resize_box(
         method: "bicubic" or "bilinear".
     """
     top, left, rows, columns = box
-    pillow = isinstance(image, Image.Image)
-    height, width = image.size[::-1] if pillow else image.shape[:2]
-    above, before = math.floor(top), math.floor(left)
+    is_pillow = isinstance(image, Image.Image)
+    height, width = image.size[::-1] if is_pillow else image.shape[:2]
+    crop_top, crop_left = math.floor(top), math.floor(left)
     # Rounding may lead out of the image, where Pillow sees black.
-    below = min(math.ceil(top + rows), height)
-    behind = min(math.ceil(left + columns), width)
-    top, left = top - above, left - before
-    right = min(left + columns, behind - before)
-    inner = left, top, right, min(top + rows, below - above)
+    crop_bottom = min(math.ceil(top + rows), height)
+    crop_right = min(math.ceil(left + columns), width)
+    top, left = top - crop_top, left - crop_left
+    right = min(left + columns, crop_right - crop_left)
+    inner_box = left, top, right, min(top + rows, crop_bottom - crop_top)
     filters = Image.Resampling
-    how = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
+    resample = filters.BICUBIC if method == "bicubic" else filters.BILINEAR
 
     def resized(plane):
-        return plane.resize(size[::-1], how, inner, _GAP)
+        return plane.resize(size[::-1], resample, inner_box, _GAP)
 
-    if pillow:
-        part = image.crop((before, above, behind, below))
+    if is_pillow:
+        part = image.crop((crop_left, crop_top, crop_right, crop_bottom))
         part = np.asarray(resized(part))
         return part if part.ndim == 3 else part[..., np.newaxis]
-    return _by_planes(image[above:below, before:behind], resized)
+    return _by_planes(
+        image[crop_top:crop_bottom, crop_left:crop_right], resized
+    )
 
 
 def _by_planes(image, change):
     """Applies a function to an image as Pillow images: RGB, or each channel."""
-    deep = image.dtype != np.uint8
-    whole = image.shape[-1] == 3 and not deep
-    planes = [image] if whole else np.moveaxis(image, -1, 0)
-    changed = [
+    is_deep = image.dtype != np.uint8
+    is_rgb = image.shape[-1] == 3 and not is_deep
+    planes = [image] if is_rgb else np.moveaxis(image, -1, 0)
+    results = [
         np.asarray(change(Image.fromarray(np.ascontiguousarray(plane))))
-        for plane in (planes.astype(np.float32) if deep else planes)
+        for plane in (planes.astype(np.float32) if is_deep else planes)
     ]
-    changed = changed[0] if whole else np.stack(changed, axis=-1)
+    results = results[0] if is_rgb else np.stack(results, axis=-1)
     if image.dtype == np.uint16:
-        changed = np.clip(np.round(changed), 0, 65535)
-    return changed.astype(image.dtype, copy=False)
+        results = np.clip(np.round(results), 0, 65535)
+    return results.astype(image.dtype, copy=False)

@@ -119,8 +119,8 @@ class ResNet(keras.Model):
         )
 
     def get_config(self):
-        own = {"name": self.name, "trainable": self.trainable}
-        return {**self._config, **own}
+        base_config = {"name": self.name, "trainable": self.trainable}
+        return {**self._config, **base_config}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -138,13 +138,13 @@ class _Builder:
         self.residual = self.residual_v2 if pre_activation else self.residual_v1
         self.level = 0  # log2 of the stride so far
 
-    def stem(self, x, kind, width):
-        size, stride = STEMS[kind]
+    def stem(self, x, name, width):
+        size, stride = STEMS[name]
         x = self.convolution(x, width, size, stride, "stem")
         if not self.pre_activation:
             x = self.relu(self.norm(x, "stem"), "stem")
         self.level += stride > 1
-        if kind == "imagenet":
+        if name == "imagenet":
             x = layers.MaxPooling2D(
                 3, 2, padding="same", name="stem_pool", dtype=self.dtype
             )(x)
@@ -157,8 +157,8 @@ class _Builder:
             project = self.always_project and not index
             name = f"stage{stage}_block{index}"
             plan = self.plan(width, stride)
-            changed = stride > 1 or x.shape[-1] != plan[-1][0]
-            x = self.residual(x, plan, project or changed, name)
+            changes_shape = stride > 1 or x.shape[-1] != plan[-1][0]
+            x = self.residual(x, plan, project or changes_shape, name)
             self.level += stride > 1
         return x
 

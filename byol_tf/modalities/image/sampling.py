@@ -19,7 +19,7 @@ _DRAWS = {
     **{"order": 4, "grayscale": 1, "blur": 1, "sigma": 1, "solarize": 1},
 }
 # Drawn with a seed of their own, so that those above stay as they were.
-_LATER = {"turn": 1, "quarters": 1, "flip_vertical": 1}
+_LATER_DRAWS = {"turn": 1, "quarters": 1, "flip_vertical": 1}
 
 
 def split(seed: tf.Tensor, num: int) -> tf.Tensor:
@@ -34,15 +34,18 @@ def random_numbers(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws of the others.
     """
     parts = zip(
-        (_DRAWS, _LATER), (seed, *tf.unstack(split(seed, 1))), strict=True
+        (_DRAWS, _LATER_DRAWS), (seed, *tf.unstack(split(seed, 1))), strict=True
     )
-    drawn = [fractions(own, [count, sum(d.values())]) for d, own in parts]
-    return tf.concat(drawn, axis=1)
+    draws = [
+        fractions(part_seed, [count, sum(sizes.values())])
+        for sizes, part_seed in parts
+    ]
+    return tf.concat(draws, axis=1)
 
 
 def by_name(numbers):
     """Returns `random_numbers` by name, each `[batch]` or `[batch, n]`."""
-    draws = _DRAWS | _LATER
+    draws = _DRAWS | _LATER_DRAWS
     parts = tf.split(numbers, list(draws.values()), axis=1)
     parts = [p[:, 0] if p.shape[1] == 1 else p for p in parts]
     return dict(zip(draws, parts, strict=True))
@@ -89,9 +92,9 @@ def boxes(
     ratio = tf.exp(_between64(fraction[:, 1], low, high))
     box_width = _side(tf.sqrt(pixels * ratio), columns)
     box_height = _side(tf.sqrt(pixels / ratio), rows)
-    place = tf.cast(fraction, tf.float64)
-    top = tf.floor(place[:, 2] * (rows - box_height + 1.0))
-    left = tf.floor(place[:, 3] * (columns - box_width + 1.0))
+    position = tf.cast(fraction, tf.float64)
+    top = tf.floor(position[:, 2] * (rows - box_height + 1.0))
+    left = tf.floor(position[:, 3] * (columns - box_width + 1.0))
     box = (top, left, box_height, box_width)
     return tuple(tf.cast(side, tf.float32) for side in box)
 

@@ -44,18 +44,18 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def array(self, numbers: np.ndarray) -> np.ndarray:
+    def array(self, values: np.ndarray) -> np.ndarray:
         """Copies the tensor out of the numbers of its storage."""
         steps = zip(self.shape, self.strides, strict=True)
         last = self.offset + sum((size - 1) * step for size, step in steps)
         if min((self.offset, *self.strides, *self.shape), default=0) < 0:
             raise ValueError("a tensor with negative sizes")
-        if math.prod(self.shape) and last >= numbers.size:
+        if math.prod(self.shape) and last >= values.size:
             raise ValueError("a tensor beyond the end of its numbers")
         return np.lib.stride_tricks.as_strided(
-            numbers[self.offset :],
+            values[self.offset :],
             self.shape,
-            [step * numbers.itemsize for step in self.strides],
+            [step * values.itemsize for step in self.strides],
         ).copy()
 
 
@@ -90,16 +90,16 @@ def load_state(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
-        (pickled,) = [name for name in names if name.endswith("data.pkl")]
-        folder = pickled.removesuffix("data.pkl")
-        tensors = _tensors(io.BytesIO(archive.read(pickled)))
-        numbers = {
+        (pickle_name,) = [name for name in names if name.endswith("data.pkl")]
+        folder = pickle_name.removesuffix("data.pkl")
+        tensors = _tensors(io.BytesIO(archive.read(pickle_name)))
+        storages = {
             storage.key: np.frombuffer(
                 archive.read(f"{folder}data/{storage.key}"), storage.dtype
             )
             for storage in {value.storage for value in tensors.values()}
         }
-    return _arrays(tensors, numbers)
+    return _arrays(tensors, storages)
 
 
 def _read_stream(file: BinaryIO) -> dict[str, np.ndarray]:
@@ -111,13 +111,13 @@ def _read_stream(file: BinaryIO) -> dict[str, np.ndarray]:
         raise ValueError("its numbers are not little-endian")
     tensors = _tensors(file)
     dtypes = {t.storage.key: t.storage.dtype for t in tensors.values()}
-    numbers = {}
+    storages = {}
     for key in _Unpickler(file).load():
         (count,) = struct.unpack("<q", file.read(8))
         dtype = dtypes[key]
         data = file.read(count * dtype.itemsize)
-        numbers[key] = np.frombuffer(data, dtype, count)
-    return _arrays(tensors, numbers)
+        storages[key] = np.frombuffer(data, dtype, count)
+    return _arrays(tensors, storages)
 
 
 def _tensors(file: BinaryIO) -> dict[str, _Tensor]:
@@ -130,9 +130,9 @@ def _tensors(file: BinaryIO) -> dict[str, _Tensor]:
     return dict(state)
 
 
-def _arrays(tensors, numbers):
+def _arrays(tensors, storages):
     return {
-        name: tensor.array(numbers[tensor.storage.key])
+        name: tensor.array(storages[tensor.storage.key])
         for name, tensor in tensors.items()
     }
 
@@ -152,18 +152,18 @@ class _Unpickler(pickle.Unpickler):
     """Accepts only the names that a state dictionary needs."""
 
     def find_class(self, module, name):
-        known = {
+        classes = {
             ("collections", "OrderedDict"): _State,
             ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
         }
         if module == "torch" and name in _TYPES:
             return _TYPES[name]
-        if (module, name) not in known:
+        if (module, name) not in classes:
             raise ValueError(f"it names {module}.{name}, which is not needed")
-        return known[module, name]
+        return classes[module, name]
 
     def persistent_load(self, pid):
-        kind, dtype, key, *_ = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype):
+        tag, dtype, key, *_ = pid
+        if tag != "storage" or not isinstance(dtype, np.dtype):
             raise ValueError("a storage of an unknown type")
         return _Storage(str(key), dtype)

@@ -25,7 +25,7 @@ _RECIPE = (
     *("blur_divider", "solarize", "solarize_threshold", "rotate", "seed"),
 )
 
-_LATER = ("turn", "flip_vertical")
+_LATER_OPTIONS = ("turn", "flip_vertical")
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -157,7 +157,7 @@ class View(ImageLayer):
             ValueError: if the view is turned by quarters or flipped vertically,
                 or rotated and not square.
         """
-        for name in _LATER:
+        for name in _LATER_OPTIONS:
             if getattr(self, name):
                 raise ValueError(
                     "nothing that needs places in a view, such as boxes or "
@@ -271,11 +271,11 @@ class View(ImageLayer):
         return changes.change(self, crops, draws)
 
     def _crop(self, images, draws):
-        several = isinstance(images, dict)
+        several_sizes = isinstance(images, dict)
         images, height, width = _sizes(images, self.window)
         if images.dtype != tf.uint8:
             images = to_float(images, self.window)
-        shape = (None, None) if several else tuple(images.shape[1:3])
+        shape = (None, None) if several_sizes else tuple(images.shape[1:3])
         size = self.size or shape
         if None in size:
             raise ValueError(
@@ -283,8 +283,8 @@ class View(ImageLayer):
                 f"known in advance. Received shape: {images.shape}"
             )
         square = size == shape and size[0] == size[1]
-        whole = square and self.area == self.aspect == (1.0, 1.0)
-        if whole and not self.flip:
+        is_whole = square and self.area == self.aspect == (1.0, 1.0)
+        if is_whole and not self.flip:
             return to_float(images)
         box = self._box(draws["box"], height, width)
         flip = draws["flip"] < self.flip if self.flip else None
@@ -300,7 +300,9 @@ class View(ImageLayer):
 
     def get_config(self):
         # Earlier releases do not know the later options.
-        later = [key for key in (*_LATER, "window") if getattr(self, key)]
+        later = [
+            key for key in (*_LATER_OPTIONS, "window") if getattr(self, key)
+        ]
         keys = (*_RECIPE, *later)
         return super().get_config() | {key: getattr(self, key) for key in keys}
 

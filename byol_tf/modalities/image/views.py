@@ -17,7 +17,7 @@ from byol_tf.runtime import has_accelerator
 __all__ = ["CentreView", "TwoViews", "View"]
 
 # Where the paper's second view differs from the first.
-_SECOND = {"blur": 0.1, "solarize": 0.2}
+_SECOND_VIEW = {"blur": 0.1, "solarize": 0.2}
 _LARGE = 112  # side in pixels
 _AT_A_TIME = 64  # more than a machine has cores
 
@@ -56,7 +56,7 @@ class TwoViews(ImageLayer):
     ):
         super().__init__(**kwargs)
         self.view1 = View() if view1 is None else view1
-        self.view2 = View(**_SECOND) if view2 is None else view2
+        self.view2 = View(**_SECOND_VIEW) if view2 is None else view2
         for name in ("view1", "view2"):
             view = getattr(self, name)
             if not isinstance(view, View):
@@ -94,12 +94,12 @@ class TwoViews(ImageLayer):
                 pairs, for the first and the second view.
         """
         keys = options.keys() & {"jit_compile", "one_by_one", "seed"}
-        own = {key: options.pop(key) for key in keys}
-        first, second = dict(options), {**_SECOND, **options}
+        layer_options = {key: options.pop(key) for key in keys}
+        first, second = dict(options), {**_SECOND_VIEW, **options}
         for key in ("blur", "solarize"):
             if isinstance(options.get(key), (tuple, list)):
                 first[key], second[key] = options[key]
-        return cls(View(size, **first), View(size, **second), **own)
+        return cls(View(size, **first), View(size, **second), **layer_options)
 
     def call(self, images, seed=None):
         """Draws both views of images `[batch, height, width, channels]`.
@@ -142,7 +142,7 @@ class TwoViews(ImageLayer):
             )
         seeds = tf.unstack(sampling.split(seed, 2))
         pairs = zip(self._placed, seeds, strict=True)
-        return tuple(draw(images, one) for draw, one in pairs)
+        return tuple(draw(images, view_seed) for draw, view_seed in pairs)
 
     def check(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the images `[batch, height, width, channels]` as a tensor.
@@ -198,7 +198,10 @@ class TwoViews(ImageLayer):
         pairs = zip(
             (self.view1, self.view2), numbers.reshape(2, -1), strict=True
         )
-        scale = min(view.shrinks(own, height, width) for view, own in pairs)
+        scale = min(
+            view.shrinks(view_numbers, height, width)
+            for view, view_numbers in pairs
+        )
         return max(1, math.ceil(min(height, width) / max(scale, 1.0)))
 
     def _is_one_by_one(self, images):
@@ -206,16 +209,18 @@ class TwoViews(ImageLayer):
             return self.one_by_one
         shapes = self.compute_output_shape(images.shape)
         sides = [side for shape in shapes for side in shape[1:3]]
-        large = None not in sides and min(sides) >= _LARGE
-        return large and not has_accelerator()
+        is_large = None not in sides and min(sides) >= _LARGE
+        return is_large and not has_accelerator()
 
     def _draw(self, images, seed):
         return self._transform(images, *_numbers(tf.shape(images)[0], seed))
 
     def _change_all(self, crops, seed):
-        one, two = _numbers(tf.shape(crops[0])[0], seed)
+        numbers1, numbers2 = _numbers(tf.shape(crops[0])[0], seed)
         first, second = crops
-        return self.view1.change(first, one), self.view2.change(second, two)
+        return self.view1.change(first, numbers1), self.view2.change(
+            second, numbers2
+        )
 
     def _draw_each(self, images, seed):
         shapes = self.compute_output_shape(images.shape)
@@ -227,9 +232,9 @@ class TwoViews(ImageLayer):
             parallel_iterations=_AT_A_TIME,
         )
 
-    def _transform(self, images, one, two):
+    def _transform(self, images, numbers1, numbers2):
         transform = self.view1.transform, self.view2.transform
-        return transform[0](images, one), transform[1](images, two)
+        return transform[0](images, numbers1), transform[1](images, numbers2)
 
     def compute_output_shape(self, images_shape, seed_shape=None):
         """Returns the shapes of both views."""

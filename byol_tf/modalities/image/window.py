@@ -47,14 +47,14 @@ def fit_window(examples: Examples, setting) -> Window | None:
         Black and white values; None for the whole range, and for uint8.
     """
     dtype = next(iter(examples.spec.values())).dtype.as_numpy_dtype
-    chosen = parse_window(setting)
+    choice = parse_window(setting)
     if dtype == np.uint8:
         return None
-    if chosen not in CHOICES:
-        return chosen
+    if choice not in CHOICES:
+        return choice
     low, high = _range(examples)
     full = 65535.0 if dtype == np.uint16 else 1.0
-    if chosen == "auto" and dtype == np.uint16:
+    if choice == "auto" and dtype == np.uint16:
         # 8 bits at least: a set with lower values is dark, not deep.
         white = float(2 ** max(int(high).bit_length(), 8) - 1)
         if white < full:

@@ -66,8 +66,8 @@ def make_encoder(
 
 def levels(model: keras.Model) -> dict[str, tuple[str, int]]:
     """Returns the vectors of words as a level; a bag has none."""
-    there = WORDS in {layer.name for layer in model.layers}
-    return {WORDS: (WORDS, 1)} if there else {}
+    has_words = WORDS in {layer.name for layer in model.layers}
+    return {WORDS: (WORDS, 1)} if has_words else {}
 
 
 def _bag(inputs, width, dtype):
@@ -90,10 +90,10 @@ def _transformer(inputs, size, width, blocks, heads, dtype):
     for number in range(blocks):
         name = f"block{number}"
         normed = layers.LayerNormalization(name=f"{name}_norm0", **options)(x)
-        heard = layers.MultiHeadAttention(
+        attended = layers.MultiHeadAttention(
             heads, width // heads, name=f"{name}_attention", **options
         )(normed, normed, attention_mask=mask)
-        x = layers.Add(name=f"{name}_add0", **options)([x, heard])
+        x = layers.Add(name=f"{name}_add0", **options)([x, attended])
         y = layers.LayerNormalization(name=f"{name}_norm1", **options)(x)
         y = layers.Dense(4 * width, "gelu", name=f"{name}_up", **options)(y)
         y = layers.Dense(width, name=f"{name}_down", **options)(y)
@@ -159,22 +159,22 @@ class WordVectors(layers.Layer):
 
     def call(self, ids):
         ids = tf.cast(tf.where(tf.math.is_finite(ids), ids, 0.0), tf.int32)
-        there = tf.cast(ids > 0, tf.float32)
+        is_used = tf.cast(ids > 0, tf.float32)
         vectors = tf.gather(tf.cast(self.table, tf.float32), ids)
-        found = tf.einsum("bwgd,bwg->bwd", vectors, there)
-        count = tf.reduce_sum(there, axis=2, keepdims=True)
-        found = found * tf.math.rsqrt(tf.maximum(count, 1.0))
-        found += tf.cast(self.places, tf.float32)
+        embedded = tf.einsum("bwgd,bwg->bwd", vectors, is_used)
+        count = tf.reduce_sum(is_used, axis=2, keepdims=True)
+        embedded = embedded * tf.math.rsqrt(tf.maximum(count, 1.0))
+        embedded += tf.cast(self.places, tf.float32)
         mask = tf.reduce_any(ids > 0, axis=2)[:, None]
-        return tf.cast(found, self.compute_dtype), mask
+        return tf.cast(embedded, self.compute_dtype), mask
 
     def compute_output_shape(self, ids_shape):
         batch, words, _ = ids_shape
         return (batch, words, self.width), (batch, 1, words)
 
     def get_config(self):
-        own = {"size": self.size, "width": self.width}
-        return {**super().get_config(), **own}
+        config = {"size": self.size, "width": self.width}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("byol_tf")
@@ -186,11 +186,11 @@ class MeanOfWords(layers.Layer):
 
     def call(self, inputs):
         vectors, ids = inputs
-        there = tf.reduce_any(ids != 0, axis=2)  # true for NaN
-        there = tf.cast(there, tf.float32)[..., None]
-        total = tf.reduce_sum(tf.cast(vectors, tf.float32) * there, axis=1)
+        is_word = tf.reduce_any(ids != 0, axis=2)  # true for NaN
+        is_word = tf.cast(is_word, tf.float32)[..., None]
+        total = tf.reduce_sum(tf.cast(vectors, tf.float32) * is_word, axis=1)
         total += tf.reduce_sum(ids * 0.0, axis=[1, 2])[:, None]  # or NaN
-        return total / tf.maximum(tf.reduce_sum(there, axis=1), 1.0)
+        return total / tf.maximum(tf.reduce_sum(is_word, axis=1), 1.0)
 
     def compute_output_shape(self, inputs_shape):
         (batch, _, width), _ = inputs_shape

@@ -48,13 +48,13 @@ class Subwords(Tokens):
         self._source = dict(tokenizer)
         spec = tf.TensorSpec([None], tf.string)
         with tf.init_scope(), tf.device("CPU"):
-            made = keras.saving.deserialize_keras_object(self._source)
+            loaded = keras.saving.deserialize_keras_object(self._source)
             # Eagerly it would not be TensorFlow's operations.
-            pieces = tf.function(made.tokenize, [spec], autograph=False)
+            pieces = tf.function(loaded.tokenize, [spec], autograph=False)
             self._pieces = pieces.get_concrete_function()
-        kinds = tf.Module | tf.lookup.StaticHashTable
-        self._own = [x for x in vars(made).values() if isinstance(x, kinds)]
-        self._marks = _mark(made, "start"), _mark(made, "end")
+        types = tf.Module | tf.lookup.StaticHashTable
+        self._own = [x for x in vars(loaded).values() if isinstance(x, types)]
+        self._marks = _mark(loaded, "start"), _mark(loaded, "end")
 
     @property
     def tables(self):
@@ -68,10 +68,10 @@ class Subwords(Tokens):
         """Makes int32 `[batch, self.words, 1]` of the first pieces, plus 1."""
         start, end = (tf.repeat(x, words.nrows(), axis=0) for x in self._marks)
         room = self.words - sum(mark.size for mark in self._marks)
-        whole = tf.concat([start, words[:, :room] + 1, end], axis=1)
-        whole = whole.to_tensor(NOTHING, shape=[None, self.words])
-        there = words.row_lengths()[:, None] > 0
-        return tf.where(there, whole, NOTHING)[..., None]
+        rows = tf.concat([start, words[:, :room] + 1, end], axis=1)
+        rows = rows.to_tensor(NOTHING, shape=[None, self.words])
+        has_words = words.row_lengths()[:, None] > 0
+        return tf.where(has_words, rows, NOTHING)[..., None]
 
     def get_config(self):
         return {**super().get_config(), "tokenizer": self._source}
@@ -105,22 +105,22 @@ def fit(folder: str, bag: Tokens, words: int = 0) -> Subwords:
     Raises:
         ValueError: if the backbone reads fewer, or the preset is none of texts.
     """
-    wanted = words or 3 * bag.words // 2
-    most = getattr(_backbone(folder), "max_sequence_length", None) or wanted
-    if words > most:
+    length = words or 3 * bag.words // 2
+    limit = getattr(_backbone(folder), "max_sequence_length", None) or length
+    if words > limit:
         raise ValueError(
             f"text.words={words}: the backbone of encoder.weights={folder} "
-            f"reads at most {most} pieces of words; set that, fewer, or 0"
+            f"reads at most {limit} pieces of words; set that, fewer, or 0"
         )
-    options = {**bag.get_config(), "form": "ids", "words": min(wanted, most)}
+    options = {**bag.get_config(), "form": "ids", "words": min(length, limit)}
     with _opened(folder, "tokenizer") as (keras_hub, path):
-        made = keras_hub.tokenizers.Tokenizer.from_preset(path)
-        source = keras.saving.serialize_keras_object(made)
+        loaded = keras_hub.tokenizers.Tokenizer.from_preset(path)
+        source = keras.saving.serialize_keras_object(loaded)
         for key in ("vocabulary", "merges", "proto"):
-            if hasattr(made, key):
-                source["config"][key] = getattr(made, key)
-        if hasattr(made, "proto"):  # bytes
-            source["config"]["proto"] = base64.b64encode(made.proto).decode()
+            if hasattr(loaded, key):
+                source["config"][key] = getattr(loaded, key)
+        if hasattr(loaded, "proto"):  # bytes
+            source["config"]["proto"] = base64.b64encode(loaded.proto).decode()
         return Subwords(source, **options)
 
 
@@ -132,33 +132,33 @@ def make_encoder(section, tokens: Subwords, weights: bool) -> keras.Model:
     outputs = backbone.output
     if isinstance(outputs, dict):
         outputs = outputs["sequence_output"]
-    made = BackboneInputs(name="inputs", dtype="float32")(ids)
-    given = {name: made[name] for name in backbone.input}
-    vectors = keras.Model(backbone.input, outputs)(given)
+    features = BackboneInputs(name="inputs", dtype="float32")(ids)
+    inputs = {name: features[name] for name in backbone.input}
+    vectors = keras.Model(backbone.input, outputs)(inputs)
     mean = MeanOfWords(name="mean", dtype="float32")([vectors, ids])
     return rebuild(keras.Model(ids, mean, name="encoder"))
 
 
 def _backbone(folder, weights=False, **options):
     with _opened(folder, "backbone") as (keras_hub, path):
-        kind = keras_hub.models.Backbone
-        made = kind.from_preset(path, load_weights=weights, **options)
-    names = set(made.input) if isinstance(made.input, dict) else {"images"}
+        cls = keras_hub.models.Backbone
+        model = cls.from_preset(path, load_weights=weights, **options)
+    names = set(model.input) if isinstance(model.input, dict) else {"images"}
     if not {_TOKENS, _MASK} <= names <= {_TOKENS, _MASK, _SEGMENTS}:
         raise ValueError(
-            f"encoder.weights={folder} holds a {type(made).__name__}, which "
+            f"encoder.weights={folder} holds a {type(model).__name__}, which "
             f"takes {', '.join(sorted(names))}; a backbone of texts is needed, "
             f"which takes {_TOKENS} and {_MASK}, such as BertBackbone"
         )
-    return made
+    return model
 
 
 @contextlib.contextmanager
 def _opened(folder, part):
     """Yields Keras Hub, and a path that it takes for no name on the network."""
     keras_hub = _keras_hub()
-    place = f"encoder.name={NAME}: the {part} of encoder.weights={folder}"
-    with loading(f"{place}, as {part}.save_to_preset(FOLDER) writes it,"):
+    description = f"encoder.name={NAME}: the {part} of encoder.weights={folder}"
+    with loading(f"{description}, as {part}.save_to_preset(FOLDER) writes it,"):
         path = pathlib.Path(os.path.expanduser(folder)).absolute()
         if not folder or not path.is_dir():
             raise ValueError("there is no such folder")
@@ -179,5 +179,5 @@ def _keras_hub():
 
 def _mark(tokenizer, name):
     """Returns the id that marks a place, plus 1, `[1, 1]`; or `[1, 0]`."""
-    found = getattr(tokenizer, f"{name}_token_id", None)
-    return np.int32([[] if found is None else [found + 1]])
+    token_id = getattr(tokenizer, f"{name}_token_id", None)
+    return np.int32([[] if token_id is None else [token_id + 1]])

@@ -17,14 +17,14 @@ FORMS = ("saved_model", "graph")
 
 def sizes(shape: Sequence[int | None], section=None, preprocessor=None) -> dict:
     """Returns the settings that decode and prepare a text, as JSON."""
-    known = {"mask": [], "column": ""}
+    fields = {"mask": [], "column": ""}
     if preprocessor is not None:
-        known |= {"words": preprocessor.words, "ids": preprocessor.size}
-        known |= {"mask": list(preprocessor.mask)}
-        known["library"] = preprocessor.library
+        fields |= {"words": preprocessor.words, "ids": preprocessor.size}
+        fields |= {"mask": list(preprocessor.mask)}
+        fields["library"] = preprocessor.library
     if section is not None:
-        known["column"] = section.data.text_column
-    return known
+        fields["column"] = section.data.text_column
+    return fields
 
 
 def decode_row(data, sizes: Mapping) -> np.ndarray:
@@ -57,8 +57,8 @@ def inputs(
 def _of_texts(tokens):
     def read(texts):
         ids = tokens.read(texts)
-        batch, good = _checked(tokens.prepared(ids), ids)
-        return batch, tf.where(good, OK, EMPTY)
+        batch, valid = _checked(tokens.prepared(ids), ids)
+        return batch, tf.where(valid, OK, EMPTY)
 
     return Signature(
         {TEXTS: tf.TensorSpec([None], tf.string, TEXTS)},
@@ -90,9 +90,9 @@ def _of_ids(tokens):
 
 def _checked(batch, ids):
     """Sets texts without a word to NaN; returns also which have words."""
-    good = tf.reduce_any(ids != NOTHING, axis=[1, 2])
+    valid = tf.reduce_any(ids != NOTHING, axis=[1, 2])
     shape = [-1, *[1] * (len(batch.shape) - 1)]
-    return tf.where(tf.reshape(good, shape), batch, float("nan")), good
+    return tf.where(tf.reshape(valid, shape), batch, float("nan")), valid
 
 
 def _bytes(row):

@@ -139,29 +139,29 @@ class Tokens(keras.layers.Layer):
         """Looks up int32 ids `[batch, self.words, 18]` of the first words."""
         words = words[:, : self.words]
         flat = words.values
-        distinct, place = tf.unique(flat)
-        of_word = tf.gather(self._of_words(distinct), place)
-        after = tf.concat([flat[1:], tf.zeros_like(flat[:1])], 0)
+        distinct, index = tf.unique(flat)
+        of_word = tf.gather(self._of_words(distinct), index)
+        following = tf.concat([flat[1:], tf.zeros_like(flat[:1])], 0)
         text = words.value_rowids()
         last = tf.concat([text[1:], [-1]], 0) != text
-        pairs = self._table.lookup(tf.strings.join([flat, after], " "))
+        pairs = self._table.lookup(tf.strings.join([flat, following], " "))
         pairs = tf.where(last, tf.constant(NOTHING, tf.int64), pairs)
         slots = tf.concat([of_word[:, :1], pairs[:, None], of_word[:, 1:]], 1)
-        found = words.with_values(tf.cast(slots, tf.int32))
-        return found.to_tensor(NOTHING, shape=[None, self.words, SLOTS])
+        ids = words.with_values(tf.cast(slots, tf.int32))
+        return ids.to_tensor(NOTHING, shape=[None, self.words, SLOTS])
 
     def _of_words(self, words):
         """Looks up int64 `[n, 17]` of `[n]` words: themselves, trigrams."""
-        own = self._table.lookup(tf.strings.join(["=", words]))
-        own = tf.where(own == NOTHING, tf.constant(UNKNOWN, tf.int64), own)
+        word = self._table.lookup(tf.strings.join(["=", words]))
+        word = tf.where(word == NOTHING, tf.constant(UNKNOWN, tf.int64), word)
         ends = tf.strings.join(["<", words, ">"])
         letters = tf.strings.unicode_split(ends, "UTF-8")
         letters = letters.to_tensor("", shape=[None, LETTERS + 2])
         parts = [letters[:, n : n + LETTERS] for n in range(3)]
         trigrams = self._table.lookup(tf.strings.join(parts))
-        whole = parts[2] != ""
-        trigrams = tf.where(whole, trigrams, tf.zeros_like(trigrams))
-        return tf.concat([own[:, None], trigrams], 1)
+        is_full = parts[2] != ""
+        trigrams = tf.where(is_full, trigrams, tf.zeros_like(trigrams))
+        return tf.concat([word[:, None], trigrams], 1)
 
     def compute_output_shape(self, batch_shape):
         if self.form == "ids":
@@ -190,11 +190,11 @@ def parts(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _merged(ids, weights):
     """Sums the weights of repeated ids into the first; sets the others to 0."""
-    same = tf.cast(ids[:, :, None] == ids[:, None, :], tf.float32)
-    count = tf.reduce_sum(same, axis=2)
+    is_same = tf.cast(ids[:, :, None] == ids[:, None, :], tf.float32)
+    count = tf.reduce_sum(is_same, axis=2)
     length = ids.shape[1]
-    before = np.tri(length, k=-1, dtype=np.float32)
-    is_first = tf.reduce_sum(same * before, axis=2) < 0.5
+    is_before = np.tri(length, k=-1, dtype=np.float32)
+    is_first = tf.reduce_sum(is_same * is_before, axis=2) < 0.5
     ids = tf.where(is_first, ids, tf.zeros_like(ids))
     return ids, tf.where(is_first, weights * count, 0.0)
 

@@ -30,11 +30,11 @@ def directions(
         important first. If there are too few texts, the last columns are 0.
     """
     rows = _vectors(tokens, texts)
-    _, _, found = randomized_svd(
+    _, _, components = randomized_svd(
         rows, min(width, *rows.shape), n_iter=_ROUNDS, random_state=seed
     )
     result = np.zeros([tokens.size, width], np.float32)
-    result[:, : len(found)] = found.T
+    result[:, : len(components)] = components.T
     return result
 
 

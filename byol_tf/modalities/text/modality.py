@@ -69,28 +69,28 @@ class TextModality:
         options = section.text
         with in_section("text"):
             words = check_integer("words", options.words, 0)
-            most = check_integer("vocabulary", options.vocabulary, 1)
+            size = check_integer("vocabulary", options.vocabulary, 1)
         mask = _mask(section)
-        found = learn(_texts(examples, COUNTED), most, mask)
-        words = words or found.words
+        vocabulary = learn(_texts(examples, COUNTED), size, mask)
+        words = words or vocabulary.words
         logging.info(
             "Vocabulary: %d features of %d texts; %d words of a text are "
             "read (text.vocabulary, text.words).",
-            *(len(found.features), found.texts, words),
+            *(len(vocabulary.features), vocabulary.texts, words),
         )
         bag = section.encoder.name == encoder.BAG
         form = "tf_idf" if bag else "ids"
-        tokens = Tokens(found.features, found.idf, words, mask, form)
+        tokens = Tokens(vocabulary.features, vocabulary.idf, words, mask, form)
         if section.encoder.name != hub.NAME:
             return tokens
         return hub.fit(section.encoder.weights, tokens, options.words)
 
     def views(self, section, preprocessor) -> TextViews:
         options = section.text
-        own = {key: options[key] for key in ("drop", "span", "swap")}
-        own["paired"] = bool(section.data.pair_column)
+        view_options = {key: options[key] for key in ("drop", "span", "swap")}
+        view_options["paired"] = bool(section.data.pair_column)
         with in_section("text"):
-            return TextViews(preprocessor, **own)
+            return TextViews(preprocessor, **view_options)
 
     def crops(self, section):
         return {}
@@ -147,27 +147,27 @@ class TextModality:
             return None
 
     def draw_views(self, rows, pair, path) -> None:
-        drawn = [
+        pictures = [
             [self.preview(row) for row in rows],
             *([stripes(view) for view in views] for views in pair),
         ]
-        views_grid(*map(np.stack, drawn), path)
+        views_grid(*map(np.stack, pictures), path)
 
 
 def _mask(section):
-    given = [n for text in section.data.mask for n in str(text).split(",")]
+    names = [n for text in section.data.mask for n in str(text).split(",")]
     with in_section("data"):
-        for name in given:
+        for name in names:
             check_choice("mask", name, sorted(MASKS))
     # In this order, since a number within an address would end it.
-    return tuple(name for name in MASKS if name in given)
+    return tuple(name for name in MASKS if name in names)
 
 
 def _texts(examples, most) -> Iterator[str]:
     """Yields up to `most` texts, evenly spaced."""
     count = examples.num_examples
-    chosen = np.linspace(0, count - 1, min(count, most)).round()
-    for row in examples.readable_rows(np.unique(chosen.astype(int))):
+    index = np.linspace(0, count - 1, min(count, most)).round()
+    for row in examples.readable_rows(np.unique(index.astype(int))):
         yield examples.read(row)[NAME].item().decode()
 
 

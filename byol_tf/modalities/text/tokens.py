@@ -141,6 +141,6 @@ class Tokenizer:
 
     def _of_word(self, features):
         word, *others = features
-        found = [self._ids.get(word, UNKNOWN)]
-        found += [self._ids.get(other, NOTHING) for other in others]
-        return found + [NOTHING] * (SLOTS - len(found))
+        ids = [self._ids.get(word, UNKNOWN)]
+        ids += [self._ids.get(other, NOTHING) for other in others]
+        return ids + [NOTHING] * (SLOTS - len(ids))

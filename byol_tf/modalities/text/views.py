@@ -10,7 +10,7 @@ from byol_tf.seeds import fractions
 _PAIR = 1  # place of the pair with the next word among the features of one
 _PLACES = 2  # numbers for `cut`: the position in a long text, per view
 _SPAN, _FIRST, _OFFSET = range(3)  # further numbers of a view
-_OTHERS = 3
+_NUM_OTHERS = 3
 
 
 class TextViews:
@@ -48,7 +48,7 @@ class TextViews:
 
     def numbers(self, seed: tf.Tensor, count: int) -> tf.Tensor:
         # Two draws per word: whether it is left out, whether it is swapped.
-        of_view = 2 * self.tokens.words + _OTHERS
+        of_view = 2 * self.tokens.words + _NUM_OTHERS
         return fractions(seed, [count, _PLACES + 2 * of_view])
 
     def cut(self, row: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -58,11 +58,11 @@ class TextViews:
             return (self._ids(first, numbers[0]),)
         return self._ids(first, numbers[0]), self._ids(second, numbers[1])
 
-    def _ids(self, text, drawn):
+    def _ids(self, text, draw):
         """Returns ids of the words at a position of a text `[1]`."""
         words = self.tokens.split(text).values
         room = tf.maximum(tf.size(words) - self.tokens.words + 1, 1)
-        start = tf.cast(drawn * tf.cast(room, tf.float32), tf.int32)
+        start = tf.cast(draw * tf.cast(room, tf.float32), tf.int32)
         start = tf.minimum(start, room - 1)
         words = words[start : start + self.tokens.words]
         lengths = tf.size(words)[None]
@@ -73,10 +73,10 @@ class TextViews:
         """Makes the views from the ids `[batch, words, 18]` of `cut`."""
         first, second = batch[0], batch[-1]
         numbers = self.numbers(seed, tf.shape(first)[0])
-        own = tf.split(numbers[:, _PLACES:], 2, axis=1)
+        halves = tf.split(numbers[:, _PLACES:], 2, axis=1)
         return tuple(
-            self.tokens.prepared(self.change(ids, drawn))
-            for ids, drawn in zip((first, second), own, strict=True)
+            self.tokens.prepared(self.change(ids, half))
+            for ids, half in zip((first, second), halves, strict=True)
         )
 
     def change(self, ids: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
@@ -88,19 +88,19 @@ class TextViews:
         """
         words = self.tokens.words
         drops, swaps = numbers[:, :words], numbers[:, words : 2 * words]
-        rest = tf.unstack(numbers[:, 2 * words :], axis=1)
-        there = ids[:, :, 0] != NOTHING
-        kept = there
+        draws = tf.unstack(numbers[:, 2 * words :], axis=1)
+        is_word = ids[:, :, 0] != NOTHING
+        keep = is_word
         if self.span < 1:
-            kept = _span(there, self.span, rest[_SPAN], rest[_FIRST])
+            keep = _span(is_word, self.span, draws[_SPAN], draws[_FIRST])
         if self.drop > 0:
-            kept = _dropped(kept, drops, self.drop)
-        ids = tf.where(kept[..., None], ids, NOTHING)
-        broken = kept & ~_next(kept)  # pairs with a word that was dropped
+            keep = _dropped(keep, drops, self.drop)
+        ids = tf.where(keep[..., None], ids, NOTHING)
+        broken = keep & ~_next(keep)  # pairs with a word that was dropped
         if self.swap > 0:
-            order, moved = _swaps(kept, swaps, rest[_OFFSET], self.swap)
+            order, swapped = _swaps(keep, swaps, draws[_OFFSET], self.swap)
             ids = tf.gather(ids, order, batch_dims=1)
-            broken = tf.gather(broken, order, batch_dims=1) | moved
+            broken = tf.gather(broken, order, batch_dims=1) | swapped
         slots = tf.range(ids.shape[2]) == _PAIR
         return tf.where(broken[..., None] & slots, NOTHING, ids)
 
@@ -110,38 +110,38 @@ def _next(flags):
     return tf.concat([flags[:, 1:], tf.zeros_like(flags[:, :1])], axis=1)
 
 
-def _dropped(kept, drawn, probability):
+def _dropped(keep, draws, probability):
     """Returns which words stay; the word with the highest draw always does."""
-    drawn = tf.where(kept, drawn, -1.0)
-    highest = tf.reduce_max(drawn, axis=1, keepdims=True)
-    return kept & ((drawn >= probability) | (drawn == highest))
+    draws = tf.where(keep, draws, -1.0)
+    highest = tf.reduce_max(draws, axis=1, keepdims=True)
+    return keep & ((draws >= probability) | (draws == highest))
 
 
-def _span(there, least, length, first):
+def _span(is_word, min_share, length, first):
     """Returns contiguous words, at least a share of those that exist."""
-    count = tf.reduce_sum(tf.cast(there, tf.float32), axis=1)
-    size = tf.math.ceil(count * (least + (1 - least) * length))
+    count = tf.reduce_sum(tf.cast(is_word, tf.float32), axis=1)
+    size = tf.math.ceil(count * (min_share + (1 - min_share) * length))
     size = tf.maximum(size, 1.0)
     start = tf.floor(first * (count - size + 1))
-    place = tf.range(there.shape[1], dtype=tf.float32)
-    inside = (place >= start[:, None]) & (place < (start + size)[:, None])
-    return there & inside
+    index = tf.range(is_word.shape[1], dtype=tf.float32)
+    inside = (index >= start[:, None]) & (index < (start + size)[:, None])
+    return is_word & inside
 
 
-def _swaps(kept, drawn, offset, probability):
+def _swaps(keep, draws, offset, probability):
     """Returns the order of words after swaps, and whose pairs are broken.
 
     Pairs of neighbours begin at even positions or at odd ones.
     """
-    length = kept.shape[1]
-    place = tf.range(length)
+    length = keep.shape[1]
+    index = tf.range(length)
     odd = tf.cast(offset >= 0.5, tf.int32)[:, None]
-    is_first = (place % 2 == odd) & kept & _next(kept) & (drawn < probability)
-    is_first &= place < length - 1
-    is_second = tf.concat([tf.zeros_like(kept[:, :1]), is_first[:, :-1]], 1)
-    order = place + tf.cast(is_first, tf.int32) - tf.cast(is_second, tf.int32)
-    moved = is_first | is_second
-    return order, moved | _next(moved)
+    is_first = (index % 2 == odd) & keep & _next(keep) & (draws < probability)
+    is_first &= index < length - 1
+    is_second = tf.concat([tf.zeros_like(keep[:, :1]), is_first[:, :-1]], 1)
+    order = index + tf.cast(is_first, tf.int32) - tf.cast(is_second, tf.int32)
+    swapped = is_first | is_second
+    return order, swapped | _next(swapped)
 
 
 class TrainView:
@@ -161,7 +161,7 @@ class TrainView:
         tokens = self._views.tokens
         ids = tokens.read(rows)
         numbers = self._views.numbers(seed, tf.shape(ids)[0])
-        drawn = tf.split(numbers[:, _PLACES:], 2, axis=1)[0]
+        draws = tf.split(numbers[:, _PLACES:], 2, axis=1)[0]
         words = tf.reduce_sum(tf.cast(ids[:, :, 0] != NOTHING, tf.int32), 1)
-        view = tokens.prepared(self._views.change(ids, drawn))
+        view = tokens.prepared(self._views.change(ids, draws))
         return view, {"words": words}

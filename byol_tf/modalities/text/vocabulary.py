@@ -34,13 +34,13 @@ class Vocabulary(NamedTuple):
 
 
 def learn(
-    texts: Iterable[str], most: int, mask: Sequence[str] = ()
+    texts: Iterable[str], size: int, mask: Sequence[str] = ()
 ) -> Vocabulary:
     """Counts the texts that contain each feature; keeps the most frequent.
 
     Args:
         texts: rows; both texts of a pair are counted.
-        most: largest number of features; each occurs in two texts or more.
+        size: largest number of features; each occurs in two texts or more.
         mask: see `tokens.masked`.
 
     Raises:
@@ -53,16 +53,16 @@ def learn(
             lengths[len(words)] += 1
             counts.update(_features(words, features))
     total = lengths.total()
-    kept = [pair for pair in counts.items() if pair[1] >= LEAST_TEXTS]
-    if not kept:
+    pairs = [pair for pair in counts.items() if pair[1] >= LEAST_TEXTS]
+    if not pairs:
         raise ValueError(
             f"no word or part of a word is in two of the {total} texts, so "
             "no vocabulary can be learned; give more texts"
         )
-    kept = sorted(kept, key=lambda pair: (-pair[1], pair[0]))[:most]
+    pairs = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:size]
     return Vocabulary(
-        [feature for feature, _ in kept],
-        [round(_weight(*pair, total), 6) for pair in kept],
+        [feature for feature, _ in pairs],
+        [round(_weight(*pair, total), 6) for pair in pairs],
         _usual_length(lengths),
         total,
     )
@@ -71,28 +71,28 @@ def learn(
 def _weight(feature, count, total):
     """Weighs a feature that occurs in `count` of `total` texts."""
     idf = math.log((1 + total) / (1 + count)) + 1
-    letters = len(feature) == len("a b") and " " in feature
-    whole = feature.startswith("=") or (" " in feature and not letters)
-    return SHARE * idf if whole else idf
+    is_letters = len(feature) == len("a b") and " " in feature
+    is_word = feature.startswith("=") or (" " in feature and not is_letters)
+    return SHARE * idf if is_word else idf
 
 
-def _features(words, known):
-    """Collects the features of a text; caches those of words in `known`."""
-    found = {f"{a} {b}" for a, b in itertools.pairwise(words)}
+def _features(words, cache):
+    """Collects the features of a text; caches those of words in `cache`."""
+    collected = {f"{a} {b}" for a, b in itertools.pairwise(words)}
     for word in set(words):
-        if word not in known:
-            ((own, _, *trigrams),) = features_of([word])
-            known[word] = (own, *trigrams)
-        found.update(known[word])
-    return found
+        if word not in cache:
+            ((feature, _, *trigrams),) = features_of([word])
+            cache[word] = (feature, *trigrams)
+        collected.update(cache[word])
+    return collected
 
 
 def _usual_length(lengths):
     """Returns a number of words that suffices for nearly all texts."""
-    wanted, seen = _USUAL * lengths.total(), 0
+    required, covered = _USUAL * lengths.total(), 0
     for length in sorted(lengths):
-        seen += lengths[length]
-        if seen >= wanted:
+        covered += lengths[length]
+        if covered >= required:
             break
     low, high = WORDS
     return min(max(length, low), high)
