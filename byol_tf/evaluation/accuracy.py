@@ -30,10 +30,12 @@ def top_k_hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
             f"`k` must be between 1 and the number of classes, {classes}. "
             f"Received: k={k}"
         )
-    own = scores[np.arange(len(labels)), labels][:, None]
-    first = np.arange(classes) < labels[:, None]
-    above = (scores > own) | ((scores == own) & first)
-    return above.sum(axis=1) < k
+    label_scores = scores[np.arange(len(labels)), labels][:, None]
+    comes_before = np.arange(classes) < labels[:, None]
+    ranked_above = (scores > label_scores) | (
+        (scores == label_scores) & comes_before
+    )
+    return ranked_above.sum(axis=1) < k
 
 
 def bootstrap_interval(

@@ -38,8 +38,8 @@ def average_precision(targets: np.ndarray, scores: np.ndarray) -> float:
     # Of examples with equal scores, the last one counts for all.
     last = np.append(np.diff(scores[order]) != 0, True)
     precision = positives[last] / (np.flatnonzero(last) + 1)
-    gained = np.diff(positives[last], prepend=0)
-    return float(np.sum(precision * gained) / positives[-1])
+    new_positives = np.diff(positives[last], prepend=0)
+    return float(np.sum(precision * new_positives) / positives[-1])
 
 
 def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -53,5 +53,5 @@ def average_precisions(targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
         float64 `[columns]`, NaN if no known value is 1.
     """
     pairs = zip(np.transpose(targets), np.transpose(scores), strict=True)
-    known = ((~np.isnan(own), own, scored) for own, scored in pairs)
-    return np.array([average_precision(t[k], s[k]) for k, t, s in known])
+    masked = ((~np.isnan(t), t, s) for t, s in pairs)
+    return np.array([average_precision(t[k], s[k]) for k, t, s in masked])

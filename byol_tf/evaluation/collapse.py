@@ -8,11 +8,11 @@ import numpy as np
 
 from byol_tf.evaluation.vectors import unit_rows
 
-LESS = "views that change less"  # what `milder_views` says without settings
-FELL = 0.5  # share of the first effective rank; below it, directions were lost
+MILDER = "views that change less"  # what `milder_views` says without settings
+_MIN_RANK_SHARE = 0.5  # of the first effective rank; else directions were lost
 
 
-def gentler(milder: str) -> str:
+def rank_advice(milder: str) -> str:
     """Returns advice to keep the rank; `milder` is the advice on views."""
     return (
         "lower optimizer.base_lr to a quarter and optimizer.weight_decay to a "
@@ -36,7 +36,7 @@ def milder_views(settings: Mapping, entries: Sequence[tuple]) -> str:
         for field, value, none in entries
         if strength(settings[field], none) > strength(value, none)
     ]
-    return f"milder views ({', '.join(milder)})" if milder else LESS
+    return f"milder views ({', '.join(milder)})" if milder else MILDER
 
 
 def collapse_statistics(
@@ -153,36 +153,36 @@ def diagnose(
     Returns:
         The most severe finding; None if nothing is wrong.
     """
-    known = dict(statistics) if loss is None else {**statistics, "loss": loss}
-    broken = [key for key, value in known.items() if not math.isfinite(value)]
+    values = dict(statistics) if loss is None else {**statistics, "loss": loss}
+    broken = [key for key, value in values.items() if not math.isfinite(value)]
     if broken:
         return Diagnosis("not_finite", _NOT_FINITE.format(", ".join(broken)))
 
     def below(key, limit):
-        if known.get(key, math.inf) < limit:
-            return f"{key} is {known[key]:.2g}, below {limit:g}"
+        if values.get(key, math.inf) < limit:
+            return f"{key} is {values[key]:.2g}, below {limit:g}"
         return None
 
-    agree = known.get("agreement", 0.0) >= max_agreement
-    shown = below("feature_std", min_std) or (
+    agree = values.get("agreement", 0.0) >= max_agreement
+    symptom = below("feature_std", min_std) or (
         below("projection_std", min_projection_std) if agree else None
     )
-    if shown:
-        return Diagnosis("complete_collapse", _COMPLETE.format(shown))
-    shown = below("effective_rank", min_rank) or below(
+    if symptom:
+        return Diagnosis("complete_collapse", _COMPLETE.format(symptom))
+    symptom = below("effective_rank", min_rank) or below(
         "effective_rank_ratio", min_rank_ratio
     )
-    if shown:
+    if symptom:
         return Diagnosis(
             "dimensional_collapse",
-            _DIMENSIONAL.format(shown, stronger and f" ({stronger})"),
+            _DIMENSIONAL.format(symptom, stronger and f" ({stronger})"),
         )
     return None
 
 
 def rank_fell(first: float, rank: float) -> bool:
     """Returns whether the effective rank fell below half of `first`."""
-    return rank < FELL * first
+    return rank < _MIN_RANK_SHARE * first
 
 
 _NOT_FINITE = (
@@ -208,12 +208,12 @@ _DIMENSIONAL = (
 )
 
 
-def as_matrix(vectors: np.ndarray, name: str, least: int = 2) -> np.ndarray:
-    """Returns float64 `[n, dim]`; ValueError unless n >= `least`, dim >= 1."""
+def as_matrix(vectors: np.ndarray, name: str, min_rows: int = 2) -> np.ndarray:
+    """Returns float64 `[n, dim]`; ValueError if n < `min_rows` or dim < 1."""
     vectors = np.asarray(vectors, np.float64)
-    if vectors.ndim != 2 or len(vectors) < least or vectors.shape[1] < 1:
+    if vectors.ndim != 2 or len(vectors) < min_rows or vectors.shape[1] < 1:
         raise ValueError(
-            f"`{name}` must be a matrix with at least {least} rows. "
+            f"`{name}` must be a matrix with at least {min_rows} rows. "
             f"Received: {name}.shape={vectors.shape}"
         )
     return vectors

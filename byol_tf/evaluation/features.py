@@ -59,7 +59,7 @@ class FeatureExtractor:
             for number in range(2)
         ]
         return keras.tree.map_structure(
-            lambda *both: tf.concat(both, axis=0), *halves
+            lambda *outputs: tf.concat(outputs, axis=0), *halves
         )
 
     def __call__(
@@ -102,7 +102,7 @@ class FeatureExtractor:
     def _encode_batch(self, batch):
         size = len(keras.tree.flatten(batch)[0])
         batch = keras.tree.map_structure(
-            functools.partial(_filled, count=self.batch_size), batch
+            functools.partial(_padded, count=self.batch_size), batch
         )
         encoded = self._encode(batch)
         shape = getattr(encoded, "shape", None)
@@ -135,11 +135,11 @@ def _reader(inputs, prepare):
         return lambda part: {k: rows[part] for k, rows in inputs.items()}
     if not isinstance(inputs, Examples):
         return inputs.__getitem__
-    places = np.arange(inputs.num_examples)
-    return lambda part: inputs.take(places[part], prepare)
+    positions = np.arange(inputs.num_examples)
+    return lambda part: inputs.take(positions[part], prepare)
 
 
-def _filled(batch, count):
+def _padded(batch, count):
     """Returns a batch as a tensor, its last row repeated up to `count`."""
     batch = np.asarray(batch)
     if np.issubdtype(batch.dtype, np.floating):

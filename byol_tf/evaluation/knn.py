@@ -94,14 +94,15 @@ def knn_accuracy(
     query_labels = _checked_labels(
         query_labels, len(queries), num_classes, "query_labels"
     )
-    found = knn_predict(
+    predictions = knn_predict(
         bank, bank_labels, queries, num_classes=num_classes, **options
     )
-    if isinstance(found, dict):
+    if isinstance(predictions, dict):
         return {
-            k: float(np.mean(own == query_labels)) for k, own in found.items()
+            k: float(np.mean(predicted == query_labels))
+            for k, predicted in predictions.items()
         }
-    return float(np.mean(found == query_labels))
+    return float(np.mean(predictions == query_labels))
 
 
 def nearest_neighbours(

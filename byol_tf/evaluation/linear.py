@@ -76,9 +76,9 @@ class RidgePath:
 
         They are exact: equal to fitting n times, means included.
         """
-        shrunk = self._products / (self._values + alpha)[:, None]
+        coefficients = self._products / (self._values + alpha)[:, None]
         scores = self._scores[rows]
-        residuals = self._centred(rows) - scores @ shrunk
+        residuals = self._centred(rows) - scores @ coefficients
         leverage = scores**2 @ (1 / (self._values + alpha))
         leverage += 1 / len(self._scores)  # of the intercept
         return residuals / (1 - leverage)[:, None]
@@ -157,8 +157,8 @@ def _decompose(centred):
     values, vectors = np.linalg.eigh(
         centred @ centred.T if wide else centred.T @ centred
     )
-    kept = values > values[-1] * np.finfo(np.float64).eps * max(count, dim)
-    values, vectors = values[kept], vectors[:, kept]
+    nonzero = values > values[-1] * np.finfo(np.float64).eps * max(count, dim)
+    values, vectors = values[nonzero], vectors[:, nonzero]
     if wide:
         lengths = np.sqrt(values)
         return vectors * lengths, values, centred.T @ (vectors / lengths)

@@ -74,10 +74,10 @@ class LinearProbes:
             Mean loss of each probe over its examples, float32 `[probes]`.
         """
         scores = tf.matmul(features[None], self.weights) + self.bias
-        wanted = tf.one_hot(labels, self.weights.shape[2])
+        targets = tf.one_hot(labels, self.weights.shape[2])
         counts = tf.reduce_sum(shares, axis=1, keepdims=True)
         shares = shares / tf.maximum(counts, 1.0)  # [P, B]
-        slope = (tf.nn.softmax(scores) - wanted) * shares[..., None]
+        slope = (tf.nn.softmax(scores) - targets) * shares[..., None]
         gradients = (
             tf.matmul(features[None], slope, transpose_a=True),
             tf.reduce_sum(slope, axis=1, keepdims=True),
@@ -88,7 +88,7 @@ class LinearProbes:
         ):
             velocity.assign(self.momentum * velocity + gradient)
             variable.assign_sub(rates * (gradient + self.momentum * velocity))
-        losses = -tf.reduce_sum(tf.nn.log_softmax(scores) * wanted, axis=-1)
+        losses = -tf.reduce_sum(tf.nn.log_softmax(scores) * targets, axis=-1)
         return tf.reduce_sum(losses * shares, axis=1)
 
     def classifier(self, index: int) -> LinearClassifier:
@@ -134,22 +134,25 @@ def choose_probe(
     """
     dim, rates = held_out_features.shape[1], [*learning_rates] * 2
     probes = LinearProbes(dim, num_classes, rates, total_steps, momentum)
-    known, kept = tf.constant(labels), tf.constant(~held_out, tf.float32)
+    all_labels = tf.constant(labels)
+    train_mask = tf.constant(~held_out, tf.float32)
 
     @tf.function(jit_compile=jit_compile, autograph=False)
     def step(number, images, positions):
         features = tf.cast(encode(images, number), tf.float32)
-        own = tf.gather(kept, positions)[None]
-        shares = [own] * len(learning_rates)
-        shares += [tf.ones_like(own)] * len(learning_rates)
-        wanted = tf.gather(known, positions)
-        return probes.update(number, features, wanted, tf.concat(shares, 0))
+        train_share = tf.gather(train_mask, positions)[None]
+        shares = [train_share] * len(learning_rates)
+        shares += [tf.ones_like(train_share)] * len(learning_rates)
+        batch_labels = tf.gather(all_labels, positions)
+        return probes.update(
+            number, features, batch_labels, tf.concat(shares, 0)
+        )
 
     for number, batch in enumerate(batches):
         on_step(step(tf.constant(number, tf.int64), *batch))
-    judged = held_out_features, labels[held_out]
+    held_out_examples = held_out_features, labels[held_out]
     accuracies = {
-        rate: _accuracy(probes.classifier(index), *judged)
+        rate: _accuracy(probes.classifier(index), *held_out_examples)
         for index, rate in enumerate(learning_rates)
     }
     rate = best_setting(accuracies)

@@ -13,7 +13,7 @@ from byol_tf.evaluation.vectors import unit_rows
 MAX_ITERATIONS = 500
 PATIENCE = 3  # weaker penalties without improvement, then stop
 UNIT_C = 10.0  # of features of unit length, scikit-learn's
-SPARSE = 0.1  # share of nonzero numbers, below which rows are sparse
+_MAX_DENSITY = 0.1  # share of nonzero numbers, below which rows are sparse
 
 
 def logistic_classifiers(
@@ -126,17 +126,17 @@ def choose_logistic(
         features, labels, num_classes, penalties, unit: see
             `logistic_classifiers`.
     """
-    tried = logistic_classifiers(
+    classifiers = logistic_classifiers(
         features[~held_out],
         labels[~held_out],
         num_classes=num_classes,
         penalties=sorted(penalties, reverse=True),
         unit=unit,
     )
-    judged = features[held_out], labels[held_out]
+    held_out_examples = features[held_out], labels[held_out]
     accuracies = {}
-    for classifier in tried:
-        accuracies[classifier.alpha] = classifier.accuracy(*judged)
+    for classifier in classifiers:
+        accuracies[classifier.alpha] = classifier.accuracy(*held_out_examples)
         penalty = best_setting(accuracies)
         if list(accuracies).index(penalty) + PATIENCE < len(accuracies):
             break
@@ -149,18 +149,18 @@ def _sparse(features):
     """Returns features as a sparse matrix if most are 0, which is faster."""
     from scipy.sparse import csr_matrix
 
-    filled = np.count_nonzero(features[:100]) / features[:100].size
-    return csr_matrix(features) if filled < SPARSE else features
+    density = np.count_nonzero(features[:100]) / features[:100].size
+    return csr_matrix(features) if density < _MAX_DENSITY else features
 
 
 def _unscaled(model, scaler, num_classes, penalty):
     """Returns the classifier of raw features, with all classes."""
     weights, bias = _of_all_classes(model, scaler.scale_, num_classes)
     if scaler.mean_ is None:
-        kind = UnitClassifier
+        classifier_class = UnitClassifier
     else:
-        kind, bias = LinearClassifier, bias - scaler.mean_ @ weights
-    return kind(
+        classifier_class, bias = LinearClassifier, bias - scaler.mean_ @ weights
+    return classifier_class(
         weights.astype(np.float32), bias.astype(np.float32), float(penalty)
     )
 

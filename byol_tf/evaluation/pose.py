@@ -28,9 +28,9 @@ def add_error(
     Returns:
         The mean distance, in units of the model.
     """
-    found = _placed(points, rotation, translation)
-    true = _placed(points, true_rotation, true_translation)
-    return float(np.linalg.norm(found - true, axis=1).mean())
+    estimated = _transformed(points, rotation, translation)
+    true = _transformed(points, true_rotation, true_translation)
+    return float(np.linalg.norm(estimated - true, axis=1).mean())
 
 
 def add_s_error(
@@ -52,16 +52,16 @@ def add_s_error(
     Returns:
         The mean distance, in units of the model.
     """
-    found = _placed(points, rotation, translation)
-    true = _placed(points, true_rotation, true_translation)
+    estimated = _transformed(points, rotation, translation)
+    true = _transformed(points, true_rotation, true_translation)
     nearest = [
-        np.linalg.norm(found[None] - part[:, None], axis=2).min(axis=1)
+        np.linalg.norm(estimated[None] - part[:, None], axis=2).min(axis=1)
         for part in np.split(true, range(_CHUNK, len(true), _CHUNK))
     ]
     return float(np.concatenate(nearest).mean())
 
 
-def _placed(points, rotation, translation):
+def _transformed(points, rotation, translation):
     return points @ np.transpose(rotation) + translation
 
 

@@ -28,8 +28,8 @@ class Choice:
     @property
     def at_edge(self) -> bool:
         """Returns whether the best setting is the smallest or largest tried."""
-        tried = sorted(self.accuracies)
-        return len(tried) > 1 and self.value in (tried[0], tried[-1])
+        settings = sorted(self.accuracies)
+        return len(settings) > 1 and self.value in (settings[0], settings[-1])
 
 
 def best_setting(accuracies: Mapping[float, float]) -> float:

@@ -12,9 +12,9 @@ from byol_tf.evaluation.knn import knn_accuracy
 from byol_tf.evaluation.linear import ridge_classifier
 from byol_tf.evaluation.logistic import unit_logistic
 
-FEW = 100  # with fewer test examples, cross-validate
+MIN_TEST = 100  # with fewer test examples, cross-validate
 FOLDS = 5
-MEASURED = 2000  # examples whose spread and rank are measured
+SAMPLE_SIZE = 2000  # examples whose spread and rank are measured
 RIDGE = "ridge"
 CLASSIFIERS = {RIDGE: ridge_classifier, "logistic": unit_logistic}
 
@@ -79,23 +79,30 @@ def summarize(
         protocol: sizes and seed.
 
     Returns:
-        Accuracies in [0, 1] and statistics by name. With fewer than `FEW` test
-        examples, the statistics include training examples, and kNN and linear
-        accuracy come from a cross-validation; the few-shot accuracy does not.
+        Accuracies in [0, 1] and statistics by name. With fewer than `MIN_TEST`
+        test examples, the statistics include training examples, and kNN and
+        linear accuracy come from a cross-validation; the few-shot accuracy does
+        not.
     """
-    seen = test_features
-    if len(seen) < FEW:  # the rank of n vectors is below n
-        seen = np.concatenate([seen, train_features])
+    measured = test_features
+    if len(measured) < MIN_TEST:  # the rank of n vectors is below n
+        measured = np.concatenate([measured, train_features])
     # Evenly spaced, since the files of a folder are sorted by class.
-    some = np.linspace(0, len(seen) - 1, min(len(seen), MEASURED)).astype(int)
-    result = collapse_statistics(seen[some])
+    sample = np.linspace(
+        0, len(measured) - 1, min(len(measured), SAMPLE_SIZE)
+    ).astype(int)
+    result = collapse_statistics(measured[sample])
     finite = map(np.isfinite, (train_features, test_features))
-    train_known, test_known = train_labels >= 0, test_labels >= 0
-    classes = np.unique(train_labels[train_known])
-    if len(classes) < 2 or not test_known.any() or not all(map(np.all, finite)):
+    train_labelled, test_labelled = train_labels >= 0, test_labels >= 0
+    classes = np.unique(train_labels[train_labelled])
+    if (
+        len(classes) < 2
+        or not test_labelled.any()
+        or not all(map(np.all, finite))
+    ):
         return result
-    train = train_features[train_known], train_labels[train_known]
-    test = test_features[test_known], test_labels[test_known]
+    train = train_features[train_labelled], train_labels[train_labelled]
+    test = test_features[test_labelled], test_labels[test_labelled]
     result |= knn_summary(train, test, num_classes, protocol)
     fit = CLASSIFIERS[protocol.linear]
     result["linear_accuracy"] = _over_splits(
@@ -104,7 +111,7 @@ def summarize(
     )
     counts = np.bincount(train[1], minlength=num_classes)
     if counts.min() >= protocol.shots:
-        few = few_shot_accuracy(
+        few_shot = few_shot_accuracy(
             *train,
             *test,
             num_classes=num_classes,
@@ -113,8 +120,8 @@ def summarize(
             seed=protocol.seed,
             fit=fit,
         )
-        result["few_shot_accuracy"] = few.mean
-        result["few_shot_std"] = few.std
+        result["few_shot_accuracy"] = few_shot.mean
+        result["few_shot_std"] = few_shot.std
     else:
         logging.info(
             "No accuracy with %d labels per class: a class has only %d.",
@@ -131,7 +138,7 @@ def knn_summary(
 ) -> dict[str, float]:
     """Measures the kNN accuracy of labelled vectors.
 
-    With fewer than `FEW` test examples, cross-validates over them and the
+    With fewer than `MIN_TEST` test examples, cross-validates over them and the
     training examples that vote.
 
     Args:
@@ -173,7 +180,7 @@ def _splits(train, test, protocol):
     """Returns (train, test) as given, or of each fold if tests are few."""
     labels = np.concatenate([train[1], test[1]])
     several = np.count_nonzero(np.bincount(labels) > 1) > 1
-    if len(test[1]) >= FEW or not several:
+    if len(test[1]) >= MIN_TEST or not several:
         return [(train, test)]
     features = np.concatenate([train[0], test[0]])
     order = np.random.default_rng(protocol.seed).permutation(len(labels))

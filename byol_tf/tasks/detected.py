@@ -78,7 +78,7 @@ class DetectionAccumulator:
         is_confident = matches.scores >= self._confidence
         hits, ignored = (
             flags[0, 0] & is_confident
-            for flags in (matches.found, matches.ignored)
+            for flags in (matches.correct, matches.ignored)
         )
         correct = (hits & ~ignored).sum()
         false_alarms = (is_confident & ~hits & ~ignored).sum()

@@ -13,10 +13,10 @@ import numpy as np
 
 from byol_tf.checks import check_number
 from byol_tf.evaluation.collapse import (
-    LESS,
+    MILDER,
     collapse_statistics,
     diagnose,
-    gentler,
+    rank_advice,
     rank_fell,
 )
 from byol_tf.evaluation.features import FeatureExtractor
@@ -147,7 +147,7 @@ class CollapseMonitor(_EveryEpochs):
         stop: bool = False,
         pair: Callable | None = None,
         keep: Callable | None = None,
-        milder: str = LESS,
+        milder: str = MILDER,
         stronger: str = "",
     ):
         super().__init__(every)
@@ -184,7 +184,7 @@ class CollapseMonitor(_EveryEpochs):
             warnings.warn(
                 f"the effective rank fell from {self.first_rank:.0f} before "
                 f"training to {rank:.0f}: the representation loses directions. "
-                f"If it does not rise again, {gentler(self.milder)}.",
+                f"If it does not rise again, {rank_advice(self.milder)}.",
                 CollapseWarning,
                 stacklevel=2,
             )

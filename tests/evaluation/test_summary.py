@@ -22,13 +22,13 @@ def judged(train, test):
 
 
 def test_many_test_examples_are_judged_by_the_training_examples():
-    train, test = data(60, 0), data(summary.FEW, 1)
+    train, test = data(60, 0), data(summary.MIN_TEST, 1)
     numbers = judged(train, test)
     found = knn_predict(*train, test[0], num_classes=3, k=3)
     assert numbers["knn_accuracy"] == pytest.approx((found == test[1]).mean())
     linear = ridge_classifier(*train, 3)
     assert numbers["linear_accuracy"] == pytest.approx(linear.accuracy(*test))
-    assert numbers["tested"] == summary.FEW and numbers["folds"] == 0
+    assert numbers["tested"] == summary.MIN_TEST and numbers["folds"] == 0
 
 
 def test_of_few_all_labelled_examples_are_judged_by_those_of_other_folds():
@@ -70,12 +70,12 @@ def test_the_rank_of_few_test_examples_counts_training_examples_too():
     train = rng.normal(size=(300, 32)).astype(np.float32), np.full(300, -1)
     test = rng.normal(size=(8, 32)).astype(np.float32), np.full(8, -1)
     assert judged(train, test)["effective_rank"] > 25
-    test = test[0].repeat(summary.FEW // 8 + 1, axis=0), np.full(104, -1)
+    test = test[0].repeat(summary.MIN_TEST // 8 + 1, axis=0), np.full(104, -1)
     assert judged(train, test)["effective_rank"] < 8
 
 
 def test_the_rank_counts_all_classes_of_sorted_test_examples():
-    labels = np.repeat(np.arange(3), summary.MEASURED)
+    labels = np.repeat(np.arange(3), summary.SAMPLE_SIZE)
     noise = np.random.default_rng(4).normal(0, 0.01, (len(labels), 3))
     test = (np.eye(3)[labels] + noise).astype(np.float32), labels
     mixed = np.random.default_rng(5).permutation(len(labels))

@@ -18,7 +18,7 @@ from byol_tf.data.bad_images import BadImages
 from byol_tf.data.batches import rows_for_views, training_batches
 from byol_tf.data.examples import Examples, Unreadable
 from byol_tf.data.rows import bare
-from byol_tf.evaluation.collapse import LESS, milder_views
+from byol_tf.evaluation.collapse import MILDER, milder_views
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.export import saved_model, signatures
 from byol_tf.jobs.pretrain import build as pretrain_build
@@ -177,11 +177,11 @@ class ModalityContract:
 
     def test_milder_views_are_settings_of_recipes(self, member):
         milder, config = member.modality.milder, base.get_config()
-        assert milder_views(flatten(config.to_dict()), milder) != LESS
+        assert milder_views(flatten(config.to_dict()), milder) != MILDER
         config.update_from_flattened_dict(
             {field: value for field, value, _ in milder}
         )
-        assert milder_views(flatten(config.to_dict()), milder) == LESS
+        assert milder_views(flatten(config.to_dict()), milder) == MILDER
 
     def test_its_files_are_known_by_their_extensions(self, member):
         extensions = member.modality.extensions

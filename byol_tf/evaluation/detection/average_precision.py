@@ -44,13 +44,13 @@ class Matches(NamedTuple):
 
     Attributes:
         scores: descending, `[n]`.
-        found: whether each is correct, bool `[areas, thresholds, n]`.
+        correct: whether each matches an object, bool `[areas, thresholds, n]`.
         ignored: whether it is neither correct nor wrong, same shape.
         objects: number of objects to find, int `[areas]`.
     """
 
     scores: np.ndarray
-    found: np.ndarray
+    correct: np.ndarray
     ignored: np.ndarray
     objects: np.ndarray
 
@@ -73,13 +73,15 @@ def box_iou(
     predicted, true = np.float64(predicted)[:, None], np.float64(true)[None]
     low = np.maximum(predicted[..., :2], true[..., :2])
     high = np.minimum(predicted[..., 2:], true[..., 2:])
-    both = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    own, other = (
+    intersection = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    predicted_areas, true_areas = (
         np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
         for boxes in (predicted, true)
     )
-    union = np.where(crowd, own, own + other - both)
-    return both / np.where(union > 0, union, 1.0)
+    union = np.where(
+        crowd, predicted_areas, predicted_areas + true_areas - intersection
+    )
+    return intersection / np.where(union > 0, union, 1.0)
 
 
 def match(
@@ -106,25 +108,25 @@ def match(
     outside = _outside(areas[order], limits)  # [areas, n]
     excused = objects.excused | _outside(objects.areas, limits)  # [areas, m]
     shape = (len(ranges), len(THRESHOLDS))
-    taken = np.zeros((*shape, len(objects.crowd)), bool)
-    found = np.zeros((*shape, len(scores)), bool)
+    matched = np.zeros((*shape, len(objects.crowd)), bool)
+    correct = np.zeros((*shape, len(scores)), bool)
     ignored = np.zeros((*shape, len(scores)), bool)
-    least = np.minimum(THRESHOLDS, 1 - 1e-10)[:, None]
+    min_similarity = np.minimum(THRESHOLDS, 1 - 1e-10)[:, None]
     for i, row in enumerate(similarity if len(objects.crowd) else ()):
-        free = (~taken | objects.crowd) & (row >= least)
+        free = (~matched | objects.crowd) & (row >= min_similarity)
         regular = free & ~excused[:, None]
         # Prefer an object that counts over one that does not.
         any_regular = regular.any(axis=-1)
         allowed = np.where(any_regular[..., None], regular, free)
         values = np.where(allowed, row, -1)
         best = values.shape[-1] - 1 - values[..., ::-1].argmax(axis=-1)
-        some = free.any(axis=-1)
-        ignored[..., i] = some & ~any_regular
-        found[..., i] = any_regular
-        a, t = np.nonzero(some)
-        taken[a, t, best[a, t]] = True
-    ignored |= ~found & outside[:, None]
-    return Matches(scores, found, ignored, (~excused).sum(axis=-1))
+        any_free = free.any(axis=-1)
+        ignored[..., i] = any_free & ~any_regular
+        correct[..., i] = any_regular
+        a, t = np.nonzero(any_free)
+        matched[a, t, best[a, t]] = True
+    ignored |= ~correct & outside[:, None]
+    return Matches(scores, correct, ignored, (~excused).sum(axis=-1))
 
 
 def precision_recall(
@@ -145,24 +147,28 @@ def precision_recall(
         return None
     scores = np.concatenate([m.scores[:most] for m in matches])
     order = np.argsort(-scores, kind="stable")
-    found, ignored = (
+    correct, ignored = (
         np.concatenate(
             [getattr(m, name)[area, :, :most] for m in matches], axis=1
         )[:, order]
-        for name in ("found", "ignored")
+        for name in ("correct", "ignored")
     )
-    right = np.cumsum(found & ~ignored, axis=1, dtype=np.float64)
-    wrong = np.cumsum(~found & ~ignored, axis=1, dtype=np.float64)
-    recall = right / count
-    precision = right / (right + wrong + np.spacing(1))
+    true_positives = np.cumsum(correct & ~ignored, axis=1, dtype=np.float64)
+    false_positives = np.cumsum(~correct & ~ignored, axis=1, dtype=np.float64)
+    recall = true_positives / count
+    precision = true_positives / (
+        true_positives + false_positives + np.spacing(1)
+    )
     # The best precision at this recall or a higher one.
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    at = np.zeros((len(THRESHOLDS), len(RECALLS)))
-    for row, (own, values) in enumerate(zip(recall, precision, strict=True)):
-        places = np.searchsorted(own, RECALLS, side="left")
-        inside = places < len(values)
-        at[row, inside] = values[places[inside]]
-    return at, recall[:, -1] if len(order) else np.zeros(len(THRESHOLDS))
+    curve = np.zeros((len(THRESHOLDS), len(RECALLS)))
+    for row, (recalls, precisions) in enumerate(
+        zip(recall, precision, strict=True)
+    ):
+        places = np.searchsorted(recalls, RECALLS, side="left")
+        inside = places < len(precisions)
+        curve[row, inside] = precisions[places[inside]]
+    return curve, recall[:, -1] if len(order) else np.zeros(len(THRESHOLDS))
 
 
 def summarize(
@@ -188,7 +194,7 @@ def summarize(
         for i, area in enumerate(areas)
     }
     precisions, recalls = (
-        {a: [c[k] for c in found if c] for a, found in curves.items()}
+        {a: [c[k] for c in pairs if c] for a, pairs in curves.items()}
         for k in (0, 1)
     )
     first, *others = areas
@@ -200,13 +206,13 @@ def summarize(
         **{f"ap_{area}": _mean(precisions[area]) for area in others},
     }
     for count in most:
-        found = [precision_recall(m, 0, count) for m in by_class.values()]
-        result[f"ar_{count}"] = _mean([pair[1] for pair in found if pair])
+        pairs = [precision_recall(m, 0, count) for m in by_class.values()]
+        result[f"ar_{count}"] = _mean([pair[1] for pair in pairs if pair])
     result |= {f"ar_{area}": _mean(recalls[area]) for area in others}
     for name, curve in zip(by_class, curves[first], strict=True):
-        own = [] if curve is None else curve[0]
-        result[f"ap/{name}"] = _mean(own)
-        result[f"ap50/{name}"] = _mean(own[:1])
+        class_precisions = [] if curve is None else curve[0]
+        result[f"ap/{name}"] = _mean(class_precisions)
+        result[f"ap50/{name}"] = _mean(class_precisions[:1])
     return result
 
 

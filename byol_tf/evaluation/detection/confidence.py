@@ -46,20 +46,20 @@ def confidence_curve(matches: Sequence[Matches]) -> Curve:
         matches: matches of any classes and images.
     """
     scores = np.concatenate([m.scores for m in matches] or [np.zeros(0)])
-    found, ignored = (
+    correct, ignored = (
         np.concatenate([getattr(m, k)[0, 0] for m in matches] or [[]])
-        for k in ("found", "ignored")
+        for k in ("correct", "ignored")
     )
     objects = sum(int(m.objects[0]) for m in matches)
     order = np.argsort(-scores, kind="stable")
     order = order[~ignored[order].astype(bool)]
-    right = np.cumsum(found[order])
-    shown = np.arange(1, len(order) + 1)
+    true_positives = np.cumsum(correct[order])
+    counts = np.arange(1, len(order) + 1)
     return Curve(
         scores[order],
-        right / shown,
-        right / max(objects, 1),
-        2 * right / (shown + max(objects, 1)),
+        true_positives / counts,
+        true_positives / max(objects, 1),
+        2 * true_positives / (counts + max(objects, 1)),
     )
 
 

@@ -30,16 +30,16 @@ def keypoint_similarity(
         float64 `[n, m]` in [0, 1].
     """
     predicted, true = np.float64(predicted)[:, None], np.float64(true)[None]
-    apart = predicted - np.where(visible[..., None], true, 0.0)
+    offsets = predicted - np.where(visible[..., None], true, 0.0)
     size = boxes[:, 2:] - boxes[:, :2]
     low = (boxes[:, :2] - size)[:, None]
     high = (boxes[:, 2:] + size)[:, None]
-    beyond = np.maximum(low - predicted, 0) + np.maximum(predicted - high, 0)
-    none = ~visible.any(axis=-1)
-    apart = np.where(none[:, None, None], beyond, apart)
-    counted = visible | none[:, None]
-    square = np.sum(apart**2, axis=-1)  # [n, m, points]
+    outside = np.maximum(low - predicted, 0) + np.maximum(predicted - high, 0)
+    unlabelled = ~visible.any(axis=-1)
+    offsets = np.where(unlabelled[:, None, None], outside, offsets)
+    counted = visible | unlabelled[:, None]
+    square = np.sum(offsets**2, axis=-1)  # [n, m, points]
     variance = (2.0 * np.asarray(sigmas, np.float64)) ** 2
     scale = 2.0 * variance * (areas[:, None] + np.spacing(1))
-    similar = np.where(counted, np.exp(-square / scale), 0.0)
-    return similar.sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    similarities = np.where(counted, np.exp(-square / scale), 0.0)
+    return similarities.sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)

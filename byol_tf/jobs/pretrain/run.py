@@ -40,7 +40,7 @@ from byol_tf.data.examples import Examples
 from byol_tf.data.order import steps_per_epoch
 from byol_tf.data.rows import bare
 from byol_tf.distribute.strategy import Distribution
-from byol_tf.evaluation.collapse import LESS
+from byol_tf.evaluation.collapse import MILDER
 from byol_tf.evaluation.summary import Protocol
 from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import results as reporting
@@ -107,7 +107,7 @@ class Pretraining:
     about: Mapping = dataclasses.field(default_factory=dict)
     accept_changes: bool = False
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
-    milder: str = LESS
+    milder: str = MILDER
     notes: Sequence[str] = ()
     stop_after: float | None = None
     observers: Sequence[keras.callbacks.Callback] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from byol_tf.evaluation.accuracy import difference
-from byol_tf.evaluation.collapse import gentler, rank_fell
+from byol_tf.evaluation.collapse import rank_advice, rank_fell
 
 LINES = 3  # measurements at least, of a slope over the last third of them
 RISE = 0.01  # smallest rise of kNN or agreement that is called one
@@ -175,10 +175,10 @@ def _next(result, fell, gains, rises, milder):
     if result["stopped"]:
         return (
             f"Next: {result['stopped']} was found while it trained; "
-            f"{gentler(milder)}."
+            f"{rank_advice(milder)}."
         )
     if fell:
-        return f"Next: {gentler(milder)}."
+        return f"Next: {rank_advice(milder)}."
     if rises and min(gains, default=1) >= 0:
         return f"Next: go on, --config.epochs={2 * result['epochs']}."
     easy = gains and result["after"]["knn_accuracy"] >= EASY
