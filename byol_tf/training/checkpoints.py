@@ -58,7 +58,7 @@ class CheckpointStore:
         self.directory = pathlib.Path(directory)
         self.model = model
         self.keep = keep
-        self.parts = {"draws": _Draws(model), **(parts or {})}
+        self.parts = {"draws": _DropoutStates(model), **(parts or {})}
         self._checkpoint = tf.train.Checkpoint(
             model=model, optimizer=model.optimizer
         )
@@ -90,8 +90,8 @@ class CheckpointStore:
         """Writes the checkpoint `best` if `score` exceeds the previous best."""
         path = self.directory / "best"
         if path.exists() and _problem(path) is None:
-            known = read_json(path / MANIFEST)["score"]
-            if score <= known:
+            best_score = read_json(path / MANIFEST)["score"]
+            if score <= best_score:
                 return False
         self._write(path, score)
         return True
@@ -132,9 +132,9 @@ class CheckpointStore:
         Raises:
             ValueError: if it belongs to another model or run.
         """
-        known = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
+        states = read_json(path / _PARTS) if (path / _PARTS).exists() else {}
         for name, part in self.parts.items():
-            part.set_state(known.get(name, {}))
+            part.set_state(states.get(name, {}))
         try:
             with plain_path(path) as folder:
                 status = self._checkpoint.read(f"{folder}/state")
@@ -180,14 +180,14 @@ class CheckpointStore:
         for entry in self.directory.glob(".*.*"):
             if not entry.name.startswith((f".{_PREFIX}", ".best.")):
                 continue
-            whole = self.directory / entry.name[1:].removesuffix(".old")
-            if entry.suffix == ".old" and not whole.exists():
-                os.replace(entry, whole)  # killed between two renames
+            final = self.directory / entry.name[1:].removesuffix(".old")
+            if entry.suffix == ".old" and not final.exists():
+                os.replace(entry, final)  # killed between two renames
             else:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
-class _Draws:
+class _DropoutStates:
     """States of a model's dropout, which are not in TensorFlow's files."""
 
     def __init__(self, model):
@@ -197,8 +197,8 @@ class _Draws:
         return {"states": [s.numpy().tolist() for s in draws(self._model)]}
 
     def set_state(self, state):
-        kept = state.get("states", ())  # of earlier releases: none
-        for variable, value in zip(draws(self._model), kept, strict=False):
+        values = state.get("states", ())  # of earlier releases: none
+        for variable, value in zip(draws(self._model), values, strict=False):
             variable.assign(value)
 
 
@@ -209,12 +209,12 @@ def find_checkpoint(directory: pathlib.Path, which: str) -> pathlib.Path:
         ValueError: if there is none, or it is damaged.
     """
     pattern = which if which == "best" else f"{_PREFIX}*"
-    found = sorted(directory.glob(pattern))
-    if not found:
+    checkpoints = sorted(directory.glob(pattern))
+    if not checkpoints:
         raise ValueError(f"there is no {which} checkpoint in {directory}")
-    if problem := _problem(found[-1]):
-        raise ValueError(f"{found[-1]} is damaged: {problem}")
-    return found[-1]
+    if problem := _problem(checkpoints[-1]):
+        raise ValueError(f"{checkpoints[-1]} is damaged: {problem}")
+    return checkpoints[-1]
 
 
 def restore_encoder(encoder: keras.Model, path: pathlib.Path) -> int:

@@ -82,8 +82,8 @@ def _operations(graph) -> Iterator[tf.Operation]:
     for operation in graph.get_operations():
         yield operation
         if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            called = operation.get_attr("f").name
-            yield from _operations(graph._get_function(called).graph)
+            function_name = operation.get_attr("f").name
+            yield from _operations(graph._get_function(function_name).graph)
 
 
 def _convolution(kernel: str, values: str, axes: int):
@@ -96,8 +96,8 @@ def _convolution(kernel: str, values: str, axes: int):
     """
 
     def tensor(operation, place):
-        kind, index = place.split()
-        return getattr(operation, kind)[int(index)]
+        attribute, index = place.split()
+        return getattr(operation, attribute)[int(index)]
 
     def multiplications(operation):
         window = tensor(operation, kernel).shape[:-axes]
@@ -118,10 +118,10 @@ def _product(transposed):
 def _einsum(operation):
     """Multiplies all dimensions that the equation names."""
     terms = operation.get_attr("equation").decode().split("->")[0].split(",")
-    sides = {}
+    sizes = {}
     for term, tensor in zip(terms, operation.inputs, strict=True):
-        sides.update(zip(term, tensor.shape, strict=True))
-    return math.prod(sides.values())
+        sizes.update(zip(term, tensor.shape, strict=True))
+    return math.prod(sizes.values())
 
 
 def _size(tensor):

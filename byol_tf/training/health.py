@@ -100,18 +100,18 @@ class FaultMonitor(keras.callbacks.Callback):
             )
         if self._scales_loss() and math.isfinite(loss):
             return
-        what = "gradients" if math.isfinite(loss) else "loss"
-        found = f"not_finite: NaN or infinity in the {what} of step {step}"
+        source = "gradients" if math.isfinite(loss) else "loss"
+        problem = f"not_finite: NaN or infinity in the {source} of step {step}"
         if not self.warned:
             self.warned = True
             warnings.warn(
-                f"{found}; the update was skipped. {self._advice()}",
+                f"{problem}; the update was skipped. {self._advice()}",
                 NotFiniteWarning,
                 stacklevel=2,
             )
         if self.action == "stop":
             self.failure = (
-                f"{found} (faults.action=stop). Nothing of it is in the "
+                f"{problem} (faults.action=stop). Nothing of it is in the "
                 "weights; run the same command to go on after it"
             )
             self.model.stop_training = True

@@ -11,7 +11,7 @@ from absl import logging
 
 from byol_tf.files import flush, naming, to_json, whole_file, write_text
 from byol_tf.lines import progress_bar, restart
-from byol_tf.training.metrics import read_lines, which
+from byol_tf.training.metrics import damage_message, read_lines
 
 
 class _Window:
@@ -50,15 +50,15 @@ class _Windowed(keras.callbacks.Callback):
         super().__init__()
         self.log_every = max(1, log_every)
         self.window = _Window()
-        self.done = 0
+        self.steps_done = 0
 
     def on_train_begin(self, logs=None):
-        self.done = int(self.model.step.numpy())
+        self.steps_done = int(self.model.step.numpy())
 
     def on_train_batch_end(self, batch, logs=None):
-        self.done += 1
+        self.steps_done += 1
         self.window.logs.append(logs)
-        if self.done % self.log_every == 0:
+        if self.steps_done % self.log_every == 0:
             self.write_means(self.window.means())
 
     def write_means(self, means: dict[str, float]) -> None:
@@ -87,7 +87,7 @@ class MetricsFile(_Windowed):
         super().__init__(log_every)
         self.path = pathlib.Path(path)
         self.steps_per_epoch = steps_per_epoch
-        self._spent = self.started = None
+        self._seconds_before = self.started = None
 
     def state(self):
         if self.path.exists():
@@ -96,38 +96,44 @@ class MetricsFile(_Windowed):
 
     def set_state(self, state):
         super().set_state(state)
-        self._spent = state.get("seconds")
+        self._seconds_before = state.get("seconds")
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         lines = read_lines(self.path)
         self._set_aside(lines)
-        kept = [line for line in lines.good if line["step"] <= self.done]
-        if self.done >= self.log_every and not kept:
+        entries = [
+            line for line in lines.good if line["step"] <= self.steps_done
+        ]
+        if self.steps_done >= self.log_every and not entries:
             logging.warning(
                 "%s has no line for the first %d steps; they are not written "
                 "again.",
-                *(self.path, self.done),
+                *(self.path, self.steps_done),
             )
-        if self._spent is None:
-            self._spent = kept[-1]["seconds"] if kept else 0.0
-        self.started = time.perf_counter() - self._spent
-        write_text(self.path, "".join(to_json(line) + "\n" for line in kept))
+        if self._seconds_before is None:
+            self._seconds_before = entries[-1]["seconds"] if entries else 0.0
+        self.started = time.perf_counter() - self._seconds_before
+        write_text(self.path, "".join(to_json(line) + "\n" for line in entries))
 
     def _set_aside(self, lines):
         """Moves damaged lines to a separate file."""
         if not lines.damaged:
             return
-        aside = self.path.with_suffix(".damaged")
-        logging.warning("%s; kept in %s", which(self.path, lines), aside.name)
-        before = aside.read_bytes() if aside.exists() else b""
-        with whole_file(aside) as temporary:
+        damaged_file = self.path.with_suffix(".damaged")
+        logging.warning(
+            "%s; kept in %s",
+            damage_message(self.path, lines),
+            damaged_file.name,
+        )
+        before = damaged_file.read_bytes() if damaged_file.exists() else b""
+        with whole_file(damaged_file) as temporary:
             texts = [line + b"\n" for _, line in lines.damaged]
             temporary.write_bytes(before + b"".join(texts))
 
     def _seconds(self):
         if self.started is None:
-            return self._spent or 0.0
+            return self._seconds_before or 0.0
         return round(time.perf_counter() - self.started, 3)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -136,8 +142,8 @@ class MetricsFile(_Windowed):
 
     def write_means(self, values):
         line = {
-            "step": self.done,
-            "epoch": round(self.done / self.steps_per_epoch, 4),
+            "step": self.steps_done,
+            "epoch": round(self.steps_done / self.steps_per_epoch, 4),
             "seconds": self._seconds(),
             **{key: round(value, 6) for key, value in values.items()},
         }
@@ -172,15 +178,15 @@ class ProgressBar(keras.callbacks.Callback):
         self.batch_size = batch_size
         self.epochs = -(-total_steps // steps_per_epoch)
         self.refresh = refresh
-        self.shown = {}
+        self.postfix = {}
         self.bar = None
 
     def on_train_begin(self, logs=None):
-        self.first = int(self.model.step.numpy())
+        self.first_step = int(self.model.step.numpy())
         self.bar = progress_bar(
             "pretrain",
             total=self.total_steps * self.batch_size,
-            initial=self.first * self.batch_size,
+            initial=self.first_step * self.batch_size,
             unit=self.noun,
         )
 
@@ -190,12 +196,12 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % self.refresh == 0:
-            self.shown["step"] = batch + 1
-            self.shown["loss"] = f"{float(logs['loss']):.3f}"
+            self.postfix["step"] = batch + 1
+            self.postfix["loss"] = f"{float(logs['loss']):.3f}"
             if "mfu" in logs:
-                self.shown["mfu"] = f"{100 * logs['mfu']:.1f}%"
-            self.bar.set_postfix(self.shown, refresh=False)
-        if batch == self.first:
+                self.postfix["mfu"] = f"{100 * logs['mfu']:.1f}%"
+            self.bar.set_postfix(self.postfix, refresh=False)
+        if batch == self.first_step:
             restart(self.bar, self.batch_size)
         else:
             self.bar.update(self.batch_size)
@@ -203,10 +209,10 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         if "knn_accuracy" in logs:
-            self.shown["knn"] = f"{100 * logs['knn_accuracy']:.1f}%"
+            self.postfix["knn"] = f"{100 * logs['knn_accuracy']:.1f}%"
         elif "agreement" in logs:
-            self.shown["agreement"] = f"{logs['agreement']:.3f}"
-            self.shown["rank"] = f"{logs['effective_rank']:.0f}"
+            self.postfix["agreement"] = f"{logs['agreement']:.3f}"
+            self.postfix["rank"] = f"{logs['effective_rank']:.0f}"
 
     def on_train_end(self, logs=None):
         self.close()
@@ -238,7 +244,7 @@ class TensorBoardScalars(_Windowed):
         self.writer.close()
 
     def _write(self, group, values):
-        with self.writer.as_default(step=self.done):
+        with self.writer.as_default(step=self.steps_done):
             for key, value in values.items():
                 tf.summary.scalar(f"{group}/{key}", value)
 
@@ -262,11 +268,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.every_seconds = every_seconds
 
     def on_train_begin(self, logs=None):
-        self.saved = time.monotonic()
+        self.saved_at = time.monotonic()
 
     def on_train_batch_begin(self, batch, logs=None):
         # At this point a finished epoch has been measured.
-        if time.monotonic() - self.saved >= self.every_seconds:
+        if time.monotonic() - self.saved_at >= self.every_seconds:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -277,7 +283,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._save()
 
     def _save(self):
-        self.saved = time.monotonic()
+        self.saved_at = time.monotonic()
         if all_finite(self.model.variables):
             self.store.save()
         else:

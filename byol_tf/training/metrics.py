@@ -9,7 +9,7 @@ from absl import logging
 
 from byol_tf.files import parse_json
 
-_NEEDED = ("step", "epoch", "seconds")
+_REQUIRED_KEYS = ("step", "epoch", "seconds")
 
 
 class Lines(NamedTuple):
@@ -21,20 +21,20 @@ class Lines(NamedTuple):
 
 def read_lines(path: str | os.PathLike) -> Lines:
     """Reads a `metrics.jsonl`; damaged lines raise no error."""
-    found = Lines([], [])
+    result = Lines([], [])
     path = pathlib.Path(path)
     if not path.exists():
-        return found
+        return result
     *lines, rest = path.read_bytes().split(b"\n")
     if _parsed(rest):  # only its line break is missing
         lines.append(rest)
     for number, line in enumerate(lines, 1):
         entry = _parsed(line)
         if entry:
-            found.good.append(entry)
+            result.good.append(entry)
         elif line.strip():
-            found.damaged.append((number, line))
-    return found
+            result.damaged.append((number, line))
+    return result
 
 
 def read_metrics(path: str | os.PathLike) -> list[dict]:
@@ -45,22 +45,22 @@ def read_metrics(path: str | os.PathLike) -> list[dict]:
     """
     lines = read_lines(path)
     if lines.damaged:
-        logging.warning("%s", which(path, lines))
+        logging.warning("%s", damage_message(path, lines))
     return lines.good
 
 
-def which(path: str | os.PathLike, lines: Lines) -> str:
+def damage_message(path: str | os.PathLike, lines: Lines) -> str:
     """Describes which lines are damaged."""
-    numbers = [str(number) for number, _ in lines.damaged]
-    some = ", ".join(numbers[:5]) + ", ..." * (len(numbers) > 5)
-    return f"{path}: damaged and left out: line {some}"
+    line_numbers = [str(number) for number, _ in lines.damaged]
+    listed = ", ".join(line_numbers[:5]) + ", ..." * (len(line_numbers) > 5)
+    return f"{path}: damaged and left out: line {listed}"
 
 
 def _parsed(line):
     """Returns the entry of a line, or None."""
     try:
         entry = parse_json(line)
-        usable = all(math.isfinite(entry[key]) for key in _NEEDED)
+        usable = all(math.isfinite(entry[key]) for key in _REQUIRED_KEYS)
     except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return entry if usable else None

@@ -46,9 +46,9 @@ class _EveryEpochs(keras.callbacks.Callback):
         if (epoch + 1) % self.every and not last:
             return
         start = time.perf_counter()
-        measured = self.measure()
+        measurements = self.measure()
         if logs is not None:
-            logs.update(measured)
+            logs.update(measurements)
         self.seconds += time.perf_counter() - start
 
     def measure(self) -> dict[str, float]:
@@ -159,7 +159,7 @@ class CollapseMonitor(_EveryEpochs):
         self.keep = keep
         self.diagnosis = None
         self.first_rank = None
-        self._fell = False
+        self._rank_warned = False
 
     def on_train_begin(self, logs=None):
         """Measures the rank before the first step."""
@@ -180,7 +180,7 @@ class CollapseMonitor(_EveryEpochs):
     def _warn_of_rank(self, rank):
         if self.first_rank is None or not rank_fell(self.first_rank, rank):
             return
-        if not self._fell:
+        if not self._rank_warned:
             warnings.warn(
                 f"the effective rank fell from {self.first_rank:.0f} before "
                 f"training to {rank:.0f}: the representation loses directions. "
@@ -188,7 +188,7 @@ class CollapseMonitor(_EveryEpochs):
                 CollapseWarning,
                 stacklevel=2,
             )
-        self._fell = True
+        self._rank_warned = True
 
     def on_train_batch_end(self, batch, logs=None):
         """Warns of a loss that is NaN or infinite; checks every 50 steps."""
@@ -201,11 +201,11 @@ class CollapseMonitor(_EveryEpochs):
         if diagnosis is None:
             return
         if self.diagnosis is None or diagnosis.name != self.diagnosis.name:
-            kind = CollapseWarning
+            category = CollapseWarning
             if diagnosis.name == "not_finite":
-                kind = NotFiniteWarning
+                category = NotFiniteWarning
             warnings.warn(
-                f"{diagnosis.name}: {diagnosis.advice}", kind, stacklevel=2
+                f"{diagnosis.name}: {diagnosis.advice}", category, stacklevel=2
             )
         self.diagnosis = diagnosis
         if self.stop:
@@ -244,14 +244,16 @@ class FirstMinute(keras.callbacks.Callback):
         if not self.waiting or now < self.due:
             return
         self.waiting = False
-        measured = {}
+        measurements = {}
         for monitor in self.monitors:
-            measured.update(monitor.measure())
+            measurements.update(monitor.measure())
         for report in self.reports:
-            report.on_epoch_end(None, measured)
+            report.on_epoch_end(None, measurements)
         names = ("knn_accuracy", "agreement", "effective_rank")
-        found = [f"{n} {measured[n]:.3g}" for n in names if n in measured]
-        print(f"\nAt step {batch + 1}: {', '.join(found)}", flush=True)
+        results = [
+            f"{n} {measurements[n]:.3g}" for n in names if n in measurements
+        ]
+        print(f"\nAt step {batch + 1}: {', '.join(results)}", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
         # No early measurement is needed once an epoch was measured.

@@ -101,12 +101,12 @@ def _handled(handlers):
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {
+    previous = {
         number: signal.signal(number, handler)
         for number, handler in handlers.items()
     }
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -49,7 +49,7 @@ class Utilisation(keras.callbacks.Callback):
         logs["mfu"] = utilisation(rate, self.flops_per_image, self.peak)
 
 
-def reached(flops_per_image: float, images: int, seconds: float) -> dict:
+def throughput(flops_per_image: float, images: int, seconds: float) -> dict:
     """Returns the mean TFLOP/s of a run, for `train.json`.
 
     Args:

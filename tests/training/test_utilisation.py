@@ -58,14 +58,14 @@ def test_the_logs_keep_what_they_had(clock):
 
 
 def test_a_run_reached_its_operations_by_its_seconds():
-    assert utilisation.reached(2e9, 1000, 4.0) == {
+    assert utilisation.throughput(2e9, 1000, 4.0) == {
         "flops_per_image": 2e9,
         "tflops": 0.5,
     }
 
 
 def test_a_run_without_steps_reached_nothing():
-    assert utilisation.reached(2e9, 0, 0.0)["tflops"] is None
+    assert utilisation.throughput(2e9, 0, 0.0)["tflops"] is None
 
 
 @pytest.fixture

@@ -259,7 +259,7 @@ class Pretraining:
 
     def _reached(self, metrics):
         steps = int(self.model.step.numpy())
-        return utilisation.reached(
+        return utilisation.throughput(
             self.flops_per_image,
             images=steps * self.settings.batch_size,
             seconds=metrics[-1]["seconds"] if metrics else 0.0,
