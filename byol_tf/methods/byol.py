@@ -177,8 +177,8 @@ class BYOL(Pretrainer):
 
     def get_config(self):
         tau = keras.saving.serialize_keras_object(self.tau)
-        own = {"tau": tau, "target_init": self.target_init}
-        return {**super().get_config(), **own}
+        arguments = {"tau": tau, "target_init": self.target_init}
+        return {**super().get_config(), **arguments}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

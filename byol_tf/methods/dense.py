@@ -82,17 +82,17 @@ class DenseBYOL(BYOL):
 
     def objective(self, view1, view2, training):
         (images1, where1), (images2, where2) = view1, view2
-        online1, own1 = self._of_online(images1, training)
-        online2, own2 = self._of_online(images2, training)
-        target1, map1 = self._of_target(images1, training)
-        target2, map2 = self._of_target(images2, training)
+        online1, predictions1 = self._online_outputs(images1, training)
+        online2, predictions2 = self._online_outputs(images2, training)
+        target1, projections1 = self._target_outputs(images1, training)
+        target2, projections2 = self._target_outputs(images2, training)
         loss = self.compare(online1[1], online2[1], target1, target2)
-        dense = positions_loss(own1, map2, where1, where2)
-        dense += positions_loss(own2, map1, where2, where1)
+        dense = positions_loss(predictions1, projections2, where1, where2)
+        dense += positions_loss(predictions2, projections1, where2, where1)
         weight = self.dense_weight
         return (1.0 - weight) * loss + weight * dense, online1[0]
 
-    def _of_online(self, images, training):
+    def _online_outputs(self, images, training):
         vector, maps = self._maps(images, training=training)
         projection = self.projector(vector, training=training)
         prediction = self.predictor(projection, training=training)
@@ -100,7 +100,7 @@ class DenseBYOL(BYOL):
         vectors = [tf.cast(v, tf.float32) for v in (vector, prediction)]
         return vectors, _each_position(maps, layers, training)
 
-    def _of_target(self, images, training):
+    def _target_outputs(self, images, training):
         vector, maps = self._target_maps(images, training=training)
         projection = self.target_projector(vector, training=training)
         layers = (self.target_dense_projector,)
@@ -111,8 +111,8 @@ class DenseBYOL(BYOL):
 
     @property
     def _online_networks(self):
-        own = [self.dense_projector, self.dense_predictor]
-        return [*super()._online_networks, *own]
+        dense_networks = [self.dense_projector, self.dense_predictor]
+        return [*super()._online_networks, *dense_networks]
 
     @property
     def _predictors(self):
@@ -121,8 +121,8 @@ class DenseBYOL(BYOL):
     @functools.cached_property
     def target_variables(self) -> list[keras.Variable]:
         """Parameters of the target network, frozen ones included."""
-        own = parameters(self.target_dense_projector)
-        return [*super().target_variables, *own]
+        dense_parameters = parameters(self.target_dense_projector)
+        return [*super().target_variables, *dense_parameters]
 
     @functools.cached_property
     def _averaged_online(self):

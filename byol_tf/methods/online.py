@@ -47,8 +47,8 @@ class OnlineModel(keras.Model):
 
     @property
     def non_trainable_variables(self):
-        trained = {id(variable) for variable in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
+        trainable_ids = {id(variable) for variable in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable_ids]
 
     @property
     def non_trainable_weights(self):
@@ -66,9 +66,11 @@ class OnlineModel(keras.Model):
         with self.distribute_strategy.scope():
             self.optimizer.build(self.parameters)
         # A traced step keeps updating the variables that were trainable then.
-        frozen = "".join(str(int(v.trainable)) for v in self.parameters)
-        force = force or frozen != self._traced_with
-        self._traced_with = frozen
+        trainable_flags = "".join(
+            str(int(v.trainable)) for v in self.parameters
+        )
+        force = force or trainable_flags != self._traced_with
+        self._traced_with = trainable_flags
         return super().make_train_function(force)
 
     def fit(self, x=None, *args, **kwargs):
@@ -82,8 +84,8 @@ class OnlineModel(keras.Model):
             x = watched(x, check) if check else x
             return super().fit(x, *args, **kwargs)
         except tf.errors.InvalidArgumentError as error:
-            _, found, text = error.message.partition("ValueError: ")
-            if not found:
+            _, separator, text = error.message.partition("ValueError: ")
+            if not separator:
                 raise
             raise ValueError(text.splitlines()[0]) from error
 

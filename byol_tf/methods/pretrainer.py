@@ -244,18 +244,18 @@ class Pretrainer(OnlineModel):
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             scaled = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled, self.trainable_variables)
-        sound = on_all_replicas(faults.is_sound(loss, gradients))
+        finite = on_all_replicas(faults.is_finite(loss, gradients))
         lengthen = longer_steps(
             [v for p in self._predictors for v in p.trainable_variables],
             self._sizes["predictor_lr_multiplier"],
         )
         faults.update_if(
-            sound, self.optimizer, gradients, self.trainable_variables, restore
+            finite, self.optimizer, gradients, self.trainable_variables, restore
         )
         lengthen()
         self.after_update(rates, self.optimizer.iterations > updates)
         self.step.assign_add(1)
-        rates["skipped"] = tf.logical_not(sound)
+        rates["skipped"] = tf.logical_not(finite)
         rates = {key: tf.cast(rate, tf.float32) for key, rate in rates.items()}
         return {**logs, **rates}
 

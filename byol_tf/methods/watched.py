@@ -20,13 +20,13 @@ def watched(x, check: Callable):
         check: raises a ValueError for a batch that cannot be used.
     """
     if isinstance(x, tf.data.Dataset):
-        return x.map(lambda *batch: _looked_at(batch, check))
+        return x.map(lambda *batch: _checked_batch(batch, check))
     if isinstance(x, Iterator):
         first = next(x)
         check(_inputs(first))
         # Keras takes no iterators but generators of tuples.
-        every = itertools.chain([first], x)
-        return (b if isinstance(b, tuple) else (b,) for b in every)
+        batches = itertools.chain([first], x)
+        return (b if isinstance(b, tuple) else (b,) for b in batches)
     if isinstance(x, keras.utils.PyDataset):
         check(_inputs(x[0]))
     elif isinstance(x, np.ndarray | tf.Tensor):
@@ -38,15 +38,15 @@ def _inputs(batch):
     return batch[0] if isinstance(batch, tuple | list) else batch
 
 
-def _looked_at(batch, check):
+def _checked_batch(batch, check):
     images = batch[0]
     if not isinstance(images, tf.Tensor) or not images.dtype.is_floating:
         return batch if len(batch) > 1 else images
 
-    def look(images):
+    def check_images(images):
         check(tf.constant(images))
         return images
 
-    seen = tf.numpy_function(look, [images], images.dtype)
-    seen = tf.ensure_shape(seen, images.shape)
-    return (seen, *batch[1:]) if len(batch) > 1 else seen
+    checked = tf.numpy_function(check_images, [images], images.dtype)
+    checked = tf.ensure_shape(checked, images.shape)
+    return (checked, *batch[1:]) if len(batch) > 1 else checked

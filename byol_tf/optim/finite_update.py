@@ -12,7 +12,7 @@ import tensorflow as tf
 from byol_tf.distribute.replicas import replica_context
 
 
-def is_sound(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+def is_finite(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns whether the loss and all gradients are finite, a bool scalar.
 
     A gradient whose squares overflow float32 counts as infinite.
@@ -37,17 +37,17 @@ def remember(variables: Sequence[keras.Variable]) -> Callable[[], None]:
 
 
 def update_if(
-    sound: tf.Tensor,
+    finite: tf.Tensor,
     optimizer: keras.optimizers.Optimizer,
     gradients: Sequence[tf.Tensor],
     variables: Sequence[keras.Variable],
     restore: Callable[[], None],
 ) -> None:
-    """Updates the variables, or calls `restore` if the batch is not sound.
+    """Updates the variables, or calls `restore` if a number is not finite.
 
     Args:
-        sound: bool scalar of `is_sound`, the same on all replicas.
-        optimizer: not called for an unsound batch, unless it scales the loss:
+        finite: bool scalar of `is_finite`, the same on all replicas.
+        optimizer: not called for such a batch, unless it scales the loss:
             it then skips the batch itself and lowers its scale.
         gradients: gradients of the variables.
         variables: variables to update.
@@ -56,49 +56,49 @@ def update_if(
 
     def update():
         optimizer.apply(gradients, variables)
-        return sound
+        return finite
 
     def undo():
         restore()
-        return sound
+        return finite
 
     if not optimizer.built:  # variables cannot be created in a branch
         optimizer.build(variables)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # It sees neither the loss nor the gradients of other replicas.
-        gradients = _spoilt_unless(sound, gradients)
+        gradients = _nan_unless(finite, gradients)
         update()
     elif replica_context() is not None:
-        _update_replicas(sound, optimizer, gradients, variables)
+        _update_replicas(finite, optimizer, gradients, variables)
     else:
-        tf.cond(sound, update, undo)
+        tf.cond(finite, update, undo)
         return
-    tf.cond(sound, lambda: sound, undo)
+    tf.cond(finite, lambda: finite, undo)
 
 
-def _spoilt_unless(sound, gradients):
-    """Returns gradients that are NaN unless the batch is sound."""
-    spoil = tf.where(sound, 0.0, float("nan"))
-    return [g if g is None else g + tf.cast(spoil, g.dtype) for g in gradients]
+def _nan_unless(finite, gradients):
+    """Returns gradients that are NaN unless all are finite."""
+    offset = tf.where(finite, 0.0, float("nan"))
+    return [g if g is None else g + tf.cast(offset, g.dtype) for g in gradients]
 
 
-def _update_replicas(sound, optimizer, gradients, variables):
+def _update_replicas(finite, optimizer, gradients, variables):
     """Updates on all replicas, with summed gradients, or not at all."""
     if isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy):
         # XLA on TPU allows no branch around a sum over replicas.
         optimizer.apply(gradients, variables)
         return
 
-    def merged(strategy, sound, gradients):
-        sound = strategy.experimental_local_results(sound)[0]
+    def merged(strategy, finite, gradients):
+        finite = strategy.experimental_local_results(finite)[0]
 
         def update():
             strategy.extended.call_for_each_replica(
                 optimizer.apply, args=(gradients, variables)
             )
-            return sound
+            return finite
 
-        tf.cond(sound, update, lambda: sound)
+        tf.cond(finite, update, lambda: finite)
 
     # Branch outside of the replicas, where summing is allowed.
-    replica_context().merge_call(merged, args=(sound, gradients))
+    replica_context().merge_call(merged, args=(finite, gradients))

@@ -106,8 +106,8 @@ class LARS(keras.optimizers.Optimizer):
         parameter_norm = _norm(variable)
         update_norm = _norm(update)
         usable = ops.logical_and(parameter_norm > 0, update_norm > 0)
-        safe = ops.where(usable, update_norm, ops.ones_like(update_norm))
-        ratio = self.trust_coefficient * parameter_norm / safe
+        divisor = ops.where(usable, update_norm, ops.ones_like(update_norm))
+        ratio = self.trust_coefficient * parameter_norm / divisor
         if self.clip_trust_ratio:
             rate = ops.maximum(ops.cast(learning_rate, ratio.dtype), 1e-12)
             ratio = ops.minimum(ratio / rate, 1.0)
@@ -206,11 +206,11 @@ def longer_steps(
     """
     if factor == 1:
         return lambda: None
-    before = [tf.identity(variable.value) for variable in variables]
+    old_values = [tf.identity(variable.value) for variable in variables]
 
     def lengthen():
-        for variable, old in zip(variables, before, strict=True):
-            way = variable.value - old
-            variable.assign(old + tf.cast(factor, old.dtype) * way)
+        for variable, old in zip(variables, old_values, strict=True):
+            update = variable.value - old
+            variable.assign(old + tf.cast(factor, old.dtype) * update)
 
     return lengthen

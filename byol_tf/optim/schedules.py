@@ -56,8 +56,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         step = tf.cast(step, tf.float32)
         warmup = step / max(self.warmup_steps, 1)
         span = self.total_steps - self.warmup_steps
-        passed = tf.clip_by_value((step - self.warmup_steps) / span, 0.0, 1.0)
-        cosine = 0.5 * (1.0 + tf.cos(math.pi * passed))
+        progress = tf.clip_by_value((step - self.warmup_steps) / span, 0.0, 1.0)
+        cosine = 0.5 * (1.0 + tf.cos(math.pi * progress))
         return self.peak * tf.where(step < self.warmup_steps, warmup, cosine)
 
     def get_config(self):
@@ -117,9 +117,11 @@ class CosineTau(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = int(check_number("total_steps", total_steps, 1))
 
     def __call__(self, step):
-        passed = tf.cast(step, tf.float32) / self.total_steps
-        passed = tf.minimum(passed, 1.0)
-        return 1.0 - (1.0 - self.base) * (tf.cos(math.pi * passed) + 1.0) / 2.0
+        progress = tf.cast(step, tf.float32) / self.total_steps
+        progress = tf.minimum(progress, 1.0)
+        return (
+            1.0 - (1.0 - self.base) * (tf.cos(math.pi * progress) + 1.0) / 2.0
+        )
 
     def get_config(self):
         """Returns the arguments, for `from_config`."""
