@@ -86,8 +86,8 @@ def triplet_semi_hard(
 
     Reference: Schroff et al. 2015, "FaceNet", sections 3.1 and 3.2.
     """
-    anchors, others = _unit(projection1), _unit(projection2)
-    distances = 2.0 - 2.0 * tf.matmul(anchors, others, transpose_b=True)
+    anchors, candidates = _unit(projection1), _unit(projection2)
+    distances = 2.0 - 2.0 * tf.matmul(anchors, candidates, transpose_b=True)
     positive = tf.linalg.diag_part(distances)
     # Strict, which excludes the positive itself.
     farther = distances > positive[:, tf.newaxis]
@@ -102,8 +102,8 @@ def triplet_semi_hard(
 def _find_keys(queries, keys, temperature):
     keys = tf.stop_gradient(keys)
     logits = tf.matmul(_unit(queries), _unit(keys), transpose_b=True)
-    own = tf.range(tf.shape(logits)[0])
-    return 2.0 * temperature * _cross_entropy(own, logits / temperature)
+    labels = tf.range(tf.shape(logits)[0])
+    return 2.0 * temperature * _cross_entropy(labels, logits / temperature)
 
 
 def _cross_entropy(labels, logits):

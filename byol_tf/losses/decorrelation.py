@@ -32,8 +32,10 @@ def barlow_twins(
     correlation = tf.matmul(
         _standardized(projection1), _standardized(projection2), transpose_a=True
     ) / _rows(projection1)
-    same = tf.reduce_sum(tf.square(1.0 - tf.linalg.diag_part(correlation)))
-    return same + off_diagonal_weight * _off_diagonal(correlation)
+    on_diagonal = tf.reduce_sum(
+        tf.square(1.0 - tf.linalg.diag_part(correlation))
+    )
+    return on_diagonal + off_diagonal_weight * _off_diagonal(correlation)
 
 
 def vicreg(
@@ -66,25 +68,25 @@ def vicreg(
     projection1 = tf.cast(projection1, tf.float32)
     projection2 = tf.cast(projection2, tf.float32)
     distance = tf.reduce_mean(tf.square(projection1 - projection2))
-    spread1, apart1 = _spread_and_apart(projection1)
-    spread2, apart2 = _spread_and_apart(projection2)
+    variance_term1, covariance_term1 = _variance_and_covariance(projection1)
+    variance_term2, covariance_term2 = _variance_and_covariance(projection2)
     return (
         invariance * distance
-        + variance * (spread1 + spread2)
-        + covariance * (apart1 + apart2)
+        + variance * (variance_term1 + variance_term2)
+        + covariance * (covariance_term1 + covariance_term2)
     )
 
 
-def _spread_and_apart(projection):
+def _variance_and_covariance(projection):
     """Returns the variance and the covariance term: two scalars."""
     centred = projection - tf.reduce_mean(projection, axis=0)
     degrees = tf.maximum(_rows(projection) - 1.0, 1.0)
     covariance = tf.matmul(centred, centred, transpose_a=True) / degrees
     variance = tf.linalg.diag_part(covariance)
     deviation = tf.sqrt(variance + _STD_EPSILON)
-    lacking = tf.reduce_mean(tf.nn.relu(1.0 - deviation))
+    variance_term = tf.reduce_mean(tf.nn.relu(1.0 - deviation))
     units = tf.cast(tf.shape(projection)[1], tf.float32)
-    return lacking, _off_diagonal(covariance) / units
+    return variance_term, _off_diagonal(covariance) / units
 
 
 def _standardized(projection):

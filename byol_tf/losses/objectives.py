@@ -117,12 +117,12 @@ def classification(
     Returns:
         Two float32 scalars, 0 if no example is labelled.
     """
-    known = tf.cast(labels >= 0, tf.float32)
-    count = tf.maximum(tf.reduce_sum(known), 1.0)
+    labelled = tf.cast(labels >= 0, tf.float32)
+    count = tf.maximum(tf.reduce_sum(labelled), 1.0)
     labels = tf.maximum(tf.cast(labels, tf.int64), 0)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     hits = tf.cast(tf.argmax(logits, -1) == labels, tf.float32)
     return (
-        tf.reduce_sum(losses * known) / count,
-        tf.reduce_sum(hits * known) / count,
+        tf.reduce_sum(losses * labelled) / count,
+        tf.reduce_sum(hits * labelled) / count,
     )

@@ -22,17 +22,17 @@ def positions_loss(
         float32 scalar in [0, 4], mean over all positions that both views show;
         0 if there is none.
     """
-    index, both = same_places(where, other, *predictions.shape[1:3])
+    index, shared = same_places(where, other, *predictions.shape[1:3])
     batch, size = tf.shape(predictions)[0], predictions.shape[-1]
     predictions, targets = (
         tf.math.l2_normalize(tf.reshape(maps, [batch, -1, size]), axis=-1)
         for maps in (predictions, tf.stop_gradient(targets))
     )
-    wanted = tf.gather(targets, index, axis=1, batch_dims=1)
-    errors = 2.0 - 2.0 * tf.reduce_sum(predictions * wanted, axis=-1)
-    both = tf.cast(both, tf.float32)
-    count = tf.maximum(tf.reduce_sum(both), 1.0)
-    return tf.reduce_sum(errors * both) / count
+    matched_targets = tf.gather(targets, index, axis=1, batch_dims=1)
+    errors = 2.0 - 2.0 * tf.reduce_sum(predictions * matched_targets, axis=-1)
+    shared = tf.cast(shared, tf.float32)
+    count = tf.maximum(tf.reduce_sum(shared), 1.0)
+    return tf.reduce_sum(errors * shared) / count
 
 
 def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
@@ -68,7 +68,7 @@ def same_places(where: Mapping, other: Mapping, rows: int, columns: int):
     top, left, height, width = tf.unstack(other["box"][:, None], axis=-1)
     y, x = (y - top) / height, (x - left) / width
     x = tf.where(other["flip"][:, None], 1.0 - x, x)
-    both = inside & (y >= 0) & (y < 1) & (x >= 0) & (x < 1)
+    shared = inside & (y >= 0) & (y < 1) & (x >= 0) & (x < 1)
     row, column = tf.floor(y * rows), tf.floor(x * columns)
-    index = tf.cast(tf.where(both, row * columns + column, 0.0), tf.int32)
-    return index, both
+    index = tf.cast(tf.where(shared, row * columns + column, 0.0), tf.int32)
+    return index, shared
