@@ -21,7 +21,7 @@ STRATEGIES = ("auto", "one", "mirrored", "multi_worker", "tpu")
 JOBS = ("chief", "worker")  # in TF_CONFIG
 
 # Errors of TensorFlow in the other workers when one is gone.
-_GONE = (
+_LOST_WORKER_ERRORS = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
@@ -112,12 +112,14 @@ class Distribution:
         """Returns the number of every worker; waits for all of them."""
         if self.workers == 1:
             return [number]
-        own = tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
-        numbers = (self._sum(own) / self.shard.count).numpy().tolist()
+        contribution = (
+            tf.one_hot(self.worker, self.workers, dtype=tf.float64) * number
+        )
+        numbers = (self._sum(contribution) / self.shard.count).numpy().tolist()
         # Others may still need the part of a worker that has the sum; after a
         # second sum each of them may end.
-        with contextlib.suppress(*_GONE):
-            self._sum(own)
+        with contextlib.suppress(*_LOST_WORKER_ERRORS):
+            self._sum(contribution)
         return numbers
 
     def wait(self) -> None:
@@ -129,7 +131,7 @@ class Distribution:
         """Turns the loss of a worker into a `WorkerLostError`."""
         try:
             yield
-        except _GONE as error:
+        except _LOST_WORKER_ERRORS as error:
             if self.workers == 1:
                 raise
             logging.debug("%s", error)
@@ -142,10 +144,10 @@ class Distribution:
 
     def _grouped(self, parts):
         parts = iter(parts)
-        while own := list(itertools.islice(parts, self.shard.count)):
-            turns = iter(own)
+        while step_parts := list(itertools.islice(parts, self.shard.count)):
+            remaining = iter(step_parts)
             yield self.strategy.experimental_distribute_values_from_function(
-                lambda _, turns=turns: next(turns)
+                lambda _, remaining=remaining: next(remaining)
             )
 
     @functools.cached_property
@@ -187,7 +189,7 @@ def make_distribution(name: str) -> Distribution:
     """
     check_choice("strategy", name, STRATEGIES)
     if name == "auto":
-        name = _found()
+        name = _available_strategy()
     if name != "one":
         tf.get_logger().setLevel("WARNING")  # it logs every sum
     make = {
@@ -213,7 +215,7 @@ def several_workers(name: str) -> bool:
     return name in ("auto", "multi_worker") and workers > 1
 
 
-def _found():
+def _available_strategy():
     if tf.config.list_physical_devices("TPU"):
         return "tpu"
     if sum(_cluster()[0].values()) > 1:
@@ -224,8 +226,8 @@ def _found():
 
 
 def _mirrored():
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    devices = tf.config.list_logical_devices(kind)
+    device_type = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    devices = tf.config.list_logical_devices(device_type)
     if len(devices) < 2:
         raise ValueError(
             "strategy=mirrored needs two GPUs or more on this machine. "
@@ -269,11 +271,11 @@ def _cluster():
         ) from error
     if not jobs:
         return {}, None, None
-    others = set(jobs) - set(JOBS)
-    if others:
+    unknown_jobs = set(jobs) - set(JOBS)
+    if unknown_jobs:
         raise ValueError(
             "the cluster in TF_CONFIG must have only jobs chief and worker. "
-            f"Received: {', '.join(sorted(others))}"
+            f"Received: {', '.join(sorted(unknown_jobs))}"
         )
     if job not in jobs or index is None or not 0 <= index < jobs[job]:
         raise ValueError(
