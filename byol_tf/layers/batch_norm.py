@@ -144,13 +144,13 @@ def _biased(variance, flat):
     return variance * (tf.maximum(count - 1.0, 1.0) / count)
 
 
-def synchronize(model: keras.Model, choice: bool) -> None:
+def synchronize(model: keras.Model, enabled: bool) -> None:
     """Sets whether batch norms use all replicas, including Keras's own."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            synchronize(layer, choice)
+            synchronize(layer, enabled)
         elif is_batch_norm(layer):
-            layer.synchronized = choice
+            layer.synchronized = enabled
 
 
 def is_batch_norm(layer: keras.Layer) -> bool:

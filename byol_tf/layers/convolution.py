@@ -83,8 +83,8 @@ class Conv2D(keras.layers.Conv2D):
         many = training or (inputs.shape[0] or 0) >= winograd.MANY
         if many and stride == 1 and winograd.pays(inputs, kernel, training):
             return winograd.convolve(inputs, kernel)
-        small = SMALL_MAP.get(inputs.dtype.name, 0) * stride
-        if side > small or max(self.kernel_size) == 1:
+        max_side = SMALL_MAP.get(inputs.dtype.name, 0) * stride
+        if side > max_side or max(self.kernel_size) == 1:
             return tf.nn.conv2d(inputs, kernel, stride, "SAME")
         # Spread taps pay only where gradients flow, and a frozen graph would
         # hold them all.
@@ -93,10 +93,10 @@ class Conv2D(keras.layers.Conv2D):
         return _convolve(inputs, kernel, stride)
 
     def get_config(self):
-        everything = super().get_config()
-        kept = ("name", "trainable", "dtype", "filters", "kernel_initializer")
+        config = super().get_config()
+        keys = ("name", "trainable", "dtype", "filters", "kernel_initializer")
         return {
-            **{key: everything[key] for key in kept},
+            **{key: config[key] for key in keys},
             "kernel_size": self.kernel_size[0],
             "strides": self.strides[0],
         }
@@ -152,16 +152,16 @@ def _multiply(images, kernel, stride):
     """
     (*sides, channels), size = images.shape[1:], kernel.shape[0]
     outputs = [-(-length // stride) for length in sides]
-    met = np.einsum(
+    incidence = np.einsum(
         "aix,bjy->abijxy",
         *(_taps(length, size, stride) for length in sides),
     )
-    spread = tf.matmul(
-        tf.constant(met.reshape(-1, size**2), kernel.dtype),
+    entries = tf.matmul(
+        tf.constant(incidence.reshape(-1, size**2), kernel.dtype),
         tf.reshape(kernel, [size**2, -1]),
     )
     matrices = tf.reshape(
-        spread,
+        entries,
         [math.prod(outputs), math.prod(sides) * channels, kernel.shape[-1]],
     )
     products = tf.matmul(

@@ -13,7 +13,7 @@ from byol_tf.layers.parameters import copy_tables
 Recipe = tuple[type, dict, list]
 
 
-def same(layer: keras.Operation) -> Recipe:
+def copy_recipe(layer: keras.Operation) -> Recipe:
     """Returns the recipe of a copy."""
     weights = layer.get_weights() if hasattr(layer, "get_weights") else []
     return type(layer), layer.get_config(), weights
@@ -21,7 +21,7 @@ def same(layer: keras.Operation) -> Recipe:
 
 def rebuild(
     model: keras.Model,
-    recipe: Callable[[keras.Operation], Recipe] = same,
+    recipe: Callable[[keras.Operation], Recipe] = copy_recipe,
     input_shape: Sequence[int | None] | None = None,
 ) -> keras.Model:
     """Copies a functional model, flattening functional models inside it.
@@ -79,7 +79,7 @@ def _retrace(model, make_layers, input_shape):
         shape = tensor.shape[1:] if input_shape is None else input_shape
         return keras.Input(tuple(shape), name=tensor.name, dtype=tensor.dtype)
 
-    with _random_state_kept():
+    with _preserved_random_state():
         inputs = keras.tree.map_structure(new_input, graph.input)
         layers = make_layers({layer.name for layer in graph.operations})
         outputs = layers.run(graph, inputs)
@@ -95,8 +95,8 @@ def functional_graph(layer: keras.Operation):
     A subclass with its own `call` computes something else than its graph.
     """
     if isinstance(layer, keras.Sequential):
-        own, layer = type(layer).call, getattr(layer, "_functional", None)
-        if own is not keras.Sequential.call:
+        call, layer = type(layer).call, getattr(layer, "_functional", None)
+        if call is not keras.Sequential.call:
             return None
     if not hasattr(layer, "_run_through_graph"):
         return None
@@ -109,36 +109,36 @@ class _Copies:
 
     def __init__(self, recipe, names):
         self._recipe = recipe
-        self._names = names  # taken
-        self._made = {}
+        self._taken_names = names
+        self._copies = {}
         self._weights = []
 
     def run(self, graph, inputs, prefix=""):
         def copy(layer):
             if functional_graph(layer) is not None:
                 return layer
-            if id(layer) not in self._made:
-                self._made[id(layer)] = self._make(layer, prefix)
-            return self._made[id(layer)]
+            if id(layer) not in self._copies:
+                self._copies[id(layer)] = self._make(layer, prefix)
+            return self._copies[id(layer)]
 
         def call(layer, *args, **kwargs):
             inner = functional_graph(layer)
             if inner is None:
                 # Keras layers record masks of None; their replacements may not
                 # take masks.
-                given = {k: v for k, v in kwargs.items() if v is not None}
-                return layer(*args, **given)
+                arguments = {k: v for k, v in kwargs.items() if v is not None}
+                return layer(*args, **arguments)
             return self.run(inner, *args, prefix=layer.name)
 
         return graph._run_through_graph(inputs, copy, call)
 
     def _make(self, layer, prefix):
-        kind, config, weights = self._recipe(layer)
-        while prefix and config["name"] in self._names:
+        layer_class, config, weights = self._recipe(layer)
+        while prefix and config["name"] in self._taken_names:
             config = {**config, "name": f"{prefix}_{config['name']}"}
-        self._names.add(config["name"])
-        copy = kind.from_config(config)
-        if isinstance(layer, keras.Layer) and isinstance(layer, kind):
+        self._taken_names.add(config["name"])
+        copy = layer_class.from_config(config)
+        if isinstance(layer, keras.Layer) and isinstance(layer, layer_class):
             copy_tables(layer, copy)
         self._weights.append((copy, weights, _postponed_draws(copy)))
         return copy
@@ -177,7 +177,7 @@ def _postponed_draws(layer):
 
 
 @contextlib.contextmanager
-def _random_state_kept():
+def _preserved_random_state():
     # Keras seeds every initializer from here, used or not.
     state = random.getstate()
     try:
@@ -187,11 +187,12 @@ def _random_state_kept():
 
 
 def _check_shape(model, shape):
-    own = model.input_shape
-    if not isinstance(own, tuple) or (
-        len(shape) != len(own) - 1 or shape[-1] != own[-1]
+    model_shape = model.input_shape
+    if not isinstance(model_shape, tuple) or (
+        len(shape) != len(model_shape) - 1 or shape[-1] != model_shape[-1]
     ):
         raise ValueError(
-            f"`input_shape` must be {len(own) - 1} numbers with {own[-1]} at "
-            f"the end, as of `{model.name}`. Received: {tuple(shape)}"
+            f"`input_shape` must be {len(model_shape) - 1} numbers with "
+            f"{model_shape[-1]} at the end, as of `{model.name}`. Received: "
+            f"{tuple(shape)}"
         )

@@ -40,13 +40,13 @@ def neck(levels: Mapping[str, keras.KerasTensor], width: int = WIDTH):
 
 def _ratio(fine, coarse):
     pairs = list(zip(fine, coarse, strict=True))
-    if any(one % other for one, other in pairs):
+    if any(fine_side % coarse_side for fine_side, coarse_side in pairs):
         raise ValueError(
             f"the levels of the encoder have {fine[0]}x{fine[1]} and "
             f"{coarse[0]}x{coarse[1]} places, and one must be a multiple of "
             "the other; set --config.size to a multiple of 32"
         )
-    return [one // other for one, other in pairs]
+    return [fine_side // coarse_side for fine_side, coarse_side in pairs]
 
 
 def block(maps: keras.KerasTensor, width: int = WIDTH) -> keras.KerasTensor:
@@ -123,10 +123,10 @@ def dense_levels(
     strides = sorted((stride, name) for name, stride in levels.items())
     chosen = [pair for pair in strides if pair[0] >= finest] or strides
     if not chosen or chosen[0][0] > coarsest:
-        found = ", ".join(f"{name} (stride {s})" for s, name in strides)
+        available = ", ".join(f"{name} (stride {s})" for s, name in strides)
         raise ValueError(
             f"this task needs a level of stride {coarsest} or finer; the "
-            f"encoder has {found or 'none'}; pretrain one with smaller "
+            f"encoder has {available or 'none'}; pretrain one with smaller "
             "strides, such as encoder.stem=strided; points (not boxes) can "
             "also be learned from the vector: --config.task.head=vector"
         )

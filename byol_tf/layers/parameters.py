@@ -18,7 +18,7 @@ def parameters(network: keras.Layer) -> list[keras.Variable]:
         return list(network.trainable_weights)
 
 
-def draws(network: keras.Layer) -> list[keras.Variable]:
+def random_states(network: keras.Layer) -> list[keras.Variable]:
     """Returns seed and counter `[2]` of each layer that draws, as dropout."""
     return [v for v in network.variables if v.name == "seed_generator_state"]
 
@@ -96,11 +96,11 @@ def _copy_constants(source, twin):
 
 
 def _constants(network):
-    changed = {id(variable) for variable in parameters(network)}
+    parameter_ids = {id(variable) for variable in parameters(network)}
     return [
         weight
         for weight in network.weights
-        if id(weight) not in changed and not _is_statistic(weight)
+        if id(weight) not in parameter_ids and not _is_statistic(weight)
     ]
 
 

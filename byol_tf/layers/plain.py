@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_tf.layers.batch_norm import FusedBatchNormalization
 from byol_tf.layers.convolution import Conv2D
-from byol_tf.layers.graph import Recipe, rebuild, same
+from byol_tf.layers.graph import Recipe, copy_recipe, rebuild
 from byol_tf.layers.normalization import Normalization
 
 _SHARED = ("name", "trainable", "dtype")  # in the configuration of every layer
@@ -46,7 +46,7 @@ def to_fast(model: keras.Model) -> keras.Model:
 
 
 def _plain(layer) -> Recipe:
-    kind, config, weights = same(layer)
+    layer_class, config, weights = copy_recipe(layer)
     if isinstance(layer, FusedBatchNormalization):
         config["momentum"] = config.pop("decay")
         return keras.layers.BatchNormalization, config, weights[:-1]
@@ -55,47 +55,51 @@ def _plain(layer) -> Recipe:
         return keras.layers.Conv2D, config, weights
     if isinstance(layer, Normalization):
         return keras.layers.Normalization, config, weights
-    return kind, config, weights
+    return layer_class, config, weights
 
 
 def _fast(layer) -> Recipe:
-    kind, config, weights = same(layer)
+    layer_class, config, weights = copy_recipe(layer)
     rank = len(getattr(getattr(layer, "input", None), "shape", ()))
-    if kind is keras.layers.BatchNormalization and _is_usual(layer, rank):
-        twin = {key: config[key] for key in (*_SHARED, "epsilon")}
-        twin["decay"] = config["momentum"]
-        updates = many_updates(twin["decay"])
-        return FusedBatchNormalization, twin, [*weights, updates]
-    if kind is keras.layers.Conv2D and _is_usual(layer, rank):
-        kept = (*_SHARED, "filters", "kernel_initializer")
-        twin = {key: config[key] for key in kept}
-        twin["kernel_size"], *other = set(config["kernel_size"])
-        twin["strides"], *others = set(config["strides"])
-        if not (other or others):
-            return Conv2D, twin, weights
-    if kind is keras.layers.Normalization:
+    if layer_class is keras.layers.BatchNormalization and _is_usual(
+        layer, rank
+    ):
+        fast_config = {key: config[key] for key in (*_SHARED, "epsilon")}
+        fast_config["decay"] = config["momentum"]
+        updates = many_updates(fast_config["decay"])
+        return FusedBatchNormalization, fast_config, [*weights, updates]
+    if layer_class is keras.layers.Conv2D and _is_usual(layer, rank):
+        keys = (*_SHARED, "filters", "kernel_initializer")
+        fast_config = {key: config[key] for key in keys}
+        fast_config["kernel_size"], *other_sizes = set(config["kernel_size"])
+        fast_config["strides"], *other_strides = set(config["strides"])
+        if not (other_sizes or other_strides):
+            return Conv2D, fast_config, weights
+    if layer_class is keras.layers.Normalization:
         per_channel = tuple(config["axis"]) in ((-1,), (3,))
         if per_channel and rank == 4 and not config["invert"]:
             return Normalization, config, weights
-    return kind, config, weights
+    return layer_class, config, weights
 
 
 def _is_usual(layer, rank):
     """Returns whether all options are those that our layers support."""
-    usual, free = _usual(type(layer))
+    defaults, free = _usual(type(layer))
     config = layer.get_config()
     if config.get("axis") == rank - 1:
         config["axis"] = -1
-    return all(config[key] == usual[key] for key in config if key not in free)
+    return all(
+        config[key] == defaults[key] for key in config if key not in free
+    )
 
 
 @functools.cache
-def _usual(kind):
+def _usual(layer_class):
     """Returns the configuration of such a layer, and the free options."""
-    if kind is keras.layers.BatchNormalization:
-        return kind().get_config(), {*_SHARED, "momentum", "epsilon"}
+    if layer_class is keras.layers.BatchNormalization:
+        return layer_class().get_config(), {*_SHARED, "momentum", "epsilon"}
     free = {"filters", "kernel_size", "strides", "kernel_initializer"}
-    layer = kind(1, 1, padding="same", use_bias=False)
+    layer = layer_class(1, 1, padding="same", use_bias=False)
     return layer.get_config(), {*_SHARED, *free}
 
 

@@ -18,7 +18,7 @@ from absl import logging
 
 from byol_tf.checks import check_number
 from byol_tf.files import flush, plain_path, read_json, sha256, write_json
-from byol_tf.layers.parameters import draws
+from byol_tf.layers.parameters import random_states
 from byol_tf.lines import first_line
 
 MANIFEST = "checkpoint.json"
@@ -194,11 +194,15 @@ class _DropoutStates:
         self._model = model
 
     def state(self):
-        return {"states": [s.numpy().tolist() for s in draws(self._model)]}
+        return {
+            "states": [s.numpy().tolist() for s in random_states(self._model)]
+        }
 
     def set_state(self, state):
         values = state.get("states", ())  # of earlier releases: none
-        for variable, value in zip(draws(self._model), values, strict=False):
+        for variable, value in zip(
+            random_states(self._model), values, strict=False
+        ):
             variable.assign(value)
 
 

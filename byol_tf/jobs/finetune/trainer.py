@@ -11,7 +11,7 @@ import tensorflow as tf
 from byol_tf.data.examples import Examples
 from byol_tf.data.rows import LENGTH
 from byol_tf.jobs.finetune.settings import Settings
-from byol_tf.layers.parameters import draws
+from byol_tf.layers.parameters import random_states
 from byol_tf.modalities.levels import outputs_of
 from byol_tf.optim.optimizers import make_optimizer
 from byol_tf.seeds import step_seed
@@ -93,7 +93,9 @@ class FineTuner:
         self.head = task.head(self._specs)
         outputs = self._with_length(self.head(features), inputs)
         self.classifier = keras.Model(inputs, outputs, name="classifier")
-        self._draws = [v.numpy().tolist() for v in draws(self.classifier)]
+        self._draws = [
+            v.numpy().tolist() for v in random_states(self.classifier)
+        ]
         compiles = bool(draw) and getattr(draw, "compiles", True)
         # XLA makes the views several times faster on a CPU, but would compile
         # each length of rows anew.
@@ -141,7 +143,7 @@ class FineTuner:
         """Starts a training from these weights; dropout follows the seed."""
         self.restore(weights)
         for state, (start, _) in zip(
-            draws(self.classifier), self._draws, strict=True
+            random_states(self.classifier), self._draws, strict=True
         ):
             state.assign([(start + seed) % 2**32, 0])
         for optimizer in self._optimizers:
