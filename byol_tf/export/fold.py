@@ -28,7 +28,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
     norms = _foldable(model) if _is_functional(model) else {}
     if not norms:
         return model
-    dropped = {norm.name for norm in norms.values()}
+    norm_names = {norm.name for norm in norms.values()}
 
     def clone(layer):
         if layer.name in norms:
@@ -38,7 +38,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         return type(layer).from_config(layer.get_config())
 
     def call(layer, *args, **kwargs):
-        return args[0] if layer.name in dropped else layer(*args, **kwargs)
+        return args[0] if layer.name in norm_names else layer(*args, **kwargs)
 
     twin = keras.models.clone_model(
         model, clone_function=clone, call_function=call
@@ -47,7 +47,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         if layer.name in norms:
             weights = _folded(layer, norms[layer.name])
             twin.get_layer(layer.name).set_weights(weights)
-        elif layer.weights and layer.name not in dropped:
+        elif layer.weights and layer.name not in norm_names:
             copy = twin.get_layer(layer.name)
             copy.set_weights(layer.get_weights())
             if hasattr(copy, "finalize_state"):  # for preprocessing layers
@@ -66,7 +66,7 @@ def _is_functional(model):
 
 def _foldable(model):
     """Returns the batch norm after each convolution, by its name."""
-    taken = Counter(
+    consumers = Counter(
         id(tensor)
         for tensors in (*(x.input for x in model.layers), model.outputs)
         for tensor in keras.tree.flatten(tensors)
@@ -85,7 +85,7 @@ def _foldable(model):
         if all(hasattr(norm, name) for name in _STATISTICS)
         and getattr(norm, "axis", -1) in (-1, 3)
         and id(norm.input) in convolutions
-        and taken[id(norm.input)] == 1
+        and consumers[id(norm.input)] == 1
     }
 
 

@@ -101,20 +101,20 @@ def _in_float32(source):
     return dataclasses.replace(source, model=freeze.in_float32(source.model))
 
 
-class Written(NamedTuple):
+class WrittenFormat(NamedTuple):
     """The files in a folder.
 
     Attributes:
-        forms: each loaded again, with the model that it should equal.
+        exports: each loaded again, with the model that it should equal.
         signatures: descriptions of inputs and outputs, see
             `signatures.describe`.
     """
 
-    forms: list[tuple[ExportedModel, Source]]
+    exports: list[tuple[ExportedModel, Source]]
     signatures: dict
 
 
-def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
+def write_saved_model(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
     """Writes a SavedModel, see `signatures.make_module`."""
     parts = plan.encoder, plan.classifier
     module, calls = signatures.make_module(*parts, plan.decode)
@@ -122,73 +122,74 @@ def write_saved_model(plan: Plan, folder: pathlib.Path) -> Written:
         saved_model.save(module, calls, folder)
     names = signatures.OF_TASKS & set(calls)
     predictions = dict.fromkeys(names, plan.classifier)
-    encoder, *others = saved_model.load(folder, plan.encoder, predictions)
-    forms = [(encoder, plan.encoder)]
-    if others:
+    encoder, *classifiers = saved_model.load(folder, plan.encoder, predictions)
+    exports = [(encoder, plan.encoder)]
+    if classifiers:
         reference = plan.in_rows(plan.classifier)
-        forms += [(form, reference) for form in others]
-    return Written(forms, signatures.describe(calls, *parts))
+        exports += [(exported, reference) for exported in classifiers]
+    return WrittenFormat(exports, signatures.describe(calls, *parts))
 
 
-def write_onnx(plan: Plan, folder: pathlib.Path) -> Written:
+def write_onnx(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
     """Writes `model.onnx`, and `classifier.onnx` if there is a classifier."""
     parts = [("encoder", "model", REPRESENTATIONS, plan.plain_encoder)]
     if plan.plain_classifier:
         parts.append(
             ("classifier", "classifier", PROBABILITIES, plan.plain_classifier)
         )
-    forms, described = [], {}
-    for name, stem, output, entry in parts:
+    exports, descriptions = [], {}
+    for name, stem, output, source in parts:
         path = folder / f"{stem}.onnx"
         metadata = dict(plan.metadata)
-        if entry.classes:
-            metadata["classes"] = json.dumps(list(entry.classes))
+        if source.classes:
+            metadata["classes"] = json.dumps(list(source.classes))
         decode = plan.plain_decode if name == "classifier" else None
         join = _joined if decode else None
-        to_onnx.save(entry, name, output, path, metadata, decode)
+        to_onnx.save(source, name, output, path, metadata, decode)
         title = "onnx" if name == "encoder" else f"onnx {name}"
-        form = to_onnx.load(path, entry, plan.threads, title, join)
-        forms.append((form, plan.in_rows(entry) if decode else entry))
-        described[path.name] = _describe(entry, output, decode)
-    return Written(forms, described)
+        exported = to_onnx.load(path, source, plan.threads, title, join)
+        exports.append((exported, plan.in_rows(source) if decode else source))
+        descriptions[path.name] = _describe(source, output, decode)
+    return WrittenFormat(exports, descriptions)
 
 
 def _joined(results):
     return verify.in_rows(results).numpy()
 
 
-def write_litert(plan: Plan, folder: pathlib.Path) -> Written:
+def write_litert(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
     """Writes `model_<precision>.tflite` for each precision.
 
     Also writes `classifier_float32.tflite` for a detector, keypoints or a
     transcriber. In float16 a detector of 96 pixels lost 7 points of AP.
     """
-    entry = plan.plain_encoder
+    source = plan.plain_encoder
     paths = {p: folder / f"model_{p}.tflite" for p in plan.precisions}
-    to_litert.save(entry, REPRESENTATIONS, paths, plan.samples)
-    forms = [
-        (to_litert.load(path, entry, precision, plan.threads), entry)
+    to_litert.save(source, REPRESENTATIONS, paths, plan.samples)
+    exports = [
+        (to_litert.load(path, source, precision, plan.threads), source)
         for precision, path in paths.items()
     ]
-    words = _describe(entry, REPRESENTATIONS)
-    described = {path.name: words for path in paths.values()}
+    description = _describe(source, REPRESENTATIONS)
+    descriptions = {path.name: description for path in paths.values()}
     if plan.decode and plan.plain_classifier:
-        entry = plan.plain_classifier
+        source = plan.plain_classifier
         path = folder / "classifier_float32.tflite"
-        to_litert.save_decoded(entry, path, plan.plain_decode)
-        load = functools.partial(to_litert.load, path, entry, "float32")
-        forms.append((load(plan.threads, _joined), plan.in_rows(entry)))
-        described[path.name] = _describe(entry, "", plan.plain_decode)
-        others = [p for p in plan.precisions if p != "float32"]
-        if others:
+        to_litert.save_decoded(source, path, plan.plain_decode)
+        load = functools.partial(to_litert.load, path, source, "float32")
+        exports.append((load(plan.threads, _joined), plan.in_rows(source)))
+        descriptions[path.name] = _describe(source, "", plan.plain_decode)
+        other_precisions = [p for p in plan.precisions if p != "float32"]
+        if other_precisions:
             print(
                 "The classifier is written only in float32, since in "
-                f"{' or '.join(others)} places and letters would be off."
+                f"{' or '.join(other_precisions)} places and letters would be "
+                "off."
             )
-    return Written(forms, described)
+    return WrittenFormat(exports, descriptions)
 
 
-def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
+def write_keras(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
     """Writes `encoder.keras` with `preprocessor.json`, as in a run folder."""
     path = folder / "encoder.keras"
     plan.encoder.save(folder, path.stem)
@@ -196,31 +197,31 @@ def write_keras(plan: Plan, folder: pathlib.Path) -> Written:
         model = keras.saving.load_model(path, compile=False)
     loaded = dataclasses.replace(plan.encoder, model=model)
     extract = FeatureExtractor(model, loaded.preprocessor, TIMED)
-    form = ExportedModel(
+    exported = ExportedModel(
         "keras",
         path.stat().st_size,
         lambda rows: extract(loaded.batch(rows)),
     )
     shape = ", ".join(str(n or "n") for n in model.input_shape)
-    described = {
+    description = {
         "inputs": {"batch": f"float32 [{shape}], prepared"},
         "outputs": {REPRESENTATIONS: f"float32 [n, {model.output_shape[-1]}]"},
     }
-    return Written([(form, plan.encoder)], {path.name: described})
+    return WrittenFormat([(exported, plan.encoder)], {path.name: description})
 
 
-def _describe(entry, output, decode=None):
-    _, signature = freeze.signature(entry)
+def _describe(source, output, decode=None):
+    _, signature = freeze.signature(source)
     if decode:
-        outputs = freeze.frozen(entry, output, decode).structured_outputs
-        words = signatures.words_of(outputs)
+        specs = freeze.frozen(source, output, decode).structured_outputs
+        outputs = signatures.words_of(specs)
     else:
-        words = {output: f"float32 [n, {entry.model.output_shape[-1]}]"}
-    return {"inputs": dict(signature.words), "outputs": words}
+        outputs = {output: f"float32 [n, {source.model.output_shape[-1]}]"}
+    return {"inputs": dict(signature.words), "outputs": outputs}
 
 
 SAVED_MODEL = "saved_model"
-WRITERS: dict[str, Callable[[Plan, pathlib.Path], Written]] = {
+WRITERS: dict[str, Callable[[Plan, pathlib.Path], WrittenFormat]] = {
     SAVED_MODEL: write_saved_model,
     "onnx": write_onnx,
     "litert": write_litert,

@@ -25,10 +25,10 @@ def in_float32(model: keras.Model) -> keras.Model:
         with the same weights.
     """
     config = keras.saving.serialize_keras_object(model)
-    changed = _with_float32(config)
-    if changed == config:
+    float32_config = _with_float32(config)
+    if float32_config == config:
         return model
-    twin = keras.saving.deserialize_keras_object(changed)
+    twin = keras.saving.deserialize_keras_object(float32_config)
     twin.set_weights(model.get_weights())
     return twin
 
@@ -58,8 +58,8 @@ def _is_float(dtype):
 
 def signature(source: Source) -> tuple[str, Signature]:
     """Returns name and signature of the only input."""
-    ((name, found),) = source.inputs(FORM).items()
-    return name, found
+    ((name, input_signature),) = source.inputs(FORM).items()
+    return name, input_signature
 
 
 def frozen(source: Source, output: str, decode: Callable | None = None):
@@ -77,29 +77,29 @@ def frozen(source: Source, output: str, decode: Callable | None = None):
         A `tf.ConcreteFunction` of the input that returns a dict of tensors.
     """
     encode = _encode(source)
-    _, entry = signature(source)
+    _, input_signature = signature(source)
 
     def call(*tensors):
-        batch, good, *origin = entry.read(*tensors)
+        batch, valid, *origin = input_signature.read(*tensors)
         outputs = encode(batch)
         outputs = (
             decode(outputs, origin[0] if origin else None)
             if decode
             else {output: outputs}
         )
-        return {name: _marked(v, good) for name, v in outputs.items()}
+        return {name: _masked(v, valid) for name, v in outputs.items()}
 
-    return _concrete(call, entry.specs)
+    return _concrete(call, input_signature.specs)
 
 
-def _marked(values, good):
+def _masked(values, valid):
     """Returns values of good rows as float32 or int32; NaN or 0 for others."""
     floats = values.dtype.is_floating
     values = tf.cast(values, tf.float32 if floats else tf.int32)
-    if good is None:
+    if valid is None:
         return values
-    good = tf.reshape(good, [-1] + [1] * (len(values.shape) - 1))
-    return tf.where(good, values, float("nan") if floats else 0)
+    valid = tf.reshape(valid, [-1] + [1] * (len(values.shape) - 1))
+    return tf.where(valid, values, float("nan") if floats else 0)
 
 
 def frozen_parts(source: Source, output: str) -> tuple:
@@ -109,9 +109,10 @@ def frozen_parts(source: Source, output: str) -> tuple:
     has no NaN. They take the prepared rows under the model's input name, and
     its result under the name `VECTORS`.
     """
-    name, entry = signature(source)
+    name, input_signature = signature(source)
     head = _concrete(
-        lambda *tensors: {name: entry.read(*tensors)[0]}, entry.specs
+        lambda *tensors: {name: input_signature.read(*tensors)[0]},
+        input_signature.specs,
     )
     shape = head.structured_outputs[name].shape
     spec = tf.TensorSpec([None, *shape[1:]], tf.float32)
@@ -120,8 +121,8 @@ def frozen_parts(source: Source, output: str) -> tuple:
 
     def mark(rows, vectors):
         total = tf.reduce_sum(rows, list(range(1, len(shape))))
-        known = tf.abs(total) <= tf.float32.max
-        return {output: tf.where(known[:, None], vectors, float("nan"))}
+        finite = tf.abs(total) <= tf.float32.max
+        return {output: tf.where(finite[:, None], vectors, float("nan"))}
 
     vectors = model.structured_outputs[output].shape
     result = tf.TensorSpec([None, *vectors[1:]], tf.float32)
@@ -147,9 +148,9 @@ def _encode(source):
 
 
 def _concrete(function, specs):
-    named = [
+    named_specs = [
         tf.TensorSpec(spec.shape, spec.dtype, name)
         for name, spec in specs.items()
     ]
     traced = tf.function(function, autograph=False)
-    return traced.get_concrete_function(*named)
+    return traced.get_concrete_function(*named_specs)

@@ -64,9 +64,9 @@ def _recipe(about, card):
 
 def _results(results):
     texts = [
-        _of_training(results.get("train", {})),
-        _of_linear(results.get("eval_linear", {})),
-        _of_fine_tuning(results.get("finetune", {})),
+        _training_text(results.get("train", {})),
+        _linear_text(results.get("eval_linear", {})),
+        _fine_tuning_text(results.get("finetune", {})),
     ]
     texts = [text for text in texts if text]
     if not texts:
@@ -74,7 +74,7 @@ def _results(results):
     return "\n\n".join(texts)
 
 
-def _of_training(train):
+def _training_text(train):
     before = train.get("before", {}).get("knn_accuracy")
     after = train.get("after", {}).get("knn_accuracy")
     if before is None or after is None:
@@ -86,10 +86,10 @@ def _of_training(train):
     )
 
 
-def _of_linear(evaluated):
+def _linear_text(results):
     rows = [
         (encoder, _METHODS.get(method, method), _percent(numbers["accuracy"]))
-        for encoder, methods in evaluated.get("results", {}).items()
+        for encoder, methods in results.get("results", {}).items()
         for method, numbers in methods.items()
     ]
     return rows and (
@@ -99,16 +99,16 @@ def _of_linear(evaluated):
     )
 
 
-def _of_fine_tuning(tuned):
+def _fine_tuning_text(results):
     rows = []
-    for fraction, entry in tuned.get("fractions", {}).items():
+    for fraction, entry in results.get("fractions", {}).items():
         for variant, numbers in entry.get("variants", {}).items():
             mean = numbers.get("test", {}).get("mean")
             if mean is not None:
                 rows.append((fraction, variant, f"{mean:.4f}"))
     return rows and (
-        f"Fine-tuned on parts of the labels ({tuned.get('metric', '')} on the "
-        "test examples):\n\n" + _table(("Labels", "Variant", "Score"), rows)
+        f"Fine-tuned on parts of the labels ({results.get('metric', '')} on "
+        "the test examples):\n\n" + _table(("Labels", "Variant", "Score"), rows)
     )
 
 
@@ -147,11 +147,11 @@ def _limits(card):
 def _how_to_call(about, card):
     """Returns an example, and all inputs and outputs."""
     lines = []
-    for name, described in about["signatures"].items():
+    for name, description in about["signatures"].items():
         lines.append(f"- `{name}`")
-        for kind in ("inputs", "outputs"):
-            for key, value in described[kind].items():
-                lines.append(f"    - {kind[:-1]} `{key}`: {value}")
+        for section in ("inputs", "outputs"):
+            for key, value in description[section].items():
+                lines.append(f"    - {section[:-1]} `{key}`: {value}")
     return "\n".join([card.example, "", *lines])
 
 

@@ -21,7 +21,7 @@ def quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr_copy = os.dup(2)
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
@@ -32,8 +32,8 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr_copy, 2)
+        os.close(stderr_copy)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 

@@ -94,7 +94,7 @@ def load(
     with plain_path(directory) as path:
         loaded = tf.saved_model.load(path)
     size = size_on_disk(directory)
-    found = [_encoder(loaded, size, encoder)]
+    exports = [_encoder(loaded, size, encoder)]
     for name, source in predictions.items():
         signature = source.inputs(FORM)[DEFAULT]
         if signature.of_rows is not None:
@@ -103,9 +103,9 @@ def load(
                 for choose in (in_rows, dict)
             ]
             encode, predict = calls
-            form = ExportedModel(f"saved_model {name}", size, encode)
-            found.append(dataclasses.replace(form, predict=predict))
-    return found
+            exported = ExportedModel(f"saved_model {name}", size, encode)
+            exports.append(dataclasses.replace(exported, predict=predict))
+    return exports
 
 
 def _encoder(loaded, size, source):
@@ -132,8 +132,8 @@ def _call(loaded, name, signature, choose, is_file):
 
     # Keeps `loaded` alive, and with it the variables.
     def call(values):
-        given = values if is_file else signature.of_rows(values)
-        outputs = loaded.signatures[name](**{key: tf.constant(given)})
+        inputs = values if is_file else signature.of_rows(values)
+        outputs = loaded.signatures[name](**{key: tf.constant(inputs)})
         return tf.nest.map_structure(np.asarray, choose(outputs))
 
     return call

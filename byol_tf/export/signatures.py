@@ -70,7 +70,7 @@ def describe(
         classifier: see `make_module`.
     """
     words = f"float32 [n, {encoder.model.output_shape[-1]}]"
-    described = {}
+    descriptions = {}
     for name, signature in encoder.inputs(FORM).items():
         outputs = {"representations": words}
         if signature.has_status:
@@ -79,23 +79,23 @@ def describe(
                 "could not be read",
                 "status": _STATUS.format(encoder.noun),
             }
-        described[name] = {
+        descriptions[name] = {
             "inputs": dict(signature.words),
             "outputs": outputs,
         }
     for name in OF_TASKS & set(calls):
-        outputs = _of_classes if name == CLASSIFY else _of_predictions
-        described[name] = {
+        outputs = _class_outputs if name == CLASSIFY else _prediction_outputs
+        descriptions[name] = {
             "inputs": dict(classifier.inputs(FORM)[DEFAULT].words),
             "outputs": {
                 **outputs(classifier, calls[name]),
                 "status": _STATUS.format(classifier.noun),
             },
         }
-    return described
+    return descriptions
 
 
-def _of_classes(classifier, call):
+def _class_outputs(classifier, call):
     count = len(classifier.classes)
     return {
         "classes": f"string [n, {count}], the names",
@@ -105,7 +105,7 @@ def _of_classes(classifier, call):
     }
 
 
-def _of_predictions(classifier, call):
+def _prediction_outputs(classifier, call):
     outputs = dict(call.get_concrete_function().structured_outputs)
     outputs.pop("status")
     words = words_of(outputs)
@@ -156,12 +156,12 @@ def _classify(classifier, signature):
         count = tf.shape(probabilities)[0]
         if status is None:
             status = tf.fill([count], OK)
-        good = status == OK
+        valid = status == OK
         label = tf.gather(names, tf.argmax(probabilities, -1))
         return {
             "classes": tf.broadcast_to(names, [count, len(classifier.classes)]),
-            "probabilities": tf.where(good[:, None], probabilities, 0.0),
-            "label": tf.where(good, label, ""),
+            "probabilities": tf.where(valid[:, None], probabilities, 0.0),
+            "label": tf.where(valid, label, ""),
             "status": status,
         }
 
@@ -174,22 +174,22 @@ def _predict(classifier, signature, decode):
         outputs, status, origin = _call(classifier, signature, tensors)
         if status is None:
             status = tf.fill([tf.shape(tf.nest.flatten(outputs)[0])[0]], OK)
-        good = status == OK
+        valid = status == OK
         decoded = decode(outputs, origin)
         decoded = {**decoded, **classifier.task.words(decoded)}
-        decoded = {k: _where(good, value) for k, value in decoded.items()}
+        decoded = {k: _where(valid, value) for k, value in decoded.items()}
         return {**decoded, "status": status}
 
     return predict
 
 
-def _where(good, value):
+def _where(valid, value):
     """Returns values of good rows; NaN, 0 or "" for others."""
-    good = tf.reshape(good, [-1] + [1] * (len(value.shape) - 1))
-    other = tf.zeros_like(value)  # of strings: ""
+    valid = tf.reshape(valid, [-1] + [1] * (len(value.shape) - 1))
+    filler = tf.zeros_like(value)  # of strings: ""
     if value.dtype.is_floating:
-        other += float("nan")
-    return tf.where(good, value, other)
+        filler += float("nan")
+    return tf.where(valid, value, filler)
 
 
 def _traced(signature: Signature):
@@ -221,5 +221,5 @@ def _call(source, signature, tensors):
 
 
 def _padded(tensor, rows):
-    after = [[0, rows], *[[0, 0]] * (len(tensor.shape) - 1)]
-    return tf.ensure_shape(tf.pad(tensor, after), [None, *tensor.shape[1:]])
+    paddings = [[0, rows], *[[0, 0]] * (len(tensor.shape) - 1)]
+    return tf.ensure_shape(tf.pad(tensor, paddings), [None, *tensor.shape[1:]])

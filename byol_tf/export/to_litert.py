@@ -125,10 +125,10 @@ def load(
         interpreter.allocate_tensors()
         call = interpreter.get_signature_runner()
 
-    taken, entry = signature(source)
+    input_name, input_signature = signature(source)
 
     def predict(rows: np.ndarray) -> dict[str, np.ndarray]:
-        results = call(**{taken: entry.of_rows(rows)})
+        results = call(**{input_name: input_signature.of_rows(rows)})
         # Copies from the runtime's own memory.
         return {key: np.array(value) for key, value in results.items()}
 
@@ -162,41 +162,44 @@ def _join(head: bytes, model: bytes, marks: bytes) -> bytes:
 
 def _append(joined, part, rows, last):
     """Adds a part with one output, which becomes that of the whole."""
-    (graph,), (added,) = joined.subgraphs, part.subgraphs
-    (signature,), (entry,) = joined.signatureDefs, part.signatureDefs
+    (graph,), (part_graph,) = joined.subgraphs, part.subgraphs
+    (signature,), (part_signature,) = joined.signatureDefs, part.signatureDefs
     links = {
-        int(taken.tensorIndex) + len(graph.tensors): int(
-            (last if taken.name == VECTORS.encode() else rows)[0]
+        int(part_input.tensorIndex) + len(graph.tensors): int(
+            (last if part_input.name == VECTORS.encode() else rows)[0]
         )
-        for taken in entry.inputs
+        for part_input in part_signature.inputs
     }
-    _shift(added, joined, graph)
-    for operator in added.operators:
+    _shift(part_graph, joined, graph)
+    for operator in part_graph.operators:
         operator.inputs = [links.get(i, i) for i in operator.inputs]
     joined.operatorCodes += part.operatorCodes
     joined.buffers += part.buffers
-    graph.tensors += added.tensors
-    graph.operators += added.operators
-    graph.outputs = added.outputs
-    signature.outputs = entry.outputs
+    graph.tensors += part_graph.tensors
+    graph.operators += part_graph.operators
+    graph.outputs = part_graph.outputs
+    signature.outputs = part_signature.outputs
     for output in signature.outputs:
-        (output.tensorIndex,) = added.outputs
+        (output.tensorIndex,) = part_graph.outputs
 
 
-def _shift(added, head, graph):
+def _shift(part_graph, head, graph):
     """Renumbers the second model to follow the first."""
     tensors, buffers = len(graph.tensors), len(head.buffers)
     codes = len(head.operatorCodes)
 
-    def moved(indices):
+    def renumbered(indices):
         # -1 stands for an omitted input.
         return [i if i < 0 else int(i) + tensors for i in indices]
 
-    for tensor in added.tensors:
+    for tensor in part_graph.tensors:
         tensor.buffer += buffers
-    for operator in added.operators:
+    for operator in part_graph.operators:
         operator.opcodeIndex += codes
         for field in ("inputs", "outputs", "intermediates"):
             if (indices := getattr(operator, field)) is not None:
-                setattr(operator, field, moved(indices))
-    added.inputs, added.outputs = moved(added.inputs), moved(added.outputs)
+                setattr(operator, field, renumbered(indices))
+    part_graph.inputs, part_graph.outputs = (
+        renumbered(part_graph.inputs),
+        renumbered(part_graph.outputs),
+    )

@@ -50,17 +50,19 @@ def save(
     convert = require("tf2onnx.convert", EXTRA)
     with converting(name, "ONNX"):
         function = frozen(source, output, decode)
-        taken, _ = signature(source)
-        inside = [tensor.name for tensor in function.outputs]
+        input_name, _ = signature(source)
+        tensor_names = [tensor.name for tensor in function.outputs]
         # Sorted by name, as TensorFlow flattens a dict.
-        named = zip(inside, sorted(function.structured_outputs), strict=True)
+        renames = zip(
+            tensor_names, sorted(function.structured_outputs), strict=True
+        )
         proto, _ = convert.from_graph_def(
             function.graph.as_graph_def(),
             name=name,
-            input_names=[f"{taken}:0"],
-            output_names=inside,
+            input_names=[f"{input_name}:0"],
+            output_names=tensor_names,
             opset=OPSET,
-            tensors_to_rename={f"{taken}:0": taken, **dict(named)},
+            tensors_to_rename={f"{input_name}:0": input_name, **dict(renames)},
         )
         rank = len(function.inputs[0].shape)
         axes = _AXES.get(rank, ("n", "length"))
@@ -106,12 +108,12 @@ def load(
             str(path), options, providers=["CPUExecutionProvider"]
         )
 
-    taken, entry = signature(source)
+    input_name, input_signature = signature(source)
 
     names = [value.name for value in session.get_outputs()]
 
     def predict(rows: np.ndarray) -> dict[str, np.ndarray]:
-        results = session.run(None, {taken: entry.of_rows(rows)})
+        results = session.run(None, {input_name: input_signature.of_rows(rows)})
         return dict(zip(names, results, strict=True))
 
     def encode(rows: np.ndarray) -> np.ndarray:

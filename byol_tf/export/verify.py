@@ -136,12 +136,12 @@ class Comparison:
         }
 
     def measure(
-        self, form: ExportedModel, reference: Source | None = None
+        self, exported: ExportedModel, reference: Source | None = None
     ) -> dict:
         """Compares and times an export.
 
         Args:
-            form: the export.
+            exported: the export.
             reference: model it should equal, if not the encoder itself: the
                 encoder in another precision, or the classifier.
 
@@ -156,27 +156,29 @@ class Comparison:
         reference = reference or self._encoder
         extract = self._extractor(reference, self.settings.batch)
         rows = self._samples.rows
-        wanted = extract(rows)
-        compared = {"images": compare(wanted, form.encode(rows))}
-        timing = self._time(form.encode, rows)
-        for kind, files in self._files(form).items():
-            compared[kind] = compare(wanted, form.encode_files(files))
+        expected = extract(rows)
+        comparisons = {"images": compare(expected, exported.encode(rows))}
+        timing = self._time(exported.encode, rows)
+        for kind, files in self._files(exported).items():
+            comparisons[kind] = compare(expected, exported.encode_files(files))
             if "files" not in timing:
-                timing["files"] = self._time(form.encode_files, files)
+                timing["files"] = self._time(exported.encode_files, files)
         return {
-            "precision": form.precision,
-            "bytes_on_disk": form.bytes_on_disk,
-            "by_signature": compared,
-            "knn": None if reference.classes else self._beside_keras(form),
+            "precision": exported.precision,
+            "bytes_on_disk": exported.bytes_on_disk,
+            "by_signature": comparisons,
+            "knn": None
+            if reference.classes
+            else self._knn_comparison(exported),
             "timing": timing,
-            "metric": self._metric(form) if reference.classes else None,
+            "metric": self._metric(exported) if reference.classes else None,
         }
 
-    def _metric(self, form):
+    def _metric(self, exported):
         keras = self.keras["metric"]
-        if keras is None or form.predict is None:
+        if keras is None or exported.predict is None:
             return None
-        value = self._judge.measure(form.predict)
+        value = self._judge.measure(exported.predict)
         return self._judge.about(value, keras["exported"])
 
     def _extractor(self, entry, batch):
@@ -187,23 +189,23 @@ class Comparison:
             self._extractors[key] = lambda rows: extract(entry.batch(rows))
         return self._extractors[key]
 
-    def _files(self, form):
+    def _files(self, exported):
         """Returns rows written as files, and their original files."""
-        kinds = {}
-        if form.as_files:
-            kinds["bytes"] = form.as_files(self._samples.rows)
-        if form.encode_files and len(self._samples.files):
-            kinds["files"] = self._samples.files
-        return kinds
+        files_by_kind = {}
+        if exported.as_files:
+            files_by_kind["bytes"] = exported.as_files(self._samples.rows)
+        if exported.encode_files and len(self._samples.files):
+            files_by_kind["files"] = self._samples.files
+        return files_by_kind
 
-    def _beside_keras(self, form):
+    def _knn_comparison(self, exported):
         if self.keras["knn"] is None:
             return None
         size = self.settings.batch
 
         def encode(rows):
             starts = range(0, len(rows), size)
-            parts = [form.encode(rows[s : s + size]) for s in starts]
+            parts = [exported.encode(rows[s : s + size]) for s in starts]
             return np.concatenate(parts)
 
         bank, _ = self._samples.folds[0]
@@ -220,11 +222,11 @@ class Comparison:
         folds = self._samples.folds
         if not folds:
             return None
-        right = sum(
+        hits = sum(
             len(queries.rows) * self._accuracy(encode, bank, queries)
             for bank, queries in folds
         )
-        return right / sum(len(queries.rows) for _, queries in folds)
+        return hits / sum(len(queries.rows) for _, queries in folds)
 
     def _accuracy(self, encode, bank, queries):
         vectors = [encode(part.rows) for part in (bank, queries)]
@@ -253,12 +255,12 @@ class Comparison:
 
     def _time(self, encode, inputs):
         repeats = self.settings.repeats
-        many = [inputs[i % len(inputs)] for i in range(TIMED)]
+        batch = [inputs[i % len(inputs)] for i in range(TIMED)]
         if isinstance(inputs, np.ndarray):
-            many = np.stack(many)
+            batch = np.stack(batch)
         return {
             "latency_ms": 1000 * _seconds(encode, inputs[:1], repeats),
-            "images_per_second": TIMED / _seconds(encode, many, repeats),
+            "images_per_second": TIMED / _seconds(encode, batch, repeats),
         }
 
 
@@ -272,19 +274,19 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
     """
     problem = ""
     for kind, row in numbers["by_signature"].items():
-        allowed = getattr(settings, numbers["precision"])
+        tolerance = getattr(settings, numbers["precision"])
         if kind == "files":
-            allowed = Tolerance(np.inf, settings.min_cosine_files)
+            tolerance = Tolerance(np.inf, settings.min_cosine_files)
         difference, cosine = row["largest_difference"], row["smallest_cosine"]
         # Written so that NaN is refused.
         if not (
-            cosine >= allowed.min_cosine
-            and difference <= allowed.max_difference
+            cosine >= tolerance.min_cosine
+            and difference <= tolerance.max_difference
         ):
             problem = (
                 f"by {kind}, smallest cosine {cosine:.6f} (tolerated "
-                f"{allowed.min_cosine:g}), largest difference "
-                f"{difference:.2g} (tolerated {allowed.max_difference:g})"
+                f"{tolerance.min_cosine:g}), largest difference "
+                f"{difference:.2g} (tolerated {tolerance.max_difference:g})"
             )
     if (knn := numbers["knn"]) and not problem:
         loss = knn["keras"] - knn["exported"]
@@ -312,22 +314,22 @@ def check(name: str, numbers: Mapping, settings: Settings) -> None:
         )
 
 
-def compare(wanted: np.ndarray, got: np.ndarray) -> dict:
+def compare(expected: np.ndarray, actual: np.ndarray) -> dict:
     """Compares two arrays `[n, d]`; returns JSON values.
 
     `largest_difference` is relative to the largest value.
     """
-    wanted, got = (np.asarray(a, np.float64) for a in (wanted, got))
-    lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(got, axis=1)
-    products = np.sum(wanted * got, axis=1)
-    alike = np.all(wanted == got, axis=1)  # also for two zero vectors
-    safe = np.where(lengths > 0, lengths, 1.0)
-    cosine = np.where(alike, 1.0, products / safe)
-    largest = max(float(np.abs(wanted).max()), np.finfo(np.float32).tiny)
+    expected, actual = (np.asarray(a, np.float64) for a in (expected, actual))
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(actual, axis=1)
+    products = np.sum(expected * actual, axis=1)
+    equal = np.all(expected == actual, axis=1)  # also for two zero vectors
+    divisors = np.where(lengths > 0, lengths, 1.0)
+    cosine = np.where(equal, 1.0, products / divisors)
+    largest = max(float(np.abs(expected).max()), np.finfo(np.float32).tiny)
     return {
-        "largest_difference": float(np.abs(wanted - got).max()) / largest,
+        "largest_difference": float(np.abs(expected - actual).max()) / largest,
         "smallest_cosine": float(cosine.min()),
-        "images": len(wanted),
+        "images": len(expected),
     }
 
 
@@ -341,10 +343,10 @@ def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     decides below that.
     """
     if "frames" in outputs:
-        sure = outputs["probabilities"]
+        probabilities = outputs["probabilities"]
         labels = tf.cast(outputs["frames"], tf.float32)
-        labels *= tf.maximum(2 * sure - 1, 0.0)
-        outputs = {"labels": labels, "probabilities": sure}
+        labels *= tf.maximum(2 * probabilities - 1, 0.0)
+        outputs = {"labels": labels, "probabilities": probabilities}
     if "scores" in outputs:
         scores, boxes = outputs["scores"], outputs["boxes"]
         weights = tf.maximum(scores, 1e-9)[..., None] ** 2
@@ -359,9 +361,9 @@ def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def _seconds(encode: Callable, inputs, repeats: int) -> float:
-    taken = []
+    durations = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         encode(inputs)
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken[1:])  # the first one is a warm-up
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations[1:])  # the first one is a warm-up

@@ -26,38 +26,38 @@ def table(verifications: Sequence[Mapping]) -> str:
     keras = verifications[0]["keras"]
     metric = keras.get("metric")
     header = (*_HEADER, _heading(metric)) if metric else _HEADER
-    first = _row("Keras", keras["timing"], knn=keras["knn"])
-    rows = [header, (*first, _value(metric)) if metric else first]
-    forms = [item for v in verifications for item in v["forms"].items()]
-    for name, numbers in forms:
+    keras_row = _row("Keras", keras["timing"], knn=keras["knn"])
+    rows = [header, (*keras_row, _value(metric)) if metric else keras_row]
+    exports = [item for v in verifications for item in v["forms"].items()]
+    for name, numbers in exports:
         knn, timing = numbers["knn"], numbers["timing"]
-        compared = dict(numbers["by_signature"])
+        comparisons = dict(numbers["by_signature"])
         row = _row(
             name,
             timing,
-            compared.pop("images"),
+            comparisons.pop("images"),
             numbers["bytes_on_disk"],
             knn and knn["exported"],
         )
         rows.append((*row, _value(numbers.get("metric"))) if metric else row)
-        for kind, row in compared.items():
+        for kind, row in comparisons.items():
             rows.append(_row(f"  by {kind}", timing["files"], row))
     lines = []
     longest = max(_WIDTHS[0], *(len(row[0]) for row in rows))
-    for first, *others in rows:
-        line = first.ljust(longest)
-        for text, width in zip(others, _WIDTHS[1:], strict=False):
+    for label, *cells in rows:
+        line = label.ljust(longest)
+        for text, width in zip(cells, _WIDTHS[1:], strict=False):
             line += text.rjust(width)
         lines.append(line.rstrip())
     return "\n".join(lines)
 
 
-def _row(name, timing, compared=None, size=None, knn=None):
+def _row(name, timing, comparison=None, size=None, knn=None):
     return (
         name,
         f"{size / 2**20:.2f}" if size else "",
-        f"{compared['largest_difference']:.1e}" if compared else "",
-        f"{compared['smallest_cosine']:.7f}" if compared else "",
+        f"{comparison['largest_difference']:.1e}" if comparison else "",
+        f"{comparison['smallest_cosine']:.7f}" if comparison else "",
         f"{100 * knn:.2f}" if knn is not None else "",
         f"{timing['latency_ms']:.2f} ms",
         f"{timing['images_per_second']:.0f} per s",

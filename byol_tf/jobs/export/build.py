@@ -89,11 +89,11 @@ def _write(name, plan, comparison, about, target, other):
     with saved_model.new_version(directory) as folder:
         written = formats.WRITERS[name](plan, folder)
         measured = {}
-        for form, reference in written.forms:
+        for exported, reference in written.exports:
             with quiet():  # hides messages of C libraries about damaged files
-                numbers = comparison.measure(form, reference)
-            verify.check(form.name, numbers, settings)
-            measured[form.name] = numbers
+                numbers = comparison.measure(exported, reference)
+            verify.check(exported.name, numbers, settings)
+            measured[exported.name] = numbers
         version = saved_model.next_version(directory)
         about = {
             "format": name,
