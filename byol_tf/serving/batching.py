@@ -57,24 +57,24 @@ class _Lane:
         """Waits until a batch is full or its first request is due."""
         loop = asyncio.get_running_loop()
         while self.jobs and not self.is_full:
-            left = self.jobs[0].due - loop.time()
-            if left <= 0:
+            remaining = self.jobs[0].due - loop.time()
+            if remaining <= 0:
                 return
             self._full.clear()
             try:
-                await asyncio.wait_for(self._full.wait(), left)
+                await asyncio.wait_for(self._full.wait(), remaining)
             except asyncio.TimeoutError:
                 return
 
     def take(self):
         """Returns the first requests, up to a batch."""
-        taken, rows = [], 0
+        batch, rows = [], 0
         while self.jobs:
             rows += self.jobs[0].rows
-            if taken and rows > self._max_batch:
+            if batch and rows > self._max_batch:
                 break
-            taken.append(self.jobs.popleft())
-        return taken
+            batch.append(self.jobs.popleft())
+        return batch
 
 
 class Batcher:
@@ -179,25 +179,25 @@ def _compute(signature, requests: Sequence[Arrays]) -> list:
     """Returns the outputs of each request, or its error."""
     if len(requests) > 1:
         try:
-            return _together(signature, requests)
+            return _compute_batch(signature, requests)
         except Exception:  # one is bad: compute each alone
             logging.debug("a batch is computed one by one", exc_info=True)
-    return [_alone(signature, inputs) for inputs in requests]
+    return [_compute_single(signature, inputs) for inputs in requests]
 
 
-def _alone(signature, inputs):
+def _compute_single(signature, inputs):
     try:
         return signature(inputs)
     except Exception as error:
         return error
 
 
-def _together(signature, requests):
-    joined = {
+def _compute_batch(signature, requests):
+    batch = {
         name: np.concatenate([inputs[name] for inputs in requests])
         for name in requests[0]
     }
-    outputs = signature(joined)
+    outputs = signature(batch)
     lengths = [len(next(iter(inputs.values()))) for inputs in requests]
     if any(len(array) != sum(lengths) for array in outputs.values()):
         raise ServingError("the model must return one output per input")

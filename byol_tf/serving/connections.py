@@ -23,23 +23,23 @@ _LINGER_S = 2.0  # for requests that clients sent before they knew
 _FILES = 64  # for the server itself, such as versions it loads
 
 
-def most_connections(wanted: int) -> int:
+def most_connections(requested: int) -> int:
     """Returns the number of connections for each of two APIs, at least 1.
 
     Args:
-        wanted: the setting, which the limit of open files may lower.
+        requested: the setting, which the limit of open files may lower.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = (limit - len(os.listdir("/dev/fd")) - _FILES) // 2 - RESERVE
-    if limit == resource.RLIM_INFINITY or room >= wanted:
-        return wanted
-    room = max(room, 1)
+    available = (limit - len(os.listdir("/dev/fd")) - _FILES) // 2 - RESERVE
+    if limit == resource.RLIM_INFINITY or available >= requested:
+        return requested
+    available = max(available, 1)
     logging.warning(
         "limits.connections is lowered from %d to %d: this process may open %d "
         "files (ulimit -n)",
-        *(wanted, room, limit),
+        *(requested, available, limit),
     )
-    return room
+    return available
 
 
 class Connection(H11Protocol):
@@ -51,7 +51,7 @@ class Connection(H11Protocol):
 
     def __init__(self, server: "RestServer", **options):
         super().__init__(**options)
-        self._owner, self._seen = server, None
+        self._owner, self._last_wait = server, None
         self.since = self.loop.time()
 
     @property
@@ -71,9 +71,9 @@ class Connection(H11Protocol):
 
         The service itself limits the time of a body and of a response.
         """
-        limits, seen = self._owner.limits, (self.waits_for, id(self.cycle))
-        if seen != self._seen:
-            self._seen, self.since = seen, now
+        limits, wait = self._owner.limits, (self.waits_for, id(self.cycle))
+        if wait != self._last_wait:
+            self._last_wait, self.since = wait, now
             return
         is_head = self.cycle is None or self.waits_for == "head"
         patience = limits.header_s if is_head else limits.idle_s
@@ -123,10 +123,13 @@ class RestServer(uvicorn.Server):
     Args:
         service: service that answers.
         listener: a bound socket.
-        most: largest number of open connections, besides a small reserve.
+        max_connections: largest number of open connections, besides a
+            small reserve.
     """
 
-    def __init__(self, service: Service, listener: socket.socket, most: int):
+    def __init__(
+        self, service: Service, listener: socket.socket, max_connections: int
+    ):
         self.service, self.limits = service, service.settings.limits
         super().__init__(
             uvicorn.Config(
@@ -142,8 +145,8 @@ class RestServer(uvicorn.Server):
                 timeout_graceful_shutdown=service.settings.grace_s,
             )
         )
-        self._listener, self._most = listener, most
-        self._running = self._looking = None
+        self._listener, self._max_connections = listener, max_connections
+        self._serve_task = self._watch_task = None
 
     @contextlib.contextmanager
     def capture_signals(self):
@@ -155,14 +158,14 @@ class RestServer(uvicorn.Server):
         May close the connection that is idle longest.
         """
         others = self.server_state.connections - {connection}
-        if len(others) < self._most:
+        if len(others) < self._max_connections:
             return True
         idle = [c for c in others if c.waits_for != "answer"]
         if idle:
             min(idle, key=lambda c: c.since).drop()
-        elif len(others) >= self._most + RESERVE:
+        elif len(others) >= self._max_connections + RESERVE:
             connection.drop()
-        return len(others) - bool(idle) < self._most
+        return len(others) - bool(idle) < self._max_connections
 
     async def start(self) -> None:
         """Starts; returns when it listens.
@@ -171,12 +174,12 @@ class RestServer(uvicorn.Server):
             OSError: if another process listens there by now.
         """
         serving = self.serve(sockets=[self._listener])
-        self._running = asyncio.ensure_future(serving)
+        self._serve_task = asyncio.ensure_future(serving)
         while not self.started:
-            if self._running.done():
-                await self._running
+            if self._serve_task.done():
+                await self._serve_task
             await asyncio.sleep(0.01)
-        self._looking = asyncio.ensure_future(self._look())
+        self._watch_task = asyncio.ensure_future(self._watch_connections())
 
     async def stop(self, grace: float) -> None:
         """Refuses new connections, and stops when requests in progress end.
@@ -196,10 +199,10 @@ class RestServer(uvicorn.Server):
                 break
             await asyncio.sleep(0.05)
         self.should_exit = True
-        await self._running
-        self._looking.cancel()
+        await self._serve_task
+        self._watch_task.cancel()
 
-    async def _look(self):
+    async def _watch_connections(self):
         while True:
             await asyncio.sleep(_LOOK_S)
             for connection in list(self.server_state.connections):

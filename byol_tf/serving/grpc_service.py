@@ -64,8 +64,8 @@ async def _observe(service, method, context, answer, request):
         code = "CANCELLED"
         raise
     except Exception as error:
-        known = service.explain(error, number, f"gRPC {method}")
-        code, text = known.grpc, str(known)
+        failure = service.explain(error, number, f"gRPC {method}")
+        code, text = failure.grpc, str(failure)
     finally:
         service.metrics.requests.labels(GRPC, method, code).inc()
         logging.debug("%s %s gRPC %s %s", number, context.peer(), method, code)
@@ -74,7 +74,7 @@ async def _observe(service, method, context, answer, request):
 
 async def _predict(service, request):
     with service.admitted(GRPC):
-        return await service.in_time(_predicted(service, request))
+        return await service.in_time(_prediction(service, request))
 
 
 async def _metadata(service, request):
@@ -108,7 +108,7 @@ class _Servicer(
     GetModelStatus = _method("status", _status)
 
 
-async def _predicted(service, request):
+async def _prediction(service, request):
     spec = request.model_spec
     number = _version(service, spec)
     answer = await service.predict(
@@ -119,8 +119,8 @@ async def _predicted(service, request):
             request.inputs, signature, service.settings.limits.request_bytes
         ),
     )
-    wanted = list(request.output_filter) or list(answer.outputs)
-    if unknown := set(wanted) - set(answer.outputs):
+    output_names = list(request.output_filter) or list(answer.outputs)
+    if unknown := set(output_names) - set(answer.outputs):
         raise BadRequest(
             f"there are no outputs {sorted(unknown)}; `{answer.signature}` "
             f"has {sorted(answer.outputs)}"
@@ -129,7 +129,7 @@ async def _predicted(service, request):
     response.model_spec.name = spec.name
     response.model_spec.version.value = answer.version
     response.model_spec.signature_name = answer.signature
-    for name in wanted:
+    for name in output_names:
         tensor = tf.make_tensor_proto(answer.outputs[name])
         response.outputs[name].CopyFrom(tensor)
     return response

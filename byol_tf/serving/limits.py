@@ -40,9 +40,11 @@ def screen(
             )
     reasons = {}
     if signature.takes_files:
-        most = limits.image_bytes
-        large = [i for i, file in enumerate(inputs[FILES]) if len(file) > most]
-        reasons = dict.fromkeys(large, TOO_MANY_BYTES)
+        max_bytes = limits.image_bytes
+        large_rows = [
+            i for i, file in enumerate(inputs[FILES]) if len(file) > max_bytes
+        ]
+        reasons = dict.fromkeys(large_rows, TOO_MANY_BYTES)
         files = inputs[FILES].copy()
         files[list(reasons)] = b""
         inputs = {FILES: files}

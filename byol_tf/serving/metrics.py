@@ -15,8 +15,8 @@ class Metrics:
         self._registry = prometheus.CollectorRegistry()
         prometheus.ProcessCollector(registry=self._registry)
         count, histogram, gauge = (
-            self._maker(kind)
-            for kind in (
+            self._maker(metric_class)
+            for metric_class in (
                 prometheus.Counter,
                 prometheus.Histogram,
                 prometheus.Gauge,
@@ -60,7 +60,7 @@ class Metrics:
         """Returns all metrics in Prometheus' format."""
         return prometheus.generate_latest(self._registry)
 
-    def _maker(self, kind):
-        return lambda name, text, labels=(), **options: kind(
+    def _maker(self, metric_class):
+        return lambda name, text, labels=(), **options: metric_class(
             f"byol_{name}", text, labels, registry=self._registry, **options
         )

@@ -38,8 +38,8 @@ class Spec(NamedTuple):
         if self.shape is None:
             return True
         pairs = zip(self.shape, shape, strict=False)
-        same = all(want in (-1, length) for want, length in pairs)
-        return same and len(self.shape) == len(shape)
+        matches = all(expected in (-1, length) for expected, length in pairs)
+        return matches and len(self.shape) == len(shape)
 
 
 class Signature:
@@ -57,8 +57,8 @@ class Signature:
         self.name = name
         self.inputs = _specs(definition.inputs)
         self.outputs = _specs(definition.outputs)
-        every = [*self.inputs.values(), *self.outputs.values()]
-        self.batched = all(spec.any_rows for spec in every)
+        specs = [*self.inputs.values(), *self.outputs.values()]
+        self.batched = all(spec.any_rows for spec in specs)
         files = Spec(tf.string, (-1,))
         self.takes_files = (
             self.inputs == {FILES: files} and self.outputs.get(STATUS) == files
@@ -121,9 +121,9 @@ class Version:
 
     def __init__(self, number: int, folder: pathlib.Path):
         self.number = number
-        saved = saved_model_pb2.SavedModel()
-        saved.ParseFromString((folder / FILE).read_bytes())
-        self.definitions = saved.meta_graphs[0].signature_def
+        saved_model = saved_model_pb2.SavedModel()
+        saved_model.ParseFromString((folder / FILE).read_bytes())
+        self.definitions = saved_model.meta_graphs[0].signature_def
         # Keep a reference: its variables live as long as it does.
         with plain_path(folder) as path:
             self._loaded = _load(path)

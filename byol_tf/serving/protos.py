@@ -28,9 +28,9 @@ def status(
             raise NotFound(f"there is no version {number}; known: {numbers}")
         numbers = [number]
     response = status_pb2.GetModelStatusResponse()
-    for known in numbers:
-        state = versions.states[known]
-        entry = response.model_version_status.add(version=known)
+    for version_number in numbers:
+        state = versions.states[version_number]
+        entry = response.model_version_status.add(version=version_number)
         entry.state = status_pb2.ModelVersionStatus.State.Value(state.name)
         entry.status.error_code = _FAILED if state.error else 0
         entry.status.error_message = state.error

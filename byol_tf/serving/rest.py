@@ -54,9 +54,9 @@ async def _respond(service, request):
     except ClientDisconnect:
         response = Response(status_code=499)  # nobody reads it
     except Exception as error:
-        known = service.explain(error, number, request.url.path[:200])
-        body = json.dumps({"error": str(known)}).encode()
-        response = Response(body, known.http, dict(known.headers), _JSON)
+        failure = service.explain(error, number, request.url.path[:200])
+        body = json.dumps({"error": str(failure)}).encode()
+        response = Response(body, failure.http, dict(failure.headers), _JSON)
     finally:
         code = str(response.status_code) if response else "cancelled"
         if method != "health" or code != "200":
@@ -82,12 +82,12 @@ def _find(service, request):
         raise Overloaded("too many connections are open; try later")
     if answer := service.routes.get((request.method, path)):
         return "route", _by_route, {"answer": answer}
-    if not (found := _MODEL.fullmatch(path)):
+    if not (match := _MODEL.fullmatch(path)):
         raise NotFound(f"Not Found: {request.method} {path[:200]}")
-    wanted, method, handler = _HANDLERS[found["verb"]]
-    _check_method(request, wanted)
-    version = found["version"] and _number(found["version"])
-    return method, handler, {"name": found["name"], "version": version}
+    http_method, method, handler = _HANDLERS[match["verb"]]
+    _check_method(request, http_method)
+    version = match["version"] and _number(match["version"])
+    return method, handler, {"name": match["name"], "version": version}
 
 
 def _is_surplus(request):
@@ -109,12 +109,12 @@ def _check_framing(request):
         )
 
 
-def _check_method(request, wanted):
-    if request.method not in (wanted, {"GET": "HEAD"}.get(wanted)):
+def _check_method(request, allowed):
+    if request.method not in (allowed, {"GET": "HEAD"}.get(allowed)):
         error = NotAllowed(
             f"Method Not Allowed: {request.method} {request.url.path[:200]}"
         )
-        error.headers = (("Allow", wanted),)
+        error.headers = (("Allow", allowed),)
         raise error
 
 
@@ -142,7 +142,7 @@ async def _predict(service, request, name, version):
 
 
 async def _by_route(service, request, answer):
-    async def answered():
+    async def compute():
         body = await _body(service, request)
         try:
             return await asyncio.to_thread(answer, body)
@@ -150,7 +150,7 @@ async def _by_route(service, request, answer):
             raise BadRequest(str(error)) from error
 
     with service.admitted(REST):
-        text, media_type = await service.in_time(answered())
+        text, media_type = await service.in_time(compute())
     return Response(text, media_type=media_type)
 
 

@@ -112,7 +112,7 @@ def _only_name(signature):
 
 
 def _array(name, value, spec: Spec):
-    wanted = (
+    requirement = (
         f"input `{name}` must hold values of {spec.dtype.name} in nested "
         "lists of equal lengths"
     )
@@ -120,12 +120,12 @@ def _array(name, value, spec: Spec):
     try:
         array = _strings(value) if is_text else np.array(value)
     except (ValueError, RecursionError) as error:
-        reason = f"input `{name}`: {error}" if is_text else wanted
+        reason = f"input `{name}`: {error}" if is_text else requirement
         raise BadRequest(reason) from error
     if is_text:
         return array
     if array.size and not _holds(array, spec.dtype):
-        raise BadRequest(wanted)
+        raise BadRequest(requirement)
     return array.astype(spec.dtype.as_numpy_dtype)
 
 
@@ -135,8 +135,8 @@ def _holds(array, dtype):
         return array.dtype.kind in "iuf"
     if dtype.is_bool:
         return array.dtype.kind == "b"
-    whole = dtype.is_integer and array.dtype.kind in "iu"
-    return whole and dtype.min <= array.min() and array.max() <= dtype.max
+    is_integer = dtype.is_integer and array.dtype.kind in "iu"
+    return is_integer and dtype.min <= array.min() and array.max() <= dtype.max
 
 
 def _strings(value):

@@ -47,8 +47,8 @@ def serve(
         ValueError: if no version can be served.
         OSError: if it cannot listen.
     """
-    place = host, port, grpc_port
-    _run(_serve(directory, name, settings, *place))
+    addresses = host, port, grpc_port
+    _run(_serve(directory, name, settings, *addresses))
 
 
 def serve_routes(
@@ -84,16 +84,19 @@ async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
         directory, settings.versions_kept, load_s=settings.load_s
     )
     service = Service(name, versions, settings)
-    most = most_connections(settings.limits.connections)
-    servers = [RestServer(service, listener, most)]
-    place = _bracketed(host)
-    rest, at = f"{place}:{listener.getsockname()[1]}", None
+    max_connections = most_connections(settings.limits.connections)
+    servers = [RestServer(service, listener, max_connections)]
+    bracketed_host = _bracketed(host)
+    rest_address, grpc_address = (
+        f"{bracketed_host}:{listener.getsockname()[1]}",
+        None,
+    )
     if grpc_port is not None:
         server, grpc_port = grpc_service.make_server(
-            service, f"{place}:{grpc_port}", most
+            service, f"{bracketed_host}:{grpc_port}", max_connections
         )
         servers.append(server)
-        at = f"{place}:{grpc_port}"
+        grpc_address = f"{bracketed_host}:{grpc_port}"
     await _load(versions, directory)
     for server in servers:
         await server.start()
@@ -101,7 +104,7 @@ async def _serve(directory, name, settings, host, port, grpc_port) -> bool:
     _warn(host)
     # Before the listing, since readers of it may stop the server.
     signals = _signals()
-    print(_listing(service, directory, rest, at), flush=True)
+    print(_listing(service, directory, rest_address, grpc_address), flush=True)
     await _until_stopped(service, servers, settings, *signals)
     watch.cancel()
     return service.close()
@@ -111,8 +114,8 @@ async def _serve_routes(routes, settings, host, port) -> bool:
     """Serves; returns whether all requests were finished."""
     listener = _listen(host, port)
     service = Service("", NoVersions(), settings, routes)
-    most = most_connections(settings.limits.connections)
-    server = RestServer(service, listener, most)
+    max_connections = most_connections(settings.limits.connections)
+    server = RestServer(service, listener, max_connections)
     await server.start()
     _warn(host)
     signals = _signals()
@@ -136,28 +139,30 @@ async def _load(versions, directory):
 
 def _signals():
     """Returns events of the first and of the second stop signal."""
-    asked, forced = asyncio.Event(), asyncio.Event()
+    first_signal, second_signal = asyncio.Event(), asyncio.Event()
 
     def stop():
-        (forced if asked.is_set() else asked).set()
+        (second_signal if first_signal.is_set() else first_signal).set()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
-    return asked, forced
+    return first_signal, second_signal
 
 
-async def _until_stopped(service, servers, settings, asked, forced):
+async def _until_stopped(
+    service, servers, settings, first_signal, second_signal
+):
     """Waits for the first signal, and until all servers ended."""
-    await asked.wait()
+    await first_signal.wait()
     service.draining = True
     logging.info("stopping; requests in progress are finished")
     with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(forced.wait(), settings.drain_s)
+        await asyncio.wait_for(second_signal.wait(), settings.drain_s)
     grace = settings.grace_s
-    ends = [asyncio.ensure_future(s.stop(grace)) for s in servers]
-    force = asyncio.ensure_future(forced.wait())
-    all_ended = asyncio.gather(*ends)
+    stop_tasks = [asyncio.ensure_future(s.stop(grace)) for s in servers]
+    force = asyncio.ensure_future(second_signal.wait())
+    all_ended = asyncio.gather(*stop_tasks)
     await asyncio.wait([all_ended, force], return_when="FIRST_COMPLETED")
     if not all_ended.done():
         logging.warning("stopping at once; some requests are not answered")
@@ -197,17 +202,17 @@ def _bracketed(host):
     return f"[{host}]" if ":" in host else host
 
 
-def _listing(service, directory, rest, grpc):
+def _listing(service, directory, rest_address, grpc_address):
     """Describes the model, its addresses, and a command to try it."""
     version = service.versions.newest
     name = urllib.parse.quote(service.name, errors="surrogateescape")
-    url = f"http://{rest}/v1/models/{name}"
+    url = f"http://{rest_address}/v1/models/{name}"
     lines = [
         f"Model:  {service.name}, version {version.number} of {directory}",
         *(_signature(s) for _, s in sorted(version.signatures.items())),
         f"REST:   {url}",
-        *([f"gRPC:   {grpc}"] if grpc else []),
-        f"Health: http://{rest}/healthz /readyz /metrics",
+        *([f"gRPC:   {grpc_address}"] if grpc_address else []),
+        f"Health: http://{rest_address}/healthz /readyz /metrics",
     ]
     default = version.signatures.get(DEFAULT)
     if default is not None and default.takes_files:

@@ -88,9 +88,11 @@ class Service:
         Raises:
             Overloaded: if there is none.
         """
-        most = self.settings.limits.requests
-        if self._in_progress >= most:
-            raise Overloaded(f"{most} requests are in progress; try later")
+        max_requests = self.settings.limits.requests
+        if self._in_progress >= max_requests:
+            raise Overloaded(
+                f"{max_requests} requests are in progress; try later"
+            )
         self._in_progress += 1
         start = time.perf_counter()
         try:
@@ -139,8 +141,8 @@ class Service:
             ServingError: if it cannot be computed.
         """
         self.check_name(name)
-        with self.versions.lease(version) as asked:
-            chosen = asked.signature(signature)
+        with self.versions.lease(version) as leased:
+            chosen = leased.signature(signature)
             inputs = inputs_of(chosen)
             chosen.check(inputs)
             inputs, reasons = limits.screen(
@@ -152,7 +154,7 @@ class Service:
             outputs = limits.restore(outputs, reasons)
             for reason in limits.refusals(outputs):
                 self.metrics.refused.labels(reason).inc()
-            return Answer(asked.number, chosen.name, outputs)
+            return Answer(leased.number, chosen.name, outputs)
 
     def explain(
         self, error: Exception, number: str, request: str
@@ -201,6 +203,10 @@ def request_id(headers: Mapping[str, str]) -> str:
     Args:
         headers: headers of the request, by lower-case name.
     """
-    given = headers.get("x-request-id", "")
-    plain = given.isascii() and given.isprintable() and 0 < len(given) <= 64
-    return given if plain else secrets.token_hex(8)
+    client_id = headers.get("x-request-id", "")
+    is_plain = (
+        client_id.isascii()
+        and client_id.isprintable()
+        and 0 < len(client_id) <= 64
+    )
+    return client_id if is_plain else secrets.token_hex(8)

@@ -34,7 +34,7 @@ class Versions:
 
     Args:
         directory: `directory/<number>/saved_model.pb`, or one version.
-        kept: number of newest versions to serve.
+        max_versions: number of newest versions to serve.
         load: makes a version from its number and folder.
         load_s: seconds after which loading counts as failed.
     """
@@ -42,16 +42,16 @@ class Versions:
     def __init__(
         self,
         directory: str | os.PathLike,
-        kept: int = 1,
+        max_versions: int = 1,
         load: Callable[[int, pathlib.Path], Version] | None = None,
         load_s: float = 120.0,
     ):
         self._directory = pathlib.Path(directory)
-        self._kept = kept
+        self._max_versions = max_versions
         self._load = load or _load
         self._available = {}
         self._load_s = load_s
-        self._begun = {}  # work in threads, by key
+        self._tasks = {}  # work in threads, by key
         self._broken = {}  # state of the files of broken versions, by number
         self._garbage = False  # whether there is a version to free
         self.states = {}
@@ -103,20 +103,20 @@ class Versions:
         if self._garbage:
             self._garbage = False
             await asyncio.to_thread(gc.collect)
-        found = await self._in_time("look", find_versions, self._directory)
-        chosen = set()
-        for number in sorted(found, reverse=True):
-            if len(chosen) == self._kept:
+        folders = await self._in_time("look", find_versions, self._directory)
+        served = set()
+        for number in sorted(folders, reverse=True):
+            if len(served) == self._max_versions:
                 break
             if number in self._available or await self._try(
-                number, found[number]
+                number, folders[number]
             ):
-                chosen.add(number)
-        going_on = {k: w for k, w in self._begun.items() if not w.done()}
-        self._begun = going_on
-        if not chosen:
+                served.add(number)
+        unfinished = {k: w for k, w in self._tasks.items() if not w.done()}
+        self._tasks = unfinished
+        if not served:
             return
-        for number in set(self._available) - chosen:
+        for number in set(self._available) - served:
             self.states[number] = State(UNLOADING)
             self._unload_unused(self._available.pop(number))
 
@@ -139,7 +139,7 @@ class Versions:
             files = await self._in_time(("files", number), _files, folder)
             if self._broken.get(number) == files:
                 return False
-            if ("load", number) not in self._begun:
+            if ("load", number) not in self._tasks:
                 self.states[number] = State(LOADING)
                 logging.info("loading version %d", number)
             version = await self._in_time(
@@ -147,7 +147,7 @@ class Versions:
             )
         except Exception as error:  # damaged models can raise anything
             reason = first_line(error)
-            if not isinstance(error, _Unfinished):
+            if not isinstance(error, _WorkTimeout):
                 self._broken[number] = files
             if self.states.get(number) != State(END, reason):
                 logging.error("version %d cannot be loaded: %s", number, reason)
@@ -162,16 +162,16 @@ class Versions:
     async def _in_time(self, key, function, *args):
         """Awaits work that may hang, which is begun only once."""
         seconds = 0
-        if key not in self._begun:
+        if key not in self._tasks:
             seconds = self._load_s
-            self._begun[key] = _in_thread(function, *args)
-        await asyncio.wait([self._begun[key]], timeout=seconds)
-        if not self._begun[key].done():
-            raise _Unfinished(
+            self._tasks[key] = _in_thread(function, *args)
+        await asyncio.wait([self._tasks[key]], timeout=seconds)
+        if not self._tasks[key].done():
+            raise _WorkTimeout(
                 f"{self._directory} could not be read or loaded within "
                 f"{self._load_s:g} s"
             )
-        return self._begun.pop(key).result()
+        return self._tasks.pop(key).result()
 
     def _unload_unused(self, version):
         if version.uses or self.states[version.number].name != UNLOADING:
@@ -202,7 +202,7 @@ def _is_number(name):
     return name.isascii() and name.isdigit() and int(name) < 2**63
 
 
-class _Unfinished(OSError):
+class _WorkTimeout(OSError):
     """Raised if work takes too long; it continues."""
 
 

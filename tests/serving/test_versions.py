@@ -131,7 +131,7 @@ def test_the_last_version_stays(tmp_path):
 def test_several_versions_can_be_kept(tmp_path):
     for number in range(1, 5):
         write(tmp_path, number)
-    versions = make(tmp_path, kept=2)
+    versions = make(tmp_path, max_versions=2)
     update(versions)
     assert names(versions) == {3: "AVAILABLE", 4: "AVAILABLE"}
     assert versions.find(3).number == 3 and versions.find().number == 4
