@@ -19,9 +19,9 @@ from byol_tf.search.table import ROWS, Embeddings
 _STRIP = 1024  # rows compared with a block at a time
 _GROUPS = 4096  # groups whose first images are in memory at once
 # Distance below which unit vectors are equal up to rounding.
-_SAME = 2e-3
+_SAME_DISTANCE = 2e-3
 _CHANCE = 0.01  # expected number of groups by chance in a whole set
-_LEAST_GAP = 2.0
+_MIN_GAP = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Group(NamedTuple):
     cosines: np.ndarray
 
 
-class Found(NamedTuple):
+class DuplicateGroups(NamedTuple):
     """Groups of at least two, the largest first, and the rule in words."""
 
     groups: list[Group]
@@ -66,7 +66,7 @@ def duplicate_groups(
     embeddings: Embeddings,
     settings: DuplicateSettings,
     index: IndexSettings,
-) -> Found:
+) -> DuplicateGroups:
     """Returns the connected components of near-duplicate pairs.
 
     With a threshold, these are pairs at or above that cosine. Without, a pair
@@ -94,7 +94,7 @@ def duplicate_groups(
     else:
         pairs = _pairs_of_index(embeddings, settings, index)
     groups = _groups(pairs, len(embeddings))
-    return Found(_with_cosines(embeddings, groups), rule)
+    return DuplicateGroups(_with_cosines(embeddings, groups), rule)
 
 
 def groups_among(vectors: np.ndarray, neighbours: int = 32) -> list[np.ndarray]:
@@ -131,23 +131,23 @@ def widest_by_chance(distances: np.ndarray) -> float:
     """
     count, columns = distances.shape
     if columns < 2:
-        return _LEAST_GAP
+        return _MIN_GAP
     near = max(1, min(columns // 2, count // 20))  # near: evenly spread
-    far = np.maximum(distances[:, [near - 1, 2 * near - 1]], _SAME)
+    far = np.maximum(distances[:, [near - 1, 2 * near - 1]], _SAME_DISTANCE)
     growth = np.nanmedian(np.log2(far[:, 1] / far[:, 0]))  # 1 / m
-    return max(_LEAST_GAP, float((count / _CHANCE) ** growth))
+    return max(_MIN_GAP, float((count / _CHANCE) ** growth))
 
 
 def _neighbours(embeddings, settings, index):
     """Returns rows and distances `[n, k]` of each vector's nearest others."""
     rows, distances = [], []
-    found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
+    matches = neighbours_of_all(embeddings, settings.neighbours + 1, index)
     with progress_bar("compare", total=len(embeddings), unit="row") as bar:
-        for start, near, cosines in found:
-            own = near == start + np.arange(len(near))[:, None]
-            others = np.argsort(~own, axis=1, kind="stable")[:, 1:]
+        for start, near, cosines in matches:
+            is_self = near == start + np.arange(len(near))[:, None]
+            other_columns = np.argsort(~is_self, axis=1, kind="stable")[:, 1:]
             near, cosines = (
-                np.take_along_axis(array, others, axis=1)
+                np.take_along_axis(array, other_columns, axis=1)
                 for array in (near, cosines)
             )
             cosines = np.where(np.isfinite(cosines), cosines, np.nan)
@@ -159,15 +159,18 @@ def _neighbours(embeddings, settings, index):
 
 def _pairs_by_gap(rows, distances, gap) -> Iterator:
     left = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)
-    same = distances <= _SAME
-    yield left[same], rows[same]
+    equal = distances <= _SAME_DISTANCE
+    yield left[equal], rows[equal]
     if rows.shape[1] < 2:
         return
-    far = np.nan_to_num(np.maximum(distances, _SAME), nan=0.0)
-    steps = far[:, 1:] / np.maximum(far[:, :-1], _SAME)
-    before = np.arange(rows.shape[1]) <= steps.argmax(axis=1)[:, None]
-    before &= steps.max(axis=1, keepdims=True) >= gap
-    edges = np.ones(before.sum(), bool), (left[before], rows[before])
+    far = np.nan_to_num(np.maximum(distances, _SAME_DISTANCE), nan=0.0)
+    steps = far[:, 1:] / np.maximum(far[:, :-1], _SAME_DISTANCE)
+    before_gap = np.arange(rows.shape[1]) <= steps.argmax(axis=1)[:, None]
+    before_gap &= steps.max(axis=1, keepdims=True) >= gap
+    edges = (
+        np.ones(before_gap.sum(), bool),
+        (left[before_gap], rows[before_gap]),
+    )
     edges = coo_matrix(edges, (len(rows), len(rows))).tocsr()
     mutual = edges.multiply(edges.T).tocoo()
     yield mutual.row, mutual.col
@@ -192,8 +195,8 @@ def _pairs(embeddings, first, strip, threshold):
 
 
 def _pairs_of_index(embeddings, settings, index) -> Iterator:
-    found = neighbours_of_all(embeddings, settings.neighbours + 1, index)
-    for start, rows, cosines in found:
+    matches = neighbours_of_all(embeddings, settings.neighbours + 1, index)
+    for start, rows, cosines in matches:
         left, column = np.nonzero(cosines >= settings.threshold)
         yield left + start, rows[left, column]
 
@@ -204,8 +207,10 @@ def _merged(members, left, right):
         return members
     edges = (np.ones(len(left), bool), (members[left], members[right]))
     shape = (len(members), len(members))
-    _, joined = connected_components(coo_matrix(edges, shape), directed=False)
-    return joined[members]
+    _, components = connected_components(
+        coo_matrix(edges, shape), directed=False
+    )
+    return components[members]
 
 
 def _groups(pairs, count):
@@ -220,21 +225,26 @@ def _groups(pairs, count):
 
 
 def _with_cosines(embeddings, groups):
-    done = []
+    result = []
     for start in range(0, len(groups), _GROUPS):
-        some = groups[start : start + _GROUPS]
-        firsts = embeddings.rows([rows[0] for rows in some])
-        rows = np.concatenate(some)
-        of_group = np.repeat(np.arange(len(some)), list(map(len, some)))
+        batch = groups[start : start + _GROUPS]
+        first_vectors = embeddings.rows([rows[0] for rows in batch])
+        rows = np.concatenate(batch)
+        group_of_row = np.repeat(np.arange(len(batch)), list(map(len, batch)))
         cosines = np.empty(len(rows), np.float32)
-        for at, block in embeddings.blocks():
-            here = np.flatnonzero((rows >= at) & (rows < at + len(block)))
-            for part in np.split(here, range(ROWS, len(here), ROWS)):
-                pair = block[rows[part] - at], firsts[of_group[part]]
+        for block_start, block in embeddings.blocks():
+            in_block = np.flatnonzero(
+                (rows >= block_start) & (rows < block_start + len(block))
+            )
+            for part in np.split(in_block, range(ROWS, len(in_block), ROWS)):
+                pair = (
+                    block[rows[part] - block_start],
+                    first_vectors[group_of_row[part]],
+                )
                 cosines[part] = np.einsum("nd,nd->n", *pair)
-        cuts = np.cumsum(list(map(len, some)))[:-1]
-        done += map(Group, some, np.split(cosines, cuts))
-    return done
+        cuts = np.cumsum(list(map(len, batch)))[:-1]
+        result += map(Group, batch, np.split(cosines, cuts))
+    return result
 
 
 def write_groups(

@@ -73,8 +73,8 @@ def nearest(
     if len(embeddings) <= settings.exact_below:
         return _exact(embeddings, queries, k)
     rows, cosines = _matches(load_index(embeddings, settings), queries, k)
-    found = np.isfinite(cosines).all(axis=0)
-    return rows[:, found], cosines[:, found]
+    complete = np.isfinite(cosines).all(axis=0)
+    return rows[:, complete], cosines[:, complete]
 
 
 def _exact(embeddings, queries, k):
@@ -83,10 +83,10 @@ def _exact(embeddings, queries, k):
     cosines = np.empty((len(queries), 0), np.float32)
     for start, block in embeddings.blocks():
         options = min(k, len(block)), search.MetricKind.IP
-        found = search.search(block, queries, *options, exact=True)
-        more, near = _arrays(found, len(queries))
-        rows = np.concatenate([rows, more + start], axis=1)
-        cosines = np.concatenate([cosines, near], axis=1)
+        matches = search.search(block, queries, *options, exact=True)
+        block_rows, block_cosines = _arrays(matches, len(queries))
+        rows = np.concatenate([rows, block_rows + start], axis=1)
+        cosines = np.concatenate([cosines, block_cosines], axis=1)
         best = np.lexsort((rows, -cosines), axis=1)[:, :k]
         rows = np.take_along_axis(rows, best, axis=1)
         cosines = np.take_along_axis(cosines, best, axis=1)
@@ -95,17 +95,17 @@ def _exact(embeddings, queries, k):
 
 def _matches(index, queries, k):
     """Returns matches of an index; cosine -inf if it found fewer than k."""
-    found = index.search(queries, k)
-    rows, cosines = _arrays(found, len(queries))
-    counts = np.reshape(getattr(found, "counts", len(found)), (-1, 1))
-    none = np.arange(rows.shape[1]) >= counts
-    return np.where(none, 0, rows), np.where(none, -np.inf, cosines)
+    matches = index.search(queries, k)
+    rows, cosines = _arrays(matches, len(queries))
+    counts = np.reshape(getattr(matches, "counts", len(matches)), (-1, 1))
+    missing = np.arange(rows.shape[1]) >= counts
+    return np.where(missing, 0, rows), np.where(missing, -np.inf, cosines)
 
 
-def _arrays(found, count):
+def _arrays(matches, count):
     """Returns rows and cosines `[count, k]`, also for a single query."""
-    rows = np.asarray(found.keys).reshape(count, -1).astype(np.int64)
-    return rows, 1 - np.asarray(found.distances).reshape(count, -1)
+    rows = np.asarray(matches.keys).reshape(count, -1).astype(np.int64)
+    return rows, 1 - np.asarray(matches.distances).reshape(count, -1)
 
 
 def neighbours_of_all(

@@ -28,7 +28,7 @@ from byol_tf.lines import printable
 from byol_tf.reports.drawing import COLOURS, GRAY
 from byol_tf.search.table import Embeddings
 
-LEAST = 5  # smallest number of rows for a map
+MIN_ROWS = 5  # smallest number of rows for a map
 _QUALITY = 80  # quality of the JPEG of thumbnails
 
 
@@ -51,16 +51,16 @@ class MapSettings:
     seed: int
 
     def __post_init__(self):
-        check_number("map.images", self.images, LEAST)
+        check_number("map.images", self.images, MIN_ROWS)
         check_number("map.thumbnail", self.thumbnail, 8, 256)
         check_number("map.components", self.components, 2)
         check_number("map.perplexity", self.perplexity, 1)
         check_number("map.seed", self.seed, 0)
 
 
-def chosen_rows(total: int, wanted: int) -> np.ndarray:
-    """Returns numbers of at most `wanted` of `total` rows, evenly spaced."""
-    return np.linspace(0, total - 1, min(wanted, total)).round().astype(int)
+def chosen_rows(total: int, limit: int) -> np.ndarray:
+    """Returns numbers of at most `limit` of `total` rows, evenly spaced."""
+    return np.linspace(0, total - 1, min(limit, total)).round().astype(int)
 
 
 def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
@@ -76,9 +76,9 @@ def plane(vectors: np.ndarray, settings: MapSettings) -> np.ndarray:
     Raises:
         ValueError: if there are fewer than five vectors, or all are equal.
     """
-    if len(vectors) < LEAST:
+    if len(vectors) < MIN_ROWS:
         raise ValueError(
-            f"a map needs at least {LEAST} rows. Received: {len(vectors)}"
+            f"a map needs at least {MIN_ROWS} rows. Received: {len(vectors)}"
         )
     # Imported here since it takes a second.
     from sklearn.decomposition import PCA
@@ -155,8 +155,10 @@ def write_map(
     }
     folder = printable(items.folder.resolve().name)
     title = f"{len(rows):,} {nouns} of {folder}"
-    of = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
-    note = f"{len(rows):,}{of} embedded {nouns}, t-SNE of their representations"
+    total = f" of {len(embeddings):,}" if len(rows) < len(embeddings) else ""
+    note = (
+        f"{len(rows):,}{total} embedded {nouns}, t-SNE of their representations"
+    )
     write_text(target, _render(title=title, note=note, data=data))
     return len(rows)
 
@@ -189,16 +191,16 @@ def _render(**values):
 
 def _classes(paths: Sequence[str], folder: pathlib.Path) -> dict:
     """Returns labels by table or sub-folder, and name, colour and count."""
-    rest = "without a label"
+    rest_name = "without a label"
     labels, names = _labels_of_table(paths, folder / FILE)
     if not names:
-        rest = "beside the folders"
+        rest_name = "beside the folders"
         labels, names = labels_of(paths)
     if not names:
         return {"labels": [0] * len(paths), "classes": []}
     if -1 in labels:
         labels = [len(names) if label < 0 else label for label in labels]
-        names = (*names, rest)
+        names = (*names, rest_name)
     counts = Counter(labels)
     classes = [
         {"name": name, "colour": _colour(label), "count": counts[label]}
@@ -218,10 +220,10 @@ def _labels_of_table(paths, file):
         return [], ()
     files = [part_of(path)[0] for path in paths]
     cells = (*table.columns[LABEL_COLUMN], "")  # the last one is for row -1
-    known = [cells[row] for row in table.rows_of(files)]
-    names = tuple(sorted(set(known) - {""}))
+    path_labels = [cells[row] for row in table.rows_of(files)]
+    names = tuple(sorted(set(path_labels) - {""}))
     number = {name: place for place, name in enumerate(names)}
-    return [number.get(cell, -1) for cell in known], names
+    return [number.get(cell, -1) for cell in path_labels], names
 
 
 def _colour(label):

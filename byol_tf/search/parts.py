@@ -97,15 +97,15 @@ def sources(target: str | os.PathLike) -> list[pathlib.Path]:
 
 def check_origin(target: str | os.PathLike, about: Mapping) -> None:
     """Raises a ValueError if existing files have another `origin` or column."""
-    wanted = _origin(about)
+    origin = _origin(about)
     for path in sources(target):
-        found = _origin(open_table(path)[1])
-        other = [key for key in wanted if found.get(key) != wanted[key]]
-        if other:
-            key = other[0]
+        existing = _origin(open_table(path)[1])
+        different = [key for key in origin if existing.get(key) != origin[key]]
+        if different:
+            key = different[0]
             raise ValueError(
-                f"{path} was made with another {key} ({found.get(key)}, now "
-                f"{wanted[key]}); choose another --out, or remove {target} "
+                f"{path} was made with another {key} ({existing.get(key)}, now "
+                f"{origin[key]}); choose another --out, or remove {target} "
                 f"and {parts_folder(target)}"
             )
 
@@ -148,36 +148,36 @@ def join(
         ValueError: if a file has no row, or none has a representation.
     """
     _, pq = arrow()
-    missing, unread = dict(files), []
+    missing, unreadable = dict(files), []
     columns = schema(features, about)
     with whole_file(target) as temporary:
         with pq.ParquetWriter(temporary, columns, use_dictionary=False) as file:
-            for table in _in_groups(_current(target, missing, unread)):
+            for table in _in_groups(_current(target, missing, unreadable)):
                 # In one chunk, so that the file does not depend on the parts.
                 table = table.combine_chunks().cast(columns)
                 file.write_table(table, row_group_size=ROWS)
-        _check_complete(target, files, missing, unread)
+        _check_complete(target, files, missing, unreadable)
     shutil.rmtree(parts_folder(target), ignore_errors=True)
-    return len(files) - len(unread), unread
+    return len(files) - len(unreadable), unreadable
 
 
-def _check_complete(target, files, missing, unread):
+def _check_complete(target, files, missing, unreadable):
     if missing:
         raise ValueError(
             f"{len(missing)} files have no row in {target}, for instance "
             f"{next(iter(missing))}: was it written twice at the same time? "
             "Run the same command again"
         )
-    if len(unread) == len(files):
+    if len(unreadable) == len(files):
         shutil.rmtree(parts_folder(target), ignore_errors=True)
-        path, reason = unread[0]
+        path, reason = unreadable[0]
         raise ValueError(
             f"none of the {len(files)} files can be read; the first, {path}: "
             f"{reason}"
         )
 
 
-def _current(target, missing, unread) -> Iterator:
+def _current(target, missing, unreadable) -> Iterator:
     """Yields tables with the first current row of each file."""
     pa, _ = arrow()
     for path in sources(target):
@@ -190,7 +190,9 @@ def _current(target, missing, unread) -> Iterator:
             table = batch.take(pa.array(keep, pa.int64()))  # none has no type
             statuses = table["status"].to_pylist()
             rows = zip(table["path"].to_pylist(), statuses, strict=True)
-            unread += [(name, why) for name, why in rows if why != OK]
+            unreadable += [
+                (name, status) for name, status in rows if status != OK
+            ]
             yield table
 
 

@@ -30,53 +30,57 @@ def select_rows(
     Raises:
         ValueError: if there are fewer examples without a label.
     """
-    free = len(embeddings) - len(labelled)
-    if not 1 <= count <= free:
+    unlabelled = len(embeddings) - len(labelled)
+    if not 1 <= count <= unlabelled:
         raise ValueError(
-            f"--count must be from 1 to {free}, the examples without a label. "
-            f"Received: {count}"
+            f"--count must be from 1 to {unlabelled}, the examples without a "
+            f"label. Received: {count}"
         )
     vectors = embeddings.rows(np.arange(len(embeddings)))
     clusters = min(count + len(labelled), len(vectors))
     members = _clusters(vectors, clusters, seed)
-    known = np.zeros(len(vectors), bool)
-    known[labelled] = True
+    is_labelled = np.zeros(len(vectors), bool)
+    is_labelled[labelled] = True
     chosen = []
-    for rows in _by_need(members, known):
-        chosen.append(_most_typical(vectors, rows[~known[rows]]))
+    for rows in _unlabelled_clusters(members, is_labelled):
+        chosen.append(_most_typical(vectors, rows[~is_labelled[rows]]))
         if len(chosen) == count:
             break
-    return np.array(chosen + _rest(known, chosen, count, seed), np.int64)
+    return np.array(chosen + _rest(is_labelled, chosen, count, seed), np.int64)
 
 
 def _clusters(vectors, count, seed):
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    kind = KMeans if len(vectors) <= EXACT else MiniBatchKMeans
-    return kind(count, n_init=1, random_state=seed).fit_predict(vectors)
+    clustering_class = KMeans if len(vectors) <= EXACT else MiniBatchKMeans
+    return clustering_class(count, n_init=1, random_state=seed).fit_predict(
+        vectors
+    )
 
 
-def _by_need(members, known):
+def _unlabelled_clusters(members, is_labelled):
     """Returns rows of clusters without a label, the largest first."""
     order = np.argsort(members, kind="stable")
     cuts = np.flatnonzero(np.diff(members[order])) + 1
-    groups = [rows for rows in np.split(order, cuts) if not known[rows].any()]
+    groups = [
+        rows for rows in np.split(order, cuts) if not is_labelled[rows].any()
+    ]
     return sorted(groups, key=lambda rows: (-len(rows), rows[0]))
 
 
 def _most_typical(vectors, rows):
     """Returns the row with the smallest mean distance to its neighbours."""
-    own, near = vectors[rows], min(NEAR + 1, len(rows))  # including itself
+    cluster, near = vectors[rows], min(NEAR + 1, len(rows))  # including itself
     sums = [
-        np.partition(strip @ own.T, -near, axis=1)[:, -near:].sum(axis=1)
-        for strip in np.split(own, range(_STRIP, len(own), _STRIP))
+        np.partition(strip @ cluster.T, -near, axis=1)[:, -near:].sum(axis=1)
+        for strip in np.split(cluster, range(_STRIP, len(cluster), _STRIP))
     ]
     return rows[np.argmax(np.concatenate(sums))]
 
 
-def _rest(known, chosen, count, seed):
+def _rest(is_labelled, chosen, count, seed):
     """Draws random others if too few clusters have no label."""
-    taken = known.copy()
-    taken[chosen] = True
-    rest = np.random.default_rng(seed).permutation(np.flatnonzero(~taken))
+    excluded = is_labelled.copy()
+    excluded[chosen] = True
+    rest = np.random.default_rng(seed).permutation(np.flatnonzero(~excluded))
     return rest[: count - len(chosen)].tolist()

@@ -79,19 +79,19 @@ def open_table(path: str | os.PathLike):
         )
     with loading(path):
         file = pq.ParquetFile(path)
-        found = file.schema_arrow
-        about = json.loads((found.metadata or {}).get(_KEY, "null"))
+        file_schema = file.schema_arrow
+        about = json.loads((file_schema.metadata or {}).get(_KEY, "null"))
     has_origin = isinstance(about, dict) and isinstance(
         about.get("origin"), dict
     )
-    if not _has_columns(found) or not has_origin:
+    if not _has_columns(file_schema) or not has_origin:
         raise ValueError(f"{path} does not hold embeddings of byol_tf embed")
     return file, about
 
 
-def _has_columns(found):
-    features = (found.metadata or {}).get(_FEATURES, b"")
-    return features.isdigit() and found.equals(schema(int(features), {}))
+def _has_columns(file_schema):
+    features = (file_schema.metadata or {}).get(_FEATURES, b"")
+    return features.isdigit() and file_schema.equals(schema(int(features), {}))
 
 
 class Embeddings:
@@ -121,8 +121,8 @@ class Embeddings:
         compute = require("pyarrow.compute", "search")
         with loading(self.path):
             table = self._file.read(["path", "status"])
-        good = compute.equal(table["status"], OK)
-        paths = table["path"].filter(good).combine_chunks().cast(pa.string())
+        is_ok = compute.equal(table["status"], OK)
+        paths = table["path"].filter(is_ok).combine_chunks().cast(pa.string())
         suspects = compute.match_substring_regex(paths, r"^[/\\]|\.\.|^.:")
         for path in paths.filter(suspects).to_pylist():
             if not is_inside(path):
@@ -155,11 +155,11 @@ class Embeddings:
                 yield start, unit_rows(values)
             start += len(values)
 
-    def rows(self, wanted: Sequence[int]) -> np.ndarray:
+    def rows(self, indices: Sequence[int]) -> np.ndarray:
         """Returns float32 `[n, features]` of some rows, scaled to length 1."""
-        wanted = np.asarray(wanted, np.int64)
-        found = np.empty((len(wanted), self.features), np.float32)
+        indices = np.asarray(indices, np.int64)
+        vectors = np.empty((len(indices), self.features), np.float32)
         for start, block in self.blocks():
-            here = (wanted >= start) & (wanted < start + len(block))
-            found[here] = block[wanted[here] - start]
-        return found
+            in_block = (indices >= start) & (indices < start + len(block))
+            vectors[in_block] = block[indices[in_block] - start]
+        return vectors
