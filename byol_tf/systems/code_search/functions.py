@@ -12,8 +12,8 @@ from absl import logging
 from byol_tf.files import parse_json
 
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_OTHERS = re.compile(r"[^\w]+|_+")
-LEAST_WORDS = 4  # words that a docstring needs to be a question
+_SEPARATORS = re.compile(r"[^\w]+|_+")
+MIN_WORDS = 4  # words that a docstring needs to be a question
 
 
 class Function(NamedTuple):
@@ -31,7 +31,7 @@ def words(code: str) -> str:
     >>> words("def readHTMLFile(max_size):")
     'def read html file max size'
     """
-    return _OTHERS.sub(" ", _CAPITALS.sub(" ", code)).strip().lower()
+    return _SEPARATORS.sub(" ", _CAPITALS.sub(" ", code)).strip().lower()
 
 
 def read_folder(folder: pathlib.Path) -> list[Function]:
@@ -42,16 +42,16 @@ def read_folder(folder: pathlib.Path) -> list[Function]:
     Raises:
         ValueError: if there is no function.
     """
-    found = []
+    functions = []
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()
         try:
-            found += [*_functions(name, ast.parse(path.read_bytes()))]
+            functions += [*_functions(name, ast.parse(path.read_bytes()))]
         except (SyntaxError, ValueError, RecursionError, OSError) as error:
             logging.warning("%s is left out: %s", path, error)
-    if not found:
+    if not functions:
         raise ValueError(f"there is no Python function below {folder}")
-    return found
+    return functions
 
 
 def read_pairs(path: pathlib.Path) -> list[Function]:
@@ -60,18 +60,18 @@ def read_pairs(path: pathlib.Path) -> list[Function]:
     Raises:
         ValueError: if a line is invalid.
     """
-    found = []
+    functions = []
     # Not by `splitlines`: a string may hold other ends of lines, as U+2028.
     for number, line in enumerate(io.StringIO(path.read_text("utf-8")), 1):
         try:
             row = parse_json(line)
-            found.append(Function(**{n: row[n] for n in Function._fields}))
+            functions.append(Function(**{n: row[n] for n in Function._fields}))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path}, line {number}: not JSON with path, name, docstring, "
                 "code"
             ) from error
-    return found
+    return functions
 
 
 def _functions(path, tree) -> Iterator[Function]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_tf.files import write_json, write_text
 from byol_tf.systems.code_search.functions import (
-    LEAST_WORDS,
+    MIN_WORDS,
     Function,
     read_folder,
     read_pairs,
@@ -20,17 +20,17 @@ from byol_tf.systems.common.tfidf import Tfidf
 FILE, RESULT = "functions.jsonl", "code_search.json"
 # Chosen on the training modules of the standard library.
 WEIGHTS = {"code": 1.0, "name": 0.6}
-SHOWN = 5
+MAX_RESULTS = 5
 
 
 def fit(config, data: str, run: str) -> None:
     """Reads the functions of a folder and stores them in a run folder."""
-    found, folder = read_folder(pathlib.Path(data)), pathlib.Path(run)
+    functions, folder = read_folder(pathlib.Path(data)), pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(function._asdict()) for function in found)
+    lines = (json.dumps(function._asdict()) for function in functions)
     write_text(folder / FILE, "".join(f"{line}\n" for line in lines))
-    files = {function.path.rpartition(":")[0] for function in found}
-    print(f"Functions: {len(found)} of {len(files)} files")
+    files = {function.path.rpartition(":")[0] for function in functions}
+    print(f"Functions: {len(functions)} of {len(files)} files")
 
 
 def ask(config, data: str | None, run: str, text: str | None) -> None:
@@ -41,16 +41,16 @@ def ask(config, data: str | None, run: str, text: str | None) -> None:
             f"there is no {FILE} in {run}; fit first: byol_tf system "
             f"code_search fit --data=DIR --run={run}"
         )
-    found = read_pairs(path)
-    ranking = ranking_of(found)
+    functions = read_pairs(path)
+    ranking = ranking_of(functions)
     for line in [text] if text is not None else sys.stdin:
         scores = ranking.scores([words(line)])[0]
         if not scores.any():
             print("No function has any of these words")
-        for place in np.argsort(-scores, kind="stable")[:SHOWN]:
+        for place in np.argsort(-scores, kind="stable")[:MAX_RESULTS]:
             if not scores[place]:
                 break
-            function = found[place]
+            function = functions[place]
             about = " ".join(function.docstring.split())[:60]
             name = f"{function.path}  {function.name}"
             print(f"{scores[place]:.2f}  {name}  {about}")
@@ -63,23 +63,27 @@ def evaluate(config, data: str, run: str) -> None:
     Python files.
     """
     pairs = pathlib.Path(data) / "test.jsonl"
-    all_ = read_pairs(pairs) if pairs.is_file() else read_folder(pairs.parent)
-    asked = [f for f in all_ if len(f.docstring.split()) >= LEAST_WORDS]
-    if not asked:
+    functions = (
+        read_pairs(pairs) if pairs.is_file() else read_folder(pairs.parent)
+    )
+    documented = [f for f in functions if len(f.docstring.split()) >= MIN_WORDS]
+    if not documented:
         raise ValueError(
-            f"no function of {data} has a docstring of {LEAST_WORDS} words or "
+            f"no function of {data} has a docstring of {MIN_WORDS} words or "
             "more, to search by"
         )
-    questions = [words(function.docstring) for function in asked]
-    wanted = np.arange(len(asked))
-    scores = ranking_of(asked).scores(questions)
-    code = [function.code for function in asked]
+    questions = [words(function.docstring) for function in documented]
+    correct = np.arange(len(documented))
+    scores = ranking_of(documented).scores(questions)
+    code = [function.code for function in documented]
     tfidf = Tfidf().fit(code)
-    plain = tfidf.rows([f.docstring for f in asked]) @ tfidf.rows(code).T
+    tfidf_scores = (
+        tfidf.rows([f.docstring for f in documented]) @ tfidf.rows(code).T
+    )
     result = {
-        "functions": len(asked),
-        "mrr": mean_reciprocal_rank(scores, wanted),
-        "tfidf_mrr": mean_reciprocal_rank(plain.toarray(), wanted),
+        "functions": len(documented),
+        "mrr": mean_reciprocal_rank(scores, correct),
+        "tfidf_mrr": mean_reciprocal_rank(tfidf_scores.toarray(), correct),
     }
     folder = pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)

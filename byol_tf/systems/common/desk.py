@@ -29,7 +29,7 @@ class Desk:
 
     def __init__(self, load: Callable[[], Any]):
         self._load, self._lock = load, threading.Lock()
-        self.held = load()
+        self.responder = load()
 
     def counts(self) -> Mapping[str, int]:
         """Returns numbers that describe what is loaded."""
@@ -38,7 +38,7 @@ class Desk:
     def reload(self, body: bytes) -> Reply:
         """Reads the files again; ignores the body."""
         with self._lock:
-            self.held = self._load()
+            self.responder = self._load()
         return as_reply(self.counts())
 
 

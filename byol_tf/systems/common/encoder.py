@@ -40,24 +40,24 @@ def encoder_of(run: pathlib.Path) -> TextEncoder | None:
     """
     if not (run / "encoder.keras").is_file():
         return None
-    return TextEncoder(load_kind(run, "text"))
+    return TextEncoder(load_modality_encoder(run, "text"))
 
 
-def load_kind(run: pathlib.Path, kind: str) -> Encoder:
+def load_modality_encoder(run: pathlib.Path, modality: str) -> Encoder:
     """Loads the encoder of a run.
 
     Args:
         run: folder of the run.
-        kind: name of the modality that is needed, such as "text".
+        modality: name of the modality that is needed, such as "text".
 
     Raises:
         ValueError: if it cannot be loaded, or takes something else.
     """
     loaded = load_encoder(run)
-    if loaded.modality.name != kind:
+    if loaded.modality.name != modality:
         raise ValueError(
             f"the encoder in {run} takes inputs of the kind "
-            f"{loaded.modality.name}, not {kind}; give another folder by "
+            f"{loaded.modality.name}, not {modality}; give another folder by "
             "--run=RUN"
         )
     return loaded

@@ -22,10 +22,10 @@ def threshold(
     inside, outside = np.sort(inside), np.sort(outside)
     steps = np.unique(np.concatenate([inside, outside]))
     steps = np.append(steps, np.nextafter(steps[-1], np.inf))
-    right = share * np.searchsorted(outside, steps) / max(len(outside), 1)
-    wrong = (1 - share) * np.searchsorted(inside, steps) / max(len(inside), 1)
-    keep = (right > 0) & (right >= precision * (right + wrong))
-    if not keep.any():
+    hits = share * np.searchsorted(outside, steps) / max(len(outside), 1)
+    errors = (1 - share) * np.searchsorted(inside, steps) / max(len(inside), 1)
+    precise = (hits > 0) & (hits >= precision * (hits + errors))
+    if not precise.any():
         advice = "ask for less by --config.precision="
         if not len(outside):
             advice = "add oos_val.csv (text) with questions to hand over"
@@ -35,7 +35,7 @@ def threshold(
             *(precision, advice),
         )
         return 0.0
-    last = np.nonzero(keep)[0][-1]  # not 0: nothing is below step 1
+    last = np.nonzero(precise)[0][-1]  # not 0: nothing is below step 1
     if last == len(steps) - 1:  # half-way to it would be rounded down
         return float(steps[last])
     return float((steps[last - 1] + steps[last]) / 2)
@@ -45,11 +45,11 @@ def recall_and_precision(
     inside: np.ndarray, outside: np.ndarray, limit: float
 ) -> tuple[float, float]:
     """Returns recall and precision of handing over out-of-scope questions."""
-    right, wrong = (outside < limit).sum(), (inside < limit).sum()
-    return right / len(outside), right / max(right + wrong, 1)
+    hits, errors = (outside < limit).sum(), (inside < limit).sum()
+    return hits / len(outside), hits / max(hits + errors, 1)
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     """Returns the probability that an out-of-scope question scores lower."""
-    outer = np.repeat([False, True], [len(inside), len(outside)])
-    return float(roc_auc_score(outer, -np.append(inside, outside)))
+    is_outside = np.repeat([False, True], [len(inside), len(outside)])
+    return float(roc_auc_score(is_outside, -np.append(inside, outside)))

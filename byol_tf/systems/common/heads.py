@@ -52,8 +52,9 @@ class Head(NamedTuple):
 
     def predict(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the most likely classes `[n]`, and their probabilities."""
-        found = self.probabilities(texts)
-        return np.array(self.classes)[found.argmax(1)], found.max(1)
+        probabilities = self.probabilities(texts)
+        names = np.array(self.classes)[probabilities.argmax(1)]
+        return names, probabilities.max(1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays to save; `of_arrays` restores them."""
@@ -78,15 +79,15 @@ class Head(NamedTuple):
             ValueError: if it was fitted with an encoder, and there is none or
                 another one.
         """
-        kept = arrays["encoder"]
+        digest = arrays["encoder"]
         # A bool in earlier releases.
-        kept = of_bytes(kept) if kept.ndim else bool(kept)
-        if kept and encode is None:
+        digest = of_bytes(digest) if digest.ndim else bool(digest)
+        if digest and encode is None:
             raise ValueError(
                 "the head was fitted on an encoder.keras that is not in the "
                 "run folder any more; fit again"
             )
-        if kept and kept not in (True, _digest(encode)):
+        if digest and digest not in (True, _digest(encode)):
             raise ValueError(
                 "the head was fitted on another encoder.keras than the one in "
                 "the run folder; fit again"
@@ -95,12 +96,12 @@ class Head(NamedTuple):
             Tfidf.of_arrays(arrays),
             of_bytes(arrays["classes"]),
             *(arrays["weights"], arrays["bias"], float(arrays["temperature"])),
-            encode if kept else None,
+            encode if digest else None,
         )
 
 
-class Held(NamedTuple):
-    """Texts and labels that are not fitted to."""
+class LabelledTexts(NamedTuple):
+    """Texts and their labels."""
 
     texts: list[str]
     labels: list[str]
@@ -108,7 +109,7 @@ class Held(NamedTuple):
 
 def split(
     texts: Sequence[str], labels: Sequence[str], share: float, seed: int
-) -> tuple[Held, Held]:
+) -> tuple[LabelledTexts, LabelledTexts]:
     """Splits rows into a part to fit and a held-out part.
 
     At least one row of each label stays in the part to fit.
@@ -124,9 +125,9 @@ def split(
     """
     order = np.random.default_rng(seed).permutation(len(texts))
     labels_of = np.array(labels)[order]
-    first = np.zeros(len(texts), bool)
-    first[np.unique(labels_of, return_index=True)[1]] = True
-    if first.all():
+    is_first = np.zeros(len(texts), bool)
+    is_first[np.unique(labels_of, return_index=True)[1]] = True
+    if is_first.all():
         raise ValueError(
             f"each of the {len(texts)} labels has one row, so none can be "
             "held out to judge by; add rows until some label has two"
@@ -139,17 +140,17 @@ def split(
             "not in the held-out rows",
             *(len(single), len(counts), single[0]),
         )
-    out = order[~first][: max(1, round(share * len(texts)))]
-    inside = np.setdiff1d(order, out)
+    held_out_rows = order[~is_first][: max(1, round(share * len(texts)))]
+    fit_rows = np.setdiff1d(order, held_out_rows)
     return tuple(
-        Held([texts[i] for i in part], [labels[i] for i in part])
-        for part in (inside, out)
+        LabelledTexts([texts[i] for i in part], [labels[i] for i in part])
+        for part in (fit_rows, held_out_rows)
     )
 
 
 def choose_head(
-    fit: Held,
-    held: Held,
+    fit: LabelledTexts,
+    held_out: LabelledTexts,
     *,
     shapes: Sequence[str],
     strengths: Sequence[float],
@@ -160,7 +161,7 @@ def choose_head(
 
     Args:
         fit: rows to fit.
-        held: held-out rows, for choosing by macro-F1 and for the temperature.
+        held_out: rows for choosing by macro-F1 and for the temperature.
         shapes: keys of `SHAPES` to choose from.
         strengths: inverse L2 penalties to choose from.
         encode: a frozen encoder, tried as additional features; or None.
@@ -174,15 +175,18 @@ def choose_head(
     encoders = [None, encode] if encode else [None]
     for shape, encoder in itertools.product(shapes, encoders):
         tfidf = Tfidf(shape).fit(fit.texts)
-        rows, rows_held = (
-            _rows(tfidf, encoder, part.texts) for part in (fit, held)
+        rows, held_out_rows = (
+            _rows(tfidf, encoder, part.texts) for part in (fit, held_out)
         )
         for strength in strengths:
             head = _fitted(tfidf, encoder, rows, fit.labels, strength, ratios)
-            scores = rows_held @ head.weights + head.bias
+            scores = held_out_rows @ head.weights + head.bias
             names = np.array(head.classes)[scores.argmax(1)]
-            if (f1 := macro_f1(held.labels, names)) > best:
-                best, temperature = f1, _temperature(head, scores, held.labels)
+            if (f1 := macro_f1(held_out.labels, names)) > best:
+                best, temperature = (
+                    f1,
+                    _temperature(head, scores, held_out.labels),
+                )
                 choice = head._replace(temperature=temperature), strength
     print(
         f"Held-out rows: macro-F1 {100 * best:.1f} % with "
@@ -194,15 +198,15 @@ def choose_head(
 
 
 def fit_again(
-    head: Head, strength: float, *parts: Held, ratios: bool = False
+    head: Head, strength: float, *parts: LabelledTexts, ratios: bool = False
 ) -> Head:
     """Fits the chosen classifier to all parts; see `choose_head`."""
     texts = [text for part in parts for text in part.texts]
     labels = [label for part in parts for label in part.labels]
     tfidf = Tfidf(head.tfidf.shape).fit(texts)
     rows = _rows(tfidf, head.encode, texts)
-    again = _fitted(tfidf, head.encode, rows, labels, strength, ratios)
-    return again._replace(temperature=head.temperature)
+    refitted = _fitted(tfidf, head.encode, rows, labels, strength, ratios)
+    return refitted._replace(temperature=head.temperature)
 
 
 def fit_baseline(texts: Sequence[str], labels: Sequence[str]) -> Head:
@@ -243,19 +247,21 @@ def _with_ratios(head, rows, labels, strength):
     """Adds the classifiers of weighted features; the sum is linear, too."""
     weights, bias = head.weights.copy(), head.bias.copy()
     for place, name in enumerate(head.classes):
-        own = np.array(labels) == name
+        in_class = np.array(labels) == name
         factors = np.ones(rows.shape[1], np.float32)
-        factors[: head.tfidf.size] = _ratios(rows[:, : head.tfidf.size], own)
-        model = _svm(strength).fit(rows @ sparse.diags(factors), own)
+        factors[: head.tfidf.size] = _ratios(
+            rows[:, : head.tfidf.size], in_class
+        )
+        model = _svm(strength).fit(rows @ sparse.diags(factors), in_class)
         weights[:, place] += factors * model.coef_[0]
         bias[place] += model.intercept_[0]
     return head._replace(weights=weights, bias=bias)
 
 
-def _ratios(rows, own):
+def _ratios(rows, in_class):
     """Computes |log(share in the class / share outside)| of each feature."""
     shares = []
-    for part in (rows[own], rows[~own]):
+    for part in (rows[in_class], rows[~in_class]):
         total = np.asarray(part.sum(axis=0)).ravel() + _PRIOR
         shares.append(total / total.sum())
     return np.abs(np.log(shares[0] / shares[1]))
@@ -288,12 +294,12 @@ def _rows(tfidf, encode, texts):
 def _temperature(head, scores, labels):
     """Returns the one of `_TEMPERATURES` with the highest likelihood."""
     places = {name: place for place, name in enumerate(head.classes)}
-    known = [n for n, label in enumerate(labels) if label in places]
-    columns = [places[labels[n]] for n in known]
-    likely = [
-        log_softmax(scores[known] / t, axis=1)[
-            range(len(known)), columns
+    known_rows = [n for n, label in enumerate(labels) if label in places]
+    columns = [places[labels[n]] for n in known_rows]
+    likelihoods = [
+        log_softmax(scores[known_rows] / t, axis=1)[
+            range(len(known_rows)), columns
         ].mean()
         for t in _TEMPERATURES
     ]
-    return float(_TEMPERATURES[int(np.argmax(likely))])
+    return float(_TEMPERATURES[int(np.argmax(likelihoods))])

@@ -21,13 +21,13 @@ class Field:
             analyzer="char_wb", ngram_range=LETTERS, dtype=np.float32
         )
         counts = self._counter.fit_transform(texts).tocsr()
-        number, found = counts.shape[0], counts.getnnz(axis=0)
-        self._idf = np.log1p((number - found + 0.5) / (found + 0.5))
+        total, frequency = counts.shape[0], counts.getnnz(axis=0)
+        self._idf = np.log1p((total - frequency + 0.5) / (frequency + 0.5))
         lengths = np.asarray(counts.sum(1)).ravel()
         relative = lengths / max(lengths.mean(), 1e-9)
         damping = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * relative)
-        of_entry = np.repeat(damping, np.diff(counts.indptr))
-        counts.data *= self._idf[counts.indices] / (counts.data + of_entry)
+        entry_damping = np.repeat(damping, np.diff(counts.indptr))
+        counts.data *= self._idf[counts.indices] / (counts.data + entry_damping)
         self._weights = counts.T.tocsc().astype(np.float32)
 
     def scores(self, questions: Sequence[str]) -> np.ndarray:
@@ -41,9 +41,9 @@ class Field:
         parts = self._counter.build_analyzer()
         unknown = [len(set(parts(question))) for question in questions]
         unknown -= rows.getnnz(axis=1)  # unknown ones weigh as the rarest
-        most = (rows @ self._idf + unknown * self._idf.max())[:, None]
-        found = (rows @ self._weights).toarray()
-        return found / np.maximum(most, 1e-9)
+        max_scores = (rows @ self._idf + unknown * self._idf.max())[:, None]
+        scores = (rows @ self._weights).toarray()
+        return scores / np.maximum(max_scores, 1e-9)
 
 
 class Ranking:
@@ -94,12 +94,12 @@ def mean_average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
     return float(sums.mean())
 
 
-def mean_reciprocal_rank(scores: np.ndarray, wanted: np.ndarray) -> float:
-    """Computes the mean of 1 / rank; ties count against the wanted document.
+def mean_reciprocal_rank(scores: np.ndarray, correct: np.ndarray) -> float:
+    """Computes the mean of 1 / rank; ties count against the correct document.
 
     Args:
         scores: `[questions, documents]`.
-        wanted: int `[questions]`, the correct document of each.
+        correct: int `[questions]`, the correct document of each.
     """
-    own = scores[np.arange(len(scores)), wanted][:, None]
-    return float((1 / (scores >= own).sum(1)).mean())
+    correct_scores = scores[np.arange(len(scores)), correct][:, None]
+    return float((1 / (scores >= correct_scores).sum(1)).mean())

@@ -38,15 +38,15 @@ def read_rows(
         [c.decode() for c in row] for _, row in read_cells(path, names).rows
     ]
     rows = [dict(zip(names, row, strict=True)) for row in cells]
-    kept = [row for row in rows if all(row[name] for name in columns)]
-    if not kept:
+    complete = [row for row in rows if all(row[name] for name in columns)]
+    if not complete:
         raise ValueError(f"{path} has no row with {' and '.join(columns)}")
-    if len(kept) < len(rows):
+    if len(complete) < len(rows):
         logging.warning(
             "%s: %d of %d rows lack %s and are left out",
-            *(path, len(rows) - len(kept), len(rows), " or ".join(columns)),
+            *(path, len(rows) - len(complete), len(rows), " or ".join(columns)),
         )
-    return kept
+    return complete
 
 
 def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
@@ -67,33 +67,33 @@ def read_labelled(path: pathlib.Path) -> tuple[list[str], list[str]]:
 
 def check_known(
     path: pathlib.Path,
-    found: Sequence[str],
-    known: Collection[str],
+    labels: Sequence[str],
+    learned: Collection[str],
     name: str = "label",
 ) -> None:
     """Checks that the labels of a file were learned; logs those that were not.
 
     Args:
         path: the file.
-        found: its labels.
-        known: the labels that were learned.
+        labels: its labels.
+        learned: the labels that were learned.
         name: word for a label, for messages.
 
     Raises:
         ValueError: if none was learned.
     """
-    all_ = set(found)
-    if not (strangers := sorted(all_ - set(known))):
+    distinct = set(labels)
+    if not (unknown := sorted(distinct - set(learned))):
         return
-    about = f"of {len(all_)} {name}s, such as {strangers[0]!r}"
-    if len(strangers) == len(all_):
+    description = f"of {len(distinct)} {name}s, such as {unknown[0]!r}"
+    if len(unknown) == len(distinct):
         raise ValueError(
-            f"{path}: none {about}, is one that was learned, such as "
-            f"{min(known)!r}; take files that belong together"
+            f"{path}: none {description}, is one that was learned, such as "
+            f"{min(learned)!r}; take files that belong together"
         )
     logging.warning(
         "%s: %d %s, not learned: their rows count as wrong",
-        *(path, len(strangers), about),
+        *(path, len(unknown), description),
     )
 
 

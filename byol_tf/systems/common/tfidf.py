@@ -53,8 +53,8 @@ class Tfidf:
 
     def rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Returns float32 `[n, features]`; known words give unit length."""
-        found = [part.transform(texts) for part in self._parts]
-        return (sparse.hstack(found) * np.float32(0.5**0.5)).tocsr()
+        parts = [part.transform(texts) for part in self._parts]
+        return (sparse.hstack(parts) * np.float32(0.5**0.5)).tocsr()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays to save; `of_arrays` restores them."""

@@ -10,12 +10,12 @@ from byol_tf.systems.common.ranking import Ranking
 
 FIELDS = {"question": 1.0, "answer": 1.0}
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
-_ONLY = {"answer": 1.0}
+_ANSWER_ONLY = {"answer": 1.0}
 _BLOCK = 256  # questions to score at once, since all by all would not fit
-_DROPPED = 0.5  # share of words dropped to simulate a new wording
+_DROP_SHARE = 0.5  # share of words dropped to simulate a new wording
 
 
-class Found(NamedTuple):
+class KnownAnswer(NamedTuple):
     """A known question, and its similarity `score` in [0, 1]."""
 
     question: str
@@ -46,21 +46,27 @@ class Answers:
         ]
         fields = {"question": self.questions, "answer": self._all}
         self._ranking = Ranking(fields, FIELDS)
-        self._single = Ranking({"answer": [r["answer"] for r in rows]}, _ONLY)
+        self._single = Ranking(
+            {"answer": [r["answer"] for r in rows]}, _ANSWER_ONLY
+        )
 
-    def nearest(self, question: str, count: int) -> list[Found]:
+    def nearest(self, question: str, count: int) -> list[KnownAnswer]:
         """Returns the nearest answers, best first, one per known question."""
-        groups = self._ranking.scores([question])[0]
-        single = self._single.scores([question])[0]
+        group_scores = self._ranking.scores([question])[0]
+        row_scores = self._single.scores([question])[0]
         result = []
-        for group in np.argsort(-groups, kind="stable")[:count]:
-            place = max(self._groups[group], key=lambda n: single[n])
+        for group in np.argsort(-group_scores, kind="stable")[:count]:
+            place = max(self._groups[group], key=lambda n: row_scores[n])
             row = self.rows[place]
             source = (row.get("id") or "").strip() or f"row {place + 1}"
             result.append(
-                Found(
+                KnownAnswer(
                     self.questions[group],
-                    *(row["answer"].strip(), source, float(groups[group])),
+                    *(
+                        row["answer"].strip(),
+                        source,
+                        float(group_scores[group]),
+                    ),
                 )
             )
         return result
@@ -68,10 +74,10 @@ class Answers:
     def scores(self, questions: Sequence[str]) -> np.ndarray:
         """Computes scores, float `[questions, rows]` in [0, 1]."""
         groups = self._ranking.scores(questions)
-        of_row = np.empty(len(self.rows), int)
+        group_of_row = np.empty(len(self.rows), int)
         for group, places in enumerate(self._groups):
-            of_row[places] = group
-        return groups[:, of_row]
+            group_of_row[places] = group
+        return groups[:, group_of_row]
 
     def rehearse(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the best scores of answerable and of unanswerable questions.
@@ -80,10 +86,12 @@ class Answers:
         are the same, with the question itself and its answers removed.
         """
         draws = np.random.default_rng(seed)
-        worded = [_shortened(question, draws) for question in self.questions]
+        rewordings = [
+            _shortened(question, draws) for question in self.questions
+        ]
         inside, outside = [], []
-        for start in range(0, len(worded), _BLOCK):
-            scores = self._ranking.scores(worded[start : start + _BLOCK])
+        for start in range(0, len(rewordings), _BLOCK):
+            scores = self._ranking.scores(rewordings[start : start + _BLOCK])
             rows = np.arange(len(scores))
             inside.append(scores[rows, start + rows])
             scores[rows, start + rows] = 0
@@ -91,31 +99,33 @@ class Answers:
         return np.concatenate(inside), np.concatenate(outside)
 
 
-def compose(question: str, found: Sequence[Found], most: int) -> str:
+def compose(
+    question: str, answers: Sequence[KnownAnswer], max_sentences: int
+) -> str:
     """Picks the sentences nearest to the question, in their original order.
 
     Args:
         question: the question.
-        found: answers to take sentences from.
-        most: largest number of sentences.
+        answers: answers to take sentences from.
+        max_sentences: largest number of sentences.
     """
-    parts = [
+    sentences = [
         sentence.strip()
-        for answer in found
+        for answer in answers
         for sentence in _SENTENCE.split(answer.answer)
         if sentence.strip()
     ]
     try:
-        ranking = Ranking({"sentence": parts}, {"sentence": 1.0})
+        ranking = Ranking({"sentence": sentences}, {"sentence": 1.0})
     except ValueError:  # no words in it
-        return " ".join(parts[:most])
+        return " ".join(sentences[:max_sentences])
     scores = ranking.scores([question])[0]
-    chosen = np.sort(np.argsort(-scores, kind="stable")[:most])
-    return " ".join(parts[place] for place in chosen)
+    chosen = np.sort(np.argsort(-scores, kind="stable")[:max_sentences])
+    return " ".join(sentences[place] for place in chosen)
 
 
 def _shortened(text, draws):
     words = text.split()
-    kept = draws.random(len(words)) >= _DROPPED
-    kept[draws.integers(len(words))] = True
-    return " ".join(w for w, keep in zip(words, kept, strict=True) if keep)
+    keep_mask = draws.random(len(words)) >= _DROP_SHARE
+    keep_mask[draws.integers(len(words))] = True
+    return " ".join(w for w, keep in zip(words, keep_mask, strict=True) if keep)

@@ -11,7 +11,11 @@ from byol_tf.files import loading, whole_file
 from byol_tf.systems.common.heads import Encode, Head
 from byol_tf.systems.common.rows import read_rows
 from byol_tf.systems.common.tfidf import as_bytes, of_bytes
-from byol_tf.systems.customer_service.answers import Answers, Found, compose
+from byol_tf.systems.customer_service.answers import (
+    Answers,
+    KnownAnswer,
+    compose,
+)
 
 FILE = "customer_service.npz"
 FAQ = "faq.csv"
@@ -42,7 +46,7 @@ class Reply(NamedTuple):
     hand_over: bool
     intent: str
     confidence: float
-    nearest: list[Found]
+    nearest: list[KnownAnswer]
 
 
 class Assistant(NamedTuple):
@@ -66,25 +70,31 @@ class Assistant(NamedTuple):
         """
         if not question.strip():
             raise ValueError("the question is empty; give it some words")
-        intent, confidence, near = "", 0.0, []
+        intent, confidence, nearest = "", 0.0, []
         if self.head:
             (intent,), (confidence,) = self.head.predict([question])
         if self.answers:
-            near = self.answers.nearest(question, words.nearest)
-        score = near[0].score if near else confidence
-        limit = self.limits["answers" if near else "intents"]
+            nearest = self.answers.nearest(question, words.nearest)
+        score = nearest[0].score if nearest else confidence
+        limit = self.limits["answers" if nearest else "intents"]
         text = words.hand_over
-        if score >= limit and near:
-            text = _filled(
+        if score >= limit and nearest:
+            text = _fill(
                 words.template,
-                answer=compose(question, near[:1], words.sentences),
-                question=near[0].question,
-                source=near[0].source,
+                answer=compose(question, nearest[:1], words.sentences),
+                question=nearest[0].question,
+                source=nearest[0].source,
             )
         elif score >= limit:
-            text = _filled(words.intent, intent=intent)
+            text = _fill(words.intent, intent=intent)
         return Reply(
-            *(text, bool(score < limit), str(intent), float(confidence), near)
+            *(
+                text,
+                bool(score < limit),
+                str(intent),
+                float(confidence),
+                nearest,
+            )
         )
 
     def save(self, run: pathlib.Path, data: pathlib.Path) -> None:
@@ -115,8 +125,8 @@ def load(run: pathlib.Path, data: str | None, encode: Encode | None):
         )
     with loading(path), np.load(path) as arrays:
         about = of_bytes(arrays["about"])
-        fitted = "weights" in arrays
-        head = Head.of_arrays(arrays, encode) if fitted else None
+        has_head = "weights" in arrays
+        head = Head.of_arrays(arrays, encode) if has_head else None
     folder, limits = pathlib.Path(data or about["data"]), about["limits"]
     answers = read_answers(folder)
     if answers and "answers" not in limits:
@@ -140,7 +150,7 @@ def read_answers(data: pathlib.Path) -> Answers | None:
     return Answers(read_rows(path, ("question", "answer")))
 
 
-def _filled(template, **values):
+def _fill(template, **values):
     """Replaces names in braces by their values; leaves other braces."""
     return re.sub(r"{(\w+)}", lambda m: values.get(m[1], m[0]), template)
 

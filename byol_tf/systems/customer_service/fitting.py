@@ -7,7 +7,7 @@ import numpy as np
 from byol_tf.systems.common import handing, rows
 from byol_tf.systems.common.heads import (
     Encode,
-    Held,
+    LabelledTexts,
     choose_head,
     fit_again,
     fit_baseline,
@@ -35,13 +35,15 @@ def fit(config, data: pathlib.Path, encode: Encode | None) -> Assistant:
         ValueError: if there is nothing to learn from, or a file is invalid.
     """
     answers, head, limits = read_answers(data), None, {}
-    strange = _strange(data, "oos_train.csv", "oos_val.csv")
+    out_of_scope = _out_of_scope_texts(data, "oos_train.csv", "oos_val.csv")
     if (data / "train.csv").is_file():
-        head, limits["intents"] = _fit_intents(config, data, strange, encode)
+        head, limits["intents"] = _fit_intents(
+            config, data, out_of_scope, encode
+        )
     if answers:
         inside, outside = answers.rehearse(config.seed)
-        if strange:
-            scores = answers.scores(strange).max(1)
+        if out_of_scope:
+            scores = answers.scores(out_of_scope).max(1)
             outside = np.concatenate([outside, scores])
         limits["answers"] = _limit(config, inside, outside)
     if not limits:
@@ -68,26 +70,35 @@ def evaluate(assistant: Assistant, data: pathlib.Path) -> dict:
     return result
 
 
-def _fit_intents(config, data, strange, encode):
+def _fit_intents(config, data, out_of_scope, encode):
     texts, labels = rows.read_labelled(data / "train.csv")
-    if own := (data / "val.csv").is_file():
-        inside = Held(texts, labels)
-        held = Held(*rows.read_labelled(data / "val.csv"))
-        rows.check_known(data / "val.csv", held.labels, set(labels))
+    if has_validation := (data / "val.csv").is_file():
+        fit_part = LabelledTexts(texts, labels)
+        held_out = LabelledTexts(*rows.read_labelled(data / "val.csv"))
+        rows.check_known(data / "val.csv", held_out.labels, set(labels))
     else:
-        inside, held = split(texts, labels, config.held_out, config.seed)
+        fit_part, held_out = split(texts, labels, config.held_out, config.seed)
     options = {"shapes": config.shapes, "strengths": config.strengths}
-    head, strength = choose_head(inside, held, **options, encode=encode)
-    names, sure = head.predict(held.texts)
-    if strange:
-        limit = _limit(config, sure, head.predict(strange)[1])
+    head, strength = choose_head(fit_part, held_out, **options, encode=encode)
+    names, confidences = head.predict(held_out.texts)
+    if out_of_scope:
+        limit = _limit(config, confidences, head.predict(out_of_scope)[1])
     else:
-        right = names == np.array(held.labels)
-        share = max(1 - right.mean(), 1e-9)
+        correct = names == np.array(held_out.labels)
+        share = max(1 - correct.mean(), 1e-9)
         limit = handing.threshold(
-            *(sure[right], sure[~right], config.precision, share)
+            *(
+                confidences[correct],
+                confidences[~correct],
+                config.precision,
+                share,
+            )
         )
-    return (head if own else fit_again(head, strength, inside, held)), limit
+    return (
+        head
+        if has_validation
+        else fit_again(head, strength, fit_part, held_out)
+    ), limit
 
 
 def _limit(config, inside, outside):
@@ -96,7 +107,7 @@ def _limit(config, inside, outside):
     )
 
 
-def _strange(data, *names):
+def _out_of_scope_texts(data, *names):
     """Returns out-of-scope texts of those files that exist."""
     return [
         row["text"]
@@ -109,44 +120,48 @@ def _strange(data, *names):
 def _judge_intents(assistant, data):
     texts, labels = rows.read_labelled(data / "test.csv")
     rows.check_known(data / "test.csv", labels, assistant.head.classes)
-    outside = _strange(data, "oos_test.csv")
+    outside = _out_of_scope_texts(data, "oos_test.csv")
     baseline = fit_baseline(*rows.read_labelled(data / "train.csv"))
-    result, limit, handed = {}, assistant.limits["intents"], 0
+    result, limit, handed_over = {}, assistant.limits["intents"], 0
     for prefix, head in ("", assistant.head), ("tfidf_", baseline):
-        names, sure = head.predict(texts)
+        names, confidences = head.predict(texts)
         accuracy = (names == np.array(labels)).mean()
         result[f"{prefix}in_scope_accuracy"] = float(accuracy)
         result[f"{prefix}macro_f1"] = macro_f1(labels, names)
         if not outside:
             continue
-        strange = head.predict(outside)[1]
-        result[f"{prefix}oos_auroc"] = handing.auroc(sure, strange)
-        both = np.sort(np.append(sure, strange))
+        outside_confidences = head.predict(outside)[1]
+        result[f"{prefix}oos_auroc"] = handing.auroc(
+            confidences, outside_confidences
+        )
+        all_confidences = np.sort(np.append(confidences, outside_confidences))
         if prefix:  # hands over the same number
-            limit = both[min(handed, len(both) - 1)]
-        handed = int(np.searchsorted(both, limit))
-        recall, precision = handing.recall_and_precision(sure, strange, limit)
+            limit = all_confidences[min(handed_over, len(all_confidences) - 1)]
+        handed_over = int(np.searchsorted(all_confidences, limit))
+        recall, precision = handing.recall_and_precision(
+            confidences, outside_confidences, limit
+        )
         result[f"{prefix}oos_recall"] = float(recall)
         result[f"{prefix}oos_precision"] = float(precision)
     return result
 
 
 def _judge_answers(answers, path):
-    asked = rows.read_rows(path, ("query", "id"))
+    queries = rows.read_rows(path, ("query", "id"))
     ids = [row.get("id") for row in answers.rows]
     if not any(ids):
         raise ValueError(
             f"{path} names answers by id, and faq.csv has no column 'id'"
         )
-    questions, wanted = zip(
-        *((r["query"], r["id"]) for r in asked), strict=True
+    questions, query_ids = zip(
+        *((r["query"], r["id"]) for r in queries), strict=True
     )
-    rows.check_known(path, wanted, set(filter(None, ids)), "id")
-    relevant = np.array(wanted)[:, None] == np.array(ids)
+    rows.check_known(path, query_ids, set(filter(None, ids)), "id")
+    relevant = np.array(query_ids)[:, None] == np.array(ids)
     tfidf = Tfidf().fit([row["question"] for row in answers.rows])
-    known = tfidf.rows([row["question"] for row in answers.rows])
-    plain = (tfidf.rows(questions) @ known.T).toarray()
+    question_rows = tfidf.rows([row["question"] for row in answers.rows])
+    tfidf_scores = (tfidf.rows(questions) @ question_rows.T).toarray()
     return {
         "map": mean_average_precision(answers.scores(questions), relevant),
-        "tfidf_map": mean_average_precision(plain, relevant),
+        "tfidf_map": mean_average_precision(tfidf_scores, relevant),
     }

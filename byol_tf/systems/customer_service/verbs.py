@@ -18,25 +18,25 @@ def fit(config, data: str, run: str) -> None:
     """Fits an assistant to a folder, and writes it into a run folder."""
     path, folder = pathlib.Path(data), pathlib.Path(run)
     folder.mkdir(parents=True, exist_ok=True)
-    learned = fitting.fit(config, path, encoder_of(folder))
-    learned.save(folder, path)
-    for name, limit in sorted(learned.limits.items()):
+    fitted_assistant = fitting.fit(config, path, encoder_of(folder))
+    fitted_assistant.save(folder, path)
+    for name, limit in sorted(fitted_assistant.limits.items()):
         print(f"By {name}, questions below {limit:.3f} go to a person")
-    if learned.head:
-        print(f"Intents: {len(learned.head.classes)}")
-    if learned.answers:
-        print(f"Answers: {len(learned.answers.rows)}")
+    if fitted_assistant.head:
+        print(f"Intents: {len(fitted_assistant.head.classes)}")
+    if fitted_assistant.answers:
+        print(f"Answers: {len(fitted_assistant.answers.rows)}")
 
 
 def ask(config, data: str | None, run: str, text: str | None) -> None:
     """Answers one question, or each line of standard input."""
-    learned = _load(data, run)
+    fitted_assistant = _load(data, run)
     words = words_of(config)
     if text is None and sys.stdin.isatty():
         print("Ask; Ctrl-D ends.")
     for line in [text] if text is not None else sys.stdin:
         if line.strip():
-            print(_lines(learned.ask(line.strip(), words)), flush=True)
+            print(_lines(fitted_assistant.ask(line.strip(), words)), flush=True)
 
 
 def serve(config, data: str | None, run: str, host: str, port: int) -> None:
@@ -47,10 +47,10 @@ def serve(config, data: str | None, run: str, host: str, port: int) -> None:
 
 def evaluate(config, data: str, run: str) -> None:
     """Evaluates on the test files, and writes the results."""
-    learned = _load(data, run)
+    fitted_assistant = _load(data, run)
     result = {
         "stated_precision": config.precision,
-        **fitting.evaluate(learned, pathlib.Path(data)),
+        **fitting.evaluate(fitted_assistant, pathlib.Path(data)),
     }
     write_json(pathlib.Path(run) / RESULT, result)
     print(json.dumps(result, indent=1))
@@ -73,7 +73,7 @@ def _lines(reply):
     if reply.intent:
         lines.append(f"  intent: {reply.intent} ({reply.confidence:.2f})")
     lines += [
-        f"  {found.score:.2f}  {found.question} [{found.source}]"
-        for found in reply.nearest
+        f"  {answer.score:.2f}  {answer.question} [{answer.source}]"
+        for answer in reply.nearest
     ]
     return "\n".join(lines)

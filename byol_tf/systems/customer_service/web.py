@@ -30,15 +30,15 @@ class Desk(desk.Desk):
         """
         try:
             question = parse_json(body)["question"]
-            found = isinstance(question, str)
+            is_valid = isinstance(question, str)
         except (ValueError, TypeError, KeyError):
-            found = False
-        if not found:
+            is_valid = False
+        if not is_valid:
             raise ValueError('the body must be {"question": "..."}')
-        return desk.as_reply(as_json(self.held.ask(question, self.words)))
+        return desk.as_reply(as_json(self.responder.ask(question, self.words)))
 
     def counts(self):
-        answers = self.held.answers
+        answers = self.responder.answers
         return {"answers": len(answers.rows) if answers else 0}
 
 
@@ -46,10 +46,10 @@ def serve(
     load: Callable[[], Assistant], words: Words, settings, host: str, port: int
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; see `Desk` and `desk.serve`."""
-    own = Desk(load, words)
+    handler = Desk(load, words)
     routes = {
-        ("POST", ASK): own.ask,
-        ("POST", RELOAD): own.reload,
+        ("POST", ASK): handler.ask,
+        ("POST", RELOAD): handler.reload,
         ("GET", "/"): lambda _: desk.page_of(__package__),
     }
     desk.serve(routes, settings, host, port)

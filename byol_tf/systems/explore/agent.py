@@ -32,12 +32,12 @@ def explore(
     """
     rng = np.random.default_rng(seed)
     values = np.zeros((0, len(ACTIONS)))
-    first = np.full(rooms.room_of.shape, -1)
+    first_steps = np.full(rooms.room_of.shape, -1)
     state = rooms.reset()
     for step in range(steps):
         x, y = rooms.cells[state]
-        if first[y, x] < 0:
-            first[y, x] = step
+        if first_steps[y, x] < 0:
+            first_steps[y, x] = step
         action = int(rng.integers(len(ACTIONS)))
         if state < len(values) and rng.random() >= _AT_RANDOM:
             # Tiny random numbers break ties between equal values.
@@ -47,20 +47,22 @@ def explore(
         if ended:
             state = rooms.reset()
         if reward and step % _EVERY == _EVERY - 1:
-            values = valued(rooms, reward, values)
-    return first
+            values = action_values(rooms, reward, values)
+    return first_steps
 
 
-def counted(rooms: Rooms, states, actions) -> np.ndarray:
+def visit_reward(rooms: Rooms, states, actions) -> np.ndarray:
     """Rewards transitions by 1 / sqrt(visits) of the cell they lead to."""
-    after = rooms.following[states, actions]
-    x, y = rooms.cells[after].T
+    next_states = rooms.next_states[states, actions]
+    x, y = rooms.cells[next_states].T
     visits = np.zeros(rooms.room_of.shape)
-    np.add.at(visits, (y, x), rooms.taken[states, actions])
+    np.add.at(visits, (y, x), rooms.action_counts[states, actions])
     return 1 / np.sqrt(visits[y, x])
 
 
-def valued(rooms: Rooms, reward: Reward, values: np.ndarray) -> np.ndarray:
+def action_values(
+    rooms: Rooms, reward: Reward, values: np.ndarray
+) -> np.ndarray:
     """Computes action values from the current rewards of known transitions.
 
     An untried action gets the value of the state's best one, so that it is
@@ -71,13 +73,15 @@ def valued(rooms: Rooms, reward: Reward, values: np.ndarray) -> np.ndarray:
         reward: reward of known transitions.
         values: float `[n, 4]`, initial values.
     """
-    after = rooms.following[: rooms.count]
-    states, actions = known = np.nonzero(after >= 0)
-    gained = np.zeros(after.shape)
-    gained[known] = reward(rooms, states, actions)
-    values = np.pad(values, ((0, len(after) - len(values)), (0, 0)))
-    values = np.where(after >= 0, values, 0)
+    next_states = rooms.next_states[: rooms.count]
+    states, actions = transitions = np.nonzero(next_states >= 0)
+    rewards = np.zeros(next_states.shape)
+    rewards[transitions] = reward(rooms, states, actions)
+    values = np.pad(values, ((0, len(next_states) - len(values)), (0, 0)))
+    values = np.where(next_states >= 0, values, 0)
     for _ in range(_SWEEPS):
         best = values.max(axis=1)
-        values = np.where(after >= 0, gained + _DISCOUNT * best[after], 0)
-    return np.where(after >= 0, values, values.max(axis=1, keepdims=True))
+        values = np.where(
+            next_states >= 0, rewards + _DISCOUNT * best[next_states], 0
+        )
+    return np.where(next_states >= 0, values, values.max(axis=1, keepdims=True))

@@ -40,9 +40,9 @@ class Curiosity:
         self.target.set_weights(self.encoder.get_weights())
         self.predictor = _network(_WIDTH + len(ACTIONS), seed + 1)
         networks = self.encoder, self.predictor
-        self._learned = [v for n in networks for v in n.trainable_variables]
+        self._variables = [v for n in networks for v in n.trainable_variables]
         self._optimizer = keras.optimizers.Adam(_RATE)
-        self._optimizer.build(self._learned)
+        self._optimizer.build(self._variables)
         self._learn, self._judge = (
             tf.function(step, autograph=False, reduce_retracing=True)
             for step in (self._learn, self._judge)
@@ -50,24 +50,24 @@ class Curiosity:
 
     def _errors(self, vectors, actions, targets):
         """Returns prediction errors, float32 `[n]` in [0, 4]."""
-        known = tf.concat([vectors, tf.one_hot(actions, len(ACTIONS))], axis=1)
-        return regression_loss(self.predictor(known), targets)
+        inputs = tf.concat([vectors, tf.one_hot(actions, len(ACTIONS))], axis=1)
+        return regression_loss(self.predictor(inputs), targets)
 
-    def _judge(self, views, states, actions, after):
+    def _judge(self, views, states, actions, next_states):
         """Returns errors of transitions, encoding each state once."""
         vectors = tf.gather(self.encoder(views), states)
-        targets = tf.gather(self.target(views), after)
+        targets = tf.gather(self.target(views), next_states)
         return self._errors(vectors, actions, targets)
 
-    def _learn(self, views, actions, after):
+    def _learn(self, views, actions, next_views):
         """Makes one training step; returns the loss."""
         with tf.GradientTape() as tape:
-            targets = tf.stop_gradient(self.target(after))
+            targets = tf.stop_gradient(self.target(next_views))
             errors = self._errors(self.encoder(views), actions, targets)
             loss = tf.reduce_mean(errors)
-        gradients = tape.gradient(loss, self._learned)
+        gradients = tape.gradient(loss, self._variables)
         self._optimizer.apply_gradients(
-            zip(gradients, self._learned, strict=True)
+            zip(gradients, self._variables, strict=True)
         )
         update_average(self.target.variables, self.encoder.variables, _TAU)
         return loss
@@ -82,15 +82,20 @@ class Curiosity:
             rooms: rooms with all walked transitions.
             states, actions: int `[n]`, the known transitions.
         """
-        after = rooms.following[states, actions]
-        taken = rooms.taken[states, actions]
-        share = taken / taken.sum()
+        next_states = rooms.next_states[states, actions]
+        action_counts = rooms.action_counts[states, actions]
+        share = action_counts / action_counts.sum()
         for _ in range(self.lessons):
-            some = self._rng.choice(len(states), _BATCH, p=share)
-            before, then = rooms.views[states[some]], rooms.views[after[some]]
-            self._learn(before, actions[some], then)
+            sample = self._rng.choice(len(states), _BATCH, p=share)
+            sample_views, next_views = (
+                rooms.views[states[sample]],
+                rooms.views[next_states[sample]],
+            )
+            self._learn(sample_views, actions[sample], next_views)
         views = rooms.views[: rooms.count]
-        errors = np.asarray(self._judge(views, states, actions, after), float)
+        errors = np.asarray(
+            self._judge(views, states, actions, next_states), float
+        )
         mean = share @ errors
         scale = np.sqrt(share @ (errors - mean) ** 2)
         return np.maximum(errors - mean, 0) / max(scale, 1e-9)

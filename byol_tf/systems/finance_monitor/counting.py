@@ -50,9 +50,9 @@ class Rule(NamedTuple):
             return None
         middle = statistics.median(counts)
         spread = statistics.median(abs(n - middle) for n in counts)
-        usual = poisson.isf(self.tail, max(middle, 0.5))
-        robust = middle + self.deviations * _MAD * spread
-        return max(robust, float(usual), self.least - 1)
+        poisson_limit = poisson.isf(self.tail, max(middle, 0.5))
+        mad_limit = middle + self.deviations * _MAD * spread
+        return max(mad_limit, float(poisson_limit), self.least - 1)
 
 
 def parse(line: str | bytes, now: float) -> Item:
@@ -86,7 +86,7 @@ def parse(line: str | bytes, now: float) -> Item:
 
 def _seconds(value):
     """Returns seconds since 1970 of a number, an ISO date or a mail's date."""
-    for read in (times.of_text, _of_mail):
+    for read in (times.of_text, _mail_time):
         with contextlib.suppress(*_UNREADABLE):
             if (time := read(value)) >= 0:  # NaN is not
                 return time
@@ -96,7 +96,7 @@ def _seconds(value):
     )
 
 
-def _of_mail(value):
+def _mail_time(value):
     return times.of_date(email.utils.parsedate_to_datetime(value))
 
 
@@ -128,11 +128,11 @@ class Monitor:
             "late": 0,
             "wrong": 0,
         }
-        before = self.state.setdefault("window_s", rule.window_s)
-        if before != rule.window_s:
+        window_s = self.state.setdefault("window_s", rule.window_s)
+        if window_s != rule.window_s:
             raise ValueError(
-                f"the state has windows of {before:g} s, not of "
-                f"{rule.window_s:g}; give --config.window_s={before:g}, or "
+                f"the state has windows of {window_s:g} s, not of "
+                f"{rule.window_s:g}; give --config.window_s={window_s:g}, or "
                 f"delete {STATE} in the run folder to begin anew"
             )
 
@@ -169,22 +169,22 @@ class Monitor:
         """Returns counts of earlier windows, leaving out gaps of the stream."""
         counts, first = self.state["counts"], window - self.rule.baseline
         return [
-            found.get(topic, (0, 0))[1]
-            for name, found in counts.items()
+            by_topic.get(topic, (0, 0))[1]
+            for name, by_topic in counts.items()
             if first <= int(name) < window
         ]
 
     def _alarm(self, item, topic, window, texts):
-        over = self.state["over"]
+        surges = self.state["over"]
         count = self.state["counts"][str(window)][topic][1]
         limit = self.rule.limit(self.negatives(topic, window))
         if limit is None or count <= limit:
             return None
-        before = over.get(topic, [])
+        windows = surges.get(topic, [])
         # Earlier releases kept only the last one.
-        before = before if isinstance(before, list) else [before]
-        over[topic] = sorted({*before, window})
-        if {window - 1, window, window + 1} & {*before}:
+        windows = windows if isinstance(windows, list) else [windows]
+        surges[topic] = sorted({*windows, window})
+        if {window - 1, window, window + 1} & {*windows}:
             return None  # the same surge
         alarm = {
             "topic": topic,
@@ -207,7 +207,7 @@ class Monitor:
         """Drops windows before the baseline, and texts after two windows."""
         for part in ("counts", "seen", "texts"):
             oldest = newest - (2 if part == "texts" else self.rule.baseline)
-            kept = self.state[part]
+            entries = self.state[part]
             self.state[part] = {
-                n: v for n, v in kept.items() if int(n) >= oldest
+                n: v for n, v in entries.items() if int(n) >= oldest
             }

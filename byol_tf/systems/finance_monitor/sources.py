@@ -11,7 +11,7 @@ from absl import logging
 from byol_tf.files import parse_json
 
 # Largest number of existing lines in one batch.
-MOST = 256
+MAX_LINES = 256
 _PIPE = 2**16  # bytes to read from a pipe at once
 Lines = list[bytes]
 
@@ -33,15 +33,15 @@ def batches(
         return
     source = os.path.abspath(source)  # `places` are of any working folder
     while True:
-        found = False
+        has_lines = False
         for path in _files(pathlib.Path(source)):
-            while lines := _more(path, places):
-                found = True
+            while lines := _read_lines(path, places):
+                has_lines = True
                 yield lines
-        if once and not found:
+        if once and not has_lines:
             _warn_of_rests(source, places)
             return
-        if not found:
+        if not has_lines:
             yield []
             time.sleep(poll_s)
 
@@ -59,7 +59,7 @@ def _piped(stream):
     yield [rest]
 
 
-def _more(path, places):
+def _read_lines(path, places):
     """Reads the next complete lines of a file."""
     name = str(path)
     if not path.exists():  # it is being replaced
@@ -70,7 +70,7 @@ def _more(path, places):
     lines = []
     with open(path, "rb") as file:
         file.seek(places.get(name, 0))
-        while len(lines) < MOST and _is_whole(line := file.readline()):
+        while len(lines) < MAX_LINES and _is_whole(line := file.readline()):
             lines.append(line)
     places[name] = places.get(name, 0) + sum(map(len, lines))
     return lines

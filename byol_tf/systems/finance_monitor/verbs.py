@@ -35,7 +35,7 @@ from byol_tf.systems.finance_monitor.counting import (
 HEADS = ("sentiment", "topic")
 FILE, RESULT = "finance_monitor.npz", "finance_monitor.json"
 _PAGE_WINDOWS = 168
-_SHOWN = 10  # invalid lines to print; all are counted
+_MAX_PRINTED = 10  # invalid lines to print; all are counted
 
 
 def fit(config, data: str, run: str) -> None:
@@ -54,8 +54,8 @@ def fit(config, data: str, run: str) -> None:
             *parts, **options, **ratios, encode=encode
         )
         head = heads.fit_again(head, strength, *parts, **ratios)
-        found = head.arrays().items()
-        arrays |= {f"{name}.{key}": value for key, value in found}
+        head_arrays = head.arrays().items()
+        arrays |= {f"{name}.{key}": value for key, value in head_arrays}
     with whole_file(folder / FILE) as path:
         np.savez_compressed(path, **arrays)
 
@@ -63,21 +63,21 @@ def fit(config, data: str, run: str) -> None:
 def evaluate(config, data: str, run: str) -> None:
     """Evaluates both classifiers and the alarms on the test files."""
     folder, result = pathlib.Path(run), {}
-    fitted = _load(folder)
-    for name, head in fitted.items():
+    classifiers = _load(folder)
+    for name, head in classifiers.items():
         texts, labels = _table(data, name, "test.csv")
         rows.check_known(f"{name}/test.csv", labels, head.classes)
         baseline = heads.fit_baseline(*_table(data, name, "train.csv"))
-        for prefix, judged in ("", head), ("tfidf_", baseline):
-            names = judged.predict(texts)[0]
+        for prefix, classifier in ("", head), ("tfidf_", baseline):
+            names = classifier.predict(texts)[0]
             accuracy = float((names == np.array(labels)).mean())
             result.setdefault(f"{prefix}accuracy", {})[name] = accuracy
             f1 = heads.macro_f1(labels, names)
             result.setdefault(f"{prefix}macro_f1", {})[name] = f1
     texts, labels = _table(data, "sentiment", "test.csv")
     _check_negative(config, labels, "test.csv")
-    topics = fitted["topic"].predict(texts)[0]
-    negative = fitted["sentiment"].predict(texts)[0] == config.negative
+    topics = classifiers["topic"].predict(texts)[0]
+    negative = classifiers["sentiment"].predict(texts)[0] == config.negative
     truly = np.array(labels) == config.negative
     result |= judging.judge(_rule(config), topics, negative, truly, config.seed)
     write_json(folder / RESULT, result)
@@ -92,31 +92,31 @@ def watch(
     With a page, the server keeps running after the stream has ended.
     """
     folder = pathlib.Path(run)
-    fitted, kept = _load(folder), folder / STATE
-    _check_negative(config, fitted["sentiment"].classes, "train.csv")
+    classifiers, state_path = _load(folder), folder / STATE
+    _check_negative(config, classifiers["sentiment"].classes, "train.csv")
     with owned_folder(folder):  # a second process would replace the state
-        state = read_json(kept) if kept.is_file() else None
+        state = read_json(state_path) if state_path.is_file() else None
         monitor = Monitor(_rule(config), state)
-        work = functools.partial(
-            _watch, config, folder, fitted, monitor, input, once
+        watch_stream = functools.partial(
+            _watch, config, folder, classifiers, monitor, input, once
         )
         if page is None:
-            work()
+            watch_stream()
         else:
-            _with_page(config, monitor, work, page)
+            _with_page(config, monitor, watch_stream, page)
 
 
-def _with_page(config, monitor, work, page):
+def _with_page(config, monitor, watch_stream, page):
     """Serves the page while the stream is read in a thread."""
     from byol_tf.jobs.serve import build
 
-    failed = []
+    errors = []
 
     def watch():
         try:
-            work()
+            watch_stream()
         except (OSError, ValueError) as error:
-            failed.append(error)
+            errors.append(error)
             logging.error("the stream is not read any more: %s", error)
             os.kill(os.getpid(), signal.SIGTERM)  # ends the server
 
@@ -126,18 +126,20 @@ def _with_page(config, monitor, work, page):
         ("GET", "/state"): lambda _: _curves(monitor),
     }
     build.serve_routes(config.server, routes, "127.0.0.1", page)
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]
 
 
-def _watch(config, folder, fitted, monitor, source, once):
+def _watch(config, folder, classifiers, monitor, source, once):
     places = monitor.state["places"]
     # Of a file that is no stream, not every line is printed.
-    until = monitor.state["wrong"] + _SHOWN
+    max_wrong = monitor.state["wrong"] + _MAX_PRINTED
     for lines in sources.batches(source, places, config.poll_s, once):
         if not lines:
             continue
-        for alarm in _take(config, fitted, monitor, lines, until):
+        for alarm in _new_alarms(
+            config, classifiers, monitor, lines, max_wrong
+        ):
             print(json.dumps(alarm, ensure_ascii=False), flush=True)
         # Written atomically; after a crash the last batch is read again.
         write_text(folder / STATE, json.dumps(monitor.state))
@@ -149,7 +151,7 @@ def _watch(config, folder, fitted, monitor, source, once):
     )
 
 
-def _take(config, fitted, monitor, lines, until):
+def _new_alarms(config, classifiers, monitor, lines, max_wrong):
     """Yields the alarms of some lines; prints invalid ones up to a number."""
     items = []
     for line in filter(bytes.strip, lines):
@@ -157,14 +159,14 @@ def _take(config, fitted, monitor, lines, until):
             items.append(parse(line, time.time()))
         except ValueError as error:
             monitor.state["wrong"] += 1
-            if monitor.state["wrong"] <= until:
+            if monitor.state["wrong"] <= max_wrong:
                 logging.warning("left out %.60r: %s", line, error)
     if not items:
         return
     texts = [item.text for item in items]
-    topics = fitted["topic"].predict(texts)[0].tolist()
-    found = fitted["sentiment"].predict(texts)[0] == config.negative
-    for item, topic, negative in zip(items, topics, found, strict=True):
+    topics = classifiers["topic"].predict(texts)[0].tolist()
+    is_negative = classifiers["sentiment"].predict(texts)[0] == config.negative
+    for item, topic, negative in zip(items, topics, is_negative, strict=True):
         if alarm := monitor.add(item, topic, bool(negative)):
             yield alarm
 
@@ -216,7 +218,13 @@ def _curves(monitor):
     """Returns negative texts by topic and window, and alarms, as JSON."""
     counts = dict(monitor.state["counts"])  # another thread adds to it
     windows = sorted(map(int, counts))[-_PAGE_WINDOWS:]
-    topics = sorted({t for found in list(counts.values()) for t in list(found)})
+    topics = sorted(
+        {
+            t
+            for topic_counts in list(counts.values())
+            for t in list(topic_counts)
+        }
+    )
     about = {
         "start": [window * monitor.rule.window_s for window in windows],
         "topics": {

@@ -18,7 +18,7 @@ from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.mix import Mix
 from byol_tf.systems.recommender.past import Rows
 
-_LEAST = 0.02  # similarity below which an item is no reason
+_MIN_SIMILARITY = 0.02  # similarity below which an item is no reason
 _NOTHING = (
     "every item of the shop is in this history; --config.again=True, or "
     '"again": true in a request, lists them again'
@@ -99,45 +99,49 @@ class Answers:
         return self._one(lambda half_life: row, again, lines)
 
     def _one(self, rows, again, notes):
-        (found,) = self.lists(rows, again)
-        return found, notes if found else [*notes, _NOTHING]
+        (items,) = self.lists(rows, again)
+        return items, notes if items else [*notes, _NOTHING]
 
     def lists(self, rows: Rows, again: bool | None = None) -> list[list[Item]]:
         """Ranks items for each history."""
         again = self.again if again is None else again
-        plain, scores = rows(0.0), self.mix(rows)
-        best = judging.top(scores, None if again else plain, self.count)
+        histories, scores = rows(0.0), self.mix(rows)
+        best = judging.top(scores, None if again else histories, self.count)
         return [
-            self._items(own, places[np.isfinite(known[places])], known)
-            for own, places, known in zip(
-                np.split(plain.indices, plain.indptr[1:-1]),
+            self._items(
+                history, places[np.isfinite(item_scores[places])], item_scores
+            )
+            for history, places, item_scores in zip(
+                np.split(histories.indices, histories.indptr[1:-1]),
                 *(best, scores),
                 strict=True,
             )
         ]
 
-    def _items(self, own, places, scores):
+    def _items(self, history, places, scores):
         """Returns items, each with the two most similar ones of the history."""
         shop = self.mix.past.shop
-        alike = sum(
-            (vectors[places] @ vectors[own].T).toarray()
-            for vectors in (self._users, self.mix.vectors)
+        similarities = sum(
+            (vectors[places] @ vectors[history].T).toarray()
+            for vectors in (self._item_users, self.mix.vectors)
         )
-        alike[np.equal.outer(places, own)] = 0  # the item itself is no reason
-        found = []
-        for place, near in zip(places, alike, strict=True):
-            first = np.argsort(-near, kind="stable")[:2]
+        similarities[np.equal.outer(places, history)] = (
+            0  # the item itself is no reason
+        )
+        items = []
+        for place, near in zip(places, similarities, strict=True):
+            reasons = np.argsort(-near, kind="stable")[:2]
             because = tuple(
                 shop.texts[n] or shop.items[n]
-                for n in own[first[near[first] > _LEAST]]
+                for n in history[reasons[near[reasons] > _MIN_SIMILARITY]]
             )
             score = float(scores[place])
             text = shop.texts[place]
-            found.append(Item(shop.items[place], text, score, because))
-        return found
+            items.append(Item(shop.items[place], text, score, because))
+        return items
 
     @functools.cached_property
-    def _users(self):
+    def _item_users(self):
         """Returns the users of each item: unit rows `[items, users]`."""
         return normalize(self.mix.past.matrix().T.tocsr())
 
@@ -155,8 +159,8 @@ def write_lists(answers: Answers, path: pathlib.Path) -> int:
     past = answers.mix.past
     users = past.shop.users
     names = "user", "rank", "item", "score", "because"
-    kinds = "string", "int32", "string", "float32", arrow.list_(arrow.string())
-    schema = arrow.schema([*zip(names, kinds, strict=True)])
+    types = "string", "int32", "string", "float32", arrow.list_(arrow.string())
+    schema = arrow.schema([*zip(names, types, strict=True)])
     with (
         whole_file(path) as temporary,
         parquet.ParquetWriter(temporary, schema) as writer,
@@ -165,8 +169,8 @@ def write_lists(answers: Answers, path: pathlib.Path) -> int:
             lists = answers.lists(past.rows(block))
             rows = [
                 {"user": users[user], "rank": rank, **item._asdict()}
-                for user, found in zip(block, lists, strict=True)
-                for rank, item in enumerate(found, 1)
+                for user, items in zip(block, lists, strict=True)
+                for rank, item in enumerate(items, 1)
             ]
             writer.write_table(arrow.Table.from_pylist(rows, schema))
     return len(users)

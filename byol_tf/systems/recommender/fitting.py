@@ -10,7 +10,7 @@ from byol_tf.checks import require
 from byol_tf.data.interactions import Shop
 from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.judging import COLD, GOAL
-from byol_tf.systems.recommender.methods import ALS, METHODS, MOST_SQUARE, TEXTS
+from byol_tf.systems.recommender.methods import ALS, MAX_SQUARE, METHODS, TEXTS
 from byol_tf.systems.recommender.mix import Plan, learn, standard
 from byol_tf.systems.recommender.parts import ENCODED, Parts
 from byol_tf.systems.recommender.past import Period, periods
@@ -35,7 +35,7 @@ def fit(parts: Parts, share: float = 0.1, seed: int = 0) -> tuple[Plan, Table]:
         seed: seed of the items hidden to act as new ones.
 
     Returns:
-        Settings and weights, and the results of `judged`.
+        Settings and weights, and the results of `result_table`.
 
     Raises:
         ValueError: if there are fewer than two items or users, or the held-out
@@ -47,22 +47,22 @@ def fit(parts: Parts, share: float = 0.1, seed: int = 0) -> tuple[Plan, Table]:
             f"a shop needs two items and two users. Received: "
             f"{len(shop.items)} items, {len(shop.users)} users"
         )
-    parts = parts._replace(methods=_possible(parts))
+    parts = parts._replace(methods=_possible_methods(parts))
     first, second = periods(shop, share)
-    held = Period.of(shop, first, second)
-    if not len(held.users):
+    held_out = Period.of(shop, first, second)
+    if not len(held_out.users):
         raise ValueError(
             "nobody with a history did anything new in the held-out period: "
             f"there are {len(shop.time):,} events of {len(shop.users):,} "
             "users; more events, or a larger share by --config.share=0.2, "
             "are needed"
         )
-    parts = parts._replace(plan=_planned(held, parts.methods))
+    parts = parts._replace(plan=_make_plan(held_out, parts.methods))
     cold = Period.of(shop, first, second, hidden_items(shop, seed))
-    plan = _with_cold(parts.mix(cold.past), cold)
-    shown = ", ".join(f"{n} {w:g}" for n, w in plan.weights.items() if w)
-    print(f"Weights of the mix: {shown}")
-    return plan, judged(parts._replace(plan=plan), share, seed)
+    plan = _tune_cold(parts.mix(cold.past), cold)
+    weight_texts = ", ".join(f"{n} {w:g}" for n, w in plan.weights.items() if w)
+    print(f"Weights of the mix: {weight_texts}")
+    return plan, result_table(parts._replace(plan=plan), share, seed)
 
 
 def weigh(shop: Shop, share: float) -> Shop:
@@ -85,28 +85,30 @@ def weigh(shop: Shop, share: float) -> Shop:
     frequent = np.argsort(-np.bincount(shop.kind), kind="stable")[:_MOST_KINDS]
     names = [list(kinds)[number] for number in sorted(frequent)]
     for name, weight in itertools.product(names, _EVENTS):
-        tried = kinds | {name: weight}
-        found = gain(tried)
-        if found > best:
-            best, kinds = found, tried
+        candidate = kinds | {name: weight}
+        ndcg = gain(candidate)
+        if ndcg > best:
+            best, kinds = ndcg, candidate
     return shop.weighted(kinds)
 
 
-def _possible(parts):
+def _possible_methods(parts):
     """Returns the methods that memory and installed packages allow."""
-    (shop, _, methods, _), left = parts, {}
+    (shop, _, methods, _), left_out = parts, {}
     square = min(len(shop.items), len(shop.users))
-    if square > MOST_SQUARE:
-        why = f"{square:,} items or users are more than {MOST_SQUARE:,}"
-        left |= {n: why for n, method in methods.items() if method.square}
+    if square > MAX_SQUARE:
+        reason = f"{square:,} items or users are more than {MAX_SQUARE:,}"
+        left_out |= {
+            n: reason for n, method in methods.items() if method.square
+        }
     if ALS in methods:
         try:
             require("implicit.cpu.als", "recommender")
         except ValueError as error:
-            left[ALS] = error
-    for name, why in left.items():
-        print(f"{name} is left out: {why}")
-    return {n: method for n, method in methods.items() if n not in left}
+            left_out[ALS] = error
+    for name, reason in left_out.items():
+        print(f"{name} is left out: {reason}")
+    return {n: method for n, method in methods.items() if n not in left_out}
 
 
 def hidden_items(shop: Shop, seed: int = 0) -> np.ndarray:
@@ -116,26 +118,26 @@ def hidden_items(shop: Shop, seed: int = 0) -> np.ndarray:
         bool `[items]`.
     """
     count = len(shop.items)
-    hide = min(max(round(count * _HIDDEN), 5 * judging.SHOWN), count // 3)
+    hide = min(max(round(count * _HIDDEN), 5 * judging.LIST_LENGTH), count // 3)
     return np.random.default_rng(seed).permutation(count).argsort() < hide
 
 
-def _planned(period, methods) -> Plan:
+def _make_plan(period, methods) -> Plan:
     """Returns the best setting of each method, and weights of their scores."""
-    settings, fitted = {}, {}
+    settings, scorers = {}, {}
     for name, method in methods.items():
         best = -1.0
-        for own in method.fits:
-            score = method.fit(period.past, **own)
-            for rest in method.scorings:
-                scores = functools.partial(score, **rest)
-                found = judging.judge(scores, period)[GOAL]
-                if found > best:
-                    best, fitted[name] = found, scores
-                    settings[name] = {**own, **rest}
+        for fit_setting in method.fits:
+            score = method.fit(period.past, **fit_setting)
+            for score_setting in method.scorings:
+                scores = functools.partial(score, **score_setting)
+                ndcg = judging.judge(scores, period)[GOAL]
+                if ndcg > best:
+                    best, scorers[name] = ndcg, scores
+                    settings[name] = {**fit_setting, **score_setting}
         line = f"{name}: NDCG {best:.4f} in the held-out period"
         print(line, flush=True)
-    users = _choosing(period, len(methods))
+    users = _weighting_users(period, len(methods))
     parts = {
         name: np.concatenate(
             [
@@ -143,43 +145,45 @@ def _planned(period, methods) -> Plan:
                 for block in judging.blocks(len(users))
             ]
         )
-        for name, scores in fitted.items()
+        for name, scores in scorers.items()
     }
     seen = period.past.matrix()[period.users[users]]
-    weights, _ = learn(parts, period.wanted[users], seen)
+    weights, _ = learn(parts, period.relevant[users], seen)
     return Plan(settings, weights)
 
 
-def _choosing(period, methods):
+def _weighting_users(period, methods):
     """Returns places of the users that choose the weights, as many as fit."""
     size = methods * period.past.shape[1] * 4
     count = len(period.users)
-    most = min(max(50, _BYTES // size), count)
-    return np.unique(np.linspace(0, count - 1, most).astype(int))
+    limit = min(max(50, _BYTES // size), count)
+    return np.unique(np.linspace(0, count - 1, limit).astype(int))
 
 
-def _with_cold(mix, period) -> Plan:
+def _tune_cold(mix, period) -> Plan:
     """Returns the plan that finds most hidden items in the held-out period."""
     cold = ~period.past.warm
-    wanted = period.wanted[:, cold]
-    users = np.flatnonzero(wanted.getnnz(axis=1))
+    relevant = period.relevant[:, cold]
+    users = np.flatnonzero(relevant.getnnz(axis=1))
     if not len(users):
         return mix.plan
     blocks = (users[block] for block in judging.blocks(len(users)))
-    parts = zip(*(mix.parts(period.rows(some)) for some in blocks), strict=True)
+    parts = zip(
+        *(mix.parts(period.rows(block)) for block in blocks), strict=True
+    )
     parts = [np.concatenate(part) for part in parts]
-    best, found = -1.0, mix.plan
+    best, best_plan = -1.0, mix.plan
     for near, share in itertools.product(_NEAR, _SHARES):
         plan = dataclasses.replace(mix.plan, near=near, share=share)
-        scores = dataclasses.replace(mix, plan=plan).carried(*parts)
+        scores = dataclasses.replace(mix, plan=plan).fill_cold(*parts)
         lists = judging.top(scores[:, cold], None)
-        recall = judging.recall_and_ndcg(lists, wanted[users])[0].mean()
+        recall = judging.recall_and_ndcg(lists, relevant[users])[0].mean()
         if recall > best:
-            best, found = recall, plan
-    return found
+            best, best_plan = recall, plan
+    return best_plan
 
 
-def judged(parts: Parts, share: float, seed: int) -> Table:
+def result_table(parts: Parts, share: float, seed: int) -> Table:
     """Makes the rows of the table, for the test period; see `fit`.
 
     Returns:

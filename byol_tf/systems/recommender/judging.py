@@ -6,13 +6,13 @@ from scipy import sparse
 from byol_tf.systems.recommender.methods import Scores
 from byol_tf.systems.recommender.past import Period
 
-SHOWN = 20  # items per list
+LIST_LENGTH = 20  # items per list
 GOAL, COLD = "ndcg@20", "cold_recall@20"
 COLUMNS = ("recall@20", GOAL, "coverage", COLD)
 _BLOCK = 256  # users at a time: 256 x items x 4 bytes of scores
 
 
-def top(scores: np.ndarray, seen, count: int = SHOWN) -> np.ndarray:
+def top(scores: np.ndarray, seen, count: int = LIST_LENGTH) -> np.ndarray:
     """Returns indices of the best items, best first, int `[n, count]`.
 
     Args:
@@ -34,23 +34,23 @@ def blocks(count: int) -> list[np.ndarray]:
 
 
 def recall_and_ndcg(
-    best: np.ndarray, wanted: sparse.csr_matrix
+    best: np.ndarray, relevant: sparse.csr_matrix
 ) -> tuple[np.ndarray, np.ndarray]:
     """Computes each list's recall and discounted cumulative gain, normalised.
 
     Args:
         best: see `top`.
-        wanted: `[n, items]`, at least one in each row.
+        relevant: `[n, items]`, at least one in each row.
     """
-    found = np.take_along_axis(wanted.toarray() > 0, best, 1)
-    total = wanted.getnnz(axis=1)
-    gain = 1 / np.log2(np.arange(2, found.shape[1] + 2))
-    most = np.cumsum(gain)[np.minimum(total, found.shape[1]) - 1]
-    return found.sum(axis=1) / total, found @ gain / most
+    hits = np.take_along_axis(relevant.toarray() > 0, best, 1)
+    total = relevant.getnnz(axis=1)
+    gain = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
+    ideal = np.cumsum(gain)[np.minimum(total, hits.shape[1]) - 1]
+    return hits.sum(axis=1) / total, hits @ gain / ideal
 
 
 def judge(scores: Scores, period: Period) -> dict[str, float]:
-    """Evaluates lists of `SHOWN` items that a user has not taken yet.
+    """Evaluates lists of `LIST_LENGTH` items that a user has not taken yet.
 
     Returns:
         `recall@20`: share of the taken items that are listed; `ndcg@20`;
@@ -60,15 +60,15 @@ def judge(scores: Scores, period: Period) -> dict[str, float]:
     if not len(period.users):
         return dict.fromkeys(COLUMNS[:3], np.nan)
     seen = period.past.matrix()[period.users]
-    shown, judged = set(), []
+    listed_items, results = set(), []
     for part in blocks(len(period.users)):
-        scored = scores(period.rows(part))
-        best = top(scored, seen[part])
-        judged.append(recall_and_ndcg(best, period.wanted[part]))
-        listed = np.isfinite(np.take_along_axis(scored, best, 1))
-        shown.update(np.unique(best[listed]).tolist())
-    recall, ndcg = (float(x.mean()) for x in np.concatenate(judged, axis=1))
-    values = recall, ndcg, len(shown) / seen.shape[1]
+        block_scores = scores(period.rows(part))
+        best = top(block_scores, seen[part])
+        results.append(recall_and_ndcg(best, period.relevant[part]))
+        is_listed = np.isfinite(np.take_along_axis(block_scores, best, 1))
+        listed_items.update(np.unique(best[is_listed]).tolist())
+    recall, ndcg = (float(x.mean()) for x in np.concatenate(results, axis=1))
+    values = recall, ndcg, len(listed_items) / seen.shape[1]
     return dict(zip(COLUMNS, values, strict=False))
 
 
@@ -79,13 +79,13 @@ def judge_cold(scores: Scores, period: Period) -> float:
         The recall; NaN if nobody took one of them later.
     """
     cold = np.flatnonzero(~period.past.warm)
-    wanted = period.wanted[:, cold]
-    users = np.flatnonzero(wanted.getnnz(axis=1))
+    relevant = period.relevant[:, cold]
+    users = np.flatnonzero(relevant.getnnz(axis=1))
     recalls = [
         recall_and_ndcg(
-            top(scores(period.rows(some))[:, cold], None), wanted[some]
+            top(scores(period.rows(block))[:, cold], None), relevant[block]
         )[0]
-        for some in (users[part] for part in blocks(len(users)))
-        if len(some)
+        for block in (users[part] for part in blocks(len(users)))
+        if len(block)
     ]
     return float(np.concatenate(recalls).mean()) if recalls else np.nan

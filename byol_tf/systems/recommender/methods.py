@@ -19,7 +19,7 @@ from byol_tf.checks import require
 from byol_tf.systems.recommender.past import Past, Rows
 
 # Largest square matrix to invert, items or users: 1.6 GB each.
-MOST_SQUARE = 20_000
+MAX_SQUARE = 20_000
 _BLOCK = 512  # rows per block of a product that is sparsified
 
 # From histories of n users to dense float32 `[n, items]`.
@@ -45,9 +45,11 @@ class Method(NamedTuple):
 
     def fitted(self, past: Past, setting: Mapping[str, float]) -> Scores:
         """Fits with a setting for fitting and scoring together."""
-        own = {name: setting[name] for name in self.fits[0]}
-        rest = {n: value for n, value in setting.items() if n not in own}
-        return functools.partial(self.fit(past, **own), **rest)
+        fit_setting = {name: setting[name] for name in self.fits[0]}
+        score_setting = {
+            n: value for n, value in setting.items() if n not in fit_setting
+        }
+        return functools.partial(self.fit(past, **fit_setting), **score_setting)
 
 
 def _popular(past: Past, half_life):
@@ -63,64 +65,67 @@ def nearest(
     rows: sparse.csr_matrix,
     others: sparse.csr_matrix,
     count: int,
-    same: bool = False,
+    exclude_self: bool = False,
 ) -> sparse.csr_matrix:
     """Returns cosines of each row with its `count` most similar others.
 
     Args:
         rows, others: `[n, d]` and `[m, d]`, sparse.
         count: neighbours to keep; more, if several are equally similar.
-        same: whether `others` are the rows, so that a row is not its own
-            neighbour.
+        exclude_self: whether `others` are the rows, so that a row is not its
+            own neighbour.
     """
-    unit, turned = normalize(rows), normalize(others).T.tocsr()
+    unit, transposed = normalize(rows), normalize(others).T.tocsr()
     parts = []
     for start in range(0, rows.shape[0], _BLOCK):
-        found = (unit[start : start + _BLOCK] @ turned).toarray()
-        if same:
-            own = np.arange(len(found))
-            found[own, own + start] = 0
-        parts.append(_largest(found, count))
+        cosines = (unit[start : start + _BLOCK] @ transposed).toarray()
+        if exclude_self:
+            indices = np.arange(len(cosines))
+            cosines[indices, indices + start] = 0
+        parts.append(_largest(cosines, count))
     return sparse.vstack(parts, "csr")
 
 
 def _largest(values, count):
     """Keeps the largest positive values of each row, as a sparse matrix."""
     if count < values.shape[1]:
-        least = np.partition(values, -count, axis=1)[:, -count, None]
-        values = np.where(values >= least, values, 0)
+        threshold = np.partition(values, -count, axis=1)[:, -count, None]
+        values = np.where(values >= threshold, values, 0)
     return sparse.csr_matrix(np.maximum(values, 0))
 
 
 def _item_neighbours(past: Past, count):
     items = past.matrix().T.tocsr()
-    near = nearest(items, items, int(count), same=True).T.tocsr()
+    near = nearest(items, items, int(count), exclude_self=True).T.tocsr()
     return lambda rows, half_life: (rows(half_life) @ near).toarray()
 
 
 def by_users(
-    alike: np.ndarray, histories: sparse.csr_matrix, count: int, power: float
+    similarities: np.ndarray,
+    histories: sparse.csr_matrix,
+    count: int,
+    power: float,
 ) -> np.ndarray:
     """Scores items by neighbours' histories, weighted by cosine ** power.
 
     Args:
-        alike: cosines with all users, `[n, users]`.
+        similarities: cosines with all users, `[n, users]`.
         histories: `[users, items]`.
         count: neighbours to keep.
         power: exponent of the weights.
     """
-    near = _largest(alike, int(count))
+    near = _largest(similarities, int(count))
     near.data **= power
     return (near @ histories).toarray()
 
 
 def _user_neighbours(past: Past, half_life):
     histories = past.matrix(half_life)
-    turned = normalize(histories).T.tocsr()
+    transposed = normalize(histories).T.tocsr()
 
     def score(rows, count, power):
-        alike = (normalize(rows(half_life)) @ turned).toarray()
-        return by_users(alike, histories, count, power)
+        similarities = (normalize(rows(half_life)) @ transposed).toarray()
+        return by_users(similarities, histories, count, power)
 
     return score
 
@@ -133,8 +138,8 @@ def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
     """
 
     def score(rows, half_life):
-        found = (rows(half_life) @ vectors) @ vectors.T
-        return found.toarray() if sparse.issparse(found) else found
+        scores = (rows(half_life) @ vectors) @ vectors.T
+        return scores.toarray() if sparse.issparse(scores) else scores
 
     return Method(lambda past: score, scorings=_RECENT)
 
@@ -145,8 +150,8 @@ def of_texts(vectors: sparse.csr_matrix | np.ndarray) -> Method:
 def _svd(past: Past, size):
     rows = past.matrix()
     size = int(min(size, min(rows.shape) - 1))
-    *_, turned = linalg.svds(rows, k=size, v0=np.ones(min(rows.shape)))
-    factors = np.float32(turned.T)
+    *_, components = linalg.svds(rows, k=size, v0=np.ones(min(rows.shape)))
+    factors = np.float32(components.T)
     return lambda rows, half_life: (rows(half_life) @ factors) @ factors.T
 
 
@@ -164,56 +169,59 @@ def _ease(past: Past, strength):
 def _ease_of_users(histories, strength):
     """Does the same with a matrix of users by users, by Woodbury's formula."""
     inverse = _inverse(histories @ histories.T, strength)
-    turned = histories.T.tocsr()
+    transposed = histories.T.tocsr()
     # In blocks, since a dense matrix of all items and users would not fit.
     parts = (
-        turned[start : start + _BLOCK]
-        for start in range(0, turned.shape[0], _BLOCK)
+        transposed[start : start + _BLOCK]
+        for start in range(0, transposed.shape[0], _BLOCK)
     )
-    own = [np.ravel(p.multiply(p @ inverse).sum(axis=1)) for p in parts]
-    scale = 1 - np.float32(np.concatenate(own))
+    diagonal = [np.ravel(p.multiply(p @ inverse).sum(axis=1)) for p in parts]
+    scale = 1 - np.float32(np.concatenate(diagonal))
 
     def score(rows, half_life):
         rows = rows(half_life)
-        dense, found = rows.toarray(), (rows @ turned) @ inverse @ histories
-        return dense - (dense - found) / scale
+        dense, predictions = (
+            rows.toarray(),
+            (rows @ transposed) @ inverse @ histories,
+        )
+        return dense - (dense - predictions) / scale
 
     return score
 
 
 def _inverse(products, strength):
-    found = products.toarray().astype(np.float32)
-    found[np.diag_indices_from(found)] += strength
-    return np.linalg.inv(found)
+    matrix = products.toarray().astype(np.float32)
+    matrix[np.diag_indices_from(matrix)] += strength
+    return np.linalg.inv(matrix)
 
 
 def _als(past: Past, size, strength, alpha):
     """Fits factors by alternating least squares (Hu et al., 2008)."""
     als = require("implicit.cpu.als", "recommender")
 
-    def sure(rows):
+    def confidence(rows):
         rows = rows.copy()
         rows.data = np.float32(1 + alpha * np.log1p(rows.data))
         return rows
 
     def score(rows, half_life):
-        found = sure(rows(half_life))
-        users = model.recalculate_user(np.arange(found.shape[0]), found)
+        histories = confidence(rows(half_life))
+        users = model.recalculate_user(np.arange(histories.shape[0]), histories)
         return users @ model.item_factors.T
 
     with threadpool_limits(1, "blas"):  # it uses its own threads
         model = als.AlternatingLeastSquares(
             int(size), regularization=strength, random_state=0
         )
-        model.fit(sure(past.confidence), show_progress=False)
+        model.fit(confidence(past.confidence), show_progress=False)
     return score
 
 
 def _grid(**choices: Sequence[float]) -> tuple[dict[str, float], ...]:
     """Returns all combinations of choices by name, the last changing first."""
     return tuple(
-        dict(zip(choices, one, strict=True))
-        for one in itertools.product(*choices.values())
+        dict(zip(choices, values, strict=True))
+        for values in itertools.product(*choices.values())
     )
 
 

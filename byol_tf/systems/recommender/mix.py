@@ -14,9 +14,9 @@ from byol_tf.systems.recommender.methods import POPULARITY, TEXTS, Scores
 from byol_tf.systems.recommender.past import Past, Rows
 
 # Candidate weights. None is extreme, since that would overfit one period.
-TRIED = (0.0, 0.25, 0.5, 1.0)
+CANDIDATE_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
 _ROUNDS = 2
-_LITTLE = 1e-3  # weight of popularity at least, to break ties
+_MIN_POPULARITY = 1e-3  # weight of popularity at least, to break ties
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,39 +48,41 @@ class Mix:
         past: the known events.
         vectors: unit vectors of the items' texts, `[items, d]`.
         plan: weights.
-        fitted: scores by method, of those with a weight, popularity and texts.
+        scorers: scores by method, of those with a weight, popularity and texts.
     """
 
     past: Past
     vectors: sparse.csr_matrix
     plan: Plan
-    fitted: Mapping[str, Scores]
+    scorers: Mapping[str, Scores]
 
     def __call__(self, rows: Rows) -> np.ndarray:
         """Scores items, float32 `[n, items]`; cold items by their texts."""
-        return self.carried(*self.parts(rows))
+        return self.fill_cold(*self.parts(rows))
 
     def parts(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Returns the weighted sum of all scores, and scores by texts alone."""
         parts = {
             name: standard(scores(rows), self.past.warm)
-            for name, scores in self.fitted.items()
+            for name, scores in self.scorers.items()
         }
         weights = dict(self.plan.weights)
-        weights[POPULARITY] = weights[POPULARITY] or _LITTLE
+        weights[POPULARITY] = weights[POPULARITY] or _MIN_POPULARITY
         return _weighted(parts, weights), parts[TEXTS]
 
-    def carried(self, mixed: np.ndarray, by_text: np.ndarray) -> np.ndarray:
+    def fill_cold(self, mixed: np.ndarray, by_text: np.ndarray) -> np.ndarray:
         """Fills in scores of cold items from similar items."""
         cold = ~self.past.warm
-        return mixed @ self._imputed + self.plan.share * by_text * cold
+        return (
+            mixed @ self._imputation_weights + self.plan.share * by_text * cold
+        )
 
     @functools.cached_property
-    def _imputed(self):
-        return imputed(self.vectors, self.past.warm, self.plan.near)
+    def _imputation_weights(self):
+        return imputation_weights(self.vectors, self.past.warm, self.plan.near)
 
 
-def imputed(
+def imputation_weights(
     vectors: sparse.csr_matrix, warm: np.ndarray, count: int
 ) -> sparse.csr_matrix:
     """Returns weights that carry scores over to items without history.
@@ -95,14 +97,14 @@ def imputed(
         mean over its neighbours, weighted by similarity, times the similarity
         of the nearest one, so that an item without a similar text gets little.
     """
-    known, cold = np.flatnonzero(warm), np.flatnonzero(~warm)
-    turned = sparse.diags_array(np.float32(warm)).tocsr()
-    if len(cold) and len(known):
-        near = methods.nearest(vectors[cold], vectors[known], count)
+    warm_items, cold_items = np.flatnonzero(warm), np.flatnonzero(~warm)
+    weights = sparse.diags_array(np.float32(warm)).tocsr()
+    if len(cold_items) and len(warm_items):
+        near = methods.nearest(vectors[cold_items], vectors[warm_items], count)
         near = normalize(near, "l1").multiply(near.max(axis=1)).tocoo()
-        places = known[near.col], cold[near.row]
-        turned += sparse.csr_matrix((near.data, places), turned.shape)
-    return turned
+        places = warm_items[near.col], cold_items[near.row]
+        weights += sparse.csr_matrix((near.data, places), weights.shape)
+    return weights
 
 
 def standard(scores: np.ndarray, warm: np.ndarray) -> np.ndarray:
@@ -113,9 +115,9 @@ def standard(scores: np.ndarray, warm: np.ndarray) -> np.ndarray:
         warm: bool `[items]`.
     """
     scores = np.float32(scores)
-    known = scores[:, warm]
-    deviation = known.std(axis=1, keepdims=True)
-    centred = scores - known.mean(axis=1, keepdims=True)
+    warm_scores = scores[:, warm]
+    deviation = warm_scores.std(axis=1, keepdims=True)
+    centred = scores - warm_scores.mean(axis=1, keepdims=True)
     return centred / np.where(deviation > 1e-9, deviation, 1)
 
 
@@ -128,13 +130,13 @@ def _weighted(parts, weights):
 
 
 def learn(
-    parts: Mapping[str, np.ndarray], wanted, seen
+    parts: Mapping[str, np.ndarray], relevant, seen
 ) -> tuple[dict[str, float], float]:
     """Finds weights that raise NDCG, one method after the other.
 
     Args:
         parts: standardised scores, `[n, items]` by method.
-        wanted, seen: sparse `[n, items]`.
+        relevant, seen: sparse `[n, items]`.
 
     Returns:
         Weights by method, and the NDCG with them.
@@ -142,16 +144,16 @@ def learn(
 
     def gain(weights):
         best = judging.top(_weighted(parts, weights), seen)
-        return judging.recall_and_ndcg(best, wanted)[1].mean()
+        return judging.recall_and_ndcg(best, relevant)[1].mean()
 
-    alone = {name: gain({name: 1.0}) for name in parts}
-    names = sorted(alone, key=alone.get, reverse=True)
+    single_gains = {name: gain({name: 1.0}) for name in parts}
+    names = sorted(single_gains, key=single_gains.get, reverse=True)
     weights = dict.fromkeys(names, 0.0) | {names[0]: 1.0}
-    best = alone[names[0]]
-    for name, weight in itertools.product(names * _ROUNDS, TRIED):
-        tried = weights | {name: weight}
-        if weight != weights[name] and any(tried.values()):
-            found = gain(tried)
-            if found > best:
-                best, weights = found, tried
+    best = single_gains[names[0]]
+    for name, weight in itertools.product(names * _ROUNDS, CANDIDATE_WEIGHTS):
+        candidate = weights | {name: weight}
+        if weight != weights[name] and any(candidate.values()):
+            ndcg = gain(candidate)
+            if ndcg > best:
+                best, weights = ndcg, candidate
     return weights, float(best)

@@ -19,7 +19,7 @@ from sklearn.preprocessing import normalize
 from byol_tf.data.interactions import Shop, read_shop
 from byol_tf.files import to_json, write_text
 from byol_tf.modalities.history.rows import NAME, key_of
-from byol_tf.systems.common.encoder import encoder_of, load_kind
+from byol_tf.systems.common.encoder import encoder_of, load_modality_encoder
 from byol_tf.systems.common.tfidf import Tfidf
 from byol_tf.systems.recommender import methods
 from byol_tf.systems.recommender.methods import POPULARITY, TEXTS, Method
@@ -49,12 +49,12 @@ class Parts(NamedTuple):
     def mix(self, past: Past | None = None) -> Mix:
         """Fits the methods that the mix needs; None: on all events."""
         past = past or Past(self.shop, len(self.shop.time))
-        fitted = {
+        scorers = {
             name: self.methods[name].fitted(past, self.plan.settings[name])
             for name, weight in self.plan.weights.items()
             if weight or name in (POPULARITY, TEXTS)
         }
-        return Mix(past, self.vectors, self.plan, fitted)
+        return Mix(past, self.vectors, self.plan, scorers)
 
 
 def parts_of(shop: Shop, run: pathlib.Path, texts_run: str = "") -> Parts:
@@ -66,16 +66,16 @@ def parts_of(shop: Shop, run: pathlib.Path, texts_run: str = "") -> Parts:
         texts_run: folder with an encoder of texts; "": none.
     """
     vectors = tfidf(shop.texts)
-    found = {**methods.METHODS, TEXTS: methods.of_texts(vectors)}
+    all_methods = {**methods.METHODS, TEXTS: methods.of_texts(vectors)}
     if (pathlib.Path(run) / "encoder.keras").is_file():
-        load = functools.partial(load_kind, run, NAME)
-        found[BYOL] = of_encoder(load, shop.items)
+        load = functools.partial(load_modality_encoder, run, NAME)
+        all_methods[BYOL] = of_encoder(load, shop.items)
     if texts_run:
         encoded = _encoded(texts_run, shop.texts)
-        found[ENCODED] = methods.of_texts(encoded)
-        both = vectors, sparse.csr_matrix(encoded)
-        vectors = sparse.hstack(both, "csr") * np.float32(0.5**0.5)
-    return Parts(shop, vectors, found)
+        all_methods[ENCODED] = methods.of_texts(encoded)
+        parts = vectors, sparse.csr_matrix(encoded)
+        vectors = sparse.hstack(parts, "csr") * np.float32(0.5**0.5)
+    return Parts(shop, vectors, all_methods)
 
 
 def save(plan: Plan, run: pathlib.Path) -> None:
@@ -98,28 +98,31 @@ def load(data: str, run: pathlib.Path) -> Parts:
         ValueError: if there is no plan, or the shop cannot be read.
     """
     path = pathlib.Path(run) / _PLAN
-    again = f"byol_tf system recommender fit --data={data} --run={run}"
+    fit_command = f"byol_tf system recommender fit --data={data} --run={run}"
     if not path.is_file():
         raise ValueError(
             f"no recommender in {run} (looked for {_PLAN}); fit one with "
-            f"{again}"
+            f"{fit_command}"
         )
     try:
         plan = Plan(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{path} is damaged or of another version; make it anew by {again}"
+            f"{path} is damaged or of another version; make it anew by "
+            f"{fit_command}"
         ) from error
     parts = parts_of(read_shop(data, plan.events), run, plan.texts)
-    used = (name for name, weight in plan.weights.items() if weight)
-    missing = [name for name in used if name not in parts.methods]
+    weighted = (name for name, weight in plan.weights.items() if weight)
+    missing = [name for name in weighted if name not in parts.methods]
     if missing:
         raise ValueError(
             f"{', '.join(missing)} is part of the mix, but {run} has no "
             "encoder.keras any more; fit again without it, or pretrain again"
         )
-    tuned = {n: m for n, m in parts.methods.items() if n in plan.settings}
-    return parts._replace(plan=plan, methods=tuned)
+    tuned_methods = {
+        n: m for n, m in parts.methods.items() if n in plan.settings
+    }
+    return parts._replace(plan=plan, methods=tuned_methods)
 
 
 def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
@@ -155,30 +158,34 @@ def of_encoder(load: Callable[[], Any], items: Sequence[str]) -> Method:
     def loaded():
         encoder = load()
         keys = np.asarray(encoder.preprocessor.keys)
-        own = np.array([key_of(item) for item in items])
-        place = np.minimum(np.searchsorted(keys, own), len(keys) - 1)
-        known = np.flatnonzero(keys[place] == own)
-        ones = np.ones(len(known), np.float32)
+        item_keys = np.array([key_of(item) for item in items])
+        positions = np.minimum(np.searchsorted(keys, item_keys), len(keys) - 1)
+        known_items = np.flatnonzero(keys[positions] == item_keys)
+        ones = np.ones(len(known_items), np.float32)
         shape = len(items), len(keys)
-        turn = sparse.csr_matrix((ones, (known, place[known])), shape)
-        return encoder.model, turn
+        selection = sparse.csr_matrix(
+            (ones, (known_items, positions[known_items])), shape
+        )
+        return encoder.model, selection
 
     def vectors(rows):
-        (model, turn), parts = loaded(), []
+        (model, selection), parts = loaded(), []
         for start in range(0, rows.shape[0], _BLOCK):
-            block = normalize(rows[start : start + _BLOCK] @ turn)
+            block = normalize(rows[start : start + _BLOCK] @ selection)
             parts.append(np.asarray(model(block.toarray())))
         return np.concatenate(parts)
 
     def fit(past, half_life):
         histories = past.matrix(half_life)
-        found = vectors(histories)
-        mean = found.mean(axis=0)
-        turned = normalize(found - mean).T
+        user_vectors = vectors(histories)
+        mean = user_vectors.mean(axis=0)
+        transposed = normalize(user_vectors - mean).T
 
         def score(rows, count, power):
-            alike = normalize(vectors(rows(half_life)) - mean) @ turned
-            return methods.by_users(alike, histories, count, power)
+            similarities = (
+                normalize(vectors(rows(half_life)) - mean) @ transposed
+            )
+            return methods.by_users(similarities, histories, count, power)
 
         return score
 

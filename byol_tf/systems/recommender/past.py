@@ -59,11 +59,11 @@ class Past:
     @functools.cached_property
     def _events(self):
         """Returns users, items, times and weights of the known events."""
-        known = [column[: self.until] for column in self.shop.events]
+        events = [column[: self.until] for column in self.shop.events]
         if self.hidden is None:
-            return known
-        kept = ~self.hidden[known[1]]
-        return [column[kept] for column in known]
+            return events
+        is_visible = ~self.hidden[events[1]]
+        return [column[is_visible] for column in events]
 
     @functools.cached_property
     def warm(self) -> np.ndarray:
@@ -80,9 +80,9 @@ def strongest(user, item, weight, shape) -> sparse.csr_matrix:
     order = np.argsort(weight, kind="stable")[::-1]
     key = user[order].astype(np.int64) * shape[1] + item[order]
     _, first = np.unique(key, return_index=True)
-    kept = order[first]
+    rows = order[first]
     return sparse.csr_matrix(
-        (weight[kept], (user[kept], item[kept])), shape, np.float32
+        (weight[rows], (user[rows], item[rows])), shape, np.float32
     )
 
 
@@ -112,12 +112,12 @@ class Period:
     Attributes:
         past: the known events.
         users: int `[n]`, users with a history who took something new.
-        wanted: bool-like `[n, items]`, the new items they took.
+        relevant: bool-like `[n, items]`, the new items they took.
     """
 
     past: Past
     users: np.ndarray
-    wanted: sparse.csr_matrix
+    relevant: sparse.csr_matrix
 
     @classmethod
     def of(
@@ -134,11 +134,11 @@ class Period:
         new = strongest(*pairs, np.ones(end - start, np.float32), past.shape)
         new = sparse.csr_matrix(new - new.multiply(seen > 0))
         new.eliminate_zeros()
-        taken, asked = (rows.getnnz(axis=1) > 0 for rows in (seen, new))
-        users = np.flatnonzero(taken & asked)
+        has_history, has_new = (rows.getnnz(axis=1) > 0 for rows in (seen, new))
+        users = np.flatnonzero(has_history & has_new)
         if len(users) > _MOST_USERS:
-            some = np.linspace(0, len(users) - 1, _MOST_USERS).astype(int)
-            users = users[some]
+            sample = np.linspace(0, len(users) - 1, _MOST_USERS).astype(int)
+            users = users[sample]
         return cls(past, users, new[users])
 
     def rows(self, places: np.ndarray) -> Rows:

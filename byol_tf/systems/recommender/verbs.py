@@ -12,7 +12,7 @@ from byol_tf.reports.report import format_table
 from byol_tf.systems.recommender import answers, fitting, parts, web
 from byol_tf.systems.recommender.judging import COLUMNS
 
-_SHOWN = 20  # kinds of events in a line
+_MAX_PRINTED = 20  # kinds of events in a line
 RESULT, LISTS = "recommender.json", "lists.parquet"
 
 
@@ -30,17 +30,19 @@ def fit(config, data: str, run: str) -> None:
     )
     if len(shop.kinds) > 1:
         shop = fitting.weigh(shop, config.share)
-        shown = [
+        weight_texts = [
             f"{printable(n) or 'other'} {w:g}" for n, w in shop.kinds.items()
         ]
-        print(f"Weights of the events: {', '.join(shown[:_SHOWN])}")
-    made = parts.parts_of(shop, folder, config.texts)
-    if parts.BYOL not in made.methods:
+        print(
+            f"Weights of the events: {', '.join(weight_texts[:_MAX_PRINTED])}"
+        )
+    shop_parts = parts.parts_of(shop, folder, config.texts)
+    if parts.BYOL not in shop_parts.methods:
         print(
             f"No encoder in {run}: BYOL of histories is left out; byol_tf "
             f"pretrain {data} {run} makes one"
         )
-    plan, table = fitting.fit(made, config.share, config.seed)
+    plan, table = fitting.fit(shop_parts, config.share, config.seed)
     plan = dataclasses.replace(
         plan, texts=config.texts, events={**config.events, **shop.kinds}
     )
@@ -51,7 +53,9 @@ def fit(config, data: str, run: str) -> None:
 def evaluate(config, data: str, run: str) -> None:
     """Tests again on the newest events, with the saved settings."""
     check_positive("share", config.share, 0.4)
-    table = fitting.judged(parts.load(data, run), config.share, config.seed)
+    table = fitting.result_table(
+        parts.load(data, run), config.share, config.seed
+    )
     _write(table, pathlib.Path(run))
 
 
@@ -73,25 +77,27 @@ def recommend(
             f"give a user or --history, not both. Received: {text!r} and "
             f"{history!r}"
         )
-    asked = _asked(config, data, run)
+    recommender = _load_answers(config, data, run)
     if text is None and history is None:
         path = pathlib.Path(out or pathlib.Path(run) / LISTS)
-        count = answers.write_lists(asked, path)
+        count = answers.write_lists(recommender, path)
         print(f"Lists of {count:,} users: {path}")
         return
     items = history.split(",") if history else ()
-    found, notes = asked.for_user(text) if text else asked.for_history(items)
-    for line in (*notes, *found):
+    ranked, notes = (
+        recommender.for_user(text) if text else recommender.for_history(items)
+    )
+    for line in (*notes, *ranked):
         print(line)
 
 
 def serve(config, data: str | None, run: str, host: str, port: int) -> None:
     """Answers by REST until it is stopped."""
-    load = functools.partial(_asked, config, data, run)
+    load = functools.partial(_load_answers, config, data, run)
     web.serve(load, config.server, host, port)
 
 
-def _asked(config, data, run):
+def _load_answers(config, data, run):
     if not data:
         raise ValueError(
             "the shop's files are needed, for its histories; name their "

@@ -24,28 +24,35 @@ class Desk(desk.Desk):
             ValueError: if the body is invalid.
         """
         try:
-            asked = parse_json(body)
-            user, history, again = map(asked.get, ("user", "history", "again"))
+            request = parse_json(body)
+            user, history, again = map(
+                request.get, ("user", "history", "again")
+            )
         except (ValueError, AttributeError) as error:
             raise ValueError(_BODY) from error
-        listed = isinstance(history, list) and user is None
-        named = user is not None and history is None
-        if again not in (None, True, False) or not (listed or named):
+        has_history = isinstance(history, list) and user is None
+        has_user = user is not None and history is None
+        if again not in (None, True, False) or not (has_history or has_user):
             raise ValueError(_BODY)
-        if named:
-            items, notes = self.held.for_user(str(user), again)
+        if has_user:
+            items, notes = self.responder.for_user(str(user), again)
         else:
-            items, notes = self.held.for_history([*map(str, history)], again)
+            items, notes = self.responder.for_history(
+                [*map(str, history)], again
+            )
         items = [item._asdict() for item in items]
         return desk.as_reply({"items": items, "notes": notes})
 
     def counts(self):
-        shop = self.held.mix.past.shop
+        shop = self.responder.mix.past.shop
         return {"users": len(shop.users), "items": len(shop.items)}
 
 
 def serve(load: Callable[[], Answers], settings, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C; see `desk.serve`."""
-    own = Desk(load)
-    routes = {("POST", RECOMMEND): own.recommend, ("POST", RELOAD): own.reload}
+    handler = Desk(load)
+    routes = {
+        ("POST", RECOMMEND): handler.recommend,
+        ("POST", RELOAD): handler.reload,
+    }
     desk.serve(routes, settings, host, port)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from byol_tf.systems.common import heads
-from byol_tf.systems.common.heads import Head, Held
+from byol_tf.systems.common.heads import Head, LabelledTexts
 
 COLOURS, PETS = ["red", "green", "blue", "pink"], ["cat", "dog", "bird", "fish"]
 
@@ -65,7 +65,10 @@ def test_an_encoder_is_taken_where_it_helps():
         signs = [1.0 if labels[numbers[t]] == "x" else -1.0 for t in texts]
         return np.array(signs)[:, None]
 
-    parts = Held(rows[:10], names[:10]), Held(rows[10:], names[10:])
+    parts = (
+        LabelledTexts(rows[:10], names[:10]),
+        LabelledTexts(rows[10:], names[10:]),
+    )
     head, _ = choose(parts, encode=encode)
     assert head.encode is encode
     assert head.predict(rows[10:])[0].tolist() == names[10:]

@@ -15,8 +15,8 @@ def corridor(length=4):
     cells = np.stack([np.arange(length), np.zeros(length, int)], 1)
     return types.SimpleNamespace(
         count=length,
-        following=following,
-        taken=taken,
+        next_states=following,
+        action_counts=taken,
         cells=cells,
         room_of=np.zeros((1, length), int),
     )
@@ -24,14 +24,14 @@ def corridor(length=4):
 
 def test_values_are_discounted_rewards_to_come():
     rooms = corridor()
-    found = agent.valued(
+    found = agent.action_values(
         rooms, lambda rooms, states, actions: states == 2, np.zeros((0, 4))
     )
     np.testing.assert_allclose(found[:, 2], [0.99**2, 0.99, 1, 0])
 
 
 def test_an_action_without_a_trial_counts_as_the_best_one():
-    found = agent.valued(
+    found = agent.action_values(
         corridor(), lambda rooms, states, actions: states == 2, np.ones((2, 4))
     )
     np.testing.assert_allclose(found, np.repeat(found[:, 2:3], 4, axis=1))
@@ -39,6 +39,6 @@ def test_an_action_without_a_trial_counts_as_the_best_one():
 
 def test_a_cell_that_was_entered_often_is_worth_less():
     rooms = corridor()
-    rooms.taken[1, 2] = 1
-    found = agent.counted(rooms, np.array([0, 1]), np.array([2, 2]))
+    rooms.action_counts[1, 2] = 1
+    found = agent.visit_reward(rooms, np.array([0, 1]), np.array([2, 2]))
     np.testing.assert_allclose(found, [5**-0.5, 1])

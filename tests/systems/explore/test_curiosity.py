@@ -21,8 +21,8 @@ def rooms():
     return types.SimpleNamespace(
         count=4,
         views=np.float32(rng.normal(size=(4, SIZE))),
-        following=following,
-        taken=taken,
+        next_states=following,
+        action_counts=taken,
     )
 
 

@@ -34,11 +34,11 @@ def test_states_are_those_of_the_world(rooms):
 
 
 def test_every_step_is_noted(rooms):
-    taken = np.zeros_like(rooms.taken)
+    taken = np.zeros_like(rooms.action_counts)
     for before, action, after in walk(rooms):
         taken[before, action] += 1
-        assert rooms.following[before, action] == after
-    np.testing.assert_array_equal(rooms.taken, taken)
+        assert rooms.next_states[before, action] == after
+    np.testing.assert_array_equal(rooms.action_counts, taken)
 
 
 def test_tables_grow_with_the_states(rooms, monkeypatch):

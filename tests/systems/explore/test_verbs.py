@@ -17,8 +17,8 @@ def test_a_run_compares_the_rewards(tmp_path, capsys):
     config.seeds = (0, 1)
     verbs.run(config, None, str(tmp_path / "run"))
     found = json.loads((tmp_path / "run" / "explore.json").read_text())
-    assert set(found) == {"steps", *verbs.KINDS}
-    for kind in verbs.KINDS:
+    assert set(found) == {"steps", *verbs.REWARDS}
+    for kind in verbs.REWARDS:
         for curve in found[kind].values():
             assert curve["mean"] == sorted(curve["mean"])
             last = np.mean(curve["seeds"])

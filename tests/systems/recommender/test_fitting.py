@@ -81,7 +81,9 @@ def test_texts_of_an_encoder_are_judged_on_new_items_too(fitted, folder):
     some[parts.ENCODED] = some[methods.TEXTS]
     settings = {**plan.settings, parts.ENCODED: plan.settings[methods.TEXTS]}
     plan = dataclasses.replace(plan, settings=settings)
-    table = fitting.judged(found._replace(methods=some, plan=plan), 0.1, 0)
+    table = fitting.result_table(
+        found._replace(methods=some, plan=plan), 0.1, 0
+    )
     assert table[parts.ENCODED] == table[methods.TEXTS]
 
 
@@ -133,7 +135,7 @@ def test_a_test_period_without_known_users_is_told(fitted, tmp_path, capsys):
     new = [(f"new{n}", "000", START + 40_000_000 + n) for n in range(200)]
     write_shop(tmp_path, items, [*events, *new])
     parts.save(fitted[0], tmp_path)
-    table = fitting.judged(parts.load(tmp_path, tmp_path), 0.1, 0)
+    table = fitting.result_table(parts.load(tmp_path, tmp_path), 0.1, 0)
     assert np.isnan(table["mix"]["recall@20"])
     assert "Nobody with a history did anything new" in capsys.readouterr().out
 

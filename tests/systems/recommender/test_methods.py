@@ -134,7 +134,7 @@ def test_texts_that_are_alike_score_high():
 def test_cold_items_get_the_scores_of_near_texts():
     vectors = parts.tfidf(["red mug", "chair", "red mug", "unheard of"])
     warm = np.array([True, True, False, False])
-    turned = mix.imputed(vectors, warm, count=1)
+    turned = mix.imputation_weights(vectors, warm, count=1)
     found = np.float32([[5, -1, 9, 9]]) @ turned
     np.testing.assert_allclose(found, [[5, -1, 5, 0]], atol=1e-5)
 
@@ -164,7 +164,7 @@ def test_a_period_asks_for_what_is_new_to_users_with_a_history(shop):
     }
     known = {u for u, _ in before}
     expected = {(u, i) for u, i in after - before if u in known}
-    rows, items = period.wanted.nonzero()
+    rows, items = period.relevant.nonzero()
     assert set(zip(period.users[rows], items, strict=True)) == expected
     np.testing.assert_array_equal(
         ~period.past.warm,
@@ -174,11 +174,11 @@ def test_a_period_asks_for_what_is_new_to_users_with_a_history(shop):
 
 def test_recall_ndcg_and_coverage_by_hand(shop, monkeypatch):
     period = Period.of(shop, 20, len(shop.time))
-    monkeypatch.setattr(judging, "SHOWN", 2)
+    monkeypatch.setattr(judging, "LIST_LENGTH", 2)
     rng = np.random.default_rng(1)
     table = rng.normal(size=(len(period.users), ITEMS))
     seen = period.past.matrix()[period.users].toarray() > 0
-    wanted = period.wanted.toarray() > 0
+    wanted = period.relevant.toarray() > 0
     recalls, gains, shown = [], [], set()
     for row, values in enumerate(table):
         order = [i for i in np.argsort(-values) if not seen[row, i]][:20]
@@ -202,7 +202,7 @@ def test_items_that_all_users_have_are_not_covered():
     past = types.SimpleNamespace(matrix=lambda: sparse.csr_matrix(have))
     wanted = sparse.csr_matrix([[0, 0, 1, 0], [0, 1, 0, 0]])
     period = types.SimpleNamespace(
-        users=np.arange(2), past=past, wanted=wanted, rows=lambda part: part
+        users=np.arange(2), past=past, relevant=wanted, rows=lambda part: part
     )
     found = judging.judge(lambda part: np.ones((len(part), 4)), period)
     assert found["coverage"] == 3 / 4
