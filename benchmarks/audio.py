@@ -19,25 +19,27 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
 def contests(options) -> list[Contest]:
     """Makes contests of frames, with two peers, and of views, without one."""
     batch = 16 if options.quick else 64
-    found = []
-    for what, title in TITLES.items():
+    all_contests = []
+    for quantity, title in TITLES.items():
         contestants = [Contestant(OURS, "ours_audio")]
-        if what == "log_mel":
+        if quantity == "log_mel":
             contestants += [
                 Contestant("librosa", "peer_librosa"),
                 Contestant("nnAudio", "peer_nnaudio", options.peers_python),
             ]
-        found.append(
+        all_contests.append(
             Contest(
                 f"{title}, batch {batch}",
                 "seconds of audio/s",
                 {
-                    **{"what": what, "batch": batch, "length": SECONDS},
+                    **{"what": quantity, "batch": batch, "length": SECONDS},
                     "seconds": options.seconds,
                 },
                 chosen(contestants, options.only)
-                if what == "log_mel"
+                if quantity == "log_mel"
                 else contestants,
             )
         )
-    return [contest for contest in found if options.cases in contest.title]
+    return [
+        contest for contest in all_contests if options.cases in contest.title
+    ]

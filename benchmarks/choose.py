@@ -21,9 +21,9 @@ from byol_tf.search.table import Embeddings
 def load(file: str) -> tuple[Embeddings, np.ndarray, np.ndarray]:
     """Reads embeddings; returns them, float32 `[n, dim]`, and class names."""
     table = Embeddings(file)
-    every = range(len(table))
-    names = [table.path_of(row).split("/")[0] for row in every]
-    return table, table.rows(every), np.array(names)
+    all_rows = range(len(table))
+    names = [table.path_of(row).split("/")[0] for row in all_rows]
+    return table, table.rows(all_rows), np.array(names)
 
 
 def main() -> None:
@@ -37,29 +37,29 @@ def main() -> None:
     _, test, test_names = load(options.test)
     classes, labels = np.unique(names, return_inverse=True)
     truth = np.searchsorted(classes, test_names)
-    nothing = np.array([], np.int64)
+    no_rows = np.array([], np.int64)
 
-    def drawn(count, seed):
+    def draw_random(count, seed):
         rng = np.random.default_rng(seed)
         return rng.choice(len(train), count, replace=False)
 
-    def chosen(count, seed):
-        return select_rows(table, count, nothing, seed)
+    def select(count, seed):
+        return select_rows(table, count, no_rows, seed)
 
     for count in map(int, options.counts.split(",")):
-        for name, choose in (("random", drawn), ("chosen", chosen)):
-            accuracies, found = [], []
+        for name, choose in (("random", draw_random), ("chosen", select)):
+            accuracies, class_counts = [], []
             for seed in range(options.draws):
                 rows = choose(count, seed)
-                fitted = ridge_classifier(
+                classifier = ridge_classifier(
                     train[rows], labels[rows], len(classes)
                 )
-                accuracies.append(100 * fitted.accuracy(test, truth))
-                found.append(len(np.unique(labels[rows])))
+                accuracies.append(100 * classifier.accuracy(test, truth))
+                class_counts.append(len(np.unique(labels[rows])))
             print(
                 f"{count} labels, {name}: {np.mean(accuracies):.1f} "
                 f"± {np.std(accuracies, ddof=1):.1f} %, of "
-                f"{np.mean(found):.1f} classes"
+                f"{np.mean(class_counts):.1f} classes"
             )
 
 

@@ -167,15 +167,15 @@ def hold(
     skipped = {}
     say(f"{contest.title}:")
     with contextlib.ExitStack() as stack:
-        workers, told = _prepare(contest, stack, skipped, say)
+        workers, facts = _prepare(contest, stack, skipped, say)
         answers, order = _rounds(workers, rounds, skipped, say)
         for name in list(workers):
             try:
-                told[name] |= workers[name].ask(do="finish")
+                facts[name] |= workers[name].ask(do="finish")
             except WorkerError as error:
                 _leave_out(name, error, workers, skipped, say)
     entries = {
-        c.name: {**summarize(answers[c.name], told[c.name]), "unit": c.unit}
+        c.name: {**summarize(answers[c.name], facts[c.name]), "unit": c.unit}
         for c in contest.contestants
         if c.name in workers
     }
@@ -194,7 +194,7 @@ def hold(
     }
 
 
-def summarize(answers: Sequence[dict], told: dict) -> dict:
+def summarize(answers: Sequence[dict], facts: dict) -> dict:
     """Returns rates of the rounds, their range, and whether they count.
 
     Where there are losses, the last must be below the first: a network that
@@ -202,13 +202,13 @@ def summarize(answers: Sequence[dict], told: dict) -> dict:
 
     Args:
         answers: answers of the rounds, with `units` and `seconds`.
-        told: `info` of the worker, and what it answered at the end:
+        facts: `info` of the worker, and what it answered at the end:
             `first_loss`, `last_loss`, and `wrong`, why its results are wrong.
     """
     rates = [answer["units"] / answer["seconds"] for answer in answers]
-    why_not = told.get("wrong", "")
-    if told.get("first_loss") is not None:
-        first, last = told["first_loss"], told["last_loss"]
+    why_not = facts.get("wrong", "")
+    if facts.get("first_loss") is not None:
+        first, last = facts["first_loss"], facts["last_loss"]
         if not last < first:  # also for NaN
             why_not = f"the loss went from {first:.3g} to {last:.3g}"
     return {
@@ -218,7 +218,7 @@ def summarize(answers: Sequence[dict], told: dict) -> dict:
         "high": max(rates),
         "counted": not why_not,
         "why_not": why_not,
-        **told,
+        **facts,
     }
 
 
@@ -229,13 +229,13 @@ def chosen(contestants: Sequence[Contestant], only: str) -> list[Contestant]:
         ValueError: if none is left.
     """
     names = {contestant.name.split()[0] for contestant in contestants}
-    wanted = set(filter(None, only.split(","))) or names
-    if not wanted & names:
+    requested = set(filter(None, only.split(","))) or names
+    if not requested & names:
         raise ValueError(
             f"--only must name some of {', '.join(sorted(names))}. "
             f"Received: {only}"
         )
-    return [c for c in contestants if c.name.split()[0] in wanted]
+    return [c for c in contestants if c.name.split()[0] in requested]
 
 
 def ratios(result: dict) -> dict[str, float]:
@@ -262,20 +262,20 @@ def is_ours(name: str) -> bool:
 
 def _prepare(contest, stack, skipped, say):
     """Warms up one worker after another; returns them and their answers."""
-    workers, told = {}, {}
+    workers, facts = {}, {}
     for contestant in contest.contestants:
         start = time.monotonic()
         try:
             worker = stack.enter_context(Worker(contestant))
             case = {**contest.case, **contestant.case}
-            told[contestant.name] = worker.ask(do="prepare", case=case)
+            facts[contestant.name] = worker.ask(do="prepare", case=case)
         except WorkerError as error:
             skipped[contestant.name] = str(error)
             say(f"  {contestant.name} is skipped: {error}")
             continue
         workers[contestant.name] = worker
         say(f"  {contestant.name}: ready in {time.monotonic() - start:.0f} s")
-    return workers, told
+    return workers, facts
 
 
 def _rounds(workers, rounds, skipped, say):

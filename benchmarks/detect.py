@@ -26,7 +26,7 @@ def contests(options) -> list[Contest]:
             f"{title}, {side} px, batch {BATCH}",
             "images/s",
             {
-                "work": work,
+                "work": mode,
                 "side": side,
                 "batch": BATCH,
                 "seconds": options.seconds,
@@ -35,6 +35,6 @@ def contests(options) -> list[Contest]:
             },
             chosen(contestants, options.only),
         )
-        for title, work in CASES
+        for title, mode in CASES
         if options.cases in title
     ]

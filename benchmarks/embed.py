@@ -41,9 +41,9 @@ def export(encoder: str, folder: pathlib.Path) -> None:
     """
     module = "benchmarks.workers.make_exports"
     command = [sys.executable, "-m", module, encoder, str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or [""])[-1]
         raise WorkerError(f"{encoder} cannot be exported: {last}")
 
 

@@ -26,7 +26,7 @@ PARTS = 10  # rows of the table, each a part of the run
 PERIOD = 5.0  # seconds between two measurements of memory
 
 
-class Look(NamedTuple):
+class ResourceSample(NamedTuple):
     """Resources of all processes of a run at one time.
 
     Attributes:
@@ -51,15 +51,15 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
             workdir = f"{folder}/run"
         workdir = pathlib.Path(workdir)
         finished = (workdir / "train.json").exists()
-        looks = [] if finished else make_run(workdir, options)
-        result = examine(workdir, looks)
+        samples = [] if finished else make_run(workdir, options)
+        result = examine(workdir, samples)
     options.out.mkdir(parents=True, exist_ok=True)
     stem = report.stem_of("long", vars(options))
     draw(result, options.out / f"{stem}.png")
     return [table_of(result)], [result]
 
 
-def make_run(workdir: pathlib.Path, options) -> list[Look]:
+def make_run(workdir: pathlib.Path, options) -> list[ResourceSample]:
     """Runs `train.py`, and measures it every few seconds.
 
     Raises:
@@ -77,24 +77,24 @@ def make_run(workdir: pathlib.Path, options) -> list[Look]:
         ]
     if options.quick:
         command.append("--config.log_every=2")
-    looks = []
+    samples = []
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         while process.poll() is None:
-            looks.append(look_at(process.pid))
+            samples.append(measure_process(process.pid))
             time.sleep(0.5 if options.quick else PERIOD)
     finally:
         end(process)
     if process.returncode:
         raise ValueError(f"train.py ended with status {process.returncode}")
-    return looks
+    return samples
 
 
-def look_at(pid: int) -> Look:
+def measure_process(pid: int) -> ResourceSample:
     """Measures a process and its descendants now."""
     _, memory = machine.memory(pid)
     processor = machine.processor_seconds(pid)
-    return Look(time.time(), memory, open_files(pid), processor)
+    return ResourceSample(time.time(), memory, open_files(pid), processor)
 
 
 def open_files(pid: int) -> int:
@@ -106,12 +106,12 @@ def open_files(pid: int) -> int:
     return count
 
 
-def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
+def examine(workdir: pathlib.Path, samples: list[ResourceSample]) -> dict:
     """Computes rates and memory by parts of the run.
 
     Args:
         workdir: a finished run folder.
-        looks: measurements of `make_run`, or none.
+        samples: measurements of `make_run`, or none.
 
     Raises:
         ValueError: if the run has not ended, or is too short.
@@ -128,7 +128,7 @@ def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
         raise ValueError(f"{workdir} must have at least three lines of losses")
     # The file was changed last when its last line was written.
     begin = path.stat().st_mtime - lines[-1]["seconds"]
-    looks = [look._replace(at=look.at - begin) for look in looks]
+    samples = [sample._replace(at=sample.at - begin) for sample in samples]
     return {
         "data": facts["data"],
         "steps": facts["steps"],
@@ -136,8 +136,8 @@ def examine(workdir: pathlib.Path, looks: list[Look]) -> dict:
         "training_seconds": facts["training_seconds"],
         "monitor_seconds": facts["monitor_seconds"],
         "windows": windows,
-        "looks": [look._asdict() for look in looks],
-        "parts": parts_of(windows, looks),
+        "looks": [sample._asdict() for sample in samples],
+        "parts": parts_of(windows, samples),
     }
 
 
@@ -177,7 +177,7 @@ def windows_of(lines: list[dict], batch_size: int) -> list[dict]:
     return windows
 
 
-def parts_of(windows: list[dict], looks: list[Look]) -> list[dict]:
+def parts_of(windows: list[dict], samples: list[ResourceSample]) -> list[dict]:
     """Returns rate without monitors, processor time and peaks by part."""
     count = min(PARTS, len(windows))
     edges = [round(i * len(windows) / count) for i in range(count + 1)]
@@ -187,30 +187,32 @@ def parts_of(windows: list[dict], looks: list[Look]) -> list[dict]:
         plain = [w["rate"] for w in inside if not w["monitored"]]
         until = inside[-1]["seconds"]
         images = sum(window["images"] for window in inside)
-        now = [look for look in looks if begin <= look.at < until]
+        now = [sample for sample in samples if begin <= sample.at < until]
         parts.append(
             {
                 "step": inside[-1]["step"],
                 "seconds": until,
                 "rate": statistics.median(plain) if plain else None,
-                "processor": processor_time(looks, inside) / images
-                if looks
+                "processor": processor_time(samples, inside) / images
+                if samples
                 else None,
-                "memory": max((look.memory for look in now), default=None),
-                "files": max((look.files for look in now), default=None),
+                "memory": max((sample.memory for sample in now), default=None),
+                "files": max((sample.files for sample in now), default=None),
             }
         )
         begin = until
     return parts
 
 
-def processor_time(looks: list[Look], windows: list[dict]) -> float:
+def processor_time(samples: list[ResourceSample], windows: list[dict]) -> float:
     """Returns seconds of all cores during consecutive windows."""
     import numpy as np
 
     ends = windows[0]["begin"], windows[-1]["seconds"]
     begin, end = np.interp(
-        ends, [look.at for look in looks], [look.processor for look in looks]
+        ends,
+        [sample.at for sample in samples],
+        [sample.processor for sample in samples],
     )
     return float(end - begin)
 
@@ -275,10 +277,10 @@ def draw(result: dict, path: pathlib.Path) -> None:
     minutes = [w["seconds"] / 60 for w in plain]
     rates.plot(minutes, [w["rate"] for w in plain], ".", color=BLUE, ms=3)
     rates.set(ylabel="images/s", ylim=(0, None))
-    inside = [look for look in result["looks"] if look["at"] >= 0]
+    inside = [sample for sample in result["looks"] if sample["at"] >= 0]
     sizes.plot(
-        [look["at"] / 60 for look in inside],
-        [look["memory"] / 2**30 for look in inside],
+        [sample["at"] / 60 for sample in inside],
+        [sample["memory"] / 2**30 for sample in inside],
         color=ORANGE,
     )
     sizes.set(xlabel="minutes of training", ylabel="GiB", ylim=(0, None))

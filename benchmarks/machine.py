@@ -86,10 +86,10 @@ def family(pid: int) -> list[int]:
                 stat = (folder / "stat").read_text().rpartition(")")[2]
                 parent = int(stat.split()[1])
                 children.setdefault(parent, []).append(int(folder.name))
-    found = [pid]
-    for member in found:
-        found += children.get(member, [])
-    return found
+    pids = [pid]
+    for member in pids:
+        pids += children.get(member, [])
+    return pids
 
 
 @contextlib.contextmanager

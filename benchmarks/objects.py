@@ -21,7 +21,7 @@ GRID = (0.1, 0.03, 0.01)  # learning rates, for a batch of 256
 GRID_ON = {"detection": "50", "keypoints": "25"}  # images
 PARTS = (("10", 150), ("25", 150), ("50", 300), ("all", 300))
 FROZEN = ("25", "all")  # parts on which the frozen encoder is tried, too
-FEW = ("10", "25")  # too few to choose a step by, so the last is used
+SMALL_PARTS = ("10", "25")  # too few to choose a step by, so the last is used
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def command(options, labels, variant, steps, rates, seeds) -> list[str]:
     """Returns the command line of one fine-tuning."""
     rates = f"({','.join(map(str, rates))},)"
-    looks = 1 if labels in FEW else 6
+    evaluations = 1 if labels in SMALL_PARTS else 6
     return [
         *(sys.executable, "-m", "byol_tf", "finetune", options.run),
         f"--data={options.data}",
@@ -50,13 +50,13 @@ def command(options, labels, variant, steps, rates, seeds) -> list[str]:
         f"--config.head_learning_rates={rates}",
         f"--config.min_steps={steps}",
         f"--config.max_steps={steps}",
-        f"--config.eval_every={max(steps // looks, 1)}",
+        f"--config.eval_every={max(steps // evaluations, 1)}",
         "--config.patience=99",
         f"--config.seeds={seeds}",
     ]
 
 
-def fine_tuned(options, labels, variant, steps, rates, seeds) -> dict:
+def fine_tune(options, labels, variant, steps, rates, seeds) -> dict:
     """Fine-tunes one variant; returns its part of `finetune.json`."""
     steps = 2 if options.quick else steps
     subprocess.run(
@@ -76,18 +76,18 @@ def main() -> None:
     result = {}
     for variant in ("fine-tuned", "scratch", "frozen"):
         part = GRID_ON[options.task]
-        chosen = fine_tuned(options, part, variant, 300, GRID, 1)
-        rates = (chosen["learning_rate"],)
+        grid_result = fine_tune(options, part, variant, 300, GRID, 1)
+        rates = (grid_result["learning_rate"],)
         print(f"{variant}: learning rate {rates[0]:g}", flush=True)
         for labels, steps in PARTS:
             left_out = variant == "frozen" and labels not in FROZEN
             if left_out or (labels == "50" and part != "50"):
                 continue
-            found = fine_tuned(
+            entry = fine_tune(
                 options, labels, variant, steps, rates, options.seeds
             )
-            result.setdefault(labels, {})[variant] = found
-            mean, std = found["test"]["mean"], found["test"]["std"] or 0.0
+            result.setdefault(labels, {})[variant] = entry
+            mean, std = entry["test"]["mean"], entry["test"]["std"] or 0.0
             print(f"{labels}, {variant}: {mean:.4f} ± {std:.4f}", flush=True)
             path = pathlib.Path(options.run) / "objects.json"
             path.write_text(json.dumps(result, indent=2))

@@ -35,11 +35,11 @@ def run(options) -> tuple[list[report.Table], list[dict]]:
         print("decoding CIFAR-10 ...")
         export(options.data, arrays)
         for seed in range(options.seeds):
-            for who in contestants[:: -1 if seed % 2 else 1]:
+            for contestant in contestants[:: -1 if seed % 2 else 1]:
                 # Measured for rate and memory, so one run is enough.
-                once = who.name == AS_PEER and seed > 0
-                if who.name not in skipped and not once:
-                    _add(runs, skipped, who, seed, arrays, options)
+                is_repeat = contestant.name == AS_PEER and seed > 0
+                if contestant.name not in skipped and not is_repeat:
+                    _add(runs, skipped, contestant, seed, arrays, options)
     result = {"title": title(options), "encoder": options.encoder}
     result |= {"runs": runs, "skipped": skipped}
     return [table_of(result)], [result]
@@ -69,14 +69,16 @@ def export(directory: str, path: pathlib.Path) -> None:
     np.savez(path, **arrays)
 
 
-def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
+def one_run(
+    contestant: Contestant, seed: int, arrays: pathlib.Path, options
+) -> dict:
     """Trains once; returns rate, peak memory and accuracies.
 
     Raises:
         WorkerError: if it fails.
     """
     labelled, queries = IMAGES[options.encoder]
-    features = arrays.with_name(f"{who.name}{seed}.npz")
+    features = arrays.with_name(f"{contestant.name}{seed}.npz")
     case = {
         "images": str(arrays),
         "features": str(features),
@@ -86,26 +88,33 @@ def one_run(who: Contestant, seed: int, arrays: pathlib.Path, options) -> dict:
         "encoder": options.encoder,
         "labelled": labelled,
         "queries": queries,
-        **who.case,
+        **contestant.case,
     }
-    with Worker(who) as worker, machine.peak_memory(worker.process.pid) as peak:
-        told = worker.ask(do="prepare", case=case)
+    with (
+        Worker(contestant) as worker,
+        machine.peak_memory(worker.process.pid) as peak,
+    ):
+        facts = worker.ask(do="prepare", case=case)
         patience = 20 * options.budget_s + 600
         answer = worker.ask(do="go", patience=patience)
-        told |= worker.ask(do="finish")
-    found = {name: judged(features, name) for name in ("before", "after")}
+        facts |= worker.ask(do="finish")
+    accuracies = {
+        name: measure_accuracies(features, name) for name in ("before", "after")
+    }
     return {
-        "name": who.name,
+        "name": contestant.name,
         "seed": seed,
         **answer,
-        **told,
-        **{f"knn_{name}": knn for name, (knn, _) in found.items()},
-        **{f"linear_{name}": linear for name, (_, linear) in found.items()},
+        **facts,
+        **{f"knn_{name}": knn for name, (knn, _) in accuracies.items()},
+        **{
+            f"linear_{name}": linear for name, (_, linear) in accuracies.items()
+        },
         "peak": peak,
     }
 
 
-def judged(path: pathlib.Path, name: str) -> tuple[float, float]:
+def measure_accuracies(path: pathlib.Path, name: str) -> tuple[float, float]:
     """Computes kNN and linear accuracy of a worker's representations."""
     import numpy as np
 
@@ -151,8 +160,8 @@ def table_of(result: dict) -> report.Table:
 def _variants(result, name):
     """Returns the variants that a contestant chose, in the order of runs."""
     runs = [run for run in result["runs"] if run["name"] == name]
-    chosen = (run.get("info", {}).get("variant", "") for run in runs)
-    return " / ".join(dict.fromkeys(chosen))
+    variants = (run.get("info", {}).get("variant", "") for run in runs)
+    return " / ".join(dict.fromkeys(variants))
 
 
 def _row(name, runs):
@@ -164,7 +173,7 @@ def _row(name, runs):
     losses = [
         mean(lambda run, k=k: run[k]) for k in ("first_loss", "last_loss")
     ]
-    fell = all(run["last_loss"] < run["first_loss"] for run in runs)
+    loss_fell = all(run["last_loss"] < run["first_loss"] for run in runs)
     return (
         name,
         report.number(mean(lambda run: run["units"] / run["seconds"])),
@@ -175,16 +184,16 @@ def _row(name, runs):
         f"{mean(lambda run: run['peak']['pss']) / 2**30:.2f}",
         f"{mean(lambda run: run['peak']['rss']) / 2**30:.2f}",
         f"{losses[0]:.2f} to {losses[1]:.2f}"
-        + ("" if fell else ", not counted"),
+        + ("" if loss_fell else ", not counted"),
     )
 
 
-def _add(runs, skipped, who, seed, arrays, options):
-    print(f"{who.name}, seed {seed} ...")
+def _add(runs, skipped, contestant, seed, arrays, options):
+    print(f"{contestant.name}, seed {seed} ...")
     try:
-        runs.append(one_run(who, seed, arrays, options))
+        runs.append(one_run(contestant, seed, arrays, options))
         rate = runs[-1]["units"] / runs[-1]["seconds"]
         print(f"  {rate:.0f} images/s, kNN {runs[-1]['knn_after']:.1%}")
     except WorkerError as error:
-        skipped[who.name] = str(error)
-        print(f"  {who.name} is skipped: {error}")
+        skipped[contestant.name] = str(error)
+        print(f"  {contestant.name} is skipped: {error}")

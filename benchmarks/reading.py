@@ -56,9 +56,9 @@ def ours(store: str, paths, size, batch) -> Callable:
     views = TwoViews.byol(size, area=AREA, aspect=ASPECT)
     photos = sources.load("folder", directory=folder, decoder=image_decoder())
     if store != "files":
-        own = codec(store, photos, views)
+        photo_codec = codec(store, photos, views)
         disk = Store(cache_dir=folder.parent)
-        photos = packed(photos, own, disk, on_disk=store == "shards")
+        photos = packed(photos, photo_codec, disk, on_disk=store == "shards")
     seed = functools.partial(step_seed, 0)
     return functools.partial(
         next,
@@ -101,18 +101,18 @@ def torchvision(paths, size, batch) -> Callable:
     import numpy as np
     from torchvision.transforms import InterpolationMode, RandomResizedCrop
 
-    how = InterpolationMode.BICUBIC
-    crop = RandomResizedCrop(size, AREA, ASPECT, interpolation=how)
-    forever = itertools.cycle(paths)
+    interpolation = InterpolationMode.BICUBIC
+    crop = RandomResizedCrop(size, AREA, ASPECT, interpolation=interpolation)
+    path_cycle = itertools.cycle(paths)
 
-    def one():
-        for path in itertools.islice(forever, batch):
+    def load_batch():
+        for path in itertools.islice(path_cycle, batch):
             with open(path, "rb") as file:
                 image = Image.open(file).convert("RGB")
             for _ in range(2):
                 np.asarray(crop(image))
 
-    return one
+    return load_batch
 
 
 CONTESTANTS = {
@@ -155,12 +155,12 @@ def main() -> None:
             for name in options.only.split(","):
                 command = [sys.executable, "-m", "benchmarks.reading"]
                 command += ["--only", name, "--cases", number]
-                found = subprocess.run(
+                result = subprocess.run(
                     [*command, "--folder", folder],
                     capture_output=True,
                     text=True,
                 )
-                text = (found.stdout or found.stderr).strip().splitlines()
+                text = (result.stdout or result.stderr).strip().splitlines()
                 print(f"{width}x{height} to two of {size}: {name} {text[-1]}")
 
 

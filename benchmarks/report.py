@@ -44,7 +44,7 @@ def table_of(result: dict) -> Table:
                 f"{number(entry['median'])}{unit}",
                 f"{number(entry['low'])} to {number(entry['high'])}",
                 factor,
-                _about(entry),
+                _remarks(entry),
             )
         )
     notes += [f"{name}: {why}." for name, why in result["skipped"].items()]
@@ -163,18 +163,18 @@ def _section(page):
 
 def _versions(page):
     """Returns the package versions of all workers."""
-    found, open_values = {}, [page["measured"]]
+    package_versions, open_values = {}, [page["measured"]]
     while open_values:
         value = open_values.pop()
         if isinstance(value, dict):
-            found |= value.get("versions", {})
+            package_versions |= value.get("versions", {})
             open_values += value.values()
         elif isinstance(value, list):
             open_values += value
-    return dict(sorted(found.items()))
+    return dict(sorted(package_versions.items()))
 
 
-def _about(entry):
+def _remarks(entry):
     """Returns a contestant's variant, losses and remark."""
     parts = [entry.get("info", {}).get("variant", "")]
     if entry.get("first_loss") is not None:

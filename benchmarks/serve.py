@@ -77,14 +77,14 @@ def run(options) -> list[dict]:
         }
         for number in range(options.rounds + 1):  # the first one warms up
             for case in cases:
-                chosen = servers[case["batching"]]
+                address = servers[case["batching"]]
                 seconds = options.seconds if number else 0.5
-                measured = measure(case, chosen, image, seconds)
+                figures = measure(case, address, image, seconds)
                 if number:
-                    case["of"].append(measured)
+                    case["of"].append(figures)
     for case in cases:
         for key in case["of"][0]:
-            case[key] = statistics.median(one[key] for one in case["of"])
+            case[key] = statistics.median(entry[key] for entry in case["of"])
     return cases
 
 
@@ -140,12 +140,12 @@ def measure(case, address, image, seconds) -> dict:
     )
     after = counters(address)
     p50, p99 = np.percentile(latencies, [50, 99])
-    joined = (after[key] - before[key] for key in ("sum", "count"))
+    differences = (after[key] - before[key] for key in ("sum", "count"))
     return {
         "requests_per_second": len(latencies) / elapsed,
         "p50_ms": 1000 * float(p50),
         "p99_ms": 1000 * float(p99),
-        "images_per_batch": np.divide(*joined).item(),
+        "images_per_batch": np.divide(*differences).item(),
     }
 
 
@@ -167,13 +167,13 @@ def load(
             with connect() as ask:
                 ask()  # opens the connection
                 start.wait()
-                asked = began = time.perf_counter()
-                while asked - began < seconds:
+                sent = begin = time.perf_counter()
+                while sent - begin < seconds:
                     ask()
                     now = time.perf_counter()
-                    latencies.append(now - asked)
-                    asked = now
-                ends.append(asked - began)
+                    latencies.append(now - sent)
+                    sent = now
+                ends.append(sent - begin)
         except Exception as error:
             errors.append(error)
             start.abort()  # else the others would wait for ever
@@ -220,8 +220,8 @@ def by_grpc(address, image):
     request.model_spec.name = "model"
     request.inputs["bytes"].CopyFrom(tf.make_tensor_proto([image]))
     # Else all clients of a process share one connection.
-    own = [("grpc.use_local_subchannel_pool", 1)]
-    with grpc.insecure_channel(address["grpc"], options=own) as channel:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(address["grpc"], options=options) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
         def ask():

@@ -40,23 +40,23 @@ def cases(options, folder: pathlib.Path) -> dict[str, dict]:
 
     The peer reads CIFAR-10 as arrays, which are written into `folder`.
     """
-    found = {}
+    flags_by_title = {}
     if options.cases in "quickstart":
-        found["quickstart"] = {
+        flags_by_title["quickstart"] = {
             OURS: ["--config=configs/quickstart.py"],
             "lightly": [f"--images={embedded()}"],
         }
     if options.cases in "cifar10_cpu" and options.data:
         arrays = folder / "cifar10.npz"
         pretrain.export(options.data, arrays)
-        found["cifar10_cpu"] = {
+        flags_by_title["cifar10_cpu"] = {
             OURS: [
                 "--config=configs/cifar10_cpu.py",
                 f"--config.data.dir={options.data}",
             ],
             "lightly": [f"--images={arrays}"],
         }
-    return found
+    return flags_by_title
 
 
 def embedded() -> pathlib.Path:
@@ -74,8 +74,8 @@ def measure(title: str, flags: dict, options) -> dict:
         name: [python, "-m", f"benchmarks.workers.{module}", *flags[name]]
         for name, (python, module) in modules.items()
     }
-    wanted = options.only.split(",") if options.only else list(commands)
-    starts, skipped = {name: [] for name in commands if name in wanted}, {}
+    requested = options.only.split(",") if options.only else list(commands)
+    starts, skipped = {name: [] for name in commands if name in requested}, {}
     print(f"{title}:")
     for number in range(options.rounds):
         names = [name for name in starts if name not in skipped]
@@ -129,14 +129,14 @@ def stages(begin: float, marks: dict, steps: list[tuple]) -> dict[str, float]:
             after tracing and compilation.
     """
     first, second = steps
-    alone = min(second[1] - first[1], first[0] - begin)
-    times = {**marks, "traced": first[0] - alone, "first step": first[0]}
-    taken, before = {}, begin
+    step_seconds = min(second[1] - first[1], first[0] - begin)
+    times = {**marks, "traced": first[0] - step_seconds, "first step": first[0]}
+    durations, before = {}, begin
     for name, mark in STAGES:
         if mark in times:
-            taken[name] = times[mark] - before
+            durations[name] = times[mark] - before
             before = times[mark]
-    return {**taken, "total": first[0] - begin}
+    return {**durations, "total": first[0] - begin}
 
 
 def table_of(result: dict) -> report.Table:
@@ -149,7 +149,7 @@ def table_of(result: dict) -> report.Table:
             rows.append([stage, *medians])
     ranges = []
     for name in names:
-        totals = [taken["total"] for taken in result["starts"][name]]
+        totals = [durations["total"] for durations in result["starts"][name]]
         ranges.append(f"{min(totals):.1f} to {max(totals):.1f}")
     rows.append(["range of the total", *ranges])
     return report.Table(
@@ -161,7 +161,7 @@ def table_of(result: dict) -> report.Table:
 
 
 def _median(starts, stage):
-    seconds = [taken[stage] for taken in starts if stage in taken]
+    seconds = [durations[stage] for durations in starts if stage in durations]
     return f"{statistics.median(seconds):.1f}" if seconds else ""
 
 

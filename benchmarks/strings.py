@@ -36,18 +36,20 @@ def main() -> None:
     rows = []
     for seed, (split, count) in enumerate(COUNTS.items()):
         rng = np.random.default_rng((options.seed, seed))
-        chosen = [row for row in table if row["split"] == split]
+        recordings = [row for row in table if row["split"] == split]
         if split == "train" and options.takes:
-            chosen = few(chosen, options.takes, rng)
+            recordings = draw_takes(recordings, options.takes, rng)
         for number in range(count):
             path = options.out / split / f"{number:04}.wav"
-            row = write(path, chosen, options.data, rng)
+            row = write(path, recordings, options.data, rng)
             rows.append([f"{split}/{path.name}", *row, split])
     with open(options.out / "labels.csv", "w", newline="") as file:
         csv.writer(file).writerows([HEAD, *rows])
 
 
-def few(rows: list[dict], takes: int, rng: np.random.Generator) -> list[dict]:
+def draw_takes(
+    rows: list[dict], takes: int, rng: np.random.Generator
+) -> list[dict]:
     """Draws `takes` recordings of each word."""
     by_word = defaultdict(list)
     for row in rows:
@@ -62,21 +64,21 @@ def few(rows: list[dict], takes: int, rng: np.random.Generator) -> list[dict]:
 def write(path: pathlib.Path, rows: list[dict], folder: pathlib.Path, rng):
     """Writes one string of a drawn speaker; returns its text and speaker."""
     speaker = rng.choice(sorted({row["speaker"] for row in rows}))
-    own = [row for row in rows if row["speaker"] == speaker]
-    drawn = rng.choice(own, rng.integers(1, LONGEST + 1))
+    speaker_rows = [row for row in rows if row["speaker"] == speaker]
+    word_rows = rng.choice(speaker_rows, rng.integers(1, LONGEST + 1))
     parts = []
-    for row in drawn:
+    for row in word_rows:
         sound, rate = soundfile.read(folder / row["path"])
         speed = rng.uniform(0.85, 1.15)
-        at = np.arange(0, len(sound) - 1, speed)
-        sound = np.interp(at, np.arange(len(sound)), sound)
+        positions = np.arange(0, len(sound) - 1, speed)
+        sound = np.interp(positions, np.arange(len(sound)), sound)
         pause = np.zeros(int(rng.uniform(0.05, 0.3) * rate))
         parts += [pause, sound * 10 ** (rng.uniform(-6, 6) / 20)]
     sound = np.concatenate([*parts, pause])
     sound = sound + rng.normal(scale=0.002, size=len(sound))
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.clip(sound, -1, 1), rate, "PCM_16")
-    return " ".join(row["label"] for row in drawn), speaker
+    return " ".join(row["label"] for row in word_rows), speaker
 
 
 if __name__ == "__main__":

@@ -44,17 +44,17 @@ def main(folder: str, *names: str) -> None:
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or CASES:
-        recipe, batch, side, size, drawn = CASES[name]
+        recipe, batch, side, size, draws_views = CASES[name]
         config = recipe.get_config()
         config.batch_size, config.optimizer.accumulate_steps = batch, 1
         with for_a_gpu():
-            model = make_model(config, size, drawn)
+            model = make_model(config, size, draws_views)
             shape = (batch, side, side, 3)
             inputs = [np.zeros(shape, np.uint8)]
-            if not drawn:
+            if not draws_views:
                 inputs = [np.zeros(shape, np.float32)] * 2
             info = {"batch": batch, "flops_per_image": flops.step(model)}
-            write(folder / name, step_of(model, drawn), inputs, info)
+            write(folder / name, step_of(model, draws_views), inputs, info)
         print(f"Written: {folder / name}.hlo")
 
 
@@ -73,13 +73,13 @@ def for_a_gpu() -> Iterator[None]:
         yield
 
 
-def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
+def make_model(config: ml_collections.ConfigDict, size: int, draws_views: bool):
     """Makes a recipe's model with its optimizer, as `train.py` does."""
     keras.utils.set_random_seed(config.seed)
     model = objective_builders.make_model(
         config,
         IMAGE.encoder(config, CentreView(size), (size, size, 3)),
-        IMAGE.views(config, CentreView(size)) if drawn else None,
+        IMAGE.views(config, CentreView(size)) if draws_views else None,
         tau=config.objective.tau,
         probe_classes=0,
     )
@@ -88,9 +88,9 @@ def make_model(config: ml_collections.ConfigDict, size: int, drawn: bool):
     return model
 
 
-def step_of(model, drawn: bool) -> Callable:
+def step_of(model, draws_views: bool) -> Callable:
     """Returns the step as a function of images, or of two views."""
-    if drawn:
+    if draws_views:
         return lambda images: model.pretrain_step(images)
     return lambda view1, view2: model.pretrain_step((view1, view2))
 
@@ -110,7 +110,7 @@ def write(path: pathlib.Path, step: Callable, inputs: list, info: dict) -> None:
     program = function.experimental_get_compiler_ir(*inputs)
     head = program(stage="hlo").partition("\n")[0]
     variables = {id(v.handle): v for v in concrete.variables}
-    described = {
+    description = {
         "inputs": [[list(x.shape), x.dtype.name] for x in inputs],
         "outputs": sorted(concrete.structured_outputs),
         # Pairs: an output is the new value of a parameter.
@@ -121,16 +121,16 @@ def write(path: pathlib.Path, step: Callable, inputs: list, info: dict) -> None:
             )
         ],
         "parameters": [
-            described_parameter(captured, variables.get(id(captured)))
+            describe_parameter(captured, variables.get(id(captured)))
             for captured in concrete.captured_inputs
         ],
         "info": info,
     }
-    path.with_suffix(".json").write_text(json.dumps(described))
+    path.with_suffix(".json").write_text(json.dumps(description))
     path.with_suffix(".hlo").write_bytes(program(stage="hlo_serialized"))
 
 
-def described_parameter(captured, variable) -> dict:
+def describe_parameter(captured, variable) -> dict:
     """Describes a constant by its value, and a variable for measuring speed.
 
     Of a variable that is its value if all entries are equal, else their
@@ -138,11 +138,11 @@ def described_parameter(captured, variable) -> dict:
     """
     tensor = captured if variable is None else variable.read_value()
     values = tf.cast(tensor, tf.float64).numpy()
-    told = {"shape": list(tensor.shape), "dtype": tensor.dtype.name}
+    description = {"shape": list(tensor.shape), "dtype": tensor.dtype.name}
     if variable is None or np.ptp(values) == 0:
         flat = values.ravel().tolist()
-        return {**told, "value": flat if variable is None else flat[:1]}
-    return {**told, "deviation": float(values.std())}
+        return {**description, "value": flat if variable is None else flat[:1]}
+    return {**description, "deviation": float(values.std())}
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ class Networks:
         self.online.to(DEVICE, memory_format=torch.channels_last)
         self.predictor = head(PROJECTION).to(DEVICE)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
-        trained = [*self.online.parameters(), *self.predictor.parameters()]
+        parameters = [*self.online.parameters(), *self.predictor.parameters()]
         self.optimizer = torch.optim.SGD(
-            trained, 0.05, momentum=0.9, weight_decay=1e-6, fused=True
+            parameters, 0.05, momentum=0.9, weight_decay=1e-6, fused=True
         )
 
     def loss(self, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
@@ -97,7 +97,7 @@ def two_views(batch: int, side: int) -> list[torch.Tensor]:
     return views
 
 
-def measured(recipe: str, batch: int, compiled: bool) -> dict:
+def measure(recipe: str, batch: int, compiled: bool) -> dict:
     """Returns images a second, and first and last loss on the same images."""
     torch.manual_seed(0)
     views = two_views(batch, SIDES[recipe])
@@ -138,9 +138,9 @@ def main(*names: str) -> None:
     torch.set_float32_matmul_precision("high")
     print(torch.__version__, torch.cuda.get_device_name())
     for name in names or NAMES:
-        recipe, batch, how = name.split(":")
-        found = measured(recipe, int(batch), how == "compiled")
-        print(name, json.dumps(found), flush=True)
+        recipe, batch, mode = name.split(":")
+        result = measure(recipe, int(batch), mode == "compiled")
+        print(name, json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ class Step:
     """
 
     def __init__(self, path: pathlib.Path, inputs: list):
-        self.told = json.loads(path.with_suffix(".json").read_text())
+        self.description = json.loads(path.with_suffix(".json").read_text())
         rng = np.random.default_rng(0)
-        parameters = [value_of(p, rng) for p in self.told["parameters"]]
+        parameters = [value_of(p, rng) for p in self.description["parameters"]]
         self.device = jax.devices()[0]
         self.arguments = [
             jax.device_put(array, self.device)
@@ -46,14 +46,14 @@ class Step:
     def __call__(self) -> dict:
         """Starts a step; returns its scalars by name, without waiting."""
         results = self.program.execute(self.arguments)
-        for output, parameter in self.told["state"]:
+        for output, parameter in self.description["state"]:
             self.arguments[parameter] = results[output]
-        return dict(zip(self.told["outputs"], results, strict=False))
+        return dict(zip(self.description["outputs"], results, strict=False))
 
     def _compile(self, serialized):
         computation = xla_client.XlaComputation(serialized)
         convert = xla_client._xla.mlir.xla_computation_to_mlir_module
-        text = with_donation(convert(computation), self.told["state"])
+        text = with_donation(convert(computation), self.description["state"])
         with mlir.make_ir_context():
             module = mlir.ir.Module.parse(text)
             return self.device.client.compile_and_load(
@@ -83,11 +83,11 @@ def with_donation(text: str, state: list) -> str:
     outputs = {parameter: output for output, parameter in state}
 
     def marked(match):
-        number, kind = int(match[1]), match[2]
+        number, tensor_type = int(match[1]), match[2]
         if number not in outputs:
             return match[0]
         mark = f"tf.aliasing_output = {outputs[number]} : i32"
-        return f"%arg{number}: {kind} {{{mark}}}"
+        return f"%arg{number}: {tensor_type} {{{mark}}}"
 
     signature = re.sub(r"%arg(\d+): (tensor<[^>]*>)", marked, text[begin:end])
     return text[:begin] + signature + text[end:]
@@ -115,7 +115,7 @@ def images(shape: list, dtype: str) -> np.ndarray:
     return np.clip(pixels / 255 + noise, 0, 1).astype(np.float32)
 
 
-def measured(step: Step) -> dict:
+def measure(step: Step) -> dict:
     """Returns images a second, and first and last loss on the same images."""
 
     def loss():
@@ -127,7 +127,7 @@ def measured(step: Step) -> dict:
     begin = time.perf_counter()
     loss()
     count = max(3, int(SECONDS / (time.perf_counter() - begin)))
-    batch, rates = step.told["info"]["batch"], []
+    batch, rates = step.description["info"]["batch"], []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
         for _ in range(count):
@@ -139,7 +139,7 @@ def measured(step: Step) -> dict:
         "images_per_second": rate,
         "range": [min(rates), max(rates)],
         "losses": [first, loss()],
-        "tflops": rate * step.told["info"]["flops_per_image"] / 1e12,
+        "tflops": rate * step.description["info"]["flops_per_image"] / 1e12,
     }
 
 
@@ -147,16 +147,16 @@ def main(folder: str, *names: str) -> None:
     """Measures the named steps, or all, one after another."""
     folder = pathlib.Path(folder)
     names = names or sorted(path.stem for path in folder.glob("*.hlo"))
-    found = {
+    results = {
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
     }
     for name in names:
-        told = json.loads((folder / f"{name}.json").read_text())
-        inputs = [images(*each) for each in told["inputs"]]
-        found[name] = measured(Step(folder / name, inputs))
-        print(name, json.dumps(found[name]), flush=True)
-        (folder / "jax.json").write_text(json.dumps(found, indent=1))
+        description = json.loads((folder / f"{name}.json").read_text())
+        inputs = [images(*each) for each in description["inputs"]]
+        results[name] = measure(Step(folder / name, inputs))
+        print(name, json.dumps(results[name]), flush=True)
+        (folder / "jax.json").write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Embedding(protocol.Repeated):
             embed = make()
 
             def piece():
-                self.found = embed(images)
+                self.vectors = embed(images)
 
             return piece
 
@@ -43,8 +43,8 @@ class Embedding(protocol.Repeated):
     def finish(self) -> dict:
         """Returns the difference, and `wrong` if it is too large."""
         scale = np.abs(self.expected).max()
-        difference = float(np.abs(self.found - self.expected).max() / scale)
-        told = {"difference": difference}
+        difference = float(np.abs(self.vectors - self.expected).max() / scale)
+        facts = {"difference": difference}
         if not difference < TOLERANCE:
-            told["wrong"] = f"it differs by {difference:.2g} of the largest"
-        return told
+            facts["wrong"] = f"it differs by {difference:.2g} of the largest"
+        return facts

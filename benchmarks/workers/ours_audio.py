@@ -28,8 +28,8 @@ def prepare(case: dict) -> protocol.Repeated:
     step = iter(range(2**31))
 
     def piece():
-        found = tf.nest.flatten(make(tf.constant(next(step))))
-        found[-1][0, 0, 0].numpy()  # waits for it
+        outputs = tf.nest.flatten(make(tf.constant(next(step))))
+        outputs[-1][0, 0, 0].numpy()  # waits for it
 
     units = case["batch"] * case["length"]
     return protocol.Repeated(piece, units, case["seconds"])

@@ -40,8 +40,8 @@ def _of_files(draw, case):
     both decodes and draws.
     """
     root = pathlib.Path(case["folder"])
-    found, batch = find_files(root, EXTENSIONS, "image"), case["batch"]
-    paths = [root / path for path in found]
+    names, batch = find_files(root, EXTENSIONS, "image"), case["batch"]
+    paths = [root / path for path in names]
 
     def piece():
         chunks = decoded_chunks(
@@ -58,11 +58,11 @@ def drawing(views: TwoViews) -> Callable[[np.ndarray, int], None]:
     """Returns a function that draws both views, as a graph as in training."""
 
     @tf.function(autograph=False)
-    def both(images, step):
+    def draw_both(images, step):
         return views(images, seed=step_seed(0, step))
 
     def draw(images, step):
-        for view in both(tf.constant(images), tf.constant(step)):
+        for view in draw_both(tf.constant(images), tf.constant(step)):
             view[0, 0, 0, 0].numpy()  # waits for it
 
     return draw

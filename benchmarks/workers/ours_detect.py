@@ -75,8 +75,8 @@ def scene(batch: int, side: int) -> tuple[np.ndarray, ...]:
     low = rng.integers(0, side - side // 5, (batch, BOXES, 2))
     boxes = np.concatenate([low, low + size], axis=-1)
     classes = rng.integers(0, len(CLASSES), (batch, BOXES)).astype(np.int32)
-    for image, own, labels in zip(images, boxes, classes, strict=True):
-        for (x0, y0, x1, y1), label in zip(own, labels, strict=True):
+    for image, image_boxes, labels in zip(images, boxes, classes, strict=True):
+        for (x0, y0, x1, y1), label in zip(image_boxes, labels, strict=True):
             image[y0:y1, x0:x1, label] = 1.0
     return images, boxes.astype(np.float32), classes
 

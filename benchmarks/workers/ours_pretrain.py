@@ -31,13 +31,13 @@ class Clock(keras.callbacks.Callback):
 
     Args:
         budget: seconds of training.
-        passed: float variable that is set to the units that have passed.
+        elapsed: float variable that is set to the units that have passed.
     """
 
-    def __init__(self, budget: float, passed: tf.Variable):
+    def __init__(self, budget: float, elapsed: tf.Variable):
         super().__init__()
         self.budget = budget
-        self.passed = passed
+        self.elapsed = elapsed
         self.steps = 0
 
     def on_train_batch_end(self, batch, logs=None):
@@ -48,7 +48,7 @@ class Clock(keras.callbacks.Callback):
         self.last_loss = logs["loss"]
         self.seconds = now - self.begin
         share = min(1.0, self.seconds / self.budget)
-        self.passed.assign(share * UNITS)
+        self.elapsed.assign(share * UNITS)
         if share == 1.0:
             self.model.stop_training = True
 
@@ -56,12 +56,12 @@ class Clock(keras.callbacks.Callback):
 class ByClock(keras.optimizers.schedules.LearningRateSchedule):
     """Evaluates a schedule at the value of a variable, not at the step."""
 
-    def __init__(self, schedule, passed: tf.Variable):
+    def __init__(self, schedule, elapsed: tf.Variable):
         super().__init__()
-        self.schedule, self.passed = schedule, passed
+        self.schedule, self.elapsed = schedule, elapsed
 
     def __call__(self, step):
-        return self.schedule(self.passed)
+        return self.schedule(self.elapsed)
 
 
 class Run:
@@ -87,26 +87,26 @@ class Run:
             load_images("arrays", split=split, directory=case["images"])
             for split in ("train", "test")
         )
-        self.passed = tf.Variable(0.0)
+        self.elapsed = tf.Variable(0.0)
         size = config.augment.size or self.train.row_shape[0]
         self.model = self._model(size)
         self.extractor = FeatureExtractor(self.model.encoder, CentreView(size))
-        self.found = self._features("before")
+        self.features = self._features("before")
 
     def _model(self, size):
-        config, passed = self.config, self.passed
+        config, elapsed = self.config, self.elapsed
         # As it stands, for the peer's batch too.
         tau = CosineTau(config.objective.tau, UNITS)
         model = make_model(
             config,
             IMAGE.encoder(config, CentreView(size), (size, size, 3)),
             IMAGE.views(config, CentreView(size)),
-            tau=lambda updates: tau(passed),
+            tau=lambda updates: tau(elapsed),
             probe_classes=0,
         )
         optimizer = builders.optimizer(config, model, UNITS)
         optimizer.learning_rate = ByClock(
-            builders.learning_rate(config, UNITS), passed
+            builders.learning_rate(config, UNITS), elapsed
         )
         model.compile(optimizer)
         optimizer.build(model.trainable_variables)
@@ -115,7 +115,7 @@ class Run:
     def go(self) -> dict:
         """Trains until the time is over."""
         batch, seed = self.config.batch_size, self.config.seed
-        clock = Clock(self.case["budget_s"], self.passed)
+        clock = Clock(self.case["budget_s"], self.elapsed)
         pretrain(
             self.model,
             lambda step: training_batches(
@@ -133,19 +133,19 @@ class Run:
 
     def finish(self) -> dict:
         """Writes the representations, before and after."""
-        found = {**self.found, **self._features("after")}
-        np.savez(self.case["features"], **found)
+        features = {**self.features, **self._features("after")}
+        np.savez(self.case["features"], **features)
         first, last = self.losses
         return {"first_loss": first, "last_loss": last}
 
-    def _features(self, when):
+    def _features(self, stage):
         rng = np.random.default_rng(0)
         bank = rng.permutation(self.train.num_examples)[: self.case["labelled"]]
         queries = rng.permutation(self.test.num_examples)
         queries = queries[: self.case["queries"]]
         return {
-            f"bank_{when}": self.extractor(self.train.rows[bank]),
-            f"queries_{when}": self.extractor(self.test.rows[queries]),
+            f"bank_{stage}": self.extractor(self.train.rows[bank]),
+            f"queries_{stage}": self.extractor(self.test.rows[queries]),
             "bank_labels": self.train.labels[bank],
             "query_labels": self.test.labels[queries],
         }

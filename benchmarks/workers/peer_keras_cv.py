@@ -47,15 +47,15 @@ def prepare(case: dict) -> protocol.Repeated:
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     chains = (chain(size, 1.0, 0.0), chain(size, 0.1, 0.2))
 
-    def both(images):
+    def two_views(images):
         images = tf.cast(images, tf.float32)
         return [_apply(view, images) / 255.0 for view in chains]
 
     count = 2 * protocol.threads()  # batches that a pipeline makes at a time
     piece, info = protocol.fastest(
         {
-            "one function": lambda: _direct(both, images, count),
-            "tf.data": lambda: _pipeline(both, images, count),
+            "one function": lambda: _direct(two_views, images, count),
+            "tf.data": lambda: _pipeline(two_views, images, count),
         }
     )
     return protocol.Repeated(piece, batch * count, case["seconds"], info)
@@ -67,8 +67,8 @@ def _apply(layers, images):
     return images
 
 
-def _direct(both, images, count):
-    function, images = tf.function(both), tf.constant(images)
+def _direct(two_views, images, count):
+    function, images = tf.function(two_views), tf.constant(images)
 
     def piece():
         for _ in range(count):
@@ -77,9 +77,9 @@ def _direct(both, images, count):
     return piece
 
 
-def _pipeline(both, images, count):
+def _pipeline(two_views, images, count):
     data = tf.data.Dataset.from_tensors(images).repeat(count)
-    data = data.map(both, num_parallel_calls=protocol.threads())
+    data = data.map(two_views, num_parallel_calls=protocol.threads())
 
     def piece():
         for views in data:

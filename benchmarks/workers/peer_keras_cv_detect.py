@@ -33,8 +33,8 @@ def prepare(case: dict) -> protocol.Repeated:
         batches = tf.data.Dataset.from_tensors((images, truth)).repeat()
 
         def steps():
-            done = detector.fit(batches, steps_per_epoch=STEPS, verbose=0)
-            return done.history["loss"][-1]
+            result = detector.fit(batches, steps_per_epoch=STEPS, verbose=0)
+            return result.history["loss"][-1]
 
         units = STEPS * case["batch"]
         return protocol.Repeated(steps, units, case["seconds"])
@@ -44,10 +44,10 @@ def prepare(case: dict) -> protocol.Repeated:
         outputs = detector(images, training=False)
         return detector.decode_predictions(outputs, images)["boxes"]
 
-    given = tf.constant(images)
+    inputs = tf.constant(images)
 
     def piece():
-        detect(given).numpy()
+        detect(inputs).numpy()
 
     return protocol.Repeated(piece, case["batch"], case["seconds"])
 

@@ -56,9 +56,9 @@ class Networks:
         self.target_projector.load_state_dict(self.projector.state_dict())
         for module in (self.encoder, self.target_encoder):
             module.to(memory_format=torch.channels_last)
-        trained = (self.encoder, self.projector, self.predictor)
+        networks = (self.encoder, self.projector, self.predictor)
         self.optimizer = torch.optim.SGD(
-            itertools.chain(*(module.parameters() for module in trained)),
+            itertools.chain(*(module.parameters() for module in networks)),
             RATE,
             momentum=0.9,
             weight_decay=5e-4,
@@ -119,7 +119,7 @@ class Run:
             self.arrays = dict(file)
         self.networks = Networks(*choice)
         self.loader = loader_of(self.arrays["x_train"], case["batch"], 32)
-        self.found = self._features("before")
+        self.features = self._features("before")
 
     def go(self) -> dict:
         """Trains until the time is over, from the end of the first step."""
@@ -140,20 +140,20 @@ class Run:
 
     def finish(self) -> dict:
         """Writes the representations, before and after."""
-        found = {**self.found, **self._features("after")}
-        np.savez(self.case["features"], **found)
+        features = {**self.features, **self._features("after")}
+        np.savez(self.case["features"], **features)
         # lightly's loss is minus the mean cosine; this is the paper's.
         first, last = (4 + 4 * x for x in (self.first_loss, self.last_loss))
         return {"first_loss": first, "last_loss": last}
 
-    def _features(self, when):
+    def _features(self, stage):
         rng = np.random.default_rng(0)
         train, test = self.arrays["x_train"], self.arrays["x_test"]
         bank = rng.permutation(len(train))[: self.case["labelled"]]
         queries = rng.permutation(len(test))[: self.case["queries"]]
         return {
-            f"bank_{when}": represent(self.networks.encoder, train[bank]),
-            f"queries_{when}": represent(self.networks.encoder, test[queries]),
+            f"bank_{stage}": represent(self.networks.encoder, train[bank]),
+            f"queries_{stage}": represent(self.networks.encoder, test[queries]),
             "bank_labels": self.arrays["y_train"][bank],
             "query_labels": self.arrays["y_test"][queries],
         }
@@ -171,9 +171,9 @@ def fastest_networks(name: str, batch: int) -> tuple[tuple, dict]:
     torch.set_num_threads(protocol.threads())
     views = [torch.rand(batch, 3, 32, 32) for _ in range(2)]
     choices = {
-        f"{dtype}, {how}": (name, precision, compiled)
+        f"{dtype}, {mode}": (name, precision, compiled)
         for dtype, precision in PRECISIONS.items()
-        for how, compiled in (("eager", False), ("compiled", True))
+        for mode, compiled in (("eager", False), ("compiled", True))
     }
 
     def maker(choice):

@@ -92,7 +92,7 @@ class Networks:
         self.target = copy.deepcopy(self.online)
         self.target.requires_grad_(False)
 
-    def trained(self) -> list[nn.Parameter]:
+    def trainable_parameters(self) -> list[nn.Parameter]:
         """Returns the parameters with gradients."""
         return [*self.online.parameters(), *self.predictor.parameters()]
 

@@ -18,11 +18,11 @@ def prepare(case: dict) -> protocol.Repeated:
     if case["compile"]:
         wraps["compiled"] = torch.compile
     variants = {
-        f"{name}, {how}": functools.partial(
+        f"{name}, {mode}": functools.partial(
             _steps, case, views, precision, wrap
         )
         for name, precision in PRECISIONS.items()
-        for how, wrap in wraps.items()
+        for mode, wrap in wraps.items()
     }
     piece, info = protocol.fastest(variants)
     info["variant"] += ", channels_last"
@@ -34,7 +34,7 @@ def _steps(case, views, precision, wrap):
     networks = Networks(case["encoder"], case["hidden"], case["projection"])
     loss_of = wrap(functools.partial(networks.loss, precision=precision))
     optimizer = torch.optim.SGD(
-        networks.trained(), 0.05, momentum=0.9, nesterov=True
+        networks.trainable_parameters(), 0.05, momentum=0.9, nesterov=True
     )
 
     def piece():

@@ -61,12 +61,12 @@ class Repeated:
 
 def shortest(piece: Callable[[], object], tries: int = TRIES) -> float:
     """Returns the seconds of the fastest of some tries."""
-    taken = []
+    durations = []
     for _ in range(tries):
         start = time.perf_counter()
         piece()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+        durations.append(time.perf_counter() - start)
+    return min(durations)
 
 
 def fastest(variants: dict[str, Callable[[], Callable]]) -> tuple:
@@ -83,19 +83,19 @@ def fastest(variants: dict[str, Callable[[], Callable]]) -> tuple:
     Raises:
         RuntimeError: if all fail.
     """
-    pieces, firsts, seconds, failed = {}, {}, {}, {}
+    pieces, first_losses, seconds, errors = {}, {}, {}, {}
     for name, make in variants.items():
         try:
             pieces[name] = make()
-            firsts[name] = pieces[name]()
+            first_losses[name] = pieces[name]()
             seconds[name] = round(shortest(pieces[name]), 5)
         except Exception as error:  # any a library or its compiler raises
-            failed[name] = one_line(error)
+            errors[name] = one_line(error)
     if not seconds:
-        raise RuntimeError(f"no variant works: {failed}")
+        raise RuntimeError(f"no variant works: {errors}")
     best = min(seconds, key=seconds.get)
-    info = {"variant": best, "tried": seconds, "failed": failed}
-    return pieces[best], {**info, "first_loss": firsts[best]}
+    info = {"variant": best, "tried": seconds, "failed": errors}
+    return pieces[best], {**info, "first_loss": first_losses[best]}
 
 
 def one_line(error: Exception) -> str:
@@ -111,13 +111,13 @@ def threads() -> int:
 
 def versions(*packages: str) -> dict:
     """Returns the versions of the installed ones among some packages."""
-    found = {}
+    installed_versions = {}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed_versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed_versions
 
 
 def serve(prepare: Callable[[dict], object], *packages: str) -> None:

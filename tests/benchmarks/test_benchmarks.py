@@ -299,7 +299,9 @@ def test_parts_have_median_rates_and_peak_memory():
     # (at, memory, open files, processor seconds): 0.5 a second, later 1.5.
     looks = [(-1.0, 1, 9, 2.0), (1.5, 5, 30, 3.25), (2.5, 7, 31, 3.75)]
     looks += [(10.0, 7, 31, 7.5), (19.9, 6, 32, 22.35), (25.0, 99, 33, 30.0)]
-    parts = long.parts_of(windows, [long.Look(*look) for look in looks])
+    parts = long.parts_of(
+        windows, [long.ResourceSample(*look) for look in looks]
+    )
     assert len(parts) == long.PARTS
     assert [p["rate"] for p in parts[:3]] == [1.5, 4, 5]
     ends = parts[0], parts[1], parts[-1]
@@ -384,7 +386,7 @@ def test_strings_are_made_of_few_recordings_of_one_speaker(tmp_path):
         for number in range(12)
     ]
     rng = np.random.default_rng(0)
-    few = strings.few(rows, 2, rng)
+    few = strings.draw_takes(rows, 2, rng)
     assert sorted(row["label"] for row in few) == ["a", "a", "b", "b"]
     for _ in range(20):
         text, speaker = strings.write(tmp_path / "x.wav", few, tmp_path, rng)
