@@ -19,7 +19,7 @@ from configs import base
 from configs.presets import PRESETS
 
 IMAGES = pathlib.Path(__file__).parent.parent / "docs" / "images"
-SIDE, TIMES, COLOURS = 96, 3, 48
+SIDE, VIEWS_PER_PHOTO, COLOURS = 96, 3, 48
 
 
 def draw(name: str, path: pathlib.Path) -> None:
@@ -28,7 +28,7 @@ def draw(name: str, path: pathlib.Path) -> None:
         CentreView(SIDE)(photo[None]).numpy()[0]
         for photo in load_sample_images().images
     ]
-    photos = np.repeat(np.stack(squares), TIMES, axis=0)
+    photos = np.repeat(np.stack(squares), VIEWS_PER_PHOTO, axis=0)
     if name == "gray":
         photos = photos.mean(axis=-1, keepdims=True)
     config = base.get_config()
@@ -36,9 +36,9 @@ def draw(name: str, path: pathlib.Path) -> None:
         config.augment.update(PRESETS[name])
     views = IMAGE.views(config, CentreView(SIDE))
     pair = views(photos, seed=np.array([0, 3], np.int32))
-    drawn = io.BytesIO()
-    views_grid(photos, *(view.numpy() for view in pair), drawn)
-    picture = Image.open(drawn).convert("RGB")
+    buffer = io.BytesIO()
+    views_grid(photos, *(view.numpy() for view in pair), buffer)
+    picture = Image.open(buffer).convert("RGB")
     picture.quantize(COLOURS).save(path, optimize=True)
 
 

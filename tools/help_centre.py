@@ -12,15 +12,15 @@ import sys
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 _HEADING = re.compile(r"^#+ (.*)$", re.M)
-OWN = "customer_service.md"
+SKIPPED_GUIDE = "customer_service.md"
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 
 def rows() -> list[tuple[str, str, str]]:
     """Returns question, answer and id of every heading with text."""
-    found = []
+    entries = []
     for path in sorted(DOCS.rglob("*.md")):
-        if path.name == OWN:  # its answers quote those of others
+        if path.name == SKIPPED_GUIDE:  # its answers quote those of others
             continue
         name = path.relative_to(DOCS).as_posix()
         text = path.read_text("utf-8")
@@ -32,8 +32,8 @@ def rows() -> list[tuple[str, str, str]]:
             answer = " ".join(_plain(body).split())
             question = title if heading == title else f"{title}: {heading}"
             if answer:
-                found.append((question, answer, f"{name}, {heading}"))
-    return found
+                entries.append((question, answer, f"{name}, {heading}"))
+    return entries
 
 
 def _plain(body):

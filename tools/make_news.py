@@ -39,19 +39,19 @@ def main(folder: str) -> None:
     """Writes all files into a folder."""
     draws, root = random.Random(0), pathlib.Path(folder)
     draw = lambda: (draws.choice([*SUBJECTS]), draws.choice([*VERBS]))  # noqa: E731
-    for place, name in enumerate(("topic", "sentiment")):
+    for index, name in enumerate(("topic", "sentiment")):
         (root / name).mkdir(parents=True, exist_ok=True)
         for file, count in ("train.csv", 400), ("test.csv", 200):
-            drawn = [draw() for _ in range(count)]
-            rows = [f"{line(draws, *pair)},{pair[place]}\n" for pair in drawn]
+            pairs = [draw() for _ in range(count)]
+            rows = [f"{line(draws, *pair)},{pair[index]}\n" for pair in pairs]
             (root / name / file).write_text("text,label\n" + "".join(rows))
     with open(root / "stream.jsonl", "w") as stream:
         for hour in range(HOURS):
-            drawn = [draw() for _ in range(AN_HOUR)]
-            at, topic, count = SURGE
-            drawn += [(topic, "bearish")] * (count * (hour == at))
-            draws.shuffle(drawn)
-            for n, pair in enumerate(drawn):
+            pairs = [draw() for _ in range(AN_HOUR)]
+            surge_hour, topic, count = SURGE
+            pairs += [(topic, "bearish")] * (count * (hour == surge_hour))
+            draws.shuffle(pairs)
+            for n, pair in enumerate(pairs):
                 row = {
                     "id": f"{hour}-{n}",
                     "time": 1_700_000_000 // 3600 * 3600 + hour * 3600 + n * 55,

@@ -45,7 +45,7 @@ MACHINES = (
     (scaling.TPU_V5E, 256),
 )
 UTILISATIONS = (0.1, 0.2, 0.3, 0.4)
-ASSUMED = 0.3  # of the bandwidths
+ASSUMED_UTILISATION = 0.3  # of the bandwidths
 EPOCHS = 1000
 STORED_SIDE = 256  # pixels
 JPEG_BYTES = 147_897_477_120 / lengths.IMAGENET  # of the training archive
@@ -57,8 +57,8 @@ SOURCES = {
     "shards": (6.9e-3, JPEG_BYTES),
     "pixels": (6.2e-3, 3 * 500 * 375),
 }
-FED = (1, 8, 64)  # H100
-MEASURED = 0.14  # utilisation of ResNet-50 on an H100
+FED_DEVICES = (1, 8, 64)  # H100
+MEASURED_UTILISATION = 0.14  # utilisation of ResNet-50 on an H100
 
 # What others published: passes, epochs, hours, devices, peak of a device.
 PUBLISHED = (
@@ -68,7 +68,7 @@ PUBLISHED = (
 )
 
 
-class Counted(NamedTuple):
+class Counts(NamedTuple):
     """Parameters and operations of an encoder with the paper's heads."""
 
     encoder: int  # parameters
@@ -89,14 +89,14 @@ def networks(name: str, stem: str) -> tuple:
 
 
 @functools.cache
-def counted(name: str, stem: str, side: int) -> Counted:
+def count_encoder(name: str, stem: str, side: int) -> Counts:
     """Counts parameters and operations of BYOL with an encoder by name."""
     encoder, projector, predictor = networks(name, stem)
     parameters = [_trainable(m) for m in (encoder, projector, predictor)]
     forward = flops.forward(encoder, (side, side, 3))
     target = forward + flops.forward(projector)
     step = flops.of_passes(target + flops.forward(predictor), target)
-    return Counted(
+    return Counts(
         parameters[0], sum(parameters), sum(parameters[:2]), forward, step
     )
 
@@ -108,20 +108,20 @@ def page(text: str) -> str:
         ValueError: if a table has no place in the text.
     """
     for name, table in TABLES.items():
-        place = rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
-        text, found = re.subn(
-            place,
+        pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
+        text, replaced = re.subn(
+            pattern,
             lambda ends, table=table: "\n".join(
                 [ends[1], *table(), "", ends[2]]
             ),
             text,
             flags=re.S,
         )
-        if found != 1:
+        if replaced != 1:
             raise ValueError(
                 f"the page must have one place for the table {name}, between "
                 f"<!-- table: {name} --> and <!-- end of table -->. Found: "
-                f"{found}"
+                f"{replaced}"
             )
     return text
 
@@ -132,15 +132,15 @@ def encoders():
                "forward, GFLOP an image", "step, GFLOP an image",
                "state, GB a device")  # fmt: skip
     for name, stem, side in ENCODERS:
-        of = counted(name, stem, side)
+        counts = count_encoder(name, stem, side)
         yield _row(
             name,
             stem,
             side,
-            f"{of.encoder / 1e6:.2f}",
-            _digits(of.forward / 1e9),
-            _digits(of.step / 1e9),
-            f"{scaling.state_bytes(of.online, of.target) / 1e9:.2f}",
+            f"{counts.encoder / 1e6:.2f}",
+            _digits(counts.forward / 1e9),
+            _digits(counts.step / 1e9),
+            f"{scaling.state_bytes(counts.online, counts.target) / 1e9:.2f}",
         )
 
 
@@ -164,12 +164,12 @@ def published():
     """Yields rows of the utilisation of published runs."""
     yield _row("ResNet-50, 224 pixels", "epochs", "hours", "images/s",
                "utilisation")  # fmt: skip
-    of = counted(*IMAGENET_ENCODER)
-    operations = {"supervised": 3 * of.forward, "byol": of.step}
-    for what, kind, epochs, hours, devices, peak in PUBLISHED:
+    counts = count_encoder(*IMAGENET_ENCODER)
+    operations = {"supervised": 3 * counts.forward, "byol": counts.step}
+    for title, method, epochs, hours, devices, peak in PUBLISHED:
         rate = lengths.IMAGENET * epochs / (hours * 3600)
-        share = utilisation(rate, operations[kind], devices * peak)
-        yield _row(what, epochs, f"{hours:g}", _count(rate), _percent(share))
+        share = utilisation(rate, operations[method], devices * peak)
+        yield _row(title, epochs, f"{hours:g}", _count(rate), _percent(share))
 
 
 def days():
@@ -184,10 +184,10 @@ def bandwidths():
     """Yields rows of the bandwidths that input and network need."""
     yield _row("", "images/s", "step, ms", "pixels, GB/s", "JPEG files, GB/s",
                "all-reduce, MB a device", "all-reduce, ms")  # fmt: skip
-    online = counted(*IMAGENET_ENCODER).online
+    online = count_encoder(*IMAGENET_ENCODER).online
     pixels = scaling.pixel_bytes(STORED_SIDE)
     for device, devices in MACHINES:
-        rate = _rate(device, devices, ASSUMED)
+        rate = _rate(device, devices, ASSUMED_UTILISATION)
         seconds = scaling.all_reduce_seconds(
             online, devices, device.bandwidth(devices)
         )
@@ -204,9 +204,12 @@ def bandwidths():
 
 def sources():
     """Yields rows of the cores that feed some H100, and stored bytes."""
-    machines = [_machine(scaling.H100, devices) for devices in FED]
+    machines = [_machine(scaling.H100, devices) for devices in FED_DEVICES]
     yield _row("", "stored, GB", *(f"{name}, cores" for name in machines))
-    rates = [_rate(scaling.H100, devices, MEASURED) for devices in FED]
+    rates = [
+        _rate(scaling.H100, devices, MEASURED_UTILISATION)
+        for devices in FED_DEVICES
+    ]
     yield _row("photos/s", "", *map(_count, rates))
     for name, (seconds, stored) in SOURCES.items():
         total = stored * lengths.IMAGENET / scaling.GIGA
@@ -229,14 +232,14 @@ def _trainable(model):
 
 
 def _rate(device, devices, share):
-    step = counted(*IMAGENET_ENCODER).step
+    step = count_encoder(*IMAGENET_ENCODER).step
     return scaling.images_per_second(step, device.peak, share, devices)
 
 
 def _rate_and_days(rate):
     days = scaling.days(lengths.IMAGENET, EPOCHS, rate)
-    taken = f"{days:.1f} days" if days >= 1 else f"{24 * days:.1f} hours"
-    return f"{_count(rate)}/s, {taken}"
+    duration = f"{days:.1f} days" if days >= 1 else f"{24 * days:.1f} hours"
+    return f"{_count(rate)}/s, {duration}"
 
 
 def _percent(share):

@@ -73,8 +73,8 @@ def make(options: argparse.Namespace, espeak: str | None) -> list[list[str]]:
     for number in range(options.count):
         speaker = number % options.speakers
         held_out = speaker == options.speakers - 1
-        chosen = rng.choice(words, rng.integers(1, options.longest + 1))
-        text = " ".join(chosen)
+        chosen_words = rng.choice(words, rng.integers(1, options.longest + 1))
+        text = " ".join(chosen_words)
         sound = say(text, speaker, rng, espeak)
         split = "test" if held_out or rng.random() < 0.1 else "train"
         path = f"{split}/{number:04}.wav"
@@ -82,8 +82,8 @@ def make(options: argparse.Namespace, espeak: str | None) -> list[list[str]]:
         label = text if options.longest == 1 else ""
         rows.append([path, label, text, f"s{speaker + 1}", split])
     with open(options.folder / "labels.csv", "w", newline="") as file:
-        head = ["path", "label", "text", "speaker", "split"]
-        csv.writer(file).writerows([head, *rows])
+        header = ["path", "label", "text", "speaker", "split"]
+        csv.writer(file).writerows([header, *rows])
     return rows
 
 
@@ -92,7 +92,7 @@ def say(text: str, speaker: int, rng, espeak: str | None) -> np.ndarray:
     sound = _espeak(text, speaker, rng, espeak) if espeak else None
     if sound is None:
         gaps = [np.zeros(int(rng.uniform(0.06, 0.15) * RATE)) for _ in "ab"]
-        parts = [_spoken(word, speaker, rng) for word in text.split()]
+        parts = [_speak(word, speaker, rng) for word in text.split()]
         sound = np.concatenate(
             [gaps[0], *(x for part in parts for x in (part, gaps[1]))]
         )
@@ -120,35 +120,35 @@ def _espeak(text, speaker, rng, program):
         with wave.open(target) as file:
             rate = file.getframerate()
             data = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    at = np.arange(0, len(data), rate / RATE)
-    return np.interp(at, np.arange(len(data)), data)
+    positions = np.arange(0, len(data), rate / RATE)
+    return np.interp(positions, np.arange(len(data)), data)
 
 
-def _spoken(word, speaker, rng):
+def _speak(word, speaker, rng):
     """Speaks a word letter by letter, with fades between them."""
     height = 0.85 + 0.08 * (speaker % 5)
     pitch = 95 + 25 * (speaker % 6) + rng.normal(scale=5)
     speed = rng.uniform(0.85, 1.15)
     sound = np.zeros(0)
     for letter in word:
-        new = _letter(letter, height, pitch, rng) if letter.isalpha() else []
-        if len(new):
-            new = np.interp(
-                np.arange(0, len(new) - 1, speed), np.arange(len(new)), new
+        part = _letter(letter, height, pitch, rng) if letter.isalpha() else []
+        if len(part):
+            part = np.interp(
+                np.arange(0, len(part) - 1, speed), np.arange(len(part)), part
             )
-            sound = _joined(sound, new)
+            sound = _joined(sound, part)
     return sound
 
 
 def _letter(letter, height, pitch, rng):
     if letter in NOISES:
-        middle, width, seconds, loud = NOISES[letter]
-        noise = _noise(middle * height, width, seconds, loud, rng)
+        middle, width, seconds, loudness = NOISES[letter]
+        noise = _noise(middle * height, width, seconds, loudness, rng)
         pause = np.zeros(int(0.04 * RATE) if letter in STOPS else 0)
         return np.concatenate([pause, noise])
     if letter in VOICED:
-        formants, loud = VOICED[letter]
-        return loud * _voiced(formants, height, pitch, 0.07, rng)
+        formants, loudness = VOICED[letter]
+        return loudness * _voiced(formants, height, pitch, 0.07, rng)
     formants = VOWELS.get(letter, VOWELS["e"])
     return _voiced(formants, height, pitch, rng.uniform(0.11, 0.15), rng)
 
@@ -160,29 +160,29 @@ def _voiced(formants, height, pitch, seconds, rng):
     phase = 2 * np.pi * np.cumsum(fall) / RATE + rng.uniform(0, 6)
     numbers = np.arange(1, int(4000 / pitch))[:, None]
     hertz = numbers * pitch
-    loud = sum(
+    loudness = sum(
         weight / (1 + ((hertz - formant * height) / 90) ** 2)
         for formant, weight in zip(formants, (1, 0.6, 0.3), strict=True)
     )
-    return (loud * np.sin(numbers * phase)).sum(axis=0)
+    return (loudness * np.sin(numbers * phase)).sum(axis=0)
 
 
-def _noise(middle, width, seconds, loud, rng):
+def _noise(middle, width, seconds, loudness, rng):
     noise = rng.normal(size=int(seconds * RATE))
     hertz = np.fft.rfftfreq(len(noise), 1 / RATE)
     band = np.exp(-(((hertz - middle) / width) ** 2))
     noise = np.fft.irfft(np.fft.rfft(noise) * band, len(noise))
-    return loud * noise / max(noise.std(), 1e-9)
+    return loudness * noise / max(noise.std(), 1e-9)
 
 
-def _joined(sound, new, seconds=0.012):
+def _joined(sound, added, seconds=0.012):
     """Joins two sounds with a fade."""
-    count = min(int(seconds * RATE), len(sound), len(new))
+    count = min(int(seconds * RATE), len(sound), len(added))
     if not count:
-        return np.concatenate([sound, new])
+        return np.concatenate([sound, added])
     fade = np.linspace(0, 1, count)
-    both = sound[-count:] * (1 - fade) + new[:count] * fade
-    return np.concatenate([sound[:-count], both, new[count:]])
+    overlap = sound[-count:] * (1 - fade) + added[:count] * fade
+    return np.concatenate([sound[:-count], overlap, added[count:]])
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ def public_names() -> dict[str, str]:
         Full names by public name: `{"BYOL": "byol_tf.methods.byol.BYOL"}`.
     """
     tree = ast.parse((ROOT / "byol_tf" / "api.py").read_text("utf-8"))
-    found, public = {}, []
+    full_names, public = {}, []
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                found[alias.asname or alias.name] = (
+                full_names[alias.asname or alias.name] = (
                     f"{node.module}.{alias.name}"
                 )
         elif isinstance(node, ast.Assign):
@@ -38,11 +38,11 @@ def public_names() -> dict[str, str]:
                 public = ast.literal_eval(node.value)
             elif node.targets[0].id in ast.unparse(node.value):
                 name = node.targets[0].id  # a wrapped function of that name
-                found[name] = f"{found['program']}.{name}"
-    return {name: found[name] for name in public}
+                full_names[name] = f"{full_names['program']}.{name}"
+    return {name: full_names[name] for name in public}
 
 
-def room(path: str) -> str:
+def page_folder(path: str) -> str:
     """Names the folder of a full name: "methods", "modalities/image"."""
     parts = path.split(".")[1:-2]
     return "/".join(parts[: 2 if parts[0] in ("modalities", "jobs") else 1])
@@ -50,9 +50,9 @@ def room(path: str) -> str:
 
 def reference() -> dict[str, str]:
     """Writes the reference, as Markdown by path in the documentation."""
-    rooms: dict[str, list[str]] = {}
+    names_by_folder: dict[str, list[str]] = {}
     for name, path in public_names().items():
-        rooms.setdefault(room(path), []).append(f"`{name}`")
+        names_by_folder.setdefault(page_folder(path), []).append(f"`{name}`")
     index = [
         "# Reference",
         "",
@@ -62,10 +62,12 @@ def reference() -> dict[str, str]:
         "|---|---|",
     ]
     pages = {}
-    for title in sorted(rooms):
+    for title in sorted(names_by_folder):
         file = f"{title.replace('/', '_')}.md"
-        index.append(f"| [{title}]({file}) | {', '.join(rooms[title])} |")
-        paths = [p for p in public_names().values() if room(p) == title]
+        index.append(
+            f"| [{title}]({file}) | {', '.join(names_by_folder[title])} |"
+        )
+        paths = [p for p in public_names().values() if page_folder(p) == title]
         pages[file] = _page(title, paths)
     index.append(f"| [contracts](contracts.md) | {', '.join(CONTRACTS)} |")
     index.append("| [configuration](configuration.md) | every field |")
