@@ -109,8 +109,8 @@ def _draw_accuracies(axes, matrix, names):
     labels = [names[index] for index in order]
     texts = [f"{accuracies[index]:.1f}" for index in order]
     _bars(axes, labels, accuracies[order], texts, BLUE)
-    most = " (lowest)" if len(order) < len(names) else ""
-    axes.set_title(f"Accuracy by class (%){most}", fontsize=10, loc="left")
+    suffix = " (lowest)" if len(order) < len(names) else ""
+    axes.set_title(f"Accuracy by class (%){suffix}", fontsize=10, loc="left")
 
 
 def _draw_errors(axes, matrix, names):

@@ -86,5 +86,5 @@ class ErrorRates:
             return -wrong / max(len(line["reference"]), 1), -wrong
 
         order = sorted(range(len(self.lines)), key=badness)
-        found = [(i, self.lines[i]) for i in order[:count]]
-        return [pair for pair in found if pair[1]["character_errors"]]
+        worst_pairs = [(i, self.lines[i]) for i in order[:count]]
+        return [pair for pair in worst_pairs if pair[1]["character_errors"]]

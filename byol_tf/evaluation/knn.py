@@ -56,9 +56,9 @@ def knn_predict(
         part = slice(start, start + chunk)
         similarities = queries[part] @ bank.T  # [chunk, n]
         nearest = _nearest(similarities, max(ks))  # [chunk, k]
-        near = np.take_along_axis(similarities, nearest, axis=1)
+        top = np.take_along_axis(similarities, nearest, axis=1)
         # The best vote is exp(0): no temperature can overflow.
-        votes = np.exp((near - near[:, :1]).astype(np.float64) / temperature)
+        votes = np.exp((top - top[:, :1]).astype(np.float64) / temperature)
         for k_ in ks:
             predictions[k_][part] = _elect(
                 bank_labels[nearest[:, :k_]], votes[:, :k_], num_classes

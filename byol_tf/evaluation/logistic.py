@@ -75,7 +75,7 @@ def logistic_classifiers(
                 "iterations.",
                 *(penalty, MAX_ITERATIONS),
             )
-        yield _unscaled(model, scaler, num_classes, penalty)
+        yield _raw_classifier(model, scaler, num_classes, penalty)
 
 
 def unit_logistic(
@@ -153,9 +153,9 @@ def _sparse(features):
     return csr_matrix(features) if density < _MAX_DENSITY else features
 
 
-def _unscaled(model, scaler, num_classes, penalty):
+def _raw_classifier(model, scaler, num_classes, penalty):
     """Returns the classifier of raw features, with all classes."""
-    weights, bias = _of_all_classes(model, scaler.scale_, num_classes)
+    weights, bias = _all_class_weights(model, scaler.scale_, num_classes)
     if scaler.mean_ is None:
         classifier_class = UnitClassifier
     else:
@@ -165,7 +165,7 @@ def _unscaled(model, scaler, num_classes, penalty):
     )
 
 
-def _of_all_classes(model, scale, num_classes):
+def _all_class_weights(model, scale, num_classes):
     """Returns weights and bias of a fitted model for raw features."""
     coefficients, intercept = model.coef_, model.intercept_
     if len(model.classes_) == 2:  # scikit-learn only keeps the second class

@@ -144,7 +144,7 @@ def write_onnx(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
         if source.classes:
             metadata["classes"] = json.dumps(list(source.classes))
         decode = plan.plain_decode if name == "classifier" else None
-        join = _joined if decode else None
+        join = _join_rows if decode else None
         to_onnx.save(source, name, output, path, metadata, decode)
         title = "onnx" if name == "encoder" else f"onnx {name}"
         exported = to_onnx.load(path, source, plan.threads, title, join)
@@ -153,7 +153,7 @@ def write_onnx(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
     return WrittenFormat(exports, descriptions)
 
 
-def _joined(results):
+def _join_rows(results):
     return verify.in_rows(results).numpy()
 
 
@@ -177,7 +177,7 @@ def write_litert(plan: Plan, folder: pathlib.Path) -> WrittenFormat:
         path = folder / "classifier_float32.tflite"
         to_litert.save_decoded(source, path, plan.plain_decode)
         load = functools.partial(to_litert.load, path, source, "float32")
-        exports.append((load(plan.threads, _joined), plan.in_rows(source)))
+        exports.append((load(plan.threads, _join_rows), plan.in_rows(source)))
         descriptions[path.name] = _describe(source, "", plan.plain_decode)
         other_precisions = [p for p in plan.precisions if p != "float32"]
         if other_precisions:

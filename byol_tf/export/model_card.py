@@ -17,7 +17,7 @@ def model_card(about: Mapping, card: Card) -> str:
         card: the modality's text.
     """
     sections = (
-        ("What it is", _what(about, card)),
+        ("What it is", _summary(about, card)),
         ("Data and recipe", _recipe(about, card)),
         ("Results", _results(about["results"])),
         ("Export", _export(about["verification"], card)),
@@ -29,7 +29,7 @@ def model_card(about: Mapping, card: Card) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _what(about, card):
+def _summary(about, card):
     encoder = about["encoder"]
     text = (
         f"An encoder ({about['config']['encoder']['name']}, "

@@ -352,12 +352,12 @@ def in_rows(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         weights = tf.maximum(scores, 1e-9)[..., None] ** 2
         mean, variance = tf.nn.weighted_moments(boxes, 1, weights)
         outputs = {"scores": scores, "mean": mean, "std": variance**0.5}
-    numbers = [
+    columns = [
         tf.cast(tf.reshape(value, [tf.shape(value)[0], -1]), tf.float32)
         for _, value in sorted(outputs.items())
         if value.dtype != tf.string
     ]
-    return tf.concat(numbers, axis=1)
+    return tf.concat(columns, axis=1)
 
 
 def _seconds(encode: Callable, inputs, repeats: int) -> float:

@@ -61,14 +61,14 @@ def _plain(layer) -> Recipe:
 def _fast(layer) -> Recipe:
     layer_class, config, weights = copy_recipe(layer)
     rank = len(getattr(getattr(layer, "input", None), "shape", ()))
-    if layer_class is keras.layers.BatchNormalization and _is_usual(
+    if layer_class is keras.layers.BatchNormalization and _has_default_options(
         layer, rank
     ):
         fast_config = {key: config[key] for key in (*_SHARED, "epsilon")}
         fast_config["decay"] = config["momentum"]
         updates = many_updates(fast_config["decay"])
         return FusedBatchNormalization, fast_config, [*weights, updates]
-    if layer_class is keras.layers.Conv2D and _is_usual(layer, rank):
+    if layer_class is keras.layers.Conv2D and _has_default_options(layer, rank):
         keys = (*_SHARED, "filters", "kernel_initializer")
         fast_config = {key: config[key] for key in keys}
         fast_config["kernel_size"], *other_sizes = set(config["kernel_size"])
@@ -82,9 +82,9 @@ def _fast(layer) -> Recipe:
     return layer_class, config, weights
 
 
-def _is_usual(layer, rank):
+def _has_default_options(layer, rank):
     """Returns whether all options are those that our layers support."""
-    defaults, free = _usual(type(layer))
+    defaults, free = _default_options(type(layer))
     config = layer.get_config()
     if config.get("axis") == rank - 1:
         config["axis"] = -1
@@ -94,7 +94,7 @@ def _is_usual(layer, rank):
 
 
 @functools.cache
-def _usual(layer_class):
+def _default_options(layer_class):
     """Returns the configuration of such a layer, and the free options."""
     if layer_class is keras.layers.BatchNormalization:
         return layer_class().get_config(), {*_SHARED, "momentum", "epsilon"}

@@ -66,18 +66,18 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     down, across = _tiles(height), _tiles(width)
     # a and b count values, p and q tiles.
     x = tf.transpose(images, [1, 2, 0, 3])
-    x = _product(_into(height), x)  # (a p), (width, batch, channels)
+    x = _product(_input_matrix(height), x)  # (a p), (width, batch, channels)
     x = tf.reshape(x, [_VALUES * down, width, -1])
-    x = tf.matmul(_into(width), x)  # (a p), (b q), (batch, channels)
+    x = tf.matmul(_input_matrix(width), x)  # (a p), (b q), (batch, channels)
     x = tf.reshape(x, [_VALUES, down, _VALUES, -1])
     x = tf.transpose(x, [0, 2, 1, 3])  # a, b, p, (q, batch, channels)
     x = tf.reshape(x, [_VALUES**2, -1, channels])
-    x = tf.matmul(x, _of_kernel(kernel))  # (a b), (p, q, batch), filters
+    x = tf.matmul(x, _kernel_values(kernel))  # (a b), (p, q, batch), filters
     x = tf.reshape(x, [_VALUES, _VALUES, down, -1])
     x = tf.transpose(x, [0, 2, 1, 3])  # a, p, b, (q, batch, filters)
     x = tf.reshape(x, [_VALUES * down, _VALUES * across, -1])
-    x = tf.matmul(_out_of(width), x)  # (a p), width, (batch, filters)
-    x = _product(_out_of(height), tf.reshape(x, [_VALUES * down, -1]))
+    x = tf.matmul(_output_matrix(width), x)  # (a p), width, (batch, filters)
+    x = _product(_output_matrix(height), tf.reshape(x, [_VALUES * down, -1]))
     x = tf.reshape(x, [height, width, -1, filters])
     return tf.transpose(x, [2, 0, 1, 3])
 
@@ -87,7 +87,7 @@ def _product(matrix, x):
     return tf.matmul(matrix, tf.reshape(x, [matrix.shape[1], -1]))
 
 
-def _of_kernel(kernel):
+def _kernel_values(kernel):
     """Returns values of the kernels, `[values ** 2, channels, filters]`."""
     values = np.float32(np.kron(_values(_TAPS), _values(_TAPS)))
     return tf.reshape(_product(values, kernel), [-1, *kernel.shape[2:]])
@@ -97,7 +97,7 @@ def _tiles(length):
     return -(-length // _TILE)
 
 
-def _into(length):
+def _input_matrix(length):
     """Returns the matrix from pixels of an axis to values of tiles.
 
     A tile begins one pixel before its outputs; values outside the map are zero.
@@ -112,7 +112,7 @@ def _into(length):
     return np.float32(matrix[..., 1 : length + 1].reshape(-1, length))
 
 
-def _out_of(length):
+def _output_matrix(length):
     """Returns the matrix from values of tiles to the pixels of an axis."""
     tiles = _tiles(length)
     matrix = np.einsum("av,st->savt", _values(_TILE).T, np.eye(tiles))

@@ -111,8 +111,8 @@ def groups_among(vectors: np.ndarray, neighbours: int = 32) -> list[np.ndarray]:
     cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -np.inf)
     rows = np.argsort(-cosines, axis=1, kind="stable")[:, :-1][:, :neighbours]
-    near = np.take_along_axis(cosines, rows, axis=1)
-    distances = np.sqrt(np.maximum(2 - 2 * near, 0))
+    neighbour_cosines = np.take_along_axis(cosines, rows, axis=1)
+    distances = np.sqrt(np.maximum(2 - 2 * neighbour_cosines, 0))
     pairs = _pairs_by_gap(rows, distances, widest_by_chance(distances))
     return _groups(pairs, len(vectors))
 
@@ -132,8 +132,8 @@ def widest_by_chance(distances: np.ndarray) -> float:
     count, columns = distances.shape
     if columns < 2:
         return _MIN_GAP
-    near = max(1, min(columns // 2, count // 20))  # near: evenly spread
-    far = np.maximum(distances[:, [near - 1, 2 * near - 1]], _SAME_DISTANCE)
+    rank = max(1, min(columns // 2, count // 20))  # near: evenly spread
+    far = np.maximum(distances[:, [rank - 1, 2 * rank - 1]], _SAME_DISTANCE)
     growth = np.nanmedian(np.log2(far[:, 1] / far[:, 0]))  # 1 / m
     return max(_MIN_GAP, float((count / _CHANCE) ** growth))
 
@@ -143,17 +143,17 @@ def _neighbours(embeddings, settings, index):
     rows, distances = [], []
     matches = neighbours_of_all(embeddings, settings.neighbours + 1, index)
     with progress_bar("compare", total=len(embeddings), unit="row") as bar:
-        for start, near, cosines in matches:
-            is_self = near == start + np.arange(len(near))[:, None]
+        for start, neighbours, cosines in matches:
+            is_self = neighbours == start + np.arange(len(neighbours))[:, None]
             other_columns = np.argsort(~is_self, axis=1, kind="stable")[:, 1:]
-            near, cosines = (
+            neighbours, cosines = (
                 np.take_along_axis(array, other_columns, axis=1)
-                for array in (near, cosines)
+                for array in (neighbours, cosines)
             )
             cosines = np.where(np.isfinite(cosines), cosines, np.nan)
-            rows.append(near.astype(np.int32))
+            rows.append(neighbours.astype(np.int32))
             distances.append(np.sqrt(np.maximum(2 - 2 * cosines, 0)))
-            bar.update(len(near))
+            bar.update(len(neighbours))
     return np.concatenate(rows), np.concatenate(distances)
 
 

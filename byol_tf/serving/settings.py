@@ -36,8 +36,8 @@ class Limits:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            least = 0.01 if name.endswith("_s") else 1
-            check_number(f"limits.{name}", value, least)
+            low = 0.01 if name.endswith("_s") else 1
+            check_number(f"limits.{name}", value, low)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,7 @@ def oks_average_precision(
                 areas,
                 Objects(areas, no_crowd, no_crowd),
                 ranges=((0.0, 1e10),),
-                most=_MOST,
+                limit=_MOST,
             )
         )
     summary = summarize({"object": matches}, ("all",), (_MOST,))

@@ -21,7 +21,7 @@ AREAS = {
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
 }
-MOST = (1, 10, 100)  # largest numbers of predictions per image and class
+LIMITS = (1, 10, 100)  # largest numbers of predictions per image and class
 
 
 class Objects(NamedTuple):
@@ -90,7 +90,7 @@ def match(
     areas: np.ndarray,
     objects: Objects,
     ranges: Sequence[tuple[float, float]] = tuple(AREAS.values()),
-    most: int = MOST[-1],
+    limit: int = LIMITS[-1],
 ) -> Matches:
     """Matches the predictions of one class in one image.
 
@@ -100,9 +100,9 @@ def match(
         areas: areas of the predictions in pixels, `[n]`.
         objects: the m true objects.
         ranges: ranges of areas, each evaluated separately.
-        most: largest number of predictions.
+        limit: largest number of predictions.
     """
-    order = np.argsort(-scores, kind="stable")[:most]
+    order = np.argsort(-scores, kind="stable")[:limit]
     similarity, scores = similarity[order], scores[order]
     limits = np.array(ranges).T[:, :, None]
     outside = _outside(areas[order], limits)  # [areas, n]
@@ -130,14 +130,14 @@ def match(
 
 
 def precision_recall(
-    matches: Sequence[Matches], area: int = 0, most: int = MOST[-1]
+    matches: Sequence[Matches], area: int = 0, limit: int = LIMITS[-1]
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Computes precision at 101 recalls, and the largest recall, by threshold.
 
     Args:
         matches: matches of one class, for all images.
         area: index of the range of areas.
-        most: largest number of predictions per image.
+        limit: largest number of predictions per image.
 
     Returns:
         float64 `[thresholds, 101]` and `[thresholds]`; None without objects.
@@ -145,11 +145,11 @@ def precision_recall(
     count = sum(int(m.objects[area]) for m in matches)
     if not count:
         return None
-    scores = np.concatenate([m.scores[:most] for m in matches])
+    scores = np.concatenate([m.scores[:limit] for m in matches])
     order = np.argsort(-scores, kind="stable")
     correct, ignored = (
         np.concatenate(
-            [getattr(m, name)[area, :, :most] for m in matches], axis=1
+            [getattr(m, name)[area, :, :limit] for m in matches], axis=1
         )[:, order]
         for name in ("correct", "ignored")
     )
@@ -174,19 +174,19 @@ def precision_recall(
 def summarize(
     by_class: Mapping[str, Sequence[Matches]],
     areas: Sequence[str] = tuple(AREAS),
-    most: Sequence[int] = MOST,
+    limits: Sequence[int] = LIMITS,
 ) -> dict[str, float]:
     """Averages over classes, as pycocotools prints it.
 
     Args:
         by_class: matches of all images, by name of the class.
         areas: names of the ranges that were matched.
-        most: largest numbers of predictions per image and class. All but recall
-            use the last one.
+        limits: largest numbers of predictions per image and class. All but
+            recall use the last one.
 
     Returns:
         `ap`, `ap50`, `ap75`, `ap_<area>` and `ar_<area>` for the ranges after
-        the first, `ar_<most>`, `ap/<class>` and `ap50/<class>`: shares in [0,
+        the first, `ar_<limit>`, `ap/<class>` and `ap50/<class>`: shares in [0,
         1], NaN without such objects.
     """
     curves = {
@@ -205,7 +205,7 @@ def summarize(
         "ap75": _mean([p[5] for p in ap]),
         **{f"ap_{area}": _mean(precisions[area]) for area in others},
     }
-    for count in most:
+    for count in limits:
         pairs = [precision_recall(m, 0, count) for m in by_class.values()]
         result[f"ar_{count}"] = _mean([pair[1] for pair in pairs if pair])
     result |= {f"ar_{area}": _mean(recalls[area]) for area in others}

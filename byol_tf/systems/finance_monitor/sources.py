@@ -29,7 +29,7 @@ def batches(
         once: whether to stop at the end of the files.
     """
     if source == "-":
-        yield from _piped(sys.stdin.buffer)
+        yield from _read_pipe(sys.stdin.buffer)
         return
     source = os.path.abspath(source)  # `places` are of any working folder
     while True:
@@ -50,7 +50,7 @@ def _files(path):
     return sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
 
 
-def _piped(stream):
+def _read_pipe(stream):
     """Yields lines of a pipe, as many as have come."""
     rest = b""
     while part := stream.read1(_PIPE):

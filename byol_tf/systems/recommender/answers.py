@@ -82,7 +82,7 @@ class Answers:
             )
             return self.for_history((), again)[0], [line]
         place = past.shop.users.index(user)
-        return self._one(past.rows(np.array([place])), again, [])
+        return self._single_list(past.rows(np.array([place])), again, [])
 
     def for_history(
         self, items: Sequence[str], again: bool | None = None
@@ -96,9 +96,9 @@ class Answers:
         row = sparse.csr_matrix(row)
         unknown = [name for name in names if name not in places]
         lines = [f"not in the shop: {some(unknown)}"] if unknown else []
-        return self._one(lambda half_life: row, again, lines)
+        return self._single_list(lambda half_life: row, again, lines)
 
-    def _one(self, rows, again, notes):
+    def _single_list(self, rows, again, notes):
         (items,) = self.lists(rows, again)
         return items, notes if items else [*notes, _NOTHING]
 

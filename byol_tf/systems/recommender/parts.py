@@ -71,7 +71,7 @@ def parts_of(shop: Shop, run: pathlib.Path, texts_run: str = "") -> Parts:
         load = functools.partial(load_modality_encoder, run, NAME)
         all_methods[BYOL] = of_encoder(load, shop.items)
     if texts_run:
-        encoded = _encoded(texts_run, shop.texts)
+        encoded = _encoder_vectors(texts_run, shop.texts)
         all_methods[ENCODED] = methods.of_texts(encoded)
         parts = vectors, sparse.csr_matrix(encoded)
         vectors = sparse.hstack(parts, "csr") * np.float32(0.5**0.5)
@@ -133,7 +133,7 @@ def tfidf(texts: Sequence[str]) -> sparse.csr_matrix:
         return sparse.csr_matrix((len(texts), 1), dtype=np.float32)
 
 
-def _encoded(run, texts):
+def _encoder_vectors(run, texts):
     """Computes unit vectors by the encoder of a run; zeros for empty texts."""
     encode = encoder_of(pathlib.Path(run))
     if encode is None:

@@ -192,7 +192,7 @@ def test_points_are_judged_as_by_pycocotools():
                     extent,
                     ap.Objects(areas, np.zeros_like(unlabelled), unlabelled),
                     ranges,
-                    most=20,
+                    limit=20,
                 )
             )
         stats = theirs("keypoints", true, results, 3, 1, SIGMAS)
