@@ -125,9 +125,8 @@ class Answers:
             (vectors[places] @ vectors[history].T).toarray()
             for vectors in (self._item_users, self.mix.vectors)
         )
-        similarities[np.equal.outer(places, history)] = (
-            0  # the item itself is no reason
-        )
+        # The item itself is no reason.
+        similarities[np.equal.outer(places, history)] = 0
         items = []
         for place, near in zip(places, similarities, strict=True):
             reasons = np.argsort(-near, kind="stable")[:2]
