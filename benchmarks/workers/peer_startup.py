@@ -29,7 +29,7 @@ def main() -> None:
     images = load(options.images)
     loader = peer_pretrain.loader_of(images, options.batch, images.shape[1])
     marks.reached("data")
-    networks = peer_pretrain.Networks()
+    networks = peer_pretrain.Networks("slim")
     marks.reached("built")
     begin = time.perf_counter()
     for number, views in enumerate(loader, 1):
