@@ -20,9 +20,12 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 
 def _is_command() -> bool:
     """Returns whether this is `byol_tf ...` or `python -m byol_tf ...`."""
-    started = sys.orig_argv[1:]
-    asked = "-m" in started and "byol_tf" in started[started.index("-m") :][1:2]
-    return asked or pathlib.Path(sys.argv[0]).stem == "byol_tf"
+    arguments = sys.orig_argv[1:]
+    as_module = (
+        "-m" in arguments
+        and "byol_tf" in arguments[arguments.index("-m") :][1:2]
+    )
+    return as_module or pathlib.Path(sys.argv[0]).stem == "byol_tf"
 
 
 def __getattr__(name: str) -> object:

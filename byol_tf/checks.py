@@ -34,12 +34,12 @@ def check_number(
 ) -> float:
     """Returns the value if it is a number in [low, high]; else ValueError."""
     if not isinstance(value, numbers.Real) or not low <= value <= high:
-        bounded = high < float("inf")
-        wanted = (
-            f"in [{low:g}, {high:g}]" if bounded else f"of at least {low:g}"
+        is_bounded = high < float("inf")
+        bounds = (
+            f"in [{low:g}, {high:g}]" if is_bounded else f"of at least {low:g}"
         )
         raise ValueError(
-            f"`{name}` must be a number {wanted}. Received: {name}={value!r}"
+            f"`{name}` must be a number {bounds}. Received: {name}={value!r}"
         )
     return float(value)
 
@@ -69,16 +69,16 @@ def check_positive(
 ) -> float:
     """Returns the value if it is a number in (0, high]; else ValueError."""
     if not isinstance(value, numbers.Real) or not 0 < value <= high:
-        most = f" and at most {high:g}" if high < float("inf") else ""
+        upper = f" and at most {high:g}" if high < float("inf") else ""
         raise ValueError(
-            f"`{name}` must be a number above 0{most}. "
+            f"`{name}` must be a number above 0{upper}. "
             f"Received: {name}={value!r}"
         )
     return float(value)
 
 
 def check_fields(
-    fields: Mapping[str, object], most: Mapping[str, float]
+    fields: Mapping[str, object], bounds: Mapping[str, float]
 ) -> None:
     """Raises a ValueError for a number that is never valid.
 
@@ -87,20 +87,20 @@ def check_fields(
 
     Args:
         fields: values by name.
-        most: bounds by name; 2**31 - 1 for the others.
+        bounds: largest values by name; 2**31 - 1 for the others.
     """
     for name, value in fields.items():
-        bound = most.get(name, MOST)
+        bound = bounds.get(name, MOST)
         if value is None:
             raise ValueError(f"{name} must have a value. Received: {value}")
-        several = isinstance(value, tuple | list)
-        for entry in value if several else [value]:
-            number = isinstance(entry, numbers.Real)
-            if several and not number:
+        is_list = isinstance(value, tuple | list)
+        for entry in value if is_list else [value]:
+            is_number = isinstance(entry, numbers.Real)
+            if is_list and not is_number:
                 raise ValueError(
                     f"{name} must hold numbers. Received: {value!r}"
                 )
-            if number and not abs(entry) <= bound:
+            if is_number and not abs(entry) <= bound:
                 raise ValueError(
                     f"{name} must be finite and at most {bound:,}. "
                     f"Received: {value!r}"

@@ -19,9 +19,9 @@ from byol_tf.lines import csv_cell, first_line
 Path = str | os.PathLike
 
 # Names of temporary files and folders, with the process that made them.
-_KINDS = "csv|html|jsonl?|keras|md|np[yz]|pack|parquet|png|py|srt|usearch|yaml"
+_SUFFIX = "csv|html|jsonl?|keras|md|np[yz]|pack|parquet|png|py|srt|usearch|yaml"
 _TEMPORARY = re.compile(
-    rf"\..+\.(\d+)\.(?:{_KINDS})|\.unfinished-(\d+)", re.DOTALL
+    rf"\..+\.(\d+)\.(?:{_SUFFIX})|\.unfinished-(\d+)", re.DOTALL
 )
 _PLAIN = re.compile(r"[\w ./+=:,@%~-]*", re.ASCII)  # signs of plain paths
 
@@ -60,28 +60,28 @@ def naming(path: Path, *others: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (OSError, *others) as error:
-        number = getattr(error, "errno", None)
+        code = getattr(error, "errno", None)
         reason = getattr(error, "strerror", None) or first_line(error)
         if isinstance(error, OSError) and (
             error.filename is not None or str(path) in str(error)
         ):
             raise
-        room = "; run the same command again when there is room"
-        full = number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-        text = f"{path} cannot be written: {reason}" + room * full
+        advice = "; run the same command again when there is room"
+        is_full = code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+        text = f"{path} cannot be written: {reason}" + advice * is_full
         raise OSError(text) from error
 
 
 def flush(path: Path) -> None:
     """Flushes a file, or a folder's list of files, to disk."""
-    number = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     except OSError:
         if not os.path.isdir(path):  # some file systems refuse folders
             raise
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -90,8 +90,8 @@ def remove_leftovers(folder: Path) -> None:
     Call it from the process that owns the folder.
     """
     for entry in os.scandir(folder):
-        found = _TEMPORARY.fullmatch(entry.name)
-        if not found or is_running(int(found[1] or found[2])):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if not match or is_running(int(match[1] or match[2])):
             continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
@@ -122,8 +122,8 @@ def plain_path(folder: Path) -> Iterator[str]:
     if _PLAIN.fullmatch(folder):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as place:
-        link = os.path.join(place, "folder")
+    with tempfile.TemporaryDirectory() as parent:
+        link = os.path.join(parent, "folder")
         os.symlink(folder, link, target_is_directory=True)
         yield link
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-SHOWN = 3  # paths or names shown in a message
+MOST_NAMES = 3  # paths or names shown in a message
 FORMULA = ("=", "+", "-", "@")  # signs that start a formula
 
 
@@ -51,13 +51,13 @@ def printable(text: object) -> str:
     and bytes that are not UTF-8 become `\\n`, `\\x1b`, `\\u202e`, `\\udcff`.
     """
     text = str(text)
-    return text if text.isprintable() else "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def _shown(sign):
-    if sign.isprintable() or unicodedata.category(sign) == "Zs":
-        return sign
-    return sign.encode("unicode_escape").decode()
+def _escaped(character):
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def nfc(text: str) -> str:
@@ -99,7 +99,7 @@ def plural(noun: str) -> str:
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
-def some(names: Sequence, most: int = SHOWN) -> str:
+def some(names: Sequence, most: int = MOST_NAMES) -> str:
     """Formats the first of some paths or names, for a message."""
-    shown = ", ".join(printable(repr(name)) for name in names[:most])
-    return shown + (", ..." if len(names) > most else "")
+    text = ", ".join(printable(repr(name)) for name in names[:most])
+    return text + (", ..." if len(names) > most else "")

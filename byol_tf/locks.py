@@ -44,48 +44,48 @@ def owned_folder(folder: str | os.PathLike) -> Iterator[int]:
     path = pathlib.Path(folder) / FILE
     is_new = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    number = _locked(path)
+    descriptor = _open_locked(path)
     try:
-        _sign(number, path)
+        _write_owner(descriptor, path)
         remove_leftovers(path.parent)
         if (path.parent / CACHE).is_dir():
             remove_leftovers(path.parent / CACHE)
-        yield number
+        yield descriptor
     finally:
         path.unlink(missing_ok=True)  # while it is still locked
-        os.close(number)
+        os.close(descriptor)
         if is_new:
             with contextlib.suppress(OSError):
                 path.parent.rmdir()  # if nothing was written
 
 
-def _locked(path):
+def _open_locked(path):
     """Returns a locked file descriptor of the lock's file."""
     while True:
-        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if fcntl:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            owner = _owner(number) or "another process"
-            if _is_gone(number):
+            owner = _owner(descriptor) or "another process"
+            if _is_gone(descriptor):
                 owner = f"what {owner} started and left behind"
-            os.close(number)
+            os.close(descriptor)
             raise FolderInUseError(
                 f"{path.parent} is in use by {owner}; "
                 "wait until it ends, stop it, or choose another folder"
             ) from error
         except OSError as error:
             logging.warning("%s cannot be locked: %s.", path, error.strerror)
-        if _is_there(number, path):
-            return number
-        os.close(number)  # its owner has just removed it
+        if _is_same_file(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # its owner has just removed it
 
 
-def _is_gone(number):
+def _is_gone(descriptor):
     """Returns whether the owner died here while its child holds the lock."""
     with contextlib.suppress(KeyError, TypeError, ValueError, PermissionError):
-        owner = json.loads(os.pread(number, 1000, 0))
+        owner = json.loads(os.pread(descriptor, 1000, 0))
         if owner["host"] == platform.node():
             try:
                 os.kill(owner["process"], 0)
@@ -94,36 +94,36 @@ def _is_gone(number):
     return False
 
 
-def _is_there(number, path):
+def _is_same_file(descriptor, path):
     try:
-        return os.path.samestat(os.fstat(number), os.stat(path))
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
         return False
 
 
-def _sign(number, path):
+def _write_owner(descriptor, path):
     """Writes the owner; warns if the last owner did not end well."""
-    before = _owner(number)
-    if before:
+    last_owner = _owner(descriptor)
+    if last_owner:
         logging.warning(
             "%s was in use by %s, which is gone; going on with what it left.",
             path.parent,
-            before,
+            last_owner,
         )
     owner = {
         "process": os.getpid(),
         "host": platform.node(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    os.ftruncate(number, 0)
-    os.pwrite(number, json.dumps(owner).encode(), 0)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
     flush(path)
 
 
-def _owner(number):
+def _owner(descriptor):
     """Returns the owner as text; "" for none."""
     try:
-        owner = json.loads(os.pread(number, 1000, 0))
+        owner = json.loads(os.pread(descriptor, 1000, 0))
         return "process {process} on {host} since {since}".format(**owner)
     except (KeyError, TypeError, ValueError):
         return ""
