@@ -211,8 +211,8 @@ class Encoder:
                     f"{first_line(error)}; set "
                     f"--config.size={self.sizes['view_size']}"
                 ) from error
-        made = dataclasses.replace(self, model=model, preprocessor=layer)
-        return made.resized(**self.modality.sizes(shape, preprocessor=layer))
+        encoder = dataclasses.replace(self, model=model, preprocessor=layer)
+        return encoder.resized(**self.modality.sizes(shape, preprocessor=layer))
 
     def sequence(self) -> "Encoder":
         """Returns an encoder of whole rows of any length, same weights.
@@ -246,14 +246,14 @@ class Encoder:
         sizes = {**self.sizes, **sizes}
         about = {**self.about, "spec": {name: spec}, "sizes": sizes}
         about.pop("architecture", None)  # only for the encoder
-        made = Encoder(model, self.preprocessor, about, task)
-        kept = {key: self.sizes.get(key) for key in ("max_pixels", "column")}
-        return made.resized(**kept)
+        encoder = Encoder(model, self.preprocessor, about, task)
+        options = {key: self.sizes.get(key) for key in ("max_pixels", "column")}
+        return encoder.resized(**options)
 
     def resized(self, **sizes) -> "Encoder":
         """Returns it with other sizes, such as `max_pixels`; 0: keep."""
-        given = {key: value for key, value in sizes.items() if value}
-        return self.with_sizes(**given)
+        nonzero = {key: value for key, value in sizes.items() if value}
+        return self.with_sizes(**nonzero)
 
     def with_sizes(self, **sizes) -> "Encoder":
         """Returns it with these sizes."""
@@ -277,13 +277,13 @@ class Encoder:
         about = {**description.architecture_of(self.model), **about}
         plain = dataclasses.replace(self, model=_plain(self.model))
         save_model(plain.model, path)
-        written = plain.describe(path, **about).about
-        return dataclasses.replace(self, about=written)
+        full_about = plain.describe(path, **about).about
+        return dataclasses.replace(self, about=full_about)
 
     def describe(self, path: pathlib.Path, **about) -> "Encoder":
         """Writes the JSON file beside a saved model; see `save`."""
         levels = {} if self.task else self.modality.levels(self.model)
-        written = {
+        full_about = {
             **self.about,
             **(registry.to_json(self.task) if self.task else {}),
             **about,
@@ -300,8 +300,8 @@ class Encoder:
             "versions": describe_machine()["versions"],
             "sha256": sha256(path),
         }
-        write_json(description.description_of(path), written)
-        return dataclasses.replace(self, about=written)
+        write_json(description.description_of(path), full_about)
+        return dataclasses.replace(self, about=full_about)
 
 
 def _plain(model):

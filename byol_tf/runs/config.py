@@ -12,19 +12,19 @@ from absl import logging
 from byol_tf.files import write_text
 from byol_tf.lines import first_line
 from byol_tf.modalities.registry import load_named
-from byol_tf.runs.identity import FLAG, changes, listed, matters
+from byol_tf.runs.identity import FLAG, changes, format_changes, matters
 
 
 class Retired(NamedTuple):
     """A field, or one of its values, of an earlier release.
 
     Attributes:
-        mattered: whether a run with this value would continue differently.
-        instead: its replacement.
+        has_effect: whether a run with this value would continue differently.
+        replacement: what to use in its place.
     """
 
-    mattered: Callable[[object], bool]
-    instead: str
+    has_effect: Callable[[object], bool]
+    replacement: str
 
 
 RETIRED = {
@@ -68,25 +68,29 @@ def config_of_run(
         ValueError: if there is neither, or if the two differ.
     """
     path = pathlib.Path(workdir) / "config.yaml"
-    kept = _read_config(path, defaults) if path.exists() else None
-    if config is None and kept is None:
+    saved = _read_config(path, defaults) if path.exists() else None
+    if config is None and saved is None:
         raise ValueError(
             f"no run in {workdir} to continue; start one with byol_tf pretrain "
             f"DATA {shlex.quote(str(workdir))}, or by a recipe: "
             "--config=quickstart"
         )
     if config is None:
-        load_named(kept.modality, trusted)
-        return kept
-    if kept is not None:
-        changed = changes(flatten(kept.to_dict()), flatten(config.to_dict()))
-        if any(matters(field, accept) for field in changed):
+        load_named(saved.modality, trusted)
+        return saved
+    if saved is not None:
+        differences = changes(
+            flatten(saved.to_dict()), flatten(config.to_dict())
+        )
+        if any(matters(field, accept) for field in differences):
             raise ValueError(
                 f"{workdir} holds a run with another configuration "
-                f"({listed(changed)}); {advice}"
+                f"({format_changes(differences)}); {advice}"
             )
-        if changed:
-            logging.warning("Going on with changes: %s.", listed(changed))
+        if differences:
+            logging.warning(
+                "Going on with changes: %s.", format_changes(differences)
+            )
     return config
 
 
@@ -171,14 +175,15 @@ def _read_config(path, defaults):
 def _without_retired(values, defaults):
     """Drops retired fields; refuses values that mattered."""
     for key in RETIRED.keys() & values:
-        mattered, instead = RETIRED[key]
-        if mattered(values[key]):
+        has_effect, replacement = RETIRED[key]
+        if has_effect(values[key]):
             raise ValueError(
-                f"{key}={values[key]!r} is retired; in its place, {instead}. "
-                "Change the line, or go on with the release that wrote it"
+                f"{key}={values[key]!r} is retired; in its place, "
+                f"{replacement}. Change the line, or go on with the "
+                "release that wrote it"
             )
-    gone = RETIRED.keys() - flatten(defaults.to_dict())
-    return {key: value for key, value in values.items() if key not in gone}
+    retired = RETIRED.keys() - flatten(defaults.to_dict())
+    return {key: value for key, value in values.items() if key not in retired}
 
 
 def _section_of(config, key):

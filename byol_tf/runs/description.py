@@ -13,7 +13,7 @@ from byol_tf.modalities.registry import load_named
 
 ENCODER, PREPROCESSOR = "encoder.keras", "preprocessor.json"
 SCHEMA = 1  # later schemas may not be readable
-_NEEDED = ("modality", "spec", "preparation", "sizes", "sha256")
+_REQUIRED = ("modality", "spec", "preparation", "sizes", "sha256")
 
 
 def description_of(path: pathlib.Path) -> pathlib.Path:
@@ -58,7 +58,7 @@ def preparation(path: pathlib.Path, about: Mapping) -> keras.layers.Layer:
         ValueError: if the description is incomplete, or of another model than
             that in the file.
     """
-    missing = [key for key in _NEEDED if key not in about]
+    missing = [key for key in _REQUIRED if key not in about]
     if missing:
         raise ValueError(f"it does not say {', '.join(missing)}")
     if about["sha256"] != sha256(path):
@@ -81,24 +81,26 @@ def architecture_of(model: keras.Model) -> dict:
     Returns:
         `{"architecture": ...}` as in `keras.saving`, or {}.
     """
-    own = keras.saving.get_registered_name(type(model)).startswith("byol_tf>")
+    is_ours = keras.saving.get_registered_name(type(model)).startswith(
+        "byol_tf>"
+    )
     serialize = keras.saving.serialize_keras_object
-    return {"architecture": serialize(model)} if own else {}
+    return {"architecture": serialize(model)} if is_ours else {}
 
 
 def spec_to_json(spec: Mapping[str, tf.TensorSpec]) -> dict:
     """Converts shapes and types by name to JSON values."""
     return {
-        name: {"shape": one.shape.as_list(), "dtype": one.dtype.name}
-        for name, one in spec.items()
+        name: {"shape": tensor.shape.as_list(), "dtype": tensor.dtype.name}
+        for name, tensor in spec.items()
     }
 
 
 def spec_from_json(spec: Mapping) -> dict[str, tf.TensorSpec]:
     """Reads what `spec_to_json` wrote."""
     return {
-        name: tf.TensorSpec(one["shape"], one["dtype"], name)
-        for name, one in spec.items()
+        name: tf.TensorSpec(tensor["shape"], tensor["dtype"], name)
+        for name, tensor in spec.items()
     }
 
 

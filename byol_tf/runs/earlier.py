@@ -40,8 +40,8 @@ def describe(
     config = read_values(pathlib.Path(path).parent)
     augment, data = config.get("augment", {}), config.get("data", {})
     _, height, width, channels = _image_shape(path, model)
-    view = height or size or augment.get("size") or data.get("image_size")
-    if not view or height != width:
+    view_size = height or size or augment.get("size") or data.get("image_size")
+    if not view_size or height != width:
         raise ValueError(
             f"{path} must take square images of a known size. Received: an "
             f"encoder of {height}x{width}; if it takes any, give one by "
@@ -57,11 +57,11 @@ def describe(
         pathlib.Path(path).parent,
     )
     return {
-        **_description(path, view, channels or data.get("channels") or 3),
+        **_description(path, view_size, channels or data.get("channels") or 3),
         "sizes": {
             "image_size": image_size,
             "channels": channels or data.get("channels") or 3,
-            "view_size": view,
+            "view_size": view_size,
             "max_pixels": int(
                 data.get("max_megapixels", MAX_MEGAPIXELS) * 10**6
             ),
@@ -72,14 +72,14 @@ def describe(
 
 
 def describe_classifier(
-    path: str | os.PathLike, described: Mapping, model: keras.Model
+    path: str | os.PathLike, about: Mapping, model: keras.Model
 ) -> dict:
     """Returns the same for a classifier, whose JSON file has most of it."""
-    size, channels = described["image_size"], model.input_shape[-1]
+    size, channels = about["image_size"], model.input_shape[-1]
     return {
-        **described,
+        **about,
         **_description(path, size, channels),
-        "preparation": described["preparation"],
+        "preparation": about["preparation"],
         "sizes": {
             "image_size": size,
             "channels": channels,

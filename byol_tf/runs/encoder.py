@@ -90,8 +90,8 @@ def load_encoder(
     if not path.is_file():
         # A folder that is no run may hold the data.
         is_run = path.with_name("config.yaml").exists()
-        other = path.parent.exists() and not is_run
-        run = "RUN" if other else shlex.quote(str(workdir))
+        may_be_data = path.parent.exists() and not is_run
+        run = "RUN" if may_be_data else shlex.quote(str(workdir))
         raise ValueError(
             f"no encoder in {workdir} (looked for {FILE}); pretrain one with "
             f"byol_tf pretrain DATA {run}, or wait until its training ends"
@@ -103,11 +103,13 @@ def load_encoder(
         model = keras.saving.load_model(path, compile=False)
     _check_vectors(path, model)
     if about is None:
-        loaded = _described(path, model, earlier.describe(path, model, size))
+        encoder = _with_description(
+            path, model, earlier.describe(path, model, size)
+        )
     else:
-        loaded = _described(path, _fast(model), about)
-    unfreeze(loaded.model)  # layers that its training froze
-    return _adapted(loaded, size, crop_fraction).resized(image_size=image_size)
+        encoder = _with_description(path, _fast(model), about)
+    unfreeze(encoder.model)  # layers that its training froze
+    return _adapted(encoder, size, crop_fraction).resized(image_size=image_size)
 
 
 def load_classifier(
@@ -143,52 +145,53 @@ def load_classifier(
     else:
         with loading(file):
             about = earlier.describe_classifier(path, about, model)
-    return dataclasses.replace(_described(path, model, about), task=task)
+    return dataclasses.replace(_with_description(path, model, about), task=task)
 
 
 def _fast(model):
     return to_fast(model) if functional_graph(model) else model
 
 
-def _described(path, model, about):
+def _with_description(path, model, about):
     """Joins a model with its description."""
     with loading(description.description_of(path)):
-        loaded = Encoder(model, description.preparation(path, about), about)
+        encoder = Encoder(model, description.preparation(path, about), about)
         # Fail here rather than later if anything is unusable.
-        _ = loaded.spec, loaded.modality, dict(loaded.sizes)
-    return loaded
+        _ = encoder.spec, encoder.modality, dict(encoder.sizes)
+    return encoder
 
 
 def _check_vectors(path, model):
-    taken, given = model.input_shape, model.output_shape
-    if not isinstance(given, tuple) or len(given) != 2:
+    input_shape, output_shape = model.input_shape, model.output_shape
+    if not isinstance(output_shape, tuple) or len(output_shape) != 2:
         raise ValueError(
             f"{path} must map prepared batches to vectors [batch, features]. "
-            f"Received: {taken} to {given}"
+            f"Received: {input_shape} to {output_shape}"
         )
 
 
-def _adapted(loaded, size, crop_fraction):
+def _adapted(encoder, size, crop_fraction):
     """Changes the preparation to another size, or part of the square."""
     options = {"size": size} if size else {}
     options |= {"crop_fraction": crop_fraction} if crop_fraction != 1.0 else {}
     if not options:
-        return loaded
-    config = loaded.preprocessor.get_config()
+        return encoder
+    config = encoder.preprocessor.get_config()
     if not options.keys() <= config.keys():
         raise ValueError(
             f"{', '.join(options)} cannot be set: the encoder prepares its "
-            f"{plural(loaded.noun)} by {type(loaded.preprocessor).__name__}"
+            f"{plural(encoder.noun)} by {type(encoder.preprocessor).__name__}"
         )
-    taken = loaded.model.input_shape[1:3]
-    if taken[0] and size not in (0, taken[0]):
+    input_size = encoder.model.input_shape[1:3]
+    if input_size[0] and size not in (0, input_size[0]):
         raise ValueError(
-            f"size={size} does not fit the encoder, which takes {taken[0]}x"
-            f"{taken[1]} images; leave size at 0 to have them resized to that"
+            f"size={size} does not fit the encoder, which takes "
+            f"{input_size[0]}x{input_size[1]} images; leave size at 0 to have "
+            "them resized to that"
         )
-    layer = type(loaded.preprocessor)(**{**config, **options})
-    changed = dataclasses.replace(loaded, preprocessor=layer)
-    return changed.resized(view_size=size)
+    layer = type(encoder.preprocessor)(**{**config, **options})
+    adapted = dataclasses.replace(encoder, preprocessor=layer)
+    return adapted.resized(view_size=size)
 
 
 def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
@@ -200,9 +203,9 @@ def classifier_path(workdir: str | os.PathLike, name: str) -> pathlib.Path:
     others = sorted(workdir.glob("classifier*.keras"))
     if len(others) == 1:
         return others[0]
-    found = ", ".join(other.name for other in others)
+    names = ", ".join(other.name for other in others)
     raise ValueError(
         f"no {path.name} in {workdir}"
-        + (f" (there are {found}: choose by --task)" if found else "")
+        + (f" (there are {names}: choose by --task)" if names else "")
         + f"; fine-tune first: byol_tf finetune {shlex.quote(str(workdir))}"
     )

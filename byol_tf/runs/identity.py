@@ -17,18 +17,18 @@ FREE = (
 )
 
 
-def changes(kept: Mapping, given: Mapping) -> dict[str, str]:
+def changes(before: Mapping, after: Mapping) -> dict[str, str]:
     """Returns fields that differ, each with both values: "100, now 200".
 
     Args:
-        kept: values by dotted field name.
-        given: the same for another configuration.
+        before: values by dotted field name.
+        after: the same for another configuration.
     """
-    kept, given = (json.loads(json.dumps(dict(v))) for v in (kept, given))
+    before, after = (json.loads(json.dumps(dict(v))) for v in (before, after))
     return {
-        key: f"{kept.get(key)!r}, now {given.get(key)!r}"
-        for key in sorted(kept.keys() | given)
-        if kept.get(key) != given.get(key)
+        key: f"{before.get(key)!r}, now {after.get(key)!r}"
+        for key in sorted(before.keys() | after)
+        if before.get(key) != after.get(key)
     }
 
 
@@ -37,9 +37,9 @@ def matters(field: str, free: Sequence[str] = FREE) -> bool:
     return not any(fnmatch.fnmatchcase(field, pattern) for pattern in free)
 
 
-def listed(changed: Mapping[str, str]) -> str:
+def format_changes(differences: Mapping[str, str]) -> str:
     """Formats changes in one line."""
-    return "; ".join(f"{key} ({values})" for key, values in changed.items())
+    return "; ".join(f"{key} ({values})" for key, values in differences.items())
 
 
 class RunIdentity:
@@ -73,20 +73,23 @@ class RunIdentity:
         """
         if not state:
             return
-        kept = {
+        saved = {
             k: v for k, v in state["settings"].items() if k in self.settings
         }
-        changed = changes(kept, {k: self.settings[k] for k in kept})
-        changed |= changes(
+        differences = changes(saved, {k: self.settings[k] for k in saved})
+        differences |= changes(
             {"training data": state["data"]},
             {"training data": self.fingerprint()},
         )
-        if not changed:
+        if not differences:
             return
         if not self.accept:
             raise ValueError(
-                f"these differ from the start of the run: {listed(changed)}. "
-                f"Restore them, continue with the changes by {FLAG}, or choose "
-                "another --workdir"
+                "these differ from the start of the run: "
+                f"{format_changes(differences)}. Restore them, "
+                f"continue with the changes by {FLAG}, or choose another "
+                "--workdir"
             )
-        logging.warning("Continuing with changes: %s.", listed(changed))
+        logging.warning(
+            "Continuing with changes: %s.", format_changes(differences)
+        )

@@ -59,20 +59,20 @@ class Listening:
         )
         event = None
         for first, windows in windows_of(blocks, size, hop):
-            found = classify(tf.constant(windows)).numpy()
+            probabilities = classify(tf.constant(windows)).numpy()
             loud = self._loud(windows)
-            for number, (row, heard) in enumerate(
-                zip(found, loud, strict=True)
+            for index, (row, is_loud) in enumerate(
+                zip(probabilities, loud, strict=True)
             ):
-                start = first + number * hop
+                start = first + index * hop
                 ends = start / rate, (start + windows.shape[1]) / rate
-                new = self._event(ends, row, heard, classifier.classes)
-                if event and new and event["label"] == new["label"]:
-                    event = _joined(event, new)
+                current = self._event(ends, row, is_loud, classifier.classes)
+                if event and current and event["label"] == current["label"]:
+                    event = _merged(event, current)
                     continue
                 if event:
                     yield event
-                event = new
+                event = current
         if event:
             yield event
 
@@ -80,15 +80,15 @@ class Listening:
         power = np.square(windows / _SCALE).mean(axis=1)
         return power > 10 ** (-self.silence / 10)
 
-    def _event(self, ends, row, loud, names) -> dict | None:
-        best = int(np.argmax(row))
-        if not loud or not row[best] >= self.confidence:
+    def _event(self, ends, probabilities, is_loud, names) -> dict | None:
+        best = int(np.argmax(probabilities))
+        if not is_loud or not probabilities[best] >= self.confidence:
             return None
         return {
             "start": round(ends[0], 3),
             "end": round(ends[1], 3),
             "label": names[best],
-            "probability": round(float(row[best]), 4),
+            "probability": round(float(probabilities[best]), 4),
         }
 
 
@@ -108,18 +108,18 @@ def windows_of(
         The first sample of the first window, and windows `[n, size]`, at the
         end `[1, rest]`.
     """
-    rest, first, new = np.zeros(0, np.int16), 0, 0
+    rest, first, uncovered = np.zeros(0, np.int16), 0, 0
     for block in blocks:
-        rest, new = np.concatenate([rest, block]), new + len(block)
+        rest, uncovered = np.concatenate([rest, block]), uncovered + len(block)
         count = (len(rest) - size) // hop + 1
         if count < 1:
             continue
         windows = np.lib.stride_tricks.sliding_window_view(rest, size)
         yield first, np.array(windows[::hop][:count])
         # Samples that are in no window yet.
-        new = len(rest) - ((count - 1) * hop + size)
+        uncovered = len(rest) - ((count - 1) * hop + size)
         rest, first = rest[count * hop :], first + count * hop
-    if new:
+    if uncovered:
         yield first, rest[None]
 
 
@@ -131,6 +131,6 @@ def _probabilities(classifier, windows):
     return outputs[classifier.task.prediction]
 
 
-def _joined(event, new):
-    probability = max(event["probability"], new["probability"])
-    return {**event, "end": new["end"], "probability": probability}
+def _merged(event, following):
+    probability = max(event["probability"], following["probability"])
+    return {**event, "end": following["end"], "probability": probability}

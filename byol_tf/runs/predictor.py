@@ -27,7 +27,7 @@ from byol_tf.tasks.tiled import cut_tiles
 OK = "ok"  # status of a predicted image
 
 
-class Predicted(NamedTuple):
+class PredictionResult(NamedTuple):
     """The result of a prediction."""
 
     path: pathlib.Path  # path of the CSV file
@@ -43,7 +43,7 @@ def predict_folder(
     batch_size: int = 256,
     drawings: str | os.PathLike | None = None,
     tiles: tuple[int, int] | None = None,
-) -> Predicted:
+) -> PredictionResult:
     """Predicts all files of a folder and writes a CSV file.
 
     It has a row per file, or per prediction: `path` within the folder, `status`
@@ -106,17 +106,17 @@ def predict_folder(
             origin = {**origin, "place": (0, 0), "whole": origin["size"]}
         _, seconds = part_of(path)
         return [
-            ({**seconds, **also}, part, origin)
-            for also, part in _parts(classifier, row)
+            ({**seconds, **facts}, part, origin)
+            for facts, part in _parts(classifier, row)
         ]
 
     rows = []
     with progress_bar("predict", total=len(paths), unit=classifier.noun) as bar:
         for pairs in decoded_chunks(paths, decode, batch_size):
-            new = _rows(classifier, predict, pairs, describe, batch_size)
+            new_rows = _rows(classifier, predict, pairs, describe, batch_size)
             if drawings is not None:
-                _draw(classifier.task, items, new, pathlib.Path(drawings))
-            rows += new
+                _draw(classifier.task, items, new_rows, pathlib.Path(drawings))
+            rows += new_rows
             bar.update(len(pairs))
     unread = [
         (printable(path), status) for path, status, _ in rows if status != OK
@@ -128,12 +128,12 @@ def predict_folder(
             f"read; the first, {unread[0][0]}: {unread[0][1]}"
         )
     if is_json:
-        found = [
+        results = [
             {"image_id": ids[path], "file_name": path, **row}
             for path, _, row in rows
             if row
         ]
-        write_text(target, to_json(found))
+        write_text(target, to_json(results))
     elif suffix == subtitles.SUFFIX:
         subtitles.write_subtitles(
             target, [(path, row) for path, _, row in rows if row]
@@ -141,17 +141,17 @@ def predict_folder(
     else:
         _write(target, rows)
     target = pathlib.Path(target)
-    return Predicted(target, len(paths), unread, plural(classifier.noun))
+    return PredictionResult(target, len(paths), unread, plural(classifier.noun))
 
 
 def _items(data, classifier, as_results):
     """Returns the files to predict, COCO's ids by name, and objects or None."""
     path = pathlib.Path(data)
     if path.suffix.lower() == ".json":
-        listed = read_coco(path)
-        one_by_one = classifier.task.of_objects and listed.boxes
-        objects = CutObjects.of(listed, as_results) if one_by_one else None
-        return Items(listed.root, listed.paths), listed.image_ids, objects
+        coco = read_coco(path)
+        cuts_objects = classifier.task.of_objects and coco.boxes
+        objects = CutObjects.of(coco, as_results) if cuts_objects else None
+        return Items(coco.root, coco.paths), coco.image_ids, objects
     items = find_items(
         data,
         classifier.modality.extensions,
@@ -180,24 +180,28 @@ def _parts(classifier, row):
 
 def _rows(classifier, predict, pairs, describe, batch_size):
     """Returns `(path, status, columns)` of each file, or each of its rows."""
-    good = [(p, d) for p, d in pairs if not isinstance(d, Unreadable)]
-    tiled = {p: found for p, found in good if isinstance(found, tuple)}
-    parts = [(p, *part) for p, d in good if p not in tiled for part in d]
-    columns = {path: [] for path, _ in good}
-    for path, found in tiled.items():
-        whole = _joined(classifier, predict, *found, batch_size)
+    decoded = [(p, d) for p, d in pairs if not isinstance(d, Unreadable)]
+    tiled = {p: d for p, d in decoded if isinstance(d, tuple)}
+    parts = [(p, *part) for p, d in decoded if p not in tiled for part in d]
+    columns = {path: [] for path, _ in decoded}
+    for path, tiles in tiled.items():
+        whole = _predict_tiles(classifier, predict, *tiles, batch_size)
         (columns[path],) = describe(whole)
     for start in range(0, len(parts), batch_size):
-        names, besides, *inputs = zip(
+        names, facts, *inputs = zip(
             *parts[start : start + batch_size], strict=True
         )
-        rows = describe(_predicted(classifier, predict, *inputs))
-        for name, also, own in zip(names, besides, rows, strict=True):
-            columns[name] += [{**also, **row} for row in _several(own)]
+        rows = describe(_predict_batch(classifier, predict, *inputs))
+        for name, part_facts, predictions in zip(
+            names, facts, rows, strict=True
+        ):
+            columns[name] += [
+                {**part_facts, **row} for row in _as_rows(predictions)
+            ]
     return [
         (path, OK if path in columns else str(result), row)
         for path, result in pairs
-        for row in _several(columns.get(path))
+        for row in _as_rows(columns.get(path))
     ]
 
 
@@ -209,7 +213,7 @@ def _check_places(task, drawings, tiles):
         task.joined({}, np.zeros(0))
 
 
-def _predicted(classifier, predict, inputs, origins):
+def _predict_batch(classifier, predict, inputs, origins):
     """Predicts a batch; returns arrays by name."""
     batch = classifier.batch(inputs)
     origin = {k: np.array([o[k] for o in origins]) for k in origins[0]}
@@ -224,27 +228,30 @@ def _tiles(classifier, file, tiles):
     return inputs, [classifier.origin(part) for part in files], places
 
 
-def _joined(classifier, predict, inputs, origins, places, batch_size):
+def _predict_tiles(classifier, predict, inputs, origins, places, batch_size):
     """Predicts an image in parts; returns a batch of one."""
-    found = []
+    predictions = []
     for start in range(0, len(inputs), batch_size):
         batch = slice(start, start + batch_size)
         pair = inputs[batch], origins[batch]
-        found.append(_predicted(classifier, predict, *pair))
-    parts = {k: np.concatenate([part[k] for part in found]) for k in found[0]}
+        predictions.append(_predict_batch(classifier, predict, *pair))
+    parts = {
+        k: np.concatenate([part[k] for part in predictions])
+        for k in predictions[0]
+    }
     whole = classifier.task.joined(parts, places)
     return {name: np.asarray(value)[None] for name, value in whole.items()}
 
 
 def _draw(task, items, rows, folder):
     """Draws a picture of each predicted image."""
-    found = {}
+    rows_by_path = {}
     for path, status, row in rows:
         if status == OK:
-            found.setdefault(path, []).extend([row] if row else [])
-    for path, own in found.items():
+            rows_by_path.setdefault(path, []).extend([row] if row else [])
+    for path, image_rows in rows_by_path.items():
         pixels = whole_image(items.read(path))
-        marks = task.marks(own, *pixels.shape[1::-1])
+        marks = task.marks(image_rows, *pixels.shape[1::-1])
         # A COCO file may name images outside of its folder.
         parts = [p for p in pathlib.PurePath(path).parts if p.strip("./\\")]
         target = folder.joinpath(*parts)
@@ -252,7 +259,7 @@ def _draw(task, items, rows, folder):
             Image.fromarray(draw_marks(pixels, marks)).save(temporary)
 
 
-def _several(rows):
+def _as_rows(rows):
     """Returns the rows of an image: one, several, or an empty one for none."""
     return rows if isinstance(rows, list) and rows else [rows or {}]
 

@@ -13,9 +13,9 @@ from byol_tf.data.rows import Ragged, Unreadable
 from byol_tf.files import loading, whole_file
 
 FILE = "samples.npz"
-KEPT = 256  # rows, at most
-TESTED = 64  # rows with targets, at most
-_LARGEST = 2**25  # largest size of these in bytes
+MOST_ROWS = 256  # rows, at most
+MOST_TEST_ROWS = 64  # rows with targets, at most
+_MOST_BYTES = 2**25  # largest size of these in bytes
 
 
 class Samples(NamedTuple):
@@ -31,7 +31,7 @@ class Samples(NamedTuple):
 def draw_samples(
     examples: Examples,
     seed: int,
-    count: int = KEPT,
+    count: int = MOST_ROWS,
     decode: Callable | None = None,
 ) -> Samples:
     """Draws rows without replacement, in the order of the dataset.
@@ -44,23 +44,23 @@ def draw_samples(
     """
     rng = np.random.default_rng((seed, 3))
     count = min(count, examples.num_examples)
-    chosen = rng.choice(examples.num_examples, count, replace=False)
-    return stored(examples.subset(np.sort(chosen)), decode)
+    positions = rng.choice(examples.num_examples, count, replace=False)
+    return stored_samples(examples.subset(np.sort(positions)), decode)
 
 
-def stored(part: Examples, decode: Callable | None) -> Samples:
+def stored_samples(examples: Examples, decode: Callable | None) -> Samples:
     """Returns all rows of a dataset as stored, see `draw_samples`."""
-    if not part.encoded:
-        rows = np.asarray(part.rows) if part.dense else part.rows
-        return Samples(rows, np.asarray(part.labels))
+    if not examples.encoded:
+        rows = np.asarray(examples.rows) if examples.dense else examples.rows
+        return Samples(rows, np.asarray(examples.labels))
     rows, labels = [], []
-    for row, label in zip(part.rows, part.labels, strict=True):
+    for row, label in zip(examples.rows, examples.labels, strict=True):
         with contextlib.suppress(Unreadable):
             rows.append(decode(row))
             labels.append(label)
-    same = len({row.shape for row in rows}) == 1
+    same_shape = len({row.shape for row in rows}) == 1
     return Samples(
-        np.stack(rows) if same else Ragged.of(rows), np.array(labels)
+        np.stack(rows) if same_shape else Ragged.of(rows), np.array(labels)
     )
 
 
@@ -90,14 +90,14 @@ def load_samples(workdir: str | os.PathLike) -> Samples | None:
     return samples
 
 
-class Tested(NamedTuple):
+class TestRows(NamedTuple):
     """Some test rows as stored, with their targets, see `Task.targets`."""
 
     rows: np.ndarray | Ragged
     targets: np.ndarray | Mapping[str, np.ndarray]
 
 
-def save_tested(
+def save_test_rows(
     examples: Examples,
     targets: np.ndarray | Mapping[str, np.ndarray],
     path: str | os.PathLike,
@@ -115,24 +115,26 @@ def save_tested(
     path.unlink(missing_ok=True)
     if examples.encoded:
         return
-    rows = stored(examples.subset(np.arange(1)), None).rows
-    most = min(TESTED, _LARGEST // max(np.asarray(rows[0]).nbytes, 1))
+    rows = stored_samples(examples.subset(np.arange(1)), None).rows
+    most = min(
+        MOST_TEST_ROWS, _MOST_BYTES // max(np.asarray(rows[0]).nbytes, 1)
+    )
     count = min(most, examples.num_examples)
     if not count:
         return
-    rows = stored(examples.subset(np.arange(count)), None).rows
-    several = isinstance(targets, Mapping)
-    named = (
+    rows = stored_samples(examples.subset(np.arange(count)), None).rows
+    by_name = isinstance(targets, Mapping)
+    target_arrays = (
         {f"target/{name}": values[:count] for name, values in targets.items()}
-        if several
+        if by_name
         else {"target": targets[:count]}
     )
     with whole_file(path) as temporary:
-        np.savez(temporary, **_packed(rows), **named)
+        np.savez(temporary, **_packed(rows), **target_arrays)
 
 
-def load_tested(path: str | os.PathLike) -> Tested | None:
-    """Loads the file of `save_tested`; None if there is none.
+def load_test_rows(path: str | os.PathLike) -> TestRows | None:
+    """Loads the file of `save_test_rows`; None if there is none.
 
     Raises:
         ValueError: if the file cannot be read.
@@ -142,10 +144,10 @@ def load_tested(path: str | os.PathLike) -> Tested | None:
         return None
     with loading(path), np.load(path, allow_pickle=False) as file:
         if "target" in file:
-            return Tested(_unpacked(file), file["target"])
+            return TestRows(_unpacked(file), file["target"])
         names = [name for name in file if name.startswith("target/")]
         targets = {name.partition("/")[2]: file[name] for name in names}
-        return Tested(_unpacked(file), targets)
+        return TestRows(_unpacked(file), targets)
 
 
 def _packed(rows):

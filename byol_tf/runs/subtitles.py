@@ -21,11 +21,11 @@ def write_subtitles(
             begins with its path, since all begin at 0.
     """
     several = len({name for name, _ in rows}) > 1
-    said = [(name, row) for name, row in rows if row["text"]]
+    rows_with_text = [(name, row) for name, row in rows if row["text"]]
     cues = [
         f"{number}\n{clock(row['start'])} --> {clock(row['end'])}\n"
         f"{f'[{printable(name)}] ' if several else ''}{row['text']}\n"
-        for number, (name, row) in enumerate(said, 1)
+        for number, (name, row) in enumerate(rows_with_text, 1)
     ]
     write_text(path, "\n".join(cues))
 

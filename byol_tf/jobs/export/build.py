@@ -19,7 +19,7 @@ from byol_tf.jobs.export.checkpoint import run_of_checkpoint
 from byol_tf.layers.plain import to_plain
 from byol_tf.locks import owned_folder
 from byol_tf.runs.encoder import load_classifier, load_encoder
-from byol_tf.runs.samples import load_tested
+from byol_tf.runs.samples import load_test_rows
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks.classification import Classification
 
@@ -178,7 +178,7 @@ def _plan(config, workdir, defaults):
 def _judge(config, workdir, classifier):
     """Returns the test examples stored by fine-tuning; None without any."""
     name = f"{config.classifier or 'classifier'}.npz"
-    tested = classifier and load_tested(pathlib.Path(workdir) / name)
+    tested = classifier and load_test_rows(pathlib.Path(workdir) / name)
     if not tested or not isinstance(tested.rows, np.ndarray):
         return None  # rows of several lengths are not evaluated
     squares = bool(classifier.sizes.get("whole"))

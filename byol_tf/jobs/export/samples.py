@@ -16,7 +16,7 @@ from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.lines import plural, printable
 from byol_tf.modalities.signature import DEFAULT, OK
 from byol_tf.runs.encoder import Encoder
-from byol_tf.runs.samples import FILE, load_samples, stored
+from byol_tf.runs.samples import FILE, load_samples, stored_samples
 
 
 class Found(NamedTuple):
@@ -99,14 +99,16 @@ def _of_data_set(config, workdir, encoder, defaults):
     ]
     encoder = _completed(encoder, run, train)
     few, files = _with_files(encoder, few)
-    labelled = [Labelled(*stored(part, encoder.decode)) for part in parts]
+    labelled = [
+        Labelled(*stored_samples(part, encoder.decode)) for part in parts
+    ]
     folds = [tuple(labelled)] if all(len(x.rows) for x in labelled) else ()
     rng = np.random.default_rng(verify.seed)
     some = _some(train, config.litert.calibration_images, rng)
     return Found(
         encoder,
-        Samples(stored(few, encoder.decode).rows, files, folds),
-        stored(some, encoder.decode).rows,
+        Samples(stored_samples(few, encoder.decode).rows, files, folds),
+        stored_samples(some, encoder.decode).rows,
         test.name,
     )
 

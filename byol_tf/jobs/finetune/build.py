@@ -328,7 +328,7 @@ def predicted(
     options=None,
     tiles="",
     pose="",
-) -> prediction.Predicted:
+) -> prediction.PredictionResult:
     """Predicts a folder with a fine-tuned model.
 
     `predictions.csv.json` beside the CSV file names the model.

@@ -37,7 +37,7 @@ from byol_tf.jobs.finetune.trainer import FineTuner, Weights
 from byol_tf.modalities.contract import Augment
 from byol_tf.modalities.levels import flat
 from byol_tf.runs.encoder import Encoder
-from byol_tf.runs.samples import save_tested
+from byol_tf.runs.samples import save_test_rows
 from byol_tf.runtime import describe_machine
 from byol_tf.tasks import registry
 from byol_tf.tasks.task import VECTOR, Labelled, Task
@@ -185,7 +185,7 @@ class FineTuning:
             batch = pictures.first_batch(learn, self.settings.batch_size)
             pictures.report(workdir, result, tuner, batch, test, found)
         self._save(choices, tested, saved, best, workdir)
-        save_tested(*test, workdir / "classifier.npz")
+        save_test_rows(*test, workdir / "classifier.npz")
         kept.clear()
         return result
 

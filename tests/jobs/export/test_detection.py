@@ -16,7 +16,7 @@ from byol_tf.export import verify_table
 from byol_tf.jobs.export import build as export_builders
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.runs.encoder import load_classifier, load_encoder
-from byol_tf.runs.samples import TESTED, load_tested, save_tested
+from byol_tf.runs.samples import MOST_TEST_ROWS, load_test_rows, save_test_rows
 from byol_tf.tasks.detection import Detection
 from byol_tf.tasks.keypoints import Keypoints
 from configs import base, finetune
@@ -266,8 +266,8 @@ def test_test_examples_are_kept_with_their_targets(tmp_path, several):
     examples = Examples(rows, np.zeros(100, np.int32), (), "rows")
     wanted = np.arange(100.0)
     targets = {"places": wanted} if several else wanted
-    save_tested(examples, targets, tmp_path / "a.npz")
-    found = load_tested(tmp_path / "a.npz")
+    save_test_rows(examples, targets, tmp_path / "a.npz")
+    found = load_test_rows(tmp_path / "a.npz")
     got = found.targets["places"] if several else found.targets
-    np.testing.assert_array_equal(got, wanted[:TESTED])
-    np.testing.assert_array_equal(found.rows, rows[:TESTED])
+    np.testing.assert_array_equal(got, wanted[:MOST_TEST_ROWS])
+    np.testing.assert_array_equal(found.rows, rows[:MOST_TEST_ROWS])
