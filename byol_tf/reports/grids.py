@@ -84,42 +84,42 @@ def neighbours_grid(
     if query_labels is None or neighbour_labels is None:
         query_labels = np.full(count, -1)
         neighbour_labels = np.full((count, k), -1)
-    named = bool((np.asarray(query_labels) >= 0).any())
-    shown = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
-    shown = displayable(shown).reshape(count, k, *neighbours.shape[2:4], 3)
-    row = _PITCH + (0.2 if named else 0.0)
+    has_labels = bool((np.asarray(query_labels) >= 0).any())
+    nearest = np.asarray(neighbours).reshape(count * k, *neighbours.shape[2:])
+    nearest = displayable(nearest).reshape(count, k, *neighbours.shape[2:4], 3)
+    row_height = _PITCH + (0.2 if has_labels else 0.0)
     # A narrow gap separates the query from its neighbours.
     columns = [0.0, *(1.2 * _PITCH + x * _PITCH for x in range(k))]
-    page = _Page((k + 1.2) * _PITCH, count * row, top=0.3)
+    page = _Page((k + 1.2) * _PITCH, count * row_height, top=0.3)
     for x, name in zip(columns, ("query", "nearest"), strict=False):
         page.write(name, x + _SIDE / 2, -0.06, va="bottom", fontsize=9)
     for y, query in enumerate(displayable(queries)):
-        images = (query, *shown[y])
+        images = (query, *nearest[y])
         labels = (query_labels[y], *neighbour_labels[y])
         for x, image, label in zip(columns, images, labels, strict=True):
-            place = (x, y * row)
-            page.show(image, *place)
-            colour = _judge(page, place, labels[0], label) if x else BLACK
-            _caption(page, place, label, class_names, colour)
+            corner = (x, y * row_height)
+            page.show(image, *corner)
+            colour = _frame(page, corner, labels[0], label) if x else BLACK
+            _caption(page, corner, label, class_names, colour)
     page.save(target)
 
 
-def _judge(page, place, expected, label):
+def _frame(page, corner, expected, label):
     """Frames a neighbour if classes are known; returns its colour."""
     if expected < 0 or label < 0:
         return BLACK
-    right = expected == label
-    colour = GREEN if right else RED
-    page.frame(*place, colour, dashed=not right)
+    is_same_class = expected == label
+    colour = GREEN if is_same_class else RED
+    page.frame(*corner, colour, dashed=not is_same_class)
     return colour
 
 
-def _caption(page, place, label, class_names, colour):
+def _caption(page, corner, label, class_names, colour):
     if label < 0:
         return
     name = str(label) if class_names is None else str(class_names[label])
     name = name if len(name) <= 12 else name[:11] + "…"
-    x, y = place[0] + _SIDE / 2, place[1] + _SIDE + 0.05
+    x, y = corner[0] + _SIDE / 2, corner[1] + _SIDE + 0.05
     page.write(name, x, y, fontsize=7.5, color=colour)
 
 
@@ -132,10 +132,10 @@ def on_canvas(pictures: Sequence[np.ndarray]) -> np.ndarray:
     sides = np.array([picture.shape[:2] for picture in pictures])
     height, width = sides.max(axis=0)
     canvas = np.full((len(pictures), height, width, 3), 255, np.uint8)
-    for place, picture in zip(canvas, pictures, strict=True):
+    for cell, picture in zip(canvas, pictures, strict=True):
         rows, columns = picture.shape[:2]
         top, left = (height - rows) // 2, (width - columns) // 2
-        place[top : top + rows, left : left + columns] = picture
+        cell[top : top + rows, left : left + columns] = picture
     return canvas
 
 

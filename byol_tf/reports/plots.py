@@ -61,10 +61,10 @@ def curves(metrics: Sequence[dict], target: Target) -> None:
     """
     panels = []
     for title, lines in _PANELS:
-        found = [(line, *_series(metrics, line)) for line in lines]
-        found = [entry for entry in found if len(entry[1])]
-        if found:
-            panels.append((title, found))
+        series = [(line, *_series(metrics, line)) for line in lines]
+        series = [entry for entry in series if len(entry[1])]
+        if series:
+            panels.append((title, series))
     if not panels:
         raise ValueError(
             "`metrics` must hold lines with `step` and numbers to draw. "
@@ -73,9 +73,9 @@ def curves(metrics: Sequence[dict], target: Target) -> None:
     columns = min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(4 * columns, 2.7 * rows), layout="constrained")
-    for index, (title, found) in enumerate(panels, start=1):
+    for index, (title, series) in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, index)
-        _draw_panel(axes, title, found)
+        _draw_panel(axes, title, series)
     save_png(figure, target)
 
 
@@ -91,8 +91,8 @@ def _series(metrics, line):
     return steps, values * 100 if key.endswith("accuracy") else values
 
 
-def _draw_panel(axes, title, found):
-    for (name, _, colour, line), steps, values in found:
+def _draw_panel(axes, title, series):
+    for (name, _, colour, line), steps, values in series:
         marker = "o" if len(steps) <= 30 else None
         axes.plot(
             steps,
@@ -110,9 +110,9 @@ def _draw_panel(axes, title, found):
     axes.grid(color="#e4e4e4", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
-    if found[0][0][1] in ("feature_std", "effective_rank"):
+    if series[0][0][1] in ("feature_std", "effective_rank"):
         axes.set_ylim(bottom=0)  # a collapse shows as a fall to zero
-    if len(found) > 1:
+    if len(series) > 1:
         axes.legend(fontsize=8, frameon=False)
 
 
@@ -149,21 +149,21 @@ def before_after_scatter(
             f"Received: {before.shape} and {after.shape}"
         )
     labels = np.full(len(before), -1) if labels is None else np.asarray(labels)
-    chosen = np.linspace(0, len(before) - 1, min(limit, len(before)))
-    chosen = np.unique(chosen.astype(int))
+    positions = np.linspace(0, len(before) - 1, min(limit, len(before)))
+    positions = np.unique(positions.astype(int))
     figure = Figure(figsize=(11.2, 4.8), layout="constrained")
     sides = figure.subplots(1, 2)
     for axes, features, name in zip(
         sides, (before, after), ("Before training", "After"), strict=True
     ):
-        points, axis_names = _plane(features[chosen])
-        _scatter(axes, points, labels[chosen])
+        points, axis_names = _plane(features[positions])
+        _scatter(axes, points, labels[positions])
         axes.set_title(name, fontsize=11, loc="left")
         axes.set_xlabel(axis_names[0], fontsize=8.5, color=GRAY)
         axes.set_ylabel(axis_names[1], fontsize=8.5, color=GRAY)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#d0d0d0")
-    _class_legend(figure, np.unique(labels[chosen]), class_names)
+    _class_legend(figure, np.unique(labels[positions]), class_names)
     save_png(figure, target)
 
 
@@ -180,10 +180,10 @@ def _plane(features):
     centred = features - features.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     points = np.zeros((len(features), 2))
-    kept = min(2, len(singular))
-    points[:, :kept] = (left * singular)[:, :kept]
+    dims = min(2, len(singular))
+    points[:, :dims] = (left * singular)[:, :dims]
     shares = np.zeros(2)
-    shares[:kept] = singular[:kept] ** 2 / max(np.sum(singular**2), 1e-30)
+    shares[:dims] = singular[:dims] ** 2 / max(np.sum(singular**2), 1e-30)
     names = [
         f"component {i + 1} ({100 * share:.0f} % of the variance)"
         for i, share in enumerate(shares)

@@ -11,7 +11,7 @@ from byol_tf.reports.drawing import BLACK, BLUE, GRAY, Target, save_png
 SIDE = 160  # sufficient side in pixels of a picture on a sheet
 
 
-class Shown(NamedTuple):
+class Picture(NamedTuple):
     """A picture on a sheet.
 
     Attributes:
@@ -26,7 +26,7 @@ class Shown(NamedTuple):
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[Shown]],
+    rows: Sequence[Sequence[Picture]],
     target: Target,
     *,
     title: str,
@@ -60,31 +60,31 @@ def contact_sheet(
         color=BLACK,
     )
     for y, row in enumerate(rows):
-        for x, shown in enumerate(row):
+        for x, picture in enumerate(row):
             left = 0.1 + 1.15 * x + (0.1 if x else 0)
             bottom = height - 0.55 - 1.6 * y - 1.05
             box = (left / width, bottom / height, 1.05 / width, 1.05 / height)
             axes = figure.add_axes(box)
-            _draw(axes, shown)
+            _draw(axes, picture)
             if x == 0:
                 _mark(axes, headings[y])
     save_png(figure, target)
 
 
-def _draw(axes, shown):
+def _draw(axes, picture):
     axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     axes.spines[:].set_color("#d0d0d0")
-    if shown.pixels is None:
+    if picture.pixels is None:
         _text(axes, 0.6, "cannot\nbe read", 8, GRAY)
     else:
-        small = len(shown.pixels) <= 64
+        is_small = len(picture.pixels) <= 64
         axes.imshow(
-            shown.pixels,
+            picture.pixels,
             extent=(0, 1, 0, 1),
-            interpolation="nearest" if small else "antialiased",
+            interpolation="nearest" if is_small else "antialiased",
         )
-    _text(axes, -0.05, shown.note, 8.5, BLACK, fontweight="bold")
-    _text(axes, -0.2, shorten(shown.name, 17), 7, GRAY)
+    _text(axes, -0.05, picture.note, 8.5, BLACK, fontweight="bold")
+    _text(axes, -0.2, shorten(picture.name, 17), 7, GRAY)
 
 
 def _text(axes, y, text, size, colour, **options):

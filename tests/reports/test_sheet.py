@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from byol_tf.reports.drawing import BLUE
-from byol_tf.reports.sheet import Shown, contact_sheet, shorten
+from byol_tf.reports.sheet import Picture, contact_sheet, shorten
 
 
 def drawn(rows, **options):
@@ -26,7 +26,7 @@ def pixels_of(picture, colour):
 
 def shown(colour, name="a.png"):
     pixels = np.round(255 * np.array(to_rgb(colour))).astype(np.uint8)
-    return Shown(np.tile(pixels, (40, 40, 1)), name, "0.900")
+    return Picture(np.tile(pixels, (40, 40, 1)), name, "0.900")
 
 
 def test_images_stand_in_their_order():
@@ -51,7 +51,7 @@ def test_rows_may_have_different_lengths():
 @pytest.mark.filterwarnings("error")
 def test_lost_images_and_any_name_are_no_obstacle():
     strange = shown("#00ff00", name="$x_ 日本 {\udcff.png")
-    lost = Shown(None, "lost.png", "0.5")
+    lost = Picture(None, "lost.png", "0.5")
     assert len(pixels_of(drawn([[strange, lost]]), "#00ff00")) > 140 * 140
 
 

@@ -12,7 +12,7 @@ from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.jobs.embed.run import Embedded, embed_folder
 from byol_tf.lines import plural, printable, progress_bar
 from byol_tf.modalities.registry import load_named
-from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
+from byol_tf.reports.sheet import SIDE, Picture, contact_sheet
 from byol_tf.runs import encoder as encoders
 from byol_tf.runs.encoder import load_encoder
 from byol_tf.runtime import describe_machine
@@ -212,7 +212,7 @@ class Search:
         ]
 
     def _shown(self, file, name, note):
-        return Shown(self._modality.thumbnail(file, SIDE), name, note)
+        return Picture(self._modality.thumbnail(file, SIDE), name, note)
 
     def _draw_groups(self, groups, rule, target):
         section = self._config.sheet

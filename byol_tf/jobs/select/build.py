@@ -13,7 +13,7 @@ from byol_tf.data.table_layout import without_splits
 from byol_tf.files import write_csv
 from byol_tf.lines import some
 from byol_tf.modalities.registry import load_named
-from byol_tf.reports.sheet import SIDE, Shown, contact_sheet
+from byol_tf.reports.sheet import SIDE, Picture, contact_sheet
 from byol_tf.search.select import select_rows
 from byol_tf.search.table import Embeddings
 
@@ -93,7 +93,7 @@ def _draw(config, table, paths, target):
     folder, column = table.about["origin"]["folder"], table.about.get("column")
     items = items_of(folder, modality.name, column)
     shown = [
-        Shown(modality.thumbnail(items.read(path), SIDE), path, f"{rank}")
+        Picture(modality.thumbnail(items.read(path), SIDE), path, f"{rank}")
         for rank, path in enumerate(paths[:SHOWN], start=1)
     ]
     rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]
