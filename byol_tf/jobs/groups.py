@@ -12,7 +12,7 @@ from byol_tf.lines import some
 
 MOST_FOLDS = 10
 _SHARE = 0.2  # share of the groups held out if none is named
-_SAY = "--groups=COLUMN, a column of labels.csv, or COLUMN:NAME,NAME"
+_HINT = "--groups=COLUMN, a column of labels.csv, or COLUMN:NAME,NAME"
 
 
 class Groups(NamedTuple):
@@ -34,7 +34,7 @@ class Groups(NamedTuple):
         """
         if self.names:
             return [self.names]
-        names = self._all(train)
+        names = self._all_names(train)
         count = min(len(names), MOST_FOLDS)
         return [tuple(names[i::count]) for i in range(count)]
 
@@ -42,9 +42,9 @@ class Groups(NamedTuple):
         """Returns the groups to hold out once, drawn by the seed if unnamed."""
         if self.names:
             return self.names
-        names = self._all(train)
-        drawn = np.random.default_rng((seed, 5)).permutation(names)
-        return tuple(sorted(drawn[: max(1, round(_SHARE * len(names)))]))
+        names = self._all_names(train)
+        shuffled = np.random.default_rng((seed, 5)).permutation(names)
+        return tuple(sorted(shuffled[: max(1, round(_SHARE * len(names)))]))
 
     def split(
         self,
@@ -63,19 +63,19 @@ class Groups(NamedTuple):
         """
         mask = np.isin(self._cells(train), list(held_out))
         # Some groups may have test rows alone.
-        known = set(self._table(train).columns[self.column])
-        if not known.issuperset(held_out) or mask.all():
+        all_groups = set(self._table(train).columns[self.column])
+        if not all_groups.issuperset(held_out) or mask.all():
             raise ValueError(
                 f"--groups={self.column}:{','.join(held_out)} must name some "
-                f"of {some(sorted(known - {''}), 20)}, not all"
+                f"of {some(sorted(all_groups - {''}), 20)}, not all"
             )
         others = train.subset(np.flatnonzero(~mask))
 
         def test():
-            found = load_test()
-            own = np.isin(self._cells(found), list(held_out))
-            if own.any():
-                return found.subset(np.flatnonzero(own))
+            examples = load_test()
+            test_mask = np.isin(self._cells(examples), list(held_out))
+            if test_mask.any():
+                return examples.subset(np.flatnonzero(test_mask))
             print(
                 f"No test row is of {self.column} {some(list(held_out))}: "
                 "tests on their training rows, and does not train on them."
@@ -84,7 +84,7 @@ class Groups(NamedTuple):
 
         return others, test
 
-    def _all(self, train):
+    def _all_names(self, train):
         names = sorted(set(self._cells(train)) - {""})
         if len(names) < 2:
             raise ValueError(
@@ -105,13 +105,13 @@ class Groups(NamedTuple):
         if table is None:
             raise ValueError(
                 f"groups are named by a labels.csv in the folder of "
-                f"{examples.name}, which has none; {_SAY}"
+                f"{examples.name}, which has none; {_HINT}"
             )
         table = read_label_table(pathlib.Path(examples.folder) / table)
         if self.column not in table.columns:
             raise ValueError(
                 f"{table.name} has no column {self.column!r}, but "
-                f"{some(sorted(table.columns), 9)}; {_SAY}"
+                f"{some(sorted(table.columns), 9)}; {_HINT}"
             )
         return table
 
@@ -123,5 +123,5 @@ def parse_groups(text: str | None) -> Groups | None:
     column, _, names = text.partition(":")
     names = tuple(filter(None, (name.strip() for name in names.split(","))))
     if not column.strip():
-        raise ValueError(f"{_SAY}. Received: --groups={text}")
+        raise ValueError(f"{_HINT}. Received: --groups={text}")
     return Groups(column.strip(), names)

@@ -20,10 +20,10 @@ def data_suffix(config) -> str:
     """Returns the suffix of files about other data; "" for the run's own."""
     section = config.data
     path = pathlib.Path(os.path.expanduser(section.dir or ""))
-    other = section.name or (path.stem if path.is_file() else path.name)
-    parts = [other or section.source, section.label_column]
-    other = "_".join(filter(None, parts))
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in other)
+    name = section.name or (path.stem if path.is_file() else path.name)
+    parts = [name or section.source, section.label_column]
+    name = "_".join(filter(None, parts))
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
     return f"_{safe}" if safe else ""
 
 
@@ -51,10 +51,10 @@ def run_with_data(config, workdir, defaults, *, labels: str = ""):
         )
     with run.unlocked():
         run.modality = config.modality or run.modality
-        given = _given(config.data)
-        if given.keys() & {"source", "dir", "name"}:
+        overrides = _set_fields(config.data)
+        if overrides.keys() & {"source", "dir", "name"}:
             run.data.pair_column = ""  # only the run's own have second texts
-        run.data.update(given)
+        run.data.update(overrides)
         run.data.labels = labels or run.data.labels
     return run
 
@@ -77,28 +77,32 @@ def start_of(workdir, encoder: Encoder) -> tuple[str, Encoder] | None:
         folder no longer holds the weights.
     """
     name = encoder.about.get("start")
-    path = pathlib.Path(workdir) / start.KEPT
+    path = pathlib.Path(workdir) / start.WEIGHTS_FILE
     if not name or not path.is_file():
         return None
     about = {k: v for k, v in encoder.about.items() if k != "sha256"}
     model, shape = start.read_keras(path), encoder.model.input_shape
     if model.input_shape != shape:  # see `encoder.input_size`
         model = rebuild(model, input_shape=shape[1:])
-    came = dataclasses.replace(encoder, model=model, about=about)
-    return start.as_it_came(name), came
+    original = dataclasses.replace(encoder, model=model, about=about)
+    return start.as_it_came(name), original
 
 
-def crop_options(section, encoder: Encoder, own: Mapping = EMPTY) -> dict:
+def crop_options(
+    section, encoder: Encoder, task_crops: Mapping = EMPTY
+) -> dict:
     """Returns options of training views, in order of precedence.
 
     Args:
         section: as configured.
         encoder: an encoder, which stores those of its run.
-        own: those of a task, before those of the run.
+        task_crops: those of a task, before those of the run.
     """
-    kept = encoder.about.get("crops", {})
-    kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
-    return {**kept, **own, **_given(section)}
+    run_crops = encoder.about.get("crops", {})
+    run_crops = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in run_crops.items()
+    }
+    return {**run_crops, **task_crops, **_set_fields(section)}
 
 
 def train_view(encoder: Encoder, crops: Mapping) -> Callable | None:
@@ -106,5 +110,5 @@ def train_view(encoder: Encoder, crops: Mapping) -> Callable | None:
     return encoder.modality.train_view(encoder.preprocessor, crops)
 
 
-def _given(section):
+def _set_fields(section):
     return {key: value for key, value in section.items() if value is not None}

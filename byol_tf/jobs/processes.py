@@ -53,7 +53,7 @@ class ChildRun:
                 start_new_session=True,
                 pass_fds=keep_open,
             )
-        self._started = time.monotonic()
+        self._start_time = time.monotonic()
         self.status: int | None = None
 
     def poll(self) -> int | None:
@@ -74,16 +74,16 @@ class ChildRun:
 
     def _add_cost(self, peak):
         cost = read_cost(self.folder)
-        seconds = cost.get("seconds", 0.0) + time.monotonic() - self._started
+        seconds = cost.get("seconds", 0.0) + time.monotonic() - self._start_time
         cost["seconds"] = round(seconds, 3)
         cost["peak_memory_bytes"] = max(cost.get("peak_memory_bytes", 0), peak)
         cost["starts"] = cost.get("starts", 0) + 1
         write_json(self.folder / COST, cost)
 
 
-def work(
+def run_children(
     next_child: Callable[[], ChildRun | None],
-    ended: Callable[[ChildRun], ChildRun | None],
+    on_end: Callable[[ChildRun], ChildRun | None],
     *,
     workers: int,
     watch: Callable[[ChildRun], None] = lambda child: None,
@@ -96,12 +96,12 @@ def work(
 
     Args:
         next_child: starts the next one; None if none is left.
-        ended: called with each that ended; may return a replacement.
+        on_end: called with each that ended; may return a replacement.
         workers: children at a time.
         watch: called with each running child, every `watch_every` seconds.
         watch_every: seconds.
     """
-    running, watched = [], time.monotonic()
+    running, last_watch = [], time.monotonic()
     with sigterm_like_ctrl_c():
         try:
             while True:
@@ -109,16 +109,18 @@ def work(
                     running.append(child)
                 if not running:
                     return
-                done = [child for child in running if child.poll() is not None]
-                for child in done:
+                finished = [
+                    child for child in running if child.poll() is not None
+                ]
+                for child in finished:
                     running.remove(child)
-                    if follower := ended(child):
+                    if follower := on_end(child):
                         running.append(follower)
-                if time.monotonic() - watched >= watch_every:
+                if time.monotonic() - last_watch >= watch_every:
                     for child in running:
                         watch(child)
-                    watched = time.monotonic()
-                time.sleep(0 if done else _POLL)
+                    last_watch = time.monotonic()
+                time.sleep(0 if finished else _POLL)
         finally:
             stop_all(running)
 
@@ -148,11 +150,11 @@ def sigterm_like_ctrl_c() -> Iterator[None]:
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def read_cost(folder: pathlib.Path) -> dict:
@@ -174,7 +176,7 @@ def last_line(folder: pathlib.Path) -> str:
     return (errors or lines or ["no output"])[-1]
 
 
-def merged(overrides: Iterable[str]) -> tuple[str, ...]:
+def merge_overrides(overrides: Iterable[str]) -> tuple[str, ...]:
     """Keeps the last override of each field.
 
     Args:

@@ -24,18 +24,18 @@ def configs() -> Iterator[None]:
     inside = package / NAME
     folder = inside if inside.is_dir() else package.parent / NAME
     file = folder / "__init__.py"
-    found = getattr(sys.modules.get(NAME), "__file__", None)
-    if found and pathlib.Path(found).resolve() == file.resolve():
+    loaded = getattr(sys.modules.get(NAME), "__file__", None)
+    if loaded and pathlib.Path(loaded).resolve() == file.resolve():
         yield
         return
-    others = _taken_out()
+    user_modules = _pop_modules()
     _load(file)
     try:
         yield
     finally:
-        if others:
-            _taken_out()
-            sys.modules.update(others)
+        if user_modules:
+            _pop_modules()
+            sys.modules.update(user_modules)
 
 
 def _load(file):
@@ -47,7 +47,7 @@ def _load(file):
     spec.loader.exec_module(module)
 
 
-def _taken_out():
+def _pop_modules():
     """Removes the package and its modules from the imported ones."""
     names = [n for n in sys.modules if n.partition(".")[0] == NAME]
     return {name: sys.modules.pop(name) for name in names}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from byol_tf.jobs.inputs import data_suffix, run_with_data, start_of
-from byol_tf.jobs.pretrain.start import KEPT
+from byol_tf.jobs.pretrain.start import WEIGHTS_FILE
 from byol_tf.runs.config import save_config
 from byol_tf.runs.encoder import FILE, load_encoder
 from configs import base, finetune
@@ -36,7 +36,7 @@ def test_original_weights_take_images_of_the_finished_size(tmp_path):
     for size in ("12", "8"):
         (tmp_path / size).mkdir()
     run, views = (make_run(tmp_path / str(n), size=n) for n in (12, 8))
-    shutil.copy(views / FILE, run / KEPT)
+    shutil.copy(views / FILE, run / WEIGHTS_FILE)
     encoder = load_encoder(run)
     about = {**encoder.about, "start": "imagenet"}
     _, came = start_of(run, dataclasses.replace(encoder, about=about))

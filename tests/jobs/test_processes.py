@@ -14,8 +14,8 @@ from byol_tf.jobs import processes as child_runs
 from byol_tf.jobs.processes import (
     ChildRun,
     last_line,
+    run_children,
     stop_all,
-    work,
 )
 from byol_tf.locks import FolderInUseError, owned_folder
 
@@ -52,7 +52,7 @@ def ready(folder, seconds=20):
 
 
 def run_each(commands, folder, **options):
-    """Runs commands with `work`; the children in the order of their ends."""
+    """Runs commands; returns the children in the order of their ends."""
     waiting = iter(commands)
     done = []
 
@@ -60,7 +60,7 @@ def run_each(commands, folder, **options):
         command = next(waiting, None)
         return command and ChildRun(command, folder / str(id(command)))
 
-    work(next_child, done.append, **{"workers": 1, **options})
+    run_children(next_child, done.append, **{"workers": 1, **options})
     return done
 
 
@@ -139,7 +139,7 @@ def test_so_many_run_at_a_time_and_followers_take_their_place(tmp_path):
         command = next(sleepers, None)
         return command and start(command)
 
-    work(next_child, end, workers=2)
+    run_children(next_child, end, workers=2)
     assert most == 2 and not running
     assert len(list(tmp_path.iterdir())) == 6
 
@@ -162,7 +162,7 @@ def test_an_interrupt_stops_the_children_first(tmp_path, interrupt):
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        work(next_child, list, workers=1, watch=watch, watch_every=0)
+        run_children(next_child, list, workers=1, watch=watch, watch_every=0)
     assert child[0].status == 0
     assert last_line(tmp_path) == "asked"
     assert signal.getsignal(signal.SIGTERM) == before

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from byol_tf.checks import check_different, check_list
-from byol_tf.jobs.processes import merged
+from byol_tf.jobs.processes import merge_overrides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ def plan(
     for name, overrides in _named(variants).items():
         for point in _points(grid):
             joined = ", ".join(filter(None, (name, *point))) or "base"
-            named[joined] = merged([*common, *overrides, *point])
+            named[joined] = merge_overrides([*common, *overrides, *point])
             _refuse_seed(named[joined])
     folders = {name: _folder(name) for name in named}
     check_different("folders of variants", list(folders.values()))

@@ -84,7 +84,7 @@ class Comparison:
             left = _left(start, len(done), len(missing))
             self.tell(f"[{self._place(run)}] {run.name}: {outcome}{left}")
 
-        child_runs.work(next_child, ended, workers=self.workers)
+        child_runs.run_children(next_child, ended, workers=self.workers)
         return failed
 
     def _place(self, run):

@@ -24,7 +24,8 @@ BATCH_NORMS = "batch_norms"  # value of `encoder.freeze`: all batch norms
 # Value of `encoder.weights` for the modality's own, see `Modality.pretrained`.
 NAMED = ("imagenet", "lsa")
 FOLDERS = ("keras_hub",)  # of `encoder.name`: whose folder the modality reads
-KEPT = "start.keras"  # copy in the run folder, to continue without the file
+# Copy in the run folder, to continue without the file.
+WEIGHTS_FILE = "start.keras"
 
 
 def starting_encoder(
@@ -51,7 +52,7 @@ def starting_encoder(
     """
     section = config.encoder
     if section.weights:
-        kept = pathlib.Path(workdir) / KEPT
+        kept = pathlib.Path(workdir) / WEIGHTS_FILE
         given = pathlib.Path(os.path.expanduser(section.weights))
         of_modality = section.weights in NAMED or section.name in FOLDERS
         if of_modality and named and not kept.is_file():

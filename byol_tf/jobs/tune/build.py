@@ -15,7 +15,7 @@ from byol_tf.files import write_json
 from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import plan
-from byol_tf.jobs.processes import merged, train_command
+from byol_tf.jobs.processes import merge_overrides, train_command
 from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
@@ -45,7 +45,7 @@ def search(
     """
 
     def together(overrides):
-        return merged((*config.common, *overrides))
+        return merge_overrides((*config.common, *overrides))
 
     base = load(config.base, together(()))
     space = parse_space(config.space, load_modality(base.modality).strength)
@@ -102,7 +102,7 @@ def measure_label_free(
     section = config.label_free
     order = np.random.default_rng(section.seed).permutation(test.num_examples)
     images = test.subset(np.sort(order[: section.samples]))
-    base = load(config.base, merged(config.common))
+    base = load(config.base, merge_overrides(config.common))
     plan.close(base, folder)
     views = encoder.modality.views(base, encoder.preprocessor)
     numbers = label_free_numbers(

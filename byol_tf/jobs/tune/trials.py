@@ -34,7 +34,7 @@ class Trials:
         self.pruned = set()
 
     def run(self) -> None:
-        child_runs.work(
+        child_runs.run_children(
             self._next,
             self._ended,
             workers=self.search.workers,

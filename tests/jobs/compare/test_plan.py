@@ -3,7 +3,7 @@
 import pytest
 
 from byol_tf.jobs.compare.plan import plan
-from byol_tf.jobs.processes import merged
+from byol_tf.jobs.processes import merge_overrides
 
 
 def test_variants_grid_and_seeds_are_multiplied_seeds_outermost():
@@ -54,7 +54,7 @@ def test_what_is_no_plan_is_an_error(arguments, match):
 
 
 def test_a_value_may_have_an_equals_sign():
-    assert merged(["data.dir=a=b", "x=1", "data.dir=c=d"]) == (
+    assert merge_overrides(["data.dir=a=b", "x=1", "data.dir=c=d"]) == (
         "data.dir=c=d",
         "x=1",
     )
