@@ -53,13 +53,15 @@ def plan(
             folder. One line.
     """
     check_list("seeds", seeds, 0)
-    named = {}
-    for name, overrides in _named(variants).items():
+    overrides_by_name = {}
+    for name, overrides in _overrides_by_name(variants).items():
         for point in _points(grid):
-            joined = ", ".join(filter(None, (name, *point))) or "base"
-            named[joined] = merge_overrides([*common, *overrides, *point])
-            _refuse_seed(named[joined])
-    folders = {name: _folder(name) for name in named}
+            full_name = ", ".join(filter(None, (name, *point))) or "base"
+            overrides_by_name[full_name] = merge_overrides(
+                [*common, *overrides, *point]
+            )
+            _refuse_seed(overrides_by_name[full_name])
+    folders = {name: _folder(name) for name in overrides_by_name}
     check_different("folders of variants", list(folders.values()))
     return [
         PlannedRun(
@@ -69,14 +71,14 @@ def plan(
             pathlib.PurePath(folders[name], f"seed{seed}"),
         )
         for seed in seeds
-        for name, overrides in named.items()
+        for name, overrides in overrides_by_name.items()
     ]
 
 
-def _named(variants) -> Mapping[str, Sequence[str]]:
+def _overrides_by_name(variants) -> Mapping[str, Sequence[str]]:
     for entry in variants:
-        fine = isinstance(entry, tuple | list) and len(entry) > 0
-        if not fine or not all(
+        is_valid = isinstance(entry, tuple | list) and len(entry) > 0
+        if not is_valid or not all(
             isinstance(part, str) and part for part in entry
         ):
             raise ValueError(
@@ -90,8 +92,8 @@ def _named(variants) -> Mapping[str, Sequence[str]]:
 def _points(grid):
     """Returns the overrides of each point; one empty point without a grid."""
     for entry in grid:
-        fine = isinstance(entry, tuple | list) and len(entry) > 1
-        if not fine or not isinstance(entry[0], str):
+        is_valid = isinstance(entry, tuple | list) and len(entry) > 1
+        if not is_valid or not isinstance(entry[0], str):
             raise ValueError(
                 "`grid` must hold entries (field, value, ...), such as "
                 f"('objective.tau', 0.9, 0.99). Received: {entry!r}"

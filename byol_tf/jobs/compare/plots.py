@@ -55,7 +55,7 @@ def knn_curve(
         Minutes, mean and standard deviation of the kNN accuracy, `[n]` each, at
         the epochs that all runs measured, in order.
     """
-    measured = [
+    run_points = [
         {
             line["epoch"]: (line["seconds"] / 60, line["knn_accuracy"])
             for line in run
@@ -63,12 +63,12 @@ def knn_curve(
         }
         for run in runs
     ]
-    measured = [run for run in measured if run]
-    common = set.intersection(*map(set, measured)) if measured else set()
+    run_points = [run for run in run_points if run]
+    common = set.intersection(*map(set, run_points)) if run_points else set()
     if not common:
         return (np.empty(0),) * 3
     points = np.array(
-        [[run[epoch] for run in measured] for epoch in sorted(common)]
+        [[run[epoch] for run in run_points] for epoch in sorted(common)]
     )  # [epochs, runs, 2]
     minutes, knn = points[..., 0].mean(axis=1), points[..., 1]
     return minutes, knn.mean(axis=1), knn.std(axis=1, ddof=knn.shape[1] > 1)
@@ -79,13 +79,13 @@ def _draw_accuracies(axes, variants, accuracies):
     for (key, legend), (colour, marker), shift in zip(
         accuracies, _ACCURACIES, (0.18, 0.0, -0.18), strict=False
     ):
-        found = [
-            (row, numbers[key]["mean"], numbers[key]["std"] or 0.0)
-            for row, numbers in zip(rows, variants.values(), strict=True)
-            if numbers[key]
+        points = [
+            (row, statistics[key]["mean"], statistics[key]["std"] or 0.0)
+            for row, statistics in zip(rows, variants.values(), strict=True)
+            if statistics[key]
         ]
-        if found:
-            row, mean, std = np.array(found).T
+        if points:
+            row, mean, std = np.array(points).T
             axes.errorbar(
                 100 * mean,
                 row - shift,

@@ -52,8 +52,8 @@ NOTES = (
     "1 is full, 0 is collapsed. Rank: effective rank of the representation. "
     "Memory: most that the process had resident.",
 )
-_MEASURED = ("feature_std", "effective_rank", "few_shot_accuracy")
-_MEASURED += ("knn_accuracy", "linear_accuracy")
+_METRICS = ("feature_std", "effective_rank", "few_shot_accuracy")
+_METRICS += ("knn_accuracy", "linear_accuracy")
 
 
 def is_finished(folder: pathlib.Path) -> bool:
@@ -61,42 +61,42 @@ def is_finished(folder: pathlib.Path) -> bool:
     return (folder / "train.json").exists()
 
 
-def run_numbers(folder: pathlib.Path) -> dict[str, float | None]:
+def run_metrics(folder: pathlib.Path) -> dict[str, float | None]:
     """Returns the numbers of a finished run folder, by the keys of `COLUMNS`.
 
     A number that is not finite or was not measured is None. `start` has the
     `name` and the numbers of weights that the run began with.
     """
     result = read_json(folder / "train.json")
-    numbers = {key: result["after"].get(key) for key in _MEASURED}
+    metrics = {key: result["after"].get(key) for key in _METRICS}
     if result.get("start"):
-        numbers["start"] = {
+        metrics["start"] = {
             "name": as_it_came(result["start"]),
-            **{key: result["before"].get(key) for key in _MEASURED},
+            **{key: result["before"].get(key) for key in _METRICS},
         }
-    watched = [
+    projection_stds = [
         line["projection_std"]
         for line in read_metrics(folder / "metrics.jsonl")
         if "projection_std" in line
     ]
-    numbers["projection_std"] = watched[-1] if watched else None
-    numbers["minutes"] = result["training_seconds"] / 60
+    metrics["projection_std"] = projection_stds[-1] if projection_stds else None
+    metrics["minutes"] = result["training_seconds"] / 60
     cost = child_runs.read_cost(folder)
-    numbers["peak_memory_bytes"] = cost.get("peak_memory_bytes")
-    return numbers
+    metrics["peak_memory_bytes"] = cost.get("peak_memory_bytes")
+    return metrics
 
 
 def summary(
     runs: Sequence[PlannedRun],
     workdir: pathlib.Path,
-    failed: Mapping[PlannedRun, str],
+    errors: Mapping[PlannedRun, str],
 ) -> dict:
     """Returns all numbers, as JSON values.
 
     Args:
         runs: runs of the comparison.
         workdir: its folder.
-        failed: the last line of each failed run.
+        errors: the last line of each failed run.
 
     Returns:
         `runs`, one dict each, with `status` ("finished" or "failed"), `error`
@@ -105,41 +105,45 @@ def summary(
         `mean` and `std` (None for a single seed) of each number; if runs began
         with weights, also a variant for these weights before training.
     """
-    described = [_described(run, workdir, failed.get(run)) for run in runs]
+    entries = [_run_entry(run, workdir, errors.get(run)) for run in runs]
     variants = {}
     for name in dict.fromkeys(run.variant for run in runs):
-        mine = [run for run in described if run["variant"] == name]
-        finished = sum(run["status"] != "failed" for run in mine)
-        variants[name] = _statistics(mine, finished)
+        variant_runs = [run for run in entries if run["variant"] == name]
+        finished = sum(run["status"] != "failed" for run in variant_runs)
+        variants[name] = _statistics(variant_runs, finished)
     starts = {}
-    for start in filter(None, (run.get("start") for run in described)):
+    for start in filter(None, (run.get("start") for run in entries)):
         starts.setdefault(start["name"], []).append(start)
-    for name, same in starts.items():
-        variants[name] = _statistics(same, len(same))
-    return {"runs": described, "variants": variants}
+    for name, start_runs in starts.items():
+        variants[name] = _statistics(start_runs, len(start_runs))
+    return {"runs": entries, "variants": variants}
 
 
 def _statistics(runs, finished):
     return {
         "planned": len(runs),
         "finished": finished,
-        **{c.key: mean_and_std(_known(runs, c.key)) for c in COLUMNS},
+        **{c.key: mean_and_std(_finite_values(runs, c.key)) for c in COLUMNS},
     }
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
     """Returns headings, and a row of text per variant."""
-    shown = [
+    columns = [
         column
         for column in COLUMNS
         if any(v[column.key] for v in result["variants"].values())
     ]
     cells = []
-    for name, numbers in result["variants"].items():
-        done, planned = numbers["finished"], numbers["planned"]
-        count = str(done) if done == planned else f"{done} of {planned}"
-        cells.append([name, count, *(_cell(numbers[c.key], c) for c in shown)])
-    return ["variant", "seeds", *(c.heading for c in shown)], cells
+    for name, statistics in result["variants"].items():
+        finished, planned = statistics["finished"], statistics["planned"]
+        count = (
+            str(finished) if finished == planned else f"{finished} of {planned}"
+        )
+        cells.append(
+            [name, count, *(_cell(statistics[c.key], c) for c in columns)]
+        )
+    return ["variant", "seeds", *(c.heading for c in columns)], cells
 
 
 def table(result: Mapping) -> str:
@@ -171,7 +175,7 @@ def write(workdir: pathlib.Path, result: Mapping, config_text: str) -> None:
     )
 
 
-def _described(run, workdir, error):
+def _run_entry(run, workdir, error):
     folder = workdir / run.folder
     about = {
         "variant": run.variant,
@@ -186,10 +190,10 @@ def _described(run, workdir, error):
         return about
     about["status"] = "finished"
     about["diagnosis"] = read_json(folder / "train.json").get("stopped")
-    return {**about, **run_numbers(folder)}
+    return {**about, **run_metrics(folder)}
 
 
-def _known(runs, key):
+def _finite_values(runs, key):
     values = [run.get(key) for run in runs]
     return [v for v in values if v is not None and math.isfinite(v)]
 
@@ -239,12 +243,12 @@ def _picture(workdir, result):
         for name in result["variants"]
     }
     accuracies = [c for c in COLUMNS if c.key.endswith("accuracy")]
-    measured = any(
-        numbers[column.key]
-        for numbers in result["variants"].values()
+    has_accuracies = any(
+        statistics[column.key]
+        for statistics in result["variants"].values()
         for column in accuracies
     )
-    if not measured:
+    if not has_accuracies:
         return None
     path = workdir / "compare.png"
     plots.draw(

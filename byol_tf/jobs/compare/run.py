@@ -45,8 +45,8 @@ class Comparison:
         """
         workdir = pathlib.Path(workdir)
         with owned_folder(workdir) as lock:
-            failed = self._run_missing(workdir, lock)
-            result = results.summary(self.runs, workdir, failed)
+            errors = self._run_missing(workdir, lock)
+            result = results.summary(self.runs, workdir, errors)
             results.write(workdir, result, self.config_text)
         return result
 
@@ -57,37 +57,42 @@ class Comparison:
             for run in self.runs
             if not results.is_finished(workdir / run.folder)
         ]
-        if done := len(self.runs) - len(missing):
-            self.tell(f"{done} of {len(self.runs)} runs are finished already.")
-        waiting, started, failed, done = iter(missing), {}, {}, []
+        if finished := len(self.runs) - len(missing):
+            self.tell(
+                f"{finished} of {len(self.runs)} runs are finished already."
+            )
+        remaining, ended_runs = iter(missing), []
+        run_of_child, errors = {}, {}
         start = time.monotonic()
 
         def next_child():
-            run = next(waiting, None)
+            run = next(remaining, None)
             if run is None:
                 return None
             folder = workdir / run.folder
-            self.tell(f"[{self._place(run)}] {run.name}: started")
+            self.tell(f"[{self._position(run)}] {run.name}: started")
             child = child_runs.ChildRun(
                 self.command(run.overrides, folder), folder, (lock,)
             )
-            started[child] = run
+            run_of_child[child] = run
             return child
 
-        def ended(child):
-            run = started[child]
-            done.append(run)
+        def on_end(child):
+            run = run_of_child[child]
+            ended_runs.append(run)
             outcome = _outcome(child)
             if child.status or not results.is_finished(child.folder):
-                failed[run] = outcome
+                errors[run] = outcome
                 outcome = f"failed: {outcome}"
-            left = _left(start, len(done), len(missing))
-            self.tell(f"[{self._place(run)}] {run.name}: {outcome}{left}")
+            time_left = _time_left(start, len(ended_runs), len(missing))
+            self.tell(
+                f"[{self._position(run)}] {run.name}: {outcome}{time_left}"
+            )
 
-        child_runs.run_children(next_child, ended, workers=self.workers)
-        return failed
+        child_runs.run_children(next_child, on_end, workers=self.workers)
+        return errors
 
-    def _place(self, run):
+    def _position(self, run):
         return f"{self.runs.index(run) + 1}/{len(self.runs)}"
 
 
@@ -106,16 +111,16 @@ def _outcome(child):
         return child_runs.last_line(child.folder)
     if not results.is_finished(child.folder):
         return f"ended early: {child_runs.last_line(child.folder)}"
-    numbers = results.run_numbers(child.folder)
+    metrics = results.run_metrics(child.folder)
     parts = [
-        f"{name} {100 * numbers[f'{key}_accuracy']:.1f} %"
+        f"{name} {100 * metrics[f'{key}_accuracy']:.1f} %"
         for key, name in (("knn", "kNN"), ("linear", "linear"))
-        if numbers[f"{key}_accuracy"] is not None
+        if metrics[f"{key}_accuracy"] is not None
     ]
-    return ", ".join([*parts, f"{numbers['minutes']:.1f} minutes"])
+    return ", ".join([*parts, f"{metrics['minutes']:.1f} minutes"])
 
 
-def _left(start, ended, runs):
+def _time_left(start, ended, runs):
     """Estimates the time left from the number of finished runs."""
     if ended == runs:
         return ""
