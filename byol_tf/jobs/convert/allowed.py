@@ -51,16 +51,16 @@ _NUMBER = re.compile(r"f[248]|[iu][1248]|b1")
 _ORDERS = ("<", ">", "|", "=")
 
 
-def named(module: str, name: str) -> Name:
+def check_name(module: str, name: str) -> Name:
     """Returns a name of the file if it is allowed.
 
     Raises:
         Refused: if not.
     """
-    found = Name(module, name)
-    if _builder(found) is None:
-        raise Refused(f"it names {found}")
-    return found
+    reference = Name(module, name)
+    if _builder(reference) is None:
+        raise Refused(f"it names {reference}")
+    return reference
 
 
 def call(function, arguments: tuple):
@@ -88,8 +88,8 @@ def set_state(value, state: tuple) -> None:
     elif isinstance(value, np.ndarray):
         _fill(value, state)
     else:
-        kind = type(value).__name__
-        raise Refused(f"it sets the state of a value of type {kind}")
+        type_name = type(value).__name__
+        raise Refused(f"it sets the state of a value of type {type_name}")
 
 
 def _namedtuple(name, fields, _module="", *_defaults):

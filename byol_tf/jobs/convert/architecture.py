@@ -57,10 +57,10 @@ class Architecture:
     @property
     def name(self) -> str:
         """Name such as "resnet50", "resnet50_v2", or a description."""
-        known = {depth: name for name, depth in DEPTHS.items()}
+        names = {depth: name for name, depth in DEPTHS.items()}
         name = f"resnet of {self.block} blocks {self.blocks}"
         if self.widths == tuple(self.width * width for width in BASE_WIDTHS):
-            name = known.get((self.blocks, self.block), name)
+            name = names.get((self.blocks, self.block), name)
         return f"{name}_v2" if self.pre_activation else name
 
     @property
@@ -114,9 +114,9 @@ def _blocks(arrays):
     """Returns blocks per stage and `{(stage, block): {convolution: shape}}`."""
     kernels = {}
     for key, value in arrays.items():
-        if found := _BLOCK.fullmatch(key):
-            place = int(found[1]), int(found[2])
-            kernels.setdefault(place, {})[found[3]] = np.shape(value)
+        if match := _BLOCK.fullmatch(key):
+            place = int(match[1]), int(match[2])
+            kernels.setdefault(place, {})[match[3]] = np.shape(value)
     stages = {}
     for stage, _ in sorted(kernels):
         stages[stage] = stages.get(stage, 0) + 1

@@ -44,14 +44,14 @@ def convert_file(
     refuse_existing(to)
     refuse_existing(summary)
     converted = conversion.convert(source, encoder, width)
-    measured = {}
+    differences = {}
     if vectors is not None:
-        measured["recorded"] = conversion.verify(
+        differences["recorded"] = conversion.verify(
             converted.encoder, vectors, tolerance
         )
-    measured["reloaded"] = conversion.save(converted, to)
+    differences["reloaded"] = conversion.save(converted, to)
     about = conversion.summary(converted, source, to)
-    about["relative_differences"] = measured
+    about["relative_differences"] = differences
     write_json(summary, about)
     return about | {"file": str(to)}
 

@@ -97,23 +97,23 @@ def _root(keys, path):
 
 def _below(root, arrays):
     """Returns names below the root, without haiku's separators `~`."""
-    short = {}
+    by_short_name = {}
     for key, value in arrays.items():
         parts = [part for part in key.split("/") if part != "~"]
-        short["/".join(parts[1:])] = value
-    return short
+        by_short_name["/".join(parts[1:])] = value
+    return by_short_name
 
 
 def _statistics(moving):
     """Returns means, variances and counts of norms from haiku's averages."""
-    found = {}
+    averages = {}
     for key, value in moving.items():
         *norm, average, part = key.split("/")
         if average not in AVERAGES or part not in _PARTS:
             raise ValueError(f"`{key}` is not a part of a moving average")
-        found.setdefault(("/".join(norm), average), {})[part] = value
+        averages.setdefault(("/".join(norm), average), {})[part] = value
     statistics = {}
-    for (norm, average), parts in found.items():
+    for (norm, average), parts in averages.items():
         name = f"{norm}/{average}"
         statistics[f"{norm}/{AVERAGES[average]}"] = _debiased(name, parts)
         count = np.float32(parts["counter"])

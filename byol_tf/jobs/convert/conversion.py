@@ -26,7 +26,7 @@ CHECK_TOLERANCE = 1e-6  # relative
 PLAIN_TOLERANCE = 1e-5  # for other kernels of the same ops
 
 
-class Converted(NamedTuple):
+class Conversion(NamedTuple):
     """An official encoder in Keras, and the source of its weights."""
 
     encoder: keras.Model  # of images of any size
@@ -34,7 +34,7 @@ class Converted(NamedTuple):
     checkpoint: Checkpoint
 
 
-def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
+def convert(path: Path, encoder: str = "auto", width: float = 0) -> Conversion:
     """Reads an official checkpoint into a Keras encoder.
 
     Args:
@@ -51,16 +51,16 @@ def convert(path: Path, encoder: str = "auto", width: float = 0) -> Converted:
     if encoder not in ("auto", architecture.name) or (
         width not in (0, architecture.width)
     ):
-        wanted = [f"--encoder={encoder}"] * (encoder != "auto")
-        wanted += [f"--width={width:g}"] * (width != 0)
+        flags = [f"--encoder={encoder}"] * (encoder != "auto")
+        flags += [f"--width={width:g}"] * (width != 0)
         raise ValueError(
             f"{path} holds a {architecture.name} of width "
-            f"{architecture.width:g}, not {' '.join(wanted)}; leave that out "
+            f"{architecture.width:g}, not {' '.join(flags)}; leave that out "
             "to convert what is there"
         )
     model = ResNet((None, None, 3), **architecture.arguments())
     assign(model, checkpoint)
-    return Converted(model, architecture, checkpoint)
+    return Conversion(model, architecture, checkpoint)
 
 
 def read_encoder(path: Path) -> keras.Model:
@@ -139,11 +139,11 @@ def verify(encoder: keras.Model, path: Path, tolerance: float) -> float:
             larger. One line.
     """
     with loading(path), np.load(path, allow_pickle=False) as file:
-        found = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
+        arrays = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
     features = encoder.output_shape[-1]
-    nothing = np.empty(0)
-    images = found.get("images", nothing)
-    recorded = found.get("representations", nothing)
+    empty = np.empty(0)
+    images = arrays.get("images", empty)
+    recorded = arrays.get("representations", empty)
     if images.ndim != 4 or recorded.shape != (len(images), features):
         raise ValueError(
             f"{path} must hold `images` [n, height, width, 3] and "
@@ -167,7 +167,7 @@ def relative_difference(ours, theirs) -> float:
     return float(np.linalg.norm(ours - theirs) / norm)
 
 
-def save(converted: Converted, path: Path) -> float:
+def save(converted: Conversion, path: Path) -> float:
     """Saves the encoder as a plain Keras file; returns the relative difference.
 
     The file is loaded again in Keras' safe mode, and gets its name only if it
@@ -190,16 +190,21 @@ def save(converted: Converted, path: Path) -> float:
             )
         outputs = plain(images)
         difference = relative_difference(copy(images), outputs)
-        rounded = relative_difference(outputs, converted.encoder(images))
-        if not (difference <= CHECK_TOLERANCE and rounded <= PLAIN_TOLERANCE):
+        plain_difference = relative_difference(
+            outputs, converted.encoder(images)
+        )
+        if not (
+            difference <= CHECK_TOLERANCE
+            and plain_difference <= PLAIN_TOLERANCE
+        ):
             raise ValueError(
                 f"the saved encoder differs from the converted one by "
-                f"{difference + rounded:.1e}; nothing was written"
+                f"{difference + plain_difference:.1e}; nothing was written"
             )
     return difference
 
 
-def summary(converted: Converted, source: Path, saved: Path) -> dict:
+def summary(converted: Conversion, source: Path, saved: Path) -> dict:
     """Describes a conversion as JSON values."""
     encoder = converted.encoder
     architecture = converted.architecture

@@ -49,9 +49,9 @@ def published_run(
     )
     modality = load_modality(config.modality)
     spec = modality.decoder(config).spec
-    (rows,) = spec.values()
+    (row_spec,) = spec.values()
     prepare = CentreView(size)
-    model = modality.pretrained(config, prepare, rows.shape)
+    model = modality.pretrained(config, prepare, row_spec.shape)
     about = pretrain_build.describe(config, spec, prepare)
     about["method"] = "ImageNet weights"
     save_config(config, workdir)

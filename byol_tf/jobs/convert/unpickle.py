@@ -123,9 +123,9 @@ class _Machine:
         self.memo[len(self.memo)] = self.stack[-1]
 
 
-def _top(stack, kind):
-    if not isinstance(stack[-1], kind):
-        raise ValueError(f"a {kind.__name__} was expected")
+def _top(stack, expected_type):
+    if not isinstance(stack[-1], expected_type):
+        raise ValueError(f"a {expected_type.__name__} was expected")
     return stack[-1]
 
 
@@ -146,8 +146,10 @@ _OTHERS: dict[str, Callable] = {
     "SETITEM": lambda m, _: m.set_items(m.pop(2)),
     "SETITEMS": lambda m, _: m.set_items(m.pop_to_mark()),
     "MEMOIZE": lambda m, _: m.memoize(),
-    "GLOBAL": lambda m, name: m.stack.append(allowed.named(*name.split(" "))),
-    "STACK_GLOBAL": lambda m, _: m.stack.append(allowed.named(*m.pop(2))),
+    "GLOBAL": lambda m, name: m.stack.append(
+        allowed.check_name(*name.split(" "))
+    ),
+    "STACK_GLOBAL": lambda m, _: m.stack.append(allowed.check_name(*m.pop(2))),
     "REDUCE": lambda m, _: m.call(),
     "NEWOBJ": lambda m, _: m.call(),
     "BUILD": lambda m, _: m.build(),
