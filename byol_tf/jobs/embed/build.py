@@ -9,7 +9,7 @@ from byol_tf.checks import check_number
 from byol_tf.data.examples import Unreadable
 from byol_tf.data.items import items_of
 from byol_tf.evaluation.features import FeatureExtractor
-from byol_tf.jobs.embed.run import Embedded, embed_folder
+from byol_tf.jobs.embed.run import EmbeddingResult, embed_folder
 from byol_tf.lines import plural, printable, progress_bar
 from byol_tf.modalities.registry import load_named
 from byol_tf.reports.sheet import SIDE, Picture, contact_sheet
@@ -26,7 +26,7 @@ from byol_tf.search.map import MapSettings, write_map
 from byol_tf.search.table import Embeddings
 
 
-def embed(config, workdir, images, target) -> Embedded:
+def embed(config, workdir, images, target) -> EmbeddingResult:
     """Embeds a folder with a run's encoder into a file, see `embed_folder`.
 
     Args:
@@ -118,19 +118,21 @@ class Search:
         extract = FeatureExtractor(encoder.model, encoder.preprocessor, 1)
         images = [_decoded(encoder, query) for query in queries]
         vectors = [extract(encoder.batch([image]))[0] for image in images]
-        wanted = self._config.neighbours
+        count = self._config.neighbours
         rows, cosines = nearest(
-            self.embeddings, vectors, wanted + 1, self._index
+            self.embeddings, vectors, count + 1, self._index
         )
         results = []
-        for query, near, values in zip(queries, rows, cosines, strict=True):
-            names = [self.embeddings.path_of(row) for row in near]
+        for query, neighbours, values in zip(
+            queries, rows, cosines, strict=True
+        ):
+            names = [self.embeddings.path_of(row) for row in neighbours]
             pairs = zip(names, map(float, values), strict=True)
-            pairs = [p for p in pairs if not self._is(p[0], query)]
-            results.append((query, pairs[:wanted]))
+            pairs = [p for p in pairs if not self._is_same_file(p[0], query)]
+            results.append((query, pairs[:count]))
         target = self.embeddings.path.with_name("query.png")
         sheet = [
-            [self._shown(q, pathlib.Path(q).name, ""), *self._pictures(pairs)]
+            [self._picture(q, pathlib.Path(q).name, ""), *self._pictures(pairs)]
             for q, pairs in results
         ]
         contact_sheet(
@@ -139,11 +141,14 @@ class Search:
             title=f"Nearest {self.nouns}, by cosine",
             headings=["query"] * len(sheet),
         )
-        shown = [
-            (query, [(self._said(path), cosine) for path, cosine in pairs])
+        printable_results = [
+            (
+                query,
+                [(self._display_name(path), cosine) for path, cosine in pairs],
+            )
             for query, pairs in results
         ]
-        return shown, target
+        return printable_results, target
 
     def duplicates(self) -> tuple[int, int, str, list[pathlib.Path]]:
         """Writes `duplicates.csv`, and draws the largest groups.
@@ -193,10 +198,10 @@ class Search:
             modality=modality,
         )
 
-    def _said(self, path):
+    def _display_name(self, path):
         return printable(self._items.caption(path))
 
-    def _is(self, path, query):
+    def _is_same_file(self, path, query):
         file = self._items.read(path)
         return (
             isinstance(file, os.PathLike)
@@ -207,11 +212,11 @@ class Search:
 
     def _pictures(self, pairs):
         return [
-            self._shown(self._items.read(path), path, f"{cosine:.3f}")
+            self._picture(self._items.read(path), path, f"{cosine:.3f}")
             for path, cosine in pairs
         ]
 
-    def _shown(self, file, name, note):
+    def _picture(self, file, name, note):
         return Picture(self._modality.thumbnail(file, SIDE), name, note)
 
     def _draw_groups(self, groups, rule, target):
@@ -231,15 +236,15 @@ class Search:
 
     def _next_to(self, group):
         """Returns the nearest row outside a group to its first one."""
-        first = self.embeddings.rows(group.rows[:1])
+        vector = self.embeddings.rows(group.rows[:1])
         rows, cosines = nearest(
-            self.embeddings, first, len(group.rows) + 1, self._index
+            self.embeddings, vector, len(group.rows) + 1, self._index
         )
         for row, cosine in zip(rows[0], cosines[0], strict=True):
             if row not in group.rows:
                 path = self.embeddings.path_of(row)
                 note = f"next: {cosine:.3f}"
-                return [self._shown(self._items.read(path), path, note)]
+                return [self._picture(self._items.read(path), path, note)]
         return []
 
 

@@ -20,7 +20,7 @@ from byol_tf.search.table import OK, Row
 _NAMELESS = (-2, -2)  # the file's name is not valid text
 
 
-class Embedded(NamedTuple):
+class EmbeddingResult(NamedTuple):
     """The result of an embedding.
 
     Attributes:
@@ -48,7 +48,7 @@ def embed_folder(
     batch_size: int = 256,
     part_images: int = 4096,
     part_seconds: float = 60.0,
-) -> Embedded:
+) -> EmbeddingResult:
     """Embeds all rows of a folder that are not yet in a Parquet file.
 
     Memory holds paths, sizes and times of all files, and one part of the
@@ -92,23 +92,27 @@ def embed_folder(
         about["column"] = column
     parts.check_origin(target, about)
     files = _files(items)
-    known = parts.known_files(target)
-    new = [path for path in files if known.get(path) != files[path]]
+    embedded_files = parts.known_files(target)
+    new_paths = [
+        path for path in files if embedded_files.get(path) != files[path]
+    ]
     writer = parts.PartWriter(
         target, encoder.features, about, part_images, part_seconds
     )
-    done = len(files) - len(new)
+    num_done = len(files) - len(new_paths)
     bar = progress_bar(
-        "embed", total=len(files), initial=done, unit=encoder.noun
+        "embed", total=len(files), initial=num_done, unit=encoder.noun
     )
     with bar, writer:
-        for row in _rows(encoder, extract, items, files, new):
+        for row in _rows(encoder, extract, items, files, new_paths):
             writer.add(row)
             bar.update()
     images, unread = parts.join(target, files, encoder.features, about)
     unread = [(printable(path), reason) for path, reason in unread]
     nouns = plural(encoder.noun)
-    return Embedded(pathlib.Path(target), images, unread, len(new), nouns)
+    return EmbeddingResult(
+        pathlib.Path(target), images, unread, len(new_paths), nouns
+    )
 
 
 def _files(items):
@@ -121,7 +125,7 @@ def _files(items):
     return files
 
 
-def _rows(encoder, extract, items, files, new):
+def _rows(encoder, extract, items, files, new_paths):
     """Yields a row per new item, in order."""
 
     def decode(path):
@@ -129,17 +133,17 @@ def _rows(encoder, extract, items, files, new):
             raise Unreadable("its name is not UTF-8")
         return encoder.decode(items.read(path))
 
-    for pairs in decoded_chunks(new, decode, extract.batch_size):
-        good = [image for _, image in pairs if not _failed(image)]
-        vectors = iter(extract(encoder.batch(good)) if good else ())
+    for pairs in decoded_chunks(new_paths, decode, extract.batch_size):
+        images = [image for _, image in pairs if not _is_unreadable(image)]
+        vectors = iter(extract(encoder.batch(images)) if images else ())
         for path, image in pairs:
             vector, status = None, str(image)
-            if not _failed(image):
+            if not _is_unreadable(image):
                 vector, status = next(vectors), OK
                 if not np.isfinite(vector).all():
                     vector, status = None, "the representation is not finite"
             yield Row(path, vector, status, *files[path])
 
 
-def _failed(image):
+def _is_unreadable(image):
     return isinstance(image, Unreadable)
