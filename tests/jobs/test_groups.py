@@ -95,7 +95,7 @@ class Job:
 
     train: Examples
     load_test: object
-    known: object = None
+    row_features: object = None
 
     def run(self, workdir, name):
         share = len(self.load_test().paths) / 10
@@ -123,10 +123,10 @@ def test_features_of_a_row_are_computed_once(sets):
         made.append(numbers(rows))
         return np.float32(rows.rows) * 10
 
-    known = evaluated.Known()
+    features_of = evaluated.RowFeatures()
     for index in ([0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 0, 1]):
-        features = known("pretrained", train.subset(index), compute)
+        features = features_of("pretrained", train.subset(index), compute)
         np.testing.assert_array_equal(features[:, 0], np.multiply(index, 10))
     assert made == [[0, 1, 2, 3], [4, 5]]
-    known("random encoder", train, compute)
+    features_of("random encoder", train, compute)
     assert len(made) == 3

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from byol_tf.jobs import inputs
-from byol_tf.jobs.evaluate.run import LinearEvaluation, Subject
+from byol_tf.jobs.evaluate.run import Contestant, LinearEvaluation
 from byol_tf.jobs.evaluate.settings import Settings, SGDSettings
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs.encoder import load_encoder
@@ -43,7 +43,7 @@ def linear_evaluation(config, workdir, defaults) -> LinearEvaluation:
         print(f"sgd.batch_size: {count}, all labelled training examples.")
     crops = inputs.crop_options(config.view, encoder)
     return LinearEvaluation(
-        subjects=_subjects(config, workdir, encoder, train, crops),
+        contestants=_contestants(config, workdir, encoder, train, crops),
         train=labelled,
         load_test=load_test,
         settings=settings,
@@ -76,38 +76,38 @@ def _linear_settings(config, unit):
     )
 
 
-def _subjects(config, workdir, encoder, train, crops):
+def _contestants(config, workdir, encoder, train, crops):
     """Returns raw inputs, random, original and pretrained weights."""
     view = inputs.train_view(encoder, crops)
     fresh = encoder.fresh(config.seed)
-    came = inputs.start_of(workdir, encoder)
+    original = inputs.start_of(workdir, encoder)
     return [
         _raw(encoder, train.row_shape),
-        Subject(
+        Contestant(
             "random encoder", fresh, view if config.sgd.random_encoder else None
         ),
-        *([Subject(*came, view)] if came else []),
-        Subject("pretrained", encoder, view),
+        *([Contestant(*original, view)] if original else []),
+        Contestant("pretrained", encoder, view),
     ]
 
 
-def _raw(encoder, row_shape) -> Subject:
+def _raw(encoder, row_shape) -> Contestant:
     """Returns the baseline of prepared rows as vectors."""
     last = dict(zip(["channels"], row_shape[-1:], strict=False))
     sizes = {**encoder.sizes, **last}
     name, model, prepare = encoder.modality.raw(encoder.preprocessor, sizes)
-    plain = dataclasses.replace(
+    raw_encoder = dataclasses.replace(
         encoder, model=model, preprocessor=prepare, about={}
     )
-    return Subject(name, plain)
+    return Contestant(name, raw_encoder)
 
 
 def _labelled(images, limit, seed):
     """Selects the labelled examples, at most `limit`; 0: all."""
-    chosen = np.flatnonzero(images.labels >= 0)
-    if 0 < limit < len(chosen):
+    positions = np.flatnonzero(images.labels >= 0)
+    if 0 < limit < len(positions):
         rng = np.random.default_rng((seed, 2))
-        chosen = np.sort(rng.permutation(chosen)[:limit])
-    if len(chosen) == images.num_examples:
+        positions = np.sort(rng.permutation(positions)[:limit])
+    if len(positions) == images.num_examples:
         return images
-    return images.subset(chosen)
+    return images.subset(positions)

@@ -16,11 +16,11 @@ from byol_tf.jobs.groups import Groups
 from byol_tf.reports.report import format_table
 
 
-class Known:
+class RowFeatures:
     """Computes the features of each row once, though many folds have it."""
 
     def __init__(self):
-        self._found = {}
+        self._features = {}
 
     def __call__(
         self, encoder: str, images: Examples, compute: Callable
@@ -32,13 +32,15 @@ class Known:
             images: rows of files; all of a file are always given together.
             compute: returns the features of some rows.
         """
-        found = self._found.setdefault(encoder, {})
+        by_row = self._features.setdefault(encoder, {})
         keys = list(_keys(images))
-        new = [row for row, key in enumerate(keys) if key not in found]
-        if new:
-            features = compute(images.subset(np.array(new)))
-            found |= zip([keys[row] for row in new], features, strict=True)
-        return np.stack([found[key] for key in keys])
+        new_rows = [row for row, key in enumerate(keys) if key not in by_row]
+        if new_rows:
+            features = compute(images.subset(np.array(new_rows)))
+            by_row |= zip(
+                [keys[row] for row in new_rows], features, strict=True
+            )
+        return np.stack([by_row[key] for key in keys])
 
 
 def _keys(images):
@@ -66,23 +68,25 @@ def run(
         `mean` and `std` over the groups.
     """
     name = f"{name}_{groups.column}"
-    found = {}
+    accuracies = {}
     load_test = functools.cache(job.load_test)
-    job = dataclasses.replace(job, load_test=load_test, known=Known())
+    job = dataclasses.replace(
+        job, load_test=load_test, row_features=RowFeatures()
+    )
     for held_out in groups.folds(job.train):
         train, load_test = groups.split(job.train, job.load_test, held_out)
-        part = dataclasses.replace(job, train=train, load_test=load_test)
+        fold = dataclasses.replace(job, train=train, load_test=load_test)
         title = "+".join(held_out)
-        result = part.run(workdir, f"{name}_{_safe(title)}")
-        found[title] = {
+        result = fold.run(workdir, f"{name}_{_safe(title)}")
+        accuracies[title] = {
             row: {key: values["accuracy"] for key, values in methods.items()}
             for row, methods in result["results"].items()
         }
     result = {
         "column": groups.column,
-        "groups": found,
-        "mean": _over(found, np.mean),
-        "std": _over(found, np.std),
+        "groups": accuracies,
+        "mean": _aggregate(accuracies, np.mean),
+        "std": _aggregate(accuracies, np.std),
     }
     write_json(pathlib.Path(workdir) / f"{name}.json", result)
     return result
@@ -115,11 +119,13 @@ def table(result: Mapping) -> str:
     )
 
 
-def _over(found, reduce):
-    first = next(iter(found.values()))
+def _aggregate(accuracies, reduce):
+    first = next(iter(accuracies.values()))
     return {
         row: {
-            key: float(reduce([each[row][key] for each in found.values()]))
+            key: float(
+                reduce([group[row][key] for group in accuracies.values()])
+            )
             for key in methods
         }
         for row, methods in first.items()

@@ -21,7 +21,7 @@ COLUMNS = {
 _TOP = 5
 
 
-class Tested(NamedTuple):
+class Outcome(NamedTuple):
     """Outcome of one protocol on the test images."""
 
     choice: Choice  # the setting that was tested
@@ -29,7 +29,7 @@ class Tested(NamedTuple):
     predictions: np.ndarray  # int [test images]
     hits: np.ndarray  # bool [test images]
     top_hits: np.ndarray | None  # of the five best classes
-    others: Mapping[int, float]  # accuracy by k, of kNN
+    accuracy_by_k: Mapping[int, float]  # of kNN
 
 
 def checked_test(test: Examples, train: Examples) -> Examples:
@@ -39,11 +39,11 @@ def checked_test(test: Examples, train: Examples) -> Examples:
         ValueError: if there are none, or a label is not below the number of
             training classes.
     """
-    known = test.labels >= 0
-    if not known.any():
+    is_labelled = test.labels >= 0
+    if not is_labelled.any():
         raise ValueError(f"{test.name} has no test example with a label")
-    if not known.all():
-        test = test.subset(np.flatnonzero(known))
+    if not is_labelled.all():
+        test = test.subset(np.flatnonzero(is_labelled))
     if test.labels.max() >= train.num_classes:
         raise ValueError(
             f"the test examples of {test.name} have labels up to "
@@ -53,14 +53,14 @@ def checked_test(test: Examples, train: Examples) -> Examples:
     return test
 
 
-def tested(
+def apply_classifiers(
     choices: Mapping[str, tuple[Choice, float]],
     train: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     *,
     num_classes: int,
     temperature: float,
-) -> dict[str, Tested]:
+) -> dict[str, Outcome]:
     """Applies the fitted classifiers to the test images.
 
     Args:
@@ -72,31 +72,34 @@ def tested(
     """
     outcomes = {}
     for method, (choice, seconds) in choices.items():
-        top, others = None, {}
+        top, accuracy_by_k = None, {}
         if choice.classifier is None:
-            found = knn_predict(
+            predictions_by_k = knn_predict(
                 *train,
                 test[0],
                 num_classes=num_classes,
                 k=choice.accuracies,
                 temperature=temperature,
             )
-            others = {k: float(np.mean(p == test[1])) for k, p in found.items()}
-            predictions = found[choice.value]
+            accuracy_by_k = {
+                k: float(np.mean(p == test[1]))
+                for k, p in predictions_by_k.items()
+            }
+            predictions = predictions_by_k[choice.value]
         else:
             scores = choice.classifier.scores(test[0])
             predictions = scores.argmax(axis=1)
             if num_classes > _TOP:
                 top = top_k_hits(scores, test[1], _TOP)
         hits = predictions == test[1]
-        outcomes[method] = Tested(
-            choice, seconds, predictions, hits, top, others
+        outcomes[method] = Outcome(
+            choice, seconds, predictions, hits, top, accuracy_by_k
         )
     return outcomes
 
 
 def summary(
-    rows: Mapping[str, Mapping[str, Tested]],
+    rows: Mapping[str, Mapping[str, Outcome]],
     test: Examples,
     class_names: Sequence[str],
     *,
@@ -119,21 +122,25 @@ def summary(
 
     results = {
         name: {
-            method: _numbers(method, outcome, bounds)
+            method: _metrics(method, outcome, bounds)
             for method, outcome in outcomes.items()
         }
         for name, outcomes in rows.items()
     }
-    (first, other), (last, best) = list(rows.items())[-2:]
+    (baseline, baseline_outcomes), (main, main_outcomes) = list(rows.items())[
+        -2:
+    ]
     gains = {
-        method: _gain(best[method].hits, other[method].hits, bounds)
-        for method in best
-        if method in other
+        method: _gain(
+            main_outcomes[method].hits, baseline_outcomes[method].hits, bounds
+        )
+        for method in main_outcomes
+        if method in baseline_outcomes
     }
     return {
         "results": results,
-        "gain": {"of": last, "over": first, "by_method": gains},
-        "confusion": _confusion(last, best, test, class_names),
+        "gain": {"of": main, "over": baseline, "by_method": gains},
+        "confusion": _confusion(main, main_outcomes, test, class_names),
     }
 
 
@@ -147,7 +154,7 @@ def table(result: Mapping) -> str:
         for name, row in rows.items()
     ]
     *_, (name, row) = rows.items()
-    if any("top5_accuracy" in numbers for numbers in row.values()):
+    if any("top5_accuracy" in metrics for metrics in row.values()):
         top = [_cell(row.get(m), "top5_accuracy") for m in methods]
         cells.append([f"{name}, top-5", *top])
     level = result["settings"]["level"]
@@ -158,7 +165,7 @@ def table(result: Mapping) -> str:
             f"Accuracy on {result['test_images']} test examples of "
             f"{result['data']}, with its {100 * level:g} % interval; chosen on "
             f"{result['held_out']} of {result['images']} training examples: "
-            + ", ".join(_described(method, row[method]) for method in row)
+            + ", ".join(_setting_text(method, row[method]) for method in row)
             + ".",
         ]
     )
@@ -174,9 +181,9 @@ def draw(result: Mapping, target, data: str) -> None:
     )
 
 
-def _numbers(method, outcome, bounds: Callable):
+def _metrics(method, outcome, bounds: Callable):
     choice = outcome.choice
-    numbers = {
+    metrics = {
         "accuracy": float(outcome.hits.mean()),
         "accuracy_interval": bounds(outcome.hits),
         SETTINGS[method]: choice.value,
@@ -187,13 +194,13 @@ def _numbers(method, outcome, bounds: Callable):
         "fit_seconds": round(outcome.seconds, 3),
     }
     if outcome.top_hits is not None:
-        numbers["top5_accuracy"] = float(outcome.top_hits.mean())
-        numbers["top5_accuracy_interval"] = bounds(outcome.top_hits)
-    if outcome.others:
-        numbers["accuracy_by_k"] = {
-            str(k): a for k, a in outcome.others.items()
+        metrics["top5_accuracy"] = float(outcome.top_hits.mean())
+        metrics["top5_accuracy_interval"] = bounds(outcome.top_hits)
+    if outcome.accuracy_by_k:
+        metrics["accuracy_by_k"] = {
+            str(k): a for k, a in outcome.accuracy_by_k.items()
         }
-    return numbers
+    return metrics
 
 
 def _gain(hits, other_hits, bounds):
@@ -223,13 +230,13 @@ def _confusion(name, outcomes, test, class_names):
     }
 
 
-def _cell(numbers, key):
-    if numbers is None or key not in numbers:
+def _cell(metrics, key):
+    if metrics is None or key not in metrics:
         return None
-    low, high = numbers[f"{key}_interval"]
-    return f"{100 * numbers[key]:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+    low, high = metrics[f"{key}_interval"]
+    return f"{100 * metrics[key]:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _described(method, numbers):
+def _setting_text(method, metrics):
     setting = SETTINGS[method]
-    return f"{setting.replace('_', ' ')} {numbers[setting]:g}"
+    return f"{setting.replace('_', ' ')} {metrics[setting]:g}"

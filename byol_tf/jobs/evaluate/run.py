@@ -35,10 +35,13 @@ from byol_tf.runtime import describe_machine
 from byol_tf.seeds import step_seed
 
 # Fields with the settings that are tried, by method.
-_TRIED = {"sgd": "sgd.learning_rates", "logistic": "logistic.penalties"}
+_SETTING_FIELDS = {
+    "sgd": "sgd.learning_rates",
+    "logistic": "logistic.penalties",
+}
 
 
-class Subject(NamedTuple):
+class Contestant(NamedTuple):
     """An encoder to evaluate."""
 
     name: str  # heading of its row
@@ -52,23 +55,23 @@ class LinearEvaluation:
     """A linear evaluation that is ready to run.
 
     Attributes:
-        subjects: encoders, the main one last.
+        contestants: encoders, the main one last.
         train: labelled images of at least two classes.
         load_test: loads the test images; called once, before anything is
             fitted, so that their faults are found then. Those without a label
             are left out.
         settings: settings of the protocols.
         about: JSON values written with the result.
-        known: returns features of files, and computes only those that it does
-            not have yet, see `groups.Known`; None: compute all.
+        row_features: returns features of files, and computes only those that it
+            does not have yet, see `groups.RowFeatures`; None: compute all.
     """
 
-    subjects: list[Subject]
+    contestants: list[Contestant]
     train: Examples
     load_test: Callable[[], Examples]
     settings: Settings
     about: Mapping = dataclasses.field(default_factory=dict)
-    known: Callable | None = None
+    row_features: Callable | None = None
 
     def __post_init__(self):
         labels = self.train.labels
@@ -104,14 +107,16 @@ class LinearEvaluation:
         started = time.perf_counter()
         cache = FeatureCache(workdir / "features")
         test = linear_results.checked_test(self.load_test(), self.train)
-        fitted = [self._fit(subject, cache) for subject in self.subjects]
+        fitted = [
+            self._fit(contestant, cache) for contestant in self.contestants
+        ]
         rows = {}
-        pairs = zip(self.subjects, fitted, strict=True)
-        for subject, (features, choices) in pairs:
-            rows[subject.name] = linear_results.tested(
+        pairs = zip(self.contestants, fitted, strict=True)
+        for contestant, (features, choices) in pairs:
+            rows[contestant.name] = linear_results.apply_classifiers(
                 choices,
                 (features, self.train.labels),
-                (self._features(subject, test, cache), test.labels),
+                (self._features(contestant, test, cache), test.labels),
                 num_classes=self.train.num_classes,
                 temperature=self.settings.temperature,
             )
@@ -137,30 +142,30 @@ class LinearEvaluation:
 
     # ---- training images only -----------------------------------------
 
-    def _fit(self, subject, cache):
+    def _fit(self, contestant, cache):
         """Returns features of the training images, and a choice by protocol."""
         settings, labels = self.settings, self.train.labels
-        features = self._features(subject, self.train, cache)
+        features = self._features(contestant, self.train, cache)
         options = {"num_classes": self.train.num_classes}
-        known = features, labels, self._held_out
+        training_data = features, labels, self._held_out
         fits = {
             "logistic": functools.partial(
                 choose_logistic,
-                *known,
+                *training_data,
                 penalties=settings.penalties,
                 unit=settings.unit,
                 **options,
             ),
             "knn": functools.partial(
                 choose_neighbours,
-                *known,
+                *training_data,
                 ks=settings.neighbours,
                 temperature=settings.temperature,
                 **options,
             ),
         }
-        if subject.view is not None and settings.sgd.epochs:
-            sgd = functools.partial(self._fit_sgd, subject, features)
+        if contestant.view is not None and settings.sgd.epochs:
+            sgd = functools.partial(self._fit_sgd, contestant, features)
             fits = {"sgd": sgd, **fits}
         choices = {}
         for method, fit in fits.items():
@@ -169,30 +174,32 @@ class LinearEvaluation:
             choices[method] = choice, time.perf_counter() - started
             if choice.at_edge and method != "knn":
                 logging.warning(
-                    f"{subject.name}, {method}: the best setting, "
+                    f"{contestant.name}, {method}: the best setting, "
                     f"{choice.value:g}, is at the end of those tried; try "
-                    f"some beyond it by --config.{_TRIED[method]}."
+                    f"some beyond it by --config.{_SETTING_FIELDS[method]}."
                 )
         return features, choices
 
-    def _features(self, subject, images, cache):
-        compute = functools.partial(self._computed, subject, cache=cache)
-        if self.known is None:
+    def _features(self, contestant, images, cache):
+        compute = functools.partial(
+            self._compute_features, contestant, cache=cache
+        )
+        if self.row_features is None:
             return compute(images)
-        return self.known(subject.name, images, compute)
+        return self.row_features(contestant.name, images, compute)
 
-    def _computed(self, subject, images, cache):
+    def _compute_features(self, contestant, images, cache):
         extractor = FeatureExtractor(
-            subject.encoder.model,
-            subject.encoder.preprocessor,
+            contestant.encoder.model,
+            contestant.encoder.preprocessor,
             self.settings.encode_batch,
         )
 
         def compute():
-            title = f"{subject.name}: features"
+            title = f"{contestant.name}: features"
             return extractor(images, functools.partial(progress_bar, title))
 
-        identity = subject.encoder.identity
+        identity = contestant.encoder.identity
         if identity is None:
             features = compute()
         else:
@@ -200,34 +207,36 @@ class LinearEvaluation:
             features = cache.get(identity, images.num_examples, compute)
         if not np.isfinite(features).all():
             raise ValueError(
-                f"the features of {subject.name} have NaN or infinite values; "
-                "has its training diverged?"
+                f"the features of {contestant.name} have NaN or infinite "
+                "values; has its training diverged?"
             )
         return features
 
-    def _fit_sgd(self, subject, features) -> Choice:
+    def _fit_sgd(self, contestant, features) -> Choice:
         settings = self.settings.sgd
         # Indices, to know which images are held out.
         batches = training_batches(
-            self.train.reduced(subject.view).numbered(),
+            self.train.reduced(contestant.view).numbered(),
             settings.batch_size,
             seed=self.settings.seed,
             num_steps=self._steps,
         )
 
-        compiles = getattr(subject.view, "compiles", True)
+        compiles = getattr(contestant.view, "compiles", True)
 
         @functools.partial(tf.function, jit_compile=compiles, autograph=False)
         def draw(rows, seed):
-            return subject.view(rows, seed)[0]
+            return contestant.view(rows, seed)[0]
 
         def encode(images, step):
             images = draw(images, step_seed(self.settings.seed, step))
-            return subject.encoder.model(images, training=False)
+            return contestant.encoder.model(images, training=False)
 
         images = self._steps * settings.batch_size
         with progress_bar(
-            f"{subject.name}: SGD", total=images, unit=subject.encoder.noun
+            f"{contestant.name}: SGD",
+            total=images,
+            unit=contestant.encoder.noun,
         ) as bar:
             choice = choose_probe(
                 batches,
@@ -246,8 +255,8 @@ class LinearEvaluation:
                 on_step=lambda losses: bar.update(settings.batch_size),
             )
         # Reported as given, for a batch of 256.
-        given = settings.learning_rates
-        rates = dict(zip(choice.accuracies, given, strict=True))
+        configured_rates = settings.learning_rates
+        rates = dict(zip(choice.accuracies, configured_rates, strict=True))
         accuracies = {rates[r]: a for r, a in choice.accuracies.items()}
         return dataclasses.replace(
             choice, value=rates[choice.value], accuracies=accuracies

@@ -46,7 +46,7 @@ def build(workdir, **overrides):
 def finished(tmp_path_factory):
     workdir = make_run(tmp_path_factory.mktemp("evaluated"))
     job = build(workdir)
-    before = weights_digest(job.subjects[-1].encoder.model)
+    before = weights_digest(job.contestants[-1].encoder.model)
     file_before = sha256(workdir / "encoder.keras")
     result = job.run(workdir)
     return workdir, job, result, (before, file_before)
@@ -122,18 +122,18 @@ def test_the_table_has_a_row_for_each_encoder(finished):
 
 def test_the_encoder_stays_bit_for_bit_as_it_was(finished):
     workdir, job, _, (before, file_before) = finished
-    assert weights_digest(job.subjects[-1].encoder.model) == before
+    assert weights_digest(job.contestants[-1].encoder.model) == before
     assert sha256(workdir / "encoder.keras") == file_before
 
 
 def test_the_random_encoder_has_other_weights_and_the_same_form(finished):
-    fresh, pretrained = (s.encoder.model for s in finished[1].subjects[1:])
+    fresh, pretrained = (s.encoder.model for s in finished[1].contestants[1:])
     shapes = [[w.shape for w in m.get_weights()] for m in (fresh, pretrained)]
     assert shapes[0] == shapes[1]
     assert weights_digest(fresh) != (weights_digest(pretrained))
-    again = finished[1].subjects[-1].encoder.fresh(0).model
+    again = finished[1].contestants[-1].encoder.fresh(0).model
     assert weights_digest(again) == weights_digest(fresh)
-    other = finished[1].subjects[-1].encoder.fresh(1).model
+    other = finished[1].contestants[-1].encoder.fresh(1).model
     assert weights_digest(other) != weights_digest(fresh)
 
 
@@ -205,10 +205,10 @@ def test_what_was_fitted_does_not_depend_on_the_test_images(tmp_path):
 
 def test_weights_as_they_came_are_judged_beside_what_became_of_them(tmp_path):
     workdir = make_run(tmp_path, **{"encoder.weights": "given.keras"})
-    assert len(build(workdir).subjects) == 3  # it does not hold them
+    assert len(build(workdir).contestants) == 3  # it does not hold them
     given = load_encoder(workdir).fresh(7)
     save_model(given.model, workdir / "start.keras")
-    _, _, came, last = build(workdir).subjects
+    _, _, came, last = build(workdir).contestants
     assert came.name == "as it came (given.keras)"
     assert came.encoder.identity is None and came.view is not None
     for ours, theirs in zip(
@@ -364,7 +364,7 @@ def test_a_test_label_that_training_lacks_is_refused(tmp_path):
 def test_features_that_are_not_finite_are_refused(tmp_path):
     workdir = make_run(tmp_path)
     job = build(workdir)
-    for weight in job.subjects[-1].encoder.model.weights:
+    for weight in job.contestants[-1].encoder.model.weights:
         weight.assign(weight * np.nan)
     with pytest.raises(ValueError, match="pretrained have NaN"):
         job.run(workdir)
