@@ -58,20 +58,22 @@ def export(
     formats.check_formats(names)
     with contextlib.ExitStack() as stack:
         stack.enter_context(owned_folder(target))
-        source, chosen = workdir, {}
+        source, checkpoint_about = workdir, {}
         if checkpoint:
             source, step = stack.enter_context(
                 run_of_checkpoint(config, workdir, defaults, checkpoint)
             )
-            chosen = {"checkpoint": {"which": checkpoint, "step": step}}
+            checkpoint_about = {
+                "checkpoint": {"which": checkpoint, "step": step}
+            }
         plan, about, comparison = _plan(config, source, defaults)
-        about, exported = {**about, **chosen}, {}
+        about, exported = {**about, **checkpoint_about}, {}
         for name in names:
-            other = "" if name == formats.SAVED_MODEL else name
+            subfolder = "" if name == formats.SAVED_MODEL else name
             exported[name] = _write(
-                name, plan, comparison, about, target, other
+                name, plan, comparison, about, target, subfolder
             )
-            _keep(pathlib.Path(workdir) / FILE, name, exported[name])
+            _add_description(pathlib.Path(workdir) / FILE, name, exported[name])
     return exported
 
 
@@ -83,32 +85,32 @@ def verify_settings(section) -> verify.Settings:
     return verify.Settings(**fields)
 
 
-def _write(name, plan, comparison, about, target, other):
+def _write(name, plan, comparison, about, target, subfolder):
     """Writes one format as a new version, unless it differs from Keras."""
-    directory, settings = pathlib.Path(target) / other, comparison.settings
+    directory, settings = pathlib.Path(target) / subfolder, comparison.settings
     with saved_model.new_version(directory) as folder:
-        written = formats.WRITERS[name](plan, folder)
-        measured = {}
-        for exported, reference in written.exports:
+        output = formats.WRITERS[name](plan, folder)
+        results = {}
+        for exported, reference in output.exports:
             with quiet():  # hides messages of C libraries about damaged files
-                numbers = comparison.measure(exported, reference)
-            verify.check(exported.name, numbers, settings)
-            measured[exported.name] = numbers
+                result = comparison.measure(exported, reference)
+            verify.check(exported.name, result, settings)
+            results[exported.name] = result
         version = saved_model.next_version(directory)
         about = {
             "format": name,
             "version": version,
             "folder": str(directory / str(version)),
-            "signatures": written.signatures,
+            "signatures": output.signatures,
             **about,
             "verification": {
                 "keras": comparison.keras,
-                "forms": measured,
+                "forms": results,
                 "threads": plan.threads,
                 "settings": dataclasses.asdict(settings),
             },
         }
-        extra = folder / ("" if other else saved_model.EXTRA)
+        extra = folder / ("" if subfolder else saved_model.EXTRA)
         extra.mkdir(exist_ok=True)
         write_json(extra / FILE, about)
         card = plan.encoder.modality.card(about)
@@ -116,11 +118,13 @@ def _write(name, plan, comparison, about, target, other):
     return about
 
 
-def _keep(path, name, about):
+def _add_description(path, name, about):
     """Adds a format's description to those of the other formats."""
-    kept = read_json(path) if path.is_file() else {}
-    kept = {key: kept[key] for key in formats.WRITERS if key in kept}
-    write_json(path, {**kept, name: about})
+    descriptions = read_json(path) if path.is_file() else {}
+    descriptions = {
+        key: descriptions[key] for key in formats.WRITERS if key in descriptions
+    }
+    write_json(path, {**descriptions, name: about})
 
 
 def _plan(config, workdir, defaults):
@@ -134,8 +138,8 @@ def _plan(config, workdir, defaults):
         crop_fraction=config.crop_fraction,
         modality=config.modality,
     ).resized(max_pixels=config.max_pixels)
-    found = samples.find(config, workdir, encoder, defaults)
-    encoder = found.encoder
+    data = samples.find(config, workdir, encoder, defaults)
+    encoder = data.encoder
     classifier, decode = _classifier(config, workdir)
     about = {
         "title": encoder.about["title"],
@@ -148,7 +152,7 @@ def _plan(config, workdir, defaults):
         "sizes": dict(encoder.sizes),
         "crop_fraction": config.crop_fraction,
         "max_pixels": config.max_pixels,
-        "compared_on": found.name,
+        "compared_on": data.name,
         **_about_run(encoder, workdir, config.classifier),
     }
     plan = formats.Plan(
@@ -156,7 +160,7 @@ def _plan(config, workdir, defaults):
         classifier=classifier and _plain(classifier),
         decode=decode,
         precisions=precisions,
-        samples=found.calibration,
+        samples=data.calibration,
         threads=about["machine"]["cores"],
         metadata={
             "title": about["title"],
@@ -167,7 +171,7 @@ def _plan(config, workdir, defaults):
     settings = verify_settings(config.verify)
     comparison = verify.Comparison(
         encoder,
-        found.compared,
+        data.samples,
         settings,
         _judge(config, workdir, classifier),
         plan.predict,
@@ -178,11 +182,11 @@ def _plan(config, workdir, defaults):
 def _judge(config, workdir, classifier):
     """Returns the test examples stored by fine-tuning; None without any."""
     name = f"{config.classifier or 'classifier'}.npz"
-    tested = classifier and load_test_rows(pathlib.Path(workdir) / name)
-    if not tested or not isinstance(tested.rows, np.ndarray):
+    test_rows = classifier and load_test_rows(pathlib.Path(workdir) / name)
+    if not test_rows or not isinstance(test_rows.rows, np.ndarray):
         return None  # rows of several lengths are not evaluated
     squares = bool(classifier.sizes.get("whole"))
-    return Judge(classifier.task, *tested, config.verify.batch, squares)
+    return Judge(classifier.task, *test_rows, config.verify.batch, squares)
 
 
 def _plain(source):
@@ -192,10 +196,10 @@ def _plain(source):
 
 def _about_run(encoder, workdir, classifier):
     """Returns the encoder's origin, and the results of its run."""
-    found = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
+    paths = {name: pathlib.Path(workdir) / f"{name}.json" for name in RESULTS}
     if classifier not in ("", "none"):  # an earlier one has its own results
         name = classifier.replace("classifier", "finetune", 1)
-        found["finetune"] = pathlib.Path(workdir) / f"{name}.json"
+        paths["finetune"] = pathlib.Path(workdir) / f"{name}.json"
     return {
         "encoder": inputs.about_encoder(encoder),
         "parameters": encoder.model.count_params(),
@@ -204,7 +208,7 @@ def _about_run(encoder, workdir, classifier):
         "data_fingerprint": encoder.about["data_fingerprint"],
         "results": {
             name: read_json(path)
-            for name, path in found.items()
+            for name, path in paths.items()
             if path.is_file()
         },
         "machine": describe_machine(),
@@ -214,15 +218,15 @@ def _about_run(encoder, workdir, classifier):
 def _classifier(config, workdir):
     """Returns the fine-tuned model or None, and the decoder of its outputs."""
     name = config.classifier
-    usual = pathlib.Path(workdir) / "classifier.keras"
-    if name == "none" or (not name and not usual.is_file()):
+    default_path = pathlib.Path(workdir) / "classifier.keras"
+    if name == "none" or (not name and not default_path.is_file()):
         return None, None
     path = pathlib.Path(workdir) / f"{name or 'classifier'}.keras"
     if not path.is_file():
-        found = sorted(p.stem for p in path.parent.glob("classifier*.keras"))
+        names = sorted(p.stem for p in path.parent.glob("classifier*.keras"))
         raise ValueError(
             f"--config.classifier={name}: there is no {path}; there is "
-            f"{', '.join(found) or 'none: fine-tune first'}"
+            f"{', '.join(names) or 'none: fine-tune first'}"
         )
     classifier = load_classifier(workdir, path.stem, modality=config.modality)
     classifier = classifier.resized(max_pixels=config.max_pixels)

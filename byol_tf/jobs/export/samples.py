@@ -19,23 +19,23 @@ from byol_tf.runs.encoder import Encoder
 from byol_tf.runs.samples import FILE, load_samples, stored_samples
 
 
-class Found(NamedTuple):
+class VerificationData(NamedTuple):
     """Rows to compare on.
 
     Attributes:
         encoder: the encoder, with facts that earlier releases did not store.
-        compared: see `verify.Comparison`.
+        samples: see `verify.Comparison`.
         calibration: stored rows, for the ranges of int8.
         name: name of their source.
     """
 
     encoder: Encoder
-    compared: Samples
+    samples: Samples
     calibration: np.ndarray
     name: str
 
 
-def find(config, workdir, encoder: Encoder, defaults) -> Found:
+def find(config, workdir, encoder: Encoder, defaults) -> VerificationData:
     """Finds the rows that pretraining stored, or those of a dataset.
 
     Uses a dataset if `config.data` names one, and for run folders of earlier
@@ -51,10 +51,10 @@ def find(config, workdir, encoder: Encoder, defaults) -> Found:
     Raises:
         ValueError: if rows do not fit the encoder, or there are none.
     """
-    kept = load_samples(workdir)
+    saved = load_samples(workdir)
     if any(v is not None for v in config.data.values()):
         return _of_data_set(config, workdir, encoder, defaults)
-    if kept is None:
+    if saved is None:
         try:
             return _of_data_set(config, workdir, encoder, defaults)
         except ValueError as error:
@@ -64,21 +64,23 @@ def find(config, workdir, encoder: Encoder, defaults) -> Found:
                 f"its data cannot be read ({error}); give some by --data=DIR"
             ) from error
     verify, limit = config.verify, config.litert.calibration_images
-    order = np.random.default_rng(verify.seed).permutation(len(kept.rows))
-    compared = Samples(
-        kept.rows[np.sort(order[: verify.batch])],
-        folds=_folds(kept.rows, kept.labels, order),
+    order = np.random.default_rng(verify.seed).permutation(len(saved.rows))
+    samples = Samples(
+        saved.rows[np.sort(order[: verify.batch])],
+        folds=_folds(saved.rows, saved.labels, order),
     )
-    name = f"{len(kept.rows)} training rows"
-    return Found(encoder, compared, kept.rows[np.sort(order[:limit])], name)
+    name = f"{len(saved.rows)} training rows"
+    return VerificationData(
+        encoder, samples, saved.rows[np.sort(order[:limit])], name
+    )
 
 
 def _folds(rows, labels, order):
     """Returns two halves of the labelled rows, each voting on the other."""
-    known = order[labels[order] >= 0]
-    if len(known) < 2:
+    labelled = order[labels[order] >= 0]
+    if len(labelled) < 2:
         return ()
-    halves = known[::2], known[1::2]
+    halves = labelled[::2], labelled[1::2]
     first, second = (Labelled(rows[half], labels[half]) for half in halves)
     return (first, second), (second, first)
 
@@ -92,23 +94,25 @@ def _of_data_set(config, workdir, encoder, defaults):
     test = load_test()
     verify = config.verify
     rng = np.random.default_rng(verify.seed)
-    few = _some(test, verify.batch, rng)
+    test_part = _sample(test, verify.batch, rng)
     parts = [
-        _some(part.subset(np.flatnonzero(part.labels >= 0)), verify.images, rng)
+        _sample(
+            part.subset(np.flatnonzero(part.labels >= 0)), verify.images, rng
+        )
         for part in (train, test)
     ]
     encoder = _completed(encoder, run, train)
-    few, files = _with_files(encoder, few)
+    test_part, files = _with_files(encoder, test_part)
     labelled = [
         Labelled(*stored_samples(part, encoder.decode)) for part in parts
     ]
     folds = [tuple(labelled)] if all(len(x.rows) for x in labelled) else ()
     rng = np.random.default_rng(verify.seed)
-    some = _some(train, config.litert.calibration_images, rng)
-    return Found(
+    calibration = _sample(train, config.litert.calibration_images, rng)
+    return VerificationData(
         encoder,
-        Samples(stored_samples(few, encoder.decode).rows, files, folds),
-        stored_samples(some, encoder.decode).rows,
+        Samples(stored_samples(test_part, encoder.decode).rows, files, folds),
+        stored_samples(calibration, encoder.decode).rows,
         test.name,
     )
 
@@ -120,47 +124,47 @@ def _with_files(encoder, part):
     """
     signature = encoder.inputs(FORM)[DEFAULT]
     (spec,) = signature.specs.values()
-    known = part.folder and part.paths and not part.encoded
-    if not known or spec.dtype != tf.string:
+    has_files = part.folder and part.paths and not part.encoded
+    if not has_files or spec.dtype != tf.string:
         return part, ()
     folder = pathlib.Path(part.folder)
     files = [(folder / path).read_bytes() for path in part.paths]
     with quiet():  # hides messages of C libraries about damaged files
         _, status = signature.read(tf.constant(files))
-    why = [reason.decode() for reason in status.numpy()]
-    good = [row for row, reason in enumerate(why) if reason == OK]
-    if len(good) == len(files):
+    reasons = [reason.decode() for reason in status.numpy()]
+    readable = [row for row, reason in enumerate(reasons) if reason == OK]
+    if len(readable) == len(files):
         return part, files
-    bad = next(row for row, reason in enumerate(why) if reason != OK)
+    first_bad = next(row for row, reason in enumerate(reasons) if reason != OK)
     print(
-        f"{len(files) - len(good)} of {len(files)} test "
+        f"{len(files) - len(readable)} of {len(files)} test "
         f"{plural(encoder.noun)} are not compared, since exports cannot read "
         "their files; the first, "
-        f"{printable(part.paths[bad])}: {why[bad]}"
+        f"{printable(part.paths[first_bad])}: {reasons[first_bad]}"
     )
-    if not good:
+    if not readable:
         return part, ()
-    return part.subset(np.array(good)), [files[row] for row in good]
+    return part.subset(np.array(readable)), [files[row] for row in readable]
 
 
 def _completed(encoder, run, train):
     """Adds what `preprocessor.json` stores since release 0.3."""
-    said = pretrain_build.describe(run, train.spec, encoder.preprocessor)
+    description = pretrain_build.describe(run, train.spec, encoder.preprocessor)
     about = {
-        "title": f"{said['method']} on {train.name}",
-        "method": said["method"],
-        "config": said["config"],
+        "title": f"{description['method']} on {train.name}",
+        "method": description["method"],
+        "config": description["config"],
         "data": train.name,
         "data_fingerprint": train.fingerprint(),
         **{k: v for k, v in encoder.about.items() if v},
     }
-    known = {key: value for key, value in encoder.sizes.items() if value}
-    sizes = {**said["sizes"], **known}
+    known_sizes = {key: value for key, value in encoder.sizes.items() if value}
+    sizes = {**description["sizes"], **known_sizes}
     return dataclasses.replace(encoder, about={**about, "sizes": sizes})
 
 
-def _some(part, count, rng):
+def _sample(part, count, rng):
     if part.num_examples <= count:
         return part
-    chosen = rng.choice(part.num_examples, count, replace=False)
-    return part.subset(np.sort(chosen))
+    positions = rng.choice(part.num_examples, count, replace=False)
+    return part.subset(np.sort(positions))

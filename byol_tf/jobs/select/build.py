@@ -17,10 +17,10 @@ from byol_tf.reports.sheet import SIDE, Picture, contact_sheet
 from byol_tf.search.select import select_rows
 from byol_tf.search.table import Embeddings
 
-SHOWN, COLUMNS = 60, 10  # images on the contact sheet
+NUM_IMAGES, COLUMNS = 60, 10  # images on the contact sheet
 
 
-class Selected(NamedTuple):
+class SelectionResult(NamedTuple):
     """The written files.
 
     Attributes:
@@ -41,7 +41,7 @@ def select(
     *,
     count: int,
     labels: str | os.PathLike | None = None,
-) -> Selected:
+) -> SelectionResult:
     """Chooses examples of an embedded folder, see `search.select`.
 
     Args:
@@ -57,49 +57,49 @@ def select(
     """
     table = Embeddings(embeddings)
     labelled = _labelled(table, labels)
-    chosen = select_rows(table, count, labelled, config.map.seed)
-    paths = [table.path_of(row) for row in chosen]
+    chosen_rows = select_rows(table, count, labelled, config.map.seed)
+    paths = [table.path_of(row) for row in chosen_rows]
     write_csv(out, [("rank", "path"), *enumerate(paths, start=1)])
     picture = pathlib.Path(out).with_suffix(".png")
     _draw(config, table, paths, picture)
-    return Selected(pathlib.Path(out), picture, len(labelled))
+    return SelectionResult(pathlib.Path(out), picture, len(labelled))
 
 
 def _labelled(table, labels):
     """Returns the indices of labelled rows."""
     if labels is None:
         return np.zeros(0, np.int64)
-    known = without_splits(read_label_table(labels))
-    given = np.zeros(len(known) + 1, bool)  # the last one is of row -1
-    for cells in known.columns.values():
-        given[:-1] |= np.array(cells, object) != ""
+    label_table = without_splits(read_label_table(labels))
+    has_label = np.zeros(len(label_table) + 1, bool)  # the last is of row -1
+    for cells in label_table.columns.values():
+        has_label[:-1] |= np.array(cells, object) != ""
     # A file that was cut may be labelled as a whole, as in training.
     paths = table.paths.to_pylist()
     files = [part_of(path)[0] for path in paths]
     folder = pathlib.Path(table.about["origin"]["folder"]).name
     rows = np.full(len(paths), -1)
     for names in (paths, files, [f"{folder}/{file}" for file in files]):
-        rows = np.where(rows < 0, known.rows_of(names), rows)
+        rows = np.where(rows < 0, label_table.rows_of(names), rows)
     if rows.max() < 0:
         raise ValueError(
             f"no row of {labels} is of an embedded file: its paths are like "
-            f"{some(known.paths)}, theirs like {some(paths)}"
+            f"{some(label_table.paths)}, theirs like {some(paths)}"
         )
-    return np.flatnonzero(given[rows])
+    return np.flatnonzero(has_label[rows])
 
 
 def _draw(config, table, paths, target):
     modality = load_named(table.about["modality"], config.modality)
     folder, column = table.about["origin"]["folder"], table.about.get("column")
     items = items_of(folder, modality.name, column)
-    shown = [
+    pictures = [
         Picture(modality.thumbnail(items.read(path), SIDE), path, f"{rank}")
-        for rank, path in enumerate(paths[:SHOWN], start=1)
+        for rank, path in enumerate(paths[:NUM_IMAGES], start=1)
     ]
-    rows = [shown[i : i + COLUMNS] for i in range(0, len(shown), COLUMNS)]
+    rows = [pictures[i : i + COLUMNS] for i in range(0, len(pictures), COLUMNS)]
     contact_sheet(
         rows,
         target,
-        title=f"What to label next: {len(shown)} of {len(paths)}",
+        title=f"What to label next: {len(pictures)} of {len(paths)}",
         headings=[""] * len(rows),
     )

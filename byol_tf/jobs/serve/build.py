@@ -6,7 +6,7 @@ import pathlib
 from byol_tf.checks import check_number, require
 from byol_tf.serving.settings import Batching, Limits, Settings
 
-_NEEDED = (
+_REQUIRED_MODULES = (
     "starlette",
     "uvicorn",
     "prometheus_client",
@@ -71,7 +71,7 @@ def serve_routes(config, routes, host: str, port: int) -> None:
 
 def _server():
     """Imports the server, which needs packages of an extra."""
-    for module in _NEEDED:
+    for module in _REQUIRED_MODULES:
         require(module, "serve")
     from byol_tf.serving import server
 

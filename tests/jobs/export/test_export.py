@@ -306,7 +306,7 @@ def test_a_run_that_kept_no_rows_is_exported_with_the_data_advised(
         *(options(**dict(fields)), tmp_path / "run"),
         *(encoders.load_encoder(tmp_path / "run"), base.get_config()),
     )
-    assert len(found.compared.rows) == 6
+    assert len(found.samples.rows) == 6
 
 
 def folder_of_pictures(folder, names):
@@ -338,14 +338,12 @@ def test_files_that_exports_cannot_read_are_named_and_not_compared(
         *(options(**data), workdir),
         *(encoders.load_encoder(workdir), base.get_config()),
     )
-    assert len(found.compared.files) == files
-    assert len(found.compared.rows) == rows
+    assert len(found.samples.files) == files
+    assert len(found.samples.rows) == rows
     shown = capsys.readouterr().out
     named = ".webp: not an image (JPEG, PNG, GIF, BMP)" in shown
     assert named == any(name.endswith(".webp") for name in names)
-    for file, row in zip(
-        found.compared.files, found.compared.rows, strict=False
-    ):
+    for file, row in zip(found.samples.files, found.samples.rows, strict=False):
         np.testing.assert_allclose(decoded([file])[0][0], row * 1.0, atol=3)
 
 
