@@ -53,7 +53,7 @@ def predict(
     with signals.importing():
         from byol_tf.jobs.finetune import build
 
-    done = build.predicted(
+    done = build.predict(
         *(config, workdir, directory),
         task=task,
         out=out,

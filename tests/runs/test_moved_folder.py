@@ -113,7 +113,7 @@ def test_it_embeds(moved, images):
 
 
 def test_its_classifier_predicts(moved, images):
-    done = finetune_builders.predicted(
+    done = finetune_builders.predict(
         finetune_config(), moved, images, task="classification"
     )
     with open(done.path, newline="") as file:

@@ -26,7 +26,7 @@ from byol_tf.jobs import inputs
 from byol_tf.jobs.finetune.crops import write_crops
 from byol_tf.jobs.finetune.lengths import long_enough
 from byol_tf.jobs.finetune.run import FineTuning
-from byol_tf.jobs.finetune.settings import CAME, SCRATCH, Settings
+from byol_tf.jobs.finetune.settings import ORIGINAL, SCRATCH, Settings
 from byol_tf.jobs.groups import Groups
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.runs import predictor as prediction
@@ -83,24 +83,32 @@ def fine_tuning(
     fractions = parse_fractions(labels)
     if config.max_steps < config.min_steps:
         print(f"Steps: {config.max_steps} (max_steps, less than min_steps).")
-    kind = task_class(task)
+    task_type = task_class(task)
     options = _options(config, task)
-    numbers = settings(config)
-    encoder = _encoder(config, workdir, kind, options)
-    at_once = min(numbers.encode_batch, most_at_once(encoder.model))
-    numbers = dataclasses.replace(numbers, encode_batch=at_once)
-    came = inputs.start_of(workdir, encoder)
-    if came and SCRATCH in numbers.variants and CAME not in numbers.variants:
-        variants = (*numbers.variants, CAME)
-        numbers = dataclasses.replace(numbers, variants=variants)
+    tuning_settings = settings(config)
+    encoder = _encoder(config, workdir, task_type, options)
+    batch_size = min(tuning_settings.encode_batch, most_at_once(encoder.model))
+    tuning_settings = dataclasses.replace(
+        tuning_settings, encode_batch=batch_size
+    )
+    original = inputs.start_of(workdir, encoder)
+    if (
+        original
+        and SCRATCH in tuning_settings.variants
+        and ORIGINAL not in tuning_settings.variants
+    ):
+        variants = (*tuning_settings.variants, ORIGINAL)
+        tuning_settings = dataclasses.replace(
+            tuning_settings, variants=variants
+        )
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     decoder = None
-    if kind.whole_images:
-        if kind is Keypoints:
+    if task_type.whole_images:
+        if task_type is Keypoints:
             _use_objects(config, run, pathlib.Path(workdir))
         decoder = _use_annotations(config, run, encoder)
-    elif kind.sequences:  # a text belongs to its whole sound
+    elif task_type.sequences:  # a text belongs to its whole sound
         decoder = encoder.modality.decoder(run, whole=True)
     images, load_test = data_builders.train_and_later_test(
         run,
@@ -111,40 +119,42 @@ def fine_tuning(
         decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)
-    if not kind.sequences:
+    if not task_type.sequences:
         encoder = _in_windows(encoder, run.data.window_seconds)
     held_out = groups and groups.a_fifth(images, config.seed)
     if groups:
         print(f"Test: {groups.column} {', '.join(held_out)}.")
         images, load_test = groups.split(images, load_test, held_out)
     # Classes are already labels of the images.
-    own = None if task == "classification" else run.data.label_column
-    train, label_test = _labels(config, run, images, encoder, own)
-    check = _inside if kind is Keypoints else lambda labelled: labelled
+    label_column = None if task == "classification" else run.data.label_column
+    train, label_test = _labels(config, run, images, encoder, label_column)
+    check = _inside if task_type is Keypoints else lambda labelled: labelled
     train = check(train)
-    made = kind.of(train, **options)
-    _check_shape(made, images, config)
-    for line in made.guesses():
+    task_instance = task_type.of(train, **options)
+    _check_shape(task_instance, images, config)
+    for line in task_instance.guesses():
         print(line)
-    if made.sequences:
-        train = long_enough(train, made, encoder)
+    if task_instance.sequences:
+        train = long_enough(train, task_instance, encoder)
     crops, draw = None, None
-    if not made.shown_whole:
-        crops = inputs.crop_options(config.view, encoder, made.view)
+    if not task_instance.shown_whole:
+        crops = inputs.crop_options(config.view, encoder, task_instance.view)
         draw = inputs.train_view(encoder, crops)
     balanced = options.get("class_weights") == "balanced"
     return FineTuning(
         encoder=encoder,
-        task=made,
+        task=task_instance,
         train=train,
         load_test=lambda: check(label_test(load_test())),
         fractions=fractions,
         skips=skips,
-        settings=numbers,
+        settings=tuning_settings,
         draw=draw,
         augment=augment,
-        came=came and came[1],
-        task_of=functools.partial(kind.of, **options) if balanced else None,
+        original=original and original[1],
+        task_of=functools.partial(task_type.of, **options)
+        if balanced
+        else None,
         about={
             "encoder": inputs.about_encoder(encoder),
             "view": crops,
@@ -161,24 +171,24 @@ def _in_windows(encoder, seconds):
     return encoder.with_sizes(window_seconds=float(seconds))
 
 
-def _encoder(config, workdir, kind, options):
+def _encoder(config, workdir, task_type, options):
     """Loads the encoder of a run, for centre crops or for whole images."""
-    if not kind.whole_images:
+    if not task_type.whole_images:
         encoder = load_encoder(
             workdir,
             size=config.size,
             crop_fraction=config.crop_fraction,
             modality=config.modality,
         )
-        return encoder.sequence() if kind.sequences else encoder
+        return encoder.sequence() if task_type.sequences else encoder
     if config.crop_fraction != 1:
         raise ValueError(
-            f"{kind.name} needs whole images; leave crop_fraction at 1. "
+            f"{task_type.name} needs whole images; leave crop_fraction at 1. "
             f"Received: {config.crop_fraction}"
         )
     # Vectors depend on the input size, so keep that of pretraining.
-    own = 0 if options.get("head") == VECTOR else kind.side
-    side = config.size or config.data.image_size or own
+    default_side = 0 if options.get("head") == VECTOR else task_type.side
+    side = config.size or config.data.image_size or default_side
     return load_encoder(workdir, modality=config.modality).whole(side)
 
 
@@ -222,14 +232,14 @@ def _use_annotations(config, run, encoder):
     return encoder.modality.decoder(run, whole=True)
 
 
-def _labels(config, run, images, encoder, own):
+def _labels(config, run, images, encoder, label_column):
     """Returns labelled training images, and a function to label test images."""
     section = run.data
     if section.source != LISTED:
         other = config.test_labels_file or config.labels_file
         return (
-            _labelled(images, config.labels_file, own),
-            lambda test: _labelled(test, other, own),
+            _labelled(images, config.labels_file, label_column),
+            lambda test: _labelled(test, other, label_column),
         )
     train = _annotated(images, run, section.train_split, encoder)
     names = train.boxes.names if train.boxes else ()
@@ -277,21 +287,23 @@ def classifier_name(config, workdir, task: str = "") -> str:
         ValueError: if there is none for that task; names the existing ones.
     """
     folder = pathlib.Path(workdir)
-    found = sorted(
+    paths = sorted(
         folder.glob("classifier*.keras"),
         key=lambda p: (p.stem == LATEST, p.stat().st_mtime_ns),
     )
-    tasks = {path.stem: _task_of(path.with_suffix(".json")) for path in found}
-    fitting = [n for n, own in tasks.items() if task in ("", own)]
-    if tasks and not fitting:
-        there = ", ".join(f"--task={own}" for own in sorted({*tasks.values()}))
+    tasks = {path.stem: _task_of(path.with_suffix(".json")) for path in paths}
+    candidates = [n for n, t in tasks.items() if task in ("", t)]
+    if tasks and not candidates:
+        flags = ", ".join(f"--task={t}" for t in sorted({*tasks.values()}))
         raise ValueError(
-            f"nothing in {workdir} was fine-tuned for {task}; choose {there}, "
+            f"nothing in {workdir} was fine-tuned for {task}; choose {flags}, "
             f"or fine-tune first: byol_tf finetune {workdir} --task={task}"
         )
-    wanted = _words(inputs.data_suffix(config))
-    of_data = [n for n in fitting if _data_of(folder, n, tasks[n]) == wanted]
-    return (of_data or fitting or [LATEST])[-1]
+    data_words = _words(inputs.data_suffix(config))
+    matching = [
+        n for n in candidates if _data_of(folder, n, tasks[n]) == data_words
+    ]
+    return (matching or candidates or [LATEST])[-1]
 
 
 def _data_of(folder, name, task):
@@ -318,7 +330,7 @@ def _task_of(file):
         return read_json(file)["task"]
 
 
-def predicted(
+def predict(
     config,
     workdir,
     directory,
@@ -356,8 +368,8 @@ def predicted(
         model = dataclasses.asdict(read_model(pose))
         options = {**(options or {}), "pose": model}
     if options:
-        changed = _changed(classifier.task, options, task)
-        classifier = dataclasses.replace(classifier, task=changed)
+        new_task = _with_options(classifier.task, options, task)
+        classifier = dataclasses.replace(classifier, task=new_task)
     target = pathlib.Path(out or pathlib.Path(workdir) / "predictions.csv")
     drawings = None
     if target.is_dir() or not target.suffix:
@@ -368,23 +380,23 @@ def predicted(
         classifier = classifier.resized(max_seconds=LONGEST)
     else:
         classifier = _in_windows(classifier, config.data.window_seconds)
-    done = prediction.predict_folder(
+    result = prediction.predict_folder(
         classifier.resized(max_pixels=limit, column=config.data.text_column),
         directory,
         target,
-        _at_once(config, classifier),
+        _batch_size(config, classifier),
         drawings,
         parse_tiles(tiles) if tiles else None,
     )
-    known = ("task", "title", "data", "data_fingerprint", "sha256")
-    about = {key: classifier.about.get(key) for key in known}
+    keys = ("task", "title", "data", "data_fingerprint", "sha256")
+    about = {key: classifier.about.get(key) for key in keys}
     model = str(classifier_path(workdir, name).resolve())
     folder = str(pathlib.Path(directory).resolve())
     write_json(
         target.with_name(f"{target.name}.json"),  # no other file's name
         {"model": model, **about, "folder": folder},
     )
-    return done
+    return result
 
 
 def _check_outside(drawings, directory):
@@ -397,7 +409,7 @@ def _check_outside(drawings, directory):
         )
 
 
-def _changed(task, options, trusted):
+def _with_options(task, options, trusted):
     """Returns the task with other options."""
     about = registry.to_json(task)
     missing = sorted(set(options) - set(about["options"]))
@@ -410,7 +422,7 @@ def _changed(task, options, trusted):
     return registry.from_json(about, trusted or None)
 
 
-def _at_once(config, classifier):
+def _batch_size(config, classifier):
     """Returns the batch size; maps of large whole images need much memory."""
     if classifier.task.sequences:
         return min(config.encode_batch, _SOUNDS)
@@ -426,38 +438,42 @@ def _options(config, task):
     Raises:
         ValueError: if a field is set that the task does not have.
     """
-    known = _OPTIONS.get(task, ())
-    given = {k: v for k, v in config.task.items() if v is not None}
-    for field, value in given.items():
-        if field not in known:
+    allowed = _OPTIONS.get(task, ())
+    options = {k: v for k, v in config.task.items() if v is not None}
+    for field, value in options.items():
+        if field not in allowed:
             raise ValueError(
                 f"task.{field} is not for --task={task}. Received: {value!r}"
             )
-    return given
+    return options
 
 
 def settings(config) -> Settings:
     """Returns the settings of a fine-tuning from its configuration."""
-    nested = {
+    optimizer_fields = {
         "optimizer": config.optimizer.name,
         "momentum": config.optimizer.momentum,
     }
-    names = {field.name for field in dataclasses.fields(Settings)} - set(nested)
-    return Settings(**{name: config[name] for name in names}, **nested)
+    names = {field.name for field in dataclasses.fields(Settings)} - set(
+        optimizer_fields
+    )
+    return Settings(
+        **{name: config[name] for name in names}, **optimizer_fields
+    )
 
 
-def _labelled(images, file, own):
+def _labelled(images, file, label_column):
     """Adds rows of the file of labels to the images.
 
-    Without a file, adds the column `own` of the data's own table, or all
-    columns for ""; None: adds nothing.
+    Without a file, adds the column `label_column` of the data's own table,
+    or all columns for ""; None: adds nothing.
     """
     if not file:
         table = (images.taken or {}).get("table")
-        if table is None or own is None:
+        if table is None or label_column is None:
             return Labelled(images)
         table = read_label_table(pathlib.Path(images.folder) / table)
-        table = without_splits(table, own)
+        table = without_splits(table, label_column)
         folders = [pathlib.Path(images.folder)]
         return Labelled(images, table.aligned(images.paths, folders))
     if not images.folder:

@@ -37,33 +37,33 @@ def write_crops(
     Raises:
         ValueError: if the file is invalid, or none of its images can be read.
     """
-    read = read_coco_points(file)
+    dataset = read_coco_points(file)
     (folder / split).mkdir(parents=True)
     rows = []
-    objects = {}
-    for own in read.objects:
-        objects.setdefault(own.path, []).append(own)
-    for number, (path, inside) in enumerate(objects.items()):
+    objects_by_path = {}
+    for obj in dataset.objects:
+        objects_by_path.setdefault(obj.path, []).append(obj)
+    for number, (path, image_objects) in enumerate(objects_by_path.items()):
         try:
-            pixels = decode_image(read.root / path, max_pixels=max_pixels)
+            pixels = decode_image(dataset.root / path, max_pixels=max_pixels)
         except (ValueError, OSError) as error:
             print(f"Left out: the objects of {path}, {error}.")
             continue
-        scale = scale_of(read.sizes.get(path), *pixels.shape[1::-1])
+        scale = scale_of(dataset.sizes.get(path), *pixels.shape[1::-1])
         if scale is None:
             print(f"Left out: the objects of {path}, which EXIF rotates.")
             continue
-        for own in inside:
-            own = _scaled(own, scale)
-            rows += _write(pixels, own, read.names, folder / split, number)
+        for obj in image_objects:
+            obj = _scaled(obj, scale)
+            rows += _write(pixels, obj, dataset.names, folder / split, number)
     if not rows:
         raise ValueError(
             f"no object of {file} lies in an image; are its boxes in pixels, "
             "[left, top, width, height]?"
         )
-    if lost := len(read.objects) - len(rows):
+    if num_lost := len(dataset.objects) - len(rows):
         print(
-            f"Left out: {lost} objects in unreadable or rotated images, or "
+            f"Left out: {num_lost} objects in unreadable or rotated images, or "
             "with boxes outside of them."
         )
     target = folder / f"{split}.csv"
@@ -78,35 +78,35 @@ def write_crops(
     return target
 
 
-def _scaled(own, scale):
-    corners = tuple(np.multiply(own.corners, [*scale, *scale]))
-    area, points = own.area * scale.prod(), own.points * [*scale, 1]
-    return own._replace(corners=corners, area=area, points=points)
+def _scaled(obj, scale):
+    corners = tuple(np.multiply(obj.corners, [*scale, *scale]))
+    area, points = obj.area * scale.prod(), obj.points * [*scale, 1]
+    return obj._replace(corners=corners, area=area, points=points)
 
 
 def _write(
     pixels: np.ndarray,
-    own: PointedObject,
+    obj: PointedObject,
     names: Sequence[str],
     folder: pathlib.Path,
     number: int,
 ):
     """Returns the row of an object, unless its box is outside of the image."""
     height, width, _ = pixels.shape
-    place = crop_around(own.corners, width, height)
-    if place is None:
+    box = crop_around(obj.corners, width, height)
+    if box is None:
         return
-    left, top, right, bottom = place
+    left, top, right, bottom = box
     data, ending = as_file(pixels[top:bottom, left:right])
-    name = f"{own.annotation_id}{ending}"
+    name = f"{obj.annotation_id}{ending}"
     (folder / name).write_bytes(data)
     row = {"path": f"{folder.name}/{name}"}
     size = right - left, bottom - top
-    for point, (x, y, visible) in zip(names, own.points, strict=True):
+    for point, (x, y, visible) in zip(names, obj.points, strict=True):
         place = (x - left) / size[0], (y - top) / size[1]
         inside = visible > UNKNOWN and min(place) >= 0 and max(place) <= 1
-        shown = place if inside else ("", "")
-        row |= {f"{point}_x": shown[0], f"{point}_y": shown[1]}
+        coordinates = place if inside else ("", "")
+        row |= {f"{point}_x": coordinates[0], f"{point}_y": coordinates[1]}
         row[f"{point}_v"] = int(visible)
-    values = number, left, top, own.area
+    values = number, left, top, obj.area
     yield {**row, **dict(zip(COLUMNS, values, strict=True))}

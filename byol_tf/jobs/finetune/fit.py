@@ -61,16 +61,16 @@ class Choice(NamedTuple):
 
     Attributes:
         trainings: trainings with that setting, one per seed.
-        tried: mean validation metric by setting, in the order tried; minus
+        validation_by_setting: mean validation metric, in the order tried; minus
             infinity if a training diverged.
     """
 
     trainings: list[Fitted]
-    tried: dict[Setting, float]
+    validation_by_setting: dict[Setting, float]
 
 
 def best_setting(
-    tried: Mapping[Setting, Sequence[Fitted]], metric: str
+    trainings_by_setting: Mapping[Setting, Sequence[Fitted]], metric: str
 ) -> tuple[Setting, dict[Setting, float]]:
     """Returns the setting with the best mean score, and all mean metrics.
 
@@ -79,7 +79,7 @@ def best_setting(
     """
     scores = {
         setting: np.mean([fitted.score for fitted in trainings], axis=0)
-        for setting, trainings in tried.items()
+        for setting, trainings in trainings_by_setting.items()
     }
     best = max(scores, key=lambda setting: tuple(scores[setting]))
     if not np.isfinite(scores[best][0]):  # the other may be unknown
@@ -91,7 +91,7 @@ def best_setting(
         )
     means = {
         setting: np.mean([_value(fitted.metrics, metric) for fitted in fits])
-        for setting, fits in tried.items()
+        for setting, fits in trainings_by_setting.items()
     }
     return best, {setting: float(mean) for setting, mean in means.items()}
 
@@ -115,7 +115,7 @@ def _value(metrics, name, sign=1.0):
 def fit(
     tuner: FineTuner,
     start: Weights,
-    learn: Targets,
+    train: Targets,
     validation: Targets,
     *,
     settings: Settings,
@@ -134,7 +134,7 @@ def fit(
     Args:
         tuner: left with the last weights of the training.
         start: initial weights.
-        learn: examples to train on.
+        train: examples to train on.
         validation: examples to choose by.
         settings: numbers.
         setting: learning rate and weight decay.
@@ -144,57 +144,59 @@ def fit(
         on_steps: called with the number of steps done or skipped.
     """
     started = time.perf_counter()
-    total = settings.steps(learn.examples.num_examples)
+    total = settings.steps(train.examples.num_examples)
     by_loss = settings.chooses_by_loss(validation.examples.num_examples)
-    rate = functools.partial(score, metric=tuner.task.metric, by_loss=by_loss)
-    best, best_step, looks, weights = {}, 0, 0, start
+    score_of = functools.partial(
+        score, metric=tuner.task.metric, by_loss=by_loss
+    )
+    best, best_step, num_stale, weights = {}, 0, 0, start
     tuner.reset(start, seed)
-    tuner.pace_head(learn.examples, settings.encode_batch)
-    done = 0
-    for done, loss in _losses(
-        tuner, learn, settings, setting, seed, whole, augment
+    tuner.pace_head(train.examples, settings.encode_batch)
+    step = 0
+    for step, loss in _losses(
+        tuner, train, settings, setting, seed, whole, augment
     ):
         on_steps(1)
-        if done % settings.eval_every and done < total:
+        if step % settings.eval_every and step < total:
             continue
         metrics = tuner.judge(*validation, settings.encode_batch, by_loss)
         if not np.isfinite([float(loss), metrics["loss"]]).all():
             break
-        looks += 1
-        if not best or rate(metrics) > rate(best):
-            best, best_step, looks = metrics, done, 0
+        num_stale += 1
+        if not best or score_of(metrics) > score_of(best):
+            best, best_step, num_stale = metrics, step, 0
             weights = _copy(tuner, start, whole)
-        if looks >= settings.patience:
+        if num_stale >= settings.patience:
             break
-    on_steps(total - done)
+    on_steps(total - step)
     seconds = round(time.perf_counter() - started, 3)
     return Fitted(
-        setting, seed, best, rate(best), weights, best_step, done, seconds
+        setting, seed, best, score_of(best), weights, best_step, step, seconds
     )
 
 
-def _losses(tuner, learn, settings, setting, seed, whole, augment):
+def _losses(tuner, train, settings, setting, seed, whole, augment):
     """Yields `(steps done, loss)`, step by step."""
-    total = settings.steps(learn.examples.num_examples)
+    total = settings.steps(train.examples.num_examples)
     warmup = min(round(settings.warmup * total), total - 1)
     peak = scaled_learning_rate(setting.learning_rate, settings.batch_size)
     rates = WarmupCosine(peak, total, warmup)(tf.range(total)).numpy()
-    targets = tf.nest.map_structure(tf.constant, learn.targets)
+    targets = tf.nest.map_structure(tf.constant, train.targets)
     change = None
     if augment is not None and augment.changes:
         change = augment.start(seed)
     for step, (images, positions) in enumerate(
-        _batches(learn, tuner.draw, settings.batch_size, seed, total)
+        _batches(train, tuner.draw, settings.batch_size, seed, total)
     ):
-        wanted = tf.nest.map_structure(
+        batch_targets = tf.nest.map_structure(
             functools.partial(tf.gather, indices=positions), targets
         )
-        views, wanted = tuner.views(images, wanted, seed, step)
+        views, batch_targets = tuner.views(images, batch_targets, seed, step)
         if change is not None:
-            views, wanted = change(views, wanted)
+            views, batch_targets = change(views, batch_targets)
         loss = tuner.step(
             views,
-            wanted,
+            batch_targets,
             rate=float(rates[step]),
             decay=setting.weight_decay,
             whole=whole,
@@ -202,11 +204,11 @@ def _losses(tuner, learn, settings, setting, seed, whole, augment):
         yield step + 1, loss
 
 
-def _batches(learn, draw, batch_size, seed, total):
+def _batches(train, draw, batch_size, seed, total):
     # Indices, to select the targets.
     return training_batches(
-        learn.examples.reduced(draw).numbered(),
-        min(batch_size, learn.examples.num_examples),
+        train.examples.reduced(draw).numbered(),
+        min(batch_size, train.examples.num_examples),
         seed=seed,
         num_steps=total,
     )

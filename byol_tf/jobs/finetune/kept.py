@@ -21,7 +21,7 @@ from byol_tf.lines import first_line
 FOLDER = "finetune_trainings"
 
 
-class Kept:
+class TrainingStore:
     """Keeps trainings in a folder of the run folder until all are done.
 
     Args:
@@ -60,10 +60,10 @@ class Kept:
         except OSError as error:
             print(f"A finished training was not kept: {first_line(error)}.")
 
-    def keep_numbers(self, names: Sequence, fitted: Fitted) -> None:
+    def drop_weights(self, names: Sequence, fitted: Fitted) -> None:
         """Replaces a training whose weights are not needed any more."""
-        numbers = dataclasses.replace(fitted, weights=Weights([], []))
-        self.keep(names, numbers, whole=True)
+        without_weights = dataclasses.replace(fitted, weights=Weights([], []))
+        self.keep(names, without_weights, whole=True)
 
     def _write(self, path, fitted, whole):
         about = {
@@ -93,12 +93,15 @@ class Kept:
         try:
             with np.load(self._path(names), allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                found = _listed(file, "encoder"), _listed(file, "head")
+                saved_weights = (
+                    _read_arrays(file, "encoder"),
+                    _read_arrays(file, "head"),
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
         about["setting"] = Setting(*about["setting"])
         about["score"] = tuple(about["score"])
-        weights = Weights(found[0] or encoder, found[1])
+        weights = Weights(saved_weights[0] or encoder, saved_weights[1])
         return Fitted(**about, weights=weights)
 
     def clear(self) -> None:
@@ -110,6 +113,6 @@ class Kept:
         return self._folder / f"{plain}.npz"
 
 
-def _listed(file, kind):
-    count = sum(name.startswith(f"{kind}/") for name in file.files)
-    return [file[f"{kind}/{i}"] for i in range(count)]
+def _read_arrays(file, part):
+    count = sum(name.startswith(f"{part}/") for name in file.files)
+    return [file[f"{part}/{i}"] for i in range(count)]

@@ -9,7 +9,7 @@ from byol_tf.lines import plural, some
 from byol_tf.runs.encoder import Encoder
 from byol_tf.tasks.task import Labelled, Task
 
-_AT_A_TIME = 64
+_BATCH = 64
 
 
 def long_enough(train: Labelled, task: Task, encoder: Encoder) -> Labelled:
@@ -22,23 +22,24 @@ def long_enough(train: Labelled, task: Task, encoder: Encoder) -> Labelled:
     steps = encoder.preprocessor.steps(samples)
     steps = -(-steps // encoder.levels[level])
     targets = task.targets(train)
-    good = task.fits(targets, steps) | ~task.known(targets)
-    bad = np.flatnonzero(~good)
-    if not len(bad):
+    is_good = task.fits(targets, steps) | ~task.known(targets)
+    too_short = np.flatnonzero(~is_good)
+    if not len(too_short):
         return train
     paths = train.examples.paths
-    names = [paths[row] if paths else f"row {row}" for row in bad]
+    names = [paths[row] if paths else f"row {row}" for row in too_short]
     noun = encoder.noun
     line = (
-        f"{len(bad)} {plural(noun)} are too short for their labels, "
-        f"{steps[bad].min()} to {steps[bad].max()} steps: {some(names)}"
+        f"{len(too_short)} {plural(noun)} are too short for their labels, "
+        f"{steps[too_short].min()} to {steps[too_short].max()} steps: "
+        f"{some(names)}"
     )
-    if len(bad) == len(good):
+    if len(too_short) == len(is_good):
         raise ValueError(
             f"all {line}; check that each {noun} belongs to its label"
         )
     print(f"Left out: {line}.")
-    return subset(train, np.flatnonzero(good))
+    return subset(train, np.flatnonzero(is_good))
 
 
 def row_lengths(examples: Examples) -> np.ndarray:
@@ -46,8 +47,8 @@ def row_lengths(examples: Examples) -> np.ndarray:
     if not examples.encoded and hasattr(examples.rows, "lengths"):
         return examples.rows.lengths
     lengths = []
-    for start in range(0, examples.num_examples, _AT_A_TIME):
-        stop = min(start + _AT_A_TIME, examples.num_examples)
+    for start in range(0, examples.num_examples, _BATCH):
+        stop = min(start + _BATCH, examples.num_examples)
         batch = examples.take(np.arange(start, stop))
         if isinstance(batch, dict):
             lengths.append(batch[LENGTH])

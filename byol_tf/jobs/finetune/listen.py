@@ -64,9 +64,12 @@ def events(
             "events need a classifier, and this model was fine-tuned for "
             f"{classifier.task.name}; {hint}"
         )
-    own = classifier.sizes["samples"] / classifier.sizes["rate"]
-    check_number("window", window, 0, own)  # of more it hears the middle alone
-    listening = Listening(window or own, hop or (window or own) / 4, **options)
+    input_seconds = classifier.sizes["samples"] / classifier.sizes["rate"]
+    # Of more it hears the middle alone.
+    check_number("window", window, 0, input_seconds)
+    listening = Listening(
+        window or input_seconds, hop or (window or input_seconds) / 4, **options
+    )
     if is_file:
         blocks = _of_file(classifier, source)
     else:

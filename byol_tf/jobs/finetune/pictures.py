@@ -16,7 +16,7 @@ from byol_tf.reports.report import write_report
 from byol_tf.tasks.drawn import draw_marks
 from byol_tf.tasks.task import Accumulator, Task, take
 
-SHOWN = 8  # images per figure
+IMAGES_PER_FIGURE = 8
 SIDE = 224  # smallest side in pixels of a shown image
 _GAP = 6
 
@@ -27,45 +27,49 @@ def has_places(task: Task) -> bool:
 
 
 def pictures(
-    tuner: FineTuner, learn: Targets, test: Targets, worst: Sequence[int]
+    tuner: FineTuner, train: Targets, test: Targets, worst: Sequence[int]
 ) -> dict[str, bytes]:
     """Draws PNG files by heading: a batch, truth and prediction, the worst.
 
     Args:
         tuner: with the weights to show.
-        learn: examples of the first batch.
+        train: examples of the first batch.
         test: examples to predict.
         worst: indices of the worst among these.
     """
-    every = np.arange(learn.examples.num_examples)
+    positions = np.arange(train.examples.num_examples)
     images, targets = tuner.views(
-        tf.nest.map_structure(tf.constant, learn.examples.take(every)),
-        tf.nest.map_structure(tf.constant, learn.targets),
+        tf.nest.map_structure(tf.constant, train.examples.take(positions)),
+        tf.nest.map_structure(tf.constant, train.targets),
         seed=0,
         step=0,
     )
     targets = tf.nest.map_structure(np.asarray, targets)
-    batch = _drawn(tuner.task, images, tuner.task.as_decoded(targets))
-    first = np.arange(min(SHOWN, test.examples.num_examples))
-    found = {
-        "First batch, as it was learned from": batch[:SHOWN],
-        "Truth and prediction beside it": _pairs(tuner, test.subset(first)),
+    batch = _draw(tuner.task, images, tuner.task.as_decoded(targets))
+    first_rows = np.arange(min(IMAGES_PER_FIGURE, test.examples.num_examples))
+    images_by_heading = {
+        "First batch, as it was learned from": batch[:IMAGES_PER_FIGURE],
+        "Truth and prediction beside it": _pairs(
+            tuner, test.subset(first_rows)
+        ),
     }
     if len(worst):
-        some = np.array(worst[:SHOWN])
-        found["Most errors: truth and prediction"] = _pairs(
-            tuner, test.subset(some)
+        worst_rows = np.array(worst[:IMAGES_PER_FIGURE])
+        images_by_heading["Most errors: truth and prediction"] = _pairs(
+            tuner, test.subset(worst_rows)
         )
-    return {name: _png(_montage(parts)) for name, parts in found.items()}
+    return {
+        name: _png(_montage(parts)) for name, parts in images_by_heading.items()
+    }
 
 
 def report(
     workdir: pathlib.Path,
     result: Mapping,
     tuner: FineTuner,
-    learn: Targets,
+    train: Targets,
     test: Targets,
-    found: Accumulator | None,
+    predictions: Accumulator | None,
 ) -> None:
     """Writes `finetune.html` into a run folder.
 
@@ -73,16 +77,16 @@ def report(
         workdir: the folder, with `finetune.png`.
         result: contents of `finetune.json`.
         tuner: with the saved weights.
-        learn: examples of the first batch.
+        train: examples of the first batch.
         test: the test examples.
-        found: their predictions, see `look`.
+        predictions: those of the test examples, see `find_errors`.
     """
     curve = (workdir / "finetune.png").read_bytes()
     worst = [line["row"] for line in result["worst"]]
     parts = {"Over the number of labels": curve}
-    parts |= pictures(tuner, learn, test, worst)
+    parts |= pictures(tuner, train, test, worst)
     if result.get("confidence"):
-        parts |= found.pictures(result["confidence"]["best"])
+        parts |= predictions.pictures(result["confidence"]["best"])
     rows = [
         (name, row["labels"], variant, numbers["test"]["mean"])
         for name, row in result["fractions"].items()
@@ -97,7 +101,7 @@ def report(
     )
 
 
-def look(
+def find_errors(
     tuner: FineTuner, validation: Targets, test: Targets, batch_size: int
 ) -> tuple[dict, Accumulator | None]:
     """Finds test examples with most errors, and a confidence threshold.
@@ -117,23 +121,23 @@ def look(
     """
     if not hasattr(tuner.task.accumulator(), "worst"):
         return {"worst": []}, None
-    found, _ = tuner.predict(*test, batch_size)
+    predictions, _ = tuner.predict(*test, batch_size)
     paths = test.examples.paths
-    said = {
+    facts = {
         "worst": [
             {"row": row, **({"path": paths[row]} if paths else {}), **line}
-            for row, line in found.worst()
+            for row, line in predictions.worst()
         ]
     }
-    if hasattr(found, "best_confidence"):
-        chosen, _ = tuner.predict(*validation, batch_size)
-        best = chosen.best_confidence()
-        said["confidence"] = best and {
+    if hasattr(predictions, "best_confidence"):
+        validation_predictions, _ = tuner.predict(*validation, batch_size)
+        best = validation_predictions.best_confidence()
+        facts["confidence"] = best and {
             "best": best,
             "chosen_by": validation.examples.num_examples,
-            **found.at_confidence(best),
+            **predictions.at_confidence(best),
         }
-    return said, found
+    return facts, predictions
 
 
 def _notes(confidence):
@@ -149,24 +153,24 @@ def _notes(confidence):
 
 def _pairs(tuner, part):
     """Draws truth left and prediction right, for each example."""
-    every = np.arange(part.examples.num_examples)
-    images, decoded = tuner.show(part.examples.take(every, tuner.prepare))
-    truth = _drawn(tuner.task, images, tuner.task.as_decoded(part.targets))
-    given = _drawn(tuner.task, images, decoded)
-    return [np.hstack(pair) for pair in zip(truth, given, strict=True)]
+    positions = np.arange(part.examples.num_examples)
+    images, decoded = tuner.show(part.examples.take(positions, tuner.prepare))
+    truth = _draw(tuner.task, images, tuner.task.as_decoded(part.targets))
+    predictions = _draw(tuner.task, images, decoded)
+    return [np.hstack(pair) for pair in zip(truth, predictions, strict=True)]
 
 
-def _drawn(task, images, decoded):
+def _draw(task, images, decoded):
     """Draws predictions into images, uint8 `[side, side, 3]` each."""
     pixels = np.uint8(255 * displayable(images) + 0.5)
     factor = -(-SIDE // pixels.shape[1])
     pixels = pixels.repeat(factor, 1).repeat(factor, 2)
     side = pixels.shape[1]
     rows = task.rows(task.in_squares(decoded, 1 / side))
-    rows = [own if isinstance(own, list) else [own] for own in rows]
+    rows = [row if isinstance(row, list) else [row] for row in rows]
     return [
-        draw_marks(image, task.marks(own, side, side))
-        for image, own in zip(pixels, rows, strict=True)
+        draw_marks(image, task.marks(image_rows, side, side))
+        for image, image_rows in zip(pixels, rows, strict=True)
     ]
 
 
@@ -175,10 +179,12 @@ def _montage(parts):
     height, width, _ = parts[0].shape
     columns = min(max(1000 // width, 1), len(parts))
     lines = -(-len(parts) // columns)
-    high, wide = height + _GAP, width + _GAP
-    page = np.full((lines * high, columns * wide, 3), 255, np.uint8)
+    cell_height, cell_width = height + _GAP, width + _GAP
+    page = np.full(
+        (lines * cell_height, columns * cell_width, 3), 255, np.uint8
+    )
     for i, part in enumerate(parts):
-        y, x = high * (i // columns), wide * (i % columns)
+        y, x = cell_height * (i // columns), cell_width * (i % columns)
         page[y : y + height, x : x + width] = part
     return page
 

@@ -17,7 +17,7 @@ class Progress:
 
     def __init__(self, planned: Sequence[tuple[int, int]]):
         self._trainings = sum(count for count, _ in planned)
-        self._begun = 0
+        self._num_begun = 0
         self._compiled = False
         steps = sum(count * each for count, each in planned)
         self.bar = progress_bar(
@@ -32,8 +32,8 @@ class Progress:
 
     def begin(self, name: str) -> None:
         """Starts the next training."""
-        self._begun += 1
-        place = f"training {self._begun} of {self._trainings}"
+        self._num_begun += 1
+        place = f"training {self._num_begun} of {self._trainings}"
         self.bar.set_description(f"{place} ({name})")
 
     def update(self, steps: int) -> None:

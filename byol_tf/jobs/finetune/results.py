@@ -12,7 +12,12 @@ from byol_tf.data.fractions import Fraction
 from byol_tf.data.split import Part
 from byol_tf.files import read_json
 from byol_tf.jobs.finetune.fit import Choice
-from byol_tf.jobs.finetune.settings import CAME, FINE_TUNED, FROZEN, SCRATCH
+from byol_tf.jobs.finetune.settings import (
+    FINE_TUNED,
+    FROZEN,
+    ORIGINAL,
+    SCRATCH,
+)
 from byol_tf.lines import plural, printable
 from byol_tf.reports.drawing import (
     BLUE,
@@ -30,7 +35,7 @@ _STYLES = {
     FINE_TUNED: {"color": BLUE, "marker": "o", "linestyle": "-"},
     FROZEN: {"color": GREEN, "marker": "^", "linestyle": "-."},
     SCRATCH: {"color": ORANGE, "marker": "s", "linestyle": "--"},
-    CAME: {"color": PURPLE, "marker": "D", "linestyle": ":"},
+    ORIGINAL: {"color": PURPLE, "marker": "D", "linestyle": ":"},
 }
 
 _NAMES = {
@@ -48,7 +53,7 @@ Key = tuple[Fraction, str]  # fraction and variant
 
 def summary(
     choices: Mapping[Key, Choice],
-    tested: Mapping[Key, Sequence[Mapping[str, float]]],
+    test_metrics: Mapping[Key, Sequence[Mapping[str, float]]],
     counts: Mapping[Fraction, Mapping[str, int]],
     task: Task,
 ) -> dict:
@@ -56,7 +61,7 @@ def summary(
 
     Args:
         choices: the trainings of the chosen settings.
-        tested: test metrics of each training.
+        test_metrics: of each training.
         counts: `labels`, `learned_from`, `chosen_by`, `steps` of each fraction.
         task: task whose metric is shown.
 
@@ -70,8 +75,8 @@ def summary(
         row = fractions.setdefault(
             fraction.name, {**counts[fraction], "variants": {}}
         )
-        row["variants"][variant] = _numbers(
-            choice, tested[fraction, variant], task
+        row["variants"][variant] = _variant_entry(
+            choice, test_metrics[fraction, variant], task
         )
     for row in fractions.values():
         row["gain"] = _gain(row["variants"], task.metric)
@@ -85,19 +90,19 @@ def summary(
 
 def subsets(
     parts: Mapping[tuple[Fraction, int], Part],
-    known: np.ndarray,
+    labelled: np.ndarray,
     images: Examples,
 ) -> dict:
     """Lists the images of each fraction, by fraction, seed and part.
 
     Args:
         parts: by fraction and seed, positions among the labelled images.
-        known: positions of those among all images.
+        labelled: positions of those among all images.
         images: all of them.
     """
 
-    def described(positions):
-        positions = known[positions].tolist()
+    def describe(positions):
+        positions = labelled[positions].tolist()
         if not images.paths:
             return {"positions": positions}
         paths = [images.paths[position] for position in positions]
@@ -106,7 +111,7 @@ def subsets(
     fractions = {}
     for (fraction, seed), part in parts.items():
         fractions.setdefault(fraction.name, {})[str(seed)] = {
-            field: described(positions)
+            field: describe(positions)
             for field, positions in part._asdict().items()
         }
     return {
@@ -126,23 +131,27 @@ def table(result: Mapping) -> str:
     columns = ["labels", nouns, *variants, *(["gain"] if gains else [])]
     cells = []
     for name, row in fractions.items():
-        shown = [
-            _shown(row["variants"][variant]["test"], percent)
+        row_cells = [
+            _format(row["variants"][variant]["test"], percent)
             for variant in variants
         ]
         if gains:
-            shown.append(_shown(row["gain"], percent, sign="+"))
-        cells.append([name, str(row["labels"]), *shown])
-        for other in result.get("shown", ()):
-            values = (row["variants"][variant][other] for variant in variants)
+            row_cells.append(_format(row["gain"], percent, sign="+"))
+        cells.append([name, str(row["labels"]), *row_cells])
+        for metric_key in result.get("shown", ()):
+            values = (
+                row["variants"][variant][metric_key] for variant in variants
+            )
             shares = [f"{100 * value:.1f} %" for value in values]
-            cells.append([f"  {other.upper()}", "", *shares, *[""] * gains])
+            cells.append(
+                [f"  {metric_key.upper()}", "", *shares, *[""] * gains]
+            )
     guess = result.get("constant") or {}
     if metric in guess:
-        value = _shown({"mean": guess[metric], "std": None}, percent)
+        value = _format({"mean": guess[metric], "std": None}, percent)
         guesses = [value] * len(variants) + [""] * gains
         cells.append(["constant guess", "", *guesses])
-    worst = [_of_worst(line) for line in result.get("worst", ())[:_WORST]]
+    worst = [_error_line(line) for line in result.get("worst", ())[:_WORST]]
     count = result["settings"]["seeds"]
     spread = f", mean ± std of {count} seeds" if count > 1 else ", one seed"
     gain = (
@@ -180,28 +189,30 @@ def by_name(result: Mapping) -> list[str]:
     """
     metric, lines = result["metric"], []
     labels, row = list(result["fractions"].items())[-1]
-    for variant, numbers in row["variants"].items():
-        key = next((k for k in numbers if k.startswith(f"{metric}_by_")), None)
-        values = numbers[key] if key and result["percent"] else {}
+    for variant, entry in row["variants"].items():
+        key = next((k for k in entry if k.startswith(f"{metric}_by_")), None)
+        values = entry[key] if key and result["percent"] else {}
         if 1 < len(values) <= _MOST_NAMES:
-            shown = ", ".join(
+            scores = ", ".join(
                 f"{printable(name)} {100 * value:.1f} %"
                 for name, value in values.items()
                 if np.isfinite(value)
             )
             by = key.removeprefix(metric).replace("_", " ")
-            lines.append(f"{metric.upper()}{by}, {labels}, {variant}: {shown}.")
+            lines.append(
+                f"{metric.upper()}{by}, {labels}, {variant}: {scores}."
+            )
     return lines
 
 
-def _of_worst(line):
+def _error_line(line):
     """Describes the errors of one example in a line."""
     if "reference" in line:
-        said = f"{line['reference']!r} heard as {line['hypothesis']!r}"
+        errors = f"{line['reference']!r} heard as {line['hypothesis']!r}"
     else:
         pairs = ((k, v) for k, v in line.items() if k not in ("row", "path"))
-        said = ", ".join(f"{name} {value}" for name, value in pairs)
-    return f"  {line.get('path', line['row'])}: {said}"
+        errors = ", ".join(f"{name} {value}" for name, value in pairs)
+    return f"  {line.get('path', line['row'])}: {errors}"
 
 
 def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
@@ -223,10 +234,10 @@ def keep_earlier(workdir: pathlib.Path, task: str, data: Examples) -> None:
     old, new = (about["task"], earlier.get("data", "")), (task, data.name)
     if old == new:
         return
-    for plain, kept in _names(*old):
-        _rename(workdir / plain, kept)
-    for plain, kept in _names(*new):
-        _rename(workdir / kept, plain)
+    for latest_name, own_name in _names(*old):
+        _rename(workdir / latest_name, own_name)
+    for latest_name, own_name in _names(*new):
+        _rename(workdir / own_name, latest_name)
 
 
 def _names(task, data):
@@ -291,15 +302,17 @@ def _name(metric):
     return name[:1].upper() + name[1:]
 
 
-def _numbers(choice, tested, task):
-    chosen = choice.trainings[0].setting
+def _variant_entry(choice, test_metrics, task):
+    chosen_setting = choice.trainings[0].setting
     return {
-        **chosen._asdict(),
-        "test": mean_and_std([metrics[task.metric] for metrics in tested]),
-        **_means(tested, f"_by_{task.each}"),
+        **chosen_setting._asdict(),
+        "test": mean_and_std(
+            [metrics[task.metric] for metrics in test_metrics]
+        ),
+        **_means(test_metrics, f"_by_{task.each}"),
         "tried": [
             {**setting._asdict(), "validation": value}
-            for setting, value in choice.tried.items()
+            for setting, value in choice.validation_by_setting.items()
         ],
         "runs": [
             {
@@ -310,21 +323,23 @@ def _numbers(choice, tested, task):
                 "validation": fitted.metrics,
                 "test": metrics,
             }
-            for fitted, metrics in zip(choice.trainings, tested, strict=True)
+            for fitted, metrics in zip(
+                choice.trainings, test_metrics, strict=True
+            )
         ],
     }
 
 
 def _baseline(variants):
     """Returns the baseline of the gain: the original weights, or scratch."""
-    return CAME if CAME in variants else SCRATCH
+    return ORIGINAL if ORIGINAL in variants else SCRATCH
 
 
-def _means(tested, ending):
+def _means(test_metrics, ending):
     """Returns means over seeds; "ap/cat" becomes `ap_by_class`, by name."""
     means = {}
-    for key in tested[0]:
-        value = float(np.mean([metrics[key] for metrics in tested]))
+    for key in test_metrics[0]:
+        value = float(np.mean([metrics[key] for metrics in test_metrics]))
         name, slash, part = key.partition("/")
         if slash:
             means.setdefault(name + ending, {})[part] = value
@@ -345,7 +360,7 @@ def _gain(variants, metric):
     return mean_and_std(ours - others)
 
 
-def _shown(statistics, percent, sign=""):
+def _format(statistics, percent, sign=""):
     scale, digits, unit = (100, 1, " %") if percent else (1, 3, "")
     mean, std = statistics["mean"], statistics["std"]
     spread = "" if std is None else f" ± {scale * std:.{digits}f}"

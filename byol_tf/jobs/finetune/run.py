@@ -24,12 +24,12 @@ from byol_tf.files import write_json
 from byol_tf.jobs.finetune import pictures
 from byol_tf.jobs.finetune import results as finetune_results
 from byol_tf.jobs.finetune.fit import Choice, Targets, best_setting, fit
-from byol_tf.jobs.finetune.kept import FOLDER, Kept
+from byol_tf.jobs.finetune.kept import FOLDER, TrainingStore
 from byol_tf.jobs.finetune.progress import Progress
 from byol_tf.jobs.finetune.settings import (
-    CAME,
     FINE_TUNED,
     FROZEN,
+    ORIGINAL,
     SCRATCH,
     Settings,
 )
@@ -57,8 +57,8 @@ class FineTuning:
         settings: numbers.
         draw: random views of a step, see `FineTuner`; None: none.
         augment: further augmentation, or None.
-        came: the encoder with the weights that its run began with, for the
-            variant of that name; None if it began with random ones.
+        original: the encoder with the weights that its run began with, for the
+            variant "as it came"; None if it began with random ones.
         task_of: makes the task again, for class weights from the images trained
             on; None: keep `task`.
         about: JSON values written with the result.
@@ -78,21 +78,21 @@ class FineTuning:
     settings: Settings
     draw: Callable | None = None
     augment: Augment | None = None
-    came: Encoder | None = None
+    original: Encoder | None = None
     task_of: Callable[[Labelled], Task] | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
     skips: bool = False
 
     def __post_init__(self):
-        if self.came is None and CAME in self.settings.variants:
+        if self.original is None and ORIGINAL in self.settings.variants:
             raise ValueError(
-                f"`variants` has {CAME!r}, but the run began with random "
+                f"`variants` has {ORIGINAL!r}, but the run began with random "
                 "weights: leave it out"
             )
         if tuple(self.task.consumes(self.encoder.levels)) != (VECTOR,):
             # Levels of a nested model must share its weights.
             self.encoder = _in_one_graph(self.encoder)
-            self.came = self.came and _in_one_graph(self.came)
+            self.original = self.original and _in_one_graph(self.original)
         moves = self.task.moves_with_image
         if self.augment and self.augment.mixes and not self.task.mixable:
             raise ValueError(
@@ -104,16 +104,18 @@ class FineTuning:
                 f"{self.augment.name} shifts and turns images, but the targets "
                 f"of {self.task.name} would stay; leave augment.name at none"
             )
-        self._known, self._examples = _known(self.train, self.task, "training")
+        self._labelled, self._examples = _labelled_examples(
+            self.train, self.task, "training"
+        )
         first, count = self.settings.seed, self.settings.seeds
         self._seeds = range(first, first + count)
-        self._parts = self._drawn()
+        self._parts = self._draw_parts()
         self.fractions = list(dict.fromkeys(f for f, _ in self._parts))
         self._pretrained = self.encoder.model.get_weights()
         self._fresh = functools.lru_cache(self._fresh_weights)
-        self._made = None, None
+        self._cached_tuner = None, None
 
-    def _drawn(self):
+    def _draw_parts(self):
         """Draws the parts of the labels, by fraction and seed."""
         strata = self.task.strata(self._examples.targets)
         share, names = self.settings.validation, self.task.columns
@@ -155,60 +157,66 @@ class FineTuning:
             workdir, registry.to_json(self.task)["task"], self.train.examples
         )
         subsets = finetune_results.subsets(
-            self._parts, self._known, self.train.examples
+            self._parts, self._labelled, self.train.examples
         )
         write_json(workdir / "finetune_subsets.json", subsets)
         keys = list(itertools.product(self.fractions, self.settings.variants))
-        kept = Kept(workdir, self._depends(), self._arrays())
-        if kept.count():
-            print(f"Continued: {kept.count()} trainings are done ({FOLDER}).")
-        _, test = _known(self.load_test(), self.task, "test")
+        store = TrainingStore(workdir, self._dependencies(), self._arrays())
+        if store.count():
+            print(f"Continued: {store.count()} trainings are done ({FOLDER}).")
+        _, test = _labelled_examples(self.load_test(), self.task, "test")
         with Progress([self._planned(*key) for key in keys]) as progress:
-            choices = {key: self._choose(*key, progress, kept) for key in keys}
-        tested = {key: self._test(*key, choices[key], test) for key in choices}
-        saved, best = self._best(choices)
-        tuner, learn, validation = self._again(choices, saved, best)
+            choices = {key: self._choose(*key, progress, store) for key in keys}
+        test_metrics = {
+            key: self._test(*key, choices[key], test) for key in choices
+        }
+        saved_key, best_index = self._best(choices)
+        tuner, train, validation = self._restore_best(
+            choices, saved_key, best_index
+        )
         size = self.settings.encode_batch
-        said, found = pictures.look(tuner, validation, test, size)
+        error_facts, predictions = pictures.find_errors(
+            tuner, validation, test, size
+        )
         result = {
             **finetune_results.summary(
-                choices, tested, self._counts(), self.task
+                choices, test_metrics, self._counts(), self.task
             ),
             **self._circumstances(test),
             "constant": self._constant(test),
-            **said,
+            **error_facts,
             "seconds": round(time.perf_counter() - started, 3),
         }
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")
         if pictures.has_places(self.task):
-            batch = pictures.first_batch(learn, self.settings.batch_size)
-            pictures.report(workdir, result, tuner, batch, test, found)
-        self._save(choices, tested, saved, best, workdir)
+            batch = pictures.first_batch(train, self.settings.batch_size)
+            pictures.report(workdir, result, tuner, batch, test, predictions)
+        self._save(choices, test_metrics, saved_key, best_index, workdir)
         save_test_rows(*test, workdir / "classifier.npz")
-        kept.clear()
+        store.clear()
         return result
 
     # ---- training images only -----------------------------------------
 
-    def _choose(self, fraction, variant, progress=None, kept=None) -> Choice:
-        trying, following = self._split_seeds()
+    def _choose(self, fraction, variant, progress=None, store=None) -> Choice:
+        grid_seeds, other_seeds = self._split_seeds()
         train = functools.partial(self._train, fraction, variant)
-        if kept:
+        if store:
             train = functools.partial(
-                self._find_or_train, fraction, variant, progress, kept
+                self._find_or_train, fraction, variant, progress, store
             )
-        tried = {
-            setting: [train(setting, seed) for seed in trying]
+        trainings = {
+            setting: [train(setting, seed) for seed in grid_seeds]
             for setting in self.settings.grid(variant)
         }
-        best, means = best_setting(tried, self.task.metric)
-        others = [train(best, seed) for seed in following]
-        for setting in tried.keys() - {best} if kept else ():
-            for fitted in tried[setting]:
+        best, means = best_setting(trainings, self.task.metric)
+        others = [train(best, seed) for seed in other_seeds]
+        for setting in trainings.keys() - {best} if store else ():
+            for fitted in trainings[setting]:
                 names = _names(fraction, variant, setting, fitted.seed)
-                kept.keep_numbers(names, fitted)
-        return Choice(tried[best] + others, means)
+                store.drop_weights(names, fitted)
+        return Choice(trainings[best] + others, means)
 
     def _split_seeds(self):
         """Returns seeds for the whole grid, and for the best setting alone."""
@@ -217,22 +225,22 @@ class FineTuning:
 
     def _planned(self, fraction, variant):
         """Returns the number of trainings, and the steps of each."""
-        trying, following = self._split_seeds()
+        grid_seeds, other_seeds = self._split_seeds()
         grid = self.settings.grid(variant)
-        trainings = len(trying) * len(grid) + len(following)
-        return trainings, self.settings.steps(self._learned(fraction))
+        trainings = len(grid_seeds) * len(grid) + len(other_seeds)
+        return trainings, self.settings.steps(self._num_learned(fraction))
 
-    def _find_or_train(self, fraction, variant, progress, kept, setting, seed):
+    def _find_or_train(self, fraction, variant, progress, store, setting, seed):
         """Makes a training, unless an interrupted run made it."""
         progress.begin(f"{fraction.name}, {variant}")
         names = _names(fraction, variant, setting, seed)
-        fitted = kept.find(names, self._pretrained)
+        fitted = store.find(names, self._pretrained)
         if fitted:
             progress.skip(self._planned(fraction, variant)[1])
             return fitted
         steps = progress.update
         fitted = self._train(fraction, variant, setting, seed, steps)
-        kept.keep(names, fitted, whole=variant != FROZEN)
+        store.keep(names, fitted, whole=variant != FROZEN)
         return fitted
 
     def _train(
@@ -254,8 +262,8 @@ class FineTuning:
         )
 
     def _first_weights(self, variant, seed):
-        if variant == CAME:
-            return self.came.model.get_weights()
+        if variant == ORIGINAL:
+            return self.original.model.get_weights()
         return self._fresh(seed) if variant == SCRATCH else self._pretrained
 
     def _fresh_weights(self, seed):
@@ -265,10 +273,10 @@ class FineTuning:
         """Returns one tuner for all trainings while the task stays the same."""
         task = self.task
         if self.task_of is not None:
-            learn = self._known[self._parts[fraction, seed].learn]
+            learn = self._labelled[self._parts[fraction, seed].learn]
             task = self.task_of(subset(self.train, learn))
         key = json.dumps(registry.to_json(task))
-        if key != self._made[0]:
+        if key != self._cached_tuner[0]:
             tuner = FineTuner(
                 self.encoder.fresh(self.settings.seed).model,
                 task,
@@ -278,8 +286,8 @@ class FineTuning:
                 self.draw,
                 self.encoder.level_layers,
             )
-            self._made = key, tuner
-        return self._made[1]
+            self._cached_tuner = key, tuner
+        return self._cached_tuner[1]
 
     # ---- test images --------------------------------------------------
 
@@ -299,8 +307,8 @@ class FineTuning:
             return None
         count = test.examples.num_examples
         accumulator = self.task.accumulator()
-        every = {k: np.repeat(v[None], count, 0) for k, v in guess.items()}
-        accumulator.update(test.targets, every)
+        guesses = {k: np.repeat(v[None], count, 0) for k, v in guess.items()}
+        accumulator.update(test.targets, guesses)
         return accumulator.result()
 
     # ---- reports ------------------------------------------------------
@@ -309,22 +317,24 @@ class FineTuning:
         """Returns what to save: fraction and variant, and its best training."""
         variants = self.settings.variants
         variant = FINE_TUNED if FINE_TUNED in variants else variants[0]
-        fraction = max(self.fractions, key=self._learned)
+        fraction = max(self.fractions, key=self._num_learned)
         trainings = choices[fraction, variant].trainings
-        best = max(range(len(trainings)), key=lambda i: trainings[i].score)
-        return (fraction, variant), best
+        best_index = max(
+            range(len(trainings)), key=lambda i: trainings[i].score
+        )
+        return (fraction, variant), best_index
 
-    def _again(self, choices, saved, best):
+    def _restore_best(self, choices, saved_key, best_index):
         """Repeats the training to save, with its weights and examples."""
-        fitted = choices[saved].trainings[best]
-        tuner = self._tuner(saved[0], fitted.seed)
+        fitted = choices[saved_key].trainings[best_index]
+        tuner = self._tuner(saved_key[0], fitted.seed)
         tuner.restore(fitted.weights)
-        parts = self._parts[saved[0], fitted.seed]
+        parts = self._parts[saved_key[0], fitted.seed]
         return tuner, *map(self._examples.subset, parts)
 
-    def _save(self, choices, tested, saved, best, workdir):
-        fraction, variant = saved
-        fitted = choices[saved].trainings[best]
+    def _save(self, choices, test_metrics, saved_key, best_index, workdir):
+        fraction, variant = saved_key
+        fitted = choices[saved_key].trainings[best_index]
         tuner = self._tuner(fraction, fitted.seed)
         tuner.restore(fitted.weights)
         shape = self.train.examples.row_shape
@@ -336,7 +346,7 @@ class FineTuning:
             seed=fitted.seed,
             **fitted.setting._asdict(),
             validation=fitted.metrics,
-            test=tested[saved][best],
+            test=test_metrics[saved_key][best_index],
             **self.about,
         )
 
@@ -346,7 +356,7 @@ class FineTuning:
         prepare = tf.function(self.encoder.preprocessor, autograph=False)
         return prepare.get_concrete_function(rows).structured_outputs
 
-    def _learned(self, fraction):
+    def _num_learned(self, fraction):
         return len(self._parts[fraction, self._seeds[0]].learn)
 
     def _counts(self):
@@ -368,7 +378,7 @@ class FineTuning:
             "noun": self.encoder.noun,
             "data": self.train.examples.name,
             "test_fingerprint": test.examples.fingerprint(),
-            "labelled_images": len(self._known),
+            "labelled_images": len(self._labelled),
             "test_images": test.examples.num_examples,
             "machine": describe_machine(),
         }
@@ -382,16 +392,18 @@ class FineTuning:
             **self.about,
         }
 
-    def _depends(self):
+    def _dependencies(self):
         """Returns what trainings depend on, besides arrays, as JSON values."""
         inputs, by = str(self._prepared()), describe_machine()["versions"]
         return {**self._facts(), "inputs": inputs, "by": by}
 
     def _arrays(self):
         """Returns the arrays that trainings depend on."""
-        came = self.came.model.get_weights() if self.came else []
+        original_weights = (
+            self.original.model.get_weights() if self.original else []
+        )
         targets = tf.nest.flatten(self._examples.targets)
-        return [*self._pretrained, *came, self._known, *targets]
+        return [*self._pretrained, *original_weights, self._labelled, *targets]
 
 
 def _names(fraction, variant, setting, seed):
@@ -403,19 +415,19 @@ def _in_one_graph(encoder):
     return dataclasses.replace(encoder, model=flat(encoder.model))
 
 
-def _known(labelled: Labelled, task: Task, kind: str):
+def _labelled_examples(labelled: Labelled, task: Task, part: str):
     """Returns positions of the labelled images, and those images."""
     targets = tf.nest.map_structure(_float32, task.targets(labelled))
-    known = np.flatnonzero(task.known(targets))
-    if not len(known):
+    positions = np.flatnonzero(task.known(targets))
+    if not len(positions):
         raise ValueError(
-            f"{labelled.examples.name} has no label for any {kind} example; "
+            f"{labelled.examples.name} has no label for any {part} example; "
             "label some of them"
         )
-    found = Targets(labelled.examples, targets)
-    if len(known) < labelled.examples.num_examples:
-        found = found.subset(known)
-    return known, found
+    examples = Targets(labelled.examples, targets)
+    if len(positions) < labelled.examples.num_examples:
+        examples = examples.subset(positions)
+    return positions, examples
 
 
 def _float32(array):

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from byol_tf.checks import check_different, check_list, check_number
 
 FINE_TUNED, FROZEN, SCRATCH = VARIANTS = ("fine-tuned", "frozen", "scratch")
-CAME = "as it came"  # variant for runs that began with weights
+ORIGINAL = "as it came"  # variant for runs that began with weights
 OPTIMIZERS = ("sgd", "adamw", "lars")
 BATCH_NORM = ("train", "frozen")
 CHOOSE_BY = ("auto", "metric", "loss")
-FEW = 200  # with fewer examples, "auto" chooses by the loss
+MIN_FOR_METRIC = 200  # with fewer examples, "auto" chooses by the loss
 
 
 class Setting(NamedTuple):
@@ -60,7 +60,7 @@ class Settings:
     encode_batch: int
 
     def __post_init__(self):
-        _check_choices("variants", self.variants, (*VARIANTS, CAME))
+        _check_choices("variants", self.variants, (*VARIANTS, ORIGINAL))
         _check_choices("optimizer.name", (self.optimizer,), OPTIMIZERS)
         _check_choices("batch_norm", (self.batch_norm,), BATCH_NORM)
         _check_choices("choose_by", (self.choose_by,), CHOOSE_BY)
@@ -92,7 +92,7 @@ class Settings:
     def chooses_by_loss(self, examples: int) -> bool:
         """Returns whether to choose by the loss for this number of examples."""
         return self.choose_by == "loss" or (
-            self.choose_by == "auto" and examples < FEW
+            self.choose_by == "auto" and examples < MIN_FOR_METRIC
         )
 
     def steps(self, examples: int) -> int:

@@ -29,8 +29,8 @@ FLOAT16_LOSS_SCALE = 1024.0
 # Mean squared norm of vectors up to which SGD's rate of a head holds. Its
 # largest stable rate falls with it: of ResNets it is some 10 to 150, of the
 # encoders of sounds 5,000.
-LONG = 256.0
-MEASURED = 256  # examples whose vectors are measured
+MAX_SQUARED_NORM = 256.0
+NUM_MEASURED = 256  # examples whose vectors are measured
 
 
 class Weights(NamedTuple):
@@ -83,10 +83,10 @@ class FineTuner:
         self.encoder, self.task, self.prepare = encoder, task, prepare
         self._settings = settings
         levels = levels or {}
-        names, self._stride = _consumed(task, levels)
+        names, self._stride = _consumed_levels(task, levels)
         self._features = _feature_model(encoder, levels, names)
         inputs = _inputs(spec)
-        features = self._by_name(self._features(self._given(inputs)))
+        features = self._by_name(self._features(self._encoder_inputs(inputs)))
         self._specs = {
             n: tf.TensorSpec(f.shape, tf.float32) for n, f in features.items()
         }
@@ -107,13 +107,13 @@ class FineTuner:
         self._move = _traced(task.move)
         parts = (encoder, self.head)
         self._optimizers = [self._optimizer(part) for part in parts]
-        self._head_share = tf.Variable(1.0, trainable=False, dtype=tf.float32)
+        self._head_factor = tf.Variable(1.0, trainable=False, dtype=tf.float32)
         self._scale = FLOAT16_LOSS_SCALE if _has_float16(encoder) else 1.0
         self._updates = {
             whole: _traced(functools.partial(self._update, whole=whole))
             for whole in (False, True)
         }
-        self._judged = _traced(self._judge)
+        self._traced_judge = _traced(self._judge)
         self._squares = _traced(self._vector_squares)
 
     def _optimizer(self, part):
@@ -158,25 +158,27 @@ class FineTuner:
             batch_size: examples at once.
 
         Returns:
-            Factor on the rate from now on: `LONG` / mean squared norm, at most
-            1; 1 for other optimizers and heads.
+            Factor on the rate from now on: `MAX_SQUARED_NORM` / mean squared
+            norm, at most 1; 1 for other optimizers and heads.
         """
-        share = 1.0
+        factor = 1.0
         if self._settings.optimizer == "sgd" and [*self._specs] == [VECTOR]:
-            share = min(1.0, LONG / self._squared_norm(examples, batch_size))
-        self._head_share.assign(share)
-        return share
+            factor = min(
+                1.0, MAX_SQUARED_NORM / self._squared_norm(examples, batch_size)
+            )
+        self._head_factor.assign(factor)
+        return factor
 
     def _squared_norm(self, examples, batch):
-        count, norms = min(examples.num_examples, MEASURED), []
+        count, norms = min(examples.num_examples, NUM_MEASURED), []
         for start in range(0, count, batch):
-            part = np.arange(start, min(start + batch, count))
-            rows = examples.take(part, self.prepare)
+            positions = np.arange(start, min(start + batch, count))
+            rows = examples.take(positions, self.prepare)
             norms.append(self._squares(_constants(rows)))
         return max(float(tf.reduce_mean(tf.concat(norms, axis=0))), 1e-6)
 
     def _vector_squares(self, rows):
-        inputs = self._given(self.prepare(rows))
+        inputs = self._encoder_inputs(self.prepare(rows))
         vectors = self._features(inputs, training=False)
         return tf.reduce_sum(tf.square(tf.cast(vectors, tf.float32)), axis=-1)
 
@@ -237,7 +239,7 @@ class FineTuner:
             multiple = 1.0
             if optimizer is self._optimizers[-1]:
                 multiple = self._settings.head_rate if whole else 1.0
-                multiple *= self._head_share
+                multiple *= self._head_factor
             self._apply(optimizer, part, values, rate * multiple, decay)
         return loss
 
@@ -267,19 +269,23 @@ class FineTuner:
         return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
     def _outputs(self, inputs, training, head_training):
-        features = self._features(self._given(inputs), training=training)
+        features = self._features(
+            self._encoder_inputs(inputs), training=training
+        )
         features = self._by_name(features)
         outputs = self.head(features, training=head_training)
         return self._with_length(outputs, inputs)
 
-    def _given(self, inputs):
+    def _encoder_inputs(self, inputs):
         """Returns the encoder's inputs, without `length` if it takes none."""
         if not isinstance(inputs, Mapping):
             return inputs
         if isinstance(self.encoder.input, Mapping):
             return inputs
-        (only,) = (value for key, value in inputs.items() if key != LENGTH)
-        return only
+        (encoder_input,) = (
+            value for key, value in inputs.items() if key != LENGTH
+        )
+        return encoder_input
 
     def _with_length(self, outputs, inputs):
         """Returns outputs by name, with their `length` if the input has one."""
@@ -290,8 +296,8 @@ class FineTuner:
         return outputs
 
     def _by_name(self, features):
-        alone = self._features is self.encoder
-        return {VECTOR: features} if alone else features
+        is_vector_only = self._features is self.encoder
+        return {VECTOR: features} if is_vector_only else features
 
     # ---- judging ------------------------------------------------------
 
@@ -325,19 +331,21 @@ class FineTuner:
     ) -> tuple[Accumulator, float]:
         """Returns the filled accumulator and the mean loss; see `judge`."""
         accumulator, losses = self.task.accumulator(), []
-        every = np.arange(examples.num_examples)
-        for start in range(0, len(every), batch_size):
-            part = every[start : start + batch_size]
-            wanted = take(targets, part)
-            rows = _constants(examples.take(part, self.prepare))
-            outputs, decoded = self._judged(rows)
-            accumulator.update(wanted, {k: decoded[k].numpy() for k in decoded})
-            losses.append(self.task.loss(_constants(wanted), outputs))
+        positions = np.arange(examples.num_examples)
+        for start in range(0, len(positions), batch_size):
+            batch = positions[start : start + batch_size]
+            batch_targets = take(targets, batch)
+            rows = _constants(examples.take(batch, self.prepare))
+            outputs, decoded = self._traced_judge(rows)
+            accumulator.update(
+                batch_targets, {k: decoded[k].numpy() for k in decoded}
+            )
+            losses.append(self.task.loss(_constants(batch_targets), outputs))
         return accumulator, float(tf.reduce_mean(tf.concat(losses, axis=0)))
 
     def show(self, rows) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Returns the encoder's inputs for stored rows, and the predictions."""
-        _, decoded = self._judged(_constants(rows))
+        _, decoded = self._traced_judge(_constants(rows))
         return self.prepare(rows).numpy(), {
             name: value.numpy() for name, value in decoded.items()
         }
@@ -347,7 +355,7 @@ class FineTuner:
         return outputs, self.task.decode(outputs)
 
 
-def _consumed(task, levels):
+def _consumed_levels(task, levels):
     """Returns names of the task's features, and the stride of the first."""
     strides = {name: stride for name, (_, stride) in levels.items()}
     names = tuple(task.consumes(strides))
@@ -374,7 +382,10 @@ def _feature_model(encoder, levels, names):
 
 def _inputs(spec, name="images"):
     if isinstance(spec, Mapping):
-        return {name: _inputs(one, name) for name, one in spec.items()}
+        return {
+            name: _inputs(tensor_spec, name)
+            for name, tensor_spec in spec.items()
+        }
     return keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=name)
 
 

@@ -89,7 +89,7 @@ def scenes(tmp_path_factory):
 
 
 def predict(workdir, data, out, tiles="", **changed):
-    finetune_builders.predicted(
+    finetune_builders.predict(
         *(finetune.get_config(), workdir, data),
         out=out,
         options=changed,

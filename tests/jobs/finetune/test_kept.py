@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byol_tf.jobs.finetune.fit import Fitted
-from byol_tf.jobs.finetune.kept import FOLDER, Kept
+from byol_tf.jobs.finetune.kept import FOLDER, TrainingStore
 from byol_tf.jobs.finetune.settings import Setting
 from byol_tf.jobs.finetune.trainer import Weights
 from tests.support.eager import eagerly
@@ -35,14 +35,14 @@ def same(one, other):
 
 
 def test_a_training_is_found_as_it_was_kept(tmp_path):
-    kept = Kept(tmp_path, {"rate": 1}, [np.ones(2)])
+    kept = TrainingStore(tmp_path, {"rate": 1}, [np.ones(2)])
     kept.keep(("10%", "scratch", 0.1), FITTED, whole=True)
     same(kept.find(("10%", "scratch", 0.1), []), FITTED)
     assert kept.count() == 1 and kept.find(("10%", "frozen", 0.1), []) is None
     own = FITTED.weights.encoder
     kept.keep(("10%", "frozen", 0.1), FITTED, whole=False)
     assert kept.find(("10%", "frozen", 0.1), own).weights.encoder is own
-    kept.keep_numbers(("10%", "scratch", 0.1), FITTED)
+    kept.drop_weights(("10%", "scratch", 0.1), FITTED)
     found = kept.find(("10%", "scratch", 0.1), [])
     assert found.score == FITTED.score and found.weights == Weights([], [])
     kept.clear()
@@ -50,10 +50,10 @@ def test_a_training_is_found_as_it_was_kept(tmp_path):
 
 
 def test_other_values_and_damaged_files_are_not_found(tmp_path):
-    kept = Kept(tmp_path, {"rate": 1}, [np.ones(2)])
+    kept = TrainingStore(tmp_path, {"rate": 1}, [np.ones(2)])
     kept.keep("a", FITTED, whole=True)
     for about, arrays in (({"rate": 2}, [np.ones(2)]), ({"rate": 1}, [])):
-        assert Kept(tmp_path, about, arrays).find("a", []) is None
+        assert TrainingStore(tmp_path, about, arrays).find("a", []) is None
     (file,) = (tmp_path / FOLDER).rglob("*.npz")
     for size in (100, 0):
         file.write_bytes(file.read_bytes()[:size])
@@ -64,7 +64,7 @@ def test_other_values_and_damaged_files_are_not_found(tmp_path):
 
 def test_a_full_disk_is_said_and_costs_nothing_else(tmp_path, capsys):
     (tmp_path / FOLDER).write_text("no folder")
-    Kept(tmp_path, {}).keep("a", FITTED, whole=True)
+    TrainingStore(tmp_path, {}).keep("a", FITTED, whole=True)
     assert "A finished training was not kept" in capsys.readouterr().out
 
 

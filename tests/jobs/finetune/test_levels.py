@@ -130,7 +130,7 @@ def test_predictions_are_rows_for_each_spot_in_pixels(
         Image.fromarray(pixels).save(tmp_path / name)
         expected[name] = x + 12, y
     (tmp_path / "bad.png").write_bytes(b"no image")
-    done = finetune_builders.predicted(config, run_folder, tmp_path, task=TASK)
+    done = finetune_builders.predict(config, run_folder, tmp_path, task=TASK)
     with open(done.path, newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["path", "status", "x", "y"]

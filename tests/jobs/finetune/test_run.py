@@ -18,7 +18,7 @@ from byol_tf.data.label_table import LabelTable
 from byol_tf.files import save_model, write_json
 from byol_tf.jobs.finetune import build as finetune_builders
 from byol_tf.jobs.finetune import results as finetune_results
-from byol_tf.jobs.finetune.kept import Kept
+from byol_tf.jobs.finetune.kept import TrainingStore
 from byol_tf.jobs.finetune.run import FineTuning
 from byol_tf.modalities.image.supervised import SupervisedAugment
 from byol_tf.runs import encoder as encoders
@@ -417,7 +417,9 @@ def test_the_same_labels_of_other_images_make_another_training(run_folder):
         table = LabelTable(paths, {"label": labels})
         train = Labelled(job.train.examples, table)
         new = dataclasses.replace(job, train=train, task=Classification("xy"))
-        folders.add(Kept("run", new._depends(), new._arrays())._folder)
+        folders.add(
+            TrainingStore("run", new._dependencies(), new._arrays())._folder
+        )
     assert len(folders) == 2
 
 

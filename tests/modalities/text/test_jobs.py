@@ -172,7 +172,7 @@ def test_another_column_is_predicted_and_embedded_if_it_is_named(
     )
     assert done.images == 4
     out = tmp_path / "p.csv"
-    done = finetune_build.predicted(tuned, folder / "run", source, out=out)
+    done = finetune_build.predict(tuned, folder / "run", source, out=out)
     assert done.images == 4 and not done.unread
 
 
