@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byol_tf.evaluation.alignment import alignment, uniformity
-from byol_tf.jobs.tune.label_free import label_free_numbers
+from byol_tf.jobs.tune.label_free import label_free_metrics
 
 
 def gaussian(*shape, seed=0):
@@ -63,25 +63,25 @@ def test_the_score_rewards_rank_alignment_and_uniformity():
     far = spread + 3 * gaussian(400, 16, seed=2)
     flat = spread * ([1.0] * 4 + [0.0] * 12)
     shifted = spread + 3
-    best = label_free_numbers(spread, spread, near)
+    best = label_free_metrics(spread, spread, near)
     assert best["score"] == pytest.approx(
         math.log(best["effective_rank"]) - best["alignment"]
         - best["uniformity"]
     )  # fmt: skip
     for worse in (
-        label_free_numbers(spread, spread, far),
-        label_free_numbers(flat, spread, near),
-        label_free_numbers(shifted, spread, near),
+        label_free_metrics(spread, spread, far),
+        label_free_metrics(flat, spread, near),
+        label_free_metrics(shifted, spread, near),
     ):
         assert worse["score"] < best["score"] - 0.5
 
 
 def test_the_score_of_a_collapse_is_low_and_that_of_nan_is_nan():
     constant = np.ones((10, 4))
-    assert label_free_numbers(constant, constant, constant)["score"] == (
+    assert label_free_metrics(constant, constant, constant)["score"] == (
         pytest.approx(0, abs=1e-9)
     )
     broken = gaussian(10, 4)
     broken[2, 1] = np.nan
-    numbers = label_free_numbers(broken, broken, broken)
+    numbers = label_free_metrics(broken, broken, broken)
     assert all(map(math.isnan, numbers.values()))

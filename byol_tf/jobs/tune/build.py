@@ -16,7 +16,7 @@ from byol_tf.jobs.pretrain import build as builders
 from byol_tf.jobs.pretrain import data as data_builders
 from byol_tf.jobs.pretrain import plan
 from byol_tf.jobs.processes import merge_overrides, train_command
-from byol_tf.jobs.tune.label_free import FILE, label_free_numbers
+from byol_tf.jobs.tune.label_free import FILE, label_free_metrics
 from byol_tf.jobs.tune.run import Search
 from byol_tf.jobs.tune.space import parse_space
 from byol_tf.modalities.registry import load_modality
@@ -44,22 +44,22 @@ def search(
         ValueError: for an unknown field or an impossible value. One line.
     """
 
-    def together(overrides):
+    def with_common(overrides):
         return merge_overrides((*config.common, *overrides))
 
-    base = load(config.base, together(()))
+    base = load(config.base, with_common(()))
     space = parse_space(config.space, load_modality(base.modality).strength)
     _check(config, base)
     for dimension in space:
         for value in dimension.values:  # each could be written otherwise
-            load(config.base, together([f"{dimension.field}={value}"]))
+            load(config.base, with_common([f"{dimension.field}={value}"]))
     command = train_command(train, config.base)
     return Search(
         space=space,
-        train=lambda overrides, folder: command(together(overrides), folder),
+        train=lambda overrides, folder: command(with_common(overrides), folder),
         measure=measure,
         best_config=lambda overrides: config_file(
-            load(config.base, together(overrides)), overrides, workdir
+            load(config.base, with_common(overrides)), overrides, workdir
         ),
         objective=config.objective,
         trials=config.trials,
@@ -105,12 +105,12 @@ def measure_label_free(
     base = load(config.base, merge_overrides(config.common))
     plan.close(base, folder)
     views = encoder.modality.views(base, encoder.preprocessor)
-    numbers = label_free_numbers(
+    metrics = label_free_metrics(
         extract_features(encoder.model, images, prepare=encoder.preprocessor),
-        *_of_two_views(encoder.model, images, views, section.seed),
+        *_view_representations(encoder.model, images, views, section.seed),
     )
-    write_json(pathlib.Path(folder) / FILE, numbers)
-    return numbers
+    write_json(pathlib.Path(folder) / FILE, metrics)
+    return metrics
 
 
 def config_file(config, overrides: Sequence[str], workdir) -> str:
@@ -146,12 +146,15 @@ def _check(config, base):
         )
 
 
-def _of_two_views(encoder, images, views, seed):
+def _view_representations(encoder, images, views, seed):
     """Returns representations of both views, batch by batch."""
     extract = FeatureExtractor(encoder, batch_size=_BATCH)
-    every, pairs = np.arange(images.num_examples), []
-    for start in range(0, len(every), _BATCH):
-        index, drawn = every[start : start + _BATCH], step_seed(seed, start)
-        batch = rows_for_views(images, index, views, drawn)
-        pairs.append([extract(v.numpy()) for v in views(batch, seed=drawn)])
+    positions, pairs = np.arange(images.num_examples), []
+    for start in range(0, len(positions), _BATCH):
+        index, view_seed = (
+            positions[start : start + _BATCH],
+            step_seed(seed, start),
+        )
+        batch = rows_for_views(images, index, views, view_seed)
+        pairs.append([extract(v.numpy()) for v in views(batch, seed=view_seed)])
     return [np.concatenate(side) for side in zip(*pairs, strict=True)]

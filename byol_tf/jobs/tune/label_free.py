@@ -27,7 +27,7 @@ from byol_tf.files import read_json
 FILE = "label_free.json"
 
 
-def label_free_numbers(
+def label_free_metrics(
     representations: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> dict[str, float]:
     """Computes the numbers of one encoder.
@@ -43,17 +43,17 @@ def label_free_numbers(
         representation is not finite.
     """
     rank = collapse_statistics(representations)["effective_rank"]
-    numbers = {
+    metrics = {
         "effective_rank": rank,
         "alignment": alignment(first, second),
         "uniformity": uniformity(representations),
     }
-    numbers["score"] = (
-        math.log(max(rank, 1.0)) - numbers["alignment"] - numbers["uniformity"]
+    metrics["score"] = (
+        math.log(max(rank, 1.0)) - metrics["alignment"] - metrics["uniformity"]
     )
-    if not all(map(math.isfinite, numbers.values())):
-        return dict.fromkeys(numbers, math.nan)
-    return numbers
+    if not all(map(math.isfinite, metrics.values())):
+        return dict.fromkeys(metrics, math.nan)
+    return metrics
 
 
 def read_label_free(folder: pathlib.Path) -> dict[str, float | None]:

@@ -39,14 +39,14 @@ def history(trials: Sequence[Mapping], name: str, target: Target) -> None:
         name: name of the value.
         target: path or binary file to write a PNG to.
     """
-    done = [t for t in trials if t["state"] == "complete"]
-    others = [t["number"] for t in trials if t["state"] != "complete"]
-    numbers = [trial["number"] for trial in done]
-    values = np.array([trial["value"] for trial in done], np.float64)
+    completed = [t for t in trials if t["state"] == "complete"]
+    other_numbers = [t["number"] for t in trials if t["state"] != "complete"]
+    numbers = [trial["number"] for trial in completed]
+    values = np.array([trial["value"] for trial in completed], np.float64)
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(numbers, values, "o", color=BLUE, markersize=5, label="finished")
-    if done:
+    if completed:
         axes.step(
             numbers,
             np.maximum.accumulate(values),
@@ -54,11 +54,11 @@ def history(trials: Sequence[Mapping], name: str, target: Target) -> None:
             color=ORANGE,
             label="best so far",
         )
-    if others:
-        low = values.min() if done else 0.0
+    if other_numbers:
+        low = values.min() if completed else 0.0
         axes.plot(
-            others,
-            np.full(len(others), low),
+            other_numbers,
+            np.full(len(other_numbers), low),
             "x",
             color=GRAY,
             label="ended early or failed",

@@ -11,8 +11,8 @@ from byol_tf.files import write_json, write_text
 from byol_tf.jobs.tune import plots
 from byol_tf.reports.report import format_table, write_csv, write_report
 
-SHOWN = 10  # trials in the table
-FEWEST = 3  # fewest pairs for a correlation
+TABLE_TRIALS = 10  # trials in the table
+MIN_PAIRS = 3  # fewest pairs for a correlation
 # Possible predictors of linear accuracy, with a sign so that more is better.
 PREDICTORS = {
     "score": ("label-free score", 1),
@@ -21,8 +21,8 @@ PREDICTORS = {
     "uniformity": ("uniformity alone (less is better)", -1),
     "held_out_knn": ("kNN, with labels", 1),
 }
-_NUMBERS = ("held_out_knn", "knn_accuracy", "linear_accuracy", "minutes")
-_NUMBERS += ("score", "effective_rank", "alignment", "uniformity")
+_METRICS = ("held_out_knn", "knn_accuracy", "linear_accuracy", "minutes")
+_METRICS += ("score", "effective_rank", "alignment", "uniformity")
 
 
 def summary(study, objective: str) -> dict:
@@ -30,7 +30,7 @@ def summary(study, objective: str) -> dict:
 
     Args:
         study: a study whose trials have `overrides`, `error` and the attributes
-            of `trials.trial_numbers`.
+            of `trials.trial_metrics`.
         objective: name of its values.
 
     Returns:
@@ -40,18 +40,19 @@ def summary(study, objective: str) -> dict:
         to 1, empty for fewer than four trials; `predicts_linear_accuracy`: the
         rank correlation of each of `PREDICTORS` over the finished trials.
     """
-    trials = [_described(trial) for trial in study.trials]
-    done = [trial for trial in trials if trial["state"] == "complete"]
-    best = max(done, key=lambda trial: trial["value"], default=None)
-    accuracies = [trial["linear_accuracy"] for trial in done]
+    trials = [_trial_entry(trial) for trial in study.trials]
+    completed = [trial for trial in trials if trial["state"] == "complete"]
+    best = max(completed, key=lambda trial: trial["value"], default=None)
+    accuracies = [trial["linear_accuracy"] for trial in completed]
     return {
         "objective": objective,
         "trials": trials,
         "best": best and best["number"],
-        "importance": _importance(study, done),
+        "importance": _importance(study, completed),
         "predicts_linear_accuracy": {
             key: rank_correlation(
-                [trial[key] and sign * trial[key] for trial in done], accuracies
+                [trial[key] and sign * trial[key] for trial in completed],
+                accuracies,
             )
             for key, (_, sign) in PREDICTORS.items()
         },
@@ -71,8 +72,10 @@ def rank_correlation(
         `spearman` and `kendall` in [-1, 1], and `trials`, the number of pairs
         used; None for fewer than three, or if one side is constant.
     """
-    pairs = [pair for pair in zip(first, second, strict=True) if _known(*pair)]
-    if len(pairs) < FEWEST:
+    pairs = [
+        pair for pair in zip(first, second, strict=True) if _all_finite(*pair)
+    ]
+    if len(pairs) < MIN_PAIRS:
         return None
     sides = list(zip(*pairs, strict=True))
     if any(len(set(side)) == 1 for side in sides):
@@ -84,15 +87,15 @@ def rank_correlation(
     }
 
 
-def _known(*values):
+def _all_finite(*values):
     return all(value is not None and math.isfinite(value) for value in values)
 
 
 def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
     """Returns headings, and a row of text per trial, for the best trials."""
-    done = [t for t in result["trials"] if t["state"] == "complete"]
-    done.sort(key=lambda trial: -trial["value"])
-    fields = list(dict.fromkeys(key for t in done for key in t["params"]))
+    completed = [t for t in result["trials"] if t["state"] == "complete"]
+    completed.sort(key=lambda trial: -trial["value"])
+    fields = list(dict.fromkeys(key for t in completed for key in t["params"]))
     headings = ["trial", *fields, "minutes", "label-free", "linear %"]
     cells = [
         [
@@ -105,7 +108,7 @@ def rows(result: Mapping) -> tuple[list[str], list[list[str]]]:
             if result["objective"] == "knn"
             else _text(trial["value"]),
         ]
-        for trial in done[:SHOWN]
+        for trial in completed[:TABLE_TRIALS]
     ]
     return [*headings, _OBJECTIVES[result["objective"]]], cells
 
@@ -127,13 +130,13 @@ def notes(result: Mapping) -> list[str]:
         "which chose nothing."
     ]
     for key, (name, _) in PREDICTORS.items():
-        found = result["predicts_linear_accuracy"][key]
-        if found:
+        correlation = result["predicts_linear_accuracy"][key]
+        if correlation:
             lines.append(
                 f"{name} predicts linear accuracy: "
-                f"Spearman rho = {found['spearman']:.2f}, "
-                f"Kendall tau = {found['kendall']:.2f} "
-                f"over {found['trials']} trials"
+                f"Spearman rho = {correlation['spearman']:.2f}, "
+                f"Kendall tau = {correlation['kendall']:.2f} "
+                f"over {correlation['trials']} trials"
             )
     return lines
 
@@ -144,7 +147,7 @@ def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
     write_json(workdir / "tune.json", result)
     trials = result["trials"]
     fields = list(dict.fromkeys(key for t in trials for key in t["params"]))
-    columns = ["number", "state", "value", *fields, *_NUMBERS, "error"]
+    columns = ["number", "state", "value", *fields, *_METRICS, "error"]
     lines = [{**trial, **trial["params"]} for trial in trials]
     write_csv(workdir / "trials.csv", columns, lines)
     pictures = {"History": workdir / "history.png"}
@@ -168,7 +171,7 @@ def write(workdir: pathlib.Path, result: Mapping, best_config: str) -> None:
 _OBJECTIVES = {"knn": "held-out kNN", "label_free": "label-free score"}
 
 
-def _described(trial):
+def _trial_entry(trial):
     attributes = trial.user_attrs
     return {
         "number": trial.number,
@@ -177,13 +180,13 @@ def _described(trial):
         "params": trial.params,
         "overrides": attributes.get("overrides", []),
         "error": attributes.get("error"),
-        **{key: attributes.get(key) for key in _NUMBERS},
+        **{key: attributes.get(key) for key in _METRICS},
     }
 
 
-def _importance(study, done):
+def _importance(study, completed):
     """Returns importance by fANOVA; empty for too few or too equal trials."""
-    if len(done) < 4 or len({trial["value"] for trial in done}) == 1:
+    if len(completed) < 4 or len({trial["value"] for trial in completed}) == 1:
         return {}
     importance = require("optuna", "tune").importance
     return importance.get_param_importances(

@@ -108,9 +108,9 @@ class Search:
             load_if_exists=True,
         )
         # Other random numbers after a restart, since the first were tried.
-        draws = np.random.default_rng((self.seed, len(study.trials)))
+        rng = np.random.default_rng((self.seed, len(study.trials)))
         study.sampler = optuna.samplers.TPESampler(
-            seed=int(draws.integers(2**31)), constant_liar=self.workers > 1
+            seed=int(rng.integers(2**31)), constant_liar=self.workers > 1
         )
         if self.prune and self.objective == "knn":
             study.pruner = optuna.pruners.MedianPruner(
@@ -121,12 +121,12 @@ class Search:
         return study
 
     def _check_identity(self, study, workdir):
-        kept = study.user_attrs.get("identity")
-        if kept is None:
+        saved = study.user_attrs.get("identity")
+        if saved is None:
             study.set_user_attr("identity", dict(self.identity))
             return
-        names = sorted(kept.keys() | self.identity.keys())
-        changed = [n for n in names if kept.get(n) != self.identity.get(n)]
+        names = sorted(saved.keys() | self.identity.keys())
+        changed = [n for n in names if saved.get(n) != self.identity.get(n)]
         if changed:
             raise ValueError(
                 f"{workdir} holds another search: {', '.join(changed)} "

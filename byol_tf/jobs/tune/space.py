@@ -67,8 +67,8 @@ def _dimension(entry):
     values = None
     if isinstance(entry, tuple | list) and len(entry) >= 4:
         _, kind, *values = entry
-        choice = kind == "choice"
-        values = _choices(values) if choice else _range(kind, values)
+        is_choice = kind == "choice"
+        values = _choices(values) if is_choice else _range(kind, values)
     if not values or not isinstance(entry[0], str):
         raise ValueError(
             "`space` must hold (field, 'log' | 'float' | 'int', low, high), "
@@ -91,10 +91,10 @@ def _choices(values):
 
 def _range(kind, values):
     """Returns lowest and highest value; None if they are no range."""
-    numbers = {"log": (int, float), "float": (int, float), "int": (int,)}
-    fine = len(values) == 2 and all(
-        type(value) in numbers.get(kind, ()) for value in values
+    types = {"log": (int, float), "float": (int, float), "int": (int,)}
+    is_range = len(values) == 2 and all(
+        type(value) in types.get(kind, ()) for value in values
     )
-    if not fine or not values[0] < values[1] < math.inf:
+    if not is_range or not values[0] < values[1] < math.inf:
         return None
     return None if kind == "log" and values[0] <= 0 else tuple(values)

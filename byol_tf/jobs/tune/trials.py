@@ -60,8 +60,8 @@ class Trials:
         command = self.search.train(overrides, folder)
         child = child_runs.ChildRun(command, folder, (self.lock,))
         self.training[child] = trial
-        known = self.study.trials[trial.number].intermediate_values
-        self.reported[child] = set(known)
+        reported = self.study.trials[trial.number].intermediate_values
+        self.reported[child] = set(reported)
         return child
 
     def _watch(self, child):
@@ -104,8 +104,8 @@ class Trials:
             return self._fail(trial, reason)
         if child.status:
             self._tell(trial, f"not measured without labels: {reason}")
-        for key, number in trial_numbers(child.folder).items():
-            trial.set_user_attr(key, number)
+        for key, metric in trial_metrics(child.folder).items():
+            trial.set_user_attr(key, metric)
         self.study.tell(trial, value)
         return self._tell(trial, f"{self.search.objective} {value:.4f}")
 
@@ -131,12 +131,12 @@ def knn_by_epoch(folder: pathlib.Path) -> dict[int, float]:
     }
 
 
-def trial_numbers(folder: pathlib.Path) -> dict[str, float | None]:
+def trial_metrics(folder: pathlib.Path) -> dict[str, float | None]:
     """Returns the numbers of a finished trial besides its value.
 
     Returns:
         `held_out_knn`; `knn_accuracy` and `linear_accuracy` on test images;
-        `minutes`; and the numbers of `label_free_numbers`.
+        `minutes`; and the numbers of `label_free_metrics`.
     """
     result = read_json(folder / "train.json")
     knn = knn_by_epoch(folder)
