@@ -74,11 +74,11 @@ def planned(
         **options: as in `pretraining`.
     """
 
-    timed = []
+    packed = []
 
     def build(examples):
         job = pretraining(config, workdir, strategy, examples=examples)
-        timed.append((job.train, job.test))  # packed, if they are at all
+        packed.append((job.train, job.test))  # packed, if they are at all
         return job
 
     examples = plan.decide(
@@ -87,7 +87,7 @@ def planned(
         build=build,
         alone=not several_workers(strategy or config.strategy),
     )
-    examples = timed[-1] if timed else examples
+    examples = packed[-1] if packed else examples
     return pretraining(config, workdir, strategy, examples=examples, **options)
 
 
@@ -131,25 +131,29 @@ def pretraining(
             "more, or lower it by --config.batch_size"
         )
     modality = load_modality(config.modality)
-    fitted = modality.fit(train, config)
-    views = modality.views(config, fitted)
-    (train, test), store = data_builders.kept(
+    preprocessor = modality.fit(train, config)
+    views = modality.views(config, preprocessor)
+    (train, test), store_lines = data_builders.store_examples(
         config, workdir, (train, test), views
     )
     in_step = config.augment.place == "step"
     updates = length.updates(config, train.num_examples, micro_batch)
     probe = config.monitor.probe and train.labelled
 
-    def make_encoder(of):
-        return modality.encoder(of, fitted, train.row_shape)
+    def make_encoder(run_config):
+        return modality.encoder(run_config, preprocessor, train.row_shape)
 
-    def named(of):
-        return modality.pretrained(of, fitted, train.row_shape, train)
+    def make_pretrained(run_config):
+        return modality.pretrained(
+            run_config, preprocessor, train.row_shape, train
+        )
 
     with distribution.strategy.scope():
         model = objective_builders.make_model(
             config,
-            starting_encoder(config, workdir, make_encoder, official, named),
+            starting_encoder(
+                config, workdir, make_encoder, official, make_pretrained
+            ),
             views if in_step else None,
             tau=_tau(config, updates),
             probe_classes=train.num_classes if probe else 0,
@@ -159,10 +163,14 @@ def pretraining(
             synchronize(model, config.sync_batch_norm)
         model.compile(optimizer(config, model, updates))
         model.optimizer.build(model.parameters)
-        prepare, finished = _finished(config, modality, train, fitted, model)
+        prepare, resized_encoder = _resized_encoder(
+            config, modality, train, preprocessor, model
+        )
     view_shape = None
     if None in model.encoder.input_shape[1:]:
-        view_shape = fitted.compute_output_shape((None, *train.row_shape))[1:]
+        view_shape = preprocessor.compute_output_shape(
+            (None, *train.row_shape)
+        )[1:]
     job = Pretraining(
         model=model,
         train=train,
@@ -172,14 +180,18 @@ def pretraining(
         settings=_settings(config, _jit_compile(config, distribution.replicas)),
         protocol=_protocol(config),
         view_shape=view_shape,
-        finished=finished,
+        resized_encoder=resized_encoder,
         pipeline_views=None if in_step else views,
         config_text=config_text(config),
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
         milder=milder_views(flatten(config.to_dict()), modality.milder),
-        notes=[*plan.lines(workdir), *store, *length.notes(config, workdir)],
+        notes=[
+            *plan.lines(workdir),
+            *store_lines,
+            *length.notes(config, workdir),
+        ],
         stop_after=stop_after,
         observers=callbacks,
     )
@@ -187,17 +199,19 @@ def pretraining(
     return job
 
 
-def _finished(config, modality, train, fitted, model):
+def _resized_encoder(config, modality, train, preprocessor, model):
     """Returns preprocessor and encoder at the size to evaluate and save."""
     size = config.encoder.input_size
     if not size:
-        return fitted, None
-    if "size" not in fitted.get_config():
+        return preprocessor, None
+    if "size" not in preprocessor.get_config():
         raise ValueError(
             f"encoder.input_size={size} is for images, and these are "
             f"{plural(modality.name)}; leave it out"
         )
-    prepare = type(fitted).from_config({**fitted.get_config(), "size": size})
+    prepare = type(preprocessor).from_config(
+        {**preprocessor.get_config(), "size": size}
+    )
     shape = prepare.compute_output_shape((None, *train.row_shape))
     try:
         return prepare, sharing(model.encoder, shape[1:])
@@ -233,8 +247,10 @@ def describe(config, spec: Spec, preprocessor) -> dict:
 def check(config) -> None:
     """Raises a ValueError that names the field of an impossible value."""
     fields = flatten(config.to_dict())
-    words = {"data.mask"}  # names, which its modality checks
-    check_fields({k: v for k, v in fields.items() if k not in words}, MOST)
+    text_fields = {"data.mask"}  # names, which its modality checks
+    check_fields(
+        {k: v for k, v in fields.items() if k not in text_fields}, MOST
+    )
     _settings(config)
     with in_section("evaluate"):
         _protocol(config)
@@ -246,10 +262,12 @@ def check(config) -> None:
     check_choice("strategy", config.strategy, STRATEGIES)
     check_choice("precision", config.precision, PRECISIONS)
     data_builders.check(config)
-    for field, fine, rule in _relations(config):
-        if not fine:
+    for field, is_valid, requirement in _relations(config):
+        if not is_valid:
             value = fields[field]
-            raise ValueError(f"{field} must be {rule}. Received: {value!r}")
+            raise ValueError(
+                f"{field} must be {requirement}. Received: {value!r}"
+            )
 
 
 def _relations(config):
@@ -268,7 +286,7 @@ def check_replicas(config, replicas):
     """Refuses settings that this number of devices cannot share."""
     if replicas == 1:
         return
-    for field, value, fine, rule in (
+    for field, value, is_valid, requirement in (
         ("batch_size", config.batch_size,
          config.batch_size % replicas == 0, f"a multiple of {replicas}"),
         ("optimizer.accumulate_steps", config.optimizer.accumulate_steps,
@@ -276,10 +294,10 @@ def check_replicas(config, replicas):
         ("jit_compile", config.jit_compile, config.jit_compile != "yes",
          "auto or no"),
     ):  # fmt: skip
-        if not fine:
+        if not is_valid:
             raise ValueError(
-                f"{field} must be {rule} on {replicas} devices. Received: "
-                f"{value!r}. Change it, or use strategy=one"
+                f"{field} must be {requirement} on {replicas} devices. "
+                f"Received: {value!r}. Change it, or use strategy=one"
             )
 
 

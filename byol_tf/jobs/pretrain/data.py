@@ -94,7 +94,7 @@ def train_and_later_test(
     if suffix is not None:
         path = workdir / f"bad_{plural(decoder.name)}{suffix}.csv"
     bad_images = BadImages(path, section.max_bad_share)
-    taken = {}
+    readings = {}
 
     def load(split):
         with _naming_section():
@@ -114,8 +114,8 @@ def train_and_later_test(
                 bad_images=bad_images,
             )
         if examples.taken and path:
-            taken[split] = examples.taken
-            write_json(workdir / f"data{suffix}.json", taken)
+            readings[split] = examples.taken
+            write_json(workdir / f"data{suffix}.json", readings)
         return examples
 
     def load_test():
@@ -163,7 +163,7 @@ def _without_single_labels(examples):
     )
 
 
-def kept(
+def store_examples(
     config, workdir, examples: tuple[Examples, Examples], views
 ) -> tuple[tuple[Examples, Examples], list[str]]:
     """Stores training and test rows as `data.store` says.
@@ -184,8 +184,8 @@ def kept(
     section, train = config.data, examples[0]
     if section.store == "files" or not train.encoded:
         return examples, []
-    make = getattr(load_modality(config.modality), "codec", None)
-    if make is None:
+    make_codec = getattr(load_modality(config.modality), "codec", None)
+    if make_codec is None:
         if section.store == "auto":
             return examples, []
         raise ValueError(
@@ -194,7 +194,7 @@ def kept(
         )
     name = "pixels" if section.store == "auto" else section.store
     side = section.store_side
-    codecs = [make(name, each, views, side) for each in examples]
+    codecs = [make_codec(name, each, views, side) for each in examples]
     pairs = list(zip(examples, codecs, strict=True))
     size = sum(estimated_bytes(*pair) for pair in pairs) / 2**30
     fits = size <= section.cache_gb
@@ -206,8 +206,8 @@ def kept(
         ]
     on_disk = name == "shards" or not _in_memory(section, fits)
     store = Store(cache_dir=section.cache_dir or pathlib.Path(workdir) / CACHE)
-    both = tuple(packed(*pair, store, on_disk) for pair in pairs)
-    return both, [
+    stored = tuple(packed(*pair, store, on_disk) for pair in pairs)
+    return stored, [
         f"Store: {name} {'on disk' if on_disk else 'in memory'}, about "
         f"{size:.2g} GB, {codecs[0].about} (data.store={section.store}, "
         f"data.store_side={side})."

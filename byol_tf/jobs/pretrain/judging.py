@@ -13,7 +13,8 @@ from byol_tf.files import read_json, whole_file, write_json
 from byol_tf.layers.parameters import random_twin
 from byol_tf.lines import progress_bar
 
-KEPT = 1000  # test examples, evenly spaced, whose first vectors are kept
+# Test examples, evenly spaced, whose first vectors are kept.
+MOST_VECTORS = 1000
 PATIENCE = 5.0  # seconds after which a progress bar appears
 
 
@@ -47,7 +48,7 @@ class Judge:
         job, extractor = self._job, extractor or self.extractor
         show = _bar(name)
         train, test = extractor(self.examples, show), extractor(job.test, show)
-        numbers = summarize(
+        metrics = summarize(
             train,
             self.examples.labels,
             test,
@@ -55,7 +56,7 @@ class Judge:
             num_classes=job.train.num_classes,
             protocol=job.protocol,
         )
-        return numbers, (train, test)
+        return metrics, (train, test)
 
     def before(self, workdir: pathlib.Path) -> dict:
         """Evaluates before training; keeps `before.json` and `before.npz`.
@@ -63,18 +64,20 @@ class Judge:
         A continued run reads them. If it continues with other data, it is
         evaluated again, since the evaluation after training uses these.
         """
-        path, kept = workdir / "before.json", workdir / "before.npz"
+        path, vectors_path = workdir / "before.json", workdir / "before.npz"
         job = self._job
         data = [job.train.fingerprint(), job.test.fingerprint()]
-        if not path.exists() or self._other_data(kept, data):
-            numbers, features = self.measure("before training")
+        if not path.exists() or self._other_data(vectors_path, data):
+            metrics, features = self.measure("before training")
             count = len(features[1])
             # The first rows of a folder would be its first classes.
-            rows = np.linspace(0, count - 1, min(count, KEPT)).astype(int)
+            rows = np.linspace(0, count - 1, min(count, MOST_VECTORS)).astype(
+                int
+            )
             arrays = {"test": features[1][rows], "rows": rows, "data": data}
-            with whole_file(kept) as temporary:
+            with whole_file(vectors_path) as temporary:
                 np.savez(temporary, **arrays)
-            write_json(path, numbers)
+            write_json(path, metrics)
         return read_json(path)
 
     def _other_data(self, path, data):
@@ -83,17 +86,17 @@ class Judge:
         `RunIdentity` refuses other training data unless they are accepted.
         """
         with np.load(path) as file:
-            kept = [*file.get("data", data)]  # not in earlier releases
-        accepted = self._job.accept_changes or kept[0] == data[0]
-        return kept != data and accepted
+            saved_data = [*file.get("data", data)]  # not in earlier releases
+        accepted = self._job.accept_changes or saved_data[0] == data[0]
+        return saved_data != data and accepted
 
     def vectors_before(self, workdir: pathlib.Path) -> tuple:
         """Returns representations before training, and their test rows."""
         with np.load(workdir / "before.npz") as file:
-            found = file["test"]
+            vectors = file["test"]
             # Runs of release 0.2 have the first rows.
-            rows = file["rows"] if "rows" in file else np.arange(len(found))
-            return found, rows
+            rows = file["rows"] if "rows" in file else np.arange(len(vectors))
+            return vectors, rows
 
     def random(self) -> dict:
         """Evaluates a random encoder if the run started from weights."""
@@ -115,18 +118,18 @@ class Judge:
         bank, pairs = np.flatnonzero(self.examples.labels >= 0), []
         bank = np.sort(bank[bank_rows(len(bank), job.protocol)])
         for examples in (self.examples.subset(bank), job.test):
-            known = examples.labels >= 0
+            is_labelled = examples.labels >= 0
             features = extractor(examples, _bar(name))
-            pairs.append((features[known], examples.labels[known]))
-        found = knn_summary(*pairs, job.train.num_classes, job.protocol)
-        return {"name": name, **found}
+            pairs.append((features[is_labelled], examples.labels[is_labelled]))
+        metrics = knn_summary(*pairs, job.train.num_classes, job.protocol)
+        return {"name": name, **metrics}
 
     @functools.cached_property
     def examples(self) -> Examples:
         """Training examples to use: labelled ones if there are any."""
         train, limit = self._job.train, self._job.protocol.max_train
-        known = np.flatnonzero(train.labels >= 0)
-        usable = known if len(known) else np.arange(train.num_examples)
+        labelled = np.flatnonzero(train.labels >= 0)
+        usable = labelled if len(labelled) else np.arange(train.num_examples)
         if len(usable) > limit:
             rng = np.random.default_rng((self._job.settings.seed, 2))
             usable = np.sort(rng.permutation(usable)[:limit])

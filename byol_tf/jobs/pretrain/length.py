@@ -22,14 +22,15 @@ def updates(config, examples: int, batch_size: int) -> int:
         ValueError: if there are none.
     """
     steps = config.epochs * steps_per_epoch(examples, batch_size)
-    every = config.optimizer.accumulate_steps
-    if steps < every:
+    batches_per_update = config.optimizer.accumulate_steps
+    if steps < batches_per_update:
         raise ValueError(
             f"epochs={config.epochs} of {examples} examples give {steps} "
-            f"batches of {batch_size}, fewer than the {every} of one update; "
-            "lower optimizer.accumulate_steps, or choose more epochs"
+            f"batches of {batch_size}, fewer than the {batches_per_update} of "
+            "one update; lower optimizer.accumulate_steps, or choose more "
+            "epochs"
         )
-    return steps // every
+    return steps // batches_per_update
 
 
 def notes(config, workdir) -> list[str]:
@@ -42,11 +43,11 @@ def notes(config, workdir) -> list[str]:
             f"since optimizer.warmup_epochs={warmup:g} is not below "
             f"epochs={epochs}."
         )
-    kept = read_values(workdir).get("epochs", epochs)
-    if kept != epochs:
+    old_epochs = read_values(workdir).get("epochs", epochs)
+    if old_epochs != epochs:
         lines.append(
-            f"Length: {epochs} epochs, {kept} before; learning rate, tau and "
-            f"warm-up follow those of {epochs} from here on."
+            f"Length: {epochs} epochs, {old_epochs} before; learning rate, "
+            f"tau and warm-up follow those of {epochs} from here on."
         )
     return lines
 
@@ -54,9 +55,9 @@ def notes(config, workdir) -> list[str]:
 def check_steps(workdir, model, total_steps: int) -> None:
     """Raises a ValueError if a run folder is beyond the end of its run."""
     folder = pathlib.Path(workdir) / "checkpoints"
-    done = CheckpointStore(folder, model).steps()
-    if done and done[-1] > total_steps:
+    steps = CheckpointStore(folder, model).steps()
+    if steps and steps[-1] > total_steps:
         raise ValueError(
-            f"{workdir} has made {done[-1]} steps already, and these epochs "
+            f"{workdir} has made {steps[-1]} steps already, and these epochs "
             f"end at {total_steps}; choose more epochs, or another --workdir"
         )

@@ -75,16 +75,18 @@ def make_model(
     method = METHODS[config.objective.name]
     # What is 0 is left to the method.
     sizes = {key: size for key, size in config.heads.items() if size}
-    own = {key: config.objective[key] for key in method.fields}
-    if "level" in own:
-        own["level"] = _layer_of_level(find_levels(encoder), own["level"])
+    options = {key: config.objective[key] for key in method.fields}
+    if "level" in options:
+        options["level"] = _layer_of_level(
+            find_levels(encoder), options["level"]
+        )
     if method.target:
-        own["tau"] = tau
+        options["tau"] = tau
         if config.encoder.weights:  # a random target would undo them
-            own["target_init"] = "copy"
+            options["target_init"] = "copy"
     if method.predictor:
         multiplier = config.objective.predictor_lr_multiplier
-        own["predictor_lr_multiplier"] = multiplier
+        options["predictor_lr_multiplier"] = multiplier
         if not config.objective.predictor:
             sizes["predictor_hidden_size"] = 0
     else:
@@ -96,7 +98,7 @@ def make_model(
         seed=config.seed,
         dtype=dtype_policy(config.precision),
         **sizes,
-        **own,
+        **options,
     )
 
 

@@ -31,7 +31,7 @@ class Watch:
         early: file for the representations of the first measurement.
 
     Attributes:
-        watched: rows of the training images whose representations are measured.
+        rows: rows of the training images whose representations are measured.
     """
 
     def __init__(self, job, extractor: FeatureExtractor, early: pathlib.Path):
@@ -40,22 +40,22 @@ class Watch:
         rng = np.random.default_rng((settings.seed, 1))
         order = rng.permutation(train.num_examples)
         self._train, self._early = train, early
-        self.watched = watched = train.readable_rows(np.sort(order[:samples]))
-        some = train.rows.__getitem__ if train.dense else train.subset
+        self.rows = rows = train.readable_rows(np.sort(order[:samples]))
+        take_rows = train.rows.__getitem__ if train.dense else train.subset
         self.collapse = monitors.CollapseMonitor(
             extractor,
-            some(watched),
+            take_rows(rows),
             every=every,
             stop=settings.monitor_stop_on_collapse,
-            pair=_agreement(job.model, job.views, train, watched[:PAIRS]),
+            pair=_agreement(job.model, job.views, train, rows[:PAIRS]),
             keep=self._keep,
             milder=job.milder,
             stronger=job.modality.strength[0],
         )
         self.callbacks = [self.collapse]
-        known = order[train.labels[order] >= 0]
-        queries = known[: min(samples, len(known) // 2)]
-        bank = known[len(queries) :][: BANK_RATIO * samples]
+        labelled = order[train.labels[order] >= 0]
+        queries = labelled[: min(samples, len(labelled) // 2)]
+        bank = labelled[len(queries) :][: BANK_RATIO * samples]
         self.queries = len(queries)  # images whose kNN accuracy is measured
         if settings.monitor_knn and len(queries):
             queries = train.readable_rows(np.sort(queries))
@@ -63,9 +63,9 @@ class Watch:
             self.callbacks.append(
                 monitors.KNNMonitor(
                     extractor,
-                    some(bank),
+                    take_rows(bank),
                     train.labels[bank],
-                    some(queries),
+                    take_rows(queries),
                     train.labels[queries],
                     num_classes=train.num_classes,
                     k=min(protocol.knn_k, len(bank)),
@@ -82,7 +82,7 @@ class Watch:
 
     @functools.cached_property
     def _data(self):
-        return self._train.subset(self.watched).fingerprint()
+        return self._train.subset(self.rows).fingerprint()
 
     @property
     def has_early(self) -> bool:
@@ -93,35 +93,35 @@ class Watch:
             return file.get("data", self._data) == self._data
 
     def early_and_late(self) -> tuple[np.ndarray, np.ndarray]:
-        """Returns representations of `watched` when first measured, and now."""
+        """Returns representations of `rows` when first measured, and now."""
         with np.load(self._early) as file:
-            return file["features"], self._now
+            return file["features"], self._current
 
     @functools.cached_property
     def duplicates(self) -> list[np.ndarray]:
-        """Groups of near-duplicates of `watched` at the end, largest first."""
-        if len(self._now) < 3 or not np.isfinite(self._now).all():
+        """Groups of near-duplicates of `rows` at the end, largest first."""
+        if len(self._current) < 3 or not np.isfinite(self._current).all():
             return []
-        return [self.watched[rows] for rows in groups_among(self._now)]
+        return [self.rows[rows] for rows in groups_among(self._current)]
 
     @functools.cached_property
-    def _now(self):
+    def _current(self):
         return self.collapse.extractor(self.collapse.inputs)
 
     def state(self) -> dict:
         """Returns the state to save: the first rank, and a diagnosis."""
-        found = self.collapse.diagnosis
+        diagnosis = self.collapse.diagnosis
         return {
             "first_rank": self.collapse.first_rank,
-            "diagnosis": found and dataclasses.asdict(found),
+            "diagnosis": diagnosis and dataclasses.asdict(diagnosis),
         }
 
     def set_state(self, state: dict) -> None:
         """Restores a state; {} for a new run."""
         if "name" in state:  # format of release 0.2
             state = {"diagnosis": state}
-        found = state.get("diagnosis")
-        self.collapse.diagnosis = Diagnosis(**found) if found else None
+        diagnosis = state.get("diagnosis")
+        self.collapse.diagnosis = Diagnosis(**diagnosis) if diagnosis else None
         self.collapse.first_rank = state.get("first_rank")
 
     @property

@@ -73,23 +73,23 @@ def decide(
         )
     examples = load()
     before = flatten(config.to_dict())
-    fields, why = load_modality(config.modality).plan(
+    fields, reasons = load_modality(config.modality).plan(
         config, examples[0], _accelerator()
     )
     if not alone:
         _check_nothing_open(fields if config.epochs else {**fields, **_LENGTH})
-    why += _taken(config, *examples) if alone else []
+    reasons += _data_lines(config, *examples) if alone else []
     with _open(config):
         config.update_from_flattened_dict(fields)
         if not config.epochs:
             config.epochs = config.optimizer.accumulate_steps  # an update
             job = build(examples)
             seconds = seconds_per_step(job)
-            why.append(_set_epochs(config, job.steps_per_epoch, seconds))
+            reasons.append(_set_epochs(config, job.steps_per_epoch, seconds))
     after = flatten(config.to_dict())
     decided = {key: after[key] for key in changes(before, after)}
-    opened = {key: before[key] for key in decided}
-    about = {"lines": why, "decided": decided, "open": opened}
+    open_values = {key: before[key] for key in decided}
+    about = {"lines": reasons, "decided": decided, "open": open_values}
     write_json(pathlib.Path(workdir) / PLAN, about)
     return examples
 
@@ -100,11 +100,11 @@ def close(config, workdir) -> None:
     So the command that began a run also continues it.
     """
     about = _read(workdir)
-    opened = about.get("open", {})
+    open_values = about.get("open", {})
     values = flatten(config.to_dict())
-    given = changes(opened, {key: values[key] for key in opened})
+    overridden = changes(open_values, {key: values[key] for key in open_values})
     with _open(config):
-        for key in opened.keys() - given.keys():
+        for key in open_values.keys() - overridden.keys():
             value = as_tuple(about["decided"][key])
             config.update_from_flattened_dict({key: value})
 
@@ -120,14 +120,14 @@ def _read(workdir):
 
 
 def _check_nothing_open(fields):
-    given = " ".join(
+    flags = " ".join(
         shlex.quote(f"--config.{name}={value}".replace(" ", ""))
         for name, value in fields.items()
     )
-    if given:
+    if flags:
         raise ValueError(
             "several workers cannot choose the open settings of the recipe "
-            f"together; give them to all workers, such as {given}"
+            f"together; give them to all workers, such as {flags}"
         )
 
 
@@ -153,17 +153,17 @@ def _forever(job):
 
 
 def _set_epochs(config, steps, seconds):
-    each = seconds * steps / 60  # minutes
-    config.epochs = epochs = max(1, math.floor(config.minutes / each))
-    least = ", the least" if each > config.minutes else ""
+    epoch_minutes = seconds * steps / 60
+    config.epochs = epochs = max(1, math.floor(config.minutes / epoch_minutes))
+    least = ", the least" if epoch_minutes > config.minutes else ""
     return (
-        f"Length: epochs={epochs}{least}, {epochs * each:.1f} minutes, since "
-        f"{TIMED} steps took {seconds:.3f} s each and minutes="
+        f"Length: epochs={epochs}{least}, {epochs * epoch_minutes:.1f} minutes"
+        f", since {TIMED} steps took {seconds:.3f} s each and minutes="
         f"{config.minutes:g} were given."
     )
 
 
-def _taken(config, train, test):
+def _data_lines(config, train, test):
     """Returns lines on what the data and the machine alone decide."""
     lines = []
     if not config.data.test_split:

@@ -46,30 +46,34 @@ def pretrain(
         ValueError: for a wrong field or unsuitable data. One line.
     """
     run = os.path.expanduser(run)  # as of the data
-    words = [f"--data={os.fspath(data)}"]
-    words += [f"--config={config}"] if config else []
-    words += [] if minutes is None else [f"--minutes={minutes}"]
-    words += [
+    flags = [f"--data={os.fspath(data)}"]
+    flags += [f"--config={config}"] if config else []
+    flags += [] if minutes is None else [f"--minutes={minutes}"]
+    flags += [
         f"--config.{key}={value}" for key, value in (fields or {}).items()
     ]
-    section, defaults = _configuration(words)
+    section, defaults = _configuration(flags)
     job, result = run_config_in(section, run, defaults, **options)
     if job.distribution.is_chief:
         print(job.table(result))
     return load_encoder(run)
 
 
-def _configuration(words):
+def _configuration(flags):
     """Returns the configuration for a command's flags, and the defaults."""
     with configs():
         command_line, data_argument, base = (
             importlib.import_module(f"configs.{name}")
             for name in ("command_line", "data_argument", "base")
         )
-        words = data_argument.expanded(words)
-        start = "--config."
-        fields = [w.removeprefix(start) for w in words if w.startswith(start)]
-        (recipe,) = (w for w in words if w.startswith("--config="))
+        flags = data_argument.expanded(flags)
+        prefix = "--config."
+        fields = [
+            flag.removeprefix(prefix)
+            for flag in flags
+            if flag.startswith(prefix)
+        ]
+        (recipe,) = (flag for flag in flags if flag.startswith("--config="))
         recipe = recipe.removeprefix("--config=")
         return command_line.load(recipe, fields), base.get_config()
 

@@ -15,9 +15,9 @@ from byol_tf.lines import plural
 from byol_tf.reports import grids, plots, report
 
 QUERIES = 8  # test images shown with their neighbours
-HEARD = 4  # playable test sounds, each with its neighbour
+NUM_SOUNDS = 4  # playable test sounds, each with its neighbour
 NEIGHBOURS = 8
-BESIDE = 4  # neighbours shown early in training, and at the end
+NUM_BESIDE = 4  # neighbours shown early in training, and at the end
 _ROWS = {
     "knn_accuracy": "kNN accuracy{by}",
     "linear_accuracy": "linear accuracy, all labels{by}",
@@ -43,7 +43,7 @@ def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
     return [
         (
             label.format(shots=shots, by=by),
-            *(_cell(key, result[of]) for of in _columns(result)),
+            *(_cell(key, result[column]) for column in _columns(result)),
         )
         for key, label in _ROWS.items()
         if key in after
@@ -51,7 +51,11 @@ def rows(result: dict, shots: int) -> list[tuple[str, ...]]:
 
 
 def _columns(result):
-    return [of for of in ("raw", "random", "before", "after") if result[of]]
+    return [
+        column
+        for column in ("raw", "random", "before", "after")
+        if result[column]
+    ]
 
 
 def columns(result: dict) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ def columns(result: dict) -> tuple[str, ...]:
         "before": as_it_came(start) if start else random,
         "after": "pretrained",
     }
-    return "", *(names[of] for of in _columns(result))
+    return "", *(names[column] for column in _columns(result))
 
 
 def table(result: dict, shots: int) -> str:
@@ -96,22 +100,22 @@ def write(
         watch: of the run; without labels its images show their neighbours
             early in training and at the end.
     """
-    test, (vectors, chosen) = job.test, before
-    parts = {"First views": (workdir / "views.png").read_bytes()}
+    test, (vectors, test_rows) = job.test, before
+    pictures = {"First views": (workdir / "views.png").read_bytes()}
     if metrics:
-        parts["Curves"] = _png(plots.curves, metrics)
+        pictures["Curves"] = _png(plots.curves, metrics)
     finite = all(np.isfinite(part).all() for part in (vectors, *after))
     if finite and len(after[0]) >= NEIGHBOURS:
         title = f"Nearest neighbours of test {plural(job.modality.name)}"
-        parts[title] = _neighbours(job, after)
+        pictures[title] = _neighbours(job, after)
     if "knn_accuracy" not in result["after"]:
-        parts |= _early_and_late(job, watch) | _duplicates(job, watch)
+        pictures |= _early_and_late(job, watch) | _duplicates(job, watch)
     if finite and len(vectors) >= 3:
-        parts["Representations in the plane"] = _png(
+        pictures["Representations in the plane"] = _png(
             plots.before_after_scatter,
             vectors,
-            after[1][chosen],
-            test.labels[chosen],
+            after[1][test_rows],
+            test.labels[test_rows],
             class_names=test.class_names or None,
         )
     report.write_report(
@@ -120,82 +124,93 @@ def write(
         config_text=job.config_text,
         metrics=metrics,
         table=(columns(result), rows(result, job.protocol.shots)),
-        pictures=parts,
+        pictures=pictures,
         notes=_notes(result, plural(job.modality.name)),
-        sounds=_heard(job, after) if finite else (),
+        sounds=_sounds(job, after) if finite else (),
     )
 
 
 def _neighbours(job, features):
     train, test = job.judge.examples, job.test
-    chosen = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
-    chosen = np.unique(chosen)
-    found = nearest_neighbours(features[0], features[1][chosen], NEIGHBOURS)
-    drawn = [
+    query_rows = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
+    query_rows = np.unique(query_rows)
+    nearest = nearest_neighbours(
+        features[0], features[1][query_rows], NEIGHBOURS
+    )
+    previews = [
         job.modality.preview(bare(examples.read(row)))
-        for examples, rows in ((test, chosen), (train, found.ravel()))
+        for examples, rows in ((test, query_rows), (train, nearest.ravel()))
         for row in rows
     ]
-    queries, neighbours = np.split(grids.on_canvas(drawn), [len(chosen)])
+    queries, neighbours = np.split(grids.on_canvas(previews), [len(query_rows)])
     return _png(
         grids.neighbours_grid,
         queries,
-        neighbours.reshape(*found.shape, *neighbours.shape[1:]),
-        query_labels=test.labels[chosen],
-        neighbour_labels=train.labels[found],
+        neighbours.reshape(*nearest.shape, *neighbours.shape[1:]),
+        query_labels=test.labels[query_rows],
+        neighbour_labels=train.labels[nearest],
         class_names=train.class_names or None,
     )
 
 
-def _heard(job, features):
+def _sounds(job, features):
     """Returns test sounds, each with its nearest other sound; () for images."""
     play = getattr(job.modality, "player", None)
     train, test = job.judge.examples, job.test
     if play is None or not len(features[0]):
         return ()
-    chosen = np.linspace(0, len(test.labels) - 1, HEARD).astype(int)
-    chosen = np.unique(chosen)
-    found = nearest_neighbours(features[0], features[1][chosen], 1)[:, 0]
-    heard = []
-    for number, (row, near) in enumerate(zip(chosen, found, strict=True), 1):
-        pair = ((test, row, "test sound"), (train, near, "nearest to it"))
+    query_rows = np.linspace(0, len(test.labels) - 1, NUM_SOUNDS).astype(int)
+    query_rows = np.unique(query_rows)
+    nearest = nearest_neighbours(features[0], features[1][query_rows], 1)[:, 0]
+    sounds = []
+    for number, (row, neighbour) in enumerate(
+        zip(query_rows, nearest, strict=True), 1
+    ):
+        pair = ((test, row, "test sound"), (train, neighbour, "nearest to it"))
         for examples, place, words in pair:
             wav = play(bare(examples.read(place)), job.prepare)
-            heard.append((f"{number}: {words}", wav))
-    return heard
+            sounds.append((f"{number}: {words}", wav))
+    return sounds
 
 
 def _early_and_late(job, watch):
     """Draws neighbours of watched images, then and now; {} for few images."""
     if not watch.has_early:
         return {}
-    both = watch.early_and_late()
-    if len(both[0]) <= BESIDE or not all(np.isfinite(f).all() for f in both):
+    representations = watch.early_and_late()
+    if len(representations[0]) <= NUM_BESIDE or not all(
+        np.isfinite(f).all() for f in representations
+    ):
         return {}
-    chosen = np.unique(np.linspace(0, len(both[0]) - 1, QUERIES).astype(int))
+    query_rows = np.unique(
+        np.linspace(0, len(representations[0]) - 1, QUERIES).astype(int)
+    )
     # The first neighbour is the image itself.
-    found = [nearest_neighbours(f, f[chosen], BESIDE + 1)[:, 1:] for f in both]
+    nearest = [
+        nearest_neighbours(f, f[query_rows], NUM_BESIDE + 1)[:, 1:]
+        for f in representations
+    ]
     title = (
         "Nearest neighbours of training examples: the "
-        f"{BESIDE} early in training, then the {BESIDE} at the end"
+        f"{NUM_BESIDE} early in training, then the {NUM_BESIDE} at the end"
     )
-    rows = watch.watched[np.column_stack([chosen, *found])]
-    return {title: _beside(job, rows)}
+    rows = watch.rows[np.column_stack([query_rows, *nearest])]
+    return {title: _draw_beside(job, rows)}
 
 
 def _duplicates(job, watch):
     """Draws two of each of the largest groups of near-duplicates, if any."""
     pairs = [rows[:2] for rows in watch.duplicates[:QUERIES]]
     title = "Near-duplicates among training examples: two of each group"
-    return {title: _beside(job, np.array(pairs))} if pairs else {}
+    return {title: _draw_beside(job, np.array(pairs))} if pairs else {}
 
 
-def _beside(job, rows):
+def _draw_beside(job, rows):
     """Draws training examples `[n, k]`, each first one beside the others."""
-    drawn = [
+    previews = [
         job.modality.preview(bare(job.train.read(row))) for row in rows.ravel()
     ]
-    canvas = grids.on_canvas(drawn)
+    canvas = grids.on_canvas(previews)
     canvas = canvas.reshape(*rows.shape, *canvas.shape[1:])
     return _png(grids.neighbours_grid, canvas[:, 0], canvas[:, 1:])
 
@@ -206,15 +221,15 @@ def _png(draw, *args, **kwargs) -> bytes:
     return buffer.getvalue()
 
 
-def _cell(key, numbers):
-    if key not in numbers:
+def _cell(key, metrics):
+    if key not in metrics:
         return ""
     if key == "few_shot_accuracy":
-        mean, std = numbers[key], numbers["few_shot_std"]
+        mean, std = metrics[key], metrics["few_shot_std"]
         return f"{100 * mean:.1f} % ± {100 * std:.1f}"
     if key.endswith("accuracy"):
-        return f"{100 * numbers[key]:.1f} %"
-    value = numbers[key]
+        return f"{100 * metrics[key]:.1f} %"
+    value = metrics[key]
     return "not finite" if value is None else f"{value:.2f}"
 
 

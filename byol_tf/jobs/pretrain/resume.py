@@ -23,7 +23,7 @@ from byol_tf.training.loop import pretrain
 from byol_tf.training.monitors import FirstMinute
 from byol_tf.training.signals import stop_between_steps
 
-WARNED_BY = 256  # encoded rows checked for useless images
+MOST_CHECKED = 256  # encoded rows checked for useless images
 
 
 def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
@@ -73,13 +73,13 @@ def train(job, workdir: pathlib.Path, watch: Watch | None) -> FaultMonitor:
                 job.steps_per_epoch,
                 noun=job.modality.name,
             )
-            shown = [bar, *reports.values()]
+            displays = [bar, *reports.values()]
             stack.enter_context(contextlib.closing(bar))
             observers = [
                 *watch.callbacks,
                 *job.callbacks(workdir),
-                *shown,
-                FirstMinute(watch.callbacks, shown),
+                *displays,
+                FirstMinute(watch.callbacks, displays),
                 logs.Checkpoints(
                     store, every_seconds=settings.checkpoint_every_seconds
                 ),
@@ -146,13 +146,18 @@ def _restore(store, distribution):
 
 def _warn_of(inputs, prepare):
     if isinstance(inputs, Examples):  # decoded one by one, so check only a few
-        few = np.arange(min(inputs.num_examples, WARNED_BY))
-        few = inputs.take(few, prepare)  # large photos take too much memory
-        inputs = next(iter(few.values())) if isinstance(few, dict) else few
+        positions = np.arange(min(inputs.num_examples, MOST_CHECKED))
+        # Large photos take too much memory.
+        batch = inputs.take(positions, prepare)
+        inputs = (
+            next(iter(batch.values())) if isinstance(batch, dict) else batch
+        )
         if np.issubdtype(inputs.dtype, np.floating):
             inputs = inputs.round(4)  # resizing does not keep them equal
-    found = diagnose_examples(inputs)
-    if found:
+    diagnosis = diagnose_examples(inputs)
+    if diagnosis:
         warnings.warn(
-            f"{found.name}: {found.advice}", NothingToLearnWarning, stacklevel=3
+            f"{diagnosis.name}: {diagnosis.advice}",
+            NothingToLearnWarning,
+            stacklevel=3,
         )

@@ -60,7 +60,7 @@ from byol_tf.training.metrics import read_metrics
 from byol_tf.training.signals import OutOfTimeError
 
 EARLY = "early.npz"  # representations during training
-DRAWN = 12  # images drawn with their first views
+NUM_DRAWN = 12  # images drawn with their first views
 
 
 @dataclasses.dataclass
@@ -76,8 +76,8 @@ class Pretraining:
         settings: settings of the run.
         protocol: how the representation is evaluated.
         view_shape: shape of a view, if the encoder takes any size; else None.
-        finished: the model's encoder, with the same weights, for another input
-            size than the views'; None: the model's own fits.
+        resized_encoder: the model's encoder, with the same weights, for
+            another input size than the views'; None: the model's own fits.
         pipeline_views: the views if `model.views` is None: they are drawn in
             the `tf.data` pipeline.
         config_text: the configuration as text, for the report.
@@ -100,7 +100,7 @@ class Pretraining:
     settings: Settings
     protocol: Protocol
     view_shape: tuple | None = None
-    finished: keras.Model | None = None
+    resized_encoder: keras.Model | None = None
     pipeline_views: Callable | None = None
     config_text: str = ""
     title: str = "pretraining"
@@ -116,7 +116,7 @@ class Pretraining:
     @property
     def encoder(self) -> keras.Model:
         """The encoder to evaluate and save, for outputs of `prepare`."""
-        return self.finished or self.model.encoder
+        return self.resized_encoder or self.model.encoder
 
     @property
     def steps_per_epoch(self) -> int:
@@ -165,9 +165,9 @@ class Pretraining:
             self.save(workdir)
             raise
         self.save(workdir)
-        numbers, features = self.judge.measure("after training")
+        after, features = self.judge.measure("after training")
         metrics = read_metrics(workdir / "metrics.jsonl")
-        result = self._result(before, numbers, metrics, watch, faults)
+        result = self._result(before, after, metrics, watch, faults)
         write_json(workdir / "train.json", result)
         reporting.write(
             *(workdir, self, result, metrics),
@@ -239,9 +239,9 @@ class Pretraining:
 
     def callbacks(self, workdir: pathlib.Path) -> list:
         """Returns the optional callbacks of a run."""
-        settings, found = self.settings, []
+        settings, callbacks = self.settings, []
         if settings.peak_tflops:
-            found.append(
+            callbacks.append(
                 utilisation.Utilisation(
                     self.flops_per_image,
                     settings.batch_size,
@@ -250,14 +250,14 @@ class Pretraining:
             )
         if settings.save_encoder_every:
             keep = functools.partial(self._keep_encoder, workdir)
-            found.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
-        return [*found, *self.observers]
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
+        return [*callbacks, *self.observers]
 
     def _keep_encoder(self, workdir, epoch, _logs):
         if (epoch + 1) % self.settings.save_encoder_every == 0:
             self.save(workdir / "encoders" / f"epoch{epoch + 1:05d}")
 
-    def _reached(self, metrics):
+    def _utilisation(self, metrics):
         steps = int(self.model.step.numpy())
         return utilisation.throughput(
             self.flops_per_image,
@@ -273,20 +273,22 @@ class Pretraining:
         seed = step_seed(self.model.seed, 0)
         batch = rows_for_views(self.train, order, self.views, seed)
         draw = tf.function(self.views, autograph=False)
-        pair = [np.asarray(view[:DRAWN]) for view in draw(batch, seed=seed)]
-        rows = [bare(self.train.read(row)) for row in order[:DRAWN]]
+        pair = [np.asarray(view[:NUM_DRAWN]) for view in draw(batch, seed=seed)]
+        rows = [bare(self.train.read(row)) for row in order[:NUM_DRAWN]]
         self.modality.draw_views(rows, pair, path)
 
     def _result(self, before, after, metrics, watch, faults):
-        found = watch.collapse.diagnosis
+        diagnosis = watch.collapse.diagnosis
         result = {
             "before": before,
             "after": after,
             "raw": self.judge.raw(after),
             "random": self.judge.random(),
-            "duplicates": {} if "knn_accuracy" in after else _count(watch),
+            "duplicates": {}
+            if "knn_accuracy" in after
+            else _duplicate_counts(watch),
             "monitored": watch.queries,
-            "stopped": found and found.name,
+            "stopped": diagnosis and diagnosis.name,
             "start": self.about.get("start", ""),
             "steps": int(self.model.step.numpy()),
             "epochs": self.settings.epochs,
@@ -296,7 +298,7 @@ class Pretraining:
             "precision": self.model.dtype_policy.name,
             "training_seconds": metrics[-1]["seconds"] if metrics else 0.0,
             "monitor_seconds": watch.seconds,
-            **self._reached(metrics),
+            **self._utilisation(metrics),
             "skipped_steps": faults.skipped,
             "skipped_images": len(self.train.skipped),
             "data": self.train.name,
@@ -304,14 +306,14 @@ class Pretraining:
             "notes": list(self.notes),
             "machine": describe_machine(),
         }
-        said = verdict(result, metrics, self.milder)
-        return result | {"verdict": said}
+        verdict_text = verdict(result, metrics, self.milder)
+        return result | {"verdict": verdict_text}
 
 
-def _count(watch):
+def _duplicate_counts(watch):
     groups = watch.duplicates
     return {
         "groups": len(groups),
         "examples": sum(map(len, groups)),
-        "of": len(watch.watched),
+        "of": len(watch.rows),
     }

@@ -33,7 +33,7 @@ def starting_encoder(
     workdir,
     make: Callable[[object], keras.Model],
     official: Callable[[pathlib.Path], keras.Model] | None = None,
-    named: Callable[[object], keras.Model] | None = None,
+    make_pretrained: Callable[[object], keras.Model] | None = None,
 ) -> keras.Model:
     """Gives the encoder that `config.encoder` names, some layers frozen.
 
@@ -43,8 +43,8 @@ def starting_encoder(
         make: makes a random encoder for the rows of this run, of a
             configuration.
         official: reads an official checkpoint; None where that is not known.
-        named: makes the encoder with the weights that one of `NAMED` stands
-            for, or of `FOLDERS`, see `Modality.pretrained`; functional.
+        make_pretrained: makes the encoder with the weights that one of `NAMED`
+            stands for, or of `FOLDERS`, see `Modality.pretrained`; functional.
 
     Raises:
         ValueError: in one line, if the weights cannot be read, do not fit the
@@ -52,17 +52,17 @@ def starting_encoder(
     """
     section = config.encoder
     if section.weights:
-        kept = pathlib.Path(workdir) / WEIGHTS_FILE
-        given = pathlib.Path(os.path.expanduser(section.weights))
+        copy_path = pathlib.Path(workdir) / WEIGHTS_FILE
+        weights_path = pathlib.Path(os.path.expanduser(section.weights))
         of_modality = section.weights in NAMED or section.name in FOLDERS
-        if of_modality and named and not kept.is_file():
-            model = to_fast(named(config))
+        if of_modality and make_pretrained and not copy_path.is_file():
+            model = to_fast(make_pretrained(config))
         else:
-            source = kept if kept.is_file() else given
+            source = copy_path if copy_path.is_file() else weights_path
             model = _read(source, config, make, official)
         _check_inputs(model, make(config), section.weights)
-        if not kept.is_file():
-            save_model(model, kept)
+        if not copy_path.is_file():
+            save_model(model, copy_path)
     else:
         model = make(config)
     freeze(model, section.freeze)
@@ -83,14 +83,14 @@ def freeze(model: keras.Model, names: str) -> None:
     """
     layers = list(_layers(model))
     for name in filter(None, (part.strip() for part in names.split(","))):
-        found = _called(layers, name)
-        if not found:
-            there = dict.fromkeys(x.name.split("_")[0] for x in layers)
+        matches = _layers_named(layers, name)
+        if not matches:
+            prefixes = dict.fromkeys(x.name.split("_")[0] for x in layers)
             raise ValueError(
                 f"encoder.freeze={names}: no layer begins with {name!r}; they "
-                f"begin with {', '.join(there)}; or {BATCH_NORMS}"
+                f"begin with {', '.join(prefixes)}; or {BATCH_NORMS}"
             )
-        for layer in found:
+        for layer in matches:
             layer.trainable = False
     if not model.trainable_weights:
         raise ValueError(
@@ -144,18 +144,18 @@ def _of_checkpoint(path, config, make):
     return model
 
 
-def _check_inputs(model, made, name):
-    taken, given = model.input_shape, made.input_shape
-    fits = isinstance(taken, tuple) == isinstance(given, tuple)
-    if fits and isinstance(taken, tuple):
-        fits = len(taken) == len(given) and all(
-            a in (None, b) for a, b in zip(taken, given, strict=True)
+def _check_inputs(model, random_encoder, name):
+    input_shape, view_shape = model.input_shape, random_encoder.input_shape
+    fits = isinstance(input_shape, tuple) == isinstance(view_shape, tuple)
+    if fits and isinstance(input_shape, tuple):
+        fits = len(input_shape) == len(view_shape) and all(
+            a in (None, b) for a, b in zip(input_shape, view_shape, strict=True)
         )
     if not fits:
         raise ValueError(
-            f"encoder.weights={name} takes inputs {list(taken)[1:]}, but the "
-            f"views of this run are {list(given)[1:]}; set augment.size and "
-            "data.channels as it needs them"
+            f"encoder.weights={name} takes inputs {list(input_shape)[1:]}, but "
+            f"the views of this run are {list(view_shape)[1:]}; set "
+            "augment.size and data.channels as it needs them"
         )
     if len(model.output_shape) != 2:
         raise ValueError(
@@ -164,7 +164,7 @@ def _check_inputs(model, made, name):
         )
 
 
-def _called(layers, name):
+def _layers_named(layers, name):
     """Returns the layers whose name has this prefix."""
     if name == BATCH_NORMS:
         return [x for x in layers if is_batch_norm(x)]

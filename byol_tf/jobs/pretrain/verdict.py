@@ -44,11 +44,15 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
     else:
         sentences += _without_labels(after, metrics)
         sentences += _duplicates(result.get("duplicates"))
-    fell = _fell(before, after)
-    if fell:
+    rank_has_fallen = _rank_has_fallen(before, after)
+    if rank_has_fallen:
         sentences.append(_rank(before, after) + ", which is bad.")
-    rises = None if fell else _trend(result, metrics, sentences)
-    sentences.append(_next(result, fell, gains, rises, milder))
+    still_improving = (
+        None if rank_has_fallen else _trend(result, metrics, sentences)
+    )
+    sentences.append(
+        _next(result, rank_has_fallen, gains, still_improving, milder)
+    )
     return " ".join(sentences)
 
 
@@ -88,8 +92,11 @@ def _against(name, other, after):
 
 def _without_labels(after, metrics):
     """Explains agreement, spread and rank."""
-    found = [line["agreement"] for line in metrics if "agreement" in line]
-    spread, agreement = after["feature_std"], found[-1] if found else None
+    agreements = [line["agreement"] for line in metrics if "agreement" in line]
+    spread, agreement = (
+        after["feature_std"],
+        agreements[-1] if agreements else None,
+    )
     sentences = ["There are no labels, so accuracy is unknown."]
     if agreement is not None and math.isfinite(agreement):
         reading = (
@@ -110,20 +117,20 @@ def _without_labels(after, metrics):
     return sentences
 
 
-def _duplicates(found):
+def _duplicates(counts):
     """Tells near-duplicates; nothing if most are, as where all is alike."""
-    if not found or 2 * found["examples"] > found["of"]:
+    if not counts or 2 * counts["examples"] > counts["of"]:
         return []
-    among = f"among {found['of']:,} training examples"
-    if not found["groups"]:
+    among = f"among {counts['of']:,} training examples"
+    if not counts["groups"]:
         return [f"There are no near-duplicates {among}."]
     return [
-        f"There are {found['examples']:,} near-duplicates {among}, in "
-        f"{found['groups']:,} groups: look at them in report.html."
+        f"There are {counts['examples']:,} near-duplicates {among}, in "
+        f"{counts['groups']:,} groups: look at them in report.html."
     ]
 
 
-def _fell(before, after):
+def _rank_has_fallen(before, after):
     first, last = (_finite(n, "effective_rank") for n in (before, after))
     return None not in (first, last) and rank_fell(first, last)
 
@@ -148,19 +155,23 @@ def _trend(result, metrics, sentences):
     rank, rank_mean = _rise(lines, "effective_rank")
     if labelled:
         noise = math.sqrt(mean * (1 - mean) / max(result["monitored"], 1))
-        rises = rise > max(RISE, noise)
+        still_improving = rise > max(RISE, noise)
         change = f"kNN accuracy changed by {100 * rise:+.1f} points"
     else:
-        rises = rise > RISE or rank > RANK_RISE * rank_mean
+        still_improving = rise > RISE or rank > RANK_RISE * rank_mean
         change = f"agreement changed by {rise:+.3f}, rank by {rank:+.1f}"
     # The learning rate falls to zero at the end, so a level curve does not tell
     # what a longer run would reach.
-    finding = "more epochs will probably help" if rises else "it levelled off"
+    finding = (
+        "more epochs will probably help"
+        if still_improving
+        else "it levelled off"
+    )
     sentences.append(
         f"From epoch {lines[0]['epoch']:.3g} to {lines[-1]['epoch']:.3g} "
         f"{change}: {finding}."
     )
-    return rises
+    return still_improving
 
 
 def _rise(lines, key):
@@ -171,15 +182,15 @@ def _rise(lines, key):
     return slope * (epochs[-1] - epochs[0]), np.mean(values)
 
 
-def _next(result, fell, gains, rises, milder):
+def _next(result, rank_has_fallen, gains, still_improving, milder):
     if result["stopped"]:
         return (
             f"Next: {result['stopped']} was found while it trained; "
             f"{rank_advice(milder)}."
         )
-    if fell:
+    if rank_has_fallen:
         return f"Next: {rank_advice(milder)}."
-    if rises and min(gains, default=1) >= 0:
+    if still_improving and min(gains, default=1) >= 0:
         return f"Next: go on, --config.epochs={2 * result['epochs']}."
     easy = gains and result["after"]["knn_accuracy"] >= EASY
     if easy and min(gains) == 0:
@@ -205,6 +216,6 @@ def _next(result, fell, gains, rises, milder):
     )
 
 
-def _finite(numbers, key):
-    value = numbers.get(key)
+def _finite(metrics, key):
+    value = metrics.get(key)
     return value if value is not None and math.isfinite(value) else None

@@ -9,7 +9,7 @@ from PIL import Image
 from byol_tf import TwoViews
 from byol_tf.data.examples import Encoded, Examples
 from byol_tf.data.pack import Pack
-from byol_tf.jobs.pretrain.data import kept
+from byol_tf.jobs.pretrain.data import store_examples
 from byol_tf.modalities.image.reading import image_decoder
 from tests.support.runs import tiny_config
 
@@ -35,7 +35,7 @@ def both():
 
 def keep(both, workdir, **fields):
     fields = {f"data.{name}": value for name, value in fields.items()}
-    return kept(tiny_config("", **fields), workdir, both, VIEWS)
+    return store_examples(tiny_config("", **fields), workdir, both, VIEWS)
 
 
 def test_few_photos_are_decoded_once(both, tmp_path):
@@ -71,7 +71,7 @@ def test_files_stay_files_where_that_is_wanted(both, tmp_path):
 def test_another_modality_says_that_it_keeps_none(both, tmp_path):
     fields = {"modality": "tests.support.toy_modality:SIGNALS"}
     config = tiny_config("", **fields)
-    assert kept(config, tmp_path, both, None) == (both, [])
+    assert store_examples(config, tmp_path, both, None) == (both, [])
     config.data.store = "shards"
     with pytest.raises(ValueError, match=r"data\.store=files"):
-        kept(config, tmp_path, both, None)
+        store_examples(config, tmp_path, both, None)

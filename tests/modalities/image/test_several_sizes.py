@@ -63,7 +63,7 @@ def stored(config, request):
 def examples_of(config, folder):
     both = data.data(config, folder, None)
     views = IMAGE.views(config, IMAGE.fit(both[0], config))
-    (train, _), _ = data.kept(config, folder, both, views)
+    (train, _), _ = data.store_examples(config, folder, both, views)
     return train, views
 
 

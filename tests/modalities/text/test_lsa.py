@@ -81,7 +81,7 @@ def test_a_run_begins_with_them_and_keeps_them(tmp_path):
             config,
             tmp_path,
             lambda of: TEXT.encoder(of, tokens, ()),
-            named=lambda of: TEXT.pretrained(of, tokens, (), texts),
+            make_pretrained=lambda of: TEXT.pretrained(of, tokens, (), texts),
         )
 
     (found,) = made(examples).get_weights()
