@@ -36,9 +36,9 @@ def progress_bar(
     )
 
 
-def restart(bar: tqdm, done: int) -> None:
-    """Moves a bar by `done`, and restarts its rate and time left."""
-    bar.n += done
+def restart(bar: tqdm, num_done: int) -> None:
+    """Moves a bar by `num_done`, and restarts its rate and time left."""
+    bar.n += num_done
     bar.initial = bar.last_print_n = bar.n
     bar.start_t = bar.last_print_t = time.time()
     bar.refresh()

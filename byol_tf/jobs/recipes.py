@@ -24,8 +24,8 @@ def configs() -> Iterator[None]:
     inside = package / NAME
     folder = inside if inside.is_dir() else package.parent / NAME
     file = folder / "__init__.py"
-    loaded = getattr(sys.modules.get(NAME), "__file__", None)
-    if loaded and pathlib.Path(loaded).resolve() == file.resolve():
+    loaded_file = getattr(sys.modules.get(NAME), "__file__", None)
+    if loaded_file and pathlib.Path(loaded_file).resolve() == file.resolve():
         yield
         return
     user_modules = _pop_modules()

@@ -37,11 +37,11 @@ def comparison(
     )
     for run in runs:
         try:
-            loaded = load(config.base, run.overrides)
-            builders.check(plan.stand_in(loaded))
+            run_config = load(config.base, run.overrides)
+            builders.check(plan.stand_in(run_config))
             folder = pathlib.Path(workdir) / run.folder
-            plan.close(loaded, folder)
-            config_of_run(loaded, folder, defaults, advice=_ADVICE)
+            plan.close(run_config, folder)
+            config_of_run(run_config, folder, defaults, advice=_ADVICE)
         except ValueError as error:
             raise ValueError(f"{run.name}: {error}") from error
     return Comparison(

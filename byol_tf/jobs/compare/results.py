@@ -109,8 +109,8 @@ def summary(
     variants = {}
     for name in dict.fromkeys(run.variant for run in runs):
         variant_runs = [run for run in entries if run["variant"] == name]
-        finished = sum(run["status"] != "failed" for run in variant_runs)
-        variants[name] = _statistics(variant_runs, finished)
+        num_finished = sum(run["status"] != "failed" for run in variant_runs)
+        variants[name] = _statistics(variant_runs, num_finished)
     starts = {}
     for start in filter(None, (run.get("start") for run in entries)):
         starts.setdefault(start["name"], []).append(start)
@@ -119,10 +119,10 @@ def summary(
     return {"runs": entries, "variants": variants}
 
 
-def _statistics(runs, finished):
+def _statistics(runs, num_finished):
     return {
         "planned": len(runs),
-        "finished": finished,
+        "finished": num_finished,
         **{c.key: mean_and_std(_finite_values(runs, c.key)) for c in COLUMNS},
     }
 

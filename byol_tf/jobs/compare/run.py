@@ -120,9 +120,11 @@ def _outcome(child):
     return ", ".join([*parts, f"{metrics['minutes']:.1f} minutes"])
 
 
-def _time_left(start, ended, runs):
+def _time_left(start, num_ended, num_runs):
     """Estimates the time left from the number of finished runs."""
-    if ended == runs:
+    if num_ended == num_runs:
         return ""
-    minutes = (time.monotonic() - start) / ended * (runs - ended) / 60
+    minutes = (
+        (time.monotonic() - start) / num_ended * (num_runs - num_ended) / 60
+    )
     return f"; about {minutes:.0f} minutes left"

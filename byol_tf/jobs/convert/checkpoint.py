@@ -117,8 +117,8 @@ def _statistics(moving):
         name = f"{norm}/{average}"
         statistics[f"{norm}/{AVERAGES[average]}"] = _debiased(name, parts)
         count = np.float32(parts["counter"])
-        other = statistics.setdefault(f"{norm}/updates", count)
-        if other != count:
+        first_count = statistics.setdefault(f"{norm}/updates", count)
+        if first_count != count:
             raise ValueError(f"`{norm}` counts mean and variance differently")
     return statistics
 

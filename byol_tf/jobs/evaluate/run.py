@@ -104,7 +104,7 @@ class LinearEvaluation:
             The contents of the JSON file.
         """
         workdir = pathlib.Path(workdir)
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         cache = FeatureCache(workdir / "features")
         test = linear_results.checked_test(self.load_test(), self.train)
         fitted = [
@@ -132,7 +132,7 @@ class LinearEvaluation:
                 },
             ),
             **self._circumstances(test),
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(time.perf_counter() - start_time, 3),
         }
         write_json(workdir / f"{name}.json", result)
         linear_results.draw(
@@ -169,9 +169,9 @@ class LinearEvaluation:
             fits = {"sgd": sgd, **fits}
         choices = {}
         for method, fit in fits.items():
-            started = time.perf_counter()
+            start_time = time.perf_counter()
             choice = fit()
-            choices[method] = choice, time.perf_counter() - started
+            choices[method] = choice, time.perf_counter() - start_time
             if choice.at_edge and method != "knn":
                 logging.warning(
                     f"{contestant.name}, {method}: the best setting, "

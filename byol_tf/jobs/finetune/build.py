@@ -83,32 +83,28 @@ def fine_tuning(
     fractions = parse_fractions(labels)
     if config.max_steps < config.min_steps:
         print(f"Steps: {config.max_steps} (max_steps, less than min_steps).")
-    task_type = task_class(task)
+    task_cls = task_class(task)
     options = _options(config, task)
-    tuning_settings = settings(config)
-    encoder = _encoder(config, workdir, task_type, options)
-    batch_size = min(tuning_settings.encode_batch, most_at_once(encoder.model))
-    tuning_settings = dataclasses.replace(
-        tuning_settings, encode_batch=batch_size
-    )
+    fit_settings = settings(config)
+    encoder = _encoder(config, workdir, task_cls, options)
+    batch_size = min(fit_settings.encode_batch, most_at_once(encoder.model))
+    fit_settings = dataclasses.replace(fit_settings, encode_batch=batch_size)
     original = inputs.start_of(workdir, encoder)
     if (
         original
-        and SCRATCH in tuning_settings.variants
-        and ORIGINAL not in tuning_settings.variants
+        and SCRATCH in fit_settings.variants
+        and ORIGINAL not in fit_settings.variants
     ):
-        variants = (*tuning_settings.variants, ORIGINAL)
-        tuning_settings = dataclasses.replace(
-            tuning_settings, variants=variants
-        )
+        variants = (*fit_settings.variants, ORIGINAL)
+        fit_settings = dataclasses.replace(fit_settings, variants=variants)
     augment = encoder.modality.supervised_augment(config.augment)
     run = inputs.run_with_data(config, workdir, defaults, labels="auto")
     decoder = None
-    if task_type.whole_images:
-        if task_type is Keypoints:
+    if task_cls.whole_images:
+        if task_cls is Keypoints:
             _use_objects(config, run, pathlib.Path(workdir))
         decoder = _use_annotations(config, run, encoder)
-    elif task_type.sequences:  # a text belongs to its whole sound
+    elif task_cls.sequences:  # a text belongs to its whole sound
         decoder = encoder.modality.decoder(run, whole=True)
     images, load_test = data_builders.train_and_later_test(
         run,
@@ -119,7 +115,7 @@ def fine_tuning(
         decoder=decoder,
     )
     encoder.check_rows(images.row_shape, images.name)
-    if not task_type.sequences:
+    if not task_cls.sequences:
         encoder = _in_windows(encoder, run.data.window_seconds)
     held_out = groups and groups.a_fifth(images, config.seed)
     if groups:
@@ -128,9 +124,9 @@ def fine_tuning(
     # Classes are already labels of the images.
     label_column = None if task == "classification" else run.data.label_column
     train, label_test = _labels(config, run, images, encoder, label_column)
-    check = _inside if task_type is Keypoints else lambda labelled: labelled
+    check = _inside if task_cls is Keypoints else lambda labelled: labelled
     train = check(train)
-    task_instance = task_type.of(train, **options)
+    task_instance = task_cls.of(train, **options)
     _check_shape(task_instance, images, config)
     for line in task_instance.guesses():
         print(line)
@@ -148,13 +144,11 @@ def fine_tuning(
         load_test=lambda: check(label_test(load_test())),
         fractions=fractions,
         skips=skips,
-        settings=tuning_settings,
+        settings=fit_settings,
         draw=draw,
         augment=augment,
         original=original and original[1],
-        task_of=functools.partial(task_type.of, **options)
-        if balanced
-        else None,
+        task_of=functools.partial(task_cls.of, **options) if balanced else None,
         about={
             "encoder": inputs.about_encoder(encoder),
             "view": crops,
@@ -171,23 +165,23 @@ def _in_windows(encoder, seconds):
     return encoder.with_sizes(window_seconds=float(seconds))
 
 
-def _encoder(config, workdir, task_type, options):
+def _encoder(config, workdir, task_cls, options):
     """Loads the encoder of a run, for centre crops or for whole images."""
-    if not task_type.whole_images:
+    if not task_cls.whole_images:
         encoder = load_encoder(
             workdir,
             size=config.size,
             crop_fraction=config.crop_fraction,
             modality=config.modality,
         )
-        return encoder.sequence() if task_type.sequences else encoder
+        return encoder.sequence() if task_cls.sequences else encoder
     if config.crop_fraction != 1:
         raise ValueError(
-            f"{task_type.name} needs whole images; leave crop_fraction at 1. "
+            f"{task_cls.name} needs whole images; leave crop_fraction at 1. "
             f"Received: {config.crop_fraction}"
         )
     # Vectors depend on the input size, so keep that of pretraining.
-    default_side = 0 if options.get("head") == VECTOR else task_type.side
+    default_side = 0 if options.get("head") == VECTOR else task_cls.side
     side = config.size or config.data.image_size or default_side
     return load_encoder(workdir, modality=config.modality).whole(side)
 
@@ -250,8 +244,8 @@ def _labels(config, run, images, encoder, label_column):
 def _annotated(images, run, split, encoder, names=()):
     """Adds the annotations of a split to its images."""
     directory = os.path.expanduser(run.data.dir)
-    read = find_boxes(directory, split, encoder.modality.extensions)
-    if read is None:
+    read_boxes = find_boxes(directory, split, encoder.modality.extensions)
+    if read_boxes is None:
         table = read_label_table(find_points(directory, split))
         folders = [pathlib.Path(images.folder)]
         return Labelled(images, table.aligned(images.paths, folders))
@@ -259,7 +253,7 @@ def _annotated(images, run, split, encoder, names=()):
     def size_of(path):
         return encoder.origin(path)["size"]
 
-    boxes = check_boxes(read(), images.paths, size_of, names)
+    boxes = check_boxes(read_boxes(), images.paths, size_of, names)
     for line in boxes.lines:
         print(line)
     return Labelled(images, boxes=boxes)
@@ -450,16 +444,12 @@ def _options(config, task):
 
 def settings(config) -> Settings:
     """Returns the settings of a fine-tuning from its configuration."""
-    optimizer_fields = {
+    nested = {
         "optimizer": config.optimizer.name,
         "momentum": config.optimizer.momentum,
     }
-    names = {field.name for field in dataclasses.fields(Settings)} - set(
-        optimizer_fields
-    )
-    return Settings(
-        **{name: config[name] for name in names}, **optimizer_fields
-    )
+    names = {field.name for field in dataclasses.fields(Settings)} - set(nested)
+    return Settings(**{name: config[name] for name in names}, **nested)
 
 
 def _labelled(images, file, label_column):

@@ -143,7 +143,7 @@ def fit(
         augment: further augmentation of views with targets.
         on_steps: called with the number of steps done or skipped.
     """
-    started = time.perf_counter()
+    start_time = time.perf_counter()
     total = settings.steps(train.examples.num_examples)
     by_loss = settings.chooses_by_loss(validation.examples.num_examples)
     score_of = functools.partial(
@@ -169,7 +169,7 @@ def fit(
         if num_stale >= settings.patience:
             break
     on_steps(total - step)
-    seconds = round(time.perf_counter() - started, 3)
+    seconds = round(time.perf_counter() - start_time, 3)
     return Fitted(
         setting, seed, best, score_of(best), weights, best_step, step, seconds
     )

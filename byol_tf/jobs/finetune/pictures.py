@@ -88,9 +88,9 @@ def report(
     if result.get("confidence"):
         parts |= predictions.pictures(result["confidence"]["best"])
     rows = [
-        (name, row["labels"], variant, numbers["test"]["mean"])
+        (name, row["labels"], variant, entry["test"]["mean"])
         for name, row in result["fractions"].items()
-        for variant, numbers in row["variants"].items()
+        for variant, entry in row["variants"].items()
     ]
     write_report(
         workdir / "finetune.html",

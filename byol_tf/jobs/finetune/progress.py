@@ -33,8 +33,8 @@ class Progress:
     def begin(self, name: str) -> None:
         """Starts the next training."""
         self._num_begun += 1
-        place = f"training {self._num_begun} of {self._trainings}"
-        self.bar.set_description(f"{place} ({name})")
+        position = f"training {self._num_begun} of {self._trainings}"
+        self.bar.set_description(f"{position} ({name})")
 
     def update(self, steps: int) -> None:
         """Counts steps that were made or skipped.

@@ -152,7 +152,7 @@ class FineTuning:
         Returns:
             The contents of `finetune.json`.
         """
-        workdir, started = pathlib.Path(workdir), time.perf_counter()
+        workdir, start_time = pathlib.Path(workdir), time.perf_counter()
         finetune_results.keep_earlier(
             workdir, registry.to_json(self.task)["task"], self.train.examples
         )
@@ -185,7 +185,7 @@ class FineTuning:
             **self._circumstances(test),
             "constant": self._constant(test),
             **error_facts,
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(time.perf_counter() - start_time, 3),
         }
         write_json(workdir / "finetune.json", result)
         finetune_results.draw(result, workdir / "finetune.png")

@@ -167,9 +167,9 @@ def _sounds(job, features):
         zip(query_rows, nearest, strict=True), 1
     ):
         pair = ((test, row, "test sound"), (train, neighbour, "nearest to it"))
-        for examples, place, words in pair:
-            wav = play(bare(examples.read(place)), job.prepare)
-            sounds.append((f"{number}: {words}", wav))
+        for examples, position, caption in pair:
+            wav = play(bare(examples.read(position)), job.prepare)
+            sounds.append((f"{number}: {caption}", wav))
     return sounds
 
 
@@ -177,18 +177,18 @@ def _early_and_late(job, watch):
     """Draws neighbours of watched images, then and now; {} for few images."""
     if not watch.has_early:
         return {}
-    representations = watch.early_and_late()
-    if len(representations[0]) <= NUM_BESIDE or not all(
-        np.isfinite(f).all() for f in representations
+    pair = watch.early_and_late()
+    if len(pair[0]) <= NUM_BESIDE or not all(
+        np.isfinite(f).all() for f in pair
     ):
         return {}
     query_rows = np.unique(
-        np.linspace(0, len(representations[0]) - 1, QUERIES).astype(int)
+        np.linspace(0, len(pair[0]) - 1, QUERIES).astype(int)
     )
     # The first neighbour is the image itself.
     nearest = [
         nearest_neighbours(f, f[query_rows], NUM_BESIDE + 1)[:, 1:]
-        for f in representations
+        for f in pair
     ]
     title = (
         "Nearest neighbours of training examples: the "

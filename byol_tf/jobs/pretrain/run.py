@@ -284,9 +284,7 @@ class Pretraining:
             "after": after,
             "raw": self.judge.raw(after),
             "random": self.judge.random(),
-            "duplicates": {}
-            if "knn_accuracy" in after
-            else _duplicate_counts(watch),
+            "duplicates": {} if "knn_accuracy" in after else _counts(watch),
             "monitored": watch.queries,
             "stopped": diagnosis and diagnosis.name,
             "start": self.about.get("start", ""),
@@ -310,7 +308,7 @@ class Pretraining:
         return result | {"verdict": verdict_text}
 
 
-def _duplicate_counts(watch):
+def _counts(watch):
     groups = watch.duplicates
     return {
         "groups": len(groups),

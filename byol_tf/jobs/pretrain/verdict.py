@@ -47,12 +47,8 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
     rank_has_fallen = _rank_has_fallen(before, after)
     if rank_has_fallen:
         sentences.append(_rank(before, after) + ", which is bad.")
-    still_improving = (
-        None if rank_has_fallen else _trend(result, metrics, sentences)
-    )
-    sentences.append(
-        _next(result, rank_has_fallen, gains, still_improving, milder)
-    )
+    improves = None if rank_has_fallen else _trend(result, metrics, sentences)
+    sentences.append(_next(result, rank_has_fallen, gains, improves, milder))
     return " ".join(sentences)
 
 
@@ -155,23 +151,21 @@ def _trend(result, metrics, sentences):
     rank, rank_mean = _rise(lines, "effective_rank")
     if labelled:
         noise = math.sqrt(mean * (1 - mean) / max(result["monitored"], 1))
-        still_improving = rise > max(RISE, noise)
+        improves = rise > max(RISE, noise)
         change = f"kNN accuracy changed by {100 * rise:+.1f} points"
     else:
-        still_improving = rise > RISE or rank > RANK_RISE * rank_mean
+        improves = rise > RISE or rank > RANK_RISE * rank_mean
         change = f"agreement changed by {rise:+.3f}, rank by {rank:+.1f}"
     # The learning rate falls to zero at the end, so a level curve does not tell
     # what a longer run would reach.
     finding = (
-        "more epochs will probably help"
-        if still_improving
-        else "it levelled off"
+        "more epochs will probably help" if improves else "it levelled off"
     )
     sentences.append(
         f"From epoch {lines[0]['epoch']:.3g} to {lines[-1]['epoch']:.3g} "
         f"{change}: {finding}."
     )
-    return still_improving
+    return improves
 
 
 def _rise(lines, key):
@@ -182,7 +176,7 @@ def _rise(lines, key):
     return slope * (epochs[-1] - epochs[0]), np.mean(values)
 
 
-def _next(result, rank_has_fallen, gains, still_improving, milder):
+def _next(result, rank_has_fallen, gains, improves, milder):
     if result["stopped"]:
         return (
             f"Next: {result['stopped']} was found while it trained; "
@@ -190,7 +184,7 @@ def _next(result, rank_has_fallen, gains, still_improving, milder):
         )
     if rank_has_fallen:
         return f"Next: {rank_advice(milder)}."
-    if still_improving and min(gains, default=1) >= 0:
+    if improves and min(gains, default=1) >= 0:
         return f"Next: go on, --config.epochs={2 * result['epochs']}."
     easy = gains and result["after"]["knn_accuracy"] >= EASY
     if easy and min(gains) == 0:

@@ -126,9 +126,11 @@ class Search:
             study.set_user_attr("identity", dict(self.identity))
             return
         names = sorted(saved.keys() | self.identity.keys())
-        changed = [n for n in names if saved.get(n) != self.identity.get(n)]
-        if changed:
+        changed_names = [
+            n for n in names if saved.get(n) != self.identity.get(n)
+        ]
+        if changed_names:
             raise ValueError(
-                f"{workdir} holds another search: {', '.join(changed)} "
+                f"{workdir} holds another search: {', '.join(changed_names)} "
                 "changed; set it as it was, or choose another --workdir"
             )

@@ -74,11 +74,11 @@ class Trials:
     def _report(self, child, trial):
         """Reports the accuracies of a training; returns whether any was new."""
         values = knn_by_epoch(child.folder)
-        new = sorted(values.keys() - self.reported[child] - {0})
-        for epoch in new:
+        new_epochs = sorted(values.keys() - self.reported[child] - {0})
+        for epoch in new_epochs:
             trial.report(values[epoch], epoch)
-        self.reported[child].update(new)
-        return bool(new)
+        self.reported[child].update(new_epochs)
+        return bool(new_epochs)
 
     def _ended(self, child):
         """Starts the measurement of a finished training, or reports it."""
