@@ -41,7 +41,7 @@ def shop(tmp_path_factory, config):
 @pytest.fixture(scope="module")
 def desk(shop, config):
     places = str(shop / "data"), str(shop / "run")
-    return web.Desk(lambda: verbs._asked(config, *places))
+    return web.Desk(lambda: verbs._load_answers(config, *places))
 
 
 def said(verb, shop, config, capsys, *options):
