@@ -172,9 +172,8 @@ def test_a_period_asks_for_what_is_new_to_users_with_a_history(shop):
     )
 
 
-def test_recall_ndcg_and_coverage_by_hand(shop, monkeypatch):
+def test_recall_ndcg_and_coverage_by_hand(shop):
     period = Period.of(shop, 20, len(shop.time))
-    monkeypatch.setattr(judging, "_BLOCK", 2)
     rng = np.random.default_rng(1)
     table = rng.normal(size=(len(period.users), ITEMS))
     seen = period.past.matrix()[period.users].toarray() > 0
