@@ -57,9 +57,8 @@ class LinearEvaluation:
     Attributes:
         contestants: encoders, the main one last.
         train: labelled images of at least two classes.
-        load_test: loads the test images; called once, before anything is
-            fitted, so that their faults are found then. Those without a label
-            are left out.
+        load_test: loads the test images; called once, at the end. Those without
+            a label are left out.
         settings: settings of the protocols.
         about: JSON values written with the result.
         row_features: returns features of files, and computes only those that it
@@ -106,10 +105,10 @@ class LinearEvaluation:
         workdir = pathlib.Path(workdir)
         start_time = time.perf_counter()
         cache = FeatureCache(workdir / "features")
-        test = linear_results.checked_test(self.load_test(), self.train)
         fitted = [
             self._fit(contestant, cache) for contestant in self.contestants
         ]
+        test = linear_results.checked_test(self.load_test(), self.train)
         rows = {}
         pairs = zip(self.contestants, fitted, strict=True)
         for contestant, (features, choices) in pairs:

@@ -51,8 +51,7 @@ class FineTuning:
         encoder: the pretrained encoder; not changed.
         task: the task.
         train: training images; those without labels are left out.
-        load_test: loads the test images; called once, before the trainings, so
-            that their faults are found then.
+        load_test: loads the test images; called once, at the end.
         fractions: parts of the labels, see `parse_fractions`.
         settings: numbers.
         draw: random views of a step, see `FineTuner`; None: none.
@@ -164,9 +163,9 @@ class FineTuning:
         store = TrainingStore(workdir, self._dependencies(), self._arrays())
         if store.count():
             print(f"Continued: {store.count()} trainings are done ({FOLDER}).")
-        _, test = _labelled_examples(self.load_test(), self.task, "test")
         with Progress([self._planned(*key) for key in keys]) as progress:
             choices = {key: self._choose(*key, progress, store) for key in keys}
+        _, test = _labelled_examples(self.load_test(), self.task, "test")
         test_metrics = {
             key: self._test(*key, choices[key], test) for key in choices
         }
