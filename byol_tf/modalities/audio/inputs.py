@@ -184,13 +184,17 @@ def _whole_waveforms(prepare):
     """Makes a signature of float waveforms of several lengths."""
 
     def read(sounds):
-        behind = ~(tf.abs(sounds) < 3e38)  # true for NaN
+        # By `is_nan` alone: tf2onnx makes products of other such choices, and
+        # NaN times zero is NaN.
+        behind = tf.math.is_nan(sounds)
         lengths = tf.reduce_sum(tf.cast(~behind, tf.int32), axis=1)
-        lengths = tf.maximum(lengths, 1)
-        # Samples behind one that is not finite: that was not the end.
-        valid = ~tf.reduce_any(behind[:, :-1] & ~behind[:, 1:], axis=1)
-        # Zero comes first; in the other order ONNX would multiply with NaN.
-        return prepare.of_sounds(tf.where(behind, 0.0, sounds), lengths), valid
+        # Zero comes first, for the same reason.
+        samples = tf.where(behind, 0.0, sounds)
+        # Samples behind NaN: that was not the end.
+        inside = tf.cast(behind[:, :-1] & ~behind[:, 1:], tf.int32)
+        valid = tf.reduce_max(tf.abs(samples), axis=1) < 3e38
+        valid &= (lengths > 0) & (tf.reduce_sum(inside, axis=1) < 1)
+        return prepare.of_sounds(samples, tf.maximum(lengths, 1)), valid
 
     words = (
         f"float32 [n, length] in [-1, 1], at {prepare.rate} samples a second, "

@@ -199,7 +199,7 @@ def test_onnx_and_litert_give_the_letters_of_each_frame(exported, folder):
 
 
 @pytest.mark.parametrize("form", ["onnx", "litert"])
-def test_a_sound_with_nan_inside_has_no_text(exported, folder, form):
+def test_sounds_that_are_not_finite_have_no_text(exported, folder, form):
     path = exported[0] / form / "1"
     classifier = load_classifier(folder / "run", "classifier")
     if form == "onnx":
@@ -208,13 +208,14 @@ def test_a_sound_with_nan_inside_has_no_text(exported, folder, form):
         file = path / "classifier_float32.tflite"
         model = to_litert.load(file, classifier, "float32", 1)
     sound = say("abcd", np.random.default_rng(3))
-    broken = np.float32(sound)
-    broken[len(sound) // 2] = np.nan
-    outputs = model.predict([sound, broken])
-    whole, nothing = Transcription(classifier.classes).texts(outputs)
-    assert whole and nothing == ""
+    inside, at_end = np.float32(sound), np.float32(sound)
+    inside[len(sound) // 2], at_end[-1] = np.nan, np.inf
+    silent = np.full(len(sound), np.nan, np.float32)
+    outputs = model.predict([sound, inside, at_end, silent])
+    whole, *others = Transcription(classifier.classes).texts(outputs)
+    assert whole and others == [""] * 3
     confidence = outputs["confidence"]
-    assert np.isfinite(confidence[0]) and np.isnan(confidence[1])
+    assert np.isfinite(confidence[0]) and np.isnan(confidence[1:]).all()
 
 
 def test_a_server_gives_the_texts_by_rest_and_by_grpc(exported, folder):
