@@ -151,15 +151,12 @@ class Modality(Protocol):
     Attributes:
         name: such as "image"; also the word for one row.
         extensions: extensions of its files, in lower case: ".png".
-        milder: settings of milder views: field, value, and the value at which
-            the field changes nothing.
         strength: field of the strength of its views with a range to search, as
             an entry of `space` in `configs/tune.py`.
     """
 
     name: str
     extensions: tuple[str, ...]
-    milder: Sequence[tuple]
     strength: tuple
 
     # ---- rows ---------------------------------------------------------
@@ -218,6 +215,16 @@ class Modality(Protocol):
 
     def views(self, section, preprocessor: keras.layers.Layer) -> Views:
         """Makes the augmentation of pretraining."""
+
+    def milder(
+        self, section, row_shape: Sequence[int | None]
+    ) -> Sequence[tuple]:
+        """Returns settings of milder views, of what such views change.
+
+        Returns:
+            Of each setting its field, such as "augment.hue", a mild value, and
+            the value at which it changes nothing.
+        """
 
     def crops(self, section) -> dict:
         """Returns the options of `train_view` as configured, as JSON."""

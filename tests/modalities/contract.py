@@ -176,7 +176,9 @@ class ModalityContract:
         assert member.modality.name.isidentifier()
 
     def test_milder_views_are_settings_of_recipes(self, member):
-        milder, config = member.modality.milder, base.get_config()
+        config = base.get_config()
+        shape = member.examples.row_shape
+        milder = member.modality.milder(config, shape)
         assert milder_views(flatten(config.to_dict()), milder) != MILDER
         config.update_from_flattened_dict(
             {field: value for field, value, _ in milder}

@@ -94,8 +94,10 @@ class Signals:
     """All that is special to signals."""
 
     name, extensions = "signal", (".npy",)
-    milder = (("augment.flip", 0.1, 0),)
     strength = ("augment.flip", "float", 0.0, 0.5)
+
+    def milder(self, section, row_shape):
+        return (("augment.flip", 0.1, 0),)
 
     def decoder(self, section):
         spec = {"signal": tf.TensorSpec((None,), tf.float32)}

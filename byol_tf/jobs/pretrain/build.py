@@ -186,7 +186,9 @@ def pretraining(
         title=f"{objective_builders.title(config)} on {train.name}",
         about=describe(config, train.spec, prepare),
         distribution=distribution,
-        milder=milder_views(flatten(config.to_dict()), modality.milder),
+        milder=milder_views(
+            flatten(config.to_dict()), modality.milder(config, train.row_shape)
+        ),
         notes=[
             *plan.lines(workdir),
             *store_lines,

@@ -52,11 +52,6 @@ class AudioModality:
 
     name = NAME
     extensions = EXTENSIONS
-    milder = (
-        ("audio.mixup", 0.1, 0),
-        ("audio.time_crop", (0.9, 1.1), 1),
-        ("audio.band_crop", (0.9, 1.1), 1),
-    )
     strength = ("audio.mixup", "float", 0.0, 0.5)
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
@@ -65,6 +60,13 @@ class AudioModality:
     card = staticmethod(inputs.card)
     levels = staticmethod(encoder.levels)
     inputs = staticmethod(inputs.inputs)  # last: it hides the module
+
+    def milder(self, section, row_shape):
+        return (
+            ("audio.mixup", 0.1, 0),
+            ("audio.time_crop", (0.9, 1.1), 1),
+            ("audio.band_crop", (0.9, 1.1), 1),
+        )
 
     def decoder(self, section, whole: bool = False) -> Decoder:
         options = section.audio

@@ -41,8 +41,10 @@ class HistoryModality:
 
     name = NAME
     extensions = EXTENSIONS
-    milder = (("history.keep", 0.7, 1),)
     strength = ("history.keep", "float", 0.3, 0.8)
+
+    def milder(self, section, row_shape):
+        return (("history.keep", 0.7, 1),)
 
     def decoder(self, section) -> Decoder:
         options = section.history

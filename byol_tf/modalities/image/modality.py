@@ -50,12 +50,6 @@ class ImageModality:
 
     name = "image"
     extensions = EXTENSIONS
-    milder = (
-        ("augment.jitter", 0.4, 0),
-        ("augment.hue", 0.02, 0),
-        ("augment.grayscale", 0.0, 0),
-        ("augment.area", (0.3, 1.0), 1),
-    )
     strength = ("augment.area", "choice", (0.2, 1.0), (0.4, 1.0), (0.6, 1.0))
     sizes = staticmethod(inputs.sizes)
     decode_row = staticmethod(inputs.decode_row)
@@ -98,6 +92,14 @@ class ImageModality:
                 f"are not square. Received: images {received}"
             )
         return CentreView(height, **options)
+
+    def milder(self, section, row_shape):
+        entries = [("augment.jitter", 0.4, 0)]
+        if row_shape[-1] == 3:  # others have no hue
+            if section.augment.jitter:
+                entries.append(("augment.hue", 0.02, 0))
+            entries.append(("augment.grayscale", 0.0, 0))
+        return *entries, ("augment.area", (0.3, 1.0), 1)
 
     def whole(self, preprocessor, side) -> WholeView:
         options = {**preprocessor.get_config(), "crop_fraction": 1.0}

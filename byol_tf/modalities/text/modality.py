@@ -41,7 +41,6 @@ class TextModality:
 
     name = NAME
     extensions = EXTENSIONS
-    milder = (("text.drop", 0.3, 0),)
     strength = ("text.drop", "float", 0.1, 0.7)
     linear = "logistic"  # sparse vectors, few labels; see the contract
     sizes = staticmethod(inputs.sizes)
@@ -50,6 +49,9 @@ class TextModality:
     card = staticmethod(inputs.card)
     levels = staticmethod(encoder.levels)
     inputs = staticmethod(inputs.inputs)  # last: it hides the module
+
+    def milder(self, section, row_shape):
+        return (("text.drop", 0.3, 0),)
 
     def decoder(self, section) -> Decoder:
         mask, data = _mask(section), section.data

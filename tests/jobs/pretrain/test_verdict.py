@@ -4,12 +4,12 @@ import pytest
 
 from byol_tf.evaluation.collapse import milder_views
 from byol_tf.jobs.pretrain.verdict import verdict
-from byol_tf.modalities.image.modality import ImageModality
+from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import flatten
 from configs import base
 
-BASE = flatten(base.get_config().to_dict())
-MILDER = milder_views(BASE, ImageModality.milder)
+BASE = base.get_config()
+MILDER = milder_views(flatten(BASE.to_dict()), IMAGE.milder(BASE, (32, 32, 3)))
 
 
 def numbers(knn=None, rank=100.0, **others):
@@ -133,3 +133,20 @@ def test_cross_validation_is_said():
 def test_what_is_not_finite_is_said():
     text = said(numbers(), numbers(feature_std=float("nan")))
     assert "diverged" in text
+
+
+@pytest.mark.parametrize(
+    "channels, jitter, fields",
+    [
+        (3, 0.8, ("jitter=0.4", "hue=0.02", "grayscale=0.0", "area=0.3,1.0")),
+        (3, 0.0, ("grayscale=0.0", "area=0.3,1.0")),
+        (1, 0.8, ("jitter=0.4", "area=0.3,1.0")),
+    ],
+)
+def test_only_what_changes_the_images_is_advised(channels, jitter, fields):
+    config = base.get_config()
+    config.augment.jitter = jitter
+    entries = IMAGE.milder(config, (32, 32, channels))
+    advice = milder_views(flatten(config.to_dict()), entries)
+    listed = ", ".join(f"augment.{field}" for field in fields)
+    assert advice == f"milder views ({listed})"
