@@ -287,6 +287,7 @@ class Pretraining:
             "duplicates": {} if "knn_accuracy" in after else _counts(watch),
             "monitored": watch.queries,
             "stopped": diagnosis and diagnosis.name,
+            "advice": diagnosis and diagnosis.advice,
             "start": self.about.get("start", ""),
             "steps": int(self.model.step.numpy()),
             "epochs": self.settings.epochs,

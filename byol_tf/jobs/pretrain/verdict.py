@@ -19,7 +19,7 @@ def verdict(result: Mapping, metrics: Sequence[Mapping], milder: str) -> str:
 
     Args:
         result: as in `train.json`: `before`, `after`, `raw`, `start`,
-            `stopped`, `monitored`.
+            `stopped`, `advice`, `monitored`.
         metrics: lines of `metrics.jsonl`.
         milder: advice on milder views.
     """
@@ -179,8 +179,8 @@ def _rise(lines, key):
 def _next(result, rank_has_fallen, gains, improves, milder):
     if result["stopped"]:
         return (
-            f"Next: {result['stopped']} was found while it trained; "
-            f"{rank_advice(milder)}."
+            f"Next: {result['stopped']} was found while it trained. "
+            f"{result['advice']}"
         )
     if rank_has_fallen:
         return f"Next: {rank_advice(milder)}."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from byol_tf.evaluation.collapse import milder_views
+from byol_tf.evaluation.collapse import diagnose, milder_views
 from byol_tf.jobs.pretrain.verdict import verdict
 from byol_tf.modalities.image.modality import IMAGE
 from byol_tf.runs.config import flatten
@@ -150,3 +150,11 @@ def test_only_what_changes_the_images_is_advised(channels, jitter, fields):
     advice = milder_views(flatten(config.to_dict()), entries)
     listed = ", ".join(f"augment.{field}" for field in fields)
     assert advice == f"milder views ({listed})"
+
+
+def test_the_advice_at_the_end_is_that_of_the_warning():
+    found = diagnose({"effective_rank": 1.5}, stronger="augment.area")
+    kept = {"stopped": found.name, "advice": found.advice}
+    text = said(numbers(), numbers(rank=1.5), **kept)
+    assert found.advice in text and "Strengthen" in text
+    assert "milder" not in text  # the warning advises the opposite
