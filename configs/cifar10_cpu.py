@@ -13,7 +13,7 @@ reached on the test images (random encoder): kNN 66.5 % (29.7), linear 70.3 %
     kNN, %   45.4    54.3    59.8    63.3    65.4    66.6    67.5
 
 Planned for twenty minutes (`--minutes=20`), seeds 0 to 2 reached a kNN accuracy
-of 60.3, 61.1 and 61.6 % on the test images, in 21.5, 19.8 and 21.1 minutes.
+of 60.4, 61.1 and 61.6 % on the test images, in 19.0, 19.8 and 21.1 minutes.
 
 Other machines take longer; `--minutes=60` plans as many epochs as fit. The
 settings are those of `configs/cifar10_minutes.py` with views of 32 pixels, a
