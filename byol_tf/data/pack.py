@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from byol_tf.data.examples import Examples
-from byol_tf.data.rows import Unreadable
+from byol_tf.data.rows import Unreadable, spread_rows
 from byol_tf.data.store import CHUNK, Store, decoded_chunks
 from byol_tf.files import whole_file
 from byol_tf.lines import progress_bar
@@ -91,7 +91,7 @@ class Pack(Sequence):
 def estimated_bytes(examples: Examples, codec: Codec) -> int:
     """Estimates the bytes of a dataset from evenly spaced rows."""
     count, sizes = examples.num_examples, []
-    for row in np.unique(np.linspace(0, count - 1, SAMPLE).astype(int)):
+    for row in spread_rows(count, SAMPLE):
         try:
             sizes.append(codec.size(examples.rows[row]))
         except (Unreadable, OSError):  # reported when it is packed or read

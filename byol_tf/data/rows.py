@@ -314,6 +314,11 @@ def bare(batch: dict) -> object:
     return next(iter(batch.values())) if len(batch) == 1 else batch
 
 
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """Returns up to `most` of `count` rows at equal distances, int64."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+
+
 def pack(
     rows: Sequence[Mapping[str, np.ndarray]],
     spec: Spec,

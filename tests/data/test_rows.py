@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from byol_tf.data.examples import Encoded, Examples, Ragged, Unreadable
-from byol_tf.data.rows import Parts
+from byol_tf.data.rows import Parts, spread_rows
 
 SIGNAL = {"signal": tf.TensorSpec([None, 2], tf.float32)}
 
@@ -288,3 +288,11 @@ def test_fingerprint_is_taken_once():
     examples = unlabelled(items, decode=decode, spec=SIGNAL)
     assert examples.fingerprint() == examples.fingerprint()
     assert read == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "count, most, expected",
+    [(9, 3, [0, 4, 8]), (6, 4, [0, 1, 3, 5]), (3, 8, [0, 1, 2]), (0, 4, [])],
+)
+def test_rows_are_spread_from_the_first_to_the_last(count, most, expected):
+    assert spread_rows(count, most).tolist() == expected

@@ -48,5 +48,5 @@ class Progress:
             self.skip(steps)
 
     def skip(self, steps: int) -> None:
-        """Counts steps that say nothing about the rate, as earlier ones."""
+        """Counts steps that are not timed, as those of an earlier run."""
         restart(self.bar, steps)

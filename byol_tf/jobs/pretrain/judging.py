@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from byol_tf.data.examples import Examples
+from byol_tf.data.rows import spread_rows
 from byol_tf.evaluation.features import FeatureExtractor
 from byol_tf.evaluation.summary import bank_rows, knn_summary, summarize
 from byol_tf.files import read_json, whole_file, write_json
@@ -71,9 +72,7 @@ class Judge:
             metrics, features = self.measure("before training")
             count = len(features[1])
             # The first rows of a folder would be its first classes.
-            rows = np.linspace(0, count - 1, min(count, MOST_VECTORS)).astype(
-                int
-            )
+            rows = spread_rows(count, MOST_VECTORS)
             arrays = {"test": features[1][rows], "rows": rows, "data": data}
             with whole_file(vectors_path) as temporary:
                 np.savez(temporary, **arrays)

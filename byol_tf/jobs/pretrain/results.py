@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from byol_tf.data.rows import bare
+from byol_tf.data.rows import bare, spread_rows
 from byol_tf.evaluation.knn import nearest_neighbours
 from byol_tf.jobs.pretrain.monitoring import Watch
 from byol_tf.jobs.pretrain.start import as_it_came
@@ -132,8 +132,7 @@ def write(
 
 def _neighbours(job, features):
     train, test = job.judge.examples, job.test
-    query_rows = np.linspace(0, len(test.labels) - 1, QUERIES).astype(int)
-    query_rows = np.unique(query_rows)
+    query_rows = spread_rows(len(test.labels), QUERIES)
     nearest = nearest_neighbours(
         features[0], features[1][query_rows], NEIGHBOURS
     )
@@ -159,8 +158,7 @@ def _sounds(job, features):
     train, test = job.judge.examples, job.test
     if play is None or not len(features[0]):
         return ()
-    query_rows = np.linspace(0, len(test.labels) - 1, NUM_SOUNDS).astype(int)
-    query_rows = np.unique(query_rows)
+    query_rows = spread_rows(len(test.labels), NUM_SOUNDS)
     nearest = nearest_neighbours(features[0], features[1][query_rows], 1)[:, 0]
     sounds = []
     for number, (row, neighbour) in enumerate(
@@ -182,9 +180,7 @@ def _early_and_late(job, watch):
         np.isfinite(f).all() for f in pair
     ):
         return {}
-    query_rows = np.unique(
-        np.linspace(0, len(pair[0]) - 1, QUERIES).astype(int)
-    )
+    query_rows = spread_rows(len(pair[0]), QUERIES)
     # The first neighbour is the image itself.
     nearest = [
         nearest_neighbours(f, f[query_rows], NUM_BESIDE + 1)[:, 1:]

@@ -25,6 +25,7 @@ from byol_tf.data.recordings.decode import (
 )
 from byol_tf.data.recordings.pauses import parts_of
 from byol_tf.data.recordings.stream import blocks_of
+from byol_tf.data.rows import spread_rows
 from byol_tf.modalities.audio import encoder, inputs
 from byol_tf.modalities.audio.logmel import LogMel
 from byol_tf.modalities.audio.pictures import coloured, spectrogram
@@ -179,8 +180,8 @@ class AudioModality:
 
 def _statistics(layer, examples):
     """Returns mean and deviation of the logarithms of some training sounds."""
-    index = np.linspace(0, examples.num_examples - 1, FITTED, dtype=int)
-    index = examples.readable_rows(np.unique(index))
+    index = spread_rows(examples.num_examples, FITTED)
+    index = examples.readable_rows(index)
     if not len(index):
         raise ValueError(
             f"none of the sounds of {examples.name} that were tried can be "

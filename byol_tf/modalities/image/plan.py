@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from byol_tf.data.examples import Examples, Unreadable
-from byol_tf.data.rows import bare
+from byol_tf.data.rows import bare, spread_rows
 from byol_tf.modalities.batch import batch_for
 from byol_tf.modalities.image.efficientnet_lite import NAME
 from byol_tf.modalities.image.layer import unit_values
@@ -104,9 +104,7 @@ def plan(
 
 def _sample_rows(examples) -> Iterator[np.ndarray]:
     """Yields readable rows at equal distances, one in memory at a time."""
-    count = min(LOOKED_AT, examples.num_examples)
-    index = np.linspace(0, examples.num_examples - 1, count).astype(int)
-    for row in np.unique(index):
+    for row in spread_rows(examples.num_examples, LOOKED_AT):
         try:
             yield np.asarray(bare(examples.read(row)))
         except Unreadable as error:

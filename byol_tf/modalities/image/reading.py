@@ -12,6 +12,7 @@ from absl import logging
 from byol_tf.data import sources
 from byol_tf.data.decoder import Decoder
 from byol_tf.data.examples import Examples, Unreadable
+from byol_tf.data.rows import spread_rows
 from byol_tf.modalities.image.bands import with_channels
 from byol_tf.modalities.image.decode import (
     EXTENSIONS,
@@ -179,9 +180,7 @@ class _Decode:
 def _of_files(decoder, channels, files: Sequence) -> Decoder:
     """Returns the decoder of a folder, by what some of its files hold."""
     headers = []
-    for number in np.unique(
-        np.linspace(0, len(files) - 1, LOOKED_AT, dtype=int)
-    ):
+    for number in spread_rows(len(files), LOOKED_AT):
         try:
             headers.append(look(files[number]))
         except Unreadable:  # reported when it is decoded

@@ -4,6 +4,7 @@ import numpy as np
 from absl import logging
 
 from byol_tf.data.examples import Examples, Unreadable
+from byol_tf.data.rows import spread_rows
 from byol_tf.modalities.image.layer import Window, check_window
 
 SAMPLE = 64  # images of a dataset that are examined
@@ -75,10 +76,8 @@ def fit_window(examples: Examples, setting) -> Window | None:
 
 def _range(examples):
     """Returns the lowest and highest value of some images of a dataset."""
-    count = examples.num_examples
-    rows = np.unique(np.linspace(0, count - 1, min(count, SAMPLE), dtype=int))
     low, high = np.inf, -np.inf
-    for row in rows:
+    for row in spread_rows(examples.num_examples, SAMPLE):
         try:
             (pixels,) = examples.read(row).values()
         except Unreadable:  # reported when a batch needs it

@@ -8,6 +8,7 @@ import numpy as np
 
 from byol_tf.checks import require
 from byol_tf.data.interactions import Shop
+from byol_tf.data.rows import spread_rows
 from byol_tf.systems.recommender import judging
 from byol_tf.systems.recommender.judging import COLD, GOAL
 from byol_tf.systems.recommender.methods import ALS, MAX_SQUARE, METHODS, TEXTS
@@ -155,9 +156,7 @@ def _make_plan(period, methods) -> Plan:
 def _weighting_users(period, methods):
     """Returns places of the users that choose the weights, as many as fit."""
     size = methods * period.past.shape[1] * 4
-    count = len(period.users)
-    limit = min(max(50, _BYTES // size), count)
-    return np.unique(np.linspace(0, count - 1, limit).astype(int))
+    return spread_rows(len(period.users), max(50, _BYTES // size))
 
 
 def _tune_cold(mix, period) -> Plan:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from byol_tf.data.interactions import Shop
+from byol_tf.data.rows import spread_rows
 
 DAY = 86400.0
 _MOST_USERS = 3000  # of a period, evenly spaced
@@ -136,9 +137,7 @@ class Period:
         new.eliminate_zeros()
         has_history, has_new = (rows.getnnz(axis=1) > 0 for rows in (seen, new))
         users = np.flatnonzero(has_history & has_new)
-        if len(users) > _MOST_USERS:
-            sample = np.linspace(0, len(users) - 1, _MOST_USERS).astype(int)
-            users = users[sample]
+        users = users[spread_rows(len(users), _MOST_USERS)]
         return cls(past, users, new[users])
 
     def rows(self, places: np.ndarray) -> Rows:
